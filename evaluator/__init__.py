@@ -1,0 +1,1 @@
+"""Evaluator: answers questions with replicas of a model and scores the answers."""

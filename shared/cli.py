@@ -1,0 +1,37 @@
+"""The edge of every program: exit codes and one clear line on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+import typer
+
+from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
+
+
+def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a typer application and leave the process with the exit code of the contract.
+
+    0 done; 1 failed; 2 bad input or usage; 75 stopped for now. Errors that the project raises on
+    purpose become one line on standard error; anything else is a bug and keeps its traceback.
+    """
+    command = typer.main.get_command(app)
+    try:
+        outcome = command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name=name,
+            standalone_mode=False,
+        )
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except (click.Abort, KeyboardInterrupt):
+        print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
+        raise SystemExit(EXIT_STOPPED_FOR_NOW) from None
+    except AboVqaError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)

@@ -1,0 +1,44 @@
+"""The exceptions that this project raises on purpose, and the exit code each one means.
+
+    AboVqaError                 exit 1: the work failed
+    ├── InputError              exit 2: bad input; the message says the way out
+    │   └── CorruptImage        one image cannot be decoded; counted, never fatal for a run
+    ├── StoppedForNow           exit 75: run the same command again
+    └── AdapterNotApplied       exit 1: an adapter was loaded but changes nothing
+
+Parts add their own leaves below these, next to the code that raises them.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_STOPPED_FOR_NOW = 75
+"""``EX_TEMPFAIL`` of sysexits.h: come back later."""
+
+
+class AboVqaError(Exception):
+    """Root of everything this project raises on purpose."""
+
+    exit_code = EXIT_FAILED
+
+
+class InputError(AboVqaError):
+    """A file, option or recipe cannot be used as given; the message names it and the way out."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class CorruptImage(InputError):
+    """One image file is missing, empty or cannot be decoded."""
+
+
+class StoppedForNow(AboVqaError):
+    """The work stopped in good order before its end; the same command goes on with it."""
+
+    exit_code = EXIT_STOPPED_FOR_NOW
+
+
+class AdapterNotApplied(AboVqaError):
+    """The adapter's weights do not reach the model: missing, unexpected or all-zero tensors."""

@@ -1,0 +1,119 @@
+"""Sets up structlog once per process: readable on a terminal, JSON lines in a file, no secrets.
+
+Event names are constants in the code; everything that varies goes into fields. A key appears by
+its label. As a second line of defence every rendered line is searched for registered secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "[secret]"
+
+
+class SecretMask:
+    """Replaces every registered secret in whatever text passes through."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self.register(secrets)
+
+    def register(self, secrets: Iterable[str]) -> None:
+        """Add secrets; strings of fewer than 6 characters would mask ordinary words."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= 6)  # noqa: PLR2004
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with each secret replaced by ``MASK``."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
+
+
+class _MaskProcessor:
+    def __init__(self, mask: SecretMask) -> None:
+        self._mask = mask
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {name: self._cleaned(value) for name, value in event.items()}
+
+    def _cleaned(self, value: object) -> object:
+        if isinstance(value, str):
+            return self._mask(value)
+        if isinstance(value, (int, float, bool, type(None))):
+            return value
+        return self._mask(str(value))
+
+
+def set_up_events(
+    *,
+    mask: SecretMask | None = None,
+    json_file: Path | None = None,
+    terminal: TextIO | None = None,
+    level: int = logging.INFO,
+) -> None:
+    """Send structlog and standard-library events to the terminal and, where given, to a file.
+
+    The file gets one JSON object a line and is appended to. Standard error is the terminal
+    unless another stream is given.
+    """
+    secret_mask = mask or SecretMask()
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _MaskProcessor(secret_mask),
+    ]
+    stream = terminal or sys.stderr
+    readable = logging.StreamHandler(stream)
+    readable.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0),
+            ],
+        )
+    )
+    handlers: list[logging.Handler] = [readable]
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        lines = logging.FileHandler(json_file, encoding="utf-8")
+        lines.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=common,
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.JSONRenderer(sort_keys=True),
+                ],
+            )
+        )
+        handlers.append(lines)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for part in ("curator", "evaluator", "trainer", "shared"):
+        logging.getLogger(part).setLevel(level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *common,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,92 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from shared.clock import stopwatch
+
+LINE_INTERVAL_S = 10.0
+
+
+class ProgressReport(Protocol):
+    """What long work tells about itself."""
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Count ``amount`` more as done; ``note`` (loss, rate) stands beside the count."""
+        ...
+
+
+class _Bar:
+    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(description, total=total, note="")
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        if note:
+            self._progress.update(self._task, advance=amount, note=note)
+        else:
+            self._progress.update(self._task, advance=amount)
+
+
+class _Lines:
+    def __init__(self, stream: TextIO, description: str, total: int | None) -> None:
+        self._stream, self._description, self._total = stream, description, total
+        self._done = 0
+        self._started = self._last = stopwatch()
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        self._done += amount
+        now = stopwatch()
+        if now - self._last >= LINE_INTERVAL_S or self._done == self._total:
+            self._last = now
+            self._print(now, note)
+
+    def _print(self, now: float, note: str) -> None:
+        elapsed = now - self._started
+        of_total = f"/{self._total}" if self._total is not None else ""
+        left = ""
+        if self._total is not None and 0 < self._done < self._total:
+            left = f", about {elapsed / self._done * (self._total - self._done):.0f} s left"
+        tail = f" {note}" if note else ""
+        print(
+            f"{self._description}: {self._done}{of_total} in {elapsed:.0f} s{left}{tail}",
+            file=self._stream,
+            flush=True,
+        )
+
+
+@contextmanager
+def report_progress(
+    description: str, total: int | None, stream: TextIO | None = None
+) -> Iterator[ProgressReport]:
+    """Show progress towards ``total`` (``None`` where unknown) on ``stream``, standard error."""
+    out = stream or sys.stderr
+    if not out.isatty():
+        yield _Lines(out, description, total)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(file=out)) as progress:
+        yield _Bar(progress, description, total)

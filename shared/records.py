@@ -1,0 +1,91 @@
+"""The records that the parts hand to each other: frozen, and valid once built."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by id and by path below the images folder; never its bytes."""
+
+    image_id: str
+    path: str
+
+    def __post_init__(self) -> None:
+        if not self.image_id or not self.path:
+            raise ValueError(f"an image needs an id and a path, got {self!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A product record: one image and what the catalogue says about it.
+
+    ``metadata`` maps a field's name to its text, in the catalogue's order.
+    """
+
+    listing_id: str
+    image: ImageRef
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.listing_id:
+            raise ValueError("a listing needs an id")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a pair came from; empty strings where the data does not say."""
+
+    model: str = ""
+    prompt_version: str = ""
+    listing_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QAPair:
+    """A question, its reference answer and the image (path below the images folder).
+
+    ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty.
+    """
+
+    id: str
+    question: str
+    answer: str
+    filename: str
+    split: Split | None = None
+    difficulty: str = ""
+    provenance: Provenance = Provenance()
+
+    def __post_init__(self) -> None:
+        if not self.question.strip() or not self.answer.strip():
+            raise ValueError(f"pair {self.id!r} lacks a question or an answer")
+        if not self.filename:
+            raise ValueError(f"pair {self.id!r} names no image")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one pair, with the scores that only the model can give.
+
+    ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
+    ``grounding`` is VTGS's visual term in [0, 1]. Both are ``None`` where they were not asked for.
+    ``broken_image`` marks an answer that stands for an image that could not be read.
+    """
+
+    pair: QAPair
+    answer: str
+    confidence: float | None = None
+    grounding: float | None = None
+    broken_image: bool = False
+
+
+def pair_id(filename: str, question: str) -> str:
+    """Return the stable id of a question about an image: 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(f"{filename}\0{question}".encode()).hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""Reads a TOML file into a frozen pydantic model, once, with errors that name the way out."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import InputError
+
+
+class Settings(BaseModel):
+    """A table of settings: frozen, and with no room for keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        InputError: the file is missing, not text, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; a TOML file was expected") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML ({error})") from error
+
+
+def load_settings(
+    model: type[AnySettings], path: Path, overrides: Sequence[str] = ()
+) -> AnySettings:
+    """Read ``path``, apply ``KEY=VALUE`` overrides (dots reach into tables), and validate.
+
+    Raises:
+        InputError: unreadable file, unknown key (the nearest known one is named) or bad value.
+    """
+    tables = read_toml(path)
+    for override in overrides:
+        _apply_override(tables, override)
+    return validated(model, tables, source=str(path))
+
+
+def validated(model: type[AnySettings], tables: Mapping[str, Any], *, source: str) -> AnySettings:
+    """Build ``model`` from ``tables``; ``source`` names where they came from in errors.
+
+    Raises:
+        InputError: a key is unknown or a value does not fit.
+    """
+    try:
+        return model.model_validate(dict(tables))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{source}: {_explain(model, first)}") from error
+
+
+def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    name = ".".join(location)
+    if problem["type"] != "extra_forbidden":
+        return f"{name or 'the file'}: {problem['msg']}"
+    known = list(_table_at(model, location[:-1]).model_fields)
+    near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown key {name!r}; {hint}"
+
+
+def _table_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
+    for name in path:
+        field = model.model_fields.get(name)
+        if field is None:
+            break
+        annotation = field.annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if nested:
+            model = nested[0]
+    return model
+
+
+def _apply_override(tables: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"--set {override!r}: expected KEY=VALUE, such as --set epochs=5")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, leaf = name.strip().split(".")
+    table = tables
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {override!r}: {parent!r} is not a table")
+    table[leaf] = value
