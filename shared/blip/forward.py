@@ -1,0 +1,78 @@
+"""The three forward passes of BLIP for VQA, apart, so that each runs once for what it depends on.
+
+``BlipForQuestionAnswering.forward`` encodes the image again for every question, counts padding in
+its loss and lets padding leak into generated answers (it replaces the question's mask by ones).
+Here the caller decides which image features serve which question, and every mask is the true one.
+Model: Li et al. 2022, "BLIP: Bootstrapping Language-Image Pre-training", arXiv:2201.12086.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import BlipForQuestionAnswering
+
+from shared.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
+
+
+def encode_images(model: BlipForQuestionAnswering, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+    """Return image features ``(N, L, D)``; the class token comes first."""
+    features: torch.Tensor = model.vision_model(pixel_values=pixels_NCHW).last_hidden_state
+    return features
+
+
+def encode_questions(
+    model: BlipForQuestionAnswering, questions: TokenBatch, features_BLD: torch.Tensor
+) -> torch.Tensor:
+    """Return question states ``(B, T, D)``, each having looked at its own image."""
+    states: torch.Tensor = model.text_encoder(
+        input_ids=questions.ids_BT,
+        attention_mask=questions.mask_BT,
+        encoder_hidden_states=features_BLD,
+    ).last_hidden_state
+    return states
+
+
+def answer_logits(
+    model: BlipForQuestionAnswering,
+    states_BTD: torch.Tensor,
+    questions: TokenBatch,
+    answers: TokenBatch,
+) -> torch.Tensor:
+    """Return next-token logits ``(B, T, V)`` under teacher forcing."""
+    logits: torch.Tensor = model.text_decoder(
+        input_ids=answers.ids_BT,
+        attention_mask=answers.mask_BT,
+        encoder_hidden_states=states_BTD,
+        encoder_attention_mask=questions.mask_BT,
+        use_cache=False,
+    ).logits
+    return logits
+
+
+def answer_loss_sum(
+    model: BlipForQuestionAnswering,
+    features_BLD: torch.Tensor,
+    questions: TokenBatch,
+    answers: AnswerBatch,
+    label_smoothing: float = 0.0,
+) -> torch.Tensor:
+    """Return the summed cross-entropy of all answer tokens, padding excluded (a scalar).
+
+    A sum, so that dividing by the answer tokens of a whole step gives the same loss however the
+    step is cut into micro-batches.
+    """
+    states_BTD = encode_questions(model, questions, features_BLD)
+    logits_BTV = answer_logits(model, states_BTD, questions, answers.inputs)
+    return cross_entropy(
+        logits_BTV.flatten(0, 1).float(),
+        answers.labels_BT.flatten(),
+        ignore_index=IGNORED_LABEL,
+        label_smoothing=label_smoothing,
+        reduction="sum",
+    )
+
+
+def answer_token_count(answers: AnswerBatch) -> int:
+    """Return how many tokens the loss of ``answers`` counts."""
+    return int((answers.labels_BT != IGNORED_LABEL).sum())

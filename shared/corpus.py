@@ -1,0 +1,406 @@
+"""The only reader and writer of question/answer data and of predictions.
+
+Files are CSV, JSON lines or Parquet, by suffix; a data set folder holds ``qa.parquet`` and
+``manifest.json``. Every write goes to a temporary file beside its target and is renamed when it is
+complete, so that a reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pyarrow as pa
+import pyarrow.lib
+import pyarrow.parquet as pq
+
+from shared.errors import InputError
+from shared.records import SPLITS, Prediction, Provenance, QAPair, Split, pair_id
+
+QA_FILE: Final = "qa.parquet"
+MANIFEST_FILE: Final = "manifest.json"
+WRITE_BATCH: Final = 10_000
+
+COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "id": ("id", "pair_id", "question_id"),
+    "question": ("question",),
+    "answer": ("answer", "reference", "reference_answer", "ground_truth"),
+    "filename": ("filename", "image_name", "image_id", "image", "path"),
+    "prediction": ("prediction", "generated_answer", "predicted_answer"),
+    "split": ("split",),
+    "difficulty": ("difficulty",),
+    "model": ("model",),
+    "prompt_version": ("prompt_version",),
+    "listing_id": ("listing_id",),
+    "confidence": ("confidence",),
+    "grounding": ("grounding",),
+    "broken_image": ("broken_image",),
+}
+"""Names that a column may carry, any case, most specific first."""
+
+PAIR_SCHEMA: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("filename", pa.string()),
+        ("split", pa.string()),
+        ("difficulty", pa.string()),
+        ("model", pa.string()),
+        ("prompt_version", pa.string()),
+        ("listing_id", pa.string()),
+    ]
+)
+CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
+PREDICTION_COLUMNS: Final = ("id", "filename", "question", "answer", "prediction")
+
+Row = Mapping[str, Any]
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a path to write to, beside ``target``; rename it there unless the block raises.
+
+    Raises:
+        InputError: the folder of ``target`` cannot be created or written to.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=f".part{target.suffix}"
+        )
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(value: object, target: Path) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    with atomic_path(target) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        InputError: the file is missing or does not hold one JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected one JSON object")
+    return value
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pairs_digest(pairs: Iterable[QAPair]) -> str:
+    """Return one SHA-256 for a set of pairs, whatever their order or file format."""
+    lines = sorted(f"{p.filename}\0{p.question}\0{p.answer}\0{p.split or ''}" for p in pairs)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_pairs(path: Path) -> list[QAPair]:
+    """Read pairs from a data set folder or from a CSV, JSON lines or Parquet file.
+
+    Column names may be in any case and under the aliases of ``COLUMN_ALIASES``; rows without an
+    id get ``shared.records.pair_id``. Rows with an empty question, answer or file name raise.
+
+    Raises:
+        InputError: nothing readable is there, or the needed columns are missing.
+    """
+    if path.is_dir():
+        if not (path / QA_FILE).is_file():
+            raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing)")
+        path = path / QA_FILE
+    columns, rows = _read_rows(path)
+    names = _match_columns(columns, path, needed=("question", "answer", "filename"))
+    pairs = [_pair(row, names, path, line) for line, row in enumerate(rows, start=1)]
+    if not pairs:
+        raise InputError(f"{path}: holds no question/answer rows")
+    return pairs
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read predictions with their references from a CSV, JSON lines or Parquet file.
+
+    An empty prediction is kept (it is a wrong answer). A file without a ``filename`` column takes
+    each row for an image of its own.
+
+    Raises:
+        InputError: the file is unreadable or has no question, answer or prediction column.
+    """
+    columns, rows = _read_rows(path)
+    names = _match_columns(columns, path, needed=("answer", "prediction"))
+    predictions = [_prediction(row, names, path, line) for line, row in enumerate(rows, start=1)]
+    if not predictions:
+        raise InputError(f"{path}: holds no predictions")
+    return predictions
+
+
+def write_pairs(pairs: Iterable[QAPair], path: Path) -> int:
+    """Write pairs as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
+
+    CSV holds the four columns of the contract; the other formats hold every field.
+
+    Raises:
+        InputError: another suffix, or a place that cannot be written.
+    """
+    writers = {".csv": _write_csv_pairs, ".jsonl": _write_jsonl_pairs, ".parquet": _write_parquet}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
+    with atomic_path(path) as part:
+        return writer(pairs, part)
+
+
+def write_dataset(
+    pairs: Sequence[QAPair],
+    folder: Path,
+    *,
+    source: Mapping[str, object],
+    split_rule: Mapping[str, object],
+) -> None:
+    """Write a data set folder: ``qa.parquet``, then ``manifest.json`` that describes it."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder for the data set")
+    write_pairs(pairs, folder / QA_FILE)
+    images = {split: len({p.filename for p in pairs if p.split == split}) for split in SPLITS}
+    manifest = {
+        "format": 1,
+        "pairs": len(pairs),
+        "images": len({p.filename for p in pairs}),
+        "pairs_by_split": dict(Counter(p.split or "" for p in pairs)),
+        "images_by_split": images,
+        "pairs_sha256": pairs_digest(pairs),
+        "file_sha256": file_digest(folder / QA_FILE),
+        "split_rule": dict(split_rule),
+        "source": dict(source),
+    }
+    write_json(manifest, folder / MANIFEST_FILE)
+
+
+def write_predictions(
+    predictions: Sequence[Prediction], path: Path, columns: Mapping[str, Sequence[float]]
+) -> None:
+    """Write predictions as ``.csv`` or ``.parquet`` with one extra column for each metric.
+
+    Raises:
+        InputError: another suffix, or a place that cannot be written.
+    """
+    table = _prediction_table(predictions, columns)
+    with atomic_path(path) as part:
+        if path.suffix == ".parquet":
+            pq.write_table(table, part)
+        elif path.suffix == ".csv":
+            with part.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, table.column_names, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(table.to_pylist())
+        else:
+            raise InputError(f"{path}: cannot tell the format; use .csv or .parquet")
+
+
+def _prediction_table(
+    predictions: Sequence[Prediction], columns: Mapping[str, Sequence[float]]
+) -> pa.Table:
+    arrays: dict[str, pa.Array] = {
+        "id": pa.array([p.pair.id for p in predictions], pa.string()),
+        "filename": pa.array([p.pair.filename for p in predictions], pa.string()),
+        "question": pa.array([p.pair.question for p in predictions], pa.string()),
+        "answer": pa.array([p.pair.answer for p in predictions], pa.string()),
+        "prediction": pa.array([p.answer for p in predictions], pa.string()),
+        "confidence": pa.array([p.confidence for p in predictions], pa.float64()),
+        "grounding": pa.array([p.grounding for p in predictions], pa.float64()),
+        "broken_image": pa.array([p.broken_image for p in predictions], pa.bool_()),
+    }
+    for name, values in columns.items():
+        arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
+    return pa.table(arrays)
+
+
+def _write_csv_pairs(pairs: Iterable[QAPair], part: Path) -> int:
+    count = 0
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CSV_PAIR_COLUMNS)
+        for count, pair in enumerate(pairs, start=1):  # noqa: B007
+            writer.writerow((pair.id, pair.question, pair.answer, pair.filename))
+    return count
+
+
+def _write_jsonl_pairs(pairs: Iterable[QAPair], part: Path) -> int:
+    count = 0
+    with part.open("w", encoding="utf-8") as file:
+        for count, pair in enumerate(pairs, start=1):  # noqa: B007
+            file.write(json.dumps(_pair_row(pair), ensure_ascii=False) + "\n")
+    return count
+
+
+def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
+    count = 0
+    batch: list[dict[str, str | None]] = []
+    with pq.ParquetWriter(part, PAIR_SCHEMA) as writer:
+        for pair in pairs:
+            batch.append(_pair_row(pair))
+            if len(batch) == WRITE_BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, PAIR_SCHEMA))
+                count += len(batch)
+                batch.clear()
+        writer.write_table(pa.Table.from_pylist(batch, PAIR_SCHEMA))
+    return count + len(batch)
+
+
+def _pair_row(pair: QAPair) -> dict[str, str | None]:
+    return {
+        "id": pair.id,
+        "question": pair.question,
+        "answer": pair.answer,
+        "filename": pair.filename,
+        "split": pair.split,
+        "difficulty": pair.difficulty,
+        "model": pair.provenance.model,
+        "prompt_version": pair.provenance.prompt_version,
+        "listing_id": pair.provenance.listing_id,
+    }
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[Row]]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; a .csv, .jsonl or .parquet file was expected")
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
+    try:
+        return reader(path)
+    except (
+        OSError,
+        UnicodeDecodeError,
+        csv.Error,
+        ValueError,
+        pyarrow.lib.ArrowException,
+    ) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        rows: list[Row] = [dict(row) for row in reader]
+        return list(reader.fieldnames or ()), rows
+
+
+def _read_jsonl(path: Path) -> tuple[list[str], list[Row]]:
+    with path.open(encoding="utf-8") as file:
+        rows: list[Row] = [json.loads(line) for line in file if line.strip()]
+    columns: dict[str, None] = {}
+    for row in rows:
+        if not isinstance(row, dict):
+            raise ValueError("each line must be one JSON object")  # noqa: TRY004
+        columns.update(dict.fromkeys(row))
+    return list(columns), rows
+
+
+def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
+    table = pq.read_table(path)
+    return table.column_names, table.to_pylist()
+
+
+def _match_columns(columns: Sequence[str], path: Path, needed: Sequence[str]) -> dict[str, str]:
+    by_lower = {str(column).strip().lower(): column for column in reversed(columns)}
+    names = {
+        field: by_lower[alias]
+        for field, aliases in COLUMN_ALIASES.items()
+        for alias in reversed(aliases)
+        if alias in by_lower
+    }
+    missing = [field for field in needed if field not in names]
+    if missing:
+        wanted = ", ".join(
+            f"{field} (or {'/'.join(COLUMN_ALIASES[field][1:])})" for field in missing
+        )
+        have = ", ".join(map(str, columns)) or "none"
+        raise InputError(f"{path}: no column {wanted}; its columns: {have}")
+    return names
+
+
+def _text(row: Row, names: Mapping[str, str], field: str) -> str:
+    value = row.get(names[field]) if field in names else None
+    return "" if value is None else str(value).strip()
+
+
+def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
+    filename, question = _text(row, names, "filename"), _text(row, names, "question")
+    split = _text(row, names, "split")
+    if split and split not in SPLITS:
+        raise InputError(f"{path}: row {line}: unknown split {split!r}; use {', '.join(SPLITS)}")
+    try:
+        return QAPair(
+            id=_text(row, names, "id") or pair_id(filename, question),
+            question=question,
+            answer=_text(row, names, "answer"),
+            filename=filename,
+            split=split or None,
+            difficulty=_text(row, names, "difficulty"),
+            provenance=Provenance(
+                *(_text(row, names, name) for name in ("model", "prompt_version", "listing_id"))
+            ),
+        )
+    except ValueError as error:
+        raise InputError(f"{path}: row {line}: {error}") from error
+
+
+def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Prediction:
+    question = _text(row, names, "question") or f"row {line}"
+    filename = _text(row, names, "filename") or f"row {line}"
+    # A missing reference cannot be scored, and dropping the row would shift the mean unseen.
+    answer = _text(row, names, "answer")
+    if not answer:
+        raise InputError(f"{path}: row {line}: the reference answer is empty; mend or remove it")
+    return Prediction(
+        pair=QAPair(
+            id=_text(row, names, "id") or pair_id(filename, question),
+            question=question,
+            answer=answer,
+            filename=filename,
+        ),
+        answer=_text(row, names, "prediction"),
+        confidence=_number(row, names, "confidence"),
+        grounding=_number(row, names, "grounding"),
+        broken_image=_text(row, names, "broken_image").lower() in {"true", "1"},
+    )
+
+
+def _number(row: Row, names: Mapping[str, str], field: str) -> float | None:
+    text = _text(row, names, field)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
