@@ -1,0 +1,63 @@
+"""Bootstrap over images: the rows of one image are not independent, so images are drawn.
+
+Pure numpy. A mean over a resample is the sum of the drawn images' sums divided by the sum of
+their counts, never a mean of means.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES: Final = 2000
+SEED: Final = 0
+_CHUNK: Final = 100
+"""Resamples at a time: 100 x 50,000 images of 8 bytes are 40 MB."""
+
+
+def bootstrap_means(
+    sums_IK: NDArray[np.float64],
+    counts_IK: NDArray[np.float64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> NDArray[np.float64]:
+    """Return the means of K quantities over resampled images, shape (resamples, K).
+
+    All quantities share the same draws, so that differences between columns are paired.
+
+    Args:
+        sums_IK: each image's sum of each quantity.
+        counts_IK: how many rows that sum covers.
+        resamples: how many times I images are drawn with replacement.
+        seed: of the draws.
+
+    Returns:
+        The means; NaN where a resample covers no row of a quantity.
+    """
+    images = len(sums_IK)
+    generator = np.random.default_rng(seed)
+    means = np.empty((resamples, sums_IK.shape[1]), dtype=np.float64)
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        drawn = generator.integers(images, size=(size, images))
+        drawn += np.arange(size)[:, None] * images
+        times_RI = np.bincount(drawn.ravel(), minlength=size * images).reshape(size, images)
+        weights_RI = times_RI.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            means[start : start + size] = (weights_RI @ sums_IK) / (weights_RI @ counts_IK)
+    return means
+
+
+def percentile_interval(
+    means: NDArray[np.float64], confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Return the central interval of resampled means, or ``None`` where there are none."""
+    known = means[~np.isnan(means)]
+    if not known.size:
+        return None
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(known, [tail, 1.0 - tail])
+    return float(low), float(high)

