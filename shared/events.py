@@ -58,11 +58,13 @@ def set_up_events(
     json_file: Path | None = None,
     terminal: TextIO | None = None,
     level: int = logging.INFO,
+    file_only: tuple[str, ...] = (),
 ) -> None:
     """Send structlog and standard-library events to the terminal and, where given, to a file.
 
     The file gets one JSON object a line and is appended to. Standard error is the terminal
-    unless another stream is given.
+    unless another stream is given. Of the loggers named in ``file_only``, the terminal gets
+    warnings alone.
     """
     secret_mask = mask or SecretMask()
     common: list[Processor] = [
@@ -83,6 +85,9 @@ def set_up_events(
                 structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0),
             ],
         )
+    )
+    readable.addFilter(
+        lambda record: record.levelno >= logging.WARNING or record.name not in file_only
     )
     handlers: list[logging.Handler] = [readable]
     if json_file is not None:

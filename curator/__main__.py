@@ -1,0 +1,151 @@
+"""The ``curator`` command: parses, wires and runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
+from curator.gemini import DEFAULT_TIMEOUT_S
+from curator.keypool import OnExhausted
+from curator.ledger import CampaignReport, Ledger, migrate, require_ledger
+from curator.running import RunOptions, plan_run
+from curator.running import run as run_campaign
+from curator.status import status_object, status_view
+from shared.cli import run_program
+from shared.clock import SystemClock, stopwatch
+from shared.errors import InputError
+
+app = typer.Typer(
+    help="Makes a visual question answering data set out of a product catalogue.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+LedgerOption = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
+
+
+@app.command()
+def run(
+    *,
+    catalog: Annotated[
+        Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
+    ],
+    ledger: LedgerOption,
+    keys: Annotated[
+        Path | None, typer.Option(help="API keys, TOML or one a line; else GEMINI_API_KEYS.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Gemini model.")] = "gemini-2.5-flash",
+    base_url: Annotated[
+        str | None, typer.Option(help="Another server, such as `curator rehearse`.")
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, max=50, help="Questions an image.")] = 10,
+    answer_words: Annotated[int, typer.Option(min=1, max=20, help="Longest answer.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop once so many images are settled in all.")
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=1024, help="Requests in flight at most.")
+    ] = 16,
+    on_exhausted: Annotated[
+        OnExhausted, typer.Option(help="With no quota left: exit 75, or wait for the next day.")
+    ] = OnExhausted.STOP,
+    status_at: Annotated[
+        str | None, typer.Option("--status", metavar="HOST:PORT", help="Serve a status page.")
+    ] = None,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, seconds.")
+    ] = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Ask for questions and answers about every image; goes on where it stopped."""
+    options = RunOptions(
+        catalog=catalog,
+        keys=keys,
+        ledger=ledger,
+        images=images,
+        model=model,
+        base_url=base_url,
+        questions=questions,
+        answer_words=answer_words,
+        limit=limit,
+        concurrency=concurrency,
+        on_exhausted=on_exhausted,
+        status=status_at,
+        timeout_s=timeout_s,
+    )
+    started = stopwatch()
+    progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
+    print(
+        f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
+        f"{progress.pending} waiting; {stopwatch() - started:.1f} s"
+    )
+
+
+@app.command()
+def status(
+    ledger: LedgerOption,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell the progress, the keys, the tokens, the rejections and the time left."""
+    require_ledger(ledger)
+    reports = asyncio.run(_reports(ledger))
+    if as_json:
+        json.dump(status_object(reports), sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(status_view(reports))
+
+
+@app.command()
+def export(
+    ledger: LedgerOption,
+    out: Annotated[Path, typer.Option(help="A .csv, .jsonl or .parquet file, or a folder.")],
+    campaign: Annotated[
+        int | None, typer.Option(help="Which campaign, where the ledger holds several.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Images folder, if it moved since the run.")
+    ] = None,
+) -> None:
+    """Write the pairs: a file by its suffix, or a data set folder split by image."""
+    require_ledger(ledger)
+    if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
+        raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
+    count = asyncio.run(_export(ledger, out, campaign, images))
+    print(f"{count} pairs in {out}")
+
+
+async def _reports(path: Path) -> list[CampaignReport]:
+    migrate(path)
+    async with Ledger.opened(path) as ledger:
+        return await ledger.reports(SystemClock().now())
+
+
+async def _export(path: Path, out: Path, campaign: int | None, images: Path | None) -> int:
+    migrate(path)
+    async with Ledger.opened(path) as ledger:
+        reports = await ledger.reports(SystemClock().now())
+        chosen = choose_campaign(reports, campaign, path)
+        if out.suffix.lower() in FILE_SUFFIXES:
+            return await export_file(ledger, chosen, out)
+        folders = [Path(folder) for folder in await ledger.images_dirs()]
+        return await export_folder(ledger, chosen, out, images or folders[0])
+
+
+def main() -> None:
+    """Run the command line."""
+    run_program(app, "curator")
+
+
+if __name__ == "__main__":
+    main()

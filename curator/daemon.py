@@ -1,0 +1,311 @@
+"""The core loop: takes waiting items, asks for their questions, writes what came of it.
+
+A transient failure never stops the run, and nothing that happens to one item stops another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from curator.backoff import Outage, backoff_s
+from curator.gemini import Gemini, Reply
+from curator.images import prepare_photo
+from curator.keypool import KeyPool, KeysExhausted, Lease
+from curator.ledger import (
+    Attempt,
+    ItemChange,
+    Ledger,
+    LedgerFailure,
+    Outcome,
+    Result,
+    TokenUse,
+    WorkItem,
+    WorkState,
+)
+from curator.prompt import Prompt, Request
+from curator.refusals import (
+    BadRequest,
+    InvalidKey,
+    RateLimited,
+    Refusal,
+    Unavailable,
+    UnknownModel,
+)
+from curator.replies import Unparsable, parse_reply
+from curator.stopping import StopRequested, StopSignal
+from curator.validation import Verdict, validate
+from shared.clock import Clock
+from shared.errors import AboVqaError, CorruptImage, InputError
+from shared.progress import ProgressReport
+
+ATTEMPTS: Final = 5
+"""Failures after which an item becomes a dead letter."""
+OUTAGE_ATTEMPTS: Final = 20
+"""The same while the whole service seems to be down."""
+PAGE: Final = 500
+"""Items read from the ledger at a time."""
+FINAL_ENDINGS: Final = frozenset(
+    {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
+)
+"""Ways of ending without text that asking again does not change."""
+LOGGED_CHARACTERS: Final = 2_000
+
+# Its own name, so that these lines, one an item, can be kept off the terminal.
+item_log = structlog.stdlib.get_logger("curator.items")
+
+
+class Queue:
+    """The waiting items of a campaign, read in pages: one shared iterator for all workers."""
+
+    def __init__(self, ledger: Ledger, campaign_id: int, limit: int | None) -> None:
+        """Hand out at most ``limit`` items."""
+        self._ledger = ledger
+        self._campaign_id = campaign_id
+        self._left = limit
+        self._page: deque[WorkItem] = deque()
+        self._after = 0
+        self._turn = asyncio.Lock()
+
+    async def take(self) -> WorkItem | None:
+        """Return the next item; ``None`` when there is none left."""
+        async with self._turn:
+            if self._left == 0:
+                return None
+            if not self._page:
+                items = await self._ledger.pending(self._campaign_id, self._after, PAGE)
+                if not items:
+                    return None
+                self._page.extend(items)
+                self._after = items[-1].item_id
+            if self._left is not None:
+                self._left -= 1
+            return self._page.popleft()
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One request under way: ``failures`` counts the item's before it."""
+
+    item: WorkItem
+    lease: Lease
+    attempt_id: int
+    failures: int
+
+
+@dataclass(slots=True)
+class Curator:
+    """Everything that one run works with."""
+
+    campaign_id: int
+    model: str
+    prompt: Prompt
+    images_dir: Path
+    ledger: Ledger
+    pool: KeyPool
+    gemini: Gemini
+    clock: Clock
+    stop: StopSignal
+    progress: ProgressReport
+    rng: random.Random
+    outage: Outage = field(default_factory=Outage)
+    ended_by: AboVqaError | None = None
+
+    async def run(self, queue: Queue, workers: int) -> None:
+        """Work until the queue is empty or the run is to stop; what is in flight is finished.
+
+        Raises:
+            KeysExhausted: no key can serve before the next quota day.
+            InputError: the service does not know the model.
+            LedgerFailure: the ledger cannot be written.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._work(queue))
+        except* LedgerFailure as failures:
+            raise failures.exceptions[0] from None
+        if self.ended_by is not None:
+            raise self.ended_by
+
+    async def _work(self, queue: Queue) -> None:
+        try:
+            while not self.stop.requested and (item := await queue.take()):
+                await self._annotate(item)
+        except StopRequested:
+            return
+        except (KeysExhausted, InputError) as end:
+            self.ended_by = self.ended_by or end
+            self.stop.request(str(end))
+
+    async def _annotate(self, item: WorkItem) -> None:
+        path = self.images_dir / item.listing.image.path
+        try:
+            photo = await asyncio.to_thread(prepare_photo, path)
+        except CorruptImage as error:
+            await self._give_up_unasked(item, f"broken image: {error}")
+            return
+        request = self.prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
+        failures: int | None = item.attempts
+        while failures is not None:
+            failures = await self._try(item, request, failures)
+
+    async def _try(self, item: WorkItem, request: Request, failures: int) -> int | None:
+        """Make one request; return the item's failures so far, ``None`` once it is settled."""
+        lease = await self.pool.lease(request.estimated_tokens)
+        attempt = Attempt(
+            attempt_id=self.ledger.new_attempt_id(),
+            campaign_id=self.campaign_id,
+            item_id=item.item_id,
+            key_fingerprint=lease.key.fingerprint,
+            project=lease.key.project,
+            model=self.model,
+            started_at=lease.at,
+            reserved_tokens=request.estimated_tokens,
+        )
+        await self.ledger.begin(attempt)
+        one = _Try(item, lease, attempt.attempt_id, failures)
+        try:
+            reply = await self.gemini.generate(request, lease.key)
+        except RateLimited as refusal:
+            return await self._cool_down(one, refusal)
+        except InvalidKey as refusal:
+            return await self._remove_key(one, refusal)
+        except Unavailable as refusal:
+            return await self._try_later(one, refusal)
+        except (BadRequest, UnknownModel) as refusal:
+            await self._refuse(one, refusal)
+            return None
+        return await self._take_reply(one, reply)
+
+    async def _cool_down(self, one: _Try, refusal: RateLimited) -> int:
+        record = self.pool.cool_down(one.lease, refusal)
+        await self._finish(one, Outcome.RATE_LIMITED, refusal.reason)
+        await self.ledger.remember_project(record, self.model, self.clock.now())
+        return one.failures
+
+    async def _remove_key(self, one: _Try, refusal: InvalidKey) -> int:
+        key = one.lease.key
+        if self.pool.remove(key, refusal.reason):
+            await self.ledger.remember_removal(key, refusal.reason, self.clock.now())
+        await self._finish(one, Outcome.INVALID_KEY, refusal.reason)
+        return one.failures
+
+    async def _try_later(self, one: _Try, refusal: Unavailable) -> int | None:
+        self.outage.failure(one.item.item_id)
+        failures = one.failures + 1
+        limit = OUTAGE_ATTEMPTS if self.outage.suspected else ATTEMPTS
+        if failures >= limit:
+            await self._give_up(one, Outcome.UNAVAILABLE, refusal.reason)
+            return None
+        # What an outage did to an item must not be held against it in the next run.
+        kept = self._pending(one, min(failures, ATTEMPTS - 1), refusal.reason)
+        await self._finish(one, Outcome.UNAVAILABLE, refusal.reason, change=kept)
+        await self.stop.sleep(self.clock, backoff_s(failures, self.rng))
+        return failures
+
+    async def _refuse(self, one: _Try, refusal: Refusal) -> None:
+        if isinstance(refusal, UnknownModel):
+            await self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
+            raise InputError(f"model {self.model!r}: {refusal.reason}; give another --model")
+        await self._give_up(one, Outcome.BAD_REQUEST, refusal.reason)
+
+    async def _take_reply(self, one: _Try, reply: Reply) -> int | None:
+        self.outage.success()
+        record = self.pool.settle(one.lease, reply.input_tokens)
+        if record is not None:
+            await self.ledger.remember_project(record, self.model, self.clock.now())
+        parsed = parse_reply(reply.text)
+        drafts = () if isinstance(parsed, Unparsable) else parsed
+        verdict = validate(drafts, answer_words=self.prompt.answer_words)
+        self._log_reply(one, reply, verdict)
+        if verdict.accepted:
+            done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)
+            await self._finish(
+                one, Outcome.ANSWERED, reply.ending, reply=reply, change=done, verdict=verdict
+            )
+            self.progress.advance()
+            return None
+        reason = parsed.detail if isinstance(parsed, Unparsable) else "no pair passed the rules"
+        if reply.ending not in {"", "STOP"}:
+            reason = f"{reason} ({reply.ending})"
+        failures = one.failures + 1
+        if reply.ending in FINAL_ENDINGS or failures >= ATTEMPTS:
+            await self._give_up(one, Outcome.UNUSABLE, reason, reply, verdict)
+            return None
+        kept = self._pending(one, failures, reason)
+        await self._finish(one, Outcome.UNUSABLE, reason, reply=reply, change=kept, verdict=verdict)
+        return failures
+
+    def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange:
+        item_id = one.item.item_id
+        return ItemChange(self.campaign_id, item_id, WorkState.PENDING, failures, reason)
+
+    async def _give_up(
+        self,
+        one: _Try,
+        outcome: Outcome,
+        reason: str,
+        reply: Reply | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        dead = ItemChange(
+            self.campaign_id, one.item.item_id, WorkState.DEAD, one.failures + 1, reason
+        )
+        await self._finish(one, outcome, reason, reply=reply, change=dead, verdict=verdict)
+        self._bury(one.item, reason)
+
+    async def _give_up_unasked(self, item: WorkItem, reason: str) -> None:
+        dead = ItemChange(self.campaign_id, item.item_id, WorkState.DEAD, item.attempts, reason)
+        await self.ledger.finish(Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead))
+        self._bury(item, reason)
+
+    def _bury(self, item: WorkItem, reason: str) -> None:
+        item_log.warning("item_given_up", image=item.listing.image.path, reason=reason)
+        self.progress.advance()
+
+    async def _finish(
+        self,
+        one: _Try,
+        outcome: Outcome,
+        detail: str,
+        *,
+        reply: Reply | None = None,
+        change: ItemChange | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        tokens = TokenUse()
+        if reply is not None:
+            tokens = TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
+        await self.ledger.finish(
+            Result(
+                attempt_id=one.attempt_id,
+                finished_at=self.clock.now(),
+                outcome=outcome,
+                detail=detail,
+                tokens=tokens,
+                reply=None if reply is None else reply.body,
+                change=change,
+                verdict=verdict,
+            )
+        )
+
+    def _log_reply(self, one: _Try, reply: Reply, verdict: Verdict) -> None:
+        item_log.info(
+            "reply",
+            listing=one.item.listing.listing_id,
+            image=one.item.listing.image.path,
+            key=one.lease.key.label,
+            prompt_version=self.prompt.version,
+            attempt=one.attempt_id,
+            accepted=len(verdict.accepted),
+            rejected=len(verdict.rejected),
+            ending=reply.ending,
+            response=reply.text[:LOGGED_CHARACTERS],
+        )

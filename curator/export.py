@@ -1,0 +1,102 @@
+"""Writes what a campaign brought: a file of pairs, or a data set folder with splits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from curator.ledger import CampaignReport, Ledger
+from shared.corpus import write_dataset, write_pairs
+from shared.errors import InputError
+from shared.records import QAPair
+from shared.splits import split_by_image
+
+PAGE: Final = 1_000
+"""Items read from the ledger at a time."""
+FILE_SUFFIXES: Final = frozenset({".csv", ".jsonl", ".parquet"})
+SPLIT_SEED: Final = 0
+
+
+def choose_campaign(
+    reports: Sequence[CampaignReport], wanted: int | None, ledger: Path
+) -> CampaignReport:
+    """Return the campaign with the id ``wanted``, or the only one that has pairs.
+
+    Raises:
+        InputError: no such campaign, no pairs yet, or several to choose from.
+    """
+    with_pairs = [report for report in reports if report.pairs]
+    if wanted is not None:
+        found = next((report for report in with_pairs if report.campaign_id == wanted), None)
+        if found is None:
+            raise InputError(f"{ledger}: no campaign {wanted} with pairs; see `curator status`")
+        return found
+    if not with_pairs:
+        raise InputError(f"{ledger}: holds no pairs yet; let `curator run` work first")
+    if len(with_pairs) > 1:
+        names = "; ".join(
+            f"{report.campaign_id} ({report.campaign.model}, {report.campaign.questions} questions)"
+            for report in with_pairs
+        )
+        raise InputError(f"{ledger}: several campaigns; give --campaign ID of: {names}")
+    return with_pairs[0]
+
+
+async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int:
+    """Write the pairs of a campaign to ``path`` by its suffix; return how many.
+
+    Pairs are streamed: memory does not grow with their number.
+    """
+    loop = asyncio.get_running_loop()
+    pairs = _pairs(ledger, report, loop)
+    return await asyncio.to_thread(write_pairs, pairs, path)
+
+
+async def export_folder(
+    ledger: Ledger, report: CampaignReport, folder: Path, images_dir: Path
+) -> int:
+    """Write a data set folder, split by image with near-identical images together."""
+    loop = asyncio.get_running_loop()
+    return await asyncio.to_thread(
+        _write_folder, _pairs(ledger, report, loop), report, folder, images_dir
+    )
+
+
+def _write_folder(
+    pairs: Iterator[QAPair], report: CampaignReport, folder: Path, images_dir: Path
+) -> int:
+    if not images_dir.is_dir():
+        raise InputError(f"{images_dir}: no such images folder; give --images DIR")
+    found = list(pairs)
+    splits = split_by_image(images_dir, [pair.filename for pair in found], seed=SPLIT_SEED)
+    campaign = report.campaign
+    write_dataset(
+        [replace(pair, split=splits[pair.filename]) for pair in found],
+        folder,
+        source={
+            "program": "curator",
+            **asdict(campaign),
+            "rejected_by_rule": dict(report.rejected),
+            "items_done": report.progress.done,
+            "items_given_up": report.progress.dead,
+        },
+        split_rule={"by": "image", "near_identical": "together", "seed": SPLIT_SEED},
+    )
+    return len(found)
+
+
+def _pairs(
+    ledger: Ledger, report: CampaignReport, loop: asyncio.AbstractEventLoop
+) -> Iterator[QAPair]:
+    """Yield the pairs from a thread beside ``loop``, which does the reading."""
+    after = 0
+    while True:
+        page = ledger.pairs_after(report.campaign_id, report.campaign, after, PAGE)
+        pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
+        if not pairs:
+            return
+        yield from pairs
+        after = last

@@ -1,0 +1,303 @@
+"""Gemini's wire format, through google-genai's async client: the only place that knows it.
+
+One client for each key; all share one aiohttp session and one SSL context. Every error becomes a
+``curator.refusals.Refusal``. A key never leaves this module: error texts that come from the server
+are searched for it, because some of them repeat it in clear.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from google import genai
+from google.genai import errors, types
+
+from curator.keys import Key
+from curator.prompt import Request
+from curator.quota import Quota, Window
+from curator.refusals import (
+    BadRequest,
+    InvalidKey,
+    RateLimited,
+    Refusal,
+    Unavailable,
+    UnknownModel,
+)
+from shared.errors import InputError
+from shared.events import SecretMask
+
+DEFAULT_TIMEOUT_S: Final = 120.0
+LONGEST_REASON: Final = 200
+"""Characters of a server's message that are kept."""
+
+_KEY_REASONS: Final = frozenset(
+    {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_EXPIRED", "CONSUMER_SUSPENDED"}
+)
+_DURATION: Final = re.compile(r"^(?P<value>\d+(?:\.\d+)?)(?P<unit>ms|s)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a successful request brought: the body as received and what of it matters.
+
+    ``text`` is empty where nothing was generated; ``ending`` is the finish reason or, for a
+    blocked prompt, the block reason. Tokens are as the server counted them.
+    """
+
+    body: str
+    text: str
+    ending: str
+    input_tokens: int
+    output_tokens: int
+    thought_tokens: int
+
+
+class Gemini:
+    """Asks one model, with whatever key each request brings."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        ssl_context: ssl.SSLContext,
+        *,
+        model: str,
+        schema: Mapping[str, Any],
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Ask ``model`` for replies of ``schema``; the session stays the caller's to close."""
+        self._session = session
+        self._ssl_context = ssl_context
+        self._model = model
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+        self._clients: dict[str, genai.Client] = {}
+        self._config = types.GenerateContentConfig(
+            response_mime_type="application/json",
+            response_schema=types.Schema.model_validate(schema),
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            # The body as received is kept in the ledger, so it is taken before the SDK parses it.
+            should_return_http_response=True,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(
+        cls,
+        *,
+        model: str,
+        schema: Mapping[str, Any],
+        connections: int,
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> AsyncIterator[Gemini]:
+        """Open a session of at most ``connections`` connections for the time of the block.
+
+        Raises:
+            InputError: ``base_url`` is not an address.
+        """
+        host = check_base_url(base_url)
+        context = ssl.create_default_context()
+        connector = aiohttp.TCPConnector(limit=connections, ssl=context)
+        # A proxy that the environment names cannot reach a server on this machine.
+        trust_environment = not _is_loopback(host)
+        async with aiohttp.ClientSession(
+            connector=connector, trust_env=trust_environment
+        ) as session:
+            yield cls(
+                session,
+                context,
+                model=model,
+                schema=schema,
+                base_url=base_url,
+                timeout_s=timeout_s,
+            )
+
+    async def generate(self, request: Request, key: Key) -> Reply:
+        """Send one request with ``key``, once.
+
+        Raises:
+            Refusal: whatever came instead of a reply; see ``curator.refusals``.
+        """
+        refusal: Refusal
+        try:
+            response = await self._client(key).aio.models.generate_content(
+                model=self._model, contents=_contents(request), config=self._config
+            )
+        except errors.APIError as error:
+            refusal = refusal_of(error.code, error.details, SecretMask([key.secret]))
+        except TimeoutError:
+            refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            refusal = Unavailable(f"connection failed ({type(error).__name__})")
+        except ValueError:
+            refusal = Unavailable("a cut-off error body")
+        else:
+            body = response.sdk_http_response.body if response.sdk_http_response else None
+            return read_reply(body or "")
+        # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
+        raise refusal
+
+    def _client(self, key: Key) -> genai.Client:
+        client = self._clients.get(key.secret)
+        if client is None:
+            context = self._ssl_context
+            options = types.HttpOptions(
+                base_url=self._base_url,
+                timeout=int(self._timeout_s * 1000),
+                # Without this the SDK sends a request again, unasked, when a connection breaks.
+                retry_options=types.HttpRetryOptions(attempts=1),
+                aiohttp_client=self._session,
+                client_args={"verify": context},
+                async_client_args={"ssl": context, "verify": context},
+            )
+            client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
+            self._clients[key.secret] = client
+        return client
+
+
+def _contents(request: Request) -> list[types.Content]:
+    parts = [
+        types.Part(text=request.prompt_text),
+        types.Part(inline_data=types.Blob(data=request.image_jpeg, mime_type="image/jpeg")),
+    ]
+    if request.metadata_text:
+        parts.append(types.Part(text=request.metadata_text))
+    return [types.Content(role="user", parts=parts)]
+
+
+def check_base_url(base_url: str | None) -> str:
+    """Return the host in ``base_url``, empty for Google's own.
+
+    Raises:
+        InputError: not an HTTP address.
+    """
+    if base_url is None:
+        return ""
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"--base-url {base_url!r}: not an address ({error})") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_reply(body: str) -> Reply:
+    """Return what matters of a successful body.
+
+    Raises:
+        Unavailable: the body is cut off or not what the service sends.
+    """
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise Unavailable("a cut-off reply") from error
+    if not isinstance(content, dict):
+        raise Unavailable("a reply that is not a JSON object")
+    candidate = next(_dicts(content.get("candidates")), {})
+    parts = _dicts(_dict(candidate.get("content")).get("parts"))
+    texts = [str(part["text"]) for part in parts if "text" in part and not part.get("thought")]
+    blocked = _dict(content.get("promptFeedback")).get("blockReason")
+    usage = _dict(content.get("usageMetadata"))
+    return Reply(
+        body=body,
+        text="".join(texts),
+        ending=str(blocked or candidate.get("finishReason") or ""),
+        input_tokens=_count(usage.get("promptTokenCount")),
+        output_tokens=_count(usage.get("candidatesTokenCount")),
+        thought_tokens=_count(usage.get("thoughtsTokenCount")),
+    )
+
+
+def refusal_of(code: int | None, body: object, mask: SecretMask) -> Refusal:
+    """Return our word for an error body; ``mask`` keeps the key out of its reason."""
+    error = _dict(body)
+    error = _dict(error.get("error")) or error
+    details = list(_dicts(error.get("details")))
+    status = str(error.get("status") or code or "")
+    message = mask(" ".join(str(error.get("message") or "").split()))[:LONGEST_REASON]
+    reason = next((str(d["reason"]) for d in details if "reason" in d), "")
+    described = mask(f"{reason or status}: {message}" if message else reason or status)
+    if code == 429:  # noqa: PLR2004
+        return _rate_limited(described, details)
+    is_the_key = reason in _KEY_REASONS or (code == 400 and "API key" in message)  # noqa: PLR2004
+    if is_the_key or code in {401, 403} or status == "FAILED_PRECONDITION":
+        return InvalidKey(mask(reason) or _summary(status, message))
+    if code == 404:  # noqa: PLR2004
+        return UnknownModel(described)
+    if code == 408 or code is None or code >= 500:  # noqa: PLR2004
+        return Unavailable(described)
+    return BadRequest(described)
+
+
+def _summary(status: str, message: str) -> str:
+    sentence = message.partition(". ")[0].rstrip(".")
+    return f"{status}: {sentence}" if sentence else status
+
+
+def _rate_limited(reason: str, details: Iterable[Mapping[str, Any]]) -> RateLimited:
+    window, limits, retry_after_s = Window.MINUTE, Quota(), None
+    for detail in details:
+        kind = str(detail.get("@type", ""))
+        if kind.endswith("RetryInfo"):
+            retry_after_s = _seconds(detail.get("retryDelay"))
+        for violation in _dicts(detail.get("violations")):
+            quota_id = str(violation.get("quotaId") or "")
+            if "PerDay" in quota_id:
+                window = Window.DAY
+            limits = limits.tightened(_named_limit(quota_id, violation.get("quotaValue")))
+    return RateLimited(reason, window=window, retry_after_s=retry_after_s, limits=limits)
+
+
+def _named_limit(quota_id: str, value: object) -> Quota:
+    limit = _count(value)
+    if limit < 1:
+        return Quota()
+    if "Token" in quota_id:
+        return Quota(tpm=limit) if "PerMinute" in quota_id else Quota()
+    if "PerDay" in quota_id:
+        return Quota(rpd=limit)
+    return Quota(rpm=limit) if "PerMinute" in quota_id else Quota()
+
+
+def _seconds(delay: object) -> float | None:
+    match = _DURATION.match(str(delay or ""))
+    if not match:
+        return None
+    value = float(match["value"])
+    return value / 1000 if match["unit"] == "ms" else value
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: object) -> Iterator[dict[str, Any]]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
+def _count(value: object) -> int:
+    try:
+        return max(0, int(str(value)))
+    except ValueError:
+        return 0

@@ -1,0 +1,255 @@
+"""Which key serves next, and how long to wait for one.
+
+Round robin over the keys that can take a request now. Quota is counted per project before the
+request is sent (a lease) and settled after it. The pool keeps no file: what must outlive the
+process leaves it as ``ProjectRecord`` and is handed back at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from curator.backoff import backoff_s
+from curator.keys import Key
+from curator.ledger.records import ProjectRecord, ProjectUse
+from curator.quota import PACIFIC, Opening, Quota, Reservation, Usage, Window, next_day
+from curator.refusals import RateLimited
+from curator.stopping import StopSignal
+from shared.clock import Clock
+from shared.errors import StoppedForNow
+
+PROBE_AFTER_S: Final = 3600.0
+"""After a day 429, one careful request is tried so much later: the label has been seen wrong."""
+
+log = structlog.stdlib.get_logger("curator.keypool")
+
+
+class OnExhausted(StrEnum):
+    """What to do when no key can serve before the next quota day."""
+
+    STOP = "stop"
+    WAIT = "wait"
+
+
+class KeysExhausted(StoppedForNow):
+    """No key can serve again in this run; ``opens_at`` is when one can, if ever."""
+
+    def __init__(self, opens_at: float | None) -> None:
+        when = (
+            f"come back at {_local(opens_at)}"
+            if opens_at
+            else "no key is left that can serve; mend the keys"
+        )
+        super().__init__(f"All API keys exhausted; {when} and run the same command again")
+        self.opens_at = opens_at
+
+
+def _local(at: float) -> str:
+    here = datetime.fromtimestamp(at, PACIFIC).astimezone()
+    return here.isoformat(sep=" ", timespec="minutes")
+
+
+@dataclass(slots=True)
+class _Project:
+    """What Google meters: its limits, its use, and the cool-down it is in."""
+
+    name: str
+    configured: Quota
+    usage: Usage
+    learned: Quota = field(default_factory=Quota)
+    blocked_until: float = 0.0
+    blocked_window: Window = Window.MINUTE
+    probe_at: float | None = None
+    probe: Reservation | None = None
+    strikes: int = 0
+
+    @property
+    def quota(self) -> Quota:
+        return self.configured.tightened(self.learned)
+
+    def opening(self, tokens: int, now: float) -> Opening:
+        """Return when a request fits, the chance of a probe included."""
+        opening = self.usage.opening(self.quota, tokens, now)
+        if self.blocked_until <= max(now, opening.at):
+            return opening
+        if self.probe_at is not None and opening.at <= max(now, self.probe_at):
+            at = max(now, self.probe_at)
+            return Opening(at, self.blocked_window if at > now else None)
+        return Opening(self.blocked_until, self.blocked_window)
+
+    def reopens_at(self, tokens: int, now: float) -> float:
+        """Return when a request surely fits, probes left aside."""
+        return max(self.blocked_until, self.usage.opening(self.quota, tokens, now).at)
+
+    def record(self) -> ProjectRecord:
+        return ProjectRecord(
+            self.name, self.blocked_until, self.blocked_window, self.probe_at, self.learned
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A key, and a request and tokens reserved on its project at ``at``."""
+
+    key: Key
+    reservation: Reservation
+
+    @property
+    def at(self) -> float:
+        """When the request was counted, seconds since the epoch."""
+        return self.reservation.at
+
+
+class KeyPool:
+    """The keys of a run."""
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        *,
+        clock: Clock,
+        stop: StopSignal,
+        on_exhausted: OnExhausted,
+        rng: random.Random,
+        use: Mapping[str, ProjectUse],
+        records: Mapping[str, ProjectRecord],
+    ) -> None:
+        """Start with what the ledger remembers: ``use`` and ``records`` by project."""
+        self._keys = list(keys)
+        self._clock = clock
+        self._stop = stop
+        self._on_exhausted = on_exhausted
+        self._rng = rng
+        self._next = 0
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        now = clock.now()
+        self._projects = {
+            key.project: _restored(key, now, use.get(key.project), records.get(key.project))
+            for key in keys
+        }
+
+    async def lease(self, tokens: int) -> Lease:
+        """Return a key that can take a request of ``tokens`` now, waiting for one if need be.
+
+        Raises:
+            KeysExhausted: none can before the next quota day, and the run is not to wait.
+            StopRequested: the run is to stop.
+        """
+        # One waiter at a time reckons and sleeps; the others queue in order behind it.
+        async with self._turn:
+            while True:
+                now = self._clock.now()
+                self._changed.clear()
+                if key := self._next_key(tokens, now):
+                    return self._reserve(key, tokens, now)
+                await self._wait_for_opening(tokens, now)
+
+    def settle(self, lease: Lease, tokens: int) -> ProjectRecord | None:
+        """Count the true tokens of an answered request.
+
+        Returns the project's record if this success ended a cool-down.
+        """
+        project = self._projects[lease.key.project]
+        project.usage.settle(lease.reservation, tokens)
+        project.strikes = 0
+        self._changed.set()
+        # An answer to what was sent before the cool-down says nothing about it; a probe's does.
+        if lease.reservation is not project.probe:
+            return None
+        project.probe, project.blocked_until = None, 0.0
+        return project.record()
+
+    def give_back(self, lease: Lease) -> None:
+        """Forget a lease whose request was never sent."""
+        self._projects[lease.key.project].usage.give_back(lease.reservation)
+        self._changed.set()
+
+    def cool_down(self, lease: Lease, refusal: RateLimited) -> ProjectRecord:
+        """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
+        now = self._clock.now()
+        project = self._projects[lease.key.project]
+        project.learned = project.learned.tightened(refusal.limits)
+        if refusal.window is Window.DAY:
+            until = next_day(now)
+            fresh = project.blocked_window is not Window.DAY or project.blocked_until < until
+            project.probe_at = now + PROBE_AFTER_S if fresh else project.probe_at
+        else:
+            if lease.at >= project.blocked_until:
+                project.strikes += 1
+            until = now + (refusal.retry_after_s or backoff_s(project.strikes + 1, self._rng))
+        if until > project.blocked_until:
+            project.blocked_until, project.blocked_window = until, refusal.window
+        log.info(
+            "key_cooling_down",
+            key=lease.key.label,
+            project=project.name,
+            window=refusal.window.value,
+            reason=refusal.reason,
+            until=_local(project.blocked_until),
+        )
+        return project.record()
+
+    def remove(self, key: Key, reason: str) -> bool:
+        """Take a key that fails for good out of the pool; false if it had left already."""
+        if key not in self._keys:
+            return False
+        index = self._keys.index(key)
+        self._keys.remove(key)
+        self._next -= index < self._next
+        log.warning(f"Key {key.label} failed ({reason}); removing from pool.")  # noqa: G004
+        self._changed.set()
+        return True
+
+    def _next_key(self, tokens: int, now: float) -> Key | None:
+        for step in range(len(self._keys)):
+            index = (self._next + step) % len(self._keys)
+            key = self._keys[index]
+            if self._projects[key.project].opening(tokens, now).at <= now:
+                self._next = index + 1
+                return key
+        return None
+
+    def _reserve(self, key: Key, tokens: int, now: float) -> Lease:
+        project = self._projects[key.project]
+        reservation = project.usage.reserve(tokens, now)
+        if project.blocked_until > now:
+            project.probe, project.probe_at = reservation, None
+        return Lease(key, reservation)
+
+    async def _wait_for_opening(self, tokens: int, now: float) -> None:
+        names = {key.project for key in self._keys}
+        openings = [self._projects[name].opening(tokens, now) for name in names]
+        first = min(openings, key=lambda opening: opening.at, default=Opening(math.inf, Window.DAY))
+        if all(opening.window is Window.DAY for opening in openings):
+            surely = [self._projects[name].reopens_at(tokens, now) for name in names]
+            opens_at = min(surely, default=math.inf)
+            exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
+            if self._on_exhausted is OnExhausted.STOP or math.isinf(first.at):
+                raise exhausted
+            log.warning("All API keys exhausted", waiting_until=_local(first.at))
+        await self._stop.sleep(self._clock, first.at - now, self._changed)
+
+
+def _restored(
+    key: Key, now: float, use: ProjectUse | None, record: ProjectRecord | None
+) -> _Project:
+    use, record = use or ProjectUse(), record or ProjectRecord(key.project)
+    return _Project(
+        name=key.project,
+        configured=key.quota,
+        usage=Usage(now, last_minute=use.last_minute, today=use.today),
+        learned=record.learned,
+        blocked_until=record.blocked_until,
+        blocked_window=record.blocked_window,
+        probe_at=record.probe_at,
+    )

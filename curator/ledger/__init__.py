@@ -1,0 +1,42 @@
+"""The ledger: what was asked, what it cost and what came out, in one SQLite file.
+
+The only SQL of the curator. Public names: ``Ledger`` and its records.
+"""
+
+from curator.ledger.ledger import Ledger
+from curator.ledger.opening import LedgerBusy, LedgerFailure, migrate, require_ledger, sole_writer
+from curator.ledger.records import (
+    Attempt,
+    Campaign,
+    CampaignReport,
+    ItemChange,
+    Outcome,
+    Progress,
+    ProjectRecord,
+    ProjectUse,
+    Result,
+    TokenUse,
+    WorkItem,
+    WorkState,
+)
+
+__all__ = [
+    "Attempt",
+    "Campaign",
+    "CampaignReport",
+    "ItemChange",
+    "Ledger",
+    "LedgerBusy",
+    "LedgerFailure",
+    "Outcome",
+    "Progress",
+    "ProjectRecord",
+    "ProjectUse",
+    "Result",
+    "TokenUse",
+    "WorkItem",
+    "WorkState",
+    "migrate",
+    "require_ledger",
+    "sole_writer",
+]

@@ -1,0 +1,52 @@
+"""Group commit: whoever waits while a transaction runs shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from curator.ledger.opening import LedgerFailure
+
+Entry = TypeVar("Entry")
+
+
+class GroupCommit(Generic[Entry]):
+    """Collects entries and hands them to ``write`` in batches, one transaction each."""
+
+    def __init__(self, write: Callable[[Sequence[Entry]], Awaitable[None]]) -> None:
+        self._write = write
+        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._runner: asyncio.Task[None] | None = None
+
+    async def add(self, entry: Entry) -> None:
+        """Return once ``entry`` is committed.
+
+        Raises:
+            LedgerFailure: the transaction that held it failed.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        # A worker that is cancelled must not take its entry out of a batch under way.
+        await asyncio.shield(done)
+
+    async def drain(self) -> None:
+        """Return once everything added so far is committed or has failed."""
+        if self._runner is not None:
+            await self._runner
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await self._write([entry for entry, _ in batch])
+            except LedgerFailure as error:
+                for _, done in batch:
+                    if not done.cancelled():
+                        done.set_exception(error)
+            else:
+                for _, done in batch:
+                    if not done.cancelled():
+                        done.set_result(None)

@@ -1,0 +1,348 @@
+"""The open ledger: one method, one transaction.
+
+The catalogue, the queue of a campaign, attempts and results, projects and keys. What
+``curator status`` asks is in ``curator.ledger.reports``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import event, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from curator.keys import Key
+from curator.ledger import reports, tables
+from curator.ledger.group import GroupCommit
+from curator.ledger.opening import LedgerFailure
+from curator.ledger.records import (
+    Attempt,
+    Campaign,
+    CampaignReport,
+    Progress,
+    ProjectRecord,
+    ProjectUse,
+    Result,
+    WorkItem,
+    WorkState,
+)
+from curator.ledger.rows import Row, group_statements, listing_of, listing_row, unpack_reply
+from curator.quota import MINUTE_S, day_start
+from shared.records import Listing, Provenance, QAPair, pair_id
+
+IMPORT_BATCH: Final = 2_000
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    # Of a WAL ledger, a crash of the program loses nothing; only one of the machine may.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA cache_size = -16000",
+)
+
+
+class Ledger:
+    """A migrated ledger file, open for reading and writing."""
+
+    def __init__(self, engine: AsyncEngine, next_attempt_id: int) -> None:
+        self._engine = engine
+        self._next_attempt_id = next_attempt_id
+        self._group: GroupCommit[Attempt | Result] = GroupCommit(self._write_group)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, path: Path) -> AsyncIterator[Ledger]:
+        """Open the ledger at ``path``, which ``migrate`` made or brought up to date."""
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        try:
+            async with _reading(engine) as connection:
+                last = await connection.scalar(select(func.max(tables.attempts.c.id)))
+            ledger = cls(engine, (last or 0) + 1)
+            try:
+                yield ledger
+            finally:
+                await ledger._group.drain()
+        finally:
+            await engine.dispose()
+
+    def new_attempt_id(self) -> int:
+        """Return a number that no attempt in this ledger has."""
+        self._next_attempt_id += 1
+        return self._next_attempt_id - 1
+
+    async def begin(self, attempt: Attempt) -> None:
+        """Make an attempt durable; only then may its request be sent."""
+        await self._group.add(attempt)
+
+    async def finish(self, result: Result) -> None:
+        """Write a result whole: attempt, reply, pairs and the item's new state."""
+        await self._group.add(result)
+
+    async def _write_group(self, entries: Sequence[Attempt | Result]) -> None:
+        async with _writing(self._engine) as connection:
+            for statement, rows in group_statements(entries):
+                await connection.execute(statement, rows)
+
+    async def known_fingerprint(self, source: str) -> str | None:
+        """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
+        async with _reading(self._engine) as connection:
+            statement = select(tables.sources.c.fingerprint).where(tables.sources.c.path == source)
+            found: str | None = await connection.scalar(statement)
+            return found
+
+    async def add_catalog(
+        self,
+        source: str,
+        fingerprint: str | None,
+        images_dir: str,
+        listings: Iterable[Listing],
+        now: float,
+    ) -> int:
+        """Add the listings whose image is not known yet, all or none; return how many."""
+        insert_new = sqlite_insert(tables.items).on_conflict_do_nothing()
+        remember = sqlite_insert(tables.sources).values(
+            path=source, fingerprint=fingerprint, images_dir=images_dir, imported_at=now
+        )
+        remember = remember.on_conflict_do_update(["path"], set_=dict(remember.excluded))
+        remaining = iter(listings)
+        async with _writing(self._engine) as connection:
+            before = await connection.scalar(select(func.count()).select_from(tables.items))
+            while batch := await asyncio.to_thread(_next_rows, remaining):
+                await connection.execute(insert_new, batch)
+            await connection.execute(remember)
+            after = await connection.scalar(select(func.count()).select_from(tables.items))
+        return (after or 0) - (before or 0)
+
+    async def item_count(self) -> int:
+        """Return the number of images known."""
+        async with _reading(self._engine) as connection:
+            count = await connection.scalar(select(func.count()).select_from(tables.items))
+            return count or 0
+
+    async def images_dirs(self) -> list[str]:
+        """Return the images folders of the imported catalogues, latest first."""
+        async with _reading(self._engine) as connection:
+            order = tables.sources.c.imported_at.desc()
+            rows = await connection.scalars(select(tables.sources.c.images_dir).order_by(order))
+            return list(dict.fromkeys(rows))
+
+    async def enrol(self, campaign: Campaign, now: float) -> int:
+        """Queue every item for ``campaign`` that it does not have yet; return its id."""
+        values = {
+            "model": campaign.model,
+            "prompt_version": campaign.prompt_version,
+            "questions": campaign.questions,
+        }
+        same = [tables.campaigns.c[name] == value for name, value in values.items()]
+        async with _writing(self._engine) as connection:
+            make = sqlite_insert(tables.campaigns).values(**values, created_at=now)
+            await connection.execute(make.on_conflict_do_nothing())
+            found = await connection.execute(select(tables.campaigns.c.id).where(*same))
+            campaign_id = int(found.scalar_one())
+            last = await connection.scalar(
+                select(func.max(tables.work.c.item_id)).where(
+                    tables.work.c.campaign_id == campaign_id
+                )
+            )
+            new = select(
+                text(f"{campaign_id}"), tables.items.c.id, text("0"), text("0"), text("''")
+            ).where(tables.items.c.id > (last or 0))
+            columns = ["campaign_id", "item_id", "state", "attempts", "reason"]
+            await connection.execute(insert(tables.work).from_select(columns, new))
+        return campaign_id
+
+    async def progress(self, campaign_id: int) -> Progress:
+        """Return how far a campaign is."""
+        async with _reading(self._engine) as connection:
+            return await reports.progress(connection, campaign_id)
+
+    async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
+        """Return up to ``limit`` waiting items with ids above ``after``, in order."""
+        work, items = tables.work, tables.items
+        statement = (
+            select(work.c.attempts, *items.c)
+            .join(items, items.c.id == work.c.item_id)
+            .where(
+                work.c.campaign_id == campaign_id,
+                work.c.state == int(WorkState.PENDING),
+                work.c.item_id > after,
+            )
+            .order_by(work.c.item_id)
+            .limit(limit)
+        )
+        async with _reading(self._engine) as connection:
+            rows = await connection.execute(statement)
+            return [WorkItem(row.id, listing_of(row), row.attempts) for row in rows]
+
+    async def project_use(self, model: str, now: float) -> dict[str, ProjectUse]:
+        """Return what each project has used of its minute and day at ``now``.
+
+        A request that was begun and never finished counts with its estimate.
+        """
+        use = tables.attempts
+        today = (
+            select(use.c.project, func.count())
+            .where(use.c.model == model, use.c.started_at >= day_start(now))
+            .group_by(use.c.project)
+        )
+        tokens = func.iif(use.c.input_tokens > 0, use.c.input_tokens, use.c.reserved_tokens)
+        minute = (
+            select(use.c.project, use.c.started_at, tokens)
+            .where(use.c.model == model, use.c.started_at > now - MINUTE_S)
+            .order_by(use.c.started_at)
+        )
+        async with _reading(self._engine) as connection:
+            counts = {row[0]: row[1] for row in await connection.execute(today)}
+            recent: dict[str, list[tuple[float, int]]] = {}
+            for project, at, spent in await connection.execute(minute):
+                recent.setdefault(project, []).append((at, spent))
+        return {
+            project: ProjectUse(tuple(recent.get(project, ())), counts.get(project, 0))
+            for project in counts.keys() | recent.keys()
+        }
+
+    async def project_records(self, model: str) -> dict[str, ProjectRecord]:
+        """Return what is remembered of each project for ``model``."""
+        statement = select(tables.projects).where(tables.projects.c.model == model)
+        async with _reading(self._engine) as connection:
+            rows = await connection.execute(statement)
+            return {row.project: reports.project_record(row) for row in rows}
+
+    async def remember_project(self, record: ProjectRecord, model: str, now: float) -> None:
+        """Store a project's cool-down and the limits that it taught us."""
+        values = sqlite_insert(tables.projects).values(
+            project=record.project,
+            model=model,
+            blocked_until=record.blocked_until,
+            blocked_window=record.blocked_window.value,
+            probe_at=record.probe_at,
+            learned_rpm=record.learned.rpm,
+            learned_tpm=record.learned.tpm,
+            learned_rpd=record.learned.rpd,
+            updated_at=now,
+        )
+        async with _writing(self._engine) as connection:
+            await connection.execute(
+                values.on_conflict_do_update(["project", "model"], set_=dict(values.excluded))
+            )
+
+    async def remember_keys(self, keys: Iterable[Key], now: float) -> None:
+        """Store the keys of a run by fingerprint, all of them in service."""
+        rows = [
+            {
+                "fingerprint": key.fingerprint,
+                "label": key.label,
+                "project": key.project,
+                "removed_because": "",
+                "updated_at": now,
+            }
+            for key in keys
+        ]
+        values = sqlite_insert(tables.keys)
+        upsert = values.on_conflict_do_update(["fingerprint"], set_=dict(values.excluded))
+        async with _writing(self._engine) as connection:
+            await connection.execute(upsert, rows)
+
+    async def remember_removal(self, key: Key, reason: str, now: float) -> None:
+        """Store why a key left the pool."""
+        statement = (
+            update(tables.keys)
+            .where(tables.keys.c.fingerprint == key.fingerprint)
+            .values(removed_because=reason, updated_at=now)
+        )
+        async with _writing(self._engine) as connection:
+            await connection.execute(statement)
+
+    async def reports(self, now: float) -> list[CampaignReport]:
+        """Return a report of each campaign, oldest first."""
+        async with _reading(self._engine) as connection:
+            return await reports.campaign_reports(connection, now)
+
+    async def pairs_after(
+        self, campaign_id: int, campaign: Campaign, after: int, limit: int
+    ) -> tuple[list[QAPair], int]:
+        """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
+
+        The list is empty and the id unchanged at the end.
+        """
+        pairs, items, work = tables.pairs, tables.items, tables.work
+        page = (
+            select(work.c.item_id)
+            .where(
+                work.c.campaign_id == campaign_id,
+                work.c.state == int(WorkState.DONE),
+                work.c.item_id > after,
+            )
+            .order_by(work.c.item_id)
+            .limit(limit)
+        )
+        statement = (
+            select(*pairs.c, items.c.image_path, items.c.listing_id)
+            .join(items, items.c.id == pairs.c.item_id)
+            .where(pairs.c.campaign_id == campaign_id, pairs.c.item_id.in_(page))
+            .order_by(pairs.c.item_id, pairs.c.position)
+        )
+        async with _reading(self._engine) as connection:
+            rows = (await connection.execute(statement)).all()
+        found = [
+            QAPair(
+                id=pair_id(row.image_path, row.question),
+                question=row.question,
+                answer=row.answer,
+                filename=row.image_path,
+                difficulty=row.difficulty,
+                provenance=Provenance(campaign.model, campaign.prompt_version, row.listing_id),
+            )
+            for row in rows
+        ]
+        return found, rows[-1].item_id if rows else after
+
+    async def reply(self, attempt_id: int) -> str | None:
+        """Return the body that an attempt got, as received."""
+        statement = select(tables.replies.c.body).where(tables.replies.c.attempt_id == attempt_id)
+        async with _reading(self._engine) as connection:
+            packed = await connection.scalar(statement)
+            return None if packed is None else unpack_reply(packed)
+
+
+def _next_rows(listings: Iterator[Listing]) -> list[Row]:
+    return [listing_row(one) for one in islice(listings, IMPORT_BATCH)]
+
+
+def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+@asynccontextmanager
+async def _writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    with _translated():
+        async with engine.begin() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def _reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    with _translated():
+        async with engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(error).partition("\n")[0]
+        raise LedgerFailure(f"the ledger cannot be used any more: {reason}") from error

@@ -1,0 +1,146 @@
+"""Opens a ledger file: its version, migrations, backup, and the lock of the one who writes."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.corpus import atomic_path
+from shared.errors import AboVqaError, InputError
+
+HEAD: Final = "0001"
+"""The version that this release writes."""
+KNOWN_VERSIONS: Final = (HEAD,)
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
+
+
+class LedgerBusy(InputError):
+    """Another process works on this ledger."""
+
+
+class LedgerFailure(AboVqaError):
+    """The ledger cannot be written any more: disk full, or the file was taken away."""
+
+
+def require_ledger(path: Path) -> None:
+    """Look that a ledger of this or an older version is at ``path``, changing nothing.
+
+    Raises:
+        InputError: missing, not a ledger, or made by a newer release.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such ledger; `curator run` makes one")
+    check_version(path)
+
+
+def check_version(path: Path) -> str | None:
+    """Return the version of the ledger at ``path``; ``None`` where there is none yet.
+
+    Raises:
+        InputError: the file is not a ledger, or made by a newer release.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; --ledger wants a file")
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not is_sqlite:
+        raise InputError(f"{path}: not a ledger; give another --ledger")
+    version = _read_version(path)
+    if version not in KNOWN_VERSIONS:
+        raise InputError(
+            f"{path}: made by a newer release (version {version}; this one knows {HEAD}); "
+            "update abo-vqa or give another --ledger"
+        )
+    return version
+
+
+def _read_version(path: Path) -> str:
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: not a ledger ({error}); give another --ledger") from error
+    if row is None:
+        raise InputError(f"{path}: an unfinished ledger; remove it and run again")
+    return str(row[0])
+
+
+def migrate(path: Path) -> None:
+    """Bring the ledger at ``path`` to this release's version, making it where there is none.
+
+    An older ledger is first copied to ``NAME.VERSION.backup``.
+
+    Raises:
+        InputError: not a ledger, too new, or a place that cannot be written.
+    """
+    version = check_version(path)
+    if version == HEAD:
+        return
+    try:
+        if version is None:
+            with atomic_path(path) as part:
+                _upgrade(part)
+        else:
+            _back_up(path, path.with_name(f"{path.name}.{version}.backup"))
+            _upgrade(path)
+    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+        raise InputError(f"{path}: cannot be written ({_first_line(error)})") from error
+
+
+def _upgrade(path: Path) -> None:
+    # Alembic takes a quarter of a second to import, and most runs need no migration.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with as_file(files("curator.migrations")) as scripts, engine.begin() as connection:
+        config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _back_up(path: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Hold the ledger's lock; the system lets go of it however the process ends.
+
+    Raises:
+        LedgerBusy: another process holds it.
+        InputError: the folder cannot be written.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a")
+    except OSError as error:
+        raise InputError(f"{lock}: cannot be written ({error.strerror})") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LedgerBusy(
+                f"{path}: another `curator run` works on this ledger; wait for it or stop it"
+            ) from None
+        yield

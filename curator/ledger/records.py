@@ -1,0 +1,179 @@
+"""What goes into the ledger and comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from curator.quota import Quota, Window
+from curator.validation import Verdict
+from shared.records import Listing
+
+
+class WorkState(IntEnum):
+    """Where an item of a campaign stands."""
+
+    PENDING = 0
+    DONE = 1
+    DEAD = 2
+
+
+class Outcome(StrEnum):
+    """What became of one request."""
+
+    OPEN = "open"
+    """Sent or about to be; stays so when the process dies, and counts against the quota."""
+    ANSWERED = "answered"
+    UNUSABLE = "unusable"
+    """A reply without one valid pair: blocked, cut off, or nonsense."""
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    INVALID_KEY = "invalid_key"
+    BAD_REQUEST = "bad_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One way of asking about a catalogue; another model or prompt is another campaign."""
+
+    model: str
+    prompt_version: str
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """A listing that waits for its questions; ``attempts`` counts what failed so far."""
+
+    item_id: int
+    listing: Listing
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that is about to be sent."""
+
+    attempt_id: int
+    campaign_id: int
+    item_id: int
+    key_fingerprint: str
+    project: str
+    model: str
+    started_at: float
+    reserved_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """Tokens of one request as the server counted them."""
+
+    input: int = 0
+    output: int = 0
+    thoughts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """What a result means for its item: the new state, failures so far, and why."""
+
+    campaign_id: int
+    item_id: int
+    state: WorkState
+    attempts: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that one request, or the failure to make one, leaves: written together or not at all.
+
+    ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
+    ``reply`` is the body as received.
+    """
+
+    attempt_id: int | None
+    finished_at: float
+    outcome: Outcome
+    detail: str = ""
+    tokens: TokenUse = TokenUse()
+    reply: str | None = None
+    change: ItemChange | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """What must be remembered about a project: its cool-down and the limits it taught us."""
+
+    project: str
+    blocked_until: float = 0.0
+    blocked_window: Window = Window.MINUTE
+    probe_at: float | None = None
+    learned: Quota = field(default_factory=Quota)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectUse:
+    """What a project has used of its windows.
+
+    ``last_minute`` holds time and tokens of each request, oldest first.
+    """
+
+    last_minute: tuple[tuple[float, int], ...] = ()
+    today: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is."""
+
+    pending: int
+    done: int
+    dead: int
+
+    @property
+    def total(self) -> int:
+        """Return the number of items."""
+        return self.pending + self.done + self.dead
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """One key's work in a campaign; ``removed_because`` is empty while it serves."""
+
+    label: str
+    project: str
+    removed_because: str
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An item that was given up, and why."""
+
+    listing_id: str
+    image_path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """Everything ``curator status`` tells about one campaign.
+
+    ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds.
+    """
+
+    campaign_id: int
+    campaign: Campaign
+    progress: Progress
+    pairs: int
+    rejected: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    tokens: TokenUse
+    keys: tuple[KeyReport, ...]
+    blocked: tuple[ProjectRecord, ...]
+    dead_letters: tuple[DeadLetter, ...]
+    finished_recently: int
+    recent_s: float

@@ -1,0 +1,143 @@
+"""The ledger's tables. A change here needs a migration; a test compares the two.
+
+Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA: Final = MetaData()
+
+sources = Table(
+    "sources",
+    METADATA,
+    Column("path", Text, primary_key=True),
+    Column("fingerprint", Text),
+    Column("images_dir", Text, nullable=False),
+    Column("imported_at", Float, nullable=False),
+)
+
+# An image is asked about once, whatever number of listings share it: hence the unique path.
+items = Table(
+    "items",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("listing_id", Text, nullable=False),
+    Column("image_id", Text, nullable=False),
+    Column("image_path", Text, nullable=False, unique=True),
+    Column("metadata", Text, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("prompt_version", Text, nullable=False),
+    Column("questions", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("model", "prompt_version", "questions"),
+)
+
+work = Table(
+    "work",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("finished_at", Float),
+    Index("work_by_state", "campaign_id", "state", "item_id"),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, nullable=False),
+    Column("item_id", Integer, nullable=False),
+    Column("key_fingerprint", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("reserved_tokens", Integer, nullable=False),
+    Column("finished_at", Float),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("thought_tokens", Integer, nullable=False),
+    Index("attempts_by_project", "model", "project", "started_at"),
+    Index("attempts_by_campaign", "campaign_id", "finished_at"),
+)
+
+replies = Table(
+    "replies",
+    METADATA,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+pairs = Table(
+    "pairs",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("difficulty", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rejected_pairs = Table(
+    "rejected_pairs",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, nullable=False),
+    Column("item_id", Integer, nullable=False),
+    Column("attempt_id", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Index("rejected_by_rule", "campaign_id", "rule"),
+)
+
+keys = Table(
+    "keys",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("removed_because", Text, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("blocked_until", Float, nullable=False),
+    Column("blocked_window", Text, nullable=False),
+    Column("probe_at", Float),
+    Column("learned_rpm", Integer),
+    Column("learned_tpm", Integer),
+    Column("learned_rpd", Integer),
+    Column("updated_at", Float, nullable=False),
+)

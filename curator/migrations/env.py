@@ -1,0 +1,15 @@
+"""Alembic's entry: migrates the connection that ``curator.ledger.opening`` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from curator.ledger.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,110 @@
+"""The prompt, its version and the schema of the answer; pure.
+
+The constant text comes before the image, so that the service can cache it. Changed words, another
+number of questions or longer answers give another version, hence another campaign in the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_TEXT: Final = """\
+You write a visual question answering data set for product images.
+Look at the image below; the catalogue's data after it is context, and may be wrong.
+Write exactly {questions} questions, {easy} of them easy to medium and {hard} hard.
+- The image alone must be enough to answer each question. Never ask for brand, price or text that \
+cannot be read in it.
+- Easy to medium: colour, shape, kind of product, material, count, visible parts.
+- Hard: position, relation of parts, pattern, texture, use, comparison within the image.
+- Each answer is {words}, lower case, without punctuation, and does not occur in its question.
+- All questions differ, and so do most answers. Ask no question whose answer is "unknown".
+- Write in English.
+Reply with a JSON array of objects with the fields question, answer and difficulty \
+(easy, medium or hard)."""
+
+METADATA_CHARACTERS: Final = 2_000
+"""Longest catalogue text in a request."""
+FIELD_CHARACTERS: Final = 400
+CHARACTERS_PER_TOKEN: Final = 4.0
+IMAGE_TOKENS: Final = 258
+"""What Gemini counts for an image of up to 384 px; larger ones take several such tiles."""
+LARGEST_IMAGE_TOKENS: Final = 4 * IMAGE_TOKENS
+_TILE_PX: Final = 384
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The constant part of every request of a campaign.
+
+    ``questions`` is how many are asked for, ``answer_words`` the longest answer in words.
+    """
+
+    questions: int
+    answer_words: int
+
+    def __post_init__(self) -> None:
+        if self.questions < 1 or self.answer_words < 1:
+            raise ValueError(f"at least one question and one word are needed, got {self!r}")
+
+    @property
+    def text(self) -> str:
+        """The words that precede the image."""
+        easy = (self.questions + 1) // 2
+        words = "one word" if self.answer_words == 1 else f"at most {self.answer_words} words"
+        return _TEXT.format(
+            questions=self.questions, easy=easy, hard=self.questions - easy, words=words
+        )
+
+    @property
+    def version(self) -> str:
+        """A name for exactly these words and this schema."""
+        content = repr((self.text, sorted(self.schema().items()), METADATA_CHARACTERS))
+        return f"1-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+    def schema(self) -> dict[str, Any]:
+        """Return the schema of the reply in Gemini's dialect."""
+        text = {"type": "STRING"}
+        level = {"type": "STRING", "enum": ["easy", "medium", "hard"]}
+        return {
+            "type": "ARRAY",
+            "items": {
+                "type": "OBJECT",
+                "properties": {"question": text, "answer": text, "difficulty": level},
+                "required": ["question", "answer", "difficulty"],
+                "propertyOrdering": ["question", "answer", "difficulty"],
+            },
+        }
+
+    def largest_request_tokens(self) -> int:
+        """Return the estimate for the longest catalogue text and the largest image."""
+        return self._estimate(METADATA_CHARACTERS, LARGEST_IMAGE_TOKENS)
+
+    def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
+        """Return the request for one image of ``longest_px`` pixels on its longer side."""
+        text = metadata_text(metadata)
+        image_tokens = IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
+        return Request(self.text, image_jpeg, text, self._estimate(len(text), image_tokens))
+
+    def _estimate(self, metadata_characters: int, image_tokens: int) -> int:
+        characters = len(self.text) + metadata_characters
+        return math.ceil(characters / CHARACTERS_PER_TOKEN) + image_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: the constant text, the image as JPEG, the catalogue's text, input tokens."""
+
+    prompt_text: str
+    image_jpeg: bytes
+    metadata_text: str
+    estimated_tokens: int
+
+
+def metadata_text(metadata: Mapping[str, str]) -> str:
+    """Return the catalogue's fields as one block of lines, cut to ``METADATA_CHARACTERS``."""
+    lines = [f"{name}: {value[:FIELD_CHARACTERS]}" for name, value in metadata.items() if value]
+    return "\n".join(["Catalogue data:", *lines])[:METADATA_CHARACTERS] if lines else ""

@@ -1,0 +1,180 @@
+"""Quota arithmetic as Google counts it: requests and tokens a minute, requests a day.
+
+Pure: the time is an argument everywhere, in seconds since the epoch, UTC. A minute is the last 60
+seconds, whatever the second, which also satisfies a window that starts on the full minute. A day
+ends at midnight in Los Angeles, so it has 23 or 25 hours when daylight saving starts or ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+MINUTE_S: Final = 60.0
+PACIFIC: Final = ZoneInfo("America/Los_Angeles")
+
+
+class Window(StrEnum):
+    """The span over which a limit holds."""
+
+    MINUTE = "minute"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Limits of one project and model; ``None`` where none is known.
+
+    ``rpm`` and ``rpd`` are requests a minute and a day, ``tpm`` input tokens a minute.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    rpd: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rpm", "tpm", "rpd"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be at least 1, got {limit}")
+
+    def tightened(self, other: Quota) -> Quota:
+        """Return the smaller of both limits, each by itself."""
+        return replace(
+            self,
+            rpm=_smaller(self.rpm, other.rpm),
+            tpm=_smaller(self.tpm, other.tpm),
+            rpd=_smaller(self.rpd, other.rpd),
+        )
+
+
+def _smaller(left: int | None, right: int | None) -> int | None:
+    known = [limit for limit in (left, right) if limit is not None]
+    return min(known, default=None)
+
+
+def day_start(now: float) -> float:
+    """Return when the quota day of ``now`` began: the last midnight in Los Angeles."""
+    return _midnight(now, days_ahead=0)
+
+
+def next_day(now: float) -> float:
+    """Return when the quota day of ``now`` ends: the next midnight in Los Angeles."""
+    return _midnight(now, days_ahead=1)
+
+
+def _midnight(now: float, *, days_ahead: int) -> float:
+    today = datetime.fromtimestamp(now, UTC).astimezone(PACIFIC).date()
+    wanted = today + timedelta(days=days_ahead)
+    return datetime(wanted.year, wanted.month, wanted.day, tzinfo=PACIFIC).timestamp()
+
+
+@dataclass(slots=True, eq=False)
+class Reservation:
+    """A request that is counted: ``at`` is when, ``tokens`` the estimate or the true count."""
+
+    at: float
+    tokens: int
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The earliest time at which a request fits, and the window that makes it wait."""
+
+    at: float
+    window: Window | None = None
+
+
+class Usage:
+    """What one project has used of its minute and of its day."""
+
+    def __init__(
+        self, now: float, *, last_minute: Iterable[tuple[float, int]] = (), today: int = 0
+    ) -> None:
+        """Start at ``now`` from what is remembered.
+
+        ``last_minute`` holds the time and tokens of recent requests, oldest first; ``today`` is
+        the number of requests since ``day_start(now)``, those of the last minute included.
+        """
+        self._minute = deque(Reservation(at, tokens) for at, tokens in last_minute)
+        self._minute_requests = len(self._minute)
+        self._minute_tokens = sum(one.tokens for one in self._minute)
+        self._day_requests = today
+        self._day_ends = next_day(now)
+
+    def requests_in(self, window: Window, now: float) -> int:
+        """Return the number of requests counted in ``window`` at ``now``."""
+        self._roll(now)
+        return self._minute_requests if window is Window.MINUTE else self._day_requests
+
+    def tokens_in_minute(self, now: float) -> int:
+        """Return the number of tokens counted in the last minute."""
+        self._roll(now)
+        return self._minute_tokens
+
+    def opening(self, quota: Quota, tokens: int, now: float) -> Opening:
+        """Return when a request of ``tokens`` fits; infinitely late if it is larger than TPM."""
+        self._roll(now)
+        if quota.rpd is not None and self._day_requests >= quota.rpd:
+            return Opening(self._day_ends, Window.DAY)
+        if quota.tpm is not None and tokens > quota.tpm:
+            return Opening(math.inf, Window.DAY)
+        at = self._minute_opening(quota, tokens, now)
+        return Opening(at, Window.MINUTE if at > now else None)
+
+    def reserve(self, tokens: int, now: float) -> Reservation:
+        """Count a request of ``tokens`` as sent at ``now``."""
+        self._roll(now)
+        reservation = Reservation(now, tokens)
+        self._minute.append(reservation)
+        self._minute_requests += 1
+        self._minute_tokens += tokens
+        self._day_requests += 1
+        return reservation
+
+    def settle(self, reservation: Reservation, tokens: int) -> None:
+        """Replace the estimate of ``reservation`` by the true count of tokens."""
+        if reservation.counted:
+            self._minute_tokens += tokens - reservation.tokens
+        reservation.tokens = tokens
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Forget a reservation whose request was never sent."""
+        if reservation.counted:
+            self._minute_requests -= 1
+            self._minute_tokens -= reservation.tokens
+            reservation.counted = False
+        if next_day(reservation.at) == self._day_ends:
+            self._day_requests -= 1
+
+    def _minute_opening(self, quota: Quota, tokens: int, now: float) -> float:
+        requests_over = 0 if quota.rpm is None else self._minute_requests + 1 - quota.rpm
+        tokens_over = 0 if quota.tpm is None else self._minute_tokens + tokens - quota.tpm
+        if requests_over <= 0 and tokens_over <= 0:
+            return now
+        for one in self._minute:
+            if not one.counted:
+                continue
+            requests_over -= 1
+            tokens_over -= one.tokens
+            if requests_over <= 0 and tokens_over <= 0:
+                return one.at + MINUTE_S
+        return now
+
+    def _roll(self, now: float) -> None:
+        while self._minute and self._minute[0].at + MINUTE_S <= now:
+            old = self._minute.popleft()
+            if old.counted:
+                self._minute_requests -= 1
+                self._minute_tokens -= old.tokens
+                old.counted = False
+        if now >= self._day_ends:
+            self._day_requests = 0
+            self._day_ends = next_day(now)

@@ -1,0 +1,213 @@
+"""Wires one run: looks at every input first, then opens the ledger and sets the daemon to work."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from curator.catalog import Catalog, open_catalog
+from curator.daemon import Curator, Queue
+from curator.gemini import Gemini, check_base_url
+from curator.keypool import KeyPool, OnExhausted
+from curator.keys import Key, read_keys
+from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
+from curator.ledger.opening import check_version
+from curator.prompt import Prompt
+from curator.status import status_object
+from curator.statuspage import Address, parse_address, served
+from curator.stopping import StopSignal, stop_on_signals
+from shared.clock import Clock
+from shared.errors import InputError, StoppedForNow
+from shared.events import SecretMask, set_up_events
+from shared.progress import report_progress
+from shared.records import Listing
+
+log = structlog.stdlib.get_logger("curator.running")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What ``curator run`` was asked for, as given on the command line."""
+
+    catalog: Path
+    keys: Path | None
+    ledger: Path
+    images: Path | None
+    model: str
+    base_url: str | None
+    questions: int
+    answer_words: int
+    limit: int | None
+    concurrency: int
+    on_exhausted: OnExhausted
+    status: str | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The same, read and found usable; nothing has been written yet."""
+
+    catalog: Catalog
+    keys: Sequence[Key]
+    prompt: Prompt
+    address: Address | None
+
+
+def plan_run(options: RunOptions) -> RunPlan:
+    """Read and check every input.
+
+    Raises:
+        InputError: one of them cannot be used; nothing was written.
+    """
+    check_base_url(options.base_url)
+    prompt = Prompt(options.questions, options.answer_words)
+    plan = RunPlan(
+        catalog=open_catalog(options.catalog, options.images),
+        keys=read_keys(options.keys),
+        prompt=prompt,
+        address=parse_address(options.status) if options.status else None,
+    )
+    check_version(options.ledger)
+    needed = prompt.largest_request_tokens()
+    for key in plan.keys:
+        if key.quota.tpm is not None and key.quota.tpm < needed:
+            raise InputError(
+                f"key {key.label!r}: tpm = {key.quota.tpm} is less than one request needs "
+                f"(about {needed} tokens); raise it or remove it"
+            )
+    return plan
+
+
+async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
+    """Work on the campaign until it is done; return how far it is.
+
+    Raises:
+        StoppedForNow: keys exhausted or a signal; the same command goes on.
+        InputError: an input turned out unusable.
+        LedgerFailure: the ledger cannot be written any more.
+    """
+    with sole_writer(options.ledger), _removed_if_unused(options.ledger):
+        migrate(options.ledger)
+        async with Ledger.opened(options.ledger) as ledger:
+            imported = await _import(plan.catalog, ledger, clock)
+            set_up_events(
+                mask=SecretMask(key.secret for key in plan.keys),
+                json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
+                file_only=("curator.items",),
+            )
+            log.info("catalogue_read", path=str(options.catalog), **imported)
+            campaign = Campaign(options.model, plan.prompt.version, options.questions)
+            campaign_id = await ledger.enrol(campaign, clock.now())
+            await ledger.remember_keys(plan.keys, clock.now())
+            await _work(options, plan, ledger, campaign_id, clock)
+            return await ledger.progress(campaign_id)
+
+
+@contextmanager
+def _removed_if_unused(ledger: Path) -> Iterator[None]:
+    """Remove a ledger that this run made if bad input ends it before its first item."""
+    is_new = check_version(ledger) is None
+    try:
+        yield
+    except InputError:
+        if is_new and not ledger.with_name(f"{ledger.name}.log.jsonl").exists():
+            for suffix in ("", "-wal", "-shm", ".lock"):
+                ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+        raise
+
+
+async def _import(catalog: Catalog, ledger: Ledger, clock: Clock) -> dict[str, object]:
+    source = str(catalog.path.resolve())
+    images_dir = str(catalog.images_dir.resolve())
+    state = catalog.fingerprint()
+    fingerprint = f"{state} {images_dir}" if state else None
+    if fingerprint is not None and await ledger.known_fingerprint(source) == fingerprint:
+        return {"unchanged": True}
+    skipped: Counter[str] = Counter()
+    with report_progress("reading the catalogue", None) as progress:
+
+        def counted() -> Iterator[Listing]:
+            for listing in catalog.listings(skipped):
+                progress.advance()
+                yield listing
+
+        added = await ledger.add_catalog(source, fingerprint, images_dir, counted(), clock.now())
+    if await ledger.item_count() == 0:
+        raise InputError(f"{catalog.path}: holds no listing with an image")
+    return {"added": added, "skipped": dict(skipped)}
+
+
+async def _work(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, campaign_id: int, clock: Clock
+) -> None:
+    before = await ledger.progress(campaign_id)
+    settled = before.done + before.dead
+    wanted = before.total if options.limit is None else min(options.limit, before.total)
+    left = max(0, wanted - settled)
+    stop = StopSignal()
+    async with _status_page(plan.address, ledger, clock):
+        with stop_on_signals(stop), report_progress("curating", left) as progress:
+            async with Gemini.connected(
+                model=options.model,
+                schema=plan.prompt.schema(),
+                connections=options.concurrency,
+                base_url=options.base_url,
+                timeout_s=options.timeout_s,
+            ) as gemini:
+                pool = await _pool(options, plan, ledger, stop, clock)
+                curator = Curator(
+                    campaign_id=campaign_id,
+                    model=options.model,
+                    prompt=plan.prompt,
+                    images_dir=plan.catalog.images_dir,
+                    ledger=ledger,
+                    pool=pool,
+                    gemini=gemini,
+                    clock=clock,
+                    stop=stop,
+                    progress=progress,
+                    rng=random.Random(),
+                )
+                workers = max(1, min(options.concurrency, left))
+                await curator.run(Queue(ledger, campaign_id, left), workers)
+    if stop.requested:
+        raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+
+
+async def _pool(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: StopSignal, clock: Clock
+) -> KeyPool:
+    now = clock.now()
+    return KeyPool(
+        plan.keys,
+        clock=clock,
+        stop=stop,
+        on_exhausted=options.on_exhausted,
+        rng=random.Random(),
+        use=await ledger.project_use(options.model, now),
+        records=await ledger.project_records(options.model),
+    )
+
+
+@asynccontextmanager
+async def _status_page(
+    address: Address | None, ledger: Ledger, clock: Clock
+) -> AsyncIterator[None]:
+    if address is None:
+        yield
+        return
+
+    async def read_status() -> dict[str, Any]:
+        return status_object(await ledger.reports(clock.now()))
+
+    async with served(address, read_status) as where:
+        log.info("status_page", url=f"http://{where.host}:{where.port}/")
+        yield

@@ -1,0 +1,77 @@
+"""The one way to stop a run in good order: whoever waits, waits on this too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Final
+
+from shared.clock import Clock
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequested(Exception):
+    """A wait was cut short because the run is to stop; never leaves the curator."""
+
+
+class StopSignal:
+    """Set once, with the reason; what is in flight is finished, nothing new is begun."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.reason = ""
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is to stop."""
+        return self._event.is_set()
+
+    def request(self, reason: str) -> None:
+        """Ask the run to stop; the first reason is kept."""
+        if not self.requested:
+            self.reason = reason
+            self._event.set()
+
+    async def sleep(self, clock: Clock, seconds: float, wake: asyncio.Event | None = None) -> None:
+        """Sleep on ``clock``, or until ``wake`` is set.
+
+        Raises:
+            StopRequested: the run is to stop, now or while sleeping.
+        """
+        events = [self._event, *([wake] if wake else [])]
+        waits = [asyncio.ensure_future(clock.sleep(seconds))]
+        waits += [asyncio.ensure_future(_reached(event)) for event in events]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if self.requested:
+            raise StopRequested
+
+
+async def _reached(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: StopSignal) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def first(received: signal.Signals) -> None:
+        for one in SIGNALS:
+            loop.remove_signal_handler(one)
+        stop.request(f"stopped by {received.name}")
+
+    for one in SIGNALS:
+        loop.add_signal_handler(one, first, one)
+    try:
+        yield
+    finally:
+        for one in SIGNALS:
+            loop.remove_signal_handler(one)

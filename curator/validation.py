@@ -1,0 +1,110 @@
+"""Which drafts are fit for the data set, by rules with names; pure.
+
+A draft that breaks a rule is kept with the rule's name, never lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from curator.replies import Draft
+
+LONGEST_QUESTION: Final = 300
+"""Characters."""
+SHORTEST_QUESTION: Final = 3
+"""Words."""
+
+REFUSALS: Final = frozenset(
+    {
+        "cannot be determined",
+        "cannot tell",
+        "indeterminate",
+        "n a",
+        "na",
+        "none visible",
+        "not applicable",
+        "not available",
+        "not specified",
+        "not visible",
+        "unable to determine",
+        "unanswerable",
+        "unclear",
+        "undetermined",
+        "unknown",
+        "unspecified",
+    }
+)
+"""Answers that answer nothing, normalised."""
+
+
+class Rule(StrEnum):
+    """Why a draft was rejected; the names appear in ``curator status`` and in the ledger."""
+
+    EMPTY = "empty"
+    QUESTION_LENGTH = "question_length"
+    WORD_COUNT = "word_count"
+    REFUSAL = "refusal"
+    ANSWER_IN_QUESTION = "answer_in_question"
+    DUPLICATE_QUESTION = "duplicate_question"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedDraft:
+    """A draft and the first rule that it broke."""
+
+    draft: Draft
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the drafts of one reply, each list in the reply's order."""
+
+    accepted: tuple[Draft, ...]
+    rejected: tuple[RejectedDraft, ...]
+
+
+def validate(drafts: Iterable[Draft], *, answer_words: int) -> Verdict:
+    """Sort the drafts of one image by the rules; ``answer_words`` is the longest answer."""
+    accepted: list[Draft] = []
+    rejected: list[RejectedDraft] = []
+    seen: set[str] = set()
+    for draft in drafts:
+        question = _words(draft.question)
+        rule = _broken_rule(draft, question, answer_words)
+        if rule is None and " ".join(question) in seen:
+            rule = Rule.DUPLICATE_QUESTION
+        if rule is None:
+            seen.add(" ".join(question))
+            accepted.append(draft)
+        else:
+            rejected.append(RejectedDraft(draft, rule))
+    return Verdict(tuple(accepted), tuple(rejected))
+
+
+def _broken_rule(draft: Draft, question: Sequence[str], answer_words: int) -> Rule | None:
+    answer = _words(draft.answer)
+    if not question or not answer:
+        return Rule.EMPTY
+    if len(question) < SHORTEST_QUESTION or len(draft.question) > LONGEST_QUESTION:
+        return Rule.QUESTION_LENGTH
+    if " ".join(answer) in REFUSALS:
+        return Rule.REFUSAL
+    if len(draft.answer.split()) > answer_words:
+        return Rule.WORD_COUNT
+    if _contains(question, answer):
+        return Rule.ANSWER_IN_QUESTION
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    spans = range(len(words) - len(phrase) + 1)
+    return any(list(words[at : at + len(phrase)]) == list(phrase) for at in spans)
