@@ -1,0 +1,175 @@
+"""``curator rehearse``: its options, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from curator.keys import read_keys
+from curator.rehearsal.answer_book import AnswerBook
+from curator.rehearsal.script import (
+    QuotaTable,
+    RehearsalScript,
+    read_script,
+    with_campaign_keys,
+)
+from curator.rehearsal.server import STATS_PATH, RehearsalServer
+from curator.rehearsal.wiring import build_server, default_cache, read_answers
+from shared.clock import SystemClock
+from shared.corpus import atomic_path
+from shared.errors import InputError
+from shared.events import SecretMask, set_up_events
+
+DEFAULT_PORT: Final = 8765
+_ANY_KEY: Final = "rehearsal-key"
+
+
+def rehearse(
+    *,
+    script: Annotated[
+        Path | None, typer.Option(help="TOML file with answers, keys, quotas and faults.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Known questions and answers: .csv, .jsonl or .parquet.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images that the answers name.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Your keys file: its keys work, under its quotas.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option(min=0, help="Requests a minute of any key.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=0, help="Tokens a minute of any key.")] = None,
+    rpd: Annotated[int | None, typer.Option(min=0, help="Requests a day of any key.")] = None,
+    latency_ms: Annotated[float | None, typer.Option(min=0, help="How long a reply takes.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,
+    write_keys: Annotated[
+        Path | None, typer.Option(help="Write the script's keys here, for curator run --keys.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for the index of images.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output when ready.")
+    ] = False,
+) -> None:
+    """Play Gemini on this machine: answers, quotas and faults, at no cost.
+
+    Give either --script, or --answers and --images. Ends on Ctrl-C or SIGTERM.
+    """
+    scene = _scene(script, answers, images)
+    scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
+    if keys is not None:
+        scene = with_campaign_keys(scene, read_keys(keys))
+    set_up_events(mask=SecretMask(key.api_key for key in scene.key))
+    book = read_answers(scene, cache or default_cache())
+    if write_keys is not None:
+        _write_keys(scene, write_keys)
+    server = build_server(scene, book, SystemClock())
+    pool = write_keys or keys
+    announce = _announce_json if as_json else _announce
+    asyncio.run(_serve(server, host, port, lambda url: announce(url, scene, book, pool)))
+    _sum_up(server)
+
+
+def _scene(script: Path | None, answers: Path | None, images: Path | None) -> RehearsalScript:
+    if script is not None:
+        scene = read_script(script)
+        given = {"answers": answers, "images": images}
+        return scene.model_copy(update={name: path for name, path in given.items() if path})
+    if answers is None or images is None:
+        raise InputError("nothing to answer from: give --script FILE, or --answers and --images")
+    return RehearsalScript(answers=answers, images=images, accept_unlisted_keys=True)
+
+
+def _with_options(
+    scene: RehearsalScript, quota: QuotaTable, latency_ms: float | None
+) -> RehearsalScript:
+    changes: dict[str, object] = {}
+    if quota != QuotaTable():
+        changes["unlisted_quota"] = quota
+    if latency_ms is not None:
+        changes["latency"] = scene.latency.model_copy(update={"mean_ms": latency_ms})
+    return scene.model_copy(update=changes)
+
+
+def _write_keys(scene: RehearsalScript, path: Path) -> None:
+    """Write the pool as a keys file: what a campaign may know, so neither states nor faults."""
+    limits = {project.name: project for project in scene.project}
+    tables = []
+    for key in scene.labelled_keys():
+        fields: dict[str, object] = {
+            "label": key.label,
+            "project": key.project,
+            "api_key": key.api_key,
+        }
+        project = limits.get(key.project, QuotaTable())
+        fields |= project.model_dump(include={"rpm", "tpm", "rpd"}, exclude_none=True)
+        # JSON's strings and numbers are TOML's as well. A limit of 0 is for a campaign to learn.
+        lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value != 0]
+        tables.append("\n".join(["[[key]]", *lines]))
+    if not tables:
+        raise InputError(f"--write-keys {path}: the script names no keys; any key works")
+    with atomic_path(path) as part:
+        part.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+
+
+async def _serve(
+    server: RehearsalServer, host: str, port: int, announce: Callable[[str], None]
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with server.serving(host=host, port=port) as base_url:
+        announce(base_url)
+        await stopped.wait()
+
+
+def _announce(base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None) -> None:
+    print(f"Rehearsal server on {base_url}: {len(book)} images, {book.pair_count} questions.")
+    print(f"  {_campaign(base_url, scene, pool)}")
+    print(f"Figures: {base_url}{STATS_PATH}. Ctrl-C ends it.", flush=True)
+
+
+def _announce_json(
+    base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None
+) -> None:
+    ready = {
+        "base_url": base_url,
+        "stats_url": base_url + STATS_PATH,
+        "images": len(book),
+        "questions": book.pair_count,
+        "campaign": _campaign(base_url, scene, pool),
+    }
+    print(json.dumps(ready), flush=True)
+
+
+def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
+    """Return a command line that runs a campaign against this server."""
+    words = ["curator", "run", "--catalog", str(scene.images), "--ledger", "rehearsal.db"]
+    words += ["--base-url", base_url]
+    if scene.models:
+        words += ["--model", scene.models[0]]
+    if pool is not None:
+        words += ["--keys", str(pool)]
+    elif scene.key:
+        # The keys stay in the script: a terminal's history is no place for them.
+        words += ["--keys", "KEYS.toml"]
+    prefix = "" if pool or scene.key else f"GEMINI_API_KEYS={_ANY_KEY} "
+    return prefix + shlex.join(words)
+
+
+def _sum_up(server: RehearsalServer) -> None:
+    figures = server.stats()
+    outcomes = ", ".join(f"{name} {count}" for name, count in figures["outcomes"].items())
+    print(
+        f"Rehearsal over: {figures['requests']} requests ({outcomes or 'none'}).", file=sys.stderr
+    )

@@ -1,0 +1,95 @@
+"""What goes wrong during a rehearsal, and with which request: by count, or by a seeded die."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Something that a campaign must survive; the value is the name in a script."""
+
+    EXHAUSTED = "exhausted"
+    """429 without details."""
+    INTERNAL = "internal"
+    """500."""
+    OVERLOADED = "overloaded"
+    """503."""
+    DEADLINE = "deadline"
+    """504."""
+    REGION = "region"
+    """400 FAILED_PRECONDITION: not served there."""
+    BAD_REQUEST = "bad_request"
+    """400 INVALID_ARGUMENT, about the request."""
+    SLOW = "slow"
+    """A good reply that takes ``slow_ms`` longer."""
+    DROPPED = "dropped"
+    """The connection is closed without a reply."""
+    CUT_BODY = "cut_body"
+    """Status 200 and half of the JSON."""
+    MAX_TOKENS = "max_tokens"
+    """The model's text ends half-way."""
+    SAFETY = "safety"
+    """The candidate is withheld."""
+    RECITATION = "recitation"
+    """The candidate is withheld."""
+    BLOCKED_PROMPT = "blocked_prompt"
+    """No candidates."""
+    NONSENSE = "nonsense"
+    """Text that is neither JSON nor a list."""
+    FENCED = "fenced"
+    """JSON in a Markdown fence."""
+    NUMBERED = "numbered"
+    """A numbered list in the place of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """When a fault strikes.
+
+    ``every`` strikes each ``every``-th admitted request, ``at`` those of these ordinals (the first
+    request is 1), ``rate`` with that probability. ``limit`` is the most times it strikes.
+    """
+
+    fault: Fault
+    rate: float = 0.0
+    every: int | None = None
+    at: frozenset[int] = frozenset()
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class _Armed:
+    rule: FaultRule
+    struck: int = 0
+
+
+@dataclass(slots=True)
+class FaultPlan:
+    """Deals faults to requests in the order of their arrival; the first rule that applies wins."""
+
+    rules: Sequence[FaultRule]
+    die: random.Random
+    _armed: list[_Armed] = field(init=False)
+    _ordinal: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._armed = [_Armed(rule) for rule in self.rules]
+
+    def next(self) -> Fault | None:
+        """Return what the next admitted request meets."""
+        self._ordinal += 1
+        for armed in self._armed:
+            rule = armed.rule
+            spent = rule.limit is not None and armed.struck >= rule.limit
+            if self._strikes(rule) and not spent:
+                armed.struck += 1
+                return rule.fault
+        return None
+
+    def _strikes(self, rule: FaultRule) -> bool:
+        if rule.every is not None and self._ordinal % rule.every == 0:
+            return True
+        return self._ordinal in rule.at or (rule.rate > 0 and self.die.random() < rule.rate)

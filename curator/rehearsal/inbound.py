@@ -1,0 +1,193 @@
+"""Reads the body of a ``generateContent`` request as Google's server does: strict, any case.
+
+Names may be in snake or camel case, images in standard or URL-safe base64, padded or not. What
+Google would refuse raises ``MalformedRequest`` with Google's words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from curator.rehearsal.thumbnails import open_image
+from shared.errors import AboVqaError, CorruptImage
+
+IMAGE_TOKENS: Final = 258
+CHARACTERS_PER_TOKEN: Final = 4
+_UNTILED_PX: Final = 384
+_SMALLEST_TILE_PX: Final = 256
+_LARGEST_TILE_PX: Final = 768
+_TOP_LEVEL: Final = frozenset(
+    {
+        "cachedContent",
+        "contents",
+        "generationConfig",
+        "labels",
+        "model",
+        "safetySettings",
+        "serviceTier",
+        "store",
+        "systemInstruction",
+        "toolConfig",
+        "tools",
+    }
+)
+_ASKED_FOR: Final = re.compile(r"\b(\d{1,3})\s+(?:\w+\s+){0,3}?questions?\b", re.IGNORECASE)
+
+
+class MalformedRequest(AboVqaError):
+    """The request is refused with 400 INVALID_ARGUMENT; the message is Google's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a request asks: texts and images in order, and the form the reply must have.
+
+    ``schema`` is the response schema or ``None``; ``questions`` how many the text asks for, or
+    ``None`` where it names no number; ``prompt_tokens`` the input tokens, images included.
+    """
+
+    text: str
+    images: tuple[bytes, ...]
+    mime_type: str
+    schema: Mapping[str, Any] | None
+    max_output_tokens: int | None
+    questions: int | None
+    text_tokens: int
+    image_tokens: int
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Input tokens of text and images together."""
+        return self.text_tokens + self.image_tokens
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of all texts and images."""
+        whole = hashlib.sha256(self.text.encode(errors="surrogatepass"))
+        for image in self.images:
+            whole.update(hashlib.sha256(image).digest())
+        return whole.digest()
+
+
+def read_inquiry(body: bytes) -> Inquiry:
+    """Parse a request's body.
+
+    Raises:
+        MalformedRequest: not JSON, unknown or missing fields, no base64, not an image.
+    """
+    request = _json_object(body)
+    contents = request.get("contents")
+    if not isinstance(contents, list) or not contents:
+        raise MalformedRequest("* GenerateContentRequest.contents: contents is not specified")
+    instruction = request.get("systemInstruction")
+    parts = [part for content in [instruction, *contents] for part in _parts(content)]
+    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    images = tuple(_image(part["inlineData"]) for part in parts if "inlineData" in part)
+    config = _camel(request.get("generationConfig") or {})
+    schema = config.get("responseSchema") or config.get("responseJsonSchema")
+    text = "\n".join(texts)
+    return Inquiry(
+        text=text,
+        images=images,
+        mime_type=str(config.get("responseMimeType") or "text/plain"),
+        schema=schema if isinstance(schema, dict) else None,
+        max_output_tokens=_output_limit(config.get("maxOutputTokens")),
+        questions=_questions_asked_for(text),
+        text_tokens=text_tokens(text),
+        image_tokens=sum(_image_tokens(image) for image in images),
+    )
+
+
+def text_tokens(text: str) -> int:
+    """Return about how many tokens a text has."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest(f"Invalid JSON payload received. {error}") from error
+    if not isinstance(value, dict):
+        raise MalformedRequest("Invalid JSON payload received. Expected an object.")
+    request = _camel(value)
+    for name in request:
+        if name not in _TOP_LEVEL:
+            raise MalformedRequest(
+                f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+            )
+    return request
+
+
+def _camel(table: object) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise MalformedRequest("Invalid JSON payload received. Expected an object.")
+    return {_camel_name(str(name)): value for name, value in table.items()}
+
+
+def _camel_name(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+def _parts(content: object) -> Iterator[dict[str, Any]]:
+    if content is None:
+        return
+    parts = _camel(content).get("parts")
+    if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts:
+        raise MalformedRequest(
+            "* GenerateContentRequest.contents[0].parts: contents.parts must not be empty."
+        )
+    for part in parts:
+        yield _camel(part)
+
+
+def _image(inline_data: object) -> bytes:
+    data = _camel(inline_data).get("data")
+    if not isinstance(data, str) or not data:
+        raise MalformedRequest("* contents.parts.inline_data.data: required field is not set")
+    standard = data.translate(str.maketrans("-_", "+/")).rstrip("=")
+    try:
+        content = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest(
+            "Invalid value at 'contents[0].parts[0].inline_data.data' (TYPE_BYTES), "
+            "Base64 decoding failed"
+        ) from error
+    return content
+
+
+def _image_tokens(content: bytes) -> int:
+    """Count as Gemini 2 documents it: one tile up to 384 px, else tiles of 256 to 768 px."""
+    try:
+        with open_image(content) as image:
+            width, height = image.size
+    except CorruptImage as error:
+        raise MalformedRequest("Unable to process input image. Please retry or report.") from error
+    if max(width, height) <= _UNTILED_PX:
+        return IMAGE_TOKENS
+    tile = min(max(int(min(width, height) / 1.5), _SMALLEST_TILE_PX), _LARGEST_TILE_PX)
+    return IMAGE_TOKENS * math.ceil(width / tile) * math.ceil(height / tile)
+
+
+def _output_limit(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise MalformedRequest(
+            "Invalid value at 'generation_config.max_output_tokens' (TYPE_INT32)"
+        )
+    return value
+
+
+def _questions_asked_for(text: str) -> int | None:
+    asked = _ASKED_FOR.search(text)
+    return int(asked[1]) if asked and int(asked[1]) > 0 else None

@@ -1,0 +1,217 @@
+"""Decides what a request gets, in Google's order: key, model, body, quota.
+
+Then come the script's faults, then the answer. Knows no HTTP beyond status codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+import structlog
+
+from curator.rehearsal import wire
+from curator.rehearsal.answer_book import AnswerBook, Found
+from curator.rehearsal.faults import Fault, FaultPlan
+from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
+from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
+from curator.rehearsal.quota_book import OverQuota, QuotaBook
+from curator.rehearsal.reply_text import NONSENSE, fenced_text, numbered_text, reply_text
+from curator.rehearsal.wire import Reply
+from shared.clock import Clock
+from shared.errors import CorruptImage
+
+_DAY_DELAY_S: Final = (5.0, 60.0)
+_BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
+_NOTHING: Final = Found(filename="", pairs=())
+_log = structlog.get_logger(__name__)
+
+
+class Delivery(Enum):
+    """How much of a reply reaches the client."""
+
+    WHOLE = auto()
+    SLOW = auto()
+    CUT = auto()
+    DROPPED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What will be sent, and under which name it is counted.
+
+    ``paid_for`` is the inquiry of a whole answer. ``ends_key`` tells the client that the key will
+    never work, ``day_over_until`` (seconds since the epoch) that the day's quota is used up.
+    """
+
+    reply: Reply
+    outcome: str
+    delivery: Delivery = Delivery.WHOLE
+    paid_for: Inquiry | None = None
+    ambiguous: bool = False
+    ends_key: bool = False
+    day_over_until: float | None = None
+
+
+class Judge:
+    """Holds keys, quotas, faults and answers, and passes verdicts."""
+
+    def __init__(
+        self,
+        *,
+        answers: AnswerBook,
+        keys: KeyRing,
+        models: Sequence[str],
+        quotas: QuotaBook,
+        faults: FaultPlan,
+        die: random.Random,
+        clock: Clock,
+    ) -> None:
+        """Answer from ``answers``; no ``models`` means that every model name is served."""
+        self._answers = answers
+        self._keys = keys
+        self._models = frozenset(models)
+        self._quotas = quotas
+        self._faults = faults
+        self._die = die
+        self._clock = clock
+
+    def key(self, api_key: str) -> RehearsedKey:
+        """Return the key with this secret, or what an unlisted one is taken for."""
+        return self._keys.key(api_key)
+
+    async def judge(
+        self, key: RehearsedKey, earlier: int, *, version: str, model: str, body: bytes
+    ) -> Verdict:
+        """Return what a request gets whose key had sent ``earlier`` requests before it."""
+        if not key.api_key:
+            return Verdict(wire.missing_key(), "missing_key")
+        state = key.state_after(earlier)
+        if state is not KeyState.VALID:
+            return Verdict(key.refusal(state), f"{state}_key", ends_key=True)
+        if self._models and model not in self._models:
+            return Verdict(wire.unknown_model(model, version), "unknown_model")
+        try:
+            inquiry = read_inquiry(body)
+        except MalformedRequest as error:
+            return malformed(str(error))
+        limits = self._keys.limits(key)
+        now = self._clock.now()
+        over = self._quotas.admit(key.project, model, limits, inquiry.prompt_tokens, now)
+        if over is not None:
+            return self._over_quota(over, model, limits.tier, now)
+        return await self._admitted(inquiry, model)
+
+    def _over_quota(self, over: OverQuota, model: str, tier: wire.Tier, now: float) -> Verdict:
+        # Google's delay in a day's refusal is short and means nothing; so is this one.
+        delay_s = self._die.uniform(*_DAY_DELAY_S) if over.of_the_day else over.fits_in_s
+        reply = wire.over_quota(
+            over.violations, model=model, tier=tier, retry_after_s=round(delay_s, 6)
+        )
+        self._die.shuffle(reply.body["error"]["details"])
+        if over.of_the_day:
+            return Verdict(reply, "day_quota", day_over_until=self._quotas.day_end(now))
+        return Verdict(reply, "minute_quota")
+
+    async def _admitted(self, inquiry: Inquiry, model: str) -> Verdict:
+        fault = self._faults.next()
+        if fault is not None and fault in _REFUSALS:
+            return Verdict(_REFUSALS[fault](), fault)
+        named = _Named(model, base64.urlsafe_b64encode(self._die.randbytes(15)).decode())
+        match fault:
+            case Fault.SAFETY | Fault.RECITATION:
+                reply = wire.withheld_answer(
+                    inquiry, fault.upper(), model=named.model, response_id=named.response_id
+                )
+                return Verdict(reply, fault)
+            case Fault.BLOCKED_PROMPT:
+                reply = wire.blocked_prompt(
+                    inquiry, model=named.model, response_id=named.response_id
+                )
+                return Verdict(reply, fault)
+            case Fault.NONSENSE:
+                return Verdict(named.answer(inquiry, NONSENSE), fault, paid_for=inquiry)
+        try:
+            found = await self._found(inquiry)
+        except CorruptImage:
+            return malformed(_BAD_IMAGE)
+        return _answered(inquiry, found, fault, named)
+
+    async def _found(self, inquiry: Inquiry) -> Found:
+        if not inquiry.images:
+            return _NOTHING
+        image = inquiry.images[0]
+        found = self._answers.same_file(image)
+        if found is None:
+            found = await asyncio.to_thread(self._answers.lookalike, image)
+        if found is None:
+            return _NOTHING
+        if found.rivals:
+            _log.info(
+                "rehearsal_ambiguous_image",
+                taken_for=found.filename,
+                as_well=", ".join(found.rivals),
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    model: str
+    response_id: str
+
+    def answer(self, inquiry: Inquiry, text: str) -> Reply:
+        return wire.answer(inquiry, text, model=self.model, response_id=self.response_id)
+
+    def cut_off(self, inquiry: Inquiry, text: str) -> Reply:
+        half = max(1, text_tokens(text) // 2)
+        return wire.cut_off_answer(
+            inquiry, text, half, model=self.model, response_id=self.response_id
+        )
+
+
+def malformed(message: str) -> Verdict:
+    """Return the verdict on a request that cannot be read."""
+    return Verdict(wire.bad_request(message), "malformed")
+
+
+def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named) -> Verdict:
+    match fault:
+        case Fault.FENCED:
+            text = fenced_text(inquiry, found.pairs)
+        case Fault.NUMBERED:
+            text = numbered_text(inquiry, found.pairs)
+        case _:
+            text = reply_text(inquiry, found.pairs)
+    if fault is Fault.MAX_TOKENS:
+        return Verdict(named.cut_off(inquiry, text), fault)
+    delivery = _DELIVERIES.get(fault, Delivery.WHOLE)
+    whole = delivery in (Delivery.WHOLE, Delivery.SLOW)
+    plain = "answered" if found.pairs else "unknown_image" if inquiry.images else "no_image"
+    return Verdict(
+        named.answer(inquiry, text),
+        fault or plain,
+        delivery,
+        paid_for=inquiry if whole else None,
+        ambiguous=bool(found.rivals),
+    )
+
+
+_REFUSALS: Final[dict[Fault, Callable[[], Reply]]] = {
+    Fault.EXHAUSTED: wire.exhausted,
+    Fault.INTERNAL: wire.internal_error,
+    Fault.OVERLOADED: wire.overloaded,
+    Fault.DEADLINE: wire.deadline_exceeded,
+    Fault.REGION: wire.unserved_region,
+    Fault.BAD_REQUEST: lambda: wire.bad_request("Request contains an invalid argument."),
+}
+_DELIVERIES: Final[dict[Fault | None, Delivery]] = {
+    Fault.SLOW: Delivery.SLOW,
+    Fault.CUT_BODY: Delivery.CUT,
+    Fault.DROPPED: Delivery.DROPPED,
+}

@@ -1,0 +1,103 @@
+"""The keys that the server knows, what has become of each, and the projects they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from curator.rehearsal import wire
+from curator.rehearsal.quota_book import Limits
+from curator.rehearsal.wire import Reply
+
+_NO_LIMITS: Final = Limits()
+_NO_KEY: Final = "no-key"
+
+
+class KeyState(StrEnum):
+    """What Google thinks of a key."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    LEAKED = "leaked"
+    SUSPENDED = "suspended"
+    DENIED = "denied"
+
+
+class UnlistedKeys(StrEnum):
+    """What becomes of a key that the script does not name."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedKey:
+    """A key of the script; it is good for ``valid_for`` requests before ``state`` takes hold."""
+
+    label: str
+    project: str
+    api_key: str = field(repr=False)
+    state: KeyState = KeyState.VALID
+    valid_for: int = 0
+
+    def state_after(self, requests: int) -> KeyState:
+        """Return the state that a request meets when there were ``requests`` before it."""
+        return KeyState.VALID if requests < self.valid_for else self.state
+
+    def refusal(self, state: KeyState) -> Reply:
+        """Return what Google answers to a key in ``state``, which is not valid."""
+        match state:
+            case KeyState.LEAKED:
+                return wire.leaked_key()
+            case KeyState.SUSPENDED:
+                return wire.suspended_key(self.api_key, _project_number(self.project))
+            case KeyState.DENIED:
+                return wire.denied_project()
+            case _:
+                return wire.invalid_key()
+
+
+class KeyRing:
+    """Finds a key by its secret."""
+
+    def __init__(
+        self,
+        keys: Iterable[RehearsedKey],
+        projects: Mapping[str, Limits],
+        *,
+        unlisted: UnlistedKeys,
+        unlisted_limits: Limits = _NO_LIMITS,
+    ) -> None:
+        """Know ``keys`` and the limits of ``projects``.
+
+        Each unlisted key that is accepted is a project of its own, under ``unlisted_limits``.
+        """
+        self._keys = {key.api_key: key for key in keys}
+        self._projects = dict(projects)
+        self._unlisted = unlisted
+        self._unlisted_limits = unlisted_limits
+
+    def key(self, api_key: str) -> RehearsedKey:
+        """Return the key with this secret, or what an unlisted one is taken for."""
+        listed = self._keys.get(api_key)
+        if listed is not None:
+            return listed
+        if not api_key:
+            return RehearsedKey(label=_NO_KEY, project=_NO_KEY, api_key="")
+        name = f"unlisted-{hashlib.sha256(api_key.encode()).hexdigest()[:8]}"
+        accepted = self._unlisted is UnlistedKeys.ACCEPTED
+        state = KeyState.VALID if accepted else KeyState.INVALID
+        return RehearsedKey(label=name, project=name, api_key=api_key, state=state)
+
+    def limits(self, key: RehearsedKey) -> Limits:
+        """Return the limits of the project of ``key``."""
+        if key.api_key in self._keys:
+            return self._projects.get(key.project, _NO_LIMITS)
+        return self._unlisted_limits
+
+
+def _project_number(project: str) -> int:
+    return int.from_bytes(hashlib.sha256(project.encode()).digest()[:5])

@@ -1,0 +1,146 @@
+"""Counts requests and tokens of each project and model, and says what would go over. Pure.
+
+It is the judge of the campaign, so it shares nothing with ``curator.quota`` but the calendar. A
+minute is the last 60 seconds; a refused request is not counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from curator.quota import next_day
+from curator.rehearsal.wire import Limit, Tier, Violation
+
+MINUTE_S: Final = 60.0
+
+
+class Days(Protocol):
+    """Says when a quota day ends."""
+
+    def end(self, now: float) -> float:
+        """Return the end of the day of ``now``, in seconds since the epoch, later than ``now``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PacificDays:
+    """Days that end at midnight in Los Angeles, on a clock that is ``offset_s`` ahead."""
+
+    offset_s: float = 0.0
+
+    def end(self, now: float) -> float:
+        """Return the end of the day of ``now``."""
+        return next_day(now + self.offset_s) - self.offset_s
+
+
+@dataclass(frozen=True, slots=True)
+class ShortDays:
+    """Days of ``length_s`` seconds, the first of which began at ``start``."""
+
+    start: float
+    length_s: float
+
+    def end(self, now: float) -> float:
+        """Return the end of the day of ``now``."""
+        passed = (now - self.start) // self.length_s
+        return self.start + (passed + 1) * self.length_s
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A project's limits for each model; ``None`` is none.
+
+    ``rpm`` and ``rpd`` are requests a minute and a day, ``tpm`` input tokens a minute.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    rpd: int | None = None
+    tier: Tier = Tier.FREE
+
+
+@dataclass(frozen=True, slots=True)
+class OverQuota:
+    """What a request would go over, and in how many seconds each of it would fit again."""
+
+    violations: tuple[Violation, ...]
+    fits_in_s: float
+
+    @property
+    def of_the_day(self) -> bool:
+        """Whether the day's quota is among them."""
+        return any(one.limit is Limit.REQUESTS_A_DAY for one in self.violations)
+
+
+@dataclass(slots=True)
+class _Account:
+    day_ends: float
+    requests_today: int = 0
+    tokens_in_minute: int = 0
+    minute: deque[tuple[float, int]] = field(default_factory=deque)
+
+
+class QuotaBook:
+    """What every project has used, by model."""
+
+    def __init__(self, days: Days) -> None:
+        self._days = days
+        self._accounts: dict[tuple[str, str], _Account] = {}
+
+    def admit(
+        self, project: str, model: str, limits: Limits, tokens: int, now: float
+    ) -> OverQuota | None:
+        """Count a request of ``tokens`` input tokens, or say what it would go over."""
+        account = self._account(project, model, now)
+        over = _over(account, limits, tokens, now)
+        if over is None:
+            account.minute.append((now, tokens))
+            account.tokens_in_minute += tokens
+            account.requests_today += 1
+        return over
+
+    def day_end(self, now: float) -> float:
+        """Return when the quota day of ``now`` ends."""
+        return self._days.end(now)
+
+    def _account(self, project: str, model: str, now: float) -> _Account:
+        account = self._accounts.get((project, model))
+        if account is None:
+            account = self._accounts[project, model] = _Account(self._days.end(now))
+        if now >= account.day_ends:
+            account.requests_today, account.day_ends = 0, self._days.end(now)
+        while account.minute and account.minute[0][0] <= now - MINUTE_S:
+            account.tokens_in_minute -= account.minute.popleft()[1]
+        return account
+
+
+def _over(account: _Account, limits: Limits, tokens: int, now: float) -> OverQuota | None:
+    violations, waits = [], []
+    if limits.rpd is not None and account.requests_today >= limits.rpd:
+        violations.append(Violation(Limit.REQUESTS_A_DAY, limits.rpd))
+        waits.append(account.day_ends - now)
+    if limits.rpm is not None and len(account.minute) >= limits.rpm:
+        violations.append(Violation(Limit.REQUESTS_A_MINUTE, limits.rpm))
+        waits.append(_request_wait(account, limits.rpm, now))
+    if limits.tpm is not None and account.tokens_in_minute + tokens > limits.tpm:
+        violations.append(Violation(Limit.TOKENS_A_MINUTE, limits.tpm))
+        waits.append(_token_wait(account, limits.tpm - tokens, now))
+    return OverQuota(tuple(violations), max(waits)) if violations else None
+
+
+def _request_wait(account: _Account, limit: int, now: float) -> float:
+    if limit == 0:
+        return MINUTE_S
+    return account.minute[len(account.minute) - limit][0] + MINUTE_S - now
+
+
+def _token_wait(account: _Account, room: int, now: float) -> float:
+    """Return seconds until at most ``room`` tokens are counted."""
+    counted = account.tokens_in_minute
+    for at, tokens in account.minute:
+        counted -= tokens
+        if counted <= room:
+            return at + MINUTE_S - now
+    return MINUTE_S

@@ -1,0 +1,92 @@
+"""Writes known pairs down as a model does: JSON by the schema, fenced, a list, nonsense. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from curator.rehearsal.inbound import Inquiry
+from shared.records import QAPair
+
+NONSENSE: Final = (
+    "As the evening light settles over the harbour, seventeen umbrellas agree on nothing. "
+    "{[ colour of: } the, the"
+)
+_NOTHING_TO_ASK: Final = "I cannot write questions about this image."
+
+
+def reply_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
+    """Return the reply in the form that was asked for: JSON by the schema, or a numbered list.
+
+    At most as many pairs as the prompt asks for are written; none gives an empty list.
+    """
+    chosen = pairs[: inquiry.questions]
+    if inquiry.schema is not None:
+        return json.dumps(_by_schema(inquiry.schema, chosen), ensure_ascii=False)
+    if inquiry.mime_type == "application/json":
+        return json.dumps([_plain_item(pair) for pair in chosen], ensure_ascii=False)
+    return numbered_text(inquiry, pairs)
+
+
+def fenced_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
+    """Return JSON in a Markdown fence with a sentence before it, whatever was asked for."""
+    items = [_plain_item(pair) for pair in pairs[: inquiry.questions]]
+    listed = json.dumps(items, ensure_ascii=False, indent=2)
+    return f"Here are the questions you asked for:\n\n```json\n{listed}\n```\n"
+
+
+def numbered_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
+    """Return a numbered list with a question and its answer on two lines each."""
+    lines = [
+        f"{number}. Question: {pair.question}\n   Answer: {pair.answer}"
+        for number, pair in enumerate(pairs[: inquiry.questions], start=1)
+    ]
+    return "\n".join(lines) or _NOTHING_TO_ASK
+
+
+def _plain_item(pair: QAPair) -> dict[str, str]:
+    item = {"question": pair.question, "answer": pair.answer}
+    return item | {"difficulty": pair.difficulty} if pair.difficulty else item
+
+
+def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair]) -> object:
+    kind = str(schema.get("type", "")).upper()
+    properties = schema.get("properties")
+    if kind == "ARRAY":
+        chosen = pairs[: _limit(schema.get("maxItems", schema.get("max_items")))]
+        items = _table(schema.get("items"))
+        return [_item(items, pair, place / len(chosen)) for place, pair in enumerate(chosen)]
+    if isinstance(properties, dict):
+        return {name: _by_schema(_table(inner), pairs) for name, inner in properties.items()}
+    return _blank(kind)
+
+
+def _item(schema: Mapping[str, Any], pair: QAPair, place: float) -> object:
+    """Fill one object; ``place`` in [0, 1) says how far down the list, for levels of difficulty."""
+    known = {"question": pair.question, "q": pair.question, "answer": pair.answer, "a": pair.answer}
+    values: dict[str, object] = {}
+    for name, inner in _table(schema.get("properties")).items():
+        allowed = _table(inner).get("enum")
+        if name.lower() in known:
+            values[name] = known[name.lower()]
+        elif isinstance(allowed, list) and allowed:
+            by_place = allowed[int(place * len(allowed))]
+            values[name] = pair.difficulty if pair.difficulty in allowed else by_place
+        else:
+            values[name] = _blank(str(_table(inner).get("type", "")).upper())
+    return values or _plain_item(pair)
+
+
+def _blank(kind: str) -> object:
+    blanks = {"INTEGER": 0, "NUMBER": 0.0, "BOOLEAN": False, "ARRAY": [], "OBJECT": {}}
+    return blanks.get(kind, "")
+
+
+def _limit(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isdecimal() else None
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,156 @@
+"""What a rehearsal plays: a TOML file as frozen settings. See ``curator rehearse --help``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from curator.keys import Key
+from curator.rehearsal.faults import Fault
+from curator.rehearsal.key_ring import KeyState
+from curator.rehearsal.wire import Tier
+from shared.settings import Settings, load_settings
+
+_Limit = Annotated[int | None, Field(ge=0)]
+_Seconds = Annotated[float, Field(ge=0)]
+
+
+class QuotaTable(Settings):
+    """Limits for each model: requests and input tokens a minute, requests a day."""
+
+    rpm: _Limit = None
+    tpm: _Limit = None
+    rpd: _Limit = None
+    tier: Tier = Tier.FREE
+
+
+class ProjectTable(QuotaTable):
+    """``[[project]]``: what Google meters."""
+
+    name: str = Field(min_length=1)
+
+
+class KeyTable(Settings):
+    """``[[key]]``: a key, good for ``valid_for`` requests before ``state`` takes hold."""
+
+    api_key: str = Field(min_length=1, repr=False)
+    label: str = ""
+    project: str = ""
+    state: KeyState = KeyState.VALID
+    valid_for: int = Field(default=0, ge=0)
+
+
+class LatencyTable(Settings):
+    """``[latency]``: milliseconds a reply takes, give or take the jitter."""
+
+    mean_ms: _Seconds = 0.0
+    jitter_ms: _Seconds = 0.0
+    slow_ms: _Seconds = 30_000.0
+
+
+class DayTable(Settings):
+    """``[day]``: when a quota day ends; midnight in Los Angeles unless ``length_s`` is given.
+
+    ``offset_s`` sets the server's calendar forward, ``length_s`` makes days that short.
+    """
+
+    offset_s: float = 0.0
+    length_s: float | None = Field(default=None, gt=0)
+
+
+class FaultTable(Settings):
+    """``[[fault]]``: what goes wrong, with a ``rate``, ``every`` n-th request, or ``at`` some."""
+
+    kind: Fault
+    rate: float = Field(default=0.0, ge=0, le=1)
+    every: int | None = Field(default=None, ge=1)
+    at: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.rate > 0) + (self.every is not None) + bool(self.at) != 1:
+            raise ValueError("give exactly one of rate, every and at")
+        return self
+
+
+class RehearsalScript(Settings):
+    """Everything about one rehearsal; paths are below the script's folder."""
+
+    answers: Path
+    images: Path
+    models: tuple[str, ...] = ()
+    seed: int = 0
+    accept_unlisted_keys: bool = False
+    unlisted_quota: QuotaTable = QuotaTable()
+    latency: LatencyTable = LatencyTable()
+    day: DayTable = DayTable()
+    project: tuple[ProjectTable, ...] = ()
+    key: tuple[KeyTable, ...] = ()
+    fault: tuple[FaultTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        names = [project.name for project in self.project]
+        _refuse_twins(names, "project")
+        _refuse_twins([key.label for key in self.labelled_keys()], "key label")
+        if len({key.api_key for key in self.key}) < len(self.key):
+            raise ValueError("two [[key]] tables have the same api_key")
+        for key in self.labelled_keys():
+            if key.project not in {*names, _own_project(key.label)}:
+                raise ValueError(f"key {key.label!r}: there is no [[project]] {key.project!r}")
+        if not self.key and not self.accept_unlisted_keys:
+            raise ValueError("no key would work: add [[key]], or accept_unlisted_keys = true")
+        return self
+
+    def labelled_keys(self) -> tuple[KeyTable, ...]:
+        """Return the keys, each with a label and a project, its own where none is written."""
+        labelled = []
+        for number, key in enumerate(self.key, start=1):
+            label = key.label or f"key-{number}"
+            project = key.project or _own_project(label)
+            labelled.append(key.model_copy(update={"label": label, "project": project}))
+        return tuple(labelled)
+
+
+def read_script(path: Path) -> RehearsalScript:
+    """Read a script; its relative paths are taken from where it lies.
+
+    Raises:
+        InputError: unreadable, an unknown key, a value that does not fit, or twins.
+    """
+    script = load_settings(RehearsalScript, path)
+    folder = path.parent
+    return script.model_copy(
+        update={"answers": folder / script.answers, "images": folder / script.images}
+    )
+
+
+def with_campaign_keys(script: RehearsalScript, keys: tuple[Key, ...]) -> RehearsalScript:
+    """Return ``script`` with the pool of a keys file, all valid, under the quotas it states."""
+    projects = {
+        key.project: ProjectTable(
+            name=key.project, rpm=key.quota.rpm, tpm=key.quota.tpm, rpd=key.quota.rpd
+        )
+        for key in keys
+    }
+    tables = [KeyTable(api_key=key.secret, label=key.label, project=key.project) for key in keys]
+    return script.model_copy(
+        update={
+            "project": tuple(projects.values()),
+            "key": tuple(tables),
+            "accept_unlisted_keys": False,
+        }
+    )
+
+
+def _own_project(label: str) -> str:
+    return f"project-of-{label}"
+
+
+def _refuse_twins(names: list[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{what} {name!r} occurs twice")

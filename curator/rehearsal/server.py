@@ -1,0 +1,130 @@
+"""The HTTP server: hands ``generateContent`` requests to the judge and delivers its verdicts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from curator.rehearsal.judge import Delivery, Judge, Verdict, malformed
+from curator.rehearsal.key_ring import RehearsedKey
+from curator.rehearsal.tally import Tally
+from shared.clock import Clock
+from shared.errors import InputError
+
+STATS_PATH: Final = "/rehearsal/stats"
+LARGEST_BODY: Final = 20 * 1024 * 1024
+"""Bytes; Google's limit for a request with inline data."""
+_SHUTDOWN_S: Final = 2.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long a reply takes in seconds: ``mean_s``, give or take ``jitter_s``.
+
+    ``slow_s`` is what the fault "slow" adds.
+    """
+
+    mean_s: float = 0.0
+    jitter_s: float = 0.0
+    slow_s: float = 30.0
+
+    def draw(self, die: random.Random) -> float:
+        """Return the seconds of one reply."""
+        return max(0.0, self.mean_s + self.jitter_s * die.uniform(-1.0, 1.0))
+
+
+class RehearsalServer:
+    """A server on this machine that cannot be told from Gemini by its replies."""
+
+    def __init__(self, judge: Judge, latency: Latency, die: random.Random, clock: Clock) -> None:
+        self._judge = judge
+        self._latency = latency
+        self._die = die
+        self._clock = clock
+        self._tally = Tally(clock.now())
+
+    def stats(self) -> dict[str, Any]:
+        """Return the figures of ``/rehearsal/stats``."""
+        return self._tally.report(self._clock.now())
+
+    @asynccontextmanager
+    async def serving(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+        """Listen while the block runs, and yield the base URL; port 0 is any free one.
+
+        Raises:
+            InputError: the address is taken or not one of this machine.
+        """
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, host, port).start()
+            except OSError as error:
+                raise InputError(
+                    f"--host {host} --port {port}: cannot listen there ({error.strerror}); "
+                    "--port 0 takes a free port"
+                ) from error
+            shown = f"[{host}]" if ":" in host else host
+            yield f"http://{shown}:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=LARGEST_BODY)
+        path = "/{version:v1|v1beta}/models/{model}:generateContent"
+        application.router.add_post(path, self._generate_content)
+        application.router.add_get(STATS_PATH, self._stats)
+        return application
+
+    async def _stats(self, _: web.Request) -> web.Response:
+        return web.json_response(self.stats())
+
+    async def _generate_content(self, request: web.Request) -> web.Response:
+        key = self._judge.key(request.headers.get("x-goog-api-key", ""))
+        model = request.match_info["model"]
+        earlier = self._tally.arrived(key.label, key.project, model, self._clock.now())
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            message = f"Request payload size exceeds the limit: {LARGEST_BODY} bytes."
+            verdict = malformed(message)
+        else:
+            version = request.match_info["version"]
+            verdict = await self._judge.judge(key, earlier, version=version, model=model, body=body)
+        delay_s = self._latency.draw(self._die)
+        if verdict.delivery is Delivery.SLOW:
+            delay_s += self._latency.slow_s
+        if delay_s > 0:
+            await self._clock.sleep(delay_s)
+        return self._deliver(request, key, model, verdict)
+
+    def _deliver(
+        self, request: web.Request, key: RehearsedKey, model: str, verdict: Verdict
+    ) -> web.Response:
+        body = json.dumps(verdict.reply.body, ensure_ascii=False).encode(errors="replace")
+        if request.transport is None or request.transport.is_closing():
+            self._tally.client_gone(key)
+        elif verdict.delivery is Delivery.DROPPED:
+            request.transport.abort()
+            self._tally.sent(key, model, verdict, status=0)
+        else:
+            self._tally.sent(key, model, verdict, status=verdict.reply.status)
+        if verdict.delivery is Delivery.CUT:
+            body = body[: len(body) // 2]
+        _log.debug(
+            "rehearsal_reply",
+            key_label=key.label,
+            outcome=verdict.outcome,
+            status=verdict.reply.status,
+        )
+        return web.Response(
+            status=verdict.reply.status, body=body, content_type="application/json", charset="UTF-8"
+        )

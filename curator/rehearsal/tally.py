@@ -1,0 +1,132 @@
+"""What a rehearsal saw: the figures behind ``/rehearsal/stats``, by key label, never by secret."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from curator.rehearsal.inbound import Inquiry
+from curator.rehearsal.judge import Verdict
+from curator.rehearsal.key_ring import RehearsedKey
+from curator.rehearsal.wire import Reply
+
+
+@dataclass(slots=True)
+class _KeyTally:
+    project: str
+    requests: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    declared_dead: bool = False
+    requests_after_dead: int = 0
+
+
+@dataclass(slots=True)
+class _ProjectTally:
+    requests: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    closed_until: dict[str, float] = field(default_factory=dict)
+    requests_after_day_limit: int = 0
+
+
+class Tally:
+    """Counts requests as they arrive and outcomes as they are sent."""
+
+    def __init__(self, started_at: float) -> None:
+        """Begin at ``started_at``, seconds since the epoch."""
+        self._started_at = started_at
+        self._outcomes: Counter[str] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._keys: dict[str, _KeyTally] = {}
+        self._projects: dict[str, _ProjectTally] = {}
+        self._prompt_tokens = 0
+        self._output_tokens = 0
+        self._answered_requests: Counter[bytes] = Counter()
+        self._answered_images: Counter[bytes] = Counter()
+        self._ambiguous = 0
+
+    def arrived(self, label: str, project: str, model: str, now: float) -> int:
+        """Count a request that just came in; return how many its key had sent before."""
+        key = self._keys.setdefault(label, _KeyTally(project))
+        owner = self._projects.setdefault(project, _ProjectTally())
+        key.requests_after_dead += key.declared_dead
+        owner.requests_after_day_limit += now < owner.closed_until.get(model, now)
+        owner.requests += 1
+        key.requests += 1
+        return key.requests - 1
+
+    def sent(self, key: RehearsedKey, model: str, verdict: Verdict, *, status: int) -> None:
+        """Count a reply that goes out; status 0 stands for a dropped connection."""
+        self._count(key, verdict.outcome, status)
+        if verdict.ends_key:
+            self._keys[key.label].declared_dead = True
+        if verdict.day_over_until is not None:
+            self._projects[key.project].closed_until[model] = verdict.day_over_until
+        self._ambiguous += verdict.ambiguous
+        if verdict.paid_for is not None:
+            self._count_paid(verdict.paid_for, verdict.reply)
+
+    def client_gone(self, key: RehearsedKey) -> None:
+        """Count a reply that nobody waited for."""
+        self._count(key, "client_gone", 0)
+
+    def _count(self, key: RehearsedKey, outcome: str, status: int) -> None:
+        self._outcomes[outcome] += 1
+        self._statuses[status] += 1
+        self._keys[key.label].outcomes[outcome] += 1
+        self._projects[key.project].outcomes[outcome] += 1
+
+    def _count_paid(self, inquiry: Inquiry, reply: Reply) -> None:
+        usage = reply.body["usageMetadata"]
+        self._prompt_tokens += usage["promptTokenCount"]
+        self._output_tokens += usage.get("candidatesTokenCount", 0)
+        self._answered_requests[inquiry.digest[:8]] += 1
+        for image in inquiry.images:
+            self._answered_images[hashlib.sha256(image).digest()[:8]] += 1
+
+    def report(self, now: float) -> dict[str, Any]:
+        """Return everything as a JSON object."""
+        return {
+            "uptime_s": now - self._started_at,
+            "requests": sum(key.requests for key in self._keys.values()),
+            "replies": self._outcomes.total(),
+            "outcomes": dict(sorted(self._outcomes.items())),
+            "statuses": {str(status): n for status, n in sorted(self._statuses.items())},
+            "tokens": {"prompt": self._prompt_tokens, "output": self._output_tokens},
+            "images": {
+                "answered": len(self._answered_images),
+                "repeats": _repeats(self._answered_images),
+                "request_repeats": _repeats(self._answered_requests),
+                "ambiguous": self._ambiguous,
+            },
+            "requests_after_dead_key": sum(key.requests_after_dead for key in self._keys.values()),
+            "requests_after_day_limit": sum(
+                project.requests_after_day_limit for project in self._projects.values()
+            ),
+            "keys": {label: _key_report(key) for label, key in sorted(self._keys.items())},
+            "projects": {
+                name: _project_report(project) for name, project in sorted(self._projects.items())
+            },
+        }
+
+
+def _repeats(counted: Counter[bytes]) -> int:
+    return counted.total() - len(counted)
+
+
+def _key_report(key: _KeyTally) -> dict[str, Any]:
+    return {
+        "project": key.project,
+        "requests": key.requests,
+        "outcomes": dict(sorted(key.outcomes.items())),
+        "requests_after_dead": key.requests_after_dead,
+    }
+
+
+def _project_report(project: _ProjectTally) -> dict[str, Any]:
+    return {
+        "requests": project.requests,
+        "outcomes": dict(sorted(project.outcomes.items())),
+        "requests_after_day_limit": project.requests_after_day_limit,
+    }

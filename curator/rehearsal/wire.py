@@ -1,0 +1,279 @@
+"""The bodies that Google's server sends, word for word where they are known. Pure.
+
+A ``Reply`` is an HTTP status and a JSON object; nothing here knows of HTTP beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from curator.rehearsal.inbound import Inquiry, text_tokens
+
+Json: TypeAlias = dict[str, Any]
+
+SERVICE: Final = "generativelanguage.googleapis.com"
+_RPC: Final = "type.googleapis.com/google.rpc"
+_RATE_LIMITS_URL: Final = "https://ai.google.dev/gemini-api/docs/rate-limits"
+_INVALID_KEY: Final = "API key not valid. Please pass a valid API key."
+_RATINGS: Final = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP status and the JSON object that goes with it."""
+
+    status: int
+    body: Json
+
+
+class Limit(StrEnum):
+    """A quota that Google counts; the value is the name in configuration."""
+
+    REQUESTS_A_MINUTE = "rpm"
+    TOKENS_A_MINUTE = "tpm"
+    REQUESTS_A_DAY = "rpd"
+
+
+class Tier(StrEnum):
+    """How a project pays; the names of its quotas tell."""
+
+    FREE = "free"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A quota that a request would go over, and its limit in requests or tokens."""
+
+    limit: Limit
+    value: int
+
+
+_QUOTA_IDS: Final = {
+    Limit.REQUESTS_A_MINUTE: "GenerateRequestsPerMinutePerProjectPerModel",
+    Limit.TOKENS_A_MINUTE: "GenerateContentInputTokensPerModelPerMinute",
+    Limit.REQUESTS_A_DAY: "GenerateRequestsPerDayPerProjectPerModel",
+}
+_METRICS: Final = {
+    (Tier.FREE, Limit.REQUESTS_A_MINUTE): "generate_content_free_tier_requests",
+    (Tier.FREE, Limit.TOKENS_A_MINUTE): "generate_content_free_tier_input_token_count",
+    (Tier.FREE, Limit.REQUESTS_A_DAY): "generate_content_free_tier_requests",
+    (Tier.PAID, Limit.REQUESTS_A_MINUTE): "generate_requests_per_model",
+    (Tier.PAID, Limit.TOKENS_A_MINUTE): "generate_content_paid_tier_input_token_count",
+    (Tier.PAID, Limit.REQUESTS_A_DAY): "generate_requests_per_model_per_day",
+}
+
+
+def answer(inquiry: Inquiry, text: str, *, model: str, response_id: str) -> Reply:
+    """Return a candidate with ``text``, cut where the request's output limit says so."""
+    limit = inquiry.max_output_tokens
+    if limit is not None and text_tokens(text) > limit:
+        return cut_off_answer(inquiry, text, limit, model=model, response_id=response_id)
+    candidate = _candidate(text, "STOP")
+    return _success(inquiry, [candidate], text, model=model, response_id=response_id)
+
+
+def cut_off_answer(
+    inquiry: Inquiry, text: str, tokens: int, *, model: str, response_id: str
+) -> Reply:
+    """Return a candidate whose text ends after ``tokens`` output tokens: MAX_TOKENS."""
+    kept = text[: tokens * 4]
+    candidate = _candidate(kept, "MAX_TOKENS")
+    return _success(inquiry, [candidate], kept, model=model, response_id=response_id)
+
+
+def withheld_answer(inquiry: Inquiry, reason: str, *, model: str, response_id: str) -> Reply:
+    """Return a candidate without content; ``reason`` is its finish reason, such as SAFETY."""
+    ratings = [
+        {"category": category, "probability": "HIGH" if place == 1 else "NEGLIGIBLE"}
+        | ({"blocked": True} if place == 1 else {})
+        for place, category in enumerate(_RATINGS)
+    ]
+    candidate: Json = {"finishReason": reason, "index": 0}
+    if reason == "SAFETY":
+        candidate["safetyRatings"] = ratings
+    return _success(inquiry, [candidate], "", model=model, response_id=response_id)
+
+
+def blocked_prompt(inquiry: Inquiry, *, model: str, response_id: str) -> Reply:
+    """Return a success without candidates: the prompt itself was blocked."""
+    reply = _success(inquiry, [], "", model=model, response_id=response_id)
+    return Reply(200, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}} | reply.body)
+
+
+def invalid_key() -> Reply:
+    """Return the refusal of a key that nobody ever issued, or that was revoked."""
+    details: list[Json] = [
+        {
+            "@type": f"{_RPC}.ErrorInfo",
+            "reason": "API_KEY_INVALID",
+            "domain": "googleapis.com",
+            "metadata": {"service": SERVICE},
+        },
+        {"@type": f"{_RPC}.LocalizedMessage", "locale": "en-US", "message": _INVALID_KEY},
+    ]
+    return _error(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
+
+
+def missing_key() -> Reply:
+    """Return the refusal of a request without a key."""
+    return _error(
+        403,
+        "PERMISSION_DENIED",
+        "Method doesn't allow unregistered callers (callers without established identity). "
+        "Please use API Key or other form of API consumer identity to call this API.",
+    )
+
+
+def leaked_key() -> Reply:
+    """Return the refusal of a key that was found in public."""
+    message = "Your API key was reported as leaked. Please use another API key."
+    return _error(403, "PERMISSION_DENIED", message)
+
+
+def suspended_key(api_key: str, project_number: int) -> Reply:
+    """Return the refusal of a suspended consumer; like Google's, it repeats the key in clear."""
+    consumer = f"api_key:{api_key}"
+    detail = {
+        "@type": f"{_RPC}.ErrorInfo",
+        "reason": "CONSUMER_SUSPENDED",
+        "domain": "googleapis.com",
+        "metadata": {
+            "service": SERVICE,
+            "consumer": f"projects/{project_number}",
+            "containerInfo": consumer,
+        },
+    }
+    message = f"Permission denied: Consumer '{consumer}' has been suspended."
+    return _error(403, "PERMISSION_DENIED", message, [detail])
+
+
+def denied_project() -> Reply:
+    """Return the refusal of a project that lost access."""
+    message = "Your project has been denied access. Please contact support."
+    return _error(403, "PERMISSION_DENIED", message)
+
+
+def unserved_region() -> Reply:
+    """Return the refusal of a caller from where the service is not offered."""
+    message = "User location is not supported for the API use."
+    return _error(400, "FAILED_PRECONDITION", message)
+
+
+def bad_request(message: str) -> Reply:
+    """Return the refusal of a request that is malformed."""
+    return _error(400, "INVALID_ARGUMENT", message)
+
+
+def unknown_model(model: str, version: str) -> Reply:
+    """Return the refusal of a model name."""
+    message = (
+        f"models/{model} is not found for API version {version}, or is not supported for "
+        "generateContent. Call ListModels to see the list of available models and their "
+        "supported methods."
+    )
+    return _error(404, "NOT_FOUND", message)
+
+
+def over_quota(
+    violations: Sequence[Violation], *, model: str, tier: Tier, retry_after_s: float
+) -> Reply:
+    """Return the refusal of a request over quota, with Help, QuotaFailure and RetryInfo."""
+    listed = [_violation(violation, model, tier) for violation in violations]
+    delay = _duration(retry_after_s)
+    lines = [
+        f"* Quota exceeded for metric: {one['quotaMetric']}, limit: {violation.value}, "
+        f"model: {model}"
+        for one, violation in zip(listed, violations, strict=True)
+    ]
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. For more "
+        f"information on this error, head to: {_RATE_LIMITS_URL}. \n"
+        + "\n".join(lines)
+        + f"\nPlease retry in {delay}."
+    )
+    help_links = [{"description": "Learn more about Gemini API quotas", "url": _RATE_LIMITS_URL}]
+    details: list[Json] = [
+        {"@type": f"{_RPC}.Help", "links": help_links},
+        {"@type": f"{_RPC}.QuotaFailure", "violations": listed},
+        {"@type": f"{_RPC}.RetryInfo", "retryDelay": delay},
+    ]
+    return _error(429, "RESOURCE_EXHAUSTED", message, details)
+
+
+def exhausted() -> Reply:
+    """Return a 429 that says nothing about which quota, or until when."""
+    message = "Resource has been exhausted (e.g. check quota)."
+    return _error(429, "RESOURCE_EXHAUSTED", message)
+
+
+def internal_error() -> Reply:
+    """Return 500."""
+    message = "An internal error has occurred. Please retry or report."
+    return _error(500, "INTERNAL", message)
+
+
+def overloaded() -> Reply:
+    """Return 503."""
+    message = "The model is overloaded. Please try again later."
+    return _error(503, "UNAVAILABLE", message)
+
+
+def deadline_exceeded() -> Reply:
+    """Return 504."""
+    message = "Deadline expired before operation could complete."
+    return _error(504, "DEADLINE_EXCEEDED", message)
+
+
+def _candidate(text: str, finish_reason: str) -> Json:
+    content = {"parts": [{"text": text}], "role": "model"}
+    return {"content": content, "finishReason": finish_reason, "index": 0}
+
+
+def _success(
+    inquiry: Inquiry, candidates: list[Json], text: str, *, model: str, response_id: str
+) -> Reply:
+    written = text_tokens(text)
+    modalities = [{"modality": "TEXT", "tokenCount": inquiry.text_tokens}]
+    if inquiry.images:
+        modalities.append({"modality": "IMAGE", "tokenCount": inquiry.image_tokens})
+    usage: Json = {
+        "promptTokenCount": inquiry.prompt_tokens,
+        "totalTokenCount": inquiry.prompt_tokens + written,
+        "promptTokensDetails": modalities,
+    }
+    if written:
+        usage["candidatesTokenCount"] = written
+    body: Json = {"candidates": candidates} if candidates else {}
+    body |= {"usageMetadata": usage, "modelVersion": model, "responseId": response_id}
+    return Reply(200, body)
+
+
+def _violation(violation: Violation, model: str, tier: Tier) -> Json:
+    suffix = "-FreeTier" if tier is Tier.FREE else ""
+    listed: Json = {
+        "quotaMetric": f"{SERVICE}/{_METRICS[tier, violation.limit]}",
+        "quotaId": _QUOTA_IDS[violation.limit] + suffix,
+        "quotaDimensions": {"location": "global", "model": model},
+    }
+    # Google's JSON leaves out what has its default value, and so does a limit of nothing.
+    return listed | ({"quotaValue": str(violation.value)} if violation.value else {})
+
+
+def _duration(seconds: float) -> str:
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.2f}".rstrip("0").rstrip(".") + "ms"
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+
+
+def _error(code: int, status: str, message: str, details: Sequence[Json] | None = None) -> Reply:
+    error: Json = {"code": code, "message": message, "status": status}
+    return Reply(code, {"error": error | ({"details": list(details)} if details else {})})

@@ -1,0 +1,91 @@
+"""Builds the server that a script describes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import platformdirs
+
+from curator.rehearsal.answer_book import AnswerBook, open_answer_book
+from curator.rehearsal.faults import FaultPlan, FaultRule
+from curator.rehearsal.judge import Judge
+from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
+from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, ShortDays
+from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
+from curator.rehearsal.server import Latency, RehearsalServer
+from shared.clock import Clock
+from shared.corpus import read_pairs
+
+
+def default_cache() -> Path:
+    """Return the folder where thumbnails of known images are kept."""
+    return platformdirs.user_cache_path("abo-vqa") / "rehearsal"
+
+
+def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook:
+    """Read and index the questions, answers and images of a script; seconds for thousands.
+
+    Raises:
+        InputError: the answers or the images cannot be read.
+    """
+    return open_answer_book(script.images, read_pairs(script.answers), cache)
+
+
+def build_server(script: RehearsalScript, answers: AnswerBook, clock: Clock) -> RehearsalServer:
+    """Return the server that plays ``script`` from ``answers``."""
+    accepted = script.accept_unlisted_keys
+    keys = KeyRing(
+        [_key(key) for key in script.labelled_keys()],
+        {project.name: _limits(project) for project in script.project},
+        unlisted=UnlistedKeys.ACCEPTED if accepted else UnlistedKeys.REFUSED,
+        unlisted_limits=_limits(script.unlisted_quota),
+    )
+    # Two dice, so that the order in which faults are dealt does not hang on who asked when.
+    dice = random.Random(script.seed)
+    fault_die, die = random.Random(dice.random()), random.Random(dice.random())
+    judge = Judge(
+        answers=answers,
+        keys=keys,
+        models=script.models,
+        quotas=QuotaBook(_days(script.day, clock.now())),
+        faults=FaultPlan([_rule(fault) for fault in script.fault], fault_die),
+        die=die,
+        clock=clock,
+    )
+    latency = Latency(
+        mean_s=script.latency.mean_ms / 1000,
+        jitter_s=script.latency.jitter_ms / 1000,
+        slow_s=script.latency.slow_ms / 1000,
+    )
+    return RehearsalServer(judge, latency, die, clock)
+
+
+def _key(table: KeyTable) -> RehearsedKey:
+    return RehearsedKey(
+        label=table.label,
+        project=table.project,
+        api_key=table.api_key,
+        state=table.state,
+        valid_for=table.valid_for,
+    )
+
+
+def _limits(table: QuotaTable) -> Limits:
+    return Limits(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd, tier=table.tier)
+
+
+def _days(table: DayTable, now: float) -> Days:
+    if table.length_s is not None:
+        return ShortDays(start=now, length_s=table.length_s)
+    return PacificDays(table.offset_s)
+
+
+def _rule(table: FaultTable) -> FaultRule:
+    return FaultRule(
+        fault=table.kind,
+        rate=table.rate,
+        every=table.every,
+        at=frozenset(table.at),
+        limit=table.limit,
+    )
