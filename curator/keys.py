@@ -93,7 +93,7 @@ def _plain_keys(text: str) -> list[Key]:
     lines = (line.partition("#")[0] for line in text.splitlines())
     secrets = [secret.strip() for line in lines for secret in line.split(",") if secret.strip()]
     return [
-        Key(f"key-{number}", f"project-of-{_fingerprint(secret)}", secret)
+        Key(f"key-{number}", f"project-of-{_fingerprint(secret)[:8]}", secret)
         for number, secret in enumerate(secrets, start=1)
     ]
 
@@ -126,7 +126,7 @@ def _toml_key(table: _KeyTable, number: int, source: str, environment: Mapping[s
         raise InputError(f"{source}: key {label!r}: api_key is empty")
     return Key(
         label=label,
-        project=table.project or f"project-of-{_fingerprint(secret)}",
+        project=table.project or f"project-of-{_fingerprint(secret)[:8]}",
         secret=secret,
         quota=Quota(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd),
     )

@@ -13,6 +13,7 @@ from curator.ledger.records import (
     CampaignReport,
     DeadLetter,
     KeyReport,
+    Outcome,
     Progress,
     ProjectRecord,
     TokenUse,
@@ -74,6 +75,7 @@ async def _report(
     )
     by_rule = select(rejected.c.rule, func.count()).where(rejected.c.campaign_id == campaign_id)
     by_outcome = select(attempts.c.outcome, func.count()).where(mine)
+    finished_recently, recent_s = await _recent_pace(connection, campaign_id, now)
     return CampaignReport(
         campaign_id=campaign_id,
         campaign=campaign,
@@ -85,8 +87,8 @@ async def _report(
         keys=await _key_reports(connection, campaign_id),
         blocked=await _blocked(connection, campaign.model, now),
         dead_letters=await _dead_letters(connection, campaign_id),
-        finished_recently=await _finished_since(connection, campaign_id, now - RECENT_S),
-        recent_s=RECENT_S,
+        finished_recently=finished_recently,
+        recent_s=recent_s,
     )
 
 
@@ -135,18 +137,21 @@ async def _dead_letters(connection: AsyncConnection, campaign_id: int) -> tuple[
     return tuple(DeadLetter(*row) for row in rows)
 
 
-async def _finished_since(connection: AsyncConnection, campaign_id: int, since: float) -> int:
+async def _recent_pace(
+    connection: AsyncConnection, campaign_id: int, now: float
+) -> tuple[int, float]:
+    """Return the items answered of late, and the seconds that this took until ``now``."""
     attempts = tables.attempts
-    done = await connection.scalar(
-        select(func.count())
-        .select_from(attempts)
-        .where(
-            attempts.c.campaign_id == campaign_id,
-            attempts.c.finished_at > since,
-            attempts.c.outcome == "answered",
+    row = (
+        await connection.execute(
+            select(func.count(), func.min(attempts.c.started_at)).where(
+                attempts.c.campaign_id == campaign_id,
+                attempts.c.finished_at > now - RECENT_S,
+                attempts.c.outcome == Outcome.ANSWERED.value,
+            )
         )
-    )
-    return done or 0
+    ).one()
+    return (row[0], max(1.0, now - row[1])) if row[0] else (0, RECENT_S)
 
 
 def project_record(row: Any) -> ProjectRecord:  # noqa: ANN401 - SQLAlchemy types no columns
