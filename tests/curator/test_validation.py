@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.replies import Draft
+from curator.validation import Rule, validate
+
+GOOD = Draft("What is the colour of the shoe?", "white")
+TEXTS = st.text(max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("draft", "rule"),
+    [
+        (Draft("What is the colour?", "dark blue"), Rule.WORD_COUNT),
+        (Draft("Is the shoe black or white?", "White"), Rule.ANSWER_IN_QUESTION),
+        (Draft("Who made the shoe?", "Unknown"), Rule.REFUSAL),
+        (Draft("Who made the shoe?", "N/A"), Rule.REFUSAL),
+        (Draft("Who made the shoe?", "?!"), Rule.EMPTY),
+        (Draft("Colour?", "white"), Rule.QUESTION_LENGTH),
+        (Draft("What is " + "very " * 100 + "big?", "shoe"), Rule.QUESTION_LENGTH),
+    ],
+)
+def test_each_rule_rejects_by_name(draft: Draft, rule: Rule) -> None:
+    verdict = validate([draft, GOOD], answer_words=1)
+    assert verdict.accepted == (GOOD,)
+    assert [(one.draft, one.rule) for one in verdict.rejected] == [(draft, rule)]
+
+
+def test_the_first_of_two_equal_questions_stays() -> None:
+    again = Draft("what is the colour, of the shoe", "ivory")
+    verdict = validate([GOOD, again], answer_words=1)
+    assert verdict.accepted == (GOOD,)
+    assert verdict.rejected[0].rule is Rule.DUPLICATE_QUESTION
+
+
+def test_a_word_inside_a_word_is_not_the_answer_inside_the_question() -> None:
+    draft = Draft("What is the headboard made of?", "board")
+    assert validate([draft], answer_words=1).accepted == (draft,)
+
+
+def test_longer_answers_pass_where_they_were_asked_for() -> None:
+    draft = Draft("What is the colour?", "dark blue")
+    assert validate([draft], answer_words=2).accepted == (draft,)
+
+
+@given(st.lists(st.builds(Draft, TEXTS, TEXTS), max_size=8), st.integers(1, 3))
+def test_every_draft_is_either_accepted_or_kept_with_its_reason(drafts, words) -> None:
+    verdict = validate(drafts, answer_words=words)
+    assert len(verdict.accepted) + len(verdict.rejected) == len(drafts)
+    assert all(len(draft.answer.split()) <= words for draft in verdict.accepted)
