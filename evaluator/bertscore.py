@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
 from evaluator.model_source import ModelSource
-from evaluator.text import normalise
+from shared.answers import normalise
 from shared.errors import InputError
 
 BATCH: Final = 256
@@ -26,7 +26,7 @@ BATCH: Final = 256
 
 
 class BertScorer:
-    """A loaded model whose layer ``num_layers`` gives the word embeddings."""
+    """A loaded model, one layer of which gives the word embeddings; remembers pairs it scored."""
 
     def __init__(self, source: ModelSource, num_layers: int | None = None) -> None:
         """Load the model.
@@ -56,6 +56,7 @@ class BertScorer:
         self._tokenizer.model_max_length = min(self._tokenizer.model_max_length, longest)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.eval().to(self.device)
+        self._known: dict[tuple[str, str], float] = {}
         self.model_name = f"{source.name} L{layers}"
         self.signature = (
             f"{source.name}@{source.revision}|layer {layers}|no idf|not rescaled|"
@@ -65,9 +66,10 @@ class BertScorer:
     def f1(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
         """Return BERTScore F1 for each row, shape (N,), at most 1; 0 where a side is empty."""
         rows = [(normalise(a), normalise(r)) for a, r in zip(answers, references, strict=True)]
-        pairs = sorted({row for row in rows if row[0].strip() and row[1].strip()})
-        found = dict(zip(pairs, self._f1(pairs), strict=True))
-        return np.array([found.get(row, 0.0) for row in rows], dtype=np.float64)
+        new = {row for row in rows if row[0].strip() and row[1].strip()} - self._known.keys()
+        pairs = sorted(new)
+        self._known.update(zip(pairs, self._f1(pairs), strict=True))
+        return np.array([self._known.get(row, 0.0) for row in rows], dtype=np.float64)
 
     def _f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         if not pairs:

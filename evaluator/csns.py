@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.text import normalise
+from shared.answers import normalise
 
 ALPHA: Final = 5.0
 """How fast a relative error loses points (eq. 4)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from evaluator.model_source import ModelSource
-from evaluator.text import normalise
+from shared.answers import normalise
 
 BATCH: Final = 256
 """Strings at a time; answers are short, so this is some 10 MB."""
 
 
 class SentenceEncoder:
-    """A loaded SBERT model."""
+    """A loaded SBERT model that remembers what it embedded: 1.5 kB for each distinct string."""
 
     def __init__(self, source: ModelSource) -> None:
         self._model = SentenceTransformer(str(source.folder))
+        self._vectors: dict[str, NDArray[np.float32]] = {}
         library = f"sentence-transformers {version('sentence-transformers')}"
         self.signature = f"{source.name}@{source.revision}|{library}"
 
@@ -38,18 +39,16 @@ class SentenceEncoder:
 
     def cosines(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
         """Return the cosine of each row's two normalised strings, shape (N,), in [-1, 1]."""
-        left = [normalise(text) for text in answers]
-        right = [normalise(text) for text in references]
+        rows = [(normalise(a), normalise(r)) for a, r in zip(answers, references, strict=True)]
+        self._learn({text for row in rows for text in row})
+        cosine = {
+            (answer, reference): float(self._vectors[answer] @ self._vectors[reference])
+            for answer, reference in set(rows)
+        }
+        return np.array([cosine[row] for row in rows], dtype=np.float64)
+
+    def _learn(self, strings: Collection[str]) -> None:
         # Equal lengths share batches, so that hardly any padding is computed.
-        distinct = sorted({*left, *right}, key=lambda text: (len(text), text))
-        if not distinct:
-            return np.zeros(0, dtype=np.float64)
-        place = {text: index for index, text in enumerate(distinct)}
-        vectors_DW = self.embed(distinct)
-        pairs, row_pair = np.unique(
-            np.array([(place[a], place[b]) for a, b in zip(left, right, strict=True)]),
-            axis=0,
-            return_inverse=True,
-        )
-        products = np.einsum("pw,pw->p", vectors_DW[pairs[:, 0]], vectors_DW[pairs[:, 1]])
-        return np.asarray(products[row_pair.reshape(-1)], dtype=np.float64)
+        new = sorted(set(strings) - self._vectors.keys(), key=lambda text: (len(text), text))
+        if new:
+            self._vectors.update(zip(new, self.embed(new), strict=True))

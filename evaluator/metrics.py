@@ -27,6 +27,19 @@ class Metric(StrEnum):
     LEVENSHTEIN = "levenshtein"
 
 
+LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Metric.EXACT_MATCH: "Exact match",
+        Metric.TOKEN_F1: "Token F1",
+        Metric.BERTSCORE_F1: "BERTScore F1",
+        Metric.CSNS: "CSNS",
+        Metric.VTGS: "VTGS",
+        Metric.SUBSTRING: "Substring",
+        Metric.LEVENSHTEIN: "Levenshtein",
+    }
+)
+"""What people read."""
+
 REPORT_METRICS: Final = (
     Metric.EXACT_MATCH,
     Metric.TOKEN_F1,

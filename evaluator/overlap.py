@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluator.text import normalise, tokens
+from evaluator.text import tokens
+from shared.answers import exact_match as same_answer
+from shared.answers import normalise
 
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
     """Return 1 where the normalised strings are equal, else 0."""
-    return _each(lambda a, r: float(normalise(a) == normalise(r)), answers, references)
+    return _each(lambda a, r: float(same_answer(a, r)), answers, references)
 
 
 def token_f1(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evaluator.text import normalise, tokens
+from evaluator.text import tokens
+from shared.answers import normalise
 from shared.records import QAPair
 
 

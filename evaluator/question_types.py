@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from evaluator.text import normalise
+from shared.answers import normalise
 
 OTHER: Final = "other"
 

@@ -17,9 +17,9 @@ from evaluator.prior import QuestionPrior
 from evaluator.question_types import question_type
 from evaluator.scorecard import FREQUENCIES, Breakdown, Scorecard, break_down
 from evaluator.tally import Cell, Tally
-from evaluator.text import normalise
 from evaluator.text_models import TextModels
 from evaluator.vtgs import BETA, measured, vtgs
+from shared.answers import normalise
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
 

@@ -52,6 +52,11 @@ def load_text_models(
     # torch and what stands on it take seconds to import: only those who need it pay.
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
+    if not SENTENCE_METRICS.union({Metric.BERTSCORE_F1}).isdisjoint(metrics):
+        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+        # Its bars for loading weights would stand between our own lines.
+        transformers_logging.disable_progress_bar()
     if SENTENCE_METRICS.intersection(metrics):
         from evaluator.embeddings import SentenceEncoder  # noqa: PLC0415
         from evaluator.model_source import find_text_model  # noqa: PLC0415

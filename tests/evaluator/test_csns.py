@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.csns import csns, parse_number
-from evaluator.text import normalise
+from shared.answers import normalise
 
 
 def plain_csns(answer: str, reference: str, cosine: float) -> float:

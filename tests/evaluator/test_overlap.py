@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.overlap import exact_match, levenshtein, substring, token_f1
-from evaluator.text import normalise
+from shared.answers import normalise
 
 ANSWERS = st.text(alphabet="ab AB.,-'\t 1é_", max_size=12)
 

@@ -1,0 +1,92 @@
+"""Geometry of the dot plot of a metric by question type; the template draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from evaluator.scorecard import Breakdown, Figure
+
+WIDTH: Final = 760
+LEFT: Final = 150
+RIGHT: Final = 24
+TOP: Final = 14
+LINE: Final = 15
+"""Height of one contestant's line, in units of the drawing."""
+GAP: Final = 16
+FOOT: Final = 40
+TICKS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One contestant's mean and interval in one band."""
+
+    name: str
+    x: float
+    y: float
+    low_x: float
+    high_x: float
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Band:
+    """One question type."""
+
+    name: str
+    n: int
+    top: float
+    height: float
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
+class DotPlot:
+    """A drawing of ``width`` by ``height``; ``ticks`` are places and labels on the x axis."""
+
+    metric: str
+    width: float
+    height: float
+    left: float
+    bands: tuple[Band, ...]
+    ticks: tuple[tuple[float, str], ...]
+
+
+def dot_plot(metric: str, series: Sequence[tuple[str, Breakdown]]) -> DotPlot:
+    """Lay out ``metric`` by question type; contestants without the metric are left out.
+
+    Args:
+        metric: a metric's name, with scores in [0, 1].
+        series: contestants with their names, the question types in the order of the first.
+    """
+    sizes = {
+        name: group.n
+        for _, breakdown in reversed(series)
+        for name, group in breakdown.by_question_type.items()
+    }
+    order = list(dict.fromkeys(k for _, b in series for k in b.by_question_type))
+    bands, y = [], float(TOP)
+    for name in order:
+        height = LINE * len(series) + GAP
+        dots = tuple(
+            _dot(index, label, breakdown.by_question_type[name].metrics[metric], y)
+            for index, (label, breakdown) in enumerate(series)
+            if name in breakdown.by_question_type
+            and metric in breakdown.by_question_type[name].metrics
+        )
+        bands.append(Band(name, sizes[name], y, height, dots))
+        y += height
+    ticks = tuple((_x(value), f"{100 * value:.0f} %") for value in TICKS)
+    return DotPlot(metric, WIDTH, y + FOOT, LEFT, tuple(bands), ticks)
+
+
+def _dot(index: int, name: str, figure: Figure, top: float) -> Dot:
+    low, high = figure.ci95 or (figure.mean, figure.mean)
+    y = top + GAP / 2 + LINE * (index + 0.5)
+    return Dot(name, _x(figure.mean), y, _x(low), _x(high), figure)
+
+
+def _x(value: float) -> float:
+    return round(LEFT + value * (WIDTH - LEFT - RIGHT), 1)

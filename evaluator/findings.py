@@ -1,0 +1,95 @@
+"""What the figures say, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluator.metrics import Metric
+from evaluator.pairing import Difference, exact_match_gain, pair_rows
+from evaluator.run_folder import Run
+from evaluator.scorecard import Figure
+
+
+def findings(runs: Sequence[Run]) -> list[str]:
+    """Return sentences about exact match: the last run, its gain, and what needs care."""
+    last = runs[-1]
+    sentences = [_level(last)] if Metric.EXACT_MATCH in last.scorecard.scores.metrics else []
+    sentences += [_gain(runs[0], other) for other in runs[1:]]
+    sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
+    return sentences
+
+
+def _level(run: Run) -> str:
+    figure = run.scorecard.scores.metrics[Metric.EXACT_MATCH]
+    text = (
+        f"{run.name} answers {_percent(figure.mean)} of {figure.n:,} questions exactly"
+        f"{_interval(figure)}"
+    )
+    prior = run.scorecard.prior
+    if prior is None or Metric.EXACT_MATCH not in prior.metrics:
+        return f"{text}. No training data was given, so nothing says how far guessing gets."
+    guess = prior.metrics[Metric.EXACT_MATCH]
+    lead = _more_or_less(figure.mean - guess.mean)
+    if guess.ci95 and figure.ci95 and _overlap(guess.ci95, figure.ci95):
+        return (
+            f"{text}. A guess from the question alone reaches {_percent(guess.mean)}: these "
+            "figures do not show that the model looks at the picture."
+        )
+    return f"{text}, {lead} than a guess that never sees the picture ({_percent(guess.mean)})."
+
+
+def _gain(base: Run, other: Run) -> str:
+    paired = pair_rows([base, other])
+    if not paired.rows:
+        return f"{other.name} and {base.name} have no question in common and cannot be compared."
+    gain = exact_match_gain(base, other, paired)
+    note = ""
+    if paired.missing:
+        note = f" Compared on the {len(paired.rows):,} questions that both answered."
+    if not gain.is_clear:
+        return (
+            f"Between {other.name} and {base.name} there is no clear difference: "
+            f"{_points(gain)}.{note}"
+        )
+    return (
+        f"{other.name} gets {_more_or_less(gain.mean)} right than {base.name}{_spread(gain)}.{note}"
+    )
+
+
+def _broken(run: Run) -> str:
+    count = run.scorecard.broken_images
+    pictures = "picture" if count == 1 else "pictures"
+    return f"In {run.name} {count:,} {pictures} could not be read; questions about them score 0."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _more_or_less(gain: float) -> str:
+    return f"{abs(100 * gain):.1f} points {'more' if gain >= 0 else 'less'}"
+
+
+def _interval(figure: Figure) -> str:
+    if figure.ci95 is None:
+        return ""
+    low, high = figure.ci95
+    return f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _spread(gain: Difference) -> str:
+    if gain.ci95 is None:
+        return ""
+    low, high = sorted(abs(100 * bound) for bound in gain.ci95)
+    return f" (95 % interval {low:.1f} to {high:.1f})"
+
+
+def _points(gain: Difference) -> str:
+    if gain.ci95 is None:
+        return f"{100 * gain.mean:+.1f} points"
+    low, high = gain.ci95
+    return f"{100 * gain.mean:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]

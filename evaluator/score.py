@@ -1,0 +1,133 @@
+"""Scores files of predictions that anyone made: no model, no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.metrics import Metric
+from evaluator.run_folder import write_results, write_settings
+from evaluator.scorecard import Scorecard
+from evaluator.scoring import Columns, default_metrics, score_predictions
+from evaluator.text_models import load_text_models
+from shared.corpus import file_digest, read_pairs, read_predictions
+from shared.errors import InputError
+from shared.progress import report_progress
+from shared.records import Prediction, QAPair
+
+
+@dataclass(frozen=True)
+class TextModelNames:
+    """Which text models to load, see ``load_text_models``."""
+
+    sentences: str
+    bertscore: str
+    bertscore_layers: int | None
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """What one file of predictions scored."""
+
+    predictions: Sequence[Prediction]
+    columns: Columns
+    scorecard: Scorecard
+
+
+def score_files(
+    paths: Sequence[Path],
+    *,
+    metrics: Sequence[Metric] | None,
+    models: TextModelNames,
+    train: Path | None,
+) -> dict[str, ScoredFile]:
+    """Score each file; the names are those of the files, longer where they would be the same.
+
+    Args:
+        paths: files of predictions and references.
+        metrics: what to compute; by default the report's, VTGS where a file has the regions.
+        models: the text models.
+        train: data that the question-only prior learns from.
+
+    Raises:
+        InputError: a file or model cannot be used, or training data holds images of a scored file.
+    """
+    answers = {name: read_predictions(path) for name, path in _named(paths).items()}
+    train_pairs = None if train is None else training_pairs(train)
+    chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
+    for path, rows in zip(paths, answers.values(), strict=True):
+        _refuse_leak(path, rows, train, train_pairs or ())
+    text_models = load_text_models(
+        {metric for some in chosen.values() for metric in some},
+        sentence_model=models.sentences,
+        bertscore_model=models.bertscore,
+        bertscore_layers=models.bertscore_layers,
+    )
+    scored = {}
+    with report_progress("scoring files", len(paths)) as progress:
+        for path, (name, rows) in zip(paths, answers.items(), strict=True):
+            scorecard, columns = score_predictions(
+                rows,
+                metrics=chosen[name],
+                text_models=text_models,
+                train_pairs=train_pairs,
+                provenance={
+                    "predictions": path.name,
+                    "predictions_sha256": file_digest(path),
+                    "prior_from": None if train is None else train.name,
+                },
+            )
+            scored[name] = ScoredFile(rows, columns, scorecard)
+            progress.advance()
+    return scored
+
+
+def training_pairs(path: Path) -> list[QAPair]:
+    """Return the training split of a data set, or all pairs where it has no splits.
+
+    Raises:
+        InputError: the data has splits but no training pair.
+    """
+    pairs = read_pairs(path)
+    if all(pair.split is None for pair in pairs):
+        return pairs
+    chosen = [pair for pair in pairs if pair.split == "train"]
+    if not chosen:
+        raise InputError(f"{path}: has no pair in split 'train' for the question-only prior")
+    return chosen
+
+
+def write_run_folders(
+    scored: Mapping[str, ScoredFile], out: Path, images: Path | None
+) -> dict[str, Path]:
+    """Write a run folder for each scored file: ``out`` itself for one, below it for several."""
+    folders = {name: out if len(scored) == 1 else out / name for name in scored}
+    for name, one in scored.items():
+        settings = {
+            "command": "evaluator score",
+            "predictions": name,
+            "images": None if images is None else str(images.resolve()),
+        }
+        write_settings(folders[name], settings)
+        write_results(folders[name], one.predictions, one.columns, one.scorecard)
+    return folders
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    for parts in (1, 2):
+        names = ["-".join((*path.resolve().parts[-parts:-1], path.stem)) for path in paths]
+        if len(set(names)) == len(paths):
+            return dict(zip(names, paths, strict=True))
+    raise InputError("two of the files have the same name and folder; give each file once")
+
+
+def _refuse_leak(
+    path: Path, rows: Sequence[Prediction], train: Path | None, pairs: Sequence[QAPair]
+) -> None:
+    shared = {row.pair.filename for row in rows} & {pair.filename for pair in pairs}
+    if shared:
+        raise InputError(
+            f"--train {train}: holds {len(shared)} of the images scored in {path}; "
+            "a prior must not learn from them: give a training set split by image"
+        )

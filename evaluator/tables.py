@@ -1,0 +1,68 @@
+"""Scorecards as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from evaluator.comparison import Column, best_rows, compare_scorecards, text_model
+from evaluator.scorecard import Figure, Scorecard
+
+
+def detail_table(name: str, scorecard: Scorecard) -> Table:
+    """Return one scorecard: a row for each metric."""
+    title = f"{name}: {scorecard.scores.n:,} questions on {scorecard.images:,} images"
+    table = Table(title=title, title_justify="left", caption=_broken_note(scorecard))
+    table.add_column("metric")
+    for heading in ("mean", "std", "95 % interval", "n", "prior"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric, figure in scorecard.scores.metrics.items():
+        prior = scorecard.prior.metrics.get(metric) if scorecard.prior else None
+        column = Column(metric, text_model(scorecard.signatures.get(metric, "")))
+        table.add_row(
+            _heading(column),
+            f"{figure.mean:.4f}",
+            f"{figure.std:.4f}",
+            _interval(figure),
+            f"{figure.n:,}",
+            "-" if prior is None else f"{prior.mean:.4f}",
+        )
+    return table
+
+
+def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
+    """Return scorecards by name side by side: the prior first, a row for each metric."""
+    comparison = compare_scorecards(scorecards)
+    best = best_rows(comparison)
+    table = Table(title="Mean, and 95 % interval over images", title_justify="left")
+    table.add_column("metric")
+    for row in comparison.rows:
+        table.add_column(f"{row.name}\n[dim]n = {row.n:,}[/dim]", justify="right")
+    for column in comparison.columns:
+        cells = [
+            _cell(row.figures.get(column), "bold" if row.name in best[column] else "not bold")
+            for row in comparison.rows
+        ]
+        table.add_row(_heading(column), *cells)
+    return table
+
+
+def _heading(column: Column) -> str:
+    return column.label + (f"\n[dim]{column.model}[/dim]" if column.model else "")
+
+
+def _cell(figure: Figure | None, style: str) -> str:
+    if figure is None:
+        return "-"
+    return f"[{style}]{figure.mean:.4f}[/]\n[dim]{_interval(figure)}[/dim]"
+
+
+def _interval(figure: Figure) -> str:
+    return "-" if figure.ci95 is None else f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+
+
+def _broken_note(scorecard: Scorecard) -> str | None:
+    if not scorecard.broken_images:
+        return None
+    return f"{scorecard.broken_images:,} broken images; their questions score 0"

@@ -1,0 +1,122 @@
+"""`evaluator score` and `evaluator report` as a user types them."""
+
+import csv
+import json
+
+import pytest
+
+from evaluator.__main__ import app
+from shared.cli import run_program
+
+BASIC = ["--metrics", "exact_match,token_f1"]
+
+
+def run(*arguments) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", [str(argument) for argument in arguments])
+    return leaving.value.code
+
+
+def write_csv(path, header, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def answers(tmp_path):
+    return write_csv(
+        tmp_path / "published.csv",
+        ["Question", "Ground_Truth", "Image_Name", "Generated_Answer", "note"],
+        [
+            ["What color is the shoe", "White", "a.jpg", "white.", "x"],
+            ["How many legs", "4", "a.jpg", "3", "x"],
+            ["What shape is it", "round", "b.jpg", "", "x"],
+        ],
+    )
+
+
+def test_json_is_one_object_on_standard_output(answers, capsys):
+    assert run("score", answers, *BASIC, "--json") == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["n"] == 3
+    assert value["metrics"]["exact_match"]["mean"] == pytest.approx(1 / 3)
+    assert value["metrics"]["exact_match"]["n"] == 3
+    assert value["prior"] is None
+    assert value["provenance"]["predictions"] == "published.csv"
+
+
+def test_the_table_names_model_and_prior(answers, tmp_path, capsys, text_models):
+    train = write_csv(
+        tmp_path / "train.csv",
+        ["question", "answer", "filename"],
+        [["What color is the shoe", "white", "t.jpg"]],
+    )
+    code = run("score", answers, "--train", train, "--bertscore-model", "all-MiniLM-L6-v2")
+    assert code == 0
+    out = capsys.readouterr().out
+    assert "3 questions on 2 images" in out
+    assert "all-MiniLM-L6-v2, layer 6" in out
+    assert "VTGS" not in out
+    exact = next(line for line in out.splitlines() if "Exact match" in line)
+    assert exact.count("0.3333") == 2  # the run, and the prior
+
+
+def test_where_distilbert_cannot_be_had_the_other_model_is_named(
+    answers, capsys, monkeypatch, text_models
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert run("score", answers, "--metrics", "bertscore_f1", "--json") == 0
+    captured = capsys.readouterr()
+    assert "all-MiniLM-L6-v2@" in json.loads(captured.out)["signatures"]["bertscore_f1"]
+    assert "bertscore_model_replaced" in captured.err
+
+
+def test_several_files_make_run_folders_and_a_report(answers, tmp_path, capsys):
+    better = write_csv(
+        tmp_path / "better.csv",
+        ["question", "answer", "filename", "prediction"],
+        [
+            ["What color is the shoe", "White", "a.jpg", "white"],
+            ["How many legs", "4", "a.jpg", "4"],
+            ["What shape is it", "round", "b.jpg", "oval"],
+        ],
+    )
+    assert run("score", answers, better, *BASIC, "--out", tmp_path / "runs") == 0
+    folders = [tmp_path / "runs" / "published", tmp_path / "runs" / "better"]
+    assert run("report", *folders, "--out", tmp_path / "page.html") == 0
+    out = capsys.readouterr().out
+    assert "Mean, and 95 % interval over images" in out
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "published and better" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["missing.csv"], "missing.csv: no such file"),
+        (["{answers}", "--metrics", "exakt"], "did you mean 'exact_match'"),
+        (["{answers}", "--metrics", "vtgs"], "no prediction has a grounding value"),
+        (["{answers}", "--train", "{answers}"], "holds 2 of the images scored in"),
+        (
+            ["{answers}", "--metrics", "csns", "--sentence-model", "{tmp}"],
+            "not a text model folder",
+        ),
+        (["{tmp}/no-columns.csv"], "no column answer"),
+        (["{answers}", "{answers}"], "give each file once"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, reason, answers, tmp_path, capsys):
+    write_csv(tmp_path / "no-columns.csv", ["a", "b"], [["1", "2"]])
+    filled = [text.format(answers=answers, tmp=tmp_path) for text in arguments]
+    assert run("score", *filled, "--out", tmp_path / "runs") == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert reason in lines[-1]
+    assert len(lines) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_report_of_no_run_is_refused(tmp_path, capsys):
+    assert run("report", tmp_path, "--out", tmp_path / "page.html") == 2
+    assert "has no scorecard.json" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()

@@ -1,0 +1,107 @@
+"""Rows of several runs side by side, what changed, and what is said about it."""
+
+import pytest
+
+from evaluator.findings import findings
+from evaluator.gallery import Outcome, choose_cards, count_outcomes
+from evaluator.pairing import exact_match_gain, pair_rows
+from tests.evaluator.predictions import predicted
+from tests.evaluator.runs import answers, draw_images, make_run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    base = make_run(tmp_path / "base", answers(40, wrong=range(20)))
+    # Ten mended, two spoilt.
+    tuned = make_run(tmp_path / "tuned", answers(40, wrong=[*range(10, 20), 30, 31])[::-1])
+    return base, tuned
+
+
+def test_rows_are_matched_whatever_their_order(runs):
+    base, tuned = runs
+    paired = pair_rows(runs)
+    assert len(paired.rows) == 40
+    assert paired.missing == 0
+    for one, two in paired.rows:
+        assert base.predictions[one].pair == tuned.predictions[two].pair
+
+
+def test_outcomes_and_gain(runs):
+    paired = pair_rows(runs)
+    assert count_outcomes(runs, paired) == {
+        Outcome.FIXED: 10,
+        Outcome.BROKEN: 2,
+        Outcome.CORRECT: 18,
+        Outcome.WRONG: 10,
+    }
+    gain = exact_match_gain(*runs, paired)
+    assert gain.mean == pytest.approx(0.2)
+    low, high = gain.ci95
+    assert 0 < low < 0.2 < high < 0.5
+    assert gain.is_clear
+
+
+def test_a_single_run_is_only_right_or_wrong(runs):
+    assert count_outcomes(runs[:1], pair_rows(runs[:1])) == {
+        Outcome.CORRECT: 20,
+        Outcome.WRONG: 20,
+    }
+
+
+def test_questions_that_one_run_lacks_are_counted_not_guessed(tmp_path):
+    base = make_run(tmp_path / "base", answers(6, wrong=[]))
+    fewer = make_run(tmp_path / "fewer", answers(4, wrong=[0]))
+    paired = pair_rows([base, fewer])
+    assert (len(paired.rows), paired.missing) == (4, 2)
+    assert any("4 questions that both answered" in text for text in findings([base, fewer]))
+
+
+def test_the_same_question_with_another_reference_is_another_row(tmp_path):
+    base = make_run(tmp_path / "a", [predicted("red", "red"), predicted("red", "blue")])
+    other = make_run(tmp_path / "b", [predicted("red", "blue"), predicted("x", "green")])
+    assert pair_rows([base, other]).rows == [(1, 0)]
+
+
+def test_repeated_rows_are_matched_one_to_one(tmp_path):
+    base = make_run(tmp_path / "a", [predicted("1", "red"), predicted("2", "red")])
+    other = make_run(tmp_path / "b", [predicted("3", "red"), predicted("4", "red")])
+    assert pair_rows([base, other]).rows == [(0, 0), (1, 1)]
+
+
+def test_findings_tell_level_gain_and_prior(runs):
+    level, gain = findings(runs)
+    assert level.startswith("tuned answers 70.0 % of 40 questions exactly (95 % interval ")
+    assert "points more than a guess that never sees the picture (" in level
+    assert gain.startswith("tuned gets 20.0 points more right than base (95 % interval ")
+
+
+def test_findings_do_not_claim_what_the_interval_does_not_carry(tmp_path):
+    base = make_run(tmp_path / "base", answers(20, wrong=[1]))
+    other = make_run(tmp_path / "other", answers(20, wrong=[2]), train=None)
+    level, gain = findings([base, other])
+    assert "No training data was given" in level
+    assert "no clear difference: +0.0 points" in gain
+
+
+def test_findings_say_when_guessing_does_as_well(tmp_path):
+    rows = [predicted("red", "red", image=f"{i}.png") for i in range(10)]
+    rows += [predicted("red", "blue", image=f"{i}.png") for i in range(10, 20)]
+    (level,) = findings([make_run(tmp_path / "lazy", rows)])
+    assert "do not show that the model looks at the picture" in level
+
+
+def test_findings_mention_broken_images(tmp_path):
+    rows = [*answers(3, wrong=[]), predicted("", "x", broken=True)]
+    assert "1 picture could not be read" in findings([make_run(tmp_path / "r", rows)])[-1]
+
+
+def test_cards_are_spread_over_outcomes_and_never_repeat_a_picture(runs, tmp_path):
+    draw_images(tmp_path / "images", 39)  # number 39 is missing
+    cards = choose_cards(runs, pair_rows(runs), tmp_path / "images")
+    assert len(cards) == 40
+    assert {card.outcome for card in cards[:4]} == set(Outcome)
+    assert len({card.filename for card in cards}) == 40
+    pictures = {card.filename: card.picture for card in cards}
+    assert pictures["39.png"] is None
+    assert pictures["0.png"].startswith("data:image/jpeg;base64,")
+    assert [answer.run for answer in cards[0].answers] == ["base", "tuned"]
