@@ -51,7 +51,7 @@ class _KeyTable(Settings):
 
 
 class _KeysFile(Settings):
-    key: list[_KeyTable]
+    key: list[_KeyTable] = Field(default_factory=list)
 
 
 def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) -> tuple[Key, ...]:

@@ -77,7 +77,9 @@ def test_trailing_commas_are_forgiven() -> None:
 
 
 def test_names_are_read_in_any_case_and_values_of_any_plain_type() -> None:
-    text = '[{"Q": "How many legs are there?", "A": 4}, {"Question": "Is it open?", "Answer": true}]'
+    text = (
+        '[{"Q": "How many legs are there?", "A": 4}, {"Question": "Is it open?", "Answer": true}]'
+    )
     assert parse_reply(text) == (
         Draft("How many legs are there?", "4"),
         Draft("Is it open?", "yes"),

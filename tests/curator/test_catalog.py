@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from curator.catalog import OUTSIDE, UNKNOWN_IMAGE, WITHOUT_IMAGE, open_catalog
+from shared.errors import InputError
+from shared.records import ImageRef, Listing
+
+ABO_SAMPLE = Path(__file__).parents[3] / "shared" / "abo"
+
+
+def read(path: Path, images: Path | None = None) -> tuple[list[Listing], Counter[str]]:
+    skipped: Counter[str] = Counter()
+    return list(open_catalog(path, images).listings(skipped)), skipped
+
+
+def write_abo(folder: Path, products: list[dict], index: str) -> Path:
+    (folder / "images" / "small").mkdir(parents=True)
+    for path, text in (
+        (folder / "images" / "metadata" / "images.csv.gz", index),
+        (
+            folder / "listings" / "metadata" / "listings_0.json.gz",
+            "\n".join(map(json.dumps, products)),
+        ),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+INDEX = "image_id,height,width,path\nA,9,9,0a/A.jpg\nB,9,9,0b/B.jpg\n"
+
+
+def test_abo_english_comes_first_fields_may_be_missing_and_all_images_count(tmp_path):
+    product = {
+        "item_id": "X1",
+        "item_name": [
+            {"language_tag": "de_DE", "value": "Schuh"},
+            {"language_tag": "en_GB", "value": "shoe"},
+            {"language_tag": "en_US", "value": "shoe"},
+            {"language_tag": "en_US", "value": " red\n shoe "},
+        ],
+        "color": [{"language_tag": "fr_FR", "value": "rouge"}, {"value": None}, "odd"],
+        "product_type": [{"value": "SHOES"}],
+        "material": None,
+        "main_image_id": "A",
+        "other_image_id": ["B", "A", "missing"],
+    }
+    listings, skipped = read(write_abo(tmp_path / "abo", [product, {"item_id": "X2"}], INDEX))
+    metadata = {"item_name": "shoe; red shoe", "product_type": "SHOES", "color": "rouge"}
+    assert listings == [
+        Listing("X1", ImageRef("A", "0a/A.jpg"), metadata),
+        Listing("X1", ImageRef("B", "0b/B.jpg"), metadata),
+    ]
+    assert skipped == {UNKNOWN_IMAGE: 1, WITHOUT_IMAGE: 1}
+
+
+def test_abo_lines_that_are_not_json_are_named(tmp_path):
+    folder = write_abo(tmp_path / "abo", [{"item_id": "X"}], INDEX)
+    file = folder / "listings" / "metadata" / "listings_0.json.gz"
+    file.write_bytes(gzip.compress(b'{"item_id": "X"}\n{"cut'))
+    with pytest.raises(InputError, match=r"listings_0\.json\.gz: line 2"):
+        read(folder)
+    file.write_bytes(gzip.compress(b"{}")[:-4])
+    with pytest.raises(InputError, match=r"listings_0\.json\.gz: cannot be read"):
+        read(folder)
+
+
+@pytest.mark.parametrize("column", ["filename", "Image_Name", "path"])
+def test_csv_rows_become_listings_with_the_other_columns_as_metadata(tmp_path, column):
+    (tmp_path / "goods.csv").write_text(
+        f"item_id,{column},colour\n1,a.jpg,red\n2,,blue\n,{tmp_path / 'sub' / 'b.jpg'},\n4,../up.jpg,\n"
+    )
+    listings, skipped = read(tmp_path / "goods.csv")
+    assert listings == [
+        Listing("1", ImageRef("a.jpg", "a.jpg"), {"colour": "red"}),
+        Listing("sub/b.jpg", ImageRef("sub/b.jpg", "sub/b.jpg"), {}),
+    ]
+    assert skipped == {WITHOUT_IMAGE: 1, OUTSIDE: 1}
+
+
+def test_csv_without_an_image_column_lists_what_it_has(tmp_path):
+    (tmp_path / "goods.csv").write_text("name,colour\na,red\n")
+    with pytest.raises(InputError, match=r"goods\.csv: no image column .*name, colour"):
+        open_catalog(tmp_path / "goods.csv")
+
+
+def test_a_folder_is_read_in_order_with_its_sub_folders(tmp_path):
+    for name in ("b.PNG", "a.jpg", "notes.txt", "sub/c.webp"):
+        (tmp_path / "pics" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pics" / name).touch()
+    listings, _ = read(tmp_path / "pics")
+    assert [one.image.path for one in listings] == ["a.jpg", "b.PNG", "sub/c.webp"]
+
+
+def test_what_is_missing_is_named(tmp_path, abo):
+    with pytest.raises(InputError, match="no such catalogue"):
+        open_catalog(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no such images folder"):
+        open_catalog(abo, tmp_path / "nowhere")
+    (abo / "images" / "metadata" / "images.csv.gz").unlink()
+    with pytest.raises(InputError, match=r"images\.csv\.gz"):
+        open_catalog(abo)
+
+
+def test_the_fingerprint_changes_with_the_files(abo):
+    catalog = open_catalog(abo)
+    before = catalog.fingerprint()
+    assert before == open_catalog(abo).fingerprint()
+    file = abo / "listings" / "metadata" / "listings_0.json.gz"
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b'\n{"item_id": "new"}'))
+    assert catalog.fingerprint() != before
+
+
+@pytest.mark.abo
+@pytest.mark.skipif(not ABO_SAMPLE.is_dir(), reason="needs the ABO sample")
+def test_the_whole_sample_is_read():
+    listings, skipped = read(ABO_SAMPLE)
+    assert len(listings) == 7_946
+    assert not skipped
+    assert all(
+        (ABO_SAMPLE / "images" / "small" / one.image.path).is_file() for one in listings[:50]
+    )
