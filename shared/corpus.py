@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.errors import InputError
-from shared.records import SPLITS, Prediction, Provenance, QAPair, Split, pair_id
+from shared.records import SPLITS, Prediction, Provenance, QAPair, pair_id
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
@@ -160,6 +160,25 @@ def read_predictions(path: Path) -> list[Prediction]:
     if not predictions:
         raise InputError(f"{path}: holds no predictions")
     return predictions
+
+
+def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[float | None]]:
+    """Read columns of numbers, such as the metrics beside predictions; ``None`` where empty.
+
+    Raises:
+        InputError: the file is unreadable, or a column is missing or holds something else.
+    """
+    columns, rows = _read_rows(path)
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise InputError(f"{path}: no column {', '.join(missing)}; its columns: {columns}")
+    try:
+        return {
+            name: [None if row[name] in {None, ""} else float(row[name]) for row in rows]
+            for name in names
+        }
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a number ({error})") from error
 
 
 def write_pairs(pairs: Iterable[QAPair], path: Path) -> int:

@@ -110,6 +110,9 @@ def set_up_events(
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    # At import, on CPUs with AVX512-BF16, it warns that a kernel of a hub is missing; the model
+    # module does not let that kernel be used in any case.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     for part in ("curator", "evaluator", "trainer", "shared"):
         logging.getLogger(part).setLevel(level)
     structlog.configure(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -315,9 +316,7 @@ def _step(
     return float(loss.detach())
 
 
-def _decayed_apart(
-    model: BlipForQuestionAnswering, weight_decay: float
-) -> list[Mapping[str, object]]:
+def _decayed_apart(model: BlipForQuestionAnswering, weight_decay: float) -> list[dict[str, Any]]:
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
     return [

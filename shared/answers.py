@@ -1,0 +1,17 @@
+"""What makes two answers the same: the normalisation that comes before every metric."""
+
+from __future__ import annotations
+
+import re
+
+_DROPPED = re.compile(r"[^\w\s]")
+
+
+def normalise(text: str) -> str:
+    """Lower the case, strip, and remove all that is neither word character nor white space."""
+    return _DROPPED.sub("", text.lower().strip())
+
+
+def exact_match(prediction: str, answer: str) -> bool:
+    """Return whether both texts are equal once normalised."""
+    return normalise(prediction) == normalise(answer)

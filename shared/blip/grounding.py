@@ -1,0 +1,121 @@
+"""Where a model looked: regions of image patches behind an answer and behind its question.
+
+The answer's region follows Grad-CAM on cross-attention (Selvaraju et al. 2017, arXiv:1610.02391,
+as applied to cross-attention by Li et al. 2021, "ALBEF", arXiv:2107.07651): the attention of the
+question's tokens to the patches, weighted by the gradient of the answer's log-likelihood and
+clipped at zero. The question's region is the plain attention of the same tokens: what the question
+makes the model look at, whatever the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from shared.blip.config import token_ids
+from shared.blip.forward import answer_logits
+from shared.blip.inference import ImageMemory
+from shared.blip.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.blip.text import IGNORED_LABEL, answer_batch, question_batch
+
+REGION_MASS = 0.5
+"""A region is the fewest patches that hold this share of a map's total."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Two sets of patches as boolean arrays of length P, and the maps they come from."""
+
+    answer_map_P: NDArray[np.float32]
+    question_map_P: NDArray[np.float32]
+
+    @property
+    def answer_region(self) -> NDArray[np.bool_]:
+        """The patches behind the answer, ``(P,)``."""
+        return strongest_patches(self.answer_map_P)
+
+    @property
+    def question_region(self) -> NDArray[np.bool_]:
+        """The patches behind the question, ``(P,)``."""
+        return strongest_patches(self.question_map_P)
+
+
+def default_layer(layers: int) -> int:
+    """Return the cross-attention layer to read, two thirds up: 8 of 12, counted from 1."""
+    return math.ceil(2 * layers / 3) - 1
+
+
+def strongest_patches(map_P: NDArray[np.float32], mass: float = REGION_MASS) -> NDArray[np.bool_]:
+    """Return the fewest patches that hold ``mass`` of the map's total; none of an all-zero map."""
+    region = np.zeros(map_P.shape, dtype=np.bool_)
+    total = float(map_P.sum())
+    if total <= 0:
+        return region
+    order = np.argsort(-map_P, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(map_P[order]), mass * total)) + 1
+    region[order[:needed]] = True
+    return region
+
+
+def grounding_regions(
+    model: LoadedModel,
+    memory: ImageMemory,
+    image_of: Sequence[int],
+    questions: Sequence[str],
+    answers: Sequence[str],
+    *,
+    layer: int | None = None,
+) -> list[Regions]:
+    """Return the regions behind each answer and its question; maps have one value a patch.
+
+    ``layer`` counts the question encoder's cross-attention layers from 0. An empty answer has an
+    all-zero answer map.
+    """
+    if not questions:
+        return []
+    blip, ids = model.blip, token_ids(model.blip.config)
+    tokens = question_batch(model.tokenizer, questions, ids, MAX_QUESTION_TOKENS).to(model.device)
+    said = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(model.device)
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        features_BLD = memory.features_NLD[torch.tensor(image_of, device=model.device)].clone()
+        encoded = blip.text_encoder(
+            input_ids=tokens.ids_BT,
+            attention_mask=tokens.mask_BT,
+            encoder_hidden_states=features_BLD.requires_grad_(),
+            output_attentions=True,
+        )
+        chosen = default_layer(len(encoded.cross_attentions)) if layer is None else layer
+        attention_BHTL = encoded.cross_attentions[chosen]
+        logits_BTV = answer_logits(blip, encoded.last_hidden_state, tokens, said.inputs)
+        # The end token is left out: it says that the answer is over, not what it is.
+        labels_BT = said.labels_BT.masked_fill(said.labels_BT == ids.end, IGNORED_LABEL)
+        log_likelihood = -torch.nn.functional.cross_entropy(
+            logits_BTV.flatten(0, 1).float(),
+            labels_BT.flatten(),
+            ignore_index=IGNORED_LABEL,
+            reduction="sum",
+        )
+        # Rows of a batch do not touch each other, so one backward pass serves them all.
+        (gradient_BHTL,) = torch.autograd.grad(log_likelihood, attention_BHTL)
+    attention_BHTL = attention_BHTL.detach()
+    weighted_BP = _over_tokens((gradient_BHTL * attention_BHTL).clamp(min=0), tokens.mask_BT)
+    plain_BP = _over_tokens(attention_BHTL, tokens.mask_BT)
+    return [
+        Regions(answer_map, question_map)
+        for answer_map, question_map in zip(weighted_BP, plain_BP, strict=True)
+    ]
+
+
+def _over_tokens(map_BHTL: torch.Tensor, mask_BT: torch.Tensor) -> NDArray[np.float32]:
+    """Average over heads, sum over real tokens without first and last, drop the class token."""
+    inner_BT = mask_BT.clone()
+    inner_BT[:, 0] = 0
+    inner_BT.scatter_(1, (mask_BT.sum(1, keepdim=True) - 1), 0)
+    summed_BL = (map_BHTL.mean(1) * inner_BT.unsqueeze(-1)).sum(1)
+    result: NDArray[np.float32] = summed_BL[:, 1:].float().cpu().numpy()
+    return result

@@ -1,0 +1,39 @@
+"""Which pairs each step sees: a pure function of seed and step, so that a run can resume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.records import QAPair
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Cuts shuffled pairs into steps of ``accumulation`` micro-batches of ``batch_size``.
+
+    The last step of an epoch may be smaller; no pair is dropped or seen twice in an epoch.
+    """
+
+    pairs: Sequence[QAPair]
+    batch_size: int
+    accumulation: int
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps that one pass over the pairs takes."""
+        return -(-len(self.pairs) // (self.batch_size * self.accumulation))
+
+    def micro_batches(self, step: int) -> list[list[QAPair]]:
+        """Return the micro-batches of a step, counted from 0 over all epochs."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs))
+        size = self.batch_size * self.accumulation
+        chosen = [self.pairs[i] for i in order[index * size : (index + 1) * size]]
+        return [
+            chosen[first : first + self.batch_size]
+            for first in range(0, len(chosen), self.batch_size)
+        ]

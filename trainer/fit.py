@@ -1,0 +1,246 @@
+"""One fine-tuning run from recipe to adapter folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from peft import PeftModel
+
+from shared.blip.loading import LoadedModel, load_model
+from shared.corpus import pairs_digest, write_dataset
+from shared.progress import report_progress
+from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
+from trainer.batches import Batches
+from trainer.card import AdapterFacts, adapter_card
+from trainer.checkpoint import RunState, load_checkpoint, save_checkpoint
+from trainer.dataset import SplitPairs, load_pairs
+from trainer.features import ImageFeatures, image_features
+from trainer.heldout import held_out_exact_match
+from trainer.loop import (
+    NonFiniteGradient,
+    Optimization,
+    StepReport,
+    new_optimizer,
+    train,
+    warmup_steps,
+)
+from trainer.recipe import FitRecipe
+
+log = structlog.get_logger(__name__)
+
+CHECKPOINT = "checkpoint"
+LOG_FILE = "training.jsonl"
+DATASET = "dataset"
+VERSIONS = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What a finished run reports; exact match in [0, 1] on the validation split."""
+
+    adapter: Path
+    steps: int
+    base_exact_match: float
+    exact_match: float
+    best_epoch: int
+
+
+def fit(recipe: FitRecipe, *, resume: bool) -> FitResult:
+    """Fine-tune an adapter and write it to ``recipe.out``, with its card, data and log.
+
+    Raises:
+        InputError: the recipe's model, data or images cannot be used.
+        NonFiniteGradient: training diverged; the last good state is saved.
+    """
+    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    model = load_model(recipe.model, quantization=recipe.quantize)
+    # Before anything slow: a target that matches nothing is an error in the recipe.
+    peft = _trainable(model, recipe)
+    seen = [pair.filename for pair in pairs.train + pairs.validation]
+    features = image_features(model, recipe.images, seen, recipe.feature_store_gib)
+    run = _Run(recipe, pairs, model, peft, features)
+    return run.finish(run.start(resume=resume))
+
+
+def _fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
+    settings = recipe.model_dump(mode="json", exclude={"data", "images", "out"})
+    text = json.dumps([settings, pairs_digest(pairs.everything)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Run:
+    """The parts of one run, wired; methods in the order of its life."""
+
+    def __init__(
+        self,
+        recipe: FitRecipe,
+        pairs: SplitPairs,
+        model: LoadedModel,
+        peft: PeftModel,
+        features: ImageFeatures,
+    ) -> None:
+        self._recipe, self._pairs = recipe, pairs
+        self._model, self._peft, self._features = model, peft, features
+        self._fingerprint = _fingerprint(recipe, pairs)
+        # A new adapter is zero and changes nothing, so this is the base's own score.
+        self._base_exact_match = self._held_out()
+        self._batches = Batches(pairs.train, recipe.batch_size, recipe.accumulation, recipe.seed)
+        self._settings = _optimization(recipe, self._batches)
+        self._optimizer = new_optimizer(self._peft, self._settings)
+        self._held_out_by_epoch: list[float] = []
+
+    def start(self, *, resume: bool) -> RunState:
+        """Return where to begin: at the checkpoint when resuming, else at step 0."""
+        checkpoint = self._recipe.out / CHECKPOINT
+        fresh = RunState(0, -1.0, self._fingerprint)
+        if resume:
+            state = load_checkpoint(checkpoint, self._peft, self._optimizer, self._fingerprint)
+            if state is not None:
+                log.info("resumed", checkpoint=str(checkpoint), step=state.step)
+                self._held_out_by_epoch = _logged_held_out(self._recipe.out / LOG_FILE, state.step)
+                return state
+            log.info("nothing to resume; starting at step 0", checkpoint=str(checkpoint))
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        (self._recipe.out / LOG_FILE).unlink(missing_ok=True)
+        _keep_dataset(self._recipe, self._pairs)
+        self._log({"event": "start", "base_exact_match": self._base_exact_match})
+        return fresh
+
+    def finish(self, state: RunState) -> FitResult:
+        """Train to the end; keep the adapter of the best epoch; write the card."""
+        recipe, total = self._recipe, self._settings.total_steps
+        steps = train(
+            self._model,
+            self._peft,
+            self._optimizer,
+            features=self._features,
+            batches=self._batches,
+            settings=self._settings,
+            first_step=state.step,
+        )
+        with report_progress("training", total) as progress:
+            progress.advance(state.step)
+            try:
+                for report in steps:
+                    self._log({"event": "step", **asdict(report)})
+                    state = self._after_step(report, state)
+                    progress.advance(note=f"loss {report.loss:.3f}")
+            except NonFiniteGradient:
+                self._save(state)
+                raise
+        best = max(self._held_out_by_epoch)
+        best_epoch = self._held_out_by_epoch.index(best) + 1
+        self._write_card(best_epoch)
+        shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
+        return FitResult(recipe.out, total, self._base_exact_match, best, best_epoch)
+
+    def _after_step(self, report: StepReport, state: RunState) -> RunState:
+        state = RunState(report.step, state.best_exact_match, self._fingerprint)
+        epoch, inside = divmod(report.step, self._batches.steps_per_epoch)
+        if inside == 0:
+            exact_match = self._held_out()
+            self._held_out_by_epoch.append(exact_match)
+            self._log(
+                {
+                    "event": "epoch",
+                    "epoch": epoch,
+                    "step": report.step,
+                    "loss": report.loss,
+                    "exact_match": exact_match,
+                }
+            )
+            log.info("epoch done", epoch=epoch, held_out_exact_match=round(exact_match, 4))
+            if exact_match > state.best_exact_match:
+                save_adapter(self._peft, self._model, self._recipe.out)
+                state = RunState(report.step, exact_match, self._fingerprint)
+        if inside == 0 or report.step % self._recipe.checkpoint_every_steps == 0:
+            self._save(state)
+        return state
+
+    def _save(self, state: RunState) -> None:
+        save_checkpoint(self._recipe.out / CHECKPOINT, self._peft, self._optimizer, state)
+
+    def _held_out(self) -> float:
+        return held_out_exact_match(
+            self._model,
+            self._features,
+            self._pairs.validation,
+            self._recipe.evaluation_batch_size,
+        )
+
+    def _log(self, row: Mapping[str, object]) -> None:
+        with (self._recipe.out / LOG_FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _write_card(self, best_epoch: int) -> None:
+        by_split = {
+            "train": self._pairs.train,
+            "validation": self._pairs.validation,
+            "test": self._pairs.test,
+        }
+        facts = AdapterFacts(
+            base=self._model.name,
+            base_revision=self._model.revision,
+            quantization=self._model.quantization.value,
+            recipe=self._recipe.model_dump(mode="json", exclude={"data", "images", "out"}),
+            pairs_by_split={split: len(pairs) for split, pairs in by_split.items()},
+            images_by_split={
+                split: len({pair.filename for pair in pairs}) for split, pairs in by_split.items()
+            },
+            data_sha256=pairs_digest(self._pairs.everything),
+            held_out=tuple(self._held_out_by_epoch),
+            base_held_out=self._base_exact_match,
+            best_epoch=best_epoch,
+            versions={name: version(name) for name in VERSIONS},
+        )
+        (self._recipe.out / "README.md").write_text(adapter_card(facts), encoding="utf-8")
+
+
+def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
+    peft = add_adapter(model, recipe.lora)
+    if recipe.gradient_checkpointing:
+        model.blip.gradient_checkpointing_enable({"use_reentrant": False})
+        # BLIP adds position embeddings in place to what would then be a leaf with a gradient.
+        model.blip.disable_input_require_grads()
+    log.info(
+        "adapter added",
+        layers=matched_layers(peft),
+        trainable_parameters=trainable_parameters(peft),
+    )
+    return peft
+
+
+def _optimization(recipe: FitRecipe, batches: Batches) -> Optimization:
+    total = recipe.epochs * batches.steps_per_epoch
+    return Optimization(
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=warmup_steps(total, recipe.warmup_min_steps, recipe.warmup_fraction),
+        total_steps=total,
+        max_grad_norm=recipe.max_grad_norm,
+        max_question_tokens=recipe.max_question_tokens,
+        max_answer_tokens=recipe.max_answer_tokens,
+        seed=recipe.seed,
+    )
+
+
+def _keep_dataset(recipe: FitRecipe, pairs: SplitPairs) -> None:
+    """Keep pairs and split beside the adapter, so that it is evaluated on what it never saw."""
+    write_dataset(
+        pairs.everything,
+        recipe.out / DATASET,
+        source={"data": recipe.data.name},
+        split_rule=recipe.split.model_dump(),
+    )
+
+
+def _logged_held_out(log_file: Path, step: int) -> list[float]:
+    rows = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
+    return [row["exact_match"] for row in rows if row["event"] == "epoch" and row["step"] <= step]

@@ -1,0 +1,137 @@
+"""The training loop: steps of micro-batches, one loss however they are cut, no I/O of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModel
+from torch.nn.utils import clip_grad_norm_
+
+from shared.blip.config import token_ids
+from shared.blip.forward import answer_loss_sum, answer_token_count
+from shared.blip.loading import LoadedModel
+from shared.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
+from shared.errors import AboVqaError
+from shared.records import QAPair
+from trainer.batches import Batches
+from trainer.features import ImageFeatures
+
+
+class NonFiniteGradient(AboVqaError):
+    """A step's gradient is infinite or not a number; the weights before it are saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One optimiser step, counted from 1; loss in nats per answer token."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """The numbers that the loop needs of a recipe."""
+
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    total_steps: int
+    max_grad_norm: float
+    max_question_tokens: int
+    max_answer_tokens: int
+    seed: int
+
+
+def warmup_steps(total_steps: int, minimum: int, fraction: float) -> int:
+    """Return the report's warm-up: ``max(minimum, fraction * total_steps)`` optimiser steps."""
+    return max(minimum, math.ceil(fraction * total_steps))
+
+
+def learning_rate_factor(step: int, warmup: int, total: int) -> float:
+    """Return the share of the peak rate for a step counted from 0: linear up, then linear down."""
+    if step < warmup:
+        return (step + 1) / max(1, warmup)
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def new_optimizer(peft: PeftModel, settings: Optimization) -> torch.optim.Optimizer:
+    """Return AdamW over the weights that training changes."""
+    weights = [p for p in peft.parameters() if p.requires_grad]
+    return torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def train(
+    model: LoadedModel,
+    peft: PeftModel,
+    optimizer: torch.optim.Optimizer,
+    *,
+    features: ImageFeatures,
+    batches: Batches,
+    settings: Optimization,
+    first_step: int,
+) -> Iterator[StepReport]:
+    """Train from ``first_step`` (counted from 0) to the end; yield a report after each step.
+
+    Random numbers (dropout) are seeded by the step, so that a resumed run equals one that was
+    never interrupted.
+
+    Raises:
+        NonFiniteGradient: at the step where it happens, before any weight changes.
+    """
+    weights = [p for p in peft.parameters() if p.requires_grad]
+    for step in range(first_step, settings.total_steps):
+        torch.manual_seed(settings.seed * 1_000_003 + step)
+        factor = learning_rate_factor(step, settings.warmup_steps, settings.total_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * factor
+        peft.train()
+        loss = _accumulate(model, features, batches.micro_batches(step), settings)
+        grad_norm = float(clip_grad_norm_(weights, settings.max_grad_norm))
+        if not math.isfinite(grad_norm):
+            raise NonFiniteGradient(
+                f"step {step + 1}: the gradient is not finite (loss {loss}); lower learning_rate "
+                "or max_grad_norm, then --resume"
+            )
+        optimizer.step()
+        optimizer.zero_grad()
+        yield StepReport(step + 1, loss, grad_norm, settings.learning_rate * factor)
+
+
+def _accumulate(
+    model: LoadedModel,
+    features: ImageFeatures,
+    micro_batches: Sequence[Sequence[QAPair]],
+    settings: Optimization,
+) -> float:
+    """Add the gradients of one step; return its mean loss per answer token."""
+    tokenised = [_tokens(model, pairs, settings) for pairs in micro_batches]
+    answer_tokens = sum(answer_token_count(answers) for _, answers in tokenised)
+    total = 0.0
+    for pairs, (questions, answers) in zip(micro_batches, tokenised, strict=True):
+        features_BLD = features.of([pair.filename for pair in pairs])
+        loss = answer_loss_sum(
+            model.blip, features_BLD, questions.to(model.device), answers.to(model.device)
+        )
+        (loss / answer_tokens).backward()
+        total += float(loss.detach())
+    return total / answer_tokens
+
+
+def _tokens(
+    model: LoadedModel, pairs: Sequence[QAPair], settings: Optimization
+) -> tuple[TokenBatch, AnswerBatch]:
+    ids = token_ids(model.blip.config)
+    return (
+        question_batch(
+            model.tokenizer, [pair.question for pair in pairs], ids, settings.max_question_tokens
+        ),
+        answer_batch(
+            model.tokenizer, [pair.answer for pair in pairs], ids, settings.max_answer_tokens
+        ),
+    )
