@@ -110,7 +110,7 @@ def _from_cache(
 ) -> KnownImages | None:
     path = _cache_file(cache, filenames, digests)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             rows, thumbnails = file["rows"], file["thumbnails"]
     except FileNotFoundError:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,8 +12,11 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from curator.rehearsal.answer_book import AnswerBook
+from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.judge import Delivery, Judge, Verdict, malformed
-from curator.rehearsal.key_ring import RehearsedKey
+from curator.rehearsal.key_ring import KeyRing, RehearsedKey
+from curator.rehearsal.quota_book import QuotaBook
 from curator.rehearsal.tally import Tally
 from shared.clock import Clock
 from shared.errors import InputError
@@ -44,8 +47,28 @@ class Latency:
 class RehearsalServer:
     """A server on this machine that cannot be told from Gemini by its replies."""
 
-    def __init__(self, judge: Judge, latency: Latency, die: random.Random, clock: Clock) -> None:
-        self._judge = judge
+    def __init__(
+        self,
+        *,
+        answers: AnswerBook,
+        keys: KeyRing,
+        models: Sequence[str],
+        quotas: QuotaBook,
+        faults: FaultPlan,
+        latency: Latency,
+        die: random.Random,
+        clock: Clock,
+    ) -> None:
+        """Answer from ``answers``; no ``models`` means that every model name is served."""
+        self._judge = Judge(
+            answers=answers,
+            keys=keys,
+            models=models,
+            quotas=quotas,
+            faults=faults,
+            die=die,
+            clock=clock,
+        )
         self._latency = latency
         self._die = die
         self._clock = clock

@@ -9,7 +9,6 @@ import platformdirs
 
 from curator.rehearsal.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.faults import FaultPlan, FaultRule
-from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, ShortDays
 from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
@@ -44,21 +43,20 @@ def build_server(script: RehearsalScript, answers: AnswerBook, clock: Clock) -> 
     # Two dice, so that the order in which faults are dealt does not hang on who asked when.
     dice = random.Random(script.seed)
     fault_die, die = random.Random(dice.random()), random.Random(dice.random())
-    judge = Judge(
+    return RehearsalServer(
         answers=answers,
         keys=keys,
         models=script.models,
         quotas=QuotaBook(_days(script.day, clock.now())),
         faults=FaultPlan([_rule(fault) for fault in script.fault], fault_die),
+        latency=Latency(
+            mean_s=script.latency.mean_ms / 1000,
+            jitter_s=script.latency.jitter_ms / 1000,
+            slow_s=script.latency.slow_ms / 1000,
+        ),
         die=die,
         clock=clock,
     )
-    latency = Latency(
-        mean_s=script.latency.mean_ms / 1000,
-        jitter_s=script.latency.jitter_ms / 1000,
-        slow_s=script.latency.slow_ms / 1000,
-    )
-    return RehearsalServer(judge, latency, die, clock)
 
 
 def _key(table: KeyTable) -> RehearsedKey:

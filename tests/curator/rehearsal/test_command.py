@@ -1,0 +1,129 @@
+"""``curator rehearse`` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.keys import read_keys
+from tests.curator.rehearsal.conftest import MODEL, Catalogue
+
+
+def command(catalogue: Catalogue, *options: object) -> list[str]:
+    words = ("--answers", catalogue.answers, "--images", catalogue.images)
+    cache = ("--cache", catalogue.images.parent / "cache", "--port", 0)
+    return [sys.executable, "-m", "curator", "rehearse", *map(str, (*words, *cache, *options))]
+
+
+@contextmanager
+def started(words: list[str]) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Start a rehearsal with --json, and end it with SIGTERM."""
+    process = subprocess.Popen(
+        [*words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(process.communicate()[1])
+        yield process, json.loads(line)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def ask(base_url: str, key: str) -> int:
+    body = json.dumps({"contents": [{"parts": [{"text": "Hello"}]}]}).encode()
+    url = f"{base_url}/v1/models/{MODEL}:generateContent"
+    request = urllib.request.Request(url, body, {"x-goog-api-key": key})
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_it_says_where_it_is_serves_and_ends_on_sigterm(catalogue: Catalogue):
+    with started(command(catalogue, "--rpm", 1)) as (process, ready):
+        assert (ready["images"], ready["questions"]) == (2, 5)
+        assert f"--base-url {ready['base_url']}" in ready["campaign"]
+        assert [ask(ready["base_url"], "any-key") for _ in range(2)] == [200, 429]
+        with urllib.request.urlopen(ready["stats_url"]) as response:
+            assert json.load(response)["outcomes"] == {"minute_quota": 1, "no_image": 1}
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert "2 requests" in errors
+        assert "any-key" not in errors
+
+
+def test_it_plays_a_campaigns_own_keys_file(catalogue: Catalogue, tmp_path: Path):
+    keys = tmp_path / "keys.toml"
+    keys.write_text('[[key]]\napi_key = "my-secret-key"\nrpd = 1\n')
+    with started(command(catalogue, "--keys", keys)) as (_, ready):
+        assert f"--keys {keys}" in ready["campaign"]
+        assert [ask(ready["base_url"], "my-secret-key") for _ in range(2)] == [200, 429]
+        assert ask(ready["base_url"], "another") == 400
+
+
+def test_it_writes_the_keys_of_a_script_for_the_campaign(catalogue: Catalogue, tmp_path: Path):
+    script = tmp_path / "script.toml"
+    script.write_text(
+        f'answers = "{catalogue.answers.name}"\nimages = "images"\n'
+        '[[project]]\nname = "ours"\nrpm = 5\nrpd = 0\n'
+        '[[key]]\nlabel = "a"\napi_key = "secret-a"\nproject = "ours"\n'
+        '[[key]]\nlabel = "b"\napi_key = "secret-b"\nstate = "leaked"\n'
+    )
+    pool = tmp_path / "keys.toml"
+    with started(command(catalogue, "--script", script, "--write-keys", pool)) as (_, ready):
+        assert f"--keys {pool}" in ready["campaign"]
+        assert "secret" not in json.dumps(ready)
+        assert ask(ready["base_url"], "secret-b") == 403
+    keys = read_keys(pool, {})
+    assert [(key.label, key.secret, key.quota.rpm) for key in keys] == [
+        ("a", "secret-a", 5),
+        ("b", "secret-b", None),
+    ]
+    assert "leaked" not in pool.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--answers", "nowhere.csv"], "nowhere.csv"),
+        (["--images", "nowhere"], "nowhere"),
+        (["--script", "nowhere.toml"], "nowhere.toml"),
+        (["--keys", "nowhere.toml"], "nowhere.toml"),
+        (["--host", "203.0.113.1"], "--host 203.0.113.1"),
+        (["--write-keys", "pool.toml"], "names no keys"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_written(
+    catalogue: Catalogue, tmp_path: Path, options: list[str], words: str
+):
+    done = subprocess.run(
+        command(catalogue, *options),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert done.returncode == 2
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "pool.toml").exists()
