@@ -26,16 +26,20 @@ def _level(run: Run) -> str:
         f"{_interval(figure)}"
     )
     prior = run.scorecard.prior
-    if prior is None or Metric.EXACT_MATCH not in prior.metrics:
+    if prior is None:
         return f"{text}. No training data was given, so nothing says how far guessing gets."
     guess = prior.metrics[Metric.EXACT_MATCH]
-    lead = _more_or_less(figure.mean - guess.mean)
-    if guess.ci95 and figure.ci95 and _overlap(guess.ci95, figure.ci95):
+    lead = run.scorecard.over_prior[Metric.EXACT_MATCH]
+    over = Difference(lead.mean, lead.ci95)
+    if over.mean > 0 and over.is_clear:
         return (
-            f"{text}. A guess from the question alone reaches {_percent(guess.mean)}: these "
-            "figures do not show that the model looks at the picture."
+            f"{text}, {_more_or_less(over)} than a guess that never sees the picture, which "
+            f"reaches {_percent(guess.mean)}."
         )
-    return f"{text}, {lead} than a guess that never sees the picture ({_percent(guess.mean)})."
+    return (
+        f"{text}. A guess from the question alone reaches {_percent(guess.mean)}: these "
+        "figures do not show that the model looks at the picture."
+    )
 
 
 def _gain(base: Run, other: Run) -> str:
@@ -51,23 +55,17 @@ def _gain(base: Run, other: Run) -> str:
             f"Between {other.name} and {base.name} there is no clear difference: "
             f"{_points(gain)}.{note}"
         )
-    return (
-        f"{other.name} gets {_more_or_less(gain.mean)} right than {base.name}{_spread(gain)}.{note}"
-    )
+    return f"{other.name} gets {_more_or_less(gain)} right than {base.name}.{note}"
 
 
 def _broken(run: Run) -> str:
     count = run.scorecard.broken_images
-    pictures = "picture" if count == 1 else "pictures"
-    return f"In {run.name} {count:,} {pictures} could not be read; questions about them score 0."
+    which = "1 picture" if count == 1 else f"{count:,} pictures"
+    return f"In {run.name} {which} could not be read; every question about it scores 0."
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _more_or_less(gain: float) -> str:
-    return f"{abs(100 * gain):.1f} points {'more' if gain >= 0 else 'less'}"
 
 
 def _interval(figure: Figure) -> str:
@@ -77,11 +75,13 @@ def _interval(figure: Figure) -> str:
     return f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
 
 
-def _spread(gain: Difference) -> str:
-    if gain.ci95 is None:
-        return ""
-    low, high = sorted(abs(100 * bound) for bound in gain.ci95)
-    return f" (95 % interval {low:.1f} to {high:.1f})"
+def _more_or_less(gain: Difference) -> str:
+    word = "more" if gain.mean >= 0 else "less"
+    spread = ""
+    if gain.ci95 is not None:
+        low, high = sorted(abs(100 * bound) for bound in gain.ci95)
+        spread = f" (95 % interval {low:.1f} to {high:.1f})"
+    return f"{abs(100 * gain.mean):.1f} points{spread} {word}"
 
 
 def _points(gain: Difference) -> str:
@@ -89,7 +89,3 @@ def _points(gain: Difference) -> str:
         return f"{100 * gain.mean:+.1f} points"
     low, high = gain.ci95
     return f"{100 * gain.mean:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-
-
-def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] <= other[1] and other[0] <= one[1]

@@ -101,6 +101,8 @@ def _plot(runs: Sequence[Run]) -> DotPlot:
 def _provenance(run: Run) -> Sequence[tuple[str, str]]:
     """Return what is known about a run as names and texts, inner tables by dotted names."""
     known = {**run.settings, **run.scorecard.provenance}
+    # A page travels; where this machine keeps its pictures concerns nobody else.
+    known.pop("images", None)
     known |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
     return list(_flat(known))
 

@@ -39,8 +39,9 @@ SHARDS_FOLDER: Final = "shards"
 class Run:
     """A finished run.
 
-    ``settings`` is what ``run.json`` holds; of it, ``images`` (the folder with the pictures, or
-    nothing) is known to every reader. ``columns`` has one score for each prediction.
+    ``settings`` is what ``run.json`` holds; of it every reader knows ``name`` (by default that of
+    the folder) and ``images`` (the folder with the pictures). ``columns`` has one score for each
+    prediction.
     """
 
     name: str
@@ -94,7 +95,7 @@ def read_run(folder: Path) -> Run:
     columns = read_number_columns(answers, list(scorecard.scores.metrics))
     settings = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else {}
     return Run(
-        name=folder.resolve().name,
+        name=str(settings.get("name") or folder.resolve().name),
         settings=settings,
         scorecard=scorecard,
         predictions=read_predictions(answers),

@@ -106,7 +106,7 @@ def write_run_folders(
     for name, one in scored.items():
         settings = {
             "command": "evaluator score",
-            "predictions": name,
+            "name": name,
             "images": None if images is None else str(images.resolve()),
         }
         write_settings(folders[name], settings)

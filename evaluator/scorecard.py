@@ -55,6 +55,8 @@ class Breakdown(Group):
 class Scorecard:
     """What one run scored, beside what the question-only prior scores on the same rows.
 
+    ``over_prior`` holds the paired differences of the two, row by row: how much of each score is
+    not to be had without the picture. It is empty where there is no prior.
     ``signatures`` says for each metric which model, version and options it used; ``provenance``
     is whatever the caller knows about how the answers were made.
     """
@@ -63,6 +65,7 @@ class Scorecard:
     broken_images: int
     scores: Breakdown
     prior: Breakdown | None
+    over_prior: Mapping[str, Figure]
     signatures: Mapping[str, str]
     provenance: Mapping[str, Any]
 
@@ -72,6 +75,7 @@ class Scorecard:
             "format": FORMAT,
             **_breakdown_json(self.scores),
             "prior": None if self.prior is None else _breakdown_json(self.prior),
+            "over_prior": _figures_json(self.over_prior),
             "images": self.images,
             "broken_images": self.broken_images,
             "signatures": dict(self.signatures),
@@ -99,6 +103,7 @@ def read_scorecard(path: Path) -> Scorecard:
             broken_images=int(value["broken_images"]),
             scores=_breakdown_from(value),
             prior=None if value["prior"] is None else _breakdown_from(value["prior"]),
+            over_prior=_figures_from(value["over_prior"]),
             signatures=dict(value["signatures"]),
             provenance=dict(value["provenance"]),
         )
@@ -181,17 +186,18 @@ def _breakdown_json(breakdown: Breakdown) -> dict[str, Any]:
 
 
 def _group_json(group: Group) -> dict[str, Any]:
+    return {"n": group.n, "metrics": _figures_json(group.metrics)}
+
+
+def _figures_json(figures: Mapping[str, Figure]) -> dict[str, Any]:
     return {
-        "n": group.n,
-        "metrics": {
-            name: {
-                "mean": figure.mean,
-                "std": figure.std,
-                "n": figure.n,
-                "ci95": None if figure.ci95 is None else list(figure.ci95),
-            }
-            for name, figure in group.metrics.items()
-        },
+        name: {
+            "mean": figure.mean,
+            "std": figure.std,
+            "n": figure.n,
+            "ci95": None if figure.ci95 is None else list(figure.ci95),
+        }
+        for name, figure in figures.items()
     }
 
 
@@ -206,13 +212,16 @@ def _breakdown_from(value: Mapping[str, Any]) -> Breakdown:
 
 
 def _group_from(value: Mapping[str, Any]) -> Group:
-    figures = {
+    return Group(int(value["n"]), _figures_from(value["metrics"]))
+
+
+def _figures_from(value: Mapping[str, Any]) -> dict[str, Figure]:
+    return {
         name: Figure(
             mean=float(figure["mean"]),
             std=float(figure["std"]),
             n=int(figure["n"]),
             ci95=None if figure["ci95"] is None else (figure["ci95"][0], figure["ci95"][1]),
         )
-        for name, figure in value["metrics"].items()
+        for name, figure in value.items()
     }
-    return Group(int(value["n"]), figures)

@@ -15,7 +15,7 @@ from evaluator.csns import ALPHA, EPSILON, csns, text_similarity
 from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
 from evaluator.prior import QuestionPrior
 from evaluator.question_types import question_type
-from evaluator.scorecard import FREQUENCIES, Breakdown, Scorecard, break_down
+from evaluator.scorecard import FREQUENCIES, Scorecard, break_down
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels
 from evaluator.vtgs import BETA, measured, vtgs
@@ -57,14 +57,18 @@ def score_predictions(
         raise InputError("nothing to score: there are no predictions")
     columns = score_columns(predictions, metrics, text_models)
     cells = _cells(predictions)
-    prior = None
+    prior, over_prior = None, {}
     if train_pairs:
-        prior = _score_prior(predictions, cells, train_pairs, metrics, text_models)
+        guessed = _prior_columns(predictions, train_pairs, metrics, text_models)
+        gains = {name: columns[name] - guess for name, guess in guessed.items()}
+        prior = break_down(Tally.of(cells, guessed))
+        over_prior = dict(break_down(Tally.of(cells, gains)).metrics)
     scorecard = Scorecard(
         images=len({p.pair.filename for p in predictions}),
         broken_images=len({p.pair.filename for p in predictions if p.broken_image}),
         scores=break_down(Tally.of(cells, columns)),
         prior=prior,
+        over_prior=over_prior,
         signatures={metric.value: signature(metric, text_models) for metric in metrics},
         provenance={**provenance, "versions": _versions()},
     )
@@ -125,13 +129,12 @@ def signature(metric: Metric, text_models: TextModels) -> str:
     return r"lower, strip, remove [^\w\s]"
 
 
-def _score_prior(
+def _prior_columns(
     predictions: Sequence[Prediction],
-    cells: Sequence[Cell],
     train_pairs: Sequence[QAPair],
     metrics: Sequence[Metric],
     text_models: TextModels,
-) -> Breakdown:
+) -> Columns:
     prior = QuestionPrior.fit(train_pairs)
     guesses = [
         replace(p, answer=prior.answer(p.pair.question), grounding=None, broken_image=False)
@@ -139,7 +142,7 @@ def _score_prior(
     ]
     # A guess that saw no picture has no region in it.
     textual = [metric for metric in metrics if metric is not Metric.VTGS]
-    return break_down(Tally.of(cells, score_columns(guesses, textual, text_models)))
+    return score_columns(guesses, textual, text_models)
 
 
 def _cells(predictions: Sequence[Prediction]) -> list[Cell]:

@@ -65,4 +65,4 @@ def _interval(figure: Figure) -> str:
 def _broken_note(scorecard: Scorecard) -> str | None:
     if not scorecard.broken_images:
         return None
-    return f"{scorecard.broken_images:,} broken images; their questions score 0"
+    return f"broken images: {scorecard.broken_images:,}; their questions score 0"

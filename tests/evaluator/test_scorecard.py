@@ -87,7 +87,9 @@ def scorecard() -> Scorecard:
         ("b.jpg", "colour", "frequent", 0.1, 0.0),
     ]
     breakdown = break_down(tally_of(rows))
-    return Scorecard(2, 1, breakdown, breakdown, {"csns": "m|v1"}, {"model": "tiny"})
+    return Scorecard(
+        2, 1, breakdown, breakdown, breakdown.metrics, {"csns": "m|v1"}, {"model": "tiny"}
+    )
 
 
 def test_the_file_gives_the_scorecard_back(scorecard, tmp_path):

@@ -64,13 +64,26 @@ def test_the_prior_is_scored_on_the_same_rows_from_training_pairs_alone():
     scorecard, _ = score([predicted("red", "white"), predicted("x", "red")], train=train)
     assert scorecard.prior.metrics["exact_match"].mean == 0.5
     assert scorecard.scores.metrics["exact_match"].mean == 0.0
+    assert scorecard.over_prior["exact_match"].mean == -0.5
     assert score([predicted("red", "red")])[0].prior is None
+
+
+def test_the_lead_over_the_prior_is_paired_row_by_row():
+    # Both get half of each picture's questions right, never the same half.
+    train = [QAPair("1", "what color is it", "red", "t.jpg"), QAPair("2", "which", "cat", "t.jpg")]
+    rows = []
+    for image in ("a.jpg", "b.jpg", "c.jpg"):
+        rows.append(predicted("x", "red", question="what color is it", image=image))
+        rows.append(predicted("dog", "dog", question="which", image=image))
+    lead = score(rows, train=train)[0].over_prior["exact_match"]
+    assert (lead.mean, lead.std, lead.ci95) == (0.0, 1.0, (0.0, 0.0))
 
 
 def test_the_prior_has_no_grounding(text_models):
     train = [QAPair("1", "what color", "white", "t.jpg")]
     scorecard, _ = score([predicted("a", "a", grounding=0.5)], [Metric.VTGS], text_models, train)
     assert "vtgs" not in scorecard.prior.metrics
+    assert "vtgs" not in scorecard.over_prior
 
 
 def test_vtgs_without_regions_is_refused_and_not_a_default(text_models):
