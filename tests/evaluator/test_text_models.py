@@ -3,7 +3,9 @@
 import bert_score
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
+from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
 
 from evaluator.bertscore import BertScorer
 from evaluator.metrics import Metric
@@ -39,6 +41,31 @@ def test_bertscore_equals_the_library(text_models, source):
     *_, expected = library.score([a for a, _ in CLEAN], [r for _, r in CLEAN])
     scores = text_models.words.f1([a for a, _ in CLEAN], [r for _, r in CLEAN])
     assert scores == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_distilbert_equals_the_library_at_any_layer(layers, tmp_path, source):
+    tokenizer = AutoTokenizer.from_pretrained(source.folder)
+    shape = DistilBertConfig(
+        vocab_size=len(tokenizer), dim=32, hidden_dim=64, n_layers=3, n_heads=2
+    )
+    torch.manual_seed(0)
+    DistilBertModel(shape).save_pretrained(tmp_path / "distil")
+    tokenizer.save_pretrained(tmp_path / "distil")
+    scorer = BertScorer(find_text_model(str(tmp_path / "distil")), layers)
+    answers, references = [a for a, _ in CLEAN], [r for _, r in CLEAN]
+    library = bert_score.BERTScorer(
+        model_type=str(tmp_path / "distil"), num_layers=layers, device=scorer.device
+    )
+    *_, expected = library.score(answers, references)
+    assert scorer.f1(answers, references) == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_model_without_layers_that_bertscore_can_read_is_refused(tmp_path, source):
+    GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=8)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(source.folder).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="use a BERT, RoBERTa or DistilBERT model"):
+        BertScorer(find_text_model(str(tmp_path)))
 
 
 def test_bertscore_of_an_empty_answer_is_zero(text_models):
