@@ -15,6 +15,7 @@ from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_f
 from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
 from curator.ledger import CampaignReport, Ledger, migrate, require_ledger
+from curator.rehearsal.command import rehearse
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
 from curator.status import status_object, status_view
@@ -28,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.command()(rehearse)
 
 LedgerOption = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
 

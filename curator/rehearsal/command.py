@@ -19,6 +19,7 @@ from curator.rehearsal.script import (
     QuotaTable,
     RehearsalScript,
     read_script,
+    require_keys,
     with_campaign_keys,
 )
 from curator.rehearsal.server import STATS_PATH, RehearsalServer
@@ -68,6 +69,7 @@ def rehearse(
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
     if keys is not None:
         scene = with_campaign_keys(scene, read_keys(keys))
+    require_keys(scene)
     set_up_events(mask=SecretMask(key.api_key for key in scene.key))
     book = read_answers(scene, cache or default_cache())
     if write_keys is not None:

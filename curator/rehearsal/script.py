@@ -11,6 +11,7 @@ from curator.keys import Key
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.key_ring import KeyState
 from curator.rehearsal.wire import Tier
+from shared.errors import InputError
 from shared.settings import Settings, load_settings
 
 _Limit = Annotated[int | None, Field(ge=0)]
@@ -101,8 +102,6 @@ class RehearsalScript(Settings):
         for key in self.labelled_keys():
             if key.project not in {*names, _own_project(key.label)}:
                 raise ValueError(f"key {key.label!r}: there is no [[project]] {key.project!r}")
-        if not self.key and not self.accept_unlisted_keys:
-            raise ValueError("no key would work: add [[key]], or accept_unlisted_keys = true")
         return self
 
     def labelled_keys(self) -> tuple[KeyTable, ...]:
@@ -126,6 +125,19 @@ def read_script(path: Path) -> RehearsalScript:
     return script.model_copy(
         update={"answers": folder / script.answers, "images": folder / script.images}
     )
+
+
+def require_keys(script: RehearsalScript) -> None:
+    """Check that some key may work.
+
+    Raises:
+        InputError: the script names no keys and accepts none.
+    """
+    if not script.key and not script.accept_unlisted_keys:
+        raise InputError(
+            "no key would work: add [[key]] or accept_unlisted_keys = true to the script, "
+            "or give --keys FILE"
+        )
 
 
 def with_campaign_keys(script: RehearsalScript, keys: tuple[Key, ...]) -> RehearsalScript:

@@ -73,7 +73,9 @@ def test_it_says_where_it_is_serves_and_ends_on_sigterm(catalogue: Catalogue):
 def test_it_plays_a_campaigns_own_keys_file(catalogue: Catalogue, tmp_path: Path):
     keys = tmp_path / "keys.toml"
     keys.write_text('[[key]]\napi_key = "my-secret-key"\nrpd = 1\n')
-    with started(command(catalogue, "--keys", keys)) as (_, ready):
+    script = tmp_path / "script.toml"
+    script.write_text('answers = "answers.csv"\nimages = "images"\n')
+    with started(command(catalogue, "--script", script, "--keys", keys)) as (_, ready):
         assert f"--keys {keys}" in ready["campaign"]
         assert [ask(ready["base_url"], "my-secret-key") for _ in range(2)] == [200, 429]
         assert ask(ready["base_url"], "another") == 400
@@ -109,11 +111,13 @@ def test_it_writes_the_keys_of_a_script_for_the_campaign(catalogue: Catalogue, t
         (["--keys", "nowhere.toml"], "nowhere.toml"),
         (["--host", "203.0.113.1"], "--host 203.0.113.1"),
         (["--write-keys", "pool.toml"], "names no keys"),
+        (["--script", "keyless.toml"], "no key would work"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_written(
     catalogue: Catalogue, tmp_path: Path, options: list[str], words: str
 ):
+    (tmp_path / "keyless.toml").write_text('answers = "answers.csv"\nimages = "images"\n')
     done = subprocess.run(
         command(catalogue, *options),
         capture_output=True,

@@ -91,12 +91,6 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, words: str):
     assert "\n" not in message
 
 
-def test_script_without_any_working_key(tmp_path: Path):
-    path = written(tmp_path, 'answers = "a.csv"\nimages = "i"')
-    with pytest.raises(InputError, match="accept_unlisted_keys"):
-        read_script(path)
-
-
 def test_faults_strike_by_count_and_no_more_than_their_limit():
     rules = [
         FaultRule(Fault.OVERLOADED, every=3, limit=2),
