@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,6 +144,48 @@ def read_pairs(path: Path) -> list[QAPair]:
     if not pairs:
         raise InputError(f"{path}: holds no question/answer rows")
     return pairs
+
+
+@dataclass(frozen=True)
+class QuestionTable:
+    """Questions as a file holds them: all its columns, and one ``Question`` for each row."""
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    questions: Sequence[Question]
+
+
+def read_questions(path: Path) -> QuestionTable:
+    """Read questions about images, answers not needed, keeping every column.
+
+    Raises:
+        InputError: the file is unreadable, empty, or has no question or image column.
+    """
+    columns, rows = _read_rows(path)
+    names = _match_columns(columns, path, needed=("question", "filename"))
+    questions = []
+    for line, row in enumerate(rows, start=1):
+        try:
+            questions.append(
+                Question(str(line), _text(row, names, "question"), _text(row, names, "filename"))
+            )
+        except ValueError as error:
+            raise InputError(f"{path}: row {line}: {error}") from error
+    if not questions:
+        raise InputError(f"{path}: holds no questions")
+    return QuestionTable(columns, rows, questions)
+
+
+def write_csv_rows(columns: Sequence[str], rows: Iterable[Row], path: Path) -> None:
+    """Write rows as CSV, whole or not at all.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_predictions(path: Path) -> list[Prediction]:

@@ -71,6 +71,19 @@ class QAPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question about an image, without its answer: all that a model may see."""
+
+    id: str
+    text: str
+    filename: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip() or not self.filename:
+            raise ValueError(f"question {self.id!r} lacks its text or its image")
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """A model's answer to one pair, with the scores that only the model can give.
 

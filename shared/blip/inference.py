@@ -45,10 +45,14 @@ class Answer:
     confidence: float
 
 
-@torch.inference_mode()
 def remember_images(model: LoadedModel, images: Sequence[Image.Image]) -> ImageMemory:
     """Encode N images and project their keys and values for every question to come."""
-    pixels_NCHW = pixel_values(model.image_processor, images)
+    return remember_pixels(model, pixel_values(model.image_processor, images))
+
+
+@torch.inference_mode()
+def remember_pixels(model: LoadedModel, pixels_NCHW: torch.Tensor) -> ImageMemory:
+    """Do the same for images that are preprocessed already, ``(N, C, H, W)``."""
     blip = model.blip
     features_NLD = encode_images(blip, pixels_NCHW.to(model.device, blip.dtype))
     return memory_of(model, features_NLD)

@@ -1,0 +1,177 @@
+"""One evaluation from a data set and a model to a finished run folder; resumes where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from evaluator.fleet import Fleet
+from evaluator.metrics import Metric
+from evaluator.replica import AdapterEffect, ModelFacts, Reply
+from evaluator.run_folder import RUN_FILE, shard_path, write_results, write_settings
+from evaluator.scorecard import Scorecard
+from evaluator.scoring import score_predictions
+from evaluator.shards import Shard, cut_shards
+from evaluator.text_models import TextModels
+from shared.clock import stopwatch
+from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
+from shared.errors import AboVqaError, InputError
+from shared.progress import report_progress
+from shared.records import Prediction, QAPair, Question
+
+log = structlog.get_logger(__name__)
+
+MODEL_FILE: Final = "model.json"
+"""Which model answered, and what its adapter changes; written before the first shard."""
+ADAPTER_SAMPLE: Final = 200
+"""Questions that are also answered without the adapter, to see that it does something."""
+
+
+class ShardsGivenUp(AboVqaError):
+    """Some shards killed every replica that took them; the others are done and kept."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
+
+    ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
+    """
+
+    pairs: Sequence[QAPair]
+    train_pairs: Sequence[QAPair]
+    settings: Mapping[str, Any]
+    metrics: Sequence[Metric]
+
+
+def evaluate(
+    evaluation: Evaluation,
+    folder: Path,
+    fleet: Callable[[], Fleet],
+    text_models: Callable[[], TextModels],
+) -> Scorecard:
+    """Answer what ``folder`` lacks, score everything and write the scorecard.
+
+    ``fleet`` and ``text_models`` are called when they are needed: a run whose shards are all there
+    loads no model.
+
+    Raises:
+        InputError: the folder holds a run with other settings.
+        ShardsGivenUp: a shard could not be answered; run again to try it once more.
+    """
+    # Rows are told apart by their place: the same question may stand twice, with two answers.
+    shards = cut_shards(
+        Question(str(row), pair.question, pair.filename)
+        for row, pair in enumerate(evaluation.pairs)
+    )
+    prepare_folder(folder, evaluation)
+    started = stopwatch()
+    todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
+    if len(todo) < len(shards):
+        log.info("resumed", folder=str(folder), done=len(shards) - len(todo), shards=len(shards))
+    if todo:
+        _answer(todo, shards, evaluation, folder, fleet())
+    answered_s = stopwatch() - started
+    model = read_json(folder / MODEL_FILE)
+    predictions = [
+        prediction
+        for shard in shards
+        for prediction in read_predictions(shard_path(folder, shard.index))
+    ]
+    log.info("scoring", predictions=len(predictions))
+    scorecard, columns = score_predictions(
+        predictions,
+        metrics=evaluation.metrics,
+        text_models=text_models(),
+        train_pairs=evaluation.train_pairs or None,
+        provenance={**evaluation.settings, **model},
+    )
+    write_results(folder, predictions, columns, scorecard)
+    log.info("done", answering_s=round(answered_s, 1), total_s=round(stopwatch() - started, 1))
+    return scorecard
+
+
+def prepare_folder(folder: Path, evaluation: Evaluation) -> None:
+    """Write ``run.json``, or see that the one that is there says the same.
+
+    Raises:
+        InputError: ``folder`` is a file, or holds a run with other settings.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file; give a folder for the run")
+    settings = {**evaluation.settings, "fingerprint": _fingerprint(evaluation)}
+    if (folder / RUN_FILE).is_file():
+        old = read_json(folder / RUN_FILE)
+        if old.get("fingerprint") != settings["fingerprint"]:
+            differing = [key for key in settings if old.get(key) != settings[key]]
+            raise InputError(
+                f"--out {folder}: holds a run with another {', '.join(differing[:-1]) or 'data'}; "
+                "give another folder"
+            )
+        return
+    write_settings(folder, settings)
+
+
+def _fingerprint(evaluation: Evaluation) -> str:
+    about = [dict(evaluation.settings), pairs_digest(evaluation.pairs)]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _answer(
+    todo: Sequence[Shard],
+    shards: Sequence[Shard],
+    evaluation: Evaluation,
+    folder: Path,
+    fleet: Fleet,
+) -> None:
+    if not (folder / MODEL_FILE).is_file():
+        _write_model(folder, fleet.facts(), _effect(fleet, shards, evaluation))
+    total = sum(len(shard.questions) for shard in shards)
+    given_up: list[int] = []
+    with report_progress("answering", total) as progress:
+        progress.advance(total - sum(len(shard.questions) for shard in todo))
+        for answers in fleet.answered_shards(todo):
+            shard = answers.shard
+            if answers.replies is None:
+                given_up.append(shard.index)
+                continue
+            rows = _predictions(answers.replies, evaluation.pairs)
+            write_predictions(rows, shard_path(folder, shard.index), {})
+            progress.advance(len(rows))
+    if given_up:
+        raise ShardsGivenUp(
+            f"{folder}: {len(given_up)} of {len(shards)} shards could not be answered "
+            f"({', '.join(map(str, sorted(given_up)))}); the rest is kept: run the same command "
+            "again to try them once more"
+        )
+
+
+def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> AdapterEffect | None:
+    if not evaluation.settings.get("adapter"):
+        return None
+    return fleet.adapter_effect(shards[0].questions[:ADAPTER_SAMPLE])
+
+
+def _write_model(folder: Path, facts: ModelFacts, effect: AdapterEffect | None) -> None:
+    changed = None if effect is None else asdict(effect)
+    write_json({**asdict(facts), "adapter_effect": changed}, folder / MODEL_FILE)
+
+
+def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:
+    rows = [
+        Prediction(
+            pair=pairs[int(reply.question_id)],
+            answer=reply.answer,
+            confidence=reply.confidence,
+            grounding=reply.grounding,
+            broken_image=reply.broken_image,
+        )
+        for reply in replies
+    ]
+    return sorted(rows, key=lambda row: (row.pair.filename, row.pair.id, row.pair.answer))
