@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 import typer
+from typer.exceptions import TyperException
 
 from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
 
@@ -28,7 +29,10 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
     except click.ClickException as error:
         error.show(sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except (click.Abort, KeyboardInterrupt):
+    except TyperException as error:  # typer carries a click of its own since 0.20-odd
+        print(f"{name}: {error.format_message()}; see --help", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except (click.Abort, typer.Abort, KeyboardInterrupt):
         print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW) from None
     except AboVqaError as error:

@@ -24,7 +24,7 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.errors import InputError
-from shared.records import SPLITS, Prediction, Provenance, QAPair, pair_id
+from shared.records import SPLITS, Prediction, Provenance, QAPair, Question, pair_id
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
