@@ -47,9 +47,15 @@ def rehearse(
     keys: Annotated[
         Path | None, typer.Option(help="Your keys file: its keys work, under its quotas.")
     ] = None,
-    rpm: Annotated[int | None, typer.Option(min=0, help="Requests a minute of any key.")] = None,
-    tpm: Annotated[int | None, typer.Option(min=0, help="Tokens a minute of any key.")] = None,
-    rpd: Annotated[int | None, typer.Option(min=0, help="Requests a day of any key.")] = None,
+    rpm: Annotated[
+        int | None, typer.Option(min=0, help="Requests a minute, for unlisted keys.")
+    ] = None,
+    tpm: Annotated[
+        int | None, typer.Option(min=0, help="Tokens a minute, for unlisted keys.")
+    ] = None,
+    rpd: Annotated[
+        int | None, typer.Option(min=0, help="Requests a day, for unlisted keys.")
+    ] = None,
     latency_ms: Annotated[float | None, typer.Option(min=0, help="How long a reply takes.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,

@@ -45,14 +45,15 @@ class Delivery(Enum):
 class Verdict:
     """What will be sent, and under which name it is counted.
 
-    ``paid_for`` is the inquiry of a whole answer. ``ends_key`` tells the client that the key will
-    never work, ``day_over_until`` (seconds since the epoch) that the day's quota is used up.
+    ``answers`` is the inquiry that a usable answer is to. ``ends_key`` tells the client that the
+    key will never work, ``day_over_until`` (seconds since the epoch) that the day's quota is used
+    up.
     """
 
     reply: Reply
     outcome: str
     delivery: Delivery = Delivery.WHOLE
-    paid_for: Inquiry | None = None
+    answers: Inquiry | None = None
     ambiguous: bool = False
     ends_key: bool = False
     day_over_until: float | None = None
@@ -135,7 +136,7 @@ class Judge:
                 )
                 return Verdict(reply, fault)
             case Fault.NONSENSE:
-                return Verdict(named.answer(inquiry, NONSENSE), fault, paid_for=inquiry)
+                return Verdict(named.answer(inquiry, NONSENSE), fault)
         try:
             found = await self._found(inquiry)
         except CorruptImage:
@@ -197,7 +198,7 @@ def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named
         named.answer(inquiry, text),
         fault or plain,
         delivery,
-        paid_for=inquiry if whole else None,
+        answers=inquiry if whole else None,
         ambiguous=bool(found.rivals),
     )
 

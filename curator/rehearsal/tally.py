@@ -10,7 +10,6 @@ from typing import Any
 from curator.rehearsal.inbound import Inquiry
 from curator.rehearsal.judge import Verdict
 from curator.rehearsal.key_ring import RehearsedKey
-from curator.rehearsal.wire import Reply
 
 
 @dataclass(slots=True)
@@ -64,8 +63,11 @@ class Tally:
         if verdict.day_over_until is not None:
             self._projects[key.project].closed_until[model] = verdict.day_over_until
         self._ambiguous += verdict.ambiguous
-        if verdict.paid_for is not None:
-            self._count_paid(verdict.paid_for, verdict.reply)
+        usage = verdict.reply.body.get("usageMetadata", {})
+        self._prompt_tokens += usage.get("promptTokenCount", 0)
+        self._output_tokens += usage.get("candidatesTokenCount", 0)
+        if verdict.answers is not None:
+            self._count_answer(verdict.answers)
 
     def client_gone(self, key: RehearsedKey) -> None:
         """Count a reply that nobody waited for."""
@@ -77,10 +79,7 @@ class Tally:
         self._keys[key.label].outcomes[outcome] += 1
         self._projects[key.project].outcomes[outcome] += 1
 
-    def _count_paid(self, inquiry: Inquiry, reply: Reply) -> None:
-        usage = reply.body["usageMetadata"]
-        self._prompt_tokens += usage["promptTokenCount"]
-        self._output_tokens += usage.get("candidatesTokenCount", 0)
+    def _count_answer(self, inquiry: Inquiry) -> None:
         self._answered_requests[inquiry.digest[:8]] += 1
         for image in inquiry.images:
             self._answered_images[hashlib.sha256(image).digest()[:8]] += 1

@@ -107,12 +107,14 @@ async def test_calendar_set_forward(play: Play):
         assert (await stage.ask()).text
 
 
-async def test_repeats_are_counted(play: Play):
-    async with play() as stage:
+async def test_repeats_are_counted_but_not_after_a_useless_answer(play: Play):
+    async with play(fault=[{"kind": "nonsense", "at": [1]}]) as stage:
+        await stage.ask()
+        paid = (await stage.stats())["tokens"]["prompt"]
         await stage.ask()
         await stage.ask()
         await stage.ask(temperature=0.1)
         figures = await stage.stats()
     assert figures["images"]["answered"] == 1
     assert figures["images"]["repeats"] == 2
-    assert figures["tokens"]["prompt"] > 0
+    assert figures["tokens"]["prompt"] > 3 * paid > 0
