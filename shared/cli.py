@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import click
 import typer
 from typer.exceptions import TyperException
 
 from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
+
+_INTERRUPTED = 130
+"""What typer 0.29 returns for a keyboard interrupt."""
 
 
 def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -26,16 +28,16 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
             prog_name=name,
             standalone_mode=False,
         )
-    except click.ClickException as error:
-        error.show(sys.stderr)
+    except TyperException as error:
+        if error.format_message():  # empty where the help was shown instead
+            print(f"{name}: {error.format_message().rstrip('.')}; see --help", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except TyperException as error:  # typer carries a click of its own since 0.20-odd
-        print(f"{name}: {error.format_message()}; see --help", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    except (click.Abort, typer.Abort, KeyboardInterrupt):
-        print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
-        raise SystemExit(EXIT_STOPPED_FOR_NOW) from None
+    except (typer.Abort, KeyboardInterrupt):
+        outcome = _INTERRUPTED
     except AboVqaError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    if outcome == _INTERRUPTED:
+        print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
+        raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -120,3 +124,31 @@ def test_a_report_of_no_run_is_refused(tmp_path, capsys):
     assert run("report", tmp_path, "--out", tmp_path / "page.html") == 2
     assert "has no scorecard.json" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["score"], "evaluator: Missing argument 'predictions'; see --help"),
+        (["score", "a.csv", "--nope"], "evaluator: No such option: --nope; see --help"),
+        (["scroe"], "evaluator: No such command 'scroe'. Did you mean 'score'?; see --help"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, reason, capsys):
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err.strip() == reason
+
+
+def test_an_interrupt_means_stopped_for_now(answers, tmp_path):
+    # A named pipe that nobody writes to holds the program until the signal comes.
+    pipe = tmp_path / "slow.csv"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "evaluator", "score", str(pipe), *BASIC]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        pipe.open("w"),  # returns once the program has opened the other end
+    ):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "stopped; run the same command again" in errors
