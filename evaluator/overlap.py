@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluator.text import tokens
 from shared.answers import exact_match as same_answer
-from shared.answers import normalise
+from shared.answers import normalise, words
 
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
@@ -56,7 +55,7 @@ def _each(
 
 
 def _token_f1(answer: str, reference: str) -> float:
-    found, wanted = tokens(answer), tokens(reference)
+    found, wanted = words(answer), words(reference)
     if not found or not wanted:
         return float(found == wanted)
     common = (Counter(found) & Counter(wanted)).total()

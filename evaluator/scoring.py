@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from evaluator.csns import ALPHA, EPSILON, csns, text_similarity
 from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
-from evaluator.prior import QuestionPrior
 from evaluator.question_types import question_type
 from evaluator.scorecard import FREQUENCIES, Scorecard, break_down
 from evaluator.tally import Cell, Tally
@@ -21,6 +20,7 @@ from evaluator.text_models import TextModels
 from evaluator.vtgs import BETA, measured, vtgs
 from shared.answers import normalise
 from shared.errors import InputError
+from shared.prior import QuestionPrior
 from shared.records import Prediction, QAPair
 
 Columns = Mapping[str, NDArray[np.float64]]

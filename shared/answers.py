@@ -15,3 +15,8 @@ def normalise(text: str) -> str:
 def exact_match(prediction: str, answer: str) -> bool:
     """Return whether both texts are equal once normalised."""
     return normalise(prediction) == normalise(answer)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of the normalised text, cut at white space."""
+    return normalise(text).split()

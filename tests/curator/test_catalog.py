@@ -74,7 +74,7 @@ def test_abo_lines_that_are_not_json_are_named(tmp_path):
 @pytest.mark.parametrize("column", ["filename", "Image_Name", "path"])
 def test_csv_rows_become_listings_with_the_other_columns_as_metadata(tmp_path, column):
     (tmp_path / "goods.csv").write_text(
-        f"item_id,{column},colour\n1,a.jpg,red\n2,,blue\n,{tmp_path / 'sub' / 'b.jpg'},\n4,../up.jpg,\n"
+        f"item_id,{column},colour\n1,a.jpg,red\n2,,blue\n,{tmp_path / 'sub/b.jpg'},\n4,../up.jpg,\n"
     )
     listings, skipped = read(tmp_path / "goods.csv")
     assert listings == [

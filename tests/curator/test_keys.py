@@ -71,8 +71,7 @@ def test_a_key_shows_itself_by_label_and_fingerprint_only(tmp_path):
             "labelled",
         ),
         (
-            f"[[key]]\nproject='p'\nrpm=1\napi_key='{SECRET}'\n"
-            f"[[key]]\nproject='p'\nrpm=2\napi_key='{OTHER}'",
+            f"[[key]]\nproject='p'\nrpm=1\napi_key='{SECRET}'\n[[key]]\nproject='p'\napi_key='{OTHER}'",
             "different limits",
         ),
         (f"[[key]]\napi_key = '{SECRET}", "TOML"),

@@ -87,23 +87,24 @@ def test_names_are_read_in_any_case_and_values_of_any_plain_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "form",
     [
-        "1. What is the colour of the shoe? white\n2. What shape has its toe? pointed",
-        "1. What is the colour of the shoe?\nAnswer: white\n2. What shape has its toe?\nAnswer: pointed",
-        "1) What is the colour of the shoe? - white\n\n2) What shape has its toe? - pointed.",
-        "Q1: What is the colour of the shoe?\nA1: white\nQ2: What shape has its toe?\nA2: pointed",
-        "1. **What is the colour of the shoe?** Answer: white\n2. **What shape has its toe?** A: pointed",
-        "**Question 1:** What is the colour of the shoe?\n**Answer:** white\n\n"
-        "**Question 2:** What shape has its toe?\n**Answer:** pointed",
-        "Sure, here are two:\n- What is the colour of the shoe? (white)\n- What shape has its toe? (pointed)",
-        "1. Question: What is the colour of the shoe? Answer: white\n"
-        "2. Question: What shape has its toe? Answer: pointed",
-        "1. What is the colour of the shoe?\n   white\n2. What shape has its toe?\n   pointed",
+        "{n}. {q} {a}",
+        "{n}. {q}\nAnswer: {a}",
+        "{n}) {q} - {a}.\n",
+        "Q{n}: {q}\nA{n}: {a}",
+        "{n}. **{q}** Answer: {a}",
+        "**Question {n}:** {q}\n**Answer:** {a}\n",
+        "- {q} ({a})",
+        "{n}. Question: {q} Answer: {a}",
+        "{n}. {q}\n   {a}",
+        "{n}. {q} | {a} |",
     ],
 )
-def test_lists_of_the_original_prompt_are_read(text: str) -> None:
-    assert parse_reply(text) == BOTH
+@pytest.mark.parametrize("before", ["", "Sure, here are two.\n\n"])
+def test_lists_of_the_original_prompt_are_read(form: str, before: str) -> None:
+    lines = [form.format(n=n, q=one.question, a=one.answer) for n, one in enumerate(BOTH, start=1)]
+    assert parse_reply(before + "\n".join(lines)) == BOTH
 
 
 @pytest.mark.parametrize("text", ["", " \n", "I am sorry, I cannot help with that.", "[]", "null"])

@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evaluator.text import tokens
-from shared.answers import normalise
+from shared.answers import normalise, words
 from shared.records import QAPair
 
 
@@ -30,19 +29,19 @@ class QuestionPrior:
         """
         answers: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
         for pair in pairs:
-            words = tuple(tokens(pair.question))
-            for length in range(len(words) + 1):
-                answers[words[:length]][normalise(pair.answer)] += 1
+            asked = tuple(words(pair.question))
+            for length in range(len(asked) + 1):
+                answers[asked[:length]][normalise(pair.answer)] += 1
         if not answers:
             raise ValueError("a prior needs at least one pair")
-        return cls({words: _most_frequent(counts) for words, counts in answers.items()})
+        return cls({known: _most_frequent(counts) for known, counts in answers.items()})
 
     def answer(self, question: str) -> str:
         """Return the guess for ``question``, normalised."""
-        words = tuple(tokens(question))
-        while words not in self.by_words:
-            words = words[:-1]
-        return self.by_words[words]
+        asked = tuple(words(question))
+        while asked not in self.by_words:
+            asked = asked[:-1]
+        return self.by_words[asked]
 
 
 def _most_frequent(counts: Counter[str]) -> str:

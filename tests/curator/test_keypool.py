@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from datetime import datetime
+
+import pytest
+
+from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, OnExhausted
+from curator.keys import Key
+from curator.ledger import ProjectRecord, ProjectUse
+from curator.quota import PACIFIC, Quota, Window, next_day
+from curator.refusals import RateLimited
+from curator.stopping import StopRequested, StopSignal
+
+
+def key(label: str, project: str = "", **limits: int) -> Key:
+    return Key(label, project or f"p-{label}", f"secret-of-{label}", Quota(**limits))
+
+
+@pytest.fixture
+def make_pool(clock):
+    def make(*keys: Key, on_exhausted=OnExhausted.STOP, use=None, records=None, stop=None):
+        return KeyPool(
+            keys,
+            clock=clock,
+            stop=stop or StopSignal(),
+            on_exhausted=on_exhausted,
+            rng=random.Random(0),
+            use=use or {},
+            records=records or {},
+        )
+
+    return make
+
+
+def limited(window=Window.MINUTE, retry_after_s=None, **limits: int) -> RateLimited:
+    return RateLimited("429", window=window, retry_after_s=retry_after_s, limits=Quota(**limits))
+
+
+async def labels(pool: KeyPool, count: int) -> list[str]:
+    return [(await pool.lease(1)).key.label for _ in range(count)]
+
+
+async def test_keys_take_turns(make_pool):
+    pool = make_pool(key("a"), key("b"), key("c"))
+    assert await labels(pool, 7) == ["a", "b", "c", "a", "b", "c", "a"]
+
+
+async def test_a_key_over_quota_is_passed_over_and_comes_back(make_pool, clock):
+    pool = make_pool(key("a", rpm=1), key("b"))
+    assert await labels(pool, 4) == ["a", "b", "b", "b"]
+    clock.time += 60
+    assert "a" in await labels(pool, 2)
+
+
+async def test_keys_of_one_project_share_its_quota(make_pool, clock):
+    pool = make_pool(key("a", "p", rpm=2), key("b", "p", rpm=2))
+    started = clock.now()
+    assert await labels(pool, 2) == ["a", "b"]
+    assert clock.now() == started
+    await pool.lease(1)
+    assert clock.now() == started + 60
+
+
+async def test_unspent_tokens_let_the_next_request_go(make_pool, clock):
+    pool = make_pool(key("a", tpm=100))
+    started = clock.now()
+    lease = await pool.lease(90)
+    pool.settle(lease, 10)
+    await pool.lease(90)
+    assert clock.now() == started
+
+
+async def test_a_removed_key_says_so_once_and_never_serves_again(make_pool, caplog):
+    bad, good = key("bad"), key("good")
+    pool = make_pool(bad, good)
+    with caplog.at_level(logging.WARNING):
+        assert pool.remove(bad, "API_KEY_INVALID")
+        assert not pool.remove(bad, "API_KEY_INVALID")
+    assert [
+        (
+            record.levelname,
+            record.getMessage().count("Key bad failed (API_KEY_INVALID); removing from pool."),
+        )
+        for record in caplog.records
+    ] == [("WARNING", 1)]
+    assert await labels(pool, 3) == ["good"] * 3
+
+
+async def test_the_turn_is_kept_when_a_key_before_it_leaves(make_pool):
+    a, b, c = key("a"), key("b"), key("c")
+    pool = make_pool(a, b, c)
+    assert await labels(pool, 2) == ["a", "b"]
+    pool.remove(a, "gone")
+    assert await labels(pool, 3) == ["c", "b", "c"]
+
+
+async def test_without_a_key_left_the_pool_is_exhausted_for_good(make_pool):
+    only = key("a")
+    pool = make_pool(only, on_exhausted=OnExhausted.WAIT)
+    pool.remove(only, "gone")
+    with pytest.raises(KeysExhausted, match="All API keys exhausted") as caught:
+        await pool.lease(1)
+    assert caught.value.opens_at is None
+    assert caught.value.exit_code == 75
+
+
+async def test_a_minute_429_waits_the_time_it_names(make_pool, clock):
+    pool = make_pool(key("a"))
+    started = clock.now()
+    pool.cool_down(await pool.lease(1), limited(retry_after_s=22.0))
+    await pool.lease(1)
+    assert clock.now() == pytest.approx(started + 22.0)
+
+
+async def test_a_429_without_detail_waits_longer_each_time(make_pool, clock):
+    pool = make_pool(key("a"))
+    waits = []
+    for _ in range(4):
+        lease = await pool.lease(1)
+        started = clock.now()
+        pool.cool_down(lease, limited())
+        await pool.lease(1)
+        waits.append(clock.now() - started)
+        clock.time += 1
+    assert waits == sorted(waits)
+    assert waits[-1] > 4 * waits[0]
+
+
+async def test_several_429s_in_flight_count_as_one_strike(make_pool, clock):
+    pool = make_pool(key("a"))
+    leases = [await pool.lease(1) for _ in range(20)]
+    started = clock.now()
+    for lease in leases:
+        pool.cool_down(lease, limited())
+    await pool.lease(1)
+    assert clock.now() - started < 10
+
+
+async def test_a_day_429_parks_the_project_until_midnight_pacific(make_pool, clock):
+    pool = make_pool(key("a"))
+    clock.time = datetime(2026, 3, 7, 20, tzinfo=PACIFIC).timestamp()
+    record = pool.cool_down(await pool.lease(1), limited(Window.DAY, retry_after_s=12.0))
+    midnight = datetime(2026, 3, 8, tzinfo=PACIFIC).timestamp()
+    assert (record.blocked_until, record.blocked_window) == (midnight, Window.DAY)
+    with pytest.raises(KeysExhausted) as caught:
+        await pool.lease(1)
+    assert caught.value.opens_at == midnight
+    clock.time = midnight
+    assert await labels(pool, 1) == ["a"]
+
+
+async def test_one_probe_goes_to_a_parked_project_and_failing_parks_it_again(make_pool, clock):
+    pool = make_pool(key("a"), key("b", rpm=1))
+    clock.time = datetime(2026, 7, 1, 8, tzinfo=PACIFIC).timestamp()
+    pool.cool_down(await pool.lease(1), limited(Window.DAY))
+    clock.time += PROBE_AFTER_S
+    served = await labels(pool, 4)
+    assert served.count("a") == 1
+    clock.time += PROBE_AFTER_S
+    assert await labels(pool, 3) == ["b"] * 3
+
+
+async def test_a_probe_that_is_answered_opens_the_project(make_pool, clock):
+    pool = make_pool(key("a"))
+    clock.time = datetime(2026, 7, 1, 8, tzinfo=PACIFIC).timestamp()
+    early, late = await pool.lease(1), await pool.lease(1)
+    pool.cool_down(early, limited(Window.DAY))
+    assert pool.settle(late, 1) is None
+    with pytest.raises(KeysExhausted):
+        await pool.lease(1)
+    clock.time += PROBE_AFTER_S
+    record = pool.settle(await pool.lease(1), 1)
+    assert record is not None
+    assert record.blocked_until == 0.0
+    assert await labels(pool, 3) == ["a"] * 3
+
+
+async def test_a_smaller_limit_that_google_names_is_believed(make_pool, clock):
+    pool = make_pool(key("a", rpm=100))
+    record = pool.cool_down(await pool.lease(1), limited(retry_after_s=60.0, rpm=2))
+    assert record.learned == Quota(rpm=2)
+    started = clock.now()
+    await labels(pool, 3)
+    assert clock.now() == started + 120
+
+
+async def test_exhausted_by_its_own_count_it_names_the_next_midnight(make_pool, clock):
+    pool = make_pool(key("a", rpd=2), key("b", rpd=1))
+    await labels(pool, 3)
+    with pytest.raises(KeysExhausted) as caught:
+        await pool.lease(1)
+    assert caught.value.opens_at == next_day(clock.now())
+
+
+async def test_told_to_wait_it_sleeps_until_the_next_day(make_pool, clock):
+    pool = make_pool(key("a", rpd=1), on_exhausted=OnExhausted.WAIT)
+    midnight = next_day(clock.now())
+    await labels(pool, 2)
+    assert clock.now() == midnight
+
+
+async def test_a_restart_forgets_neither_use_nor_cool_downs(make_pool, clock):
+    now = clock.now()
+    use = {"p-a": ProjectUse(last_minute=((now - 20, 5),), today=1), "p-b": ProjectUse(today=3)}
+    records = {"p-c": ProjectRecord("p-c", next_day(now), Window.DAY)}
+    pool = make_pool(key("a", rpm=1), key("b", rpd=3), key("c"), use=use, records=records)
+    assert await labels(pool, 1) == ["a"]
+    assert clock.now() == now + 40
+
+
+async def test_a_stop_ends_the_waiting(make_pool, clock):
+    stop = StopSignal()
+    pool = make_pool(key("a", rpm=1), stop=stop)
+    await pool.lease(1)
+    stop.request("enough")
+    with pytest.raises(StopRequested):
+        await pool.lease(1)
+
+
+async def test_waiters_are_served_in_order_and_within_the_quota(make_pool, clock):
+    pool = make_pool(key("a", rpm=5))
+    started = clock.now()
+    leases = await asyncio.gather(*(pool.lease(1) for _ in range(23)))
+    assert [lease.at for lease in leases] == sorted(lease.at for lease in leases)
+    assert clock.now() == started + 4 * 60

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import create_engine
+
+from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, Lease, OnExhausted
+from curator.keys import Key
+from curator.ledger import (
+    Attempt,
+    Campaign,
+    ItemChange,
+    Ledger,
+    LedgerBusy,
+    LedgerFailure,
+    Outcome,
+    ProjectRecord,
+    ProjectUse,
+    Result,
+    TokenUse,
+    WorkState,
+    migrate,
+    require_ledger,
+    sole_writer,
+)
+from curator.ledger.tables import METADATA
+from curator.quota import MINUTE_S, Quota, Window, day_start, next_day
+from curator.refusals import RateLimited
+from curator.replies import Draft
+from curator.stopping import StopSignal
+from curator.validation import validate
+from shared.errors import InputError
+from shared.records import ImageRef, Listing
+from tests.fakes.jumping_clock import JumpingClock
+
+CAMPAIGN = Campaign("gemini-x", "1-abc", 3)
+DRAFTS = [
+    Draft("What is the colour of it?", "red", "easy"),
+    Draft("Is it red or blue in here?", "red", "easy"),
+    Draft("What is it made of?", "wood", "hard"),
+]
+
+
+def listings(count: int, start: int = 0) -> list[Listing]:
+    return [
+        Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg"), {"item_name": f"thing {n}"})
+        for n in range(start, start + count)
+    ]
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    migrate(tmp_path / "l.db")
+    async with Ledger.opened(tmp_path / "l.db") as opened:
+        yield opened
+
+
+async def enrolled(ledger: Ledger, count: int) -> int:
+    await ledger.add_catalog("src", "f1", "images", listings(count), 1.0)
+    return await ledger.enrol(CAMPAIGN, 1.0)
+
+
+def attempt(ledger: Ledger, campaign_id: int, item_id: int, at: float = 5.0) -> Attempt:
+    return Attempt(ledger.new_attempt_id(), campaign_id, item_id, "fp", "p", "gemini-x", at, 100)
+
+
+def answered(one: Attempt, at: float = 6.0) -> Result:
+    return Result(
+        one.attempt_id,
+        at,
+        Outcome.ANSWERED,
+        tokens=TokenUse(90, 40, 3),
+        reply='{"raw": "reply"}',
+        change=ItemChange(one.campaign_id, one.item_id, WorkState.DONE, 0),
+        verdict=validate(DRAFTS, answer_words=1),
+    )
+
+
+async def test_a_result_is_written_whole(ledger):
+    campaign_id = await enrolled(ledger, 2)
+    item, other = await ledger.pending(campaign_id, 0, 10)
+    one = attempt(ledger, campaign_id, item.item_id)
+    await ledger.begin(one)
+    await ledger.finish(answered(one))
+    assert await ledger.pending(campaign_id, 0, 10) == [other]
+    assert await ledger.reply(one.attempt_id) == '{"raw": "reply"}'
+    (report,) = await ledger.reports(10.0)
+    assert (report.progress.done, report.progress.pending, report.pairs) == (1, 1, 2)
+    assert report.rejected == {"answer_in_question": 1}
+    assert report.tokens == TokenUse(90, 40, 3)
+    pairs, last = await ledger.pairs_after(campaign_id, CAMPAIGN, 0, 10)
+    assert [(pair.question, pair.answer, pair.difficulty) for pair in pairs] == [
+        ("What is the colour of it?", "red", "easy"),
+        ("What is it made of?", "wood", "hard"),
+    ]
+    assert {(pair.filename, pair.provenance.listing_id) for pair in pairs} == {("0.jpg", "L0")}
+    assert await ledger.pairs_after(campaign_id, CAMPAIGN, last, 10) == ([], last)
+
+
+async def test_a_second_result_for_a_finished_item_changes_nothing(ledger, tmp_path):
+    campaign_id = await enrolled(ledger, 1)
+    one, two = (attempt(ledger, campaign_id, 1) for _ in range(2))
+    await asyncio.gather(ledger.begin(one), ledger.begin(two))
+    await ledger.finish(answered(one))
+    with pytest.raises(LedgerFailure, match="UNIQUE"):
+        await ledger.finish(answered(two))
+    (report,) = await ledger.reports(10.0)
+    assert report.pairs == 2
+
+
+async def test_many_results_share_transactions(ledger):
+    campaign_id = await enrolled(ledger, 500)
+    items = await ledger.pending(campaign_id, 0, 1000)
+
+    async def work(item_id: int) -> None:
+        one = attempt(ledger, campaign_id, item_id)
+        await ledger.begin(one)
+        await ledger.finish(answered(one))
+
+    await asyncio.gather(*(work(item.item_id) for item in items))
+    (report,) = await ledger.reports(10.0)
+    assert (report.progress.done, report.pairs) == (500, 1000)
+
+
+async def test_new_listings_are_added_and_known_images_are_not_asked_again(ledger):
+    campaign_id = await enrolled(ledger, 3)
+    one = attempt(ledger, campaign_id, 1)
+    await ledger.begin(one)
+    await ledger.finish(answered(one))
+    shared_image = Listing("other", ImageRef("i0", "0.jpg"))
+    more = [shared_image, *listings(5)]
+    assert await ledger.add_catalog("src", "f2", "images", more, 2.0) == 2
+    assert await ledger.enrol(CAMPAIGN, 2.0) == campaign_id
+    waiting = await ledger.pending(campaign_id, 0, 10)
+    assert [item.listing for item in waiting] == listings(4, start=1)
+    assert await ledger.known_fingerprint("src") == "f2"
+
+
+async def test_a_catalogue_that_breaks_off_adds_nothing(ledger):
+    def broken():
+        yield from listings(5000)
+        raise InputError("line 5001 is broken")
+
+    with pytest.raises(InputError, match="5001"):
+        await ledger.add_catalog("src", "f", "images", broken(), 1.0)
+    assert await ledger.item_count() == 0
+    assert await ledger.known_fingerprint("src") is None
+
+
+async def test_another_prompt_is_another_campaign(ledger):
+    first = await enrolled(ledger, 2)
+    second = await ledger.enrol(Campaign("gemini-x", "2-def", 3), 2.0)
+    assert first != second
+    assert len(await ledger.pending(second, 0, 10)) == 2
+
+
+async def test_projects_and_keys_are_remembered(ledger):
+    record = ProjectRecord("p", 99.0, Window.DAY, 50.0, Quota(rpm=3))
+    await ledger.remember_project(record, "gemini-x", 1.0)
+    assert await ledger.project_records("gemini-x") == {"p": record}
+    assert await ledger.project_records("another") == {}
+    key = Key("mine", "p", "AIzaSecret")
+    campaign_id = await enrolled(ledger, 1)
+    assert campaign_id
+    await ledger.remember_keys([key], 1.0)
+    await ledger.remember_removal(key, "API_KEY_INVALID", 2.0)
+    (report,) = await ledger.reports(10.0)
+    assert [(one.label, one.removed_because) for one in report.keys] == [
+        ("mine", "API_KEY_INVALID")
+    ]
+    assert [one.project for one in report.blocked] == ["p"]
+
+
+def test_the_migration_makes_the_tables_that_the_code_uses(tmp_path):
+    migrate(tmp_path / "l.db")
+    engine = create_engine(f"sqlite:///{tmp_path / 'l.db'}")
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+    assert differences == []
+
+
+def test_a_newer_ledger_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "l.db"
+    migrate(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    before = path.read_bytes()
+    for opener in (migrate, require_ledger):
+        with pytest.raises(InputError, match=r"newer release .*9999"):
+            opener(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["l.db"]
+
+
+def test_what_is_not_a_ledger_is_refused_and_left_alone(tmp_path):
+    text, other = tmp_path / "notes.txt", tmp_path / "other.db"
+    text.write_text("not a database at all, but long enough to look at")
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE mine (x)")
+    for path in (text, other):
+        before = path.read_bytes()
+        with pytest.raises(InputError, match="not a ledger"):
+            migrate(path)
+        assert path.read_bytes() == before
+    with pytest.raises(InputError, match="no such ledger"):
+        require_ledger(tmp_path / "none.db")
+    with pytest.raises(InputError, match="folder"):
+        migrate(tmp_path)
+
+
+def test_a_second_writer_is_told_so(tmp_path):
+    path = tmp_path / "l.db"
+    with sole_writer(path), pytest.raises(LedgerBusy, match="another"), sole_writer(path):
+        pass
+    with sole_writer(path):
+        pass
+
+
+QUOTAS = {"A": Quota(rpm=3, tpm=250, rpd=9), "B": Quota(rpm=2, rpd=5)}
+KEYS = tuple(
+    Key(label, project, f"secret-{label}", QUOTAS[project])
+    for label, project in (("a1", "A"), ("a2", "A"), ("b", "B"))
+)
+
+
+class Begun:
+    """A request that the ledger knows of, as the test counts it."""
+
+    def __init__(self, project: str, at: float, tokens: int) -> None:
+        self.project, self.at, self.tokens = project, at, tokens
+
+
+class QuotaThroughCrashes(RuleBasedStateMachine):
+    """The pool and the ledger together, killed and reopened at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = TemporaryDirectory()
+        self.path = Path(self.folder.name) / "l.db"
+        self.clock = JumpingClock()
+        self.begun: list[Begun] = []
+        self.in_flight: list[tuple[Lease, Attempt, Begun]] = []
+        self.closed_until = dict.fromkeys(QUOTAS, 0.0)
+        migrate(self.path)
+        self.runner.run(self.open())
+
+    async def open(self) -> None:
+        self.stack = AsyncExitStack()
+        self.ledger = await self.stack.enter_async_context(Ledger.opened(self.path))
+        self.pool = KeyPool(
+            KEYS,
+            clock=self.clock,
+            stop=StopSignal(),
+            on_exhausted=OnExhausted.STOP,
+            rng=random.Random(0),
+            use=await self.ledger.project_use("m", self.clock.now()),
+            records=await self.ledger.project_records("m"),
+        )
+
+    @rule(seconds=st.sampled_from([0.5, 7.0, 31.0, 60.0, 3600.0, 30_000.0]))
+    def advance(self, seconds: float) -> None:
+        self.clock.time += seconds
+
+    @rule(tokens=st.integers(1, 200))
+    def send(self, tokens: int) -> None:
+        self.runner.run(self._send(tokens))
+
+    async def _send(self, tokens: int) -> None:
+        try:
+            lease = await self.pool.lease(tokens)
+        except KeysExhausted:
+            return
+        project = lease.key.project
+        one = Attempt(self.ledger.new_attempt_id(), 1, 1, "fp", project, "m", lease.at, tokens)
+        await self.ledger.begin(one)
+        assert lease.at >= self.closed_until[project]
+        begun = Begun(project, lease.at, tokens)
+        self.begun.append(begun)
+        self.in_flight.append((lease, one, begun))
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data())
+    def answer(self, data) -> None:
+        lease, one, begun = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        begun.tokens = data.draw(st.integers(1, begun.tokens))
+        self.pool.settle(lease, begun.tokens)
+        tokens = TokenUse(begun.tokens, 1, 0)
+        result = Result(one.attempt_id, self.clock.now(), Outcome.ANSWERED, tokens=tokens)
+        self.runner.run(self.ledger.finish(result))
+
+    @precondition(lambda self: self.in_flight)
+    @rule(window=st.sampled_from(Window), delay=st.sampled_from([None, 12.0, 90.0]))
+    def refuse(self, window: Window, delay: float | None) -> None:
+        lease, one, _ = self.in_flight.pop()
+        refusal = RateLimited("429", window=window, retry_after_s=delay, limits=Quota())
+        record = self.pool.cool_down(lease, refusal)
+        now = self.clock.now()
+        # A day's refusal allows one probe, which the pool's own tests look at: keep out of it.
+        named = PROBE_AFTER_S if window is Window.DAY else delay or 0.0
+        project = lease.key.project
+        self.closed_until[project] = max(self.closed_until[project], now + named - 1e-6)
+        if window is Window.DAY:
+            self.closed_until[project] = min(self.closed_until[project], next_day(now))
+        self.runner.run(self._refused(one, record))
+
+    async def _refused(self, one: Attempt, record: ProjectRecord) -> None:
+        now = self.clock.now()
+        await self.ledger.finish(Result(one.attempt_id, now, Outcome.RATE_LIMITED))
+        await self.ledger.remember_project(record, "m", now)
+
+    @rule()
+    def crash(self) -> None:
+        # What was in flight is never settled; the file is all that is left.
+        self.in_flight.clear()
+        self.runner.run(self.stack.aclose())
+        self.runner.run(self.open())
+
+    @invariant()
+    def no_window_is_over_its_quota(self) -> None:
+        now = self.clock.now()
+        for project, quota in QUOTAS.items():
+            mine = [one for one in self.begun if one.project == project]
+            for last in mine[-4:]:
+                minute = [one for one in mine if last.at - MINUTE_S < one.at <= last.at]
+                assert len(minute) <= quota.rpm
+                assert quota.tpm is None or sum(one.tokens for one in minute) <= quota.tpm
+            assert sum(one.at >= day_start(now) for one in mine) <= quota.rpd
+
+    @invariant()
+    def the_ledger_counts_each_lease_once(self) -> None:
+        now = self.clock.now()
+        use = self.runner.run(self.ledger.project_use("m", now))
+        for project in QUOTAS:
+            mine = [one for one in self.begun if one.project == project]
+            counted = use.get(project, ProjectUse())
+            assert counted.today == sum(one.at >= day_start(now) for one in mine)
+            recent = [(one.at, one.tokens) for one in mine if one.at > now - MINUTE_S]
+            assert sorted(counted.last_minute) == sorted(recent)
+
+    def teardown(self) -> None:
+        self.runner.run(self.stack.aclose())
+        self.runner.close()
+        self.folder.cleanup()
+
+
+TestQuotaThroughCrashes = QuotaThroughCrashes.TestCase
+TestQuotaThroughCrashes.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

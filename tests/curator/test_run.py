@@ -1,0 +1,358 @@
+"""Whole runs: the real program in a process of its own against the rehearsal server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from curator.__main__ import app
+from curator.ledger import migrate
+from curator.rehearsal.server import RehearsalServer
+from shared.cli import run_program
+from shared.corpus import read_json, read_pairs
+from tests.curator.pictures import write_abo
+
+KEYS = ("AIzaSyKeyNumberOne001", "AIzaSyKeyNumberTwo002", "AIzaSyKeyNumberTri003")
+PICTURES = 12
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEYS"}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "curator",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment | {"NO_COLOR": "1"},
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ended:
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The arguments of one campaign in a folder of its own."""
+
+    folder: Path
+    catalog: Path
+    server: RehearsalServer
+    url: str
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "campaign.db"
+
+    async def start(self, *more: str) -> asyncio.subprocess.Process:
+        return await start(
+            *("run", "--catalog", str(self.catalog), "--keys", str(self.folder / "keys.txt")),
+            *("--ledger", str(self.ledger), "--base-url", self.url, "--questions", "3"),
+            *("--concurrency", "2", *more),
+        )
+
+    async def run(self, *more: str) -> Ended:
+        return await ended(await self.start(*more))
+
+    async def status(self) -> dict:
+        result = await ended(await start("status", "--ledger", str(self.ledger), "--json"))
+        assert result.code == 0, result.err
+        (campaign,) = json.loads(result.out)["campaigns"]
+        return campaign
+
+    def pairs(self) -> list[tuple]:
+        with closing(sqlite3.connect(self.ledger)) as database:
+            return database.execute("SELECT item_id, question, answer FROM pairs").fetchall()
+
+    @property
+    def requests(self) -> int:
+        return self.server.stats()["requests"]
+
+
+@pytest.fixture
+async def stage(tmp_path, rehearsal):
+    """Open a server with the tables of a script and return the campaign against it."""
+    servers = []
+
+    async def open_campaign(*keys: str, **tables) -> Campaign:
+        catalog = write_abo(tmp_path / "abo", PICTURES)
+        folder = tmp_path / "work"
+        folder.mkdir()
+        (folder / "keys.txt").write_text("\n".join(keys or KEYS))
+        server = rehearsal(catalog / "images" / "small", **tables)
+        serving = server.serving()
+        url = await serving.__aenter__()
+        servers.append(serving)
+        return Campaign(folder, catalog, server, url)
+
+    yield open_campaign
+    for serving in servers:
+        await serving.__aexit__(None, None, None)
+
+
+async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
+    campaign = await stage()
+    first = await campaign.run()
+    assert first.code == 0, first.err
+    assert "12 of 12 images done" in first.out
+    assert campaign.requests == PICTURES
+    again = await campaign.run()
+    assert (again.code, campaign.requests) == (0, PICTURES)
+
+    out = campaign.folder / "qa.csv"
+    result = await ended(await start("export", "--ledger", str(campaign.ledger), "--out", str(out)))
+    assert (result.code, result.out) == (0, f"36 pairs in {out}\n")
+    assert out.read_text().splitlines()[0] == "id,question,answer,filename"
+    pairs = read_pairs(out)
+    assert len({pair.id for pair in pairs}) == 36
+    assert {pair.filename for pair in pairs} == {
+        path.relative_to(campaign.catalog / "images" / "small").as_posix()
+        for path in (campaign.catalog / "images" / "small").rglob("*.jpg")
+    }
+
+    folder = campaign.folder / "data"
+    arguments = ("export", "--ledger", str(campaign.ledger), "--out", str(folder))
+    assert (await ended(await start(*arguments))).code == 0
+    splits = {}
+    for pair in read_pairs(folder):
+        assert splits.setdefault(pair.filename, pair.split) == pair.split
+    manifest = read_json(folder / "manifest.json")
+    assert manifest["pairs"] == 36
+    assert manifest["source"]["prompt_version"]
+
+
+async def test_status_tells_progress_keys_tokens_and_attempts(stage):
+    campaign = await stage()
+    await campaign.run()
+    status = await campaign.status()
+    assert status["progress"] == {"pending": 0, "done": 12, "dead": 0, "total": 12}
+    assert status["attempts"] == {"answered": 12}
+    assert status["tokens"]["input"] > 0
+    assert [key["label"] for key in status["keys"]] == ["key-1", "key-2", "key-3"]
+    shown = await ended(await start("status", "--ledger", str(campaign.ledger)))
+    assert "12 of 12 done" in shown.out
+
+
+async def test_a_dead_key_leaves_the_pool_with_the_warning_line(stage):
+    dead = {"api_key": KEYS[1], "state": "invalid"}
+    campaign = await stage(key=[dead])
+    result = await campaign.run()
+    assert result.code == 0, result.err
+    line = "Key key-2 failed (API_KEY_INVALID); removing from pool."
+    assert [one for one in result.err.splitlines() if line in one and "warning" in one]
+    assert result.err.count(line) == 1
+    assert campaign.requests <= PICTURES + 2
+    status = await campaign.status()
+    assert status["progress"]["done"] == PICTURES
+    assert [key["removed_because"] for key in status["keys"]] == ["", "API_KEY_INVALID", ""]
+
+
+async def test_exhausted_keys_stop_the_run_with_75_and_the_time_to_come_back(stage):
+    campaign = await stage(*KEYS[:2], unlisted_quota={"rpd": 3})
+    result = await campaign.run()
+    assert result.code == 75, result.err
+    assert "All API keys exhausted; come back at" in result.err.splitlines()[-1]
+    assert (await campaign.status())["progress"]["done"] == 6
+    asked = campaign.requests
+    assert asked <= 6 + 2 * 2
+    again = await campaign.run()
+    assert (again.code, campaign.requests) == (75, asked)
+    assert "All API keys exhausted" in again.err
+
+
+async def test_all_keys_dead_is_exhausted_too(stage):
+    campaign = await stage(KEYS[0], key=[{"api_key": KEYS[0], "state": "suspended"}])
+    result = await campaign.run("--on-exhausted", "wait")
+    assert result.code == 75
+    assert "All API keys exhausted" in result.err
+    assert KEYS[0] not in result.err
+
+
+async def until_requests(campaign: Campaign, count: int) -> None:
+    async with asyncio.timeout(60):
+        while campaign.requests < count:  # noqa: ASYNC110 - the server is watched from outside
+            await asyncio.sleep(0.01)
+
+
+async def test_after_a_kill_only_what_was_in_flight_is_repeated(stage):
+    campaign = await stage(latency={"mean_ms": 100})
+    process = await campaign.start()
+    await until_requests(campaign, 5)
+    process.kill()
+    assert (await ended(process)).code == -signal.SIGKILL
+    result = await campaign.run()
+    assert result.code == 0, result.err
+    assert campaign.requests <= PICTURES + 2
+    assert len(campaign.pairs()) == len(set(campaign.pairs())) == 36
+    status = await campaign.status()
+    # A request may be killed after it was counted and before it was sent, never the other way.
+    assert campaign.requests <= sum(status["attempts"].values()) <= PICTURES + 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_finishes_what_is_in_flight_and_exits_75(stage, number):
+    campaign = await stage(latency={"mean_ms": 100})
+    process = await campaign.start()
+    await until_requests(campaign, 4)
+    process.send_signal(number)
+    result = await ended(process)
+    assert result.code == 75, result.err
+    assert "run the same command again" in result.err.splitlines()[-1]
+    assert "open" not in (await campaign.status())["attempts"]
+    assert (await campaign.run()).code == 0
+    assert campaign.requests == PICTURES
+
+
+async def test_faults_and_broken_pictures_never_stop_the_run(stage):
+    faults = [
+        {"kind": "internal", "at": (1,)},
+        {"kind": "dropped", "at": (2,)},
+        {"kind": "safety", "at": (3,)},
+        {"kind": "nonsense", "at": (4,)},
+        {"kind": "max_tokens", "at": (5,)},
+        {"kind": "fenced", "at": (6,)},
+        {"kind": "numbered", "at": (7,)},
+    ]
+    campaign = await stage(fault=faults)
+    pictures = sorted((campaign.catalog / "images" / "small").rglob("*.jpg"))
+    pictures[10].write_bytes(b"broken")
+    pictures[11].unlink()
+    result = await campaign.run()
+    assert result.code == 0, result.err
+    status = await campaign.status()
+    assert status["progress"] == {"pending": 0, "done": 9, "dead": 3, "total": 12}
+    reasons = " | ".join(letter["reason"] for letter in status["dead_letters"])
+    assert "SAFETY" in reasons
+    assert "not a readable image" in reasons
+    assert "no such image" in reasons
+    assert status["attempts"]["unavailable"] == 2
+    assert status["attempts"]["unusable"] == 2
+
+
+async def test_the_limit_is_reached_once_however_often_it_is_asked_for(stage):
+    campaign = await stage()
+    for _ in range(2):
+        result = await campaign.run("--limit", "5")
+        assert result.code == 0, result.err
+        assert campaign.requests == 5
+
+
+async def test_new_listings_are_asked_about_and_only_those(stage):
+    campaign = await stage()
+    await campaign.run("--limit", "100")
+    write_abo(campaign.catalog, PICTURES + 2)
+    assert (await campaign.run()).code == 0
+    assert campaign.requests == PICTURES + 2
+    assert (await campaign.status())["progress"]["total"] == PICTURES + 2
+
+
+async def test_no_key_is_in_anything_that_was_written(stage):
+    campaign = await stage(
+        key=[
+            {"api_key": KEYS[0], "state": "suspended"},
+            {"api_key": KEYS[1], "state": "leaked"},
+        ]
+    )
+    result = await campaign.run()
+    assert result.code == 0, result.err
+    written = [path for path in campaign.folder.rglob("*") if path.is_file()]
+    assert {"campaign.db", "campaign.db.log.jsonl"} <= {path.name for path in written}
+    for key in KEYS:
+        assert key not in result.out + result.err
+        for path in written:
+            assert path.name == "keys.txt" or key.encode() not in path.read_bytes()
+
+
+async def test_a_model_that_is_not_served_is_bad_input(stage):
+    campaign = await stage(models=("gemini-2.5-flash",))
+    result = await campaign.run("--model", "gemini-9")
+    assert result.code == 2
+    assert "gemini-9" in result.err.splitlines()[-1]
+
+
+def bad_run(tmp_path: Path, capsys, **changes: str) -> tuple[int, str]:
+    options = {
+        "--catalog": str(tmp_path / "abo"),
+        "--keys": str(tmp_path / "keys.txt"),
+        "--ledger": str(tmp_path / "new" / "l.db"),
+    } | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    with pytest.raises(SystemExit) as stopped:
+        run_program(app, "curator", ["run", *(word for pair in options.items() for word in pair)])
+    return stopped.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"catalog": "{}/nowhere"}, "nowhere"),
+        ({"catalog": "{}/broken"}, "listings_0.json.gz"),
+        ({"catalog": "{}/empty"}, "no listing with an image"),
+        ({"keys": "{}/no-keys.txt"}, "no-keys.txt"),
+        ({"keys": "{}/abo"}, "--keys wants a file"),
+        ({"images": "{}/no-images"}, "no-images"),
+        ({"ledger": "{}/newer.db"}, "newer release"),
+        ({"ledger": "{}/keys.txt"}, "not a ledger"),
+        ({"base_url": "nonsense"}, "--base-url"),
+        ({"status": "0.0.0.0:8765"}, "127.0.0.1"),
+        ({"status": "8765"}, "HOST:PORT"),
+    ],
+)
+def test_bad_input_is_one_line_with_exit_2_and_leaves_nothing(tmp_path, capsys, changes, named):
+    write_abo(tmp_path / "abo", 2)
+    (tmp_path / "keys.txt").write_text(KEYS[0])
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(tmp_path / "abo", tmp_path / "broken")
+    (tmp_path / "broken" / "listings" / "metadata" / "listings_0.json.gz").write_bytes(b"no gzip")
+    migrate(tmp_path / "newer.db")
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    formatted = {name: value.format(tmp_path) for name, value in changes.items()}
+    code, err = bad_run(tmp_path, capsys, **formatted)
+    lines = [line for line in err.splitlines() if not line.startswith("reading the catalogue")]
+    assert code == 2
+    assert len(lines) == 1
+    assert named in lines[0]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("command", [["status"], ["export", "--out", "x.csv"]])
+def test_status_and_export_of_no_ledger_are_bad_input(tmp_path, capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        run_program(app, "curator", [*command, "--ledger", str(tmp_path / "none.db")])
+    assert stopped.value.code == 2
+    assert "none.db: no such ledger" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_of_another_kind_is_bad_input(tmp_path, capsys):
+    migrate(tmp_path / "l.db")
+    for out, named in (("x.txt", ".parquet"), ("x.csv", "no pairs yet")):
+        arguments = ["export", "--ledger", str(tmp_path / "l.db"), "--out", str(tmp_path / out)]
+        with pytest.raises(SystemExit) as stopped:
+            run_program(app, "curator", arguments)
+        assert stopped.value.code == 2
+        assert named in capsys.readouterr().err
+        assert not (tmp_path / out).exists()

@@ -1,0 +1,85 @@
+"""A BLIP of the original architecture with random weights, and a vocabulary learned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+from tokenizers import BertWordPieceTokenizer
+from transformers import (
+    BertTokenizerFast,
+    BlipConfig,
+    BlipForQuestionAnswering,
+    BlipImageProcessorPil,
+    BlipProcessor,
+)
+
+from shared.settings import Settings
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]")
+
+
+class Shape(Settings):
+    """Sizes of the model to make."""
+
+    width: int = Field(160, gt=0)
+    heads: int = Field(5, gt=0)
+    vision_layers: int = Field(4, gt=0)
+    question_layers: int = Field(2, gt=0)
+    image_size: int = Field(128, gt=0)
+    patch_size: int = Field(16, gt=0)
+    vocabulary: int = Field(4000, gt=100)
+    max_text_tokens: int = Field(128, gt=8)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+def train_tokenizer(texts: Sequence[str], shape: Shape) -> BertTokenizerFast:
+    """Learn a lower-case WordPiece vocabulary that ends with BLIP's decoder start token."""
+    learner = BertWordPieceTokenizer(lowercase=True)
+    learner.train_from_iterator(
+        texts, vocab_size=shape.vocabulary, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+    )
+    return BertTokenizerFast(
+        vocab=learner.get_vocab(),
+        do_lower_case=True,
+        bos_token="[DEC]",  # noqa: S106
+        model_max_length=shape.max_text_tokens,
+    )
+
+
+def new_model(shape: Shape, tokenizer: BertTokenizerFast) -> BlipForQuestionAnswering:
+    """Make ``BlipForQuestionAnswering`` with random weights."""
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape.width,
+        "intermediate_size": 4 * shape.width,
+        "projection_dim": shape.width,
+        "num_hidden_layers": shape.question_layers,
+        "num_attention_heads": shape.heads,
+        "max_position_embeddings": shape.max_text_tokens,
+        "hidden_dropout_prob": shape.dropout,
+        "attention_probs_dropout_prob": shape.dropout,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {
+        "hidden_size": shape.width,
+        "intermediate_size": 4 * shape.width,
+        "projection_dim": shape.width,
+        "num_hidden_layers": shape.vision_layers,
+        "num_attention_heads": shape.heads,
+        "image_size": shape.image_size,
+        "patch_size": shape.patch_size,
+        # The default of 1e-10 makes a model that cannot see.
+        "initializer_range": 0.02,
+    }
+    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=shape.width)
+    return BlipForQuestionAnswering(config)
+
+
+def new_processor(shape: Shape, tokenizer: BertTokenizerFast) -> BlipProcessor:
+    """Make the processor that belongs to ``new_model``."""
+    size = {"height": shape.image_size, "width": shape.image_size}
+    return BlipProcessor(BlipImageProcessorPil(size=size), tokenizer)
