@@ -218,7 +218,9 @@ class Curator:
 
     async def _take_reply(self, one: _Try, reply: Reply) -> int | None:
         self.outage.success()
-        record = self.pool.settle(one.lease, reply.input_tokens)
+        # A reply that counts no tokens leaves the estimate standing.
+        spent = reply.input_tokens or one.lease.reservation.tokens
+        record = self.pool.settle(one.lease, spent)
         if record is not None:
             await self.ledger.remember_project(record, self.model, self.clock.now())
         parsed = parse_reply(reply.text)
