@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections import Counter
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from shared.blip.loading import LoadedModel
+from shared.blip.loading import LoadedModel, quiet_peft
 from shared.errors import InputError
 from trainer.recipe import LoraRecipe
 
@@ -32,9 +31,7 @@ def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> PeftModel:
         task_type=None,
     )
     try:
-        with warnings.catch_warnings():
-            # peft asks transformers by a name that is about to change.
-            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        with quiet_peft():
             return get_peft_model(model.blip, config)
     except ValueError as error:
         raise InputError(

@@ -14,6 +14,7 @@ from transformers import (
     BlipProcessor,
 )
 
+from shared.blip.forward import heed_question_mask
 from shared.settings import Settings
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]")
@@ -76,7 +77,9 @@ def new_model(shape: Shape, tokenizer: BertTokenizerFast) -> BlipForQuestionAnsw
         "initializer_range": 0.02,
     }
     config = BlipConfig(text_config=text, vision_config=vision, projection_dim=shape.width)
-    return BlipForQuestionAnswering(config)
+    model = BlipForQuestionAnswering(config)
+    heed_question_mask(model)
+    return model
 
 
 def new_processor(shape: Shape, tokenizer: BertTokenizerFast) -> BlipProcessor:

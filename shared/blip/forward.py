@@ -2,17 +2,39 @@
 
 ``BlipForQuestionAnswering.forward`` encodes the image again for every question, counts padding in
 its loss and lets padding leak into generated answers (it replaces the question's mask by ones).
-Here the caller decides which image features serve which question, and every mask is the true one.
+Here the caller decides which image features serve which question, and every mask is the true one;
+for that a model must have gone through ``heed_question_mask``.
 Model: Li et al. 2022, "BLIP: Bootstrapping Language-Image Pre-training", arXiv:2201.12086.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import BlipForQuestionAnswering
 
 from shared.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
+
+
+def heed_question_mask(model: BlipForQuestionAnswering) -> None:
+    """Make the decoder's cross-attention heed ``encoder_attention_mask``, in place.
+
+    In transformers 5.23 ``BlipTextLayer`` passes that mask on as ``attention_mask``, which
+    ``BlipTextSelfAttention`` ignores in cross-attention, so that the padding of short questions
+    reaches every answer.
+    """
+    for layer in model.text_decoder.bert.encoder.layer:
+        layer.crossattention.self.register_forward_pre_hook(_name_mask, with_kwargs=True)
+
+
+def _name_mask(
+    _: torch.nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if named.get("encoder_attention_mask") is None:
+        named = {**named, "encoder_attention_mask": named.get("attention_mask")}
+    return arguments, named
 
 
 def encode_images(model: BlipForQuestionAnswering, pixels_NCHW: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import PeftConfig, PeftModel, set_peft_model_state_dict
+from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
@@ -31,6 +32,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from shared.blip.forward import heed_question_mask
 from shared.errors import AdapterNotApplied, InputError
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
@@ -135,6 +137,7 @@ def load_model(
         blip.to(device)
     else:
         _use_portable_kernels(blip)
+    heed_question_mask(blip)
     blip.requires_grad_(requires_grad=False).eval()
     peft = None if adapter is None else apply_adapter(blip, adapter)
     return LoadedModel(
@@ -158,21 +161,16 @@ def apply_adapter(blip: BlipForQuestionAnswering, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
-    if not (adapter / ADAPTER_CONFIG).is_file():
-        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
-    weights = adapter / ADAPTER_WEIGHTS
-    if not weights.is_file():
-        raise InputError(
-            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
-        )
+    weights = require_adapter(adapter)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = PeftConfig.from_pretrained(str(adapter))
+    config = _adapter_config(adapter)
     config.inference_mode = True
     try:
-        peft = PeftModel(blip, config)
+        with quiet_peft():
+            peft = PeftModel(blip, config)
         outcome = set_peft_model_state_dict(peft, tensors)
     except (ValueError, RuntimeError) as error:
         raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
@@ -187,6 +185,33 @@ def apply_adapter(blip: BlipForQuestionAnswering, adapter: Path) -> PeftModel:
         raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
     peft.eval()
     return peft
+
+
+def require_adapter(adapter: Path) -> Path:
+    """Return the weights file of an adapter folder.
+
+    Raises:
+        InputError: the folder is missing or is not an adapter with safetensors.
+    """
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
+    weights = adapter / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        raise InputError(
+            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
+        )
+    return weights
+
+
+def _adapter_config(adapter: Path) -> LoraConfig:
+    path = adapter / ADAPTER_CONFIG
+    try:
+        config = PeftConfig.from_pretrained(str(adapter))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
+    if not isinstance(config, LoraConfig):
+        raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
+    return config
 
 
 def adapter_digest(adapter: Path) -> str:
@@ -234,6 +259,14 @@ def _quantization_arguments(quantization: Quantization, device: torch.device) ->
 
 
 @contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Hide one warning: peft asks transformers for a property by a name about to change."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        yield
+
+
+@contextmanager
 def _quiet_transformers() -> Iterator[None]:
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
@@ -251,7 +284,7 @@ def _quiet_transformers() -> Iterator[None]:
 def _hub_errors(model: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{model}: cannot be loaded ({reason}); give a model folder with safetensors, "

@@ -1,7 +1,6 @@
 """Real text models for the evaluator's tests."""
 
 import pytest
-from hypothesis import settings
 
 from evaluator.metrics import Metric
 from evaluator.text_models import TextModels, load_text_models
@@ -10,9 +9,6 @@ MINILM = "all-MiniLM-L6-v2"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A busy machine must not decide a test.
-    settings.register_profile("no deadline", deadline=None)
-    settings.load_profile("no deadline")
     # bert-score imports DeBERTa's module, which still uses TorchScript.
     config.addinivalue_line(
         "filterwarnings", "ignore:`torch.jit.script:DeprecationWarning:torch.jit._script"

@@ -1,0 +1,33 @@
+"""Image files to pixels."""
+
+import pytest
+from PIL import Image
+
+from shared.blip.preprocessing import open_image, pixel_values
+from shared.errors import CorruptImage
+from tests.models import SHAPE
+
+
+def test_any_mode_becomes_pixels_of_the_models_size(blip, tmp_path):
+    opened = []
+    for mode, name in (("L", "a.png"), ("RGBA", "b.png"), ("P", "c.gif"), ("CMYK", "d.jpg")):
+        Image.new(mode, (50, 30)).save(tmp_path / name)
+        opened.append(open_image(tmp_path / name))
+    pixels = pixel_values(blip.image_processor, opened)
+    assert pixels.shape == (4, 3, SHAPE.image_size, SHAPE.image_size)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", None])
+def test_a_file_that_is_no_image_is_corrupt(tmp_path, content):
+    if content is not None:
+        (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(CorruptImage, match=r"a\.png: not a readable image"):
+        open_image(tmp_path / "a.png")
+
+
+def test_half_a_download_is_corrupt_and_not_filled_with_grey(tmp_path):
+    Image.effect_noise((64, 64), 80).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorruptImage):
+        open_image(tmp_path / "a.jpg")
