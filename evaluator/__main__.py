@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from evaluator.metrics import parse_metrics
+from evaluator.metrics import REPORT_METRICS, parse_metrics
 from evaluator.report import write_report
 from evaluator.run_folder import read_runs
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
+from evaluator.selection import SplitChoice
 from evaluator.tables import comparison_table, detail_table
-from evaluator.text_models import AUTOMATIC, DISTILBERT
+from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
+from shared.errors import InputError
 from shared.events import set_up_events
+
+if TYPE_CHECKING:
+    from evaluator.replica import ReplicaSettings
 
 app = typer.Typer(
     help="Answers questions with replicas of a model, scores the answers and reports them.",
@@ -24,6 +30,27 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+SentenceModel = Annotated[
+    str, typer.Option(help="SBERT model of CSNS and VTGS: a folder or a hub name.")
+]
+BertscoreModel = Annotated[
+    str,
+    typer.Option(
+        help=f"Encoder of BERTScore: a folder or a hub name; {AUTOMATIC}: {DISTILBERT} "
+        f"where it can be had, else {MINILM}."
+    ),
+]
+BertscoreLayers = Annotated[int | None, typer.Option(help="Which of its layers to read.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+class Quantize(StrEnum):
+    """``shared.blip.loading.Quantization``, without importing torch for ``--help``."""
+
+    NF4 = "nf4"
+    NONE = "none"
 
 
 @app.callback()
@@ -48,21 +75,11 @@ def score(
     images: Annotated[
         Path | None, typer.Option(help="Where the pictures lie, for a later report.")
     ] = None,
-    sentence_model: Annotated[
-        str, typer.Option(help="SBERT model of CSNS and VTGS: a folder or a hub name.")
-    ] = "all-MiniLM-L6-v2",
-    bertscore_model: Annotated[
-        str,
-        typer.Option(
-            help=f"Encoder of BERTScore: a folder or a hub name; {AUTOMATIC}: {DISTILBERT} "
-            "where it can be had, else all-MiniLM-L6-v2."
-        ),
-    ] = AUTOMATIC,
-    bertscore_layers: Annotated[
-        int | None, typer.Option(help="Which of its layers to read.", min=1)
-    ] = None,
+    sentence_model: SentenceModel = MINILM,
+    bertscore_model: BertscoreModel = AUTOMATIC,
+    bertscore_layers: BertscoreLayers = None,
     out: Annotated[Path | None, typer.Option(help="Also write run folders here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
     scored = score_files(
@@ -77,6 +94,99 @@ def score(
         _print_json(scored)
     else:
         _print_tables(scored)
+
+
+@app.command()
+def run(
+    data: Annotated[Path, typer.Option(help="A data set folder, or a file of pairs.")],
+    images: Annotated[Path, typer.Option(help="The folder that file names start from.")],
+    model: Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")],
+    out: Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")],
+    *,
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
+    quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    replicas: Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)] = 1,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster; this machine where not given.")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Metrics with commas between them.", show_default="the report's"),
+    ] = None,
+    split: Annotated[
+        SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
+    ] = SplitChoice.AUTO,
+    limit: Annotated[int | None, typer.Option(help="Only so many images.", min=1)] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="Training data for the prior; by default the data's own split."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 64,
+    name: Annotated[
+        str | None, typer.Option(help="What reports call it.", show_default="--out's name")
+    ] = None,
+    sentence_model: SentenceModel = MINILM,
+    bertscore_model: BertscoreModel = AUTOMATIC,
+    bertscore_layers: BertscoreLayers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a data set's questions with Ray actors and score the answers."""
+    # Ray and torch take seconds to import; the other commands need not wait for them.
+    from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
+
+    scorecard = run_evaluation(
+        EvaluationOrder(
+            data=data,
+            images=images,
+            model=model,
+            out=out,
+            adapter=adapter,
+            quantization=quantize.value,
+            replicas=replicas,
+            address=address,
+            metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics),
+            split=split,
+            limit=limit,
+            train=train,
+            batch_size=batch_size,
+            name=name or out.resolve().name,
+            text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
+        )
+    )
+    if as_json:
+        typer.echo(json.dumps(scorecard.to_json(), ensure_ascii=False, allow_nan=False))
+        return
+    Console().print(detail_table(name or out.resolve().name, scorecard))
+    typer.echo(f"run folder: {out}")
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")],
+    *,
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
+    quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
+    question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Its images.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Answer one question, or a file of them; no reference answers needed."""
+    one, many = (image, question), (csv, images, out)
+    if image and question and not any(many):
+        _predict_one(_settings(model, adapter, quantize, image.parent, 1), image, question, as_json)
+    elif csv and images and out and not any(one):
+        settings = _settings(model, adapter, quantize, images, batch_size)
+        from evaluator.predict import predict_csv  # noqa: PLC0415
+
+        typer.echo(f"{out}: {predict_csv(settings, csv, out)} answers")
+    else:
+        raise InputError(
+            "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
+        )
 
 
 @app.command()
@@ -97,6 +207,24 @@ def report(
 def main() -> NoReturn:
     """Run the program ``evaluator``."""
     run_program(app, "evaluator")
+
+
+def _settings(
+    model: str, adapter: Path | None, quantize: Quantize, images: Path, batch_size: int
+) -> ReplicaSettings:
+    from evaluator.replica import replica_settings  # noqa: PLC0415
+
+    return replica_settings(model, adapter, quantize.value, images, batch_size=batch_size)
+
+
+def _predict_one(settings: ReplicaSettings, image: Path, question: str, as_json: bool) -> None:
+    from evaluator.predict import predict_one  # noqa: PLC0415
+
+    reply = predict_one(settings, image, question)
+    if as_json:
+        typer.echo(json.dumps({"answer": reply.answer, "confidence": reply.confidence}))
+    else:
+        typer.echo(reply.answer)
 
 
 def _print_json(scored: dict[str, ScoredFile]) -> None:

@@ -7,6 +7,7 @@ into the queue and a new actor takes the dead one's place; a shard that has kill
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -158,11 +159,9 @@ def _resources_per_replica(replicas: int) -> Mapping[str, Any]:
     """Share what the cluster has: several 4-bit replicas fit on one card."""
     total = ray.cluster_resources()
     cpus = max(1, int(total.get("CPU", 1)) // replicas)
-    gpus = total.get("GPU", 0.0)
-    share = gpus / replicas
-    # Ray takes whole cards or a fraction of one.
-    num_gpus = float(int(share)) if share >= 1 else round(share - 5e-5, 4)
-    return {"num_cpus": cpus, "num_gpus": min(num_gpus, 1.0)}
+    share = min(1.0, total.get("GPU", 0.0) / replicas)
+    # Rounded down, or the last replica would wait for a sliver of a card for ever.
+    return {"num_cpus": cpus, "num_gpus": math.floor(share * 10_000) / 10_000}
 
 
 def _result(reference: Any) -> Any:  # noqa: ANN401 (Ray's references have no type)

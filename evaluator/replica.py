@@ -18,9 +18,15 @@ import torch
 from evaluator.vtgs import jaccard
 from shared.blip.grounding import grounding_regions
 from shared.blip.inference import Answer, ImageMemory, answer_questions, remember_pixels
-from shared.blip.loading import LoadedModel, Quantization, load_model
+from shared.blip.loading import (
+    LoadedModel,
+    Quantization,
+    load_model,
+    require_adapter,
+    resolve_model,
+)
 from shared.blip.preprocessing import open_image, pixel_values
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, InputError
 from shared.records import Question
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
@@ -189,6 +195,35 @@ class Replica:
             return pixel_values(self._model.image_processor, [open_image(self._images / filename)])
         except CorruptImage:
             return None
+
+
+def replica_settings(
+    model: str,
+    adapter: Path | None,
+    quantization: str,
+    images: Path,
+    *,
+    batch_size: int,
+    measure_grounding: bool = False,
+) -> ReplicaSettings:
+    """Return settings with absolute paths, so that actors elsewhere on the machine find them.
+
+    Raises:
+        InputError: no such images folder, model or adapter.
+    """
+    if not images.is_dir():
+        raise InputError(f"--images {images}: no such folder")
+    if adapter is not None:
+        require_adapter(adapter)
+    source = resolve_model(model)
+    return ReplicaSettings(
+        model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,
+        adapter="" if adapter is None else str(adapter.resolve()),
+        quantization=Quantization(quantization),
+        images=str(images.resolve()),
+        batch_size=batch_size,
+        measure_grounding=measure_grounding,
+    )
 
 
 def model_facts(model: LoadedModel) -> ModelFacts:

@@ -57,7 +57,8 @@ def score_files(
     train_pairs = None if train is None else training_pairs(train)
     chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
     for path, rows in zip(paths, answers.values(), strict=True):
-        _refuse_leak(path, rows, train, train_pairs or ())
+        if train is not None:
+            refuse_leak(path, [row.pair for row in rows], train, train_pairs or ())
     text_models = load_text_models(
         {metric for some in chosen.values() for metric in some},
         sentence_model=models.sentences,
@@ -98,6 +99,22 @@ def training_pairs(path: Path) -> list[QAPair]:
     return chosen
 
 
+def refuse_leak(
+    path: Path, scored: Sequence[QAPair], train: Path, train_pairs: Sequence[QAPair]
+) -> None:
+    """See that the prior learns from no image that is scored.
+
+    Raises:
+        InputError: ``train`` holds images of ``path``.
+    """
+    common = {pair.filename for pair in scored} & {pair.filename for pair in train_pairs}
+    if common:
+        raise InputError(
+            f"--train {train}: holds {len(common)} of the images scored in {path}; "
+            "a prior must not learn from them: give a training set split by image"
+        )
+
+
 def write_run_folders(
     scored: Mapping[str, ScoredFile], out: Path, images: Path | None
 ) -> dict[str, Path]:
@@ -120,14 +137,3 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
         if len(set(names)) == len(paths):
             return dict(zip(names, paths, strict=True))
     raise InputError("two of the files have the same name and folder; give each file once")
-
-
-def _refuse_leak(
-    path: Path, rows: Sequence[Prediction], train: Path | None, pairs: Sequence[QAPair]
-) -> None:
-    shared = {row.pair.filename for row in rows} & {pair.filename for pair in pairs}
-    if shared:
-        raise InputError(
-            f"--train {train}: holds {len(shared)} of the images scored in {path}; "
-            "a prior must not learn from them: give a training set split by image"
-        )

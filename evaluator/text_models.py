@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from evaluator.bertscore import BertScorer
     from evaluator.embeddings import SentenceEncoder
 
+MINILM: Final = "all-MiniLM-L6-v2"
+"""The model of the report's CSNS; comes with a package where that is installed."""
 DISTILBERT: Final = "distilbert-base-uncased"
 """The model of the report's BERTScore."""
 AUTOMATIC: Final = "auto"
@@ -34,7 +36,7 @@ class TextModels:
 def load_text_models(
     metrics: Collection[Metric],
     *,
-    sentence_model: str = "all-MiniLM-L6-v2",
+    sentence_model: str = MINILM,
     bertscore_model: str = AUTOMATIC,
     bertscore_layers: int | None = None,
 ) -> TextModels:
@@ -69,7 +71,7 @@ def load_text_models(
 
 def _load_bertscorer(name: str, layers: int | None) -> BertScorer:
     from evaluator.bertscore import BertScorer  # noqa: PLC0415
-    from evaluator.model_source import MINILM, find_text_model  # noqa: PLC0415
+    from evaluator.model_source import find_text_model  # noqa: PLC0415
 
     if name != AUTOMATIC:
         return BertScorer(find_text_model(name), layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -48,19 +49,37 @@ def fit_command(
     settings = load_settings(FitRecipe, recipe, overrides or ())
     result = fit(settings, resume=resume)
     if as_json:
-        row = {
-            "adapter": str(result.adapter),
-            "steps": result.steps,
-            "base_exact_match": result.base_exact_match,
-            "exact_match": result.exact_match,
-            "best_epoch": result.best_epoch,
-        }
-        typer.echo(json.dumps(row))
+        typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))
         return
     typer.echo(
         f"{result.adapter}: held-out exact match {result.exact_match:.4f} "
         f"(base alone {result.base_exact_match:.4f}), epoch {result.best_epoch}, "
         f"{result.steps} steps"
+    )
+
+
+@app.command("pretrain")
+def pretrain_command(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    describe_only: Annotated[
+        bool, typer.Option(help="only measure the model in `out` again and write its card")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
+    from trainer.pretrain import describe, make_model  # noqa: PLC0415
+    from trainer.pretraining import PretrainRecipe  # noqa: PLC0415
+
+    settings = load_settings(PretrainRecipe, recipe, overrides or ())
+    result = describe(settings) if describe_only else make_model(settings)
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}))
+        return
+    typer.echo(
+        f"{result.folder}: {result.parameters:,} parameters; test exact match "
+        f"{result.exact_match:.4f}, in 4 bit {result.exact_match_nf4:.4f}, question-only prior "
+        f"{result.prior_exact_match:.4f}"
     )
 
 

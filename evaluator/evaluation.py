@@ -1,0 +1,96 @@
+"""Wires one ``evaluator run``: what is evaluated, by whom, and with which text models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.fleet import RayFleet, connect_ray
+from evaluator.metrics import Metric
+from evaluator.replica import ReplicaSettings, replica_settings
+from evaluator.run import Evaluation, evaluate, prepare_folder
+from evaluator.score import TextModelNames
+from evaluator.scorecard import Scorecard
+from evaluator.selection import Selection, SplitChoice, select_pairs
+from evaluator.text_models import TextModels, load_text_models
+from shared.blip.grounding import REGION_MASS
+from shared.blip.loading import adapter_digest
+from shared.corpus import pairs_digest
+
+
+@dataclass(frozen=True)
+class EvaluationOrder:
+    """What the command line asks for; see ``evaluator run --help``."""
+
+    data: Path
+    images: Path
+    model: str
+    out: Path
+    adapter: Path | None
+    quantization: str
+    replicas: int
+    address: str | None
+    metrics: Sequence[Metric]
+    split: SplitChoice
+    limit: int | None
+    train: Path | None
+    batch_size: int
+    name: str
+    text_models: TextModelNames
+
+
+def run_evaluation(order: EvaluationOrder) -> Scorecard:
+    """Carry out an order; everything that can be wrong with it is found before Ray starts.
+
+    Raises:
+        InputError: data, images, model, adapter, address or run folder cannot be used.
+    """
+    selection = select_pairs(order.data, order.split, limit=order.limit, train=order.train)
+    grounded = Metric.VTGS in order.metrics
+    replica = replica_settings(
+        order.model,
+        order.adapter,
+        order.quantization,
+        order.images,
+        batch_size=order.batch_size,
+        measure_grounding=grounded,
+    )
+    evaluation = _evaluation(order, selection, replica)
+    prepare_folder(order.out, evaluation)
+
+    def fleet() -> RayFleet:
+        connect_ray(order.address, order.replicas)
+        return RayFleet(replica, order.replicas)
+
+    return evaluate(evaluation, order.out, fleet, lambda: _text_models(order))
+
+
+def _evaluation(
+    order: EvaluationOrder, selection: Selection, replica: ReplicaSettings
+) -> Evaluation:
+    settings = {
+        "command": "evaluator run",
+        "name": order.name,
+        "data": str(order.data.resolve()),
+        "data_sha256": pairs_digest(selection.pairs),
+        "images": replica.images,
+        "split": selection.split.value,
+        "limit": order.limit,
+        "model": order.model,
+        "quantization": order.quantization,
+        "adapter": replica.adapter,
+        "adapter_sha256": "" if order.adapter is None else adapter_digest(order.adapter),
+        "grounding": f"region mass {REGION_MASS}" if replica.measure_grounding else "",
+        "seed": 0,
+    }
+    return Evaluation(selection.pairs, selection.train_pairs, settings, order.metrics)
+
+
+def _text_models(order: EvaluationOrder) -> TextModels:
+    return load_text_models(
+        order.metrics,
+        sentence_model=order.text_models.sentences,
+        bertscore_model=order.text_models.bertscore,
+        bertscore_layers=order.text_models.bertscore_layers,
+    )

@@ -1,0 +1,66 @@
+"""Which pairs a run scores, and which ones its question-only prior may learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from evaluator.score import refuse_leak, training_pairs
+from shared.corpus import read_pairs
+from shared.errors import InputError
+from shared.records import QAPair
+
+
+class SplitChoice(StrEnum):
+    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
+
+    AUTO = "auto"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Pairs to score, with the split they are of, and pairs for the prior (may be none)."""
+
+    split: SplitChoice
+    pairs: Sequence[QAPair]
+    train_pairs: Sequence[QAPair]
+
+
+def select_pairs(
+    data: Path, split: SplitChoice, *, limit: int | None = None, train: Path | None = None
+) -> Selection:
+    """Read ``data`` and choose.
+
+    Args:
+        data: a data set folder or a file of pairs.
+        split: which part to score.
+        limit: how many images to keep, the first by name; all where not given.
+        train: data for the prior; by default the training split of ``data``.
+
+    Raises:
+        InputError: unreadable data, an empty choice, or training data with scored images in it.
+    """
+    pairs = read_pairs(data)
+    has_splits = any(pair.split is not None for pair in pairs)
+    if split is SplitChoice.AUTO:
+        split = SplitChoice.TEST if has_splits else SplitChoice.ALL
+    chosen = [pair for pair in pairs if split is SplitChoice.ALL or pair.split == split.value]
+    if not chosen:
+        raise InputError(f"{data}: no pair in split {split.value!r}; give another --split")
+    if limit is not None:
+        kept = set(sorted({pair.filename for pair in chosen})[:limit])
+        chosen = [pair for pair in chosen if pair.filename in kept]
+    if train is not None:
+        learned = training_pairs(train)
+        refuse_leak(data, chosen, train, learned)
+    elif split in {SplitChoice.TEST, SplitChoice.VALIDATION}:
+        learned = [pair for pair in pairs if pair.split == "train"]
+    else:
+        learned = []
+    return Selection(split, chosen, learned)
