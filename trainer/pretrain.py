@@ -43,8 +43,7 @@ class PretrainResult:
 def make_model(recipe: PretrainRecipe) -> PretrainResult:
     """Train a model from scratch and write it to ``recipe.out`` in float16, with its card.
 
-    The folder is replaced as a whole at the end; the data with its split goes beside it, into
-    ``OUT-data``.
+    The folder is replaced as a whole at the end.
 
     Raises:
         InputError: the data or images cannot be used.
@@ -68,13 +67,11 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
             score = _exact_match(loaded, recipe.images, pairs.validation)
             log.info("held out", epoch=report.epoch, exact_match=round(score, 4))
     _save(average, processor, recipe.out)
-    data = recipe.out.with_name(f"{recipe.out.name}-data")
-    write_dataset(
-        pairs.everything,
-        data,
-        source={"data": recipe.data.name},
-        split_rule=recipe.split.model_dump(),
-    )
+    if recipe.dataset is not None:
+        rule = recipe.split.model_dump()
+        write_dataset(
+            pairs.everything, recipe.dataset, source={"data": recipe.data.name}, split_rule=rule
+        )
     return describe(recipe)
 
 
@@ -110,7 +107,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         exact_match=result.exact_match,
         exact_match_nf4=result.exact_match_nf4,
         prior_exact_match=result.prior_exact_match,
-        recipe=recipe.model_dump(mode="json", exclude={"data", "images", "out", "credit", "title"}),
+        recipe=recipe.model_dump(mode="json", exclude={"data", "images", "out", "dataset", "credit", "title"}),
         train_images=len({pair.filename for pair in pairs.train}),
         train_pairs=len(pairs.train),
         test_images=len({pair.filename for pair in pairs.test}),

@@ -31,11 +31,16 @@ from trainer.scratch import Shape
 
 
 class PretrainRecipe(Settings):
-    """Everything that decides what ``pretrain`` makes."""
+    """Everything that decides what ``pretrain`` makes.
+
+    ``dataset`` is where the pairs with their split are kept, for ``evaluator run``; ``credit``
+    goes into the card.
+    """
 
     data: Path
     images: Path
     out: Path
+    dataset: Path | None = None
     title: str = "BLIP for VQA, small, from scratch"
     credit: str = ""
     split: SplitRecipe = SplitRecipe()
