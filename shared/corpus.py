@@ -182,10 +182,8 @@ def write_csv_rows(columns: Sequence[str], rows: Iterable[Row], path: Path) -> N
     Raises:
         InputError: a place that cannot be written.
     """
-    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    with atomic_path(path) as part:
+        _write_csv(columns, ([row.get(name) for name in columns] for row in rows), part)
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -279,10 +277,8 @@ def write_predictions(
         if path.suffix == ".parquet":
             pq.write_table(table, part)
         elif path.suffix == ".csv":
-            with part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, table.column_names, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(table.to_pylist())
+            columns = table.column_names
+            _write_csv(columns, (list(row.values()) for row in table.to_pylist()), part)
         else:
             raise InputError(f"{path}: cannot tell the format; use .csv or .parquet")
 
@@ -306,12 +302,20 @@ def _prediction_table(
 
 
 def _write_csv_pairs(pairs: Iterable[QAPair], part: Path) -> int:
+    cells = ((pair.id, pair.question, pair.answer, pair.filename) for pair in pairs)
+    return _write_csv(CSV_PAIR_COLUMNS, cells, part)
+
+
+def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], part: Path) -> int:
     count = 0
     with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(CSV_PAIR_COLUMNS)
-        for count, pair in enumerate(pairs, start=1):  # noqa: B007
-            writer.writerow((pair.id, pair.question, pair.answer, pair.filename))
+        plain = csv.writer(file, lineterminator="\n")
+        # Plain quoting leaves a carriage return bare, and readers end the row there.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writerow(columns)
+        for count, row in enumerate(rows, start=1):  # noqa: B007
+            bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (quoted if bare_return else plain).writerow(row)
     return count
 
 

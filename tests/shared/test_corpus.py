@@ -1,0 +1,265 @@
+"""Data files: what is written is read again, and what cannot be read says so."""
+
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from shared.corpus import (
+    MANIFEST_FILE,
+    QA_FILE,
+    file_digest,
+    pairs_digest,
+    read_json,
+    read_number_columns,
+    read_pairs,
+    read_predictions,
+    read_questions,
+    write_dataset,
+    write_json,
+    write_pairs,
+    write_predictions,
+)
+from shared.errors import InputError
+from shared.records import Prediction, Provenance, QAPair, pair_id
+
+FULL = [
+    QAPair(
+        "1",
+        'what "is" it, really?',
+        "a shoe",
+        "a/1.jpg",
+        "train",
+        "easy",
+        Provenance("m", "p1", "B1"),
+    ),
+    QAPair("2", "how many\nlegs", "4", "b.jpg", "test", "hard"),
+    QAPair("3", "welche Größe 大", "xl", "ü.png"),
+]
+
+# Surrogates cannot be written in UTF-8, and text is stripped when it is read.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
+    lambda text: text.strip() == text and text
+)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".PARQUET"])
+def test_every_field_survives(tmp_path, suffix):
+    path = tmp_path / f"pairs{suffix}"
+    assert write_pairs(iter(FULL), path) == 3
+    assert read_pairs(path) == FULL
+
+
+def test_csv_keeps_the_four_columns_of_the_report_in_its_order(tmp_path):
+    path = tmp_path / "pairs.csv"
+    write_pairs(FULL, path)
+    assert path.read_text().splitlines()[0] == "id,question,answer,filename"
+    kept = [(p.id, p.question, p.answer, p.filename) for p in FULL]
+    assert [(p.id, p.question, p.answer, p.filename) for p in read_pairs(path)] == kept
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(question=TEXT, answer=TEXT, filename=TEXT)
+@example("a\rb", "c\r\nd", "e\nf")
+@example("a,b", '"', "'")
+@example("\ufeffa", "\x00b", "c\x85d")
+@example("a\u2028b", "=1+1", "N/A")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_any_text_survives(tmp_path, suffix, question, answer, filename):
+    path = tmp_path / f"pairs{suffix}"
+    write_pairs([QAPair("x", question, answer, filename)], path)
+    [pair] = read_pairs(path)
+    assert (pair.question, pair.answer, pair.filename) == (question, answer, filename)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answer=st.one_of(st.just(""), TEXT), confidence=st.none() | st.floats(0, 1))
+@example("a\rb", 0.5)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_any_prediction_survives(tmp_path, suffix, answer, confidence):
+    path = tmp_path / f"answers{suffix}"
+    pair = QAPair("x", "q", "a", "i.jpg")
+    rows = [Prediction(pair, answer, confidence), Prediction(pair, "b", broken_image=True)]
+    write_predictions(rows, path, {"exact_match": [1.0, 0.0]})
+    assert read_predictions(path) == rows
+    assert read_number_columns(path, ["exact_match"]) == {"exact_match": [1.0, 0.0]}
+
+
+def write_csv(path, *rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["QUESTION", "Answer", "filename"],
+        ["Question", "ground_truth", "Image_Name"],
+        ["\ufeffquestion", "reference", "IMAGE_ID"],
+        [" question ", "answer", "image"],
+    ],
+)
+def test_columns_have_other_names_and_any_case(tmp_path, header):
+    path = write_csv(tmp_path / "a.csv", header, ["what", "shoe", "a.jpg"])
+    [pair] = read_pairs(path)
+    assert pair == QAPair(pair_id("a.jpg", "what"), "what", "shoe", "a.jpg")
+
+
+def test_the_most_specific_name_wins(tmp_path):
+    header = ["image_id", "filename", "question", "answer", "extra"]
+    path = write_csv(tmp_path / "a.csv", header, ["77", "a.jpg", "what", "shoe", "kept"])
+    assert read_pairs(path)[0].filename == "a.jpg"
+
+
+@pytest.mark.parametrize("name", ["generated_answer", "Predicted_Answer", "prediction"])
+def test_other_names_of_predictions_are_read(tmp_path, name):
+    path = write_csv(tmp_path / "a.csv", ["question", "answer", name], ["q", "shoe", "boot"])
+    assert read_predictions(path)[0].answer == "boot"
+
+
+def test_an_empty_prediction_is_a_wrong_answer_and_stays(tmp_path):
+    header = ["question", "answer", "prediction"]
+    path = write_csv(tmp_path / "a.csv", header, ["q", "shoe", ""], ["q", "shoe", "shoe"])
+    assert [p.answer for p in read_predictions(path)] == ["", "shoe"]
+
+
+def test_an_empty_reference_cannot_be_scored(tmp_path):
+    header = ["question", "answer", "prediction"]
+    path = write_csv(tmp_path / "a.csv", header, ["q", "shoe", "x"], ["q", " ", "shoe"])
+    with pytest.raises(InputError, match=r"a\.csv: row 2: the reference answer is empty"):
+        read_predictions(path)
+
+
+def test_without_file_names_each_row_is_an_image_of_its_own(tmp_path):
+    header = ["question", "answer", "prediction"]
+    path = write_csv(tmp_path / "a.csv", header, ["q", "a", "a"], ["q", "a", "a"])
+    assert len({p.pair.filename for p in read_predictions(path)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("reader", "header", "missing"),
+    [
+        (read_pairs, ["question", "filename"], "answer"),
+        (read_pairs, ["question", "answer"], "filename"),
+        (read_predictions, ["question", "answer"], "prediction"),
+        (read_questions, ["text", "filename"], "question"),
+    ],
+)
+def test_a_missing_column_is_named_with_the_file_and_what_it_has(tmp_path, reader, header, missing):
+    path = write_csv(tmp_path / "a.csv", header, ["x", "y"])
+    with pytest.raises(InputError, match=rf"a\.csv: no column .*{missing}") as refused:
+        reader(path)
+    assert ", ".join(header) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.txt", b"question", "use .csv, .jsonl or .parquet"),
+        ("a.csv", b"\xff\xfe\x00bad", "cannot be read"),
+        ("a.csv", b"question,answer,filename\n", "holds no question/answer rows"),
+        ("a.csv", b"", "no column"),
+        ("a.csv", b"question,answer,filename\nq,,f\n", "row 1: .*lacks a question or an answer"),
+        ("a.csv", b"question,answer,filename,split\nq,a,f,dev\n", "row 1: unknown split 'dev'"),
+        ("a.jsonl", b'{"question": ', "cannot be read"),
+        ("a.jsonl", b"[1]\n", "one JSON object"),
+        ("a.parquet", b"PAR1nonsense", "cannot be read"),
+    ],
+)
+def test_unreadable_data_is_bad_input(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=reason) as refused:
+        read_pairs(tmp_path / name)
+    assert name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nothing_there_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_pairs(tmp_path / "none.csv")
+    with pytest.raises(InputError, match=f"{QA_FILE} is missing"):
+        read_pairs(tmp_path)
+
+
+def failing():
+    yield FULL[0]
+    raise RuntimeError("the source dried up")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, suffix):
+    path = tmp_path / f"pairs{suffix}"
+    write_pairs(FULL[:2], path)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match="dried up"):
+        write_pairs(failing(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_unknown_suffix_writes_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"use \.csv, \.jsonl or \.parquet"):
+        write_pairs(FULL, tmp_path / "pairs.xlsx")
+    with pytest.raises(InputError, match=r"use \.csv or \.parquet"):
+        write_predictions([], tmp_path / "answers.jsonl", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_pairs(FULL, tmp_path / "file" / "pairs.csv")
+    with pytest.raises(InputError, match="is a file; give a folder"):
+        write_dataset(FULL, tmp_path / "file", source={}, split_rule={})
+
+
+def test_a_data_set_folder_says_what_it_holds(tmp_path):
+    folder = tmp_path / "set"
+    write_dataset(FULL, folder, source={"model": "m"}, split_rule={"seed": 1})
+    assert read_pairs(folder) == FULL
+    manifest = read_json(folder / MANIFEST_FILE)
+    assert manifest["pairs"] == 3
+    assert manifest["images_by_split"] == {"train": 1, "validation": 0, "test": 1}
+    assert manifest["file_sha256"] == file_digest(folder / QA_FILE)
+    assert manifest["pairs_sha256"] == pairs_digest(reversed(FULL))
+    assert manifest["source"] == {"model": "m"}
+
+
+def test_the_digest_sees_content_and_neither_order_nor_format(tmp_path):
+    write_pairs(FULL, tmp_path / "a.jsonl")
+    write_pairs(FULL[::-1], tmp_path / "b.parquet")
+    same = {pairs_digest(read_pairs(tmp_path / name)) for name in ("a.jsonl", "b.parquet")}
+    assert same == {pairs_digest(FULL)}
+    assert pairs_digest(FULL[:2]) not in same
+
+
+def test_questions_keep_every_column_and_need_no_answer(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ["note", "Question", "image"], ["n", " what ", "a.jpg"])
+    table = read_questions(path)
+    assert table.columns == ["note", "Question", "image"]
+    assert table.rows[0]["note"] == "n"
+    assert (table.questions[0].text, table.questions[0].filename) == ("what", "a.jpg")
+
+
+def test_numbers_of_any_type_are_read_from_parquet(tmp_path):
+    table = pa.table({"Question": ["q"], "answer": [4], "prediction": [None], "filename": [7]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    [row] = read_predictions(tmp_path / "a.parquet")
+    assert (row.pair.answer, row.answer, row.pair.filename) == ("4", "", "7")
+
+
+def test_json_is_one_object(tmp_path):
+    write_json({"ü": [1]}, tmp_path / "a.json")
+    assert read_json(tmp_path / "a.json") == {"ü": [1]}
+    assert json.loads((tmp_path / "a.json").read_text()) == {"ü": [1]}
+    for content, reason in (("[]", "expected one JSON object"), ("{", "not readable as JSON")):
+        (tmp_path / "b.json").write_text(content)
+        with pytest.raises(InputError, match=reason):
+            read_json(tmp_path / "b.json")
+    with pytest.raises(InputError, match="no such file"):
+        read_json(tmp_path / "none.json")

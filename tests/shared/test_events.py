@@ -1,0 +1,145 @@
+"""Events are readable on a terminal, JSON in a file, and hold no secret in either."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from shared.events import MASK, SecretMask, set_up_events
+
+SECRET = "AIzaSy-very-secret-key"
+
+
+@pytest.fixture
+def streams(tmp_path):
+    terminal, file = io.StringIO(), tmp_path / "logs" / "events.jsonl"
+    set_up_events(
+        mask=SecretMask([SECRET]),
+        json_file=file,
+        terminal=terminal,
+        file_only=("curator.chatty",),
+    )
+    yield terminal, file
+    set_up_events()
+
+
+def lines(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_an_event_goes_to_both(streams):
+    terminal, file = streams
+    structlog.get_logger("curator.pool").info("key parked", label="k1", seconds=3)
+    assert "key parked" in terminal.getvalue()
+    assert "label=k1" in terminal.getvalue()
+    [row] = lines(file)
+    assert row["event"] == "key parked"
+    assert (row["label"], row["seconds"], row["level"]) == ("k1", 3, "info")
+    assert row["logger"] == "curator.pool"
+    assert row["timestamp"].endswith("Z")
+
+
+class Vendor:
+    def __repr__(self) -> str:
+        return f"Vendor({SECRET})"
+
+
+def ask_with_a_suspended_key():
+    raise ConnectionError(f"consumer {SECRET} is suspended")
+
+
+def log_field(log):
+    log.info("asked", url=f"https://x/?key={SECRET}")
+
+
+def log_nested(log):
+    log.info("asked", headers={"x-goog-api-key": [SECRET]})
+
+
+def log_object(log):
+    log.info("asked", client=Vendor())
+
+
+def log_name(log):
+    log.warning("asked with %s", SECRET)
+
+
+def log_exception(log):
+    try:
+        ask_with_a_suspended_key()
+    except ConnectionError:
+        log.exception("request failed")
+
+
+def log_from_a_library(log):
+    logging.getLogger("aiohttp").warning("header %s", SECRET)
+
+
+def log_a_librarys_exception(log):
+    try:
+        ask_with_a_suspended_key()
+    except ConnectionError:
+        logging.getLogger("aiohttp").exception("failed with %s", SECRET)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        log_field,
+        log_nested,
+        log_object,
+        log_name,
+        log_exception,
+        log_from_a_library,
+        log_a_librarys_exception,
+    ],
+)
+def test_no_secret_gets_out(streams, write):
+    terminal, file = streams
+    write(structlog.get_logger("curator.gemini"))
+    for text in (terminal.getvalue(), file.read_text()):
+        assert MASK in text
+        assert SECRET not in text
+
+
+def test_a_secret_known_later_is_masked_too(tmp_path):
+    mask, terminal = SecretMask(), io.StringIO()
+    set_up_events(mask=mask, terminal=terminal)
+    mask.register([SECRET])
+    structlog.get_logger("curator").info("asked", key=SECRET)
+    set_up_events()
+    assert SECRET not in terminal.getvalue()
+
+
+def test_words_too_short_to_be_secrets_are_left_alone():
+    assert SecretMask(["red"])("a red shoe") == "a red shoe"
+
+
+def test_libraries_are_heard_from_warnings_on_and_we_from_info_on(streams):
+    terminal, _ = streams
+    logging.getLogger("aiohttp").info("noise")
+    structlog.get_logger("curator.pool").debug("detail")
+    structlog.get_logger("trainer.fit").info("epoch done")
+    assert "noise" not in terminal.getvalue()
+    assert "detail" not in terminal.getvalue()
+    assert "epoch done" in terminal.getvalue()
+
+
+def test_a_chatty_part_tells_the_terminal_warnings_alone(streams):
+    terminal, file = streams
+    structlog.get_logger("curator.chatty").info("every request")
+    structlog.get_logger("curator.chatty").warning("trouble")
+    assert "every request" not in terminal.getvalue()
+    assert "trouble" in terminal.getvalue()
+    assert [row["event"] for row in lines(file)] == ["every request", "trouble"]
+
+
+def test_setting_up_twice_writes_each_event_once(tmp_path):
+    terminal = io.StringIO()
+    for _ in range(2):
+        set_up_events(terminal=terminal)
+    structlog.get_logger("curator").info("once")
+    set_up_events()
+    assert terminal.getvalue().count("once") == 1

@@ -1,0 +1,109 @@
+"""Images are divided, never rows, and near-identical ones stay together."""
+
+import io
+import random
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from shared.errors import InputError
+from shared.splits import near_identical_groups, split_by_image
+
+
+def photograph(seed: int, side: int = 96) -> Image.Image:
+    """Blotches of colour: as different from each other as photographs are."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((side, side), Image.Resampling.BICUBIC)
+    return picture.filter(ImageFilter.GaussianBlur(1))
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """Forty photographs; of every fourth also a re-encoded, a resized and a brightened copy."""
+    folder = tmp_path_factory.mktemp("gallery")
+    for seed in range(40):
+        original = photograph(seed)
+        original.save(folder / f"{seed:02}.png")
+        if seed % 4 == 0:
+            original.save(folder / f"{seed:02}-copy.jpg", quality=80)
+            original.resize((90, 90)).save(folder / f"{seed:02}-small.png")
+            original.point(lambda value: min(255, value + 2)).save(folder / f"{seed:02}-bright.png")
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_copies_are_found_and_nothing_else_is_taken_for_one(gallery):
+    groups = near_identical_groups(gallery, names(gallery))
+    assert len(groups) == 40
+    for group in groups:
+        assert len({name[:2] for name in group}) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_identical_images_land_on_one_side(gallery, seed):
+    splits = split_by_image(gallery, names(gallery), fractions=(0.5, 0.25, 0.25), seed=seed)
+    sides = {(name[:2], split) for name, split in splits.items()}
+    assert len(sides) == 40
+
+
+def test_every_image_has_one_split_however_often_it_is_named(gallery):
+    splits = split_by_image(gallery, names(gallery) * 3)
+    assert sorted(splits) == names(gallery)
+
+
+def test_the_order_of_rows_changes_nothing_and_the_seed_does(gallery):
+    shuffled = names(gallery)
+    random.Random(1).shuffle(shuffled)
+    assert split_by_image(gallery, shuffled) == split_by_image(gallery, names(gallery))
+    assert split_by_image(gallery, shuffled, seed=1) != split_by_image(gallery, shuffled, seed=2)
+
+
+def test_the_shares_are_met_up_to_a_group(gallery):
+    found = names(gallery)
+    for seed in range(5):
+        counts = Counter(
+            split_by_image(gallery, found, fractions=(0.6, 0.2, 0.2), seed=seed).values()
+        )
+        for split, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
+            assert abs(counts[split] - share * len(found)) <= 4
+
+
+def test_a_share_of_nothing_gets_nothing(gallery):
+    splits = split_by_image(gallery, names(gallery), fractions=(0.8, 0.2, 0.0))
+    assert "test" not in splits.values()
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.2, 0.2), (1.2, -0.1, -0.1)])
+def test_shares_that_do_not_add_up_are_bad_input(gallery, fractions):
+    with pytest.raises(InputError, match="add up to 1"):
+        split_by_image(gallery, names(gallery), fractions=fractions)
+
+
+def test_an_unreadable_image_is_a_group_of_its_own(gallery, tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"not an image")
+    photograph(1).save(buffer := io.BytesIO(), "png")
+    (tmp_path / "c.png").write_bytes(buffer.getvalue())
+    found = near_identical_groups(tmp_path, ["a.png", "b.png", "c.png", "missing.png"])
+    assert found == [["a.png"], ["b.png"], ["c.png"], ["missing.png"]]
+
+
+def test_pictures_that_differ_in_colour_alone_stay_apart(tmp_path):
+    for index, colour in enumerate(("red", "green", "blue", "black", "yellow", "teal")):
+        Image.new("RGB", (64, 64), colour).save(tmp_path / f"{index}.png")
+    assert len(near_identical_groups(tmp_path, names(tmp_path))) == 6
+
+
+def test_shapes_on_plain_ground_are_not_merged_wholesale():
+    easy_vqa = pytest.importorskip("easy_vqa", reason="the package easy-vqa is not installed")
+    folder = Path(easy_vqa.__file__).parent / "data" / "test" / "images"
+    chosen = [f"{number}.png" for number in range(300)]
+    groups = near_identical_groups(folder, chosen)
+    assert len(groups) > 150
+    assert max(map(len, groups)) < 30
