@@ -54,15 +54,15 @@ class FreshFeatures:
 
 
 class StoredFeatures:
-    """Serves features that were all encoded beforehand, from a file that vanishes when closed."""
+    """Serves features that were all encoded beforehand, from a file that vanishes with it."""
 
     def __init__(self, model: LoadedModel, images_dir: Path, filenames: Sequence[str]) -> None:
         self._rows = {name: row for row, name in enumerate(dict.fromkeys(filenames))}
         self._device, self._dtype = model.device, model.blip.dtype
-        # The map keeps the nameless file alive, and the space comes back when both are gone.
-        self._file = tempfile.TemporaryFile(prefix="abo-vqa-features-")  # noqa: SIM115
         shape = (len(self._rows), *feature_shape(model))
-        self._store = np.memmap(self._file, dtype=np.float16, mode="w+", shape=shape)
+        # The map alone keeps the nameless file alive; the space comes back when it is gone.
+        with tempfile.TemporaryFile(prefix="abo-vqa-features-") as file:
+            self._store = np.memmap(file, dtype=np.float16, mode="w+", shape=shape)
         fresh = FreshFeatures(model, images_dir)
         with report_progress("encoding images once", len(self._rows)) as progress:
             everything = list(self._rows)

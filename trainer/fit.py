@@ -14,7 +14,7 @@ import structlog
 from peft import PeftModel
 
 from shared.blip.loading import LoadedModel, load_model
-from shared.corpus import pairs_digest, write_dataset
+from shared.corpus import atomic_path, pairs_digest, write_dataset
 from shared.progress import report_progress
 from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
 from trainer.batches import Batches
@@ -104,7 +104,7 @@ class _Run:
             state = load_checkpoint(checkpoint, self._peft, self._optimizer, self._fingerprint)
             if state is not None:
                 log.info("resumed", checkpoint=str(checkpoint), step=state.step)
-                self._held_out_by_epoch = _logged_held_out(self._recipe.out / LOG_FILE, state.step)
+                self._held_out_by_epoch = _rewind_log(self._recipe.out / LOG_FILE, state.step)
                 return state
             log.info("nothing to resume; starting at step 0", checkpoint=str(checkpoint))
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -241,6 +241,10 @@ def _keep_dataset(recipe: FitRecipe, pairs: SplitPairs) -> None:
     )
 
 
-def _logged_held_out(log_file: Path, step: int) -> list[float]:
+def _rewind_log(log_file: Path, step: int) -> list[float]:
+    """Drop what was logged after ``step``, which happens again; return exact match by epoch."""
     rows = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
-    return [row["exact_match"] for row in rows if row["event"] == "epoch" and row["step"] <= step]
+    kept = [row for row in rows if row.get("step", 0) <= step]
+    with atomic_path(log_file) as part:
+        part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    return [row["exact_match"] for row in kept if row["event"] == "epoch"]

@@ -95,8 +95,8 @@ def train(
         grad_norm = float(clip_grad_norm_(weights, settings.max_grad_norm))
         if not math.isfinite(grad_norm):
             raise NonFiniteGradient(
-                f"step {step + 1}: the gradient is not finite (loss {loss}); lower learning_rate "
-                "or max_grad_norm, then --resume"
+                f"step {step + 1}: the gradient is not finite (loss {loss}); start again with a "
+                "lower learning_rate"
             )
         optimizer.step()
         optimizer.zero_grad()

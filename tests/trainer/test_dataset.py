@@ -1,0 +1,71 @@
+"""The pairs of a run: all there, split by image, or refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.corpus import write_dataset, write_pairs
+from shared.errors import InputError
+from tests.pictures import draw_gallery
+from trainer.dataset import load_pairs
+from trainer.recipe import SplitRecipe
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def images(tmp_path):
+    return tmp_path / "images"
+
+
+def test_the_splits_of_the_data_are_kept(tmp_path, images):
+    pairs = draw_gallery(images, 9, SPLITS)
+    write_dataset(pairs, tmp_path / "set", source={}, split_rule={})
+    divided = load_pairs(tmp_path / "set", images, SplitRecipe())
+    assert [pair.split for pair in divided.everything] == [s for s in SPLITS for _ in range(6)]
+    assert {pair.id for pair in divided.everything} == {pair.id for pair in pairs}
+
+
+def test_data_without_splits_are_split_by_image(tmp_path, images):
+    pairs = draw_gallery(images, 20)
+    write_pairs(pairs, tmp_path / "a.csv")
+    divided = load_pairs(
+        tmp_path / "a.csv", images, SplitRecipe(train=0.5, validation=0.3, test=0.2)
+    )
+    sides = [{pair.filename for pair in getattr(divided, split)} for split in SPLITS]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 20
+    assert all(side for side in sides)
+    assert len(divided.everything) == 40
+
+
+def spoil(pairs, images, kind):
+    if kind == "an image is missing":
+        (images / pairs[0].filename).unlink()
+    if kind == "an image is in two splits":
+        return [replace(pairs[0], split="test"), *pairs[1:]]
+    if kind == "a split is missing":
+        return [replace(pairs[0], split=None), *pairs[1:]]
+    if kind == "nothing to validate on":
+        return [replace(pair, split="train") for pair in pairs]
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("an image is missing", r"images: 1 of 6 images are missing, such as 000\.png"),
+        ("an image is in two splits", r"a\.jsonl: image 000\.png is in two splits"),
+        ("a split is missing", "1 of 12 rows have no split"),
+        ("nothing to validate on", "12 training and 0 validation rows"),
+    ],
+)
+def test_spoilt_data_are_refused(tmp_path, images, kind, reason):
+    pairs = spoil(draw_gallery(images, 6, SPLITS), images, kind)
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=reason):
+        load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+
+
+def test_a_missing_images_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="no such images folder"):
+        load_pairs(tmp_path / "a.csv", tmp_path / "nowhere", SplitRecipe())
