@@ -277,8 +277,8 @@ def write_predictions(
         if path.suffix == ".parquet":
             pq.write_table(table, part)
         elif path.suffix == ".csv":
-            columns = table.column_names
-            _write_csv(columns, (list(row.values()) for row in table.to_pylist()), part)
+            cells = (list(row.values()) for row in table.to_pylist())
+            _write_csv(table.column_names, cells, part)
         else:
             raise InputError(f"{path}: cannot tell the format; use .csv or .parquet")
 

@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
-from shared.blip.loading import LoadedModel, Quantization, load_model, quiet_peft
+from shared.blip.loading import LoadedModel, Quantization, load_model, quiet_renames
 from trainer.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
 
 SHAPE = Shape(
@@ -73,7 +73,7 @@ def new_adapter(
 ) -> PeftModel:
     """Put LoRA layers with random weights into a loaded model."""
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(targets))
-    with quiet_peft():
+    with quiet_renames():
         peft = get_peft_model(model.blip, config)
     torch.manual_seed(seed)
     with torch.no_grad():

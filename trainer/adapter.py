@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from shared.blip.loading import LoadedModel, quiet_peft
+from shared.blip.loading import LoadedModel, quiet_renames
 from shared.errors import InputError
 from trainer.recipe import LoraRecipe
 
@@ -31,7 +31,7 @@ def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> PeftModel:
         task_type=None,
     )
     try:
-        with quiet_peft():
+        with quiet_renames():
             return get_peft_model(model.blip, config)
     except ValueError as error:
         raise InputError(

@@ -11,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import structlog
+import torch
 from peft import PeftModel
 
-from shared.blip.loading import LoadedModel, load_model
+from shared.blip.loading import LoadedModel, load_model, quiet_renames
 from shared.corpus import atomic_path, pairs_digest, write_dataset
 from shared.progress import report_progress
 from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
@@ -204,9 +205,12 @@ class _Run:
 
 
 def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
+    # A new adapter's A is drawn at random; it is part of what the seed decides.
+    torch.manual_seed(recipe.seed)
     peft = add_adapter(model, recipe.lora)
     if recipe.gradient_checkpointing:
-        model.blip.gradient_checkpointing_enable({"use_reentrant": False})
+        with quiet_renames():
+            model.blip.gradient_checkpointing_enable({"use_reentrant": False})
         # BLIP adds position embeddings in place to what would then be a leaf with a gradient.
         model.blip.disable_input_require_grads()
     log.info(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import structlog
 import torch
-from shared.prior import QuestionPrior
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
 from shared.blip.loading import LoadedModel, Quantization, load_model
 from shared.corpus import pairs_digest, write_dataset
+from shared.prior import QuestionPrior
 from shared.records import QAPair
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
@@ -107,7 +107,9 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         exact_match=result.exact_match,
         exact_match_nf4=result.exact_match_nf4,
         prior_exact_match=result.prior_exact_match,
-        recipe=recipe.model_dump(mode="json", exclude={"data", "images", "out", "dataset", "credit", "title"}),
+        recipe=recipe.model_dump(
+            mode="json", exclude={"data", "images", "out", "dataset", "credit", "title"}
+        ),
         train_images=len({pair.filename for pair in pairs.train}),
         train_pairs=len(pairs.train),
         test_images=len({pair.filename for pair in pairs.test}),

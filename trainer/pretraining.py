@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import Field
+from torch.nn.utils import clip_grad_norm_
 from transformers import BlipConfig, BlipForQuestionAnswering, BlipProcessor
 
 from shared.blip.config import token_ids
@@ -26,6 +27,7 @@ from shared.progress import report_progress
 from shared.records import QAPair
 from shared.settings import Settings
 from trainer.gallery import Gallery, augment
+from trainer.loop import NonFiniteGradient
 from trainer.recipe import SplitRecipe
 from trainer.scratch import Shape
 
@@ -155,7 +157,11 @@ def pretrain(
     source: BatchSource,
     recipe: PretrainRecipe,
 ) -> Iterator[tuple[EpochReport, BlipForQuestionAnswering]]:
-    """Train ``model`` in place; yield a report and the averaged model after each epoch."""
+    """Train ``model`` in place; yield a report and the averaged model after each epoch.
+
+    Raises:
+        NonFiniteGradient: training diverged.
+    """
     steps = recipe.epochs * source.batches_per_epoch
     optimizer = torch.optim.AdamW(
         _decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.98)
@@ -192,9 +198,11 @@ def _step(
         )
     optimizer.zero_grad()
     (loss / answer_token_count(batch.answers)).backward()
-    torch.nn.utils.clip_grad_norm_(
-        model.parameters(), recipe.max_grad_norm, error_if_nonfinite=True
-    )
+    grad_norm = float(clip_grad_norm_(model.parameters(), recipe.max_grad_norm))
+    if not math.isfinite(grad_norm):
+        raise NonFiniteGradient(
+            "the gradient is not finite; start again with a lower learning_rate"
+        )
     optimizer.step()
     return float(loss.detach())
 

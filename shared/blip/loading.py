@@ -169,7 +169,7 @@ def apply_adapter(blip: BlipForQuestionAnswering, adapter: Path) -> PeftModel:
     config = _adapter_config(adapter)
     config.inference_mode = True
     try:
-        with quiet_peft():
+        with quiet_renames():
             peft = PeftModel(blip, config)
         outcome = set_peft_model_state_dict(peft, tensors)
     except (ValueError, RuntimeError) as error:
@@ -259,10 +259,10 @@ def _quantization_arguments(quantization: Quantization, device: torch.device) ->
 
 
 @contextmanager
-def quiet_peft() -> Iterator[None]:
-    """Hide one warning: peft asks transformers for a property by a name about to change."""
+def quiet_renames() -> Iterator[None]:
+    """Hide that transformers renames gradient checkpointing: peft knows the old name alone."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
         yield
 
 

@@ -14,16 +14,16 @@ SPLITS = ("train", "train", "train", "validation", "test")
 
 
 def write_data(folder: Path, count: int = 20) -> list[QAPair]:
-    """Draw pictures into ``folder/images`` and write their split pairs to ``folder/pairs.jsonl``."""
+    """Draw pictures into ``folder/images``; write their pairs to ``folder/pairs.jsonl``."""
     pairs = draw_gallery(folder / "images", count, SPLITS)
     write_pairs(pairs, folder / "pairs.jsonl")
     return pairs
 
 
-def fit_settings(model: Path, folder: Path, **changes: object) -> dict[str, object]:
+def fit_settings(base: Path, folder: Path, **changes: object) -> dict[str, object]:
     """Return a recipe for a small, exact run on the CPU, for ``FitRecipe`` or a TOML file."""
     return {
-        "model": str(model),
+        "model": str(base),
         "data": str(folder / "pairs.jsonl"),
         "images": str(folder / "images"),
         "out": str(folder / "out"),

@@ -1,0 +1,159 @@
+"""`trainer fit` from recipe to adapter folder."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from safetensors.torch import load_file
+
+from shared.blip.loading import ADAPTER_WEIGHTS, Quantization, load_model
+from shared.cli import run_program
+from shared.corpus import read_pairs
+from shared.settings import validated
+from tests.trainer.recipes import fit_settings, write_data, write_recipe
+from trainer.__main__ import app
+from trainer.fit import fit
+from trainer.loop import NonFiniteGradient
+from trainer.recipe import FitRecipe
+
+LONG = {"epochs": 12, "checkpoint_every_steps": 2}
+
+
+def rows(folder, event):
+    lines = (folder / "training.jsonl").read_text(encoding="utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["event"] == event]
+
+
+def run_fit(recipe, *options) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "trainer", ["fit", str(recipe), *options])
+    return leaving.value.code
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data, tiny_model):
+    """An uninterrupted run in 4 bit, with the report's settings but for its size."""
+    out = tmp_path_factory.mktemp("finished") / "adapter"
+    settings = fit_settings(tiny_model, data, out=str(out), quantize="nf4")
+    return fit(validated(FitRecipe, settings, source="test"), resume=False)
+
+
+def test_the_adapter_is_one_that_evaluation_loads(finished, tiny_model):
+    model = load_model(str(tiny_model), adapter=finished.adapter, quantization=Quantization.NF4)
+    assert model.adapter_sha256
+    assert model.peft is not None
+    assert (finished.adapter / "tokenizer.json").is_file()
+    assert (finished.adapter / "preprocessor_config.json").is_file()
+
+
+def test_the_card_says_what_it_was_made_of(finished, data):
+    card = (finished.adapter / "README.md").read_text(encoding="utf-8")
+    assert "| train | 12 | 24 |" in card
+    assert "| validation | 4 | 8 |" in card
+    assert f"alone: {finished.base_exact_match:.4f}" in card
+    assert '"rank": 4' in card
+    assert "`nf4`" in card
+    assert str(data) not in card
+
+
+def test_the_log_has_every_step_and_epoch(finished):
+    # 24 pairs in steps of two micro-batches of four.
+    assert [row["step"] for row in rows(finished.adapter, "step")] == [1, 2, 3, 4, 5, 6]
+    epochs = rows(finished.adapter, "epoch")
+    assert [row["epoch"] for row in epochs] == [1, 2]
+    assert max(row["exact_match"] for row in epochs) == finished.exact_match
+    assert epochs[finished.best_epoch - 1]["exact_match"] == finished.exact_match
+
+
+def test_the_data_with_its_split_stand_beside_the_adapter(finished, data):
+    kept = read_pairs(finished.adapter / "dataset")
+    assert {p.id: p.split for p in kept} == {
+        p.id: p.split for p in read_pairs(data / "pairs.jsonl")
+    }
+
+
+def test_no_checkpoint_is_left_of_a_finished_run(finished):
+    assert not (finished.adapter / "checkpoint").exists()
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, data, tiny_model):
+    whole = fit_settings(tiny_model, data, out=str(tmp_path / "whole"), **LONG)
+    fit(validated(FitRecipe, whole, source="test"), resume=False)
+
+    out = tmp_path / "killed"
+    recipe = write_recipe(
+        tmp_path / "recipe.toml", fit_settings(tiny_model, data, out=str(out), **LONG)
+    )
+    command = [sys.executable, "-m", "trainer", "fit", str(recipe)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if "epoch done" in line and "epoch=3" in line:
+                process.kill()
+                break
+    assert process.returncode == -9
+    assert (out / "checkpoint").is_dir()
+    assert len(rows(out, "epoch")) < LONG["epochs"]
+
+    assert run_fit(recipe, "--resume", "--json") == 0
+    for event in ("step", "epoch"):
+        assert rows(out, event) == rows(tmp_path / "whole", event)
+    adapters = [load_file(tmp_path / name / ADAPTER_WEIGHTS) for name in ("whole", "killed")]
+    assert adapters[0].keys() == adapters[1].keys()
+    for name, weight in adapters[0].items():
+        assert weight.equal(adapters[1][name]), name
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_keeps_its_state(
+    tmp_path, data, tiny_model
+):
+    settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), learning_rate=1e30)
+    with pytest.raises(NonFiniteGradient, match="lower learning_rate"):
+        fit(validated(FitRecipe, settings, source="test"), resume=False)
+    state = json.loads((tmp_path / "out" / "checkpoint" / "state.json").read_text())
+    assert state["step"] == len(rows(tmp_path / "out", "step"))
+    assert not (tmp_path / "out" / ADAPTER_WEIGHTS).exists()
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, capsys):
+    out = tmp_path / "out"
+    diverging = fit_settings(tiny_model, data, out=str(out), learning_rate=1e30)
+    assert run_fit(write_recipe(tmp_path / "a.toml", diverging)) == 1
+    assert run_fit(tmp_path / "a.toml", "--resume", "--set", "seed=5") == 2
+    assert "another recipe or other data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epohcs": 3}, "unknown key 'epohcs'; did you mean 'epochs'"),
+        ({"lora": {"rnak": 3}}, "unknown key 'lora.rnak'; did you mean 'rank'"),
+        ({"lora": {"targets": ["q_proj"]}}, "match no layer"),
+        ({"quantize": "int8"}, "quantize: "),
+        ({"epochs": 0}, "epochs: "),
+        ({"model": "./nowhere"}, "no such model folder"),
+        ({"data": "nowhere.csv"}, "nowhere.csv: no such file"),
+        ({"images": "nowhere"}, "nowhere: no such images folder"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_and_writes_nothing(
+    tmp_path, data, tiny_model, capsys, changes, reason
+):
+    settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), **changes)
+    assert run_fit(write_recipe(tmp_path / "recipe.toml", settings)) == 2
+    error = capsys.readouterr().err.strip()
+    assert reason in error
+    assert "\n" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_that_is_not_there_is_bad_input(tmp_path, capsys):
+    assert run_fit(tmp_path / "none.toml") == 2
+    assert "none.toml: no such file" in capsys.readouterr().err
