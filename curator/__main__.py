@@ -69,6 +69,12 @@ def run(
     timeout_s: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, seconds.")
     ] = DEFAULT_TIMEOUT_S,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and ask about listings that are added.")
+    ] = False,
+    retry_dead: Annotated[
+        bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
+    ] = False,
 ) -> None:
     """Ask for questions and answers about every image; goes on where it stopped."""
     options = RunOptions(
@@ -85,6 +91,8 @@ def run(
         on_exhausted=on_exhausted,
         status=status_at,
         timeout_s=timeout_s,
+        watch=watch,
+        retry_dead=retry_dead,
     )
     started = stopwatch()
     progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))

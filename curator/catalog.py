@@ -59,7 +59,11 @@ class Catalog(Protocol):
         ...
 
     def fingerprint(self) -> str | None:
-        """Return what changes when the catalogue does; ``None`` where only reading it tells."""
+        """Return what changes when the catalogue does; ``None`` where only reading it tells.
+
+        Raises:
+            InputError: a file of the catalogue is gone.
+        """
         ...
 
     def listings(self, skipped: Counter[str]) -> Iterator[Listing]:
@@ -281,7 +285,10 @@ def _image_files(folder: Path) -> Iterator[Path]:
 def _fingerprint(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        state = file.stat()
+        try:
+            state = file.stat()
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
         digest.update(f"{file.name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -64,29 +65,48 @@ item_log = structlog.stdlib.get_logger("curator.items")
 class Queue:
     """The waiting items of a campaign, read in pages: one shared iterator for all workers."""
 
-    def __init__(self, ledger: Ledger, campaign_id: int, limit: int | None) -> None:
-        """Hand out at most ``limit`` items."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        campaign_id: int,
+        limit: int | None,
+        refill: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Hand out at most ``limit`` items; ``refill`` is awaited, again and again, when empty."""
         self._ledger = ledger
         self._campaign_id = campaign_id
         self._left = limit
+        self._refill = refill
         self._page: deque[WorkItem] = deque()
         self._after = 0
         self._turn = asyncio.Lock()
 
     async def take(self) -> WorkItem | None:
-        """Return the next item; ``None`` when there is none left."""
+        """Return the next item; ``None`` when there is none left.
+
+        Raises:
+            StopRequested: the run is to stop, while the queue waits to be filled again.
+        """
         async with self._turn:
             if self._left == 0:
                 return None
-            if not self._page:
-                items = await self._ledger.pending(self._campaign_id, self._after, PAGE)
-                if not items:
+            await self._read_page()
+            while not self._page:
+                if self._refill is None:
                     return None
-                self._page.extend(items)
-                self._after = items[-1].item_id
+                await self._refill()
+                await self._read_page()
             if self._left is not None:
                 self._left -= 1
             return self._page.popleft()
+
+    async def _read_page(self) -> None:
+        if self._page:
+            return
+        items = await self._ledger.pending(self._campaign_id, self._after, PAGE)
+        if items:
+            self._page.extend(items)
+            self._after = items[-1].item_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import structlog
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator, Queue
 from curator.gemini import Gemini, check_base_url
+from curator.importing import import_catalog, watch
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key, read_keys
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
@@ -27,7 +27,6 @@ from shared.clock import Clock
 from shared.errors import InputError, StoppedForNow
 from shared.events import SecretMask, set_up_events
 from shared.progress import report_progress
-from shared.records import Listing
 
 log = structlog.stdlib.get_logger("curator.running")
 
@@ -49,6 +48,8 @@ class RunOptions:
     on_exhausted: OnExhausted
     status: str | None
     timeout_s: float
+    watch: bool = False
+    retry_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class RunPlan:
     catalog: Catalog
     keys: Sequence[Key]
     prompt: Prompt
+    campaign: Campaign
     address: Address | None
 
 
@@ -73,6 +75,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         catalog=open_catalog(options.catalog, options.images),
         keys=read_keys(options.keys),
         prompt=prompt,
+        campaign=Campaign(options.model, prompt.version, options.questions),
         address=parse_address(options.status) if options.status else None,
     )
     check_version(options.ledger)
@@ -97,16 +100,17 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
     with sole_writer(options.ledger), _removed_if_unused(options.ledger):
         migrate(options.ledger)
         async with Ledger.opened(options.ledger) as ledger:
-            imported = await _import(plan.catalog, ledger, clock)
+            imported = await import_catalog(plan.catalog, ledger, clock)
             set_up_events(
                 mask=SecretMask(key.secret for key in plan.keys),
                 json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
                 file_only=("curator.items",),
             )
             log.info("catalogue_read", path=str(options.catalog), **imported)
-            campaign = Campaign(options.model, plan.prompt.version, options.questions)
-            campaign_id = await ledger.enrol(campaign, clock.now())
+            campaign_id = await ledger.enrol(plan.campaign, clock.now())
             await ledger.remember_keys(plan.keys, clock.now())
+            if options.retry_dead:
+                log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
             await _work(options, plan, ledger, campaign_id, clock)
             return await ledger.progress(campaign_id)
 
@@ -124,35 +128,13 @@ def _removed_if_unused(ledger: Path) -> Iterator[None]:
         raise
 
 
-async def _import(catalog: Catalog, ledger: Ledger, clock: Clock) -> dict[str, object]:
-    source = str(catalog.path.resolve())
-    images_dir = str(catalog.images_dir.resolve())
-    state = catalog.fingerprint()
-    fingerprint = f"{state} {images_dir}" if state else None
-    if fingerprint is not None and await ledger.known_fingerprint(source) == fingerprint:
-        return {"unchanged": True}
-    skipped: Counter[str] = Counter()
-    with report_progress("reading the catalogue", None) as progress:
-
-        def counted() -> Iterator[Listing]:
-            for listing in catalog.listings(skipped):
-                progress.advance()
-                yield listing
-
-        added = await ledger.add_catalog(source, fingerprint, images_dir, counted(), clock.now())
-    if await ledger.item_count() == 0:
-        raise InputError(f"{catalog.path}: holds no listing with an image")
-    return {"added": added, "skipped": dict(skipped)}
-
-
 async def _work(
     options: RunOptions, plan: RunPlan, ledger: Ledger, campaign_id: int, clock: Clock
 ) -> None:
-    before = await ledger.progress(campaign_id)
-    settled = before.done + before.dead
-    wanted = before.total if options.limit is None else min(options.limit, before.total)
-    left = max(0, wanted - settled)
+    left = _items_left(options, await ledger.progress(campaign_id))
     stop = StopSignal()
+    queue = Queue(ledger, campaign_id, left, _watch(options, plan, ledger, stop, clock))
+    workers = options.concurrency if left is None else max(1, min(options.concurrency, left))
     async with _status_page(plan.address, ledger, clock):
         with stop_on_signals(stop), report_progress("curating", left) as progress:
             async with Gemini.connected(
@@ -176,10 +158,29 @@ async def _work(
                     progress=progress,
                     rng=random.Random(),
                 )
-                workers = max(1, min(options.concurrency, left))
-                await curator.run(Queue(ledger, campaign_id, left), workers)
+                await curator.run(queue, workers)
     if stop.requested:
         raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+
+
+def _items_left(options: RunOptions, before: Progress) -> int | None:
+    """Return how many items this run may settle; ``None`` where only a signal ends it."""
+    if options.limit is None:
+        return None if options.watch else before.pending
+    wanted = options.limit if options.watch else min(options.limit, before.total)
+    return max(0, wanted - before.done - before.dead)
+
+
+def _watch(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: StopSignal, clock: Clock
+) -> Callable[[], Awaitable[None]] | None:
+    if not options.watch:
+        return None
+
+    async def enrol() -> None:
+        await ledger.enrol(plan.campaign, clock.now())
+
+    return watch(plan.catalog, ledger, stop, clock, enrol)
 
 
 async def _pool(

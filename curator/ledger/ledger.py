@@ -56,6 +56,7 @@ class Ledger:
         self._engine = engine
         self._next_attempt_id = next_attempt_id
         self._group: GroupCommit[Attempt | Result] = GroupCommit(self._write_group)
+        self._writer = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -88,9 +89,17 @@ class Ledger:
         await self._group.add(result)
 
     async def _write_group(self, entries: Sequence[Attempt | Result]) -> None:
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             for statement, rows in group_statements(entries):
                 await connection.execute(statement, rows)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        # SQLite has one writer; queueing here, a long import cannot time the others out.
+        async with self._writer:
+            with _translated():
+                async with self._engine.begin() as connection:
+                    yield connection
 
     async def known_fingerprint(self, source: str) -> str | None:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
@@ -114,7 +123,7 @@ class Ledger:
         )
         remember = remember.on_conflict_do_update(["path"], set_=dict(remember.excluded))
         remaining = iter(listings)
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             before = await connection.scalar(select(func.count()).select_from(tables.items))
             while batch := await asyncio.to_thread(_next_rows, remaining):
                 await connection.execute(insert_new, batch)
@@ -143,7 +152,7 @@ class Ledger:
             "questions": campaign.questions,
         }
         same = [tables.campaigns.c[name] == value for name, value in values.items()]
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             make = sqlite_insert(tables.campaigns).values(**values, created_at=now)
             await connection.execute(make.on_conflict_do_nothing())
             found = await connection.execute(select(tables.campaigns.c.id).where(*same))
@@ -182,6 +191,17 @@ class Ledger:
         async with _reading(self._engine) as connection:
             rows = await connection.execute(statement)
             return [WorkItem(row.id, listing_of(row), row.attempts) for row in rows]
+
+    async def retry_dead(self, campaign_id: int) -> int:
+        """Return the dead letters of a campaign to its queue, as new; return how many."""
+        work = tables.work
+        statement = (
+            update(work)
+            .where(work.c.campaign_id == campaign_id, work.c.state == int(WorkState.DEAD))
+            .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
+        )
+        async with self._writing() as connection:
+            return (await connection.execute(statement)).rowcount
 
     async def project_use(self, model: str, now: float) -> dict[str, ProjectUse]:
         """Return what each project has used of its minute and day at ``now``.
@@ -230,7 +250,7 @@ class Ledger:
             learned_rpd=record.learned.rpd,
             updated_at=now,
         )
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             await connection.execute(
                 values.on_conflict_do_update(["project", "model"], set_=dict(values.excluded))
             )
@@ -249,7 +269,7 @@ class Ledger:
         ]
         values = sqlite_insert(tables.keys)
         upsert = values.on_conflict_do_update(["fingerprint"], set_=dict(values.excluded))
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             await connection.execute(upsert, rows)
 
     async def remember_removal(self, key: Key, reason: str, now: float) -> None:
@@ -259,7 +279,7 @@ class Ledger:
             .where(tables.keys.c.fingerprint == key.fingerprint)
             .values(removed_because=reason, updated_at=now)
         )
-        async with _writing(self._engine) as connection:
+        async with self._writing() as connection:
             await connection.execute(statement)
 
     async def reports(self, now: float) -> list[CampaignReport]:
@@ -323,13 +343,6 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
-
-
-@asynccontextmanager
-async def _writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    with _translated():
-        async with engine.begin() as connection:
-            yield connection
 
 
 @asynccontextmanager

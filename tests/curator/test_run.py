@@ -1,4 +1,4 @@
-"""Whole runs: the real program in a process of its own against the rehearsal server."""
+"""Whole runs against the rehearsal server; in a process of its own where one is killed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
+from curator.keypool import OnExhausted
 from curator.ledger import migrate
 from curator.rehearsal.server import RehearsalServer
+from curator.running import RunOptions, plan_run, run
 from shared.cli import run_program
+from shared.clock import Clock, SystemClock
 from shared.corpus import read_json, read_pairs
+from shared.errors import AboVqaError
 from tests.curator.pictures import write_abo
+from tests.fakes.jumping_clock import JumpingClock
 
 KEYS = ("AIzaSyKeyNumberOne001", "AIzaSyKeyNumberTwo002", "AIzaSyKeyNumberTri003")
 PICTURES = 12
@@ -33,7 +38,7 @@ class Ended:
     err: str
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start_process(*arguments: str) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEYS"}
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -60,23 +65,59 @@ class Campaign:
     catalog: Path
     server: RehearsalServer
     url: str
+    capsys: pytest.CaptureFixture[str]
 
     @property
     def ledger(self) -> Path:
         return self.folder / "campaign.db"
 
-    async def start(self, *more: str) -> asyncio.subprocess.Process:
-        return await start(
+    async def start(self) -> asyncio.subprocess.Process:
+        return await start_process(
             *("run", "--catalog", str(self.catalog), "--keys", str(self.folder / "keys.txt")),
             *("--ledger", str(self.ledger), "--base-url", self.url, "--questions", "3"),
-            *("--concurrency", "2", *more),
+            *("--concurrency", "2"),
         )
 
-    async def run(self, *more: str) -> Ended:
-        return await ended(await self.start(*more))
+    async def run(self, clock: Clock | None = None, **more) -> Ended:
+        """Do in this process, on this loop, what the command does."""
+        options = RunOptions(
+            **{
+                "catalog": self.catalog,
+                "keys": self.folder / "keys.txt",
+                "ledger": self.ledger,
+                "images": None,
+                "model": "gemini-2.5-flash",
+                "base_url": self.url,
+                "questions": 3,
+                "answer_words": 1,
+                "limit": None,
+                "concurrency": 2,
+                "on_exhausted": OnExhausted.STOP,
+                "status": None,
+                "timeout_s": 30.0,
+            }
+            | more
+        )
+        try:
+            await run(options, plan_run(options), clock or SystemClock())
+        except AboVqaError as error:
+            return Ended(error.exit_code, "", f"{self.capsys.readouterr().err}curator: {error}")
+        return Ended(0, "", self.capsys.readouterr().err)
+
+    async def command(self, *arguments: str) -> Ended:
+        """Run another command of the program in this process."""
+
+        def finish() -> int:
+            with pytest.raises(SystemExit) as ended:
+                run_program(app, "curator", [*arguments, "--ledger", str(self.ledger)])
+            return ended.value.code
+
+        self.capsys.readouterr()
+        code = await asyncio.to_thread(finish)
+        return Ended(code, *self.capsys.readouterr())
 
     async def status(self) -> dict:
-        result = await ended(await start("status", "--ledger", str(self.ledger), "--json"))
+        result = await self.command("status", "--json")
         assert result.code == 0, result.err
         (campaign,) = json.loads(result.out)["campaigns"]
         return campaign
@@ -91,7 +132,7 @@ class Campaign:
 
 
 @pytest.fixture
-async def stage(tmp_path, rehearsal):
+async def stage(tmp_path, rehearsal, capsys):
     """Open a server with the tables of a script and return the campaign against it."""
     servers = []
 
@@ -104,7 +145,7 @@ async def stage(tmp_path, rehearsal):
         serving = server.serving()
         url = await serving.__aenter__()
         servers.append(serving)
-        return Campaign(folder, catalog, server, url)
+        return Campaign(folder, catalog, server, url, capsys)
 
     yield open_campaign
     for serving in servers:
@@ -113,7 +154,7 @@ async def stage(tmp_path, rehearsal):
 
 async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
     campaign = await stage()
-    first = await campaign.run()
+    first = await ended(await campaign.start())
     assert first.code == 0, first.err
     assert "12 of 12 images done" in first.out
     assert campaign.requests == PICTURES
@@ -121,7 +162,7 @@ async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
     assert (again.code, campaign.requests) == (0, PICTURES)
 
     out = campaign.folder / "qa.csv"
-    result = await ended(await start("export", "--ledger", str(campaign.ledger), "--out", str(out)))
+    result = await campaign.command("export", "--out", str(out))
     assert (result.code, result.out) == (0, f"36 pairs in {out}\n")
     assert out.read_text().splitlines()[0] == "id,question,answer,filename"
     pairs = read_pairs(out)
@@ -132,8 +173,7 @@ async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
     }
 
     folder = campaign.folder / "data"
-    arguments = ("export", "--ledger", str(campaign.ledger), "--out", str(folder))
-    assert (await ended(await start(*arguments))).code == 0
+    assert (await campaign.command("export", "--out", str(folder))).code == 0
     splits = {}
     for pair in read_pairs(folder):
         assert splits.setdefault(pair.filename, pair.split) == pair.split
@@ -150,7 +190,7 @@ async def test_status_tells_progress_keys_tokens_and_attempts(stage):
     assert status["attempts"] == {"answered": 12}
     assert status["tokens"]["input"] > 0
     assert [key["label"] for key in status["keys"]] == ["key-1", "key-2", "key-3"]
-    shown = await ended(await start("status", "--ledger", str(campaign.ledger)))
+    shown = await campaign.command("status")
     assert "12 of 12 done" in shown.out
 
 
@@ -183,7 +223,7 @@ async def test_exhausted_keys_stop_the_run_with_75_and_the_time_to_come_back(sta
 
 async def test_all_keys_dead_is_exhausted_too(stage):
     campaign = await stage(KEYS[0], key=[{"api_key": KEYS[0], "state": "suspended"}])
-    result = await campaign.run("--on-exhausted", "wait")
+    result = await campaign.run(on_exhausted=OnExhausted.WAIT)
     assert result.code == 75
     assert "All API keys exhausted" in result.err
     assert KEYS[0] not in result.err
@@ -253,7 +293,7 @@ async def test_faults_and_broken_pictures_never_stop_the_run(stage):
 async def test_the_limit_is_reached_once_however_often_it_is_asked_for(stage):
     campaign = await stage()
     for _ in range(2):
-        result = await campaign.run("--limit", "5")
+        result = await campaign.run(limit=5)
         assert result.code == 0, result.err
         assert campaign.requests == 5
 
@@ -267,6 +307,54 @@ async def test_new_listings_are_asked_about_and_only_those(stage):
     assert (await campaign.run()).code == 0
     assert campaign.requests == PICTURES
     assert (await campaign.status())["progress"]["done"] == PICTURES
+
+
+async def test_a_watched_catalogue_is_asked_about_as_it_grows(stage):
+    campaign = await stage()
+    write_abo(campaign.catalog, PICTURES - 3)
+    running = asyncio.create_task(campaign.run(JumpingClock(), watch=True))
+    await until_requests(campaign, PICTURES - 3)
+    listings = campaign.catalog / "listings" / "metadata" / "listings_0.json.gz"
+    listings.write_bytes(b"half a file")
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    write_abo(campaign.catalog, PICTURES)
+    await until_requests(campaign, PICTURES)
+    while len(campaign.pairs()) < 3 * PICTURES:  # noqa: ASYNC110 - only the file tells
+        await asyncio.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+    result = await running
+    assert result.code == 75
+    assert result.err.endswith("stopped by SIGTERM; run the same command again to go on")
+    assert campaign.requests == PICTURES
+    assert (await campaign.status())["progress"]["done"] == PICTURES
+
+
+async def test_a_watch_ends_at_its_limit(stage):
+    campaign = await stage()
+    write_abo(campaign.catalog, 2)
+    running = asyncio.create_task(campaign.run(JumpingClock(), watch=True, limit=4))
+    await until_requests(campaign, 2)
+    write_abo(campaign.catalog, PICTURES)
+    assert (await running).code == 0
+    assert campaign.requests == 4
+
+
+async def test_dead_letters_return_to_the_queue_when_asked_to(stage):
+    campaign = await stage()
+    (picture, *_) = sorted((campaign.catalog / "images" / "small").rglob("*.jpg"))
+    whole = picture.read_bytes()
+    picture.write_bytes(b"broken")
+    assert (await campaign.run()).code == 0
+    assert len((await campaign.status())["dead_letters"]) == 1
+    picture.write_bytes(whole)
+    assert (await campaign.run()).code == 0
+    assert campaign.requests == PICTURES - 1
+    assert (await campaign.run(retry_dead=True)).code == 0
+    assert campaign.requests == PICTURES
+    status = await campaign.status()
+    assert status["progress"] == {"pending": 0, "done": 12, "dead": 0, "total": 12}
+    assert status["dead_letters"] == []
 
 
 async def test_no_key_is_in_anything_that_was_written(stage):
@@ -288,7 +376,7 @@ async def test_no_key_is_in_anything_that_was_written(stage):
 
 async def test_a_model_that_is_not_served_is_bad_input(stage):
     campaign = await stage(models=("gemini-2.5-flash",))
-    result = await campaign.run("--model", "gemini-9")
+    result = await campaign.run(model="gemini-9")
     assert result.code == 2
     assert "gemini-9" in result.err.splitlines()[-1]
 

@@ -1,0 +1,100 @@
+"""Brings a catalogue into the ledger: at the start and, where it is watched, as it changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import structlog
+
+from curator.catalog import Catalog
+from curator.ledger import Ledger
+from curator.stopping import StopSignal
+from shared.clock import Clock
+from shared.errors import InputError
+from shared.progress import report_progress
+from shared.records import Listing
+
+WATCH_EVERY_S: Final = 30.0
+"""Seconds between two looks at a watched catalogue whose queue is empty."""
+
+log = structlog.stdlib.get_logger("curator.importing")
+
+
+async def import_catalog(catalog: Catalog, ledger: Ledger, clock: Clock) -> dict[str, object]:
+    """Add what is new in ``catalog``, unless it is as it was; return what to log about it.
+
+    Raises:
+        InputError: a file of the catalogue is unreadable, or no listing has an image.
+    """
+    if await _is_known(catalog, ledger):
+        return {"unchanged": True}
+    with report_progress("reading the catalogue", None) as progress:
+        read = await _add(catalog, ledger, clock, progress.advance)
+    if await ledger.item_count() == 0:
+        raise InputError(f"{catalog.path}: holds no listing with an image")
+    return read
+
+
+def watch(
+    catalog: Catalog,
+    ledger: Ledger,
+    stop: StopSignal,
+    clock: Clock,
+    enrol: Callable[[], Awaitable[object]],
+) -> Callable[[], Awaitable[None]]:
+    """Return what an empty queue awaits: the next look at the catalogue.
+
+    New items get higher numbers than all that wait, so that nothing is lost by looking only when
+    the queue is empty. ``enrol`` puts what was added into the queue.
+    """
+
+    async def look() -> None:
+        await stop.sleep(clock, WATCH_EVERY_S)
+        try:
+            if await _is_known(catalog, ledger):
+                return
+            read = await _add(catalog, ledger, clock, lambda: None)
+        except InputError as error:
+            # Someone may be writing it just now; the next look tells.
+            log.warning("catalogue_unreadable", reason=str(error))
+            return
+        if read["added"]:
+            log.info("catalogue_changed", **read)
+            await enrol()
+
+    return look
+
+
+async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:
+    fingerprint = _state(catalog)
+    known = await ledger.known_fingerprint(str(catalog.path.resolve()))
+    return fingerprint is not None and known == fingerprint
+
+
+async def _add(
+    catalog: Catalog, ledger: Ledger, clock: Clock, count: Callable[[], None]
+) -> dict[str, object]:
+    # Taken before the reading: what changes meanwhile is seen the next time.
+    fingerprint = _state(catalog)
+    skipped: Counter[str] = Counter()
+
+    def counted() -> Iterator[Listing]:
+        for listing in catalog.listings(skipped):
+            count()
+            yield listing
+
+    added = await ledger.add_catalog(
+        str(catalog.path.resolve()),
+        fingerprint,
+        str(catalog.images_dir.resolve()),
+        counted(),
+        clock.now(),
+    )
+    return {"added": added, "skipped": dict(skipped)}
+
+
+def _state(catalog: Catalog) -> str | None:
+    fingerprint = catalog.fingerprint()
+    return f"{fingerprint} {catalog.images_dir.resolve()}" if fingerprint else None
