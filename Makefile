@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow check format bench clean
+.PHONY: help install demo test test-slow lint check bench format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,12 +29,16 @@ test: $(STAMP)  ## the default tests
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-check: $(STAMP)  ## format, lint, types, import contracts, tests
+lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+
+check: lint test  ## lint and the default tests
+
+bench: $(STAMP)  ## ours against the plain way of doing it, in one run
+	$(BIN)/python -m tests.bench
 
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format .
