@@ -75,11 +75,16 @@ class LocalFleet:
 
 
 class RayFleet:
-    """``replicas`` actors, each with its own model; one shard in flight on each."""
+    """``replicas`` actors, each with its own model; one shard in flight on each.
 
-    def __init__(self, settings: ReplicaSettings, replicas: int) -> None:
+    ``kind`` is the class that each actor is one of.
+    """
+
+    def __init__(
+        self, settings: ReplicaSettings, replicas: int, kind: type[Replica] = Replica
+    ) -> None:
         options = _resources_per_replica(replicas)
-        self._new_actor = ray.remote(Replica).options(max_restarts=0, **options)
+        self._new_actor = ray.remote(kind).options(max_restarts=0, **options)
         self._settings = settings
         self._actors = [self._new_actor.remote(settings) for _ in range(replicas)]
 

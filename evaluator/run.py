@@ -17,7 +17,7 @@ from evaluator.replica import AdapterEffect, ModelFacts, Reply
 from evaluator.run_folder import RUN_FILE, shard_path, write_results, write_settings
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import score_predictions
-from evaluator.shards import Shard, cut_shards
+from evaluator.shards import SHARD_COST, Shard, cut_shards
 from evaluator.text_models import TextModels
 from shared.clock import stopwatch
 from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
@@ -42,12 +42,14 @@ class Evaluation:
     """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
 
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
+    ``shard_cost`` is the size of a shard, see ``evaluator.shards``.
     """
 
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
     settings: Mapping[str, Any]
     metrics: Sequence[Metric]
+    shard_cost: float = SHARD_COST
 
 
 def evaluate(
@@ -66,10 +68,11 @@ def evaluate(
         ShardsGivenUp: a shard could not be answered; run again to try it once more.
     """
     # Rows are told apart by their place: the same question may stand twice, with two answers.
-    shards = cut_shards(
+    questions = (
         Question(str(row), pair.question, pair.filename)
         for row, pair in enumerate(evaluation.pairs)
     )
+    shards = cut_shards(questions, evaluation.shard_cost)
     prepare_folder(folder, evaluation)
     started = stopwatch()
     todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
@@ -119,7 +122,7 @@ def prepare_folder(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _fingerprint(evaluation: Evaluation) -> str:
-    about = [dict(evaluation.settings), pairs_digest(evaluation.pairs)]
+    about = [dict(evaluation.settings), pairs_digest(evaluation.pairs), evaluation.shard_cost]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 

@@ -95,8 +95,8 @@ def test_the_card_says_how_good_it_is_beside_the_prior(made):
 
 def test_measuring_again_gives_the_same_figures(made, capsys):
     result, folder = made
+    arguments = ["pretrain", str(folder / "recipe.toml"), "--describe-only", "--json"]
     with pytest.raises(SystemExit) as leaving:
-        arguments = ["pretrain", str(folder / "recipe.toml"), "--describe-only", "--json"]
         run_program(app, "trainer", arguments)
     assert leaving.value.code == 0
     assert json.loads(capsys.readouterr().out) == result
@@ -104,8 +104,8 @@ def test_measuring_again_gives_the_same_figures(made, capsys):
 
 def test_training_that_diverges_leaves_no_model(tmp_path, capsys):
     write_data(tmp_path, 10)
+    arguments = ["pretrain", str(recipe(tmp_path, learning_rate=1e30))]
     with pytest.raises(SystemExit) as leaving:
-        arguments = ["pretrain", str(recipe(tmp_path, learning_rate=1e30))]
         run_program(app, "trainer", arguments)
     assert leaving.value.code == 1
     assert "lower learning_rate" in capsys.readouterr().err

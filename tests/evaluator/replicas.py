@@ -1,0 +1,68 @@
+"""Settings, data and misbehaving replicas for the tests of those who answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evaluator.fleet import LocalFleet, ShardAnswers
+from evaluator.metrics import Metric
+from evaluator.replica import Replica, ReplicaSettings, Reply, replica_settings
+from evaluator.run import Evaluation
+from evaluator.shards import Shard
+from evaluator.text_models import TextModels
+from shared.records import QAPair, Question
+
+SHARD_COST = 30.0
+"""Five images with two questions each make a shard."""
+DEADLY_IMAGE = "deadly.png"
+DIES_ONCE = "dies-once.png"
+
+
+def settings_for(model: Path, images: Path, **changes: object) -> ReplicaSettings:
+    """Return settings of a replica in float32."""
+    values = {"adapter": None, "quantization": "none", "batch_size": 16} | changes
+    return replica_settings(str(model), images=images, **values)
+
+
+def evaluation_of(pairs: Sequence[QAPair], **settings: object) -> Evaluation:
+    """Return what to evaluate, scored by exact match alone."""
+    return Evaluation(
+        pairs,
+        [],
+        {"model": "tiny", "adapter": ""} | settings,
+        (Metric.EXACT_MATCH,),
+        shard_cost=SHARD_COST,
+    )
+
+
+def no_text_models() -> TextModels:
+    """Exact match needs none."""
+    return TextModels()
+
+
+class CountingFleet(LocalFleet):
+    """Remembers which shards it was asked for."""
+
+    def __init__(self, settings: ReplicaSettings) -> None:
+        super().__init__(settings)
+        self.asked: list[int] = []
+
+    def answered_shards(self, shards: Sequence[Shard]) -> Iterator[ShardAnswers]:
+        self.asked.extend(shard.index for shard in shards)
+        yield from super().answered_shards(shards)
+
+
+class DyingReplica(Replica):
+    """Dies of one image each time, and of another only where it has not been seen to die yet."""
+
+    def answer(self, questions: Sequence[Question]) -> list[Reply]:
+        names = {question.filename for question in questions}
+        if DEADLY_IMAGE in names:
+            os._exit(1)
+        mark = self._images / "has-died"
+        if DIES_ONCE in names and not mark.exists():
+            mark.touch()
+            os._exit(1)
+        return super().answer(questions)

@@ -1,0 +1,136 @@
+"""An evaluation from pairs to scorecard, resumed where it stopped."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
+from evaluator.run import evaluate
+from evaluator.run_folder import read_run, shard_path
+from shared.answers import exact_match
+from shared.errors import InputError
+from shared.records import Question
+from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
+
+
+@pytest.fixture
+def fleet(tiny_model, pictures):
+    return CountingFleet(settings_for(tiny_model, pictures[0]))
+
+
+@pytest.fixture(scope="module")
+def pairs(tiny_model, pictures):
+    """Pairs of which the tiny model knows every third answer."""
+    replica = Replica(settings_for(tiny_model, pictures[0]))
+    known = {
+        reply.question_id: reply.answer
+        for reply in replica.answer(
+            [Question(pair.id, pair.question, pair.filename) for pair in pictures[1]]
+        )
+    }
+    return [
+        replace(pair, answer=known[pair.id]) if row % 3 == 0 and known[pair.id] else pair
+        for row, pair in enumerate(pictures[1])
+    ]
+
+
+def never():
+    raise AssertionError("no model is needed")
+
+
+def test_the_scorecard_is_that_of_the_answers(tmp_path, fleet, pairs):
+    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    run = read_run(tmp_path / "run")
+    assert fleet.asked == [0, 1, 2, 3]
+    assert {p.pair.id for p in run.predictions} == {pair.id for pair in pairs}
+    right = [exact_match(p.answer, p.pair.answer) for p in run.predictions]
+    assert 0 < sum(right) < len(right)
+    mean = scorecard.scores.metrics["exact_match"].mean
+    assert mean == pytest.approx(sum(right) / len(right))
+    assert run.columns["exact_match"].tolist() == right
+    assert run.scorecard == scorecard
+
+
+def test_the_run_says_which_model_made_it(tmp_path, fleet, pairs):
+    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    provenance = scorecard.to_json()["provenance"]
+    assert provenance["revision"].startswith("sha256:")
+    assert provenance["quantization"] == "none"
+    assert provenance["adapter_effect"] is None
+
+
+def test_the_adapters_effect_is_on_the_scorecard(
+    tmp_path, tiny_model, tiny_adapter, pictures, pairs
+):
+    fleet = CountingFleet(settings_for(tiny_model, pictures[0], adapter=tiny_adapter))
+    evaluation = evaluation_of(pairs, adapter=str(tiny_adapter))
+    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models)
+    effect = scorecard.to_json()["provenance"]["adapter_effect"]
+    assert 0 < effect["changed"] <= effect["checked"] == 10  # the questions of the first shard
+
+
+def test_a_run_that_lacks_a_shard_answers_that_one_alone(tmp_path, fleet, pairs):
+    first = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    shard_path(tmp_path / "run", 2).unlink()
+    (tmp_path / "run" / "scorecard.json").unlink()
+    fleet.asked.clear()
+    again = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    assert fleet.asked == [2]
+    assert again == first
+
+
+def test_a_run_with_every_shard_loads_no_model(tmp_path, fleet, pairs):
+    first = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    assert evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models) == first
+
+
+def test_a_folder_of_another_run_is_refused_and_stays_as_it_was(tmp_path, fleet, pairs):
+    folder = tmp_path / "run"
+    evaluate(evaluation_of(pairs), folder, lambda: fleet, no_text_models)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"--out .*run: holds a run with another model"):
+        evaluate(evaluation_of(pairs, model="other"), folder, never, no_text_models)
+    with pytest.raises(InputError, match="give another folder"):
+        evaluate(evaluation_of(pairs[1:]), folder, never, no_text_models)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_file_is_no_run_folder(tmp_path, pairs):
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(InputError, match="is a file; give a folder"):
+        evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models)
+
+
+def test_the_same_question_with_two_answers_is_scored_twice(tmp_path, fleet, pairs):
+    twice = [*pairs, replace(pairs[4], answer="another answer"), pairs[4]]
+    scorecard = evaluate(evaluation_of(twice), tmp_path / "run", lambda: fleet, no_text_models)
+    assert scorecard.to_json()["n"] == len(pairs) + 2
+    asked = [p for p in read_run(tmp_path / "run").predictions if p.pair.id == pairs[4].id]
+    assert len({p.answer for p in asked}) == 1
+    expected = sorted([pairs[4].answer, pairs[4].answer, "another answer"])
+    assert sorted(p.pair.answer for p in asked) == expected
+
+
+def test_a_broken_image_is_counted_and_scores_nothing(tmp_path, tiny_model, pictures, pairs):
+    images = shutil.copytree(pictures[0], tmp_path / "images")
+    (images / "003.png").write_bytes(b"not an image")
+    fleet = CountingFleet(settings_for(tiny_model, images))
+    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    run = read_run(tmp_path / "run")
+    assert len(run.predictions) == len(pairs)
+    for prediction, score in zip(run.predictions, run.columns["exact_match"], strict=True):
+        broken = prediction.pair.filename == "003.png"
+        assert prediction.broken_image == broken
+        if broken:
+            assert prediction.answer == BROKEN_IMAGE_ANSWER
+            assert score == 0
+    assert scorecard.broken_images == 1
+
+
+def test_the_order_of_rows_changes_no_score(tmp_path, fleet, pairs):
+    cards = [
+        evaluate(evaluation_of(rows), tmp_path / name, lambda: fleet, no_text_models)
+        for name, rows in (("a", pairs), ("b", pairs[::-1]))
+    ]
+    assert cards[0].scores == cards[1].scores
