@@ -245,7 +245,11 @@ class Curator:
             await self.ledger.remember_project(record, self.model, self.clock.now())
         parsed = parse_reply(reply.text)
         drafts = () if isinstance(parsed, Unparsable) else parsed
-        verdict = validate(drafts, answer_words=self.prompt.answer_words)
+        verdict = validate(
+            drafts,
+            answer_words=self.prompt.answer_words,
+            metadata=one.item.listing.metadata,
+        )
         self._log_reply(one, reply, verdict)
         if verdict.accepted:
             done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -80,6 +81,7 @@ def _write_folder(
             "program": "curator",
             **asdict(campaign),
             "rejected_by_rule": dict(report.rejected),
+            "pairs_by_agreement": dict(Counter(pair.agreement or "unknown" for pair in found)),
             "items_done": report.progress.done,
             "items_given_up": report.progress.dead,
         },

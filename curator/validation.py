@@ -6,11 +6,14 @@ A draft that breaks a rule is kept with the rule's name, never lost.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
+from curator.agreement import Agreement, agreement
 from curator.replies import Draft
 
 LONGEST_QUESTION: Final = 300
@@ -40,6 +43,15 @@ REFUSALS: Final = frozenset(
 )
 """Answers that answer nothing, normalised."""
 
+ENGLISH: Final = frozenset(
+    {
+        *("any", "are", "can", "does", "has", "how", "it", "its", "the", "there", "these", "this"),
+        *("what", "when", "where", "which", "who", "whose", "why"),
+    }
+)
+"""An English question has one of these, or begins with "is"; of 39,730 real ones all do."""
+_NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class Rule(StrEnum):
     """Why a draft was rejected; the names appear in ``curator status`` and in the ledger."""
@@ -48,6 +60,8 @@ class Rule(StrEnum):
     QUESTION_LENGTH = "question_length"
     WORD_COUNT = "word_count"
     REFUSAL = "refusal"
+    LANGUAGE = "language"
+    """Letters of another script, or a question without one common English word."""
     ANSWER_IN_QUESTION = "answer_in_question"
     DUPLICATE_QUESTION = "duplicate_question"
 
@@ -62,14 +76,23 @@ class RejectedDraft:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of the drafts of one reply, each list in the reply's order."""
+    """What became of the drafts of one reply, each list in the reply's order.
+
+    ``agreements`` tells of each accepted draft whether the listing says the same.
+    """
 
     accepted: tuple[Draft, ...]
     rejected: tuple[RejectedDraft, ...]
+    agreements: tuple[Agreement, ...]
 
 
-def validate(drafts: Iterable[Draft], *, answer_words: int) -> Verdict:
-    """Sort the drafts of one image by the rules; ``answer_words`` is the longest answer."""
+def validate(
+    drafts: Iterable[Draft], *, answer_words: int, metadata: Mapping[str, str] = _NOTHING_KNOWN
+) -> Verdict:
+    """Sort the drafts of one image by the rules.
+
+    ``answer_words`` is the longest answer, ``metadata`` what the listing says about the product.
+    """
     accepted: list[Draft] = []
     rejected: list[RejectedDraft] = []
     seen: set[str] = set()
@@ -83,7 +106,8 @@ def validate(drafts: Iterable[Draft], *, answer_words: int) -> Verdict:
             accepted.append(draft)
         else:
             rejected.append(RejectedDraft(draft, rule))
-    return Verdict(tuple(accepted), tuple(rejected))
+    agreements = tuple(agreement(draft, metadata) for draft in accepted)
+    return Verdict(tuple(accepted), tuple(rejected), agreements)
 
 
 def _broken_rule(draft: Draft, question: Sequence[str], answer_words: int) -> Rule | None:
@@ -98,7 +122,18 @@ def _broken_rule(draft: Draft, question: Sequence[str], answer_words: int) -> Ru
         return Rule.WORD_COUNT
     if _contains(question, answer):
         return Rule.ANSWER_IN_QUESTION
-    return None
+    in_english = _is_latin(draft.question + draft.answer) and _is_english(question)
+    return None if in_english else Rule.LANGUAGE
+
+
+def _is_latin(text: str) -> bool:
+    return text.isascii() or all(
+        unicodedata.name(letter, "").startswith("LATIN") for letter in text if letter.isalpha()
+    )
+
+
+def _is_english(question: Sequence[str]) -> bool:
+    return question[0] == "is" or not ENGLISH.isdisjoint(question)
 
 
 def _words(text: str) -> list[str]:

@@ -41,6 +41,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "model": ("model",),
     "prompt_version": ("prompt_version",),
     "listing_id": ("listing_id",),
+    "agreement": ("agreement",),
     "confidence": ("confidence",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
@@ -58,6 +59,7 @@ PAIR_SCHEMA: Final = pa.schema(
         ("model", pa.string()),
         ("prompt_version", pa.string()),
         ("listing_id", pa.string()),
+        ("agreement", pa.string()),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -352,6 +354,7 @@ def _pair_row(pair: QAPair) -> dict[str, str | None]:
         "model": pair.provenance.model,
         "prompt_version": pair.provenance.prompt_version,
         "listing_id": pair.provenance.listing_id,
+        "agreement": pair.agreement,
     }
 
 
@@ -438,6 +441,7 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
             provenance=Provenance(
                 *(_text(row, names, name) for name in ("model", "prompt_version", "listing_id"))
             ),
+            agreement=_text(row, names, "agreement"),
         )
     except ValueError as error:
         raise InputError(f"{path}: row {line}: {error}") from error

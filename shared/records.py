@@ -52,7 +52,8 @@ class Provenance:
 class QAPair:
     """A question, its reference answer and the image (path below the images folder).
 
-    ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty.
+    ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty. ``agreement`` is
+    what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
     """
 
     id: str
@@ -62,6 +63,7 @@ class QAPair:
     split: Split | None = None
     difficulty: str = ""
     provenance: Provenance = Provenance()
+    agreement: str = ""
 
     def __post_init__(self) -> None:
         if not self.question.strip() or not self.answer.strip():

@@ -320,6 +320,7 @@ class Ledger:
                 answer=row.answer,
                 filename=row.image_path,
                 difficulty=row.difficulty,
+                agreement=row.agreement,
                 provenance=Provenance(campaign.model, campaign.prompt_version, row.listing_id),
             )
             for row in rows

@@ -10,15 +10,16 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.corpus import atomic_path
 from shared.errors import AboVqaError, InputError
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The version that this release writes."""
-KNOWN_VERSIONS: Final = (HEAD,)
+KNOWN_VERSIONS: Final = ("0001", HEAD)
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -107,14 +108,29 @@ def _upgrade(path: Path) -> None:
 
     config = Config()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    # By itself sqlite3 commits before each change of a table: a crash would leave half a version.
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin)
     with as_file(files("curator.migrations")) as scripts, engine.begin() as connection:
         config.set_main_option("script_location", str(scripts).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
+def _leave_transactions_to_us(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _back_up(path: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+    with (
+        atomic_path(copy) as part,
+        closing(sqlite3.connect(path)) as source,
+        closing(sqlite3.connect(part)) as target,
+    ):
         source.backup(target)
 
 

@@ -110,7 +110,8 @@ def _pair_rows(result: Result) -> Iterable[Row]:
     change, verdict = result.change, result.verdict
     if change is None or verdict is None:
         return
-    for position, draft in enumerate(verdict.accepted):
+    judged = zip(verdict.accepted, verdict.agreements, strict=True)
+    for position, (draft, agreement) in enumerate(judged):
         yield {
             "campaign_id": change.campaign_id,
             "item_id": change.item_id,
@@ -118,6 +119,7 @@ def _pair_rows(result: Result) -> Iterable[Row]:
             "question": draft.question,
             "answer": draft.answer,
             "difficulty": draft.difficulty,
+            "agreement": agreement.value,
         }
 
 

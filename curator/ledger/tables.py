@@ -102,6 +102,7 @@ pairs = Table(
     Column("question", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("difficulty", Text, nullable=False),
+    Column("agreement", Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 

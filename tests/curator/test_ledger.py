@@ -105,6 +105,7 @@ async def test_a_result_is_written_whole(ledger):
         ("What is it made of?", "wood", "hard"),
     ]
     assert {(pair.filename, pair.provenance.listing_id) for pair in pairs} == {("0.jpg", "L0")}
+    assert {pair.agreement for pair in pairs} == {"unknown"}
     assert await ledger.pairs_after(campaign_id, CAMPAIGN, last, 10) == ([], last)
 
 
@@ -189,6 +190,46 @@ def test_the_migration_makes_the_tables_that_the_code_uses(tmp_path):
         differences = compare_metadata(MigrationContext.configure(connection), METADATA)
     engine.dispose()
     assert differences == []
+
+
+async def test_a_ledger_of_the_first_release_is_copied_and_goes_on(tmp_path):
+    path = tmp_path / "l.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((Path(__file__).parent / "ledger_0001.sql").read_text())
+    before = path.read_bytes()
+    require_ledger(path)
+    assert path.read_bytes() == before
+    migrate(path)
+    migrate(path)
+    with closing(sqlite3.connect(tmp_path / "l.db.0001.backup")) as backup:
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert backup.execute("SELECT count(*) FROM pairs").fetchone() == (2,)
+    async with Ledger.opened(path) as ledger:
+        campaign_id = await ledger.enrol(CAMPAIGN, 2.0)
+        pairs, _ = await ledger.pairs_after(campaign_id, CAMPAIGN, 0, 10)
+        assert [(pair.answer, pair.agreement) for pair in pairs] == [("red", ""), ("wood", "")]
+        (item,) = await ledger.pending(campaign_id, 0, 10)
+        one = attempt(ledger, campaign_id, item.item_id)
+        await ledger.begin(one)
+        await ledger.finish(answered(one))
+        (report,) = await ledger.reports(10.0)
+    assert (report.progress.done, report.pairs) == (2, 4)
+
+
+def test_a_migration_that_breaks_off_leaves_the_old_version(tmp_path):
+    path = tmp_path / "l.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((Path(__file__).parent / "ledger_0001.sql").read_text())
+        # The version cannot be written, which is what a migration does last.
+        database.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON alembic_version "
+            "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        database.commit()
+        tables = database.execute("SELECT sql FROM sqlite_master").fetchall()
+        with pytest.raises(InputError, match="disk full"):
+            migrate(path)
+        assert database.execute("SELECT sql FROM sqlite_master").fetchall() == tables
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(tmp_path):

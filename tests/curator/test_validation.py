@@ -20,6 +20,10 @@ TEXTS = st.text(max_size=30)
         (Draft("Who made the shoe?", "N/A"), Rule.REFUSAL),
         (Draft("Who made the shoe?", "?!"), Rule.EMPTY),
         (Draft("Colour?", "white"), Rule.QUESTION_LENGTH),
+        (Draft("¿De qué color es el zapato?", "blanco"), Rule.LANGUAGE),
+        (Draft("Welche Farbe hat der Schuh?", "weiß"), Rule.LANGUAGE),
+        (Draft("What is the colour of it?", "白色"), Rule.LANGUAGE),
+        (Draft("这双鞋的 主要 颜色 是什么?", "white"), Rule.LANGUAGE),
         (Draft("What is " + "very " * 100 + "big?", "shoe"), Rule.QUESTION_LENGTH),
     ],
 )
@@ -39,6 +43,11 @@ def test_the_first_of_two_equal_questions_stays() -> None:
 def test_a_word_inside_a_word_is_not_the_answer_inside_the_question() -> None:
     draft = Draft("What is the headboard made of?", "board")
     assert validate([draft], answer_words=1).accepted == (draft,)
+
+
+def test_a_loan_word_with_an_accent_is_still_english() -> None:
+    drafts = [Draft("What is this décor made of?", "papier-mâché"), Draft("Is a bow shown?", "yes")]
+    assert validate(drafts, answer_words=1).accepted == tuple(drafts)
 
 
 def test_longer_answers_pass_where_they_were_asked_for() -> None:

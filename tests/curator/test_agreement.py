@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.agreement import Agreement, agreement
+from curator.replies import Draft
+from curator.validation import validate
+
+SHOE = {
+    "item_name": "Kitten heel court",
+    "product_type": "SHOES",
+    "color": "Navy Blue",
+    "material": "suede",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("What is the main color of the shoe?", "blue", Agreement.AGREES),
+        ("What is the colour of the shoes?", "Indigo", Agreement.AGREES),
+        ("What color is the shoe?", "red", Agreement.DISAGREES),
+        ("What color is the sole?", "red", Agreement.UNKNOWN),
+        ("What color is the sole of the shoe?", "red", Agreement.UNKNOWN),
+        ("What is the main color of the shoe?", "espresso", Agreement.UNKNOWN),
+        ("What is the primary material?", "leather", Agreement.AGREES),
+        ("What is the shoe made of?", "canvas", Agreement.DISAGREES),
+        ("What are the laces made of?", "cotton", Agreement.UNKNOWN),
+        ("What type of product is shown?", "sandal", Agreement.AGREES),
+        ("What type of product is shown?", "lamp", Agreement.DISAGREES),
+        ("What type of product is shown?", "gadget", Agreement.UNKNOWN),
+        ("How many shoes are shown?", "two", Agreement.UNKNOWN),
+    ],
+)
+def test_an_answer_is_compared_with_what_the_listing_knows(question, answer, expected):
+    assert agreement(Draft(question, answer), SHOE) is expected
+
+
+@pytest.mark.parametrize("colour", ["", "assorted", "espresso"])
+def test_a_listing_that_knows_nothing_says_nothing(colour):
+    draft = Draft("What is the main color of it?", "red")
+    assert agreement(draft, {"color": colour}) is Agreement.UNKNOWN
+    assert agreement(draft, {}) is Agreement.UNKNOWN
+
+
+def test_columns_of_a_csv_may_be_in_any_case():
+    draft = Draft("What is the main color of it?", "red")
+    assert agreement(draft, {" Color": "crimson"}) is Agreement.AGREES
+
+
+def test_a_pair_that_disagrees_is_kept_and_marked():
+    drafts = [
+        Draft("What is the main color of it?", "red"),
+        Draft("What is it not?", "n/a"),
+        Draft("What is the primary material of it?", "suede"),
+    ]
+    verdict = validate(drafts, answer_words=1, metadata=SHOE)
+    assert verdict.accepted == (drafts[0], drafts[2])
+    assert verdict.agreements == (Agreement.DISAGREES, Agreement.AGREES)
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.text()))
+def test_any_text_has_a_verdict(question, answer, metadata):
+    assert agreement(Draft(question, answer), metadata) in Agreement
