@@ -82,6 +82,7 @@ class PretrainedFacts:
 
     title: str
     credit: str
+    remarks: str
     parameters: int
     exact_match: float
     exact_match_nf4: float
@@ -132,6 +133,8 @@ the mistakes of its data, and nothing else.
 ```
 
 SHA-256 of the pairs with their split: `{facts.data_sha256}`. Versions: {versions}.
+
+{facts.remarks}
 
 {facts.credit}
 """

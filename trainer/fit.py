@@ -210,7 +210,7 @@ def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
     peft = add_adapter(model, recipe.lora)
     if recipe.gradient_checkpointing:
         with quiet_renames():
-            model.blip.gradient_checkpointing_enable({"use_reentrant": False})
+            model.blip.activation_checkpointing_enable({"use_reentrant": False})
         # BLIP adds position embeddings in place to what would then be a leaf with a gradient.
         model.blip.disable_input_require_grads()
     log.info(

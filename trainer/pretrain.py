@@ -27,6 +27,8 @@ from trainer.scratch import new_model, new_processor, train_tokenizer
 log = structlog.get_logger(__name__)
 
 EVALUATION_BATCH = 160
+NOT_IN_CARD = {"data", "images", "out", "dataset", "title", "credit", "remarks"}
+"""Places of one machine, and texts that the card holds elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,12 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
     facts = PretrainedFacts(
         title=recipe.title,
         credit=recipe.credit,
+        remarks=recipe.remarks,
         parameters=result.parameters,
         exact_match=result.exact_match,
         exact_match_nf4=result.exact_match_nf4,
         prior_exact_match=result.prior_exact_match,
-        recipe=recipe.model_dump(
-            mode="json", exclude={"data", "images", "out", "dataset", "credit", "title"}
-        ),
+        recipe=recipe.model_dump(mode="json", exclude=NOT_IN_CARD),
         train_images=len({pair.filename for pair in pairs.train}),
         train_pairs=len(pairs.train),
         test_images=len({pair.filename for pair in pairs.test}),

@@ -36,7 +36,7 @@ class PretrainRecipe(Settings):
     """Everything that decides what ``pretrain`` makes.
 
     ``dataset`` is where the pairs with their split are kept, for ``evaluator run``; ``credit``
-    goes into the card.
+    and ``remarks`` go into the card.
     """
 
     data: Path
@@ -45,6 +45,7 @@ class PretrainRecipe(Settings):
     dataset: Path | None = None
     title: str = "BLIP for VQA, small, from scratch"
     credit: str = ""
+    remarks: str = ""
     split: SplitRecipe = SplitRecipe()
     shape: Shape = Shape()
     epochs: int = Field(30, gt=0)
