@@ -5,19 +5,35 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from curator.catalog import open_catalog
 from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
 from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
+from curator.keys import read_keys
 from curator.ledger import CampaignReport, Ledger, migrate, require_ledger
+from curator.plan import (
+    ANSWER_TOKENS,
+    PRICES,
+    Assumptions,
+    Price,
+    measure_catalog,
+    plan_object,
+    plan_view,
+    with_limits,
+)
+from curator.prompt import Prompt
+from curator.quota import Quota
 from curator.rehearsal.command import rehearse
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
+from curator.simulation import Load, simulate
 from curator.status import status_object, status_view
 from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
@@ -32,34 +48,43 @@ app = typer.Typer(
 
 app.command()(rehearse)
 
+DEFAULT_MODEL: Final = "gemini-2.5-flash"
+
+CatalogOption = Annotated[
+    Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
+]
+KeysOption = Annotated[
+    Path | None, typer.Option(help="API keys, TOML or one a line; else GEMINI_API_KEYS.")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
+]
+ModelOption = Annotated[str, typer.Option(help="Gemini model.")]
+QuestionsOption = Annotated[int, typer.Option(min=1, max=50, help="Questions an image.")]
+WordsOption = Annotated[int, typer.Option(min=1, max=20, help="Longest answer.")]
+ConcurrencyOption = Annotated[
+    int, typer.Option(min=1, max=1024, help="Requests in flight at most.")
+]
 LedgerOption = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
 
 
 @app.command()
 def run(
     *,
-    catalog: Annotated[
-        Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
-    ],
+    catalog: CatalogOption,
     ledger: LedgerOption,
-    keys: Annotated[
-        Path | None, typer.Option(help="API keys, TOML or one a line; else GEMINI_API_KEYS.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
-    ] = None,
-    model: Annotated[str, typer.Option(help="Gemini model.")] = "gemini-2.5-flash",
+    keys: KeysOption = None,
+    images: ImagesOption = None,
+    model: ModelOption = DEFAULT_MODEL,
     base_url: Annotated[
         str | None, typer.Option(help="Another server, such as `curator rehearse`.")
     ] = None,
-    questions: Annotated[int, typer.Option(min=1, max=50, help="Questions an image.")] = 10,
-    answer_words: Annotated[int, typer.Option(min=1, max=20, help="Longest answer.")] = 1,
+    questions: QuestionsOption = 10,
+    answer_words: WordsOption = 1,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop once so many images are settled in all.")
     ] = None,
-    concurrency: Annotated[
-        int, typer.Option(min=1, max=1024, help="Requests in flight at most.")
-    ] = 16,
+    concurrency: ConcurrencyOption = 16,
     on_exhausted: Annotated[
         OnExhausted, typer.Option(help="With no quota left: exit 75, or wait for the next day.")
     ] = OnExhausted.STOP,
@@ -115,6 +140,66 @@ def status(
         print()
     else:
         Console().print(status_view(reports))
+
+
+@app.command()
+def plan(
+    *,
+    catalog: CatalogOption,
+    keys: KeysOption = None,
+    images: ImagesOption = None,
+    model: ModelOption = DEFAULT_MODEL,
+    questions: QuestionsOption = 10,
+    answer_words: WordsOption = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Images at most.")] = None,
+    concurrency: ConcurrencyOption = 16,
+    rpm: Annotated[
+        int | None, typer.Option(min=1, help="Requests a minute, for keys that state no limits.")
+    ] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Input tokens a minute, the same.")] = None,
+    rpd: Annotated[int | None, typer.Option(min=1, help="Requests a day, the same.")] = None,
+    latency_s: Annotated[
+        float, typer.Option("--latency", min=0.0, help="Seconds that a reply takes.")
+    ] = 5.0,
+    output_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Output tokens a request, thinking included.")
+    ] = None,
+    input_price: Annotated[
+        float | None, typer.Option(min=0.0, help="US dollars a million input tokens.")
+    ] = None,
+    output_price: Annotated[
+        float | None, typer.Option(min=0.0, help="US dollars a million output tokens.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell how long a campaign will take, its tokens and its money; sends no request."""
+    prompt = Prompt(questions, answer_words)
+    found = with_limits(read_keys(keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    size = measure_catalog(open_catalog(catalog, images), prompt)
+    size = replace(size, images=min(size.images, limit or size.images))
+    assumed = Assumptions(
+        concurrency=concurrency,
+        latency_s=latency_s,
+        output_tokens=ANSWER_TOKENS * questions if output_tokens is None else output_tokens,
+        price=_price(model, input_price, output_price),
+    )
+    now = SystemClock().now()
+    load = Load(size.images, size.input_tokens, latency_s, concurrency)
+    course = asyncio.run(simulate(found, load, now))
+    planned = plan_object(found, size, course, assumed, now)
+    if as_json:
+        json.dump(planned, sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(plan_view(planned))
+
+
+def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+    if input_price is None and output_price is None:
+        return PRICES.get(model)
+    if input_price is None or output_price is None:
+        raise InputError("give both --input-price and --output-price, or neither")
+    return Price(input_price, output_price)
 
 
 @app.command()

@@ -1,0 +1,196 @@
+"""What a campaign will take, before the first request: time, requests, tokens and money.
+
+The catalogue is read for its size and its texts, the keys' quotas are gone through by
+``curator.simulation``. What only the service could tell (tokens of an answer, price, latency) is an
+assumption, stated with the result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from PIL import Image
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from curator.catalog import Catalog
+from curator.images import LONGEST_PX
+from curator.keys import Key
+from curator.prompt import Prompt
+from curator.quota import Quota
+from curator.simulation import Course, DaySpan
+from shared.errors import InputError
+from shared.progress import report_progress
+
+SAMPLED_IMAGES: Final = 100
+"""So many of the first images are opened to see how large they are."""
+ANSWER_TOKENS: Final = 40
+"""Output tokens of one pair as JSON; thinking, where a model does it, comes on top."""
+MILLION: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars a million tokens."""
+
+    input_usd: float
+    output_usd: float
+
+
+PRICES: Final[Mapping[str, Price]] = {
+    "gemini-2.5-pro": Price(1.25, 10.0),
+    "gemini-2.5-flash": Price(0.30, 2.50),
+    "gemini-2.5-flash-lite": Price(0.10, 0.40),
+}
+"""List prices of late 2025, for keys that pay; free keys pay nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A catalogue's images, and the input tokens of an average request about one."""
+
+    images: int
+    input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What the plan cannot know: seconds and output tokens a request, and the price."""
+
+    concurrency: int
+    latency_s: float
+    output_tokens: int
+    price: Price | None
+
+
+def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
+    """Count the images of ``catalog``, each once, and estimate the requests about them.
+
+    Raises:
+        InputError: a file of the catalogue is unreadable, or no listing has an image.
+    """
+    seen: set[str] = set()
+    tokens = 0
+    longest_px = _usual_px(catalog)
+    with report_progress("reading the catalogue", None) as progress:
+        for listing in catalog.listings(Counter()):
+            if listing.image.path not in seen:
+                seen.add(listing.image.path)
+                tokens += prompt.request(listing.metadata, b"", longest_px).estimated_tokens
+                progress.advance()
+    if not seen:
+        raise InputError(f"{catalog.path}: holds no listing with an image")
+    return Size(len(seen), round(tokens / len(seen)))
+
+
+def _usual_px(catalog: Catalog) -> int:
+    """Return the longer side of a usual image, as sent; the largest where none can be read."""
+    sides = []
+    for listing, _ in zip(catalog.listings(Counter()), range(SAMPLED_IMAGES), strict=False):
+        try:
+            with Image.open(catalog.images_dir / listing.image.path) as image:
+                sides.append(max(image.size))
+        except (OSError, ValueError):
+            continue
+    return min(LONGEST_PX, sorted(sides)[len(sides) // 2]) if sides else LONGEST_PX
+
+
+def with_limits(keys: Sequence[Key], limits: Quota) -> list[Key]:
+    """Return the keys, those that state no limits with ``limits``."""
+    return [replace(key, quota=limits) if key.quota == Quota() else key for key in keys]
+
+
+def plan_object(
+    keys: Sequence[Key], size: Size, course: Course, assumed: Assumptions, now: float
+) -> dict[str, Any]:
+    """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
+    by_key: Counter[str] = Counter()
+    for span in course.spans:
+        for label, requests in span.requests.items():
+            by_key[label] += requests * span.days
+    return {
+        "images": size.images,
+        "starts_at": now,
+        "ends_at": course.ends_at,
+        "duration_s": course.ends_at - now,
+        "total": _cost(by_key.total(), size, assumed),
+        "keys": [
+            {"label": key.label, "project": key.project, **_cost(by_key[key.label], size, assumed)}
+            for key in keys
+        ],
+        "days": [_span_object(span, size, assumed) for span in course.spans],
+        "assumptions": {"input_tokens": size.input_tokens, **asdict(assumed)},
+    }
+
+
+def _cost(requests: int, size: Size, assumed: Assumptions) -> dict[str, Any]:
+    taken, given = requests * size.input_tokens, requests * assumed.output_tokens
+    price = assumed.price
+    usd = None if price is None else (taken * price.input_usd + given * price.output_usd) / MILLION
+    return {"requests": requests, "input_tokens": taken, "output_tokens": given, "usd": usd}
+
+
+def _span_object(span: DaySpan, size: Size, assumed: Assumptions) -> dict[str, Any]:
+    """Return a span of equal days; the figures are those of each single day."""
+    return {
+        "first": span.first.isoformat(),
+        "last": (span.first + timedelta(days=span.days - 1)).isoformat(),
+        "days": span.days,
+        "each_day": _cost(sum(span.requests.values()), size, assumed),
+        "keys_each_day": {
+            label: _cost(requests, size, assumed) for label, requests in span.requests.items()
+        },
+    }
+
+
+def plan_view(plan: Mapping[str, Any]) -> RenderableType:
+    """Return the object of ``plan_object`` for a terminal."""
+    ends = datetime.fromtimestamp(plan["ends_at"], UTC).astimezone()
+    keys = Table("key", "project", *_columns(), title="by key", title_justify="left")
+    for key in plan["keys"]:
+        keys.add_row(Text(key["label"]), Text(key["project"]), *_cells(key))
+    keys.add_row(Text("all", style="bold"), "", *_cells(plan["total"]))
+    days = Table("days (Pacific)", "", *_columns(), title="each day", title_justify="left")
+    for span in plan["days"]:
+        last = "" if span["days"] == 1 else f" to {span['last']}"
+        days.add_row(f"{span['first']}{last}", f"{span['days']} d", *_cells(span["each_day"]))
+    assumed = plan["assumptions"]
+    price = assumed["price"]
+    money = "no price known for this model; give --input-price and --output-price"
+    if price:
+        money = f"{price['input_usd']:g} and {price['output_usd']:g} $ a million tokens in and out"
+    return Group(
+        Text(
+            f"{plan['images']} images: {_duration(plan['duration_s'])}, until "
+            f"{ends:%Y-%m-%d %H:%M %Z}",
+            style="bold",
+        ),
+        keys,
+        days,
+        Text(
+            f"Assumed: {assumed['input_tokens']} tokens in and {assumed['output_tokens']} out a "
+            f"request, {assumed['latency_s']:g} s each, {assumed['concurrency']} at a time; "
+            f"{money}; free keys pay nothing."
+        ),
+    )
+
+
+def _columns() -> tuple[str, ...]:
+    return ("requests", "tokens in", "tokens out", "$")
+
+
+def _cells(cost: Mapping[str, Any]) -> tuple[str, ...]:
+    money = "?" if cost["usd"] is None else f"{cost['usd']:,.2f}"
+    counts = (cost[name] for name in ("requests", "input_tokens", "output_tokens"))
+    return (*(f"{count:,}" for count in counts), money)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    days, hours = minutes // 1440, minutes % 1440 // 60
+    return f"{days} days {hours} h" if days else f"{hours} h {minutes % 60} min"

@@ -1,0 +1,111 @@
+"""A campaign gone through on a clock that jumps, compared with what the quotas allow."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+
+import pytest
+
+from curator.__main__ import app
+from curator.keys import Key
+from curator.quota import PACIFIC, Quota
+from curator.simulation import Load, simulate
+from shared.cli import run_program
+from shared.errors import InputError
+from tests.curator.pictures import write_abo
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=PACIFIC).timestamp()
+
+
+def key(label: str, project: str = "", **limits: int) -> Key:
+    return Key(label, project or f"p-{label}", f"secret-of-{label}", Quota(**limits))
+
+
+def load(requests: int, concurrency: int = 4, latency_s: float = 1.0) -> Load:
+    return Load(requests, tokens=100, latency_s=latency_s, concurrency=concurrency)
+
+
+async def test_a_year_of_days_is_counted_as_the_quotas_say():
+    keys = [key(f"k{n}", rpm=10, rpd=250) for n in range(12)]
+    course = await simulate(keys, load(398_212), NOON)
+    assert [(one.days, set(one.requests.values())) for one in course.spans[:1]] == [(132, {250})]
+    assert sum(one.days * sum(one.requests.values()) for one in course.spans) == 398_212
+    last = course.spans[-1]
+    assert last.first == date(2026, 11, 10)
+    assert datetime.fromtimestamp(course.ends_at, PACIFIC).date() == last.first
+
+
+@pytest.mark.parametrize("requests", [1, 7, 8, 9, 15, 16, 17, 100, 1003])
+async def test_days_counted_at_once_end_as_days_gone_through_one_by_one(requests):
+    keys = [key("a", rpm=1, rpd=5), key("b", rpd=3)]
+    course = await simulate(keys, load(requests), NOON)
+    spread = [sum(one.requests.values()) for one in course.spans for _ in range(one.days)]
+    whole, rest = divmod(requests, 8)
+    assert spread == [8] * whole + ([rest] if rest else [])
+    end = datetime.fromtimestamp(course.ends_at, PACIFIC).date()
+    assert (end - date(2026, 7, 1)).days == len(spread) - 1
+
+
+async def test_daylight_saving_shifts_no_day():
+    start = datetime(2026, 10, 28, 12, tzinfo=PACIFIC).timestamp()
+    course = await simulate([key("a", rpd=1)], load(10, latency_s=0.0), start)
+    end = datetime.fromtimestamp(course.ends_at, PACIFIC)
+    assert end == datetime(2026, 11, 6, tzinfo=PACIFIC)
+
+
+async def test_a_minute_limit_alone_takes_its_minutes():
+    course = await simulate([key("a", rpm=10)], load(600, latency_s=0.0), NOON)
+    assert course.ends_at - NOON == pytest.approx(3600, abs=60)
+
+
+async def test_without_limits_the_replies_are_waited_for():
+    course = await simulate([key("a")], load(100, concurrency=4, latency_s=2.0), NOON)
+    assert course.ends_at - NOON == 50.0
+
+
+async def test_keys_of_one_project_share_what_is_planned():
+    keys = [key("a", "p", rpd=10), key("b", "p", rpd=10)]
+    course = await simulate(keys, load(10), NOON)
+    assert course.spans[0].requests == {"a": 5, "b": 5}
+
+
+async def test_a_request_that_no_key_can_take_is_bad_input():
+    with pytest.raises(InputError, match="tpm"):
+        await simulate([key("a", tpm=50)], load(1), NOON)
+
+
+def planned(tmp_path, capsys, *more: str) -> tuple[int, str, str]:
+    write_abo(tmp_path / "abo", 12)
+    (tmp_path / "keys.txt").write_text("AIzaSyKeyNumberOne001\nAIzaSyKeyNumberTwo002")
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    arguments = ["--catalog", str(tmp_path / "abo"), "--keys", str(tmp_path / "keys.txt"), *more]
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", ["plan", *arguments])
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_a_plan_tells_time_tokens_and_money(tmp_path, capsys):
+    more = ("--rpd", "4", "--output-tokens", "500", "--json")
+    code, out, err = planned(tmp_path, capsys, *more)
+    assert code == 0, err
+    plan = json.loads(out)
+    tokens = plan["assumptions"]["input_tokens"]
+    assert plan["images"] == plan["total"]["requests"] == 12
+    assert [one["requests"] for one in plan["keys"]] == [6, 6]
+    assert plan["total"]["input_tokens"] == 12 * tokens
+    expected = (12 * tokens * 0.30 + 12 * 500 * 2.50) / 1e6
+    assert plan["total"]["usd"] == pytest.approx(expected)
+    assert [one["each_day"]["requests"] for one in plan["days"]] == [8, 4]
+    assert plan["ends_at"] - plan["starts_at"] == plan["duration_s"] > 0
+
+
+def test_a_plan_is_shown_and_unknown_prices_are_not_made_up(tmp_path, capsys):
+    code, out, _ = planned(tmp_path, capsys, "--model", "gemini-9", "--limit", "5")
+    assert code == 0
+    assert "5 images" in out
+    assert "--input-price" in out
+    code, _, err = planned(tmp_path, capsys, "--input-price", "1")
+    assert code == 2
+    assert "--output-price" in err
