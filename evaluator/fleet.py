@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 MAX_TRIES: Final = 3
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 """Enough for what crosses the store here: file names in, rows of text out."""
+CONNECT_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,11 @@ def connect_ray(address: str | None, replicas: int) -> None:
         InputError: no cluster answers there.
     """
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    joined = address or os.environ.get("RAY_ADDRESS")
     try:
-        if address or os.environ.get("RAY_ADDRESS"):
-            ray.init(address=address, **quiet)
+        if joined:
+            _require_listener(joined)
+            ray.init(address=joined, **quiet)
             return
         ray.init(
             num_cpus=max(replicas, os.cpu_count() or 1),
@@ -153,11 +157,18 @@ def connect_ray(address: str | None, replicas: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             **quiet,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"--address {address or os.environ.get('RAY_ADDRESS')}: no Ray cluster answers there "
+            f"--address {joined}: no Ray cluster answers there "
             f"({_first_line(error)}); leave it out to run on this machine"
         ) from error
+
+
+def _require_listener(address: str) -> None:
+    """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
 
 
 def _resources_per_replica(replicas: int) -> Mapping[str, Any]:
