@@ -102,7 +102,7 @@ def test_an_adapter_is_applied(tiny_model, tiny_adapter, pictures, capsys):
         ),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(  # noqa: PLR0917
+def test_bad_input_is_one_line_and_writes_nothing(
     tiny_model, pictures, asked, tmp_path, capsys, arguments, reason
 ):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")

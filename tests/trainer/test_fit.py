@@ -143,7 +143,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, c
         ({"images": "nowhere"}, "nowhere: no such images folder"),
     ],
 )
-def test_a_wrong_recipe_is_one_line_and_writes_nothing(  # noqa: PLR0917
+def test_a_wrong_recipe_is_one_line_and_writes_nothing(
     tmp_path, data, tiny_model, capsys, changes, reason
 ):
     settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), **changes)
