@@ -27,6 +27,7 @@ from shared.records import Question
 log = structlog.get_logger(__name__)
 
 MAX_TRIES: Final = 3
+_QUIET: Final[Mapping[str, Any]] = {"logging_level": "ERROR", "log_to_driver": False}
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 """Enough for what crosses the store here: file names in, rows of text out."""
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -143,25 +144,32 @@ def connect_ray(address: str | None, replicas: int) -> None:
 
     Raises:
         InputError: no cluster answers there.
+        AboVqaError: Ray does not start on this machine.
     """
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     joined = address or os.environ.get("RAY_ADDRESS")
+    if not joined:
+        _start_ray_here(replicas)
+        return
     try:
-        if joined:
-            _require_listener(joined)
-            ray.init(address=joined, **quiet)
-            return
-        ray.init(
-            num_cpus=max(replicas, os.cpu_count() or 1),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **quiet,
-        )
+        _require_listener(joined)
+        ray.init(address=joined, **_QUIET)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--address {joined}: no Ray cluster answers there "
             f"({_first_line(error)}); leave it out to run on this machine"
         ) from error
+
+
+def _start_ray_here(replicas: int) -> None:
+    try:
+        ray.init(
+            num_cpus=max(replicas, os.cpu_count() or 1),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **_QUIET,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise AboVqaError(f"Ray did not start on this machine: {_first_line(error)}") from error
 
 
 def _require_listener(address: str) -> None:
