@@ -182,7 +182,9 @@ class KeyPool:
         if refusal.window is Window.DAY:
             until = next_day(now)
             fresh = project.blocked_window is not Window.DAY or project.blocked_until < until
-            project.probe_at = now + PROBE_AFTER_S if fresh else project.probe_at
+            # A probe that is spent stays so; one still to come waits anew after each refusal.
+            if fresh or project.probe_at is not None:
+                project.probe_at = now + PROBE_AFTER_S
         else:
             if lease.at >= project.blocked_until:
                 project.strikes += 1

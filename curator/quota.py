@@ -17,6 +17,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 MINUTE_S: Final = 60.0
+BURSTS_A_MINUTE: Final = 10
+"""A project's requests of a minute are sent in so many bursts, evenly spread."""
 PACIFIC: Final = ZoneInfo("America/Los_Angeles")
 
 
@@ -148,6 +150,7 @@ class Usage:
     def give_back(self, reservation: Reservation) -> None:
         """Forget a reservation whose request was never sent."""
         if reservation.counted:
+            self._minute.remove(reservation)
             self._minute_requests -= 1
             self._minute_tokens -= reservation.tokens
             reservation.counted = False
@@ -155,13 +158,23 @@ class Usage:
             self._day_requests -= 1
 
     def _minute_opening(self, quota: Quota, tokens: int, now: float) -> float:
+        return max(self._room(quota, tokens, now), self._pace(quota, now))
+
+    def _pace(self, quota: Quota, now: float) -> float:
+        """Return when the next burst is due, so that a minute's requests do not come at once."""
+        if quota.rpm is None:
+            return now
+        burst = math.ceil(quota.rpm / BURSTS_A_MINUTE)
+        if len(self._minute) < burst:
+            return now
+        return max(now, self._minute[-burst].at + MINUTE_S * burst / quota.rpm)
+
+    def _room(self, quota: Quota, tokens: int, now: float) -> float:
         requests_over = 0 if quota.rpm is None else self._minute_requests + 1 - quota.rpm
         tokens_over = 0 if quota.tpm is None else self._minute_tokens + tokens - quota.tpm
         if requests_over <= 0 and tokens_over <= 0:
             return now
         for one in self._minute:
-            if not one.counted:
-                continue
             requests_over -= 1
             tokens_over -= one.tokens
             if requests_over <= 0 and tokens_over <= 0:
@@ -171,10 +184,9 @@ class Usage:
     def _roll(self, now: float) -> None:
         while self._minute and self._minute[0].at + MINUTE_S <= now:
             old = self._minute.popleft()
-            if old.counted:
-                self._minute_requests -= 1
-                self._minute_tokens -= old.tokens
-                old.counted = False
+            self._minute_requests -= 1
+            self._minute_tokens -= old.tokens
+            old.counted = False
         if now >= self._day_ends:
             self._day_requests = 0
             self._day_ends = next_day(now)

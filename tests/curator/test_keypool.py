@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from datetime import datetime
 
 import pytest
@@ -58,9 +59,7 @@ async def test_a_key_over_quota_is_passed_over_and_comes_back(make_pool, clock):
 async def test_keys_of_one_project_share_its_quota(make_pool, clock):
     pool = make_pool(key("a", "p", rpm=2), key("b", "p", rpm=2))
     started = clock.now()
-    assert await labels(pool, 2) == ["a", "b"]
-    assert clock.now() == started
-    await pool.lease(1)
+    assert await labels(pool, 3) == ["a", "b", "a"]
     assert clock.now() == started + 60
 
 
@@ -163,6 +162,17 @@ async def test_one_probe_goes_to_a_parked_project_and_failing_parks_it_again(mak
     assert await labels(pool, 3) == ["b"] * 3
 
 
+async def test_a_late_refusal_puts_the_probe_off(make_pool, clock):
+    pool = make_pool(key("a"), key("b", rpm=1))
+    clock.time = datetime(2026, 7, 1, 8, tzinfo=PACIFIC).timestamp()
+    early, _, late = [await pool.lease(1) for _ in range(3)]
+    assert early.key == late.key
+    pool.cool_down(early, limited(Window.DAY))
+    clock.time += PROBE_AFTER_S
+    pool.cool_down(late, limited(Window.DAY))
+    assert await labels(pool, 3) == ["b"] * 3
+
+
 async def test_a_probe_that_is_answered_opens_the_project(make_pool, clock):
     pool = make_pool(key("a"))
     clock.time = datetime(2026, 7, 1, 8, tzinfo=PACIFIC).timestamp()
@@ -225,4 +235,28 @@ async def test_waiters_are_served_in_order_and_within_the_quota(make_pool, clock
     started = clock.now()
     leases = await asyncio.gather(*(pool.lease(1) for _ in range(23)))
     assert [lease.at for lease in leases] == sorted(lease.at for lease in leases)
-    assert clock.now() == started + 4 * 60
+    assert clock.now() == pytest.approx(started + 22 * 12)
+
+
+async def test_keys_without_a_minute_limit_never_wait(make_pool, clock):
+    pool = make_pool(key("a", rpd=1000), key("b", tpm=1000))
+    started = clock.now()
+    await labels(pool, 500)
+    assert clock.now() == started
+
+
+async def test_an_hour_brings_what_the_quotas_of_five_projects_allow(make_pool, clock):
+    limits = [
+        {"rpm": 10},
+        {"rpm": 15, "tpm": 5000},
+        {"rpm": 60, "rpd": 400},
+        {"rpm": 7},
+        {"rpm": 2},
+    ]
+    keys = [key(f"k{n}", f"p{n % 5}", **limits[n % 5]) for n in range(12)]
+    allowed = {"p0": 600, "p1": 600, "p2": 400, "p3": 420, "p4": 120}
+    pool, started, served = make_pool(*keys), clock.now(), Counter()
+    while (lease := await pool.lease(500)).at < started + 3600:
+        served[lease.key.project] += 1
+    assert all(served[project] <= allowed[project] for project in allowed)
+    assert served.total() >= 0.99 * sum(allowed.values())

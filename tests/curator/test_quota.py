@@ -93,10 +93,24 @@ def test_the_opening_is_the_earliest_moment_that_fits(quota: Quota, steps: list)
             within = [spent for moment, spent in sent if moment + MINUTE_S > earlier]
             too_many = quota.rpm is not None and len(within) >= quota.rpm
             too_much = quota.tpm is not None and sum(within) + tokens > quota.tpm
-            assert too_many or too_much
+            too_soon = quota.rpm is not None and sent[-1][0] + MINUTE_S / quota.rpm > earlier
+            assert too_many or too_much or too_soon
         now = max(now, opening.at)
         usage.reserve(tokens, now)
         sent.append((now, tokens))
+
+
+@pytest.mark.parametrize("rpm", [1, 7, 10, 15, 60, 1000])
+def test_a_minute_is_spread_and_still_used_whole(rpm: int) -> None:
+    now, usage, quota, sent = 1_000_000.0, Usage(1_000_000.0), Quota(rpm=rpm), []
+    while now < 1_000_000.0 + 600:
+        usage.reserve(1, now)
+        sent.append(now)
+        now = usage.opening(quota, 1, now).at
+    assert len(sent) >= 0.99 * rpm * 10
+    burst = math.ceil(rpm / 10)
+    for earlier, later in zip(sent, sent[burst:], strict=False):
+        assert later - earlier >= MINUTE_S * burst / rpm - 1e-6
 
 
 def test_a_request_larger_than_the_minute_never_fits() -> None:
