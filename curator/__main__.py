@@ -17,7 +17,7 @@ from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_f
 from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
 from curator.keys import read_keys
-from curator.ledger import CampaignReport, Ledger, migrate, require_ledger
+from curator.ledger import CampaignReport, Ledger, migrate, require_ledger, sole_writer
 from curator.plan import (
     ANSWER_TOKENS,
     PRICES,
@@ -31,6 +31,8 @@ from curator.plan import (
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.rehearsal.command import rehearse
+from curator.reparse import Rejudged, answer_words_of
+from curator.reparse import reparse as judge_replies
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
 from curator.simulation import Load, simulate
@@ -38,6 +40,7 @@ from curator.status import status_object, status_view
 from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
+from shared.progress import report_progress
 
 app = typer.Typer(
     help="Makes a visual question answering data set out of a product catalogue.",
@@ -221,6 +224,37 @@ def export(
     print(f"{count} pairs in {out}")
 
 
+@app.command()
+def reparse(
+    ledger: LedgerOption,
+    campaign: Annotated[
+        int | None, typer.Option(help="Which campaign, where the ledger holds several.")
+    ] = None,
+    answer_words: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Longest answer, if not the campaign's own.")
+    ] = None,
+) -> None:
+    """Judge the kept replies again, by this release's parser and rules; sends no request."""
+    require_ledger(ledger)
+    changed = asyncio.run(_reparse(ledger, campaign, answer_words))
+    print(
+        f"{changed.items} images judged again, {changed.pairs} pairs; "
+        f"{changed.gained} images gained, {changed.lost} given up"
+    )
+
+
+async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
+    now = SystemClock().now()
+    with sole_writer(path):
+        migrate(path)
+        async with Ledger.opened(path) as ledger:
+            asked = [report for report in await ledger.reports(now) if report.outcomes]
+            report = choose_campaign(asked, wanted, path)
+            words = answer_words or answer_words_of(report.campaign)
+            with report_progress("judging replies", None) as progress:
+                return await judge_replies(ledger, report.campaign_id, words, now, progress)
+
+
 async def _reports(path: Path) -> list[CampaignReport]:
     migrate(path)
     async with Ledger.opened(path) as ledger:
@@ -231,7 +265,7 @@ async def _export(path: Path, out: Path, campaign: int | None, images: Path | No
     migrate(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(SystemClock().now())
-        chosen = choose_campaign(reports, campaign, path)
+        chosen = choose_campaign([one for one in reports if one.pairs], campaign, path)
         if out.suffix.lower() in FILE_SUFFIXES:
             return await export_file(ledger, chosen, out)
         folders = [Path(folder) for folder in await ledger.images_dirs()]

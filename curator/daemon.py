@@ -18,6 +18,7 @@ import structlog
 from curator.backoff import Outage, backoff_s
 from curator.gemini import Gemini, Reply
 from curator.images import prepare_photo
+from curator.judging import judge
 from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
     Attempt,
@@ -39,9 +40,8 @@ from curator.refusals import (
     Unavailable,
     UnknownModel,
 )
-from curator.replies import Unparsable, parse_reply
 from curator.stopping import StopRequested, StopSignal
-from curator.validation import Verdict, validate
+from curator.validation import Verdict
 from shared.clock import Clock
 from shared.errors import AboVqaError, CorruptImage, InputError
 from shared.progress import ProgressReport
@@ -243,13 +243,13 @@ class Curator:
         record = self.pool.settle(one.lease, spent)
         if record is not None:
             await self.ledger.remember_project(record, self.model, self.clock.now())
-        parsed = parse_reply(reply.text)
-        drafts = () if isinstance(parsed, Unparsable) else parsed
-        verdict = validate(
-            drafts,
+        judgement = judge(
+            reply.text,
+            reply.ending,
             answer_words=self.prompt.answer_words,
             metadata=one.item.listing.metadata,
         )
+        verdict, reason = judgement.verdict, judgement.reason
         self._log_reply(one, reply, verdict)
         if verdict.accepted:
             done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)
@@ -258,9 +258,6 @@ class Curator:
             )
             self.progress.advance()
             return None
-        reason = parsed.detail if isinstance(parsed, Unparsable) else "no pair passed the rules"
-        if reply.ending not in {"", "STOP"}:
-            reason = f"{reason} ({reply.ending})"
         failures = one.failures + 1
         if reply.ending in FINAL_ENDINGS or failures >= ATTEMPTS:
             await self._give_up(one, Outcome.UNUSABLE, reason, reply, verdict)

@@ -22,28 +22,27 @@ SPLIT_SEED: Final = 0
 
 
 def choose_campaign(
-    reports: Sequence[CampaignReport], wanted: int | None, ledger: Path
+    candidates: Sequence[CampaignReport], wanted: int | None, ledger: Path
 ) -> CampaignReport:
-    """Return the campaign with the id ``wanted``, or the only one that has pairs.
+    """Return the campaign with the id ``wanted``, or the only one there is.
 
     Raises:
-        InputError: no such campaign, no pairs yet, or several to choose from.
+        InputError: no such campaign, none at all, or several to choose from.
     """
-    with_pairs = [report for report in reports if report.pairs]
-    if wanted is not None:
-        found = next((report for report in with_pairs if report.campaign_id == wanted), None)
-        if found is None:
-            raise InputError(f"{ledger}: no campaign {wanted} with pairs; see `curator status`")
-        return found
-    if not with_pairs:
+    if not candidates:
         raise InputError(f"{ledger}: holds no pairs yet; let `curator run` work first")
-    if len(with_pairs) > 1:
+    if wanted is not None:
+        found = next((report for report in candidates if report.campaign_id == wanted), None)
+        if found is None:
+            raise InputError(f"{ledger}: no campaign {wanted} to work on; see `curator status`")
+        return found
+    if len(candidates) > 1:
         names = "; ".join(
             f"{report.campaign_id} ({report.campaign.model}, {report.campaign.questions} questions)"
-            for report in with_pairs
+            for report in candidates
         )
         raise InputError(f"{ledger}: several campaigns; give --campaign ID of: {names}")
-    return with_pairs[0]
+    return candidates[0]
 
 
 async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int:

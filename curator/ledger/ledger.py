@@ -31,11 +31,20 @@ from curator.ledger.records import (
     Progress,
     ProjectRecord,
     ProjectUse,
+    RepliedItem,
     Result,
     WorkItem,
     WorkState,
 )
-from curator.ledger.rows import Row, group_statements, listing_of, listing_row, unpack_reply
+from curator.ledger.rows import (
+    Row,
+    group_statements,
+    listing_of,
+    listing_row,
+    replacing_statements,
+    replied_items,
+    unpack_reply,
+)
 from curator.quota import MINUTE_S, day_start
 from shared.records import Listing, Provenance, QAPair, pair_id
 
@@ -326,6 +335,46 @@ class Ledger:
             for row in rows
         ]
         return found, rows[-1].item_id if rows else after
+
+    async def replied_attempts(self, campaign_id: int) -> list[tuple[int, int]]:
+        """Return item and attempt of each reply that a campaign got, by item, oldest first."""
+        attempts, replies = tables.attempts, tables.replies
+        statement = (
+            select(attempts.c.item_id, attempts.c.id)
+            .join(replies, replies.c.attempt_id == attempts.c.id)
+            .where(attempts.c.campaign_id == campaign_id)
+            .order_by(attempts.c.item_id, attempts.c.id)
+        )
+        async with _reading(self._engine) as connection:
+            return [(row[0], row[1]) for row in await connection.execute(statement)]
+
+    async def replied_items(
+        self, campaign_id: int, attempt_ids: Sequence[int]
+    ) -> list[RepliedItem]:
+        """Return the items that these attempts were about, with the replies, by item."""
+        attempts, replies, work, items = (
+            tables.attempts,
+            tables.replies,
+            tables.work,
+            tables.items,
+        )
+        statement = (
+            select(replies.c.attempt_id, replies.c.body, work.c.state, work.c.attempts)
+            .add_columns(work.c.reason, *items.c)
+            .join(attempts, attempts.c.id == replies.c.attempt_id)
+            .join(items, items.c.id == attempts.c.item_id)
+            .join(work, work.c.item_id == items.c.id)
+            .where(work.c.campaign_id == campaign_id, replies.c.attempt_id.in_(attempt_ids))
+            .order_by(items.c.id, replies.c.attempt_id)
+        )
+        async with _reading(self._engine) as connection:
+            return replied_items((await connection.execute(statement)).all())
+
+    async def replace_pairs(self, results: Sequence[Result]) -> None:
+        """Put the verdicts of ``results`` in the place of what their items had; attempts stay."""
+        async with self._writing() as connection:
+            for statement, rows in replacing_statements(results):
+                await connection.execute(statement, rows)
 
     async def reply(self, attempt_id: int) -> str | None:
         """Return the body that an attempt got, as received."""

@@ -52,6 +52,19 @@ class WorkItem:
 
 
 @dataclass(frozen=True, slots=True)
+class RepliedItem:
+    """An item with what was received about it: ``replies`` holds attempt ids and bodies, in order.
+
+    ``state`` and ``reason`` are the item's present ones.
+    """
+
+    item: WorkItem
+    state: WorkState
+    reason: str
+    replies: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A request that is about to be sent."""
 

@@ -6,22 +6,37 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
-from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from curator.ledger import tables
-from curator.ledger.records import Attempt, ItemChange, Outcome, Result
+from curator.ledger.records import (
+    Attempt,
+    ItemChange,
+    Outcome,
+    RepliedItem,
+    Result,
+    WorkItem,
+    WorkState,
+)
 from shared.records import ImageRef, Listing
 
 Row = dict[str, Any]
-Statement = tuple[Insert | Update, list[Row]]
+Statement = tuple[Insert | Update | Delete, list[Row]]
 
 _INSERT_ATTEMPT = insert(tables.attempts)
 _INSERT_REPLY = insert(tables.replies)
 _INSERT_PAIR = insert(tables.pairs)
 _INSERT_REJECTED = insert(tables.rejected_pairs)
+_DELETE_PAIRS, _DELETE_REJECTED = (
+    delete(table).where(
+        table.c.campaign_id == bindparam("campaign"), table.c.item_id == bindparam("item")
+    )
+    for table in (tables.pairs, tables.rejected_pairs)
+)
 _FINISH_ATTEMPT = (
     update(tables.attempts)
     .where(tables.attempts.c.id == bindparam("attempt_id"))
@@ -57,6 +72,20 @@ def group_statements(entries: Sequence[Attempt | Result]) -> list[Statement]:
         (_FINISH_ATTEMPT, [_finish_row(r) for r in results if r.attempt_id is not None]),
         (_INSERT_REPLY, [_reply_row(r) for r in results if r.reply is not None]),
         (_CHANGE_WORK, [_work_row(r, r.change) for r in results if r.change is not None]),
+        (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
+        (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
+    ]
+    return [(statement, rows) for statement, rows in statements if rows]
+
+
+def replacing_statements(results: Sequence[Result]) -> list[Statement]:
+    """Return the statements that put the verdicts of ``results`` in the place of the old ones."""
+    changes = {(r.change.campaign_id, r.change.item_id): r for r in results if r.change}
+    keys = [{"campaign": campaign, "item": item} for campaign, item in changes]
+    statements: list[Statement] = [
+        (_DELETE_PAIRS, keys),
+        (_DELETE_REJECTED, keys),
+        (_CHANGE_WORK, [_work_row(r, r.change) for r in changes.values() if r.change]),
         (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
     ]
@@ -162,3 +191,19 @@ def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no colum
     """Return the listing that a row of ``items`` holds."""
     image = ImageRef(row.image_id, row.image_path)
     return Listing(row.listing_id, image, json.loads(row.metadata))
+
+
+def replied_items(rows: Iterable[Any]) -> list[RepliedItem]:
+    """Return the items that rows of replies, ordered by item, hold."""
+    found = []
+    for _, group in groupby(rows, key=lambda row: row.id):
+        mine = list(group)
+        found.append(
+            RepliedItem(
+                item=WorkItem(mine[0].id, listing_of(mine[0]), mine[0].attempts),
+                state=WorkState(mine[0].state),
+                reason=mine[0].reason,
+                replies=tuple((row.attempt_id, unpack_reply(row.body)) for row in mine),
+            )
+        )
+    return found
