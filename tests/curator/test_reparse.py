@@ -25,6 +25,7 @@ from curator.prompt import Prompt
 from curator.replies import Draft
 from curator.validation import Verdict, validate
 from shared.cli import run_program
+from shared.corpus import read_pairs
 from shared.records import ImageRef, Listing
 
 CAMPAIGN = Campaign("gemini-x", Prompt(3, 2).version, 3)
@@ -110,6 +111,17 @@ def test_replies_are_judged_by_the_present_parser_and_rules(tmp_path, capsys):
     assert report.outcomes == {"answered": 2, "unusable": 2}
     assert report.tokens == TokenUse(360, 160, 0)
     assert returned == 1
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_the_agreement_is_exported(tmp_path, capsys, suffix):
+    path, out = tmp_path / "l.db", tmp_path / f"pairs.{suffix}"
+    fill(path)
+    assert reparse(path, capsys)[0] == 0
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", ["export", "--ledger", str(path), "--out", str(out)])
+    assert ended.value.code == 0
+    assert [pair.agreement for pair in read_pairs(out)] == ["agrees", "agrees"]
 
 
 def test_a_prompt_of_another_release_asks_for_the_length_of_its_answers(tmp_path, capsys):
