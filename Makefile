@@ -24,10 +24,10 @@ demo: $(STAMP)  ## curate, train, evaluate, report; no key, GPU or hub
 	$(BIN)/python -m shared.demo
 
 test: $(STAMP)  ## the default tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 test-slow: $(STAMP)  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m slow
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -85,6 +85,7 @@ def test_replicas_that_are_killed_are_replaced_and_no_answer_is_lost(
     assert set(two._actors).isdisjoint(killed)
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_is_given_up_and_the_rest_is_kept(
     tmp_path, cluster, tiny_model, pictures
 ):
