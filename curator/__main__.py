@@ -20,14 +20,13 @@ from curator.keys import read_keys
 from curator.ledger import CampaignReport, Ledger, migrate, require_ledger, sole_writer
 from curator.plan import (
     ANSWER_TOKENS,
-    PRICES,
     Assumptions,
-    Price,
     measure_catalog,
     plan_object,
     plan_view,
     with_limits,
 )
+from curator.prices import PRICES, Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.rehearsal.command import rehearse

@@ -21,6 +21,7 @@ from rich.text import Text
 from curator.catalog import Catalog
 from curator.images import LONGEST_PX
 from curator.keys import Key
+from curator.prices import Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.simulation import Course, DaySpan
@@ -31,23 +32,6 @@ SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON; thinking, where a model does it, comes on top."""
-MILLION: Final = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars a million tokens."""
-
-    input_usd: float
-    output_usd: float
-
-
-PRICES: Final[Mapping[str, Price]] = {
-    "gemini-2.5-pro": Price(1.25, 10.0),
-    "gemini-2.5-flash": Price(0.30, 2.50),
-    "gemini-2.5-flash-lite": Price(0.10, 0.40),
-}
-"""List prices of late 2025, for keys that pay; free keys pay nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +115,7 @@ def plan_object(
 def _cost(requests: int, size: Size, assumed: Assumptions) -> dict[str, Any]:
     taken, given = requests * size.input_tokens, requests * assumed.output_tokens
     price = assumed.price
-    usd = None if price is None else (taken * price.input_usd + given * price.output_usd) / MILLION
+    usd = None if price is None else price.of(taken, given)
     return {"requests": requests, "input_tokens": taken, "output_tokens": given, "usd": usd}
 
 

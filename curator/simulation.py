@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from curator.keypool import KeyPool, KeysExhausted, Lease, OnExhausted
 from curator.keys import Key
+from curator.ledger.records import ProjectRecord, ProjectUse
 from curator.quota import PACIFIC, day_start, next_day
 from curator.stopping import StopSignal
 from shared.errors import InputError
 
 DAY_S: Final = 86_400.0
+UNUSED: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class VirtualClock:
@@ -68,8 +71,18 @@ class Load:
     concurrency: int
 
 
-async def simulate(keys: Sequence[Key], load: Load, now: float) -> Course:
-    """Return the course of a campaign that starts at ``now`` with unused keys.
+async def simulate(
+    keys: Sequence[Key],
+    load: Load,
+    now: float,
+    *,
+    use: Mapping[str, ProjectUse] = UNUSED,
+    records: Mapping[str, ProjectRecord] = UNUSED,
+) -> Course:
+    """Return the course of a campaign that starts at ``now``.
+
+    ``use`` and ``records`` say by project what was used of the windows, and which cool-downs and
+    limits were learned; without them the keys are unused.
 
     Raises:
         InputError: no key can ever take such a request.
@@ -81,8 +94,8 @@ async def simulate(keys: Sequence[Key], load: Load, now: float) -> Course:
         stop=StopSignal(),
         on_exhausted=OnExhausted.STOP,
         rng=random.Random(0),
-        use={},
-        records={},
+        use=use,
+        records=records,
     )
     calendar = _Calendar(now)
     in_flight: list[float] = []

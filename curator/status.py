@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from curator.ledger import CampaignReport
+from curator.ledger import CampaignReport, KeyReport
 
 
 def status_object(reports: Sequence[CampaignReport]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _campaign_object(report: CampaignReport) -> dict[str, Any]:
         "tokens": asdict(report.tokens),
         "rate_per_minute": report.finished_recently / report.recent_s * 60,
         "eta_s": eta_s(report),
-        "keys": [{**asdict(key), "outcomes": dict(key.outcomes)} for key in report.keys],
+        "keys": [_key_object(key) for key in report.keys],
         "cooling_down": [
             {
                 "project": project.project,
@@ -50,6 +50,18 @@ def _campaign_object(report: CampaignReport) -> dict[str, Any]:
             for project in report.blocked
         ],
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
+    }
+
+
+def _key_object(key: KeyReport) -> dict[str, Any]:
+    return {
+        "label": key.label,
+        "fingerprint": key.fingerprint,
+        "project": key.project,
+        "removed_because": key.removed_because,
+        "outcomes": dict(key.outcomes),
+        "requests_today": key.project_today,
+        "limits": asdict(key.quota),
     }
 
 

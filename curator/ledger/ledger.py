@@ -49,6 +49,7 @@ from curator.quota import MINUTE_S, day_start
 from shared.records import Listing, Provenance, QAPair, pair_id
 
 IMPORT_BATCH: Final = 2_000
+NOT_IN_FILE: Final = "not among the keys of the last run"
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     # Of a WAL ledger, a crash of the program loses nothing; only one of the machine may.
@@ -241,10 +242,8 @@ class Ledger:
 
     async def project_records(self, model: str) -> dict[str, ProjectRecord]:
         """Return what is remembered of each project for ``model``."""
-        statement = select(tables.projects).where(tables.projects.c.model == model)
         async with _reading(self._engine) as connection:
-            rows = await connection.execute(statement)
-            return {row.project: reports.project_record(row) for row in rows}
+            return await reports.project_records(connection, model)
 
     async def remember_project(self, record: ProjectRecord, model: str, now: float) -> None:
         """Store a project's cool-down and the limits that it taught us."""
@@ -265,7 +264,7 @@ class Ledger:
             )
 
     async def remember_keys(self, keys: Iterable[Key], now: float) -> None:
-        """Store the keys of a run by fingerprint, all of them in service."""
+        """Store the keys of a run by fingerprint: these are in service, and no others."""
         rows = [
             {
                 "fingerprint": key.fingerprint,
@@ -273,12 +272,17 @@ class Ledger:
                 "project": key.project,
                 "removed_because": "",
                 "updated_at": now,
+                "rpm": key.quota.rpm,
+                "tpm": key.quota.tpm,
+                "rpd": key.quota.rpd,
             }
             for key in keys
         ]
         values = sqlite_insert(tables.keys)
         upsert = values.on_conflict_do_update(["fingerprint"], set_=dict(values.excluded))
+        leave = update(tables.keys).where(tables.keys.c.removed_because == "")
         async with self._writing() as connection:
+            await connection.execute(leave.values(removed_because=NOT_IN_FILE, updated_at=now))
             await connection.execute(upsert, rows)
 
     async def remember_removal(self, key: Key, reason: str, now: float) -> None:

@@ -154,12 +154,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class KeyReport:
-    """One key's work in a campaign; ``removed_because`` is empty while it serves."""
+    """One key's work in a campaign; ``removed_because`` is empty while it serves.
 
+    ``quota`` and ``project_today`` are its project's: the limits as stated and learned, and the
+    requests counted since the quota day began.
+    """
+
+    fingerprint: str
     label: str
     project: str
     removed_because: str
     outcomes: Mapping[str, int]
+    quota: Quota
+    project_today: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from curator.ledger.records import (
     TokenUse,
     WorkState,
 )
-from curator.quota import Quota, Window
+from curator.quota import Quota, Window, day_start
 
 RECENT_S: Final = 300.0
 """Span over which the rate is taken."""
@@ -84,7 +84,7 @@ async def _report(
         rejected=await _counts(connection, by_rule.group_by(rejected.c.rule)),
         outcomes=await _counts(connection, by_outcome.group_by(attempts.c.outcome)),
         tokens=TokenUse(*(int(count) for count in spent)),
-        keys=await _key_reports(connection, campaign_id),
+        keys=await _key_reports(connection, campaign_id, campaign.model, now),
         blocked=await _blocked(connection, campaign.model, now),
         dead_letters=await _dead_letters(connection, campaign_id),
         finished_recently=finished_recently,
@@ -96,7 +96,9 @@ async def _counts(connection: AsyncConnection, statement: Select[Any]) -> dict[A
     return {row[0]: row[1] for row in await connection.execute(statement)}
 
 
-async def _key_reports(connection: AsyncConnection, campaign_id: int) -> tuple[KeyReport, ...]:
+async def _key_reports(
+    connection: AsyncConnection, campaign_id: int, model: str, now: float
+) -> tuple[KeyReport, ...]:
     attempts, keys = tables.attempts, tables.keys
     outcomes: dict[str, dict[str, int]] = {}
     statement = (
@@ -106,11 +108,48 @@ async def _key_reports(connection: AsyncConnection, campaign_id: int) -> tuple[K
     )
     for fingerprint, outcome, count in await connection.execute(statement):
         outcomes.setdefault(fingerprint, {})[outcome] = count
-    rows = await connection.execute(select(keys).order_by(keys.c.label))
+    rows = (await connection.execute(select(keys).order_by(keys.c.label))).all()
+    learned = await project_records(connection, model)
+    projects = dict.fromkeys(row.project for row in rows)
+    today = {
+        name: await _requests_since(connection, model, name, day_start(now)) for name in projects
+    }
     return tuple(
-        KeyReport(row.label, row.project, row.removed_because, outcomes.get(row.fingerprint, {}))
+        KeyReport(
+            fingerprint=row.fingerprint,
+            label=row.label,
+            project=row.project,
+            removed_because=row.removed_because,
+            outcomes=outcomes.get(row.fingerprint, {}),
+            quota=_quota_of(row, learned.get(row.project)),
+            project_today=today[row.project],
+        )
         for row in rows
     )
+
+
+def _quota_of(row: Any, learned: ProjectRecord | None) -> Quota:  # noqa: ANN401 - as above
+    stated = Quota(rpm=row.rpm, tpm=row.tpm, rpd=row.rpd)
+    return stated.tightened(learned.learned) if learned else stated
+
+
+async def _requests_since(
+    connection: AsyncConnection, model: str, project: str, since: float
+) -> int:
+    # Project by project, because the index on all three columns serves such a question only.
+    use = tables.attempts
+    count = await connection.scalar(
+        select(func.count()).where(
+            use.c.model == model, use.c.project == project, use.c.started_at >= since
+        )
+    )
+    return count or 0
+
+
+async def project_records(connection: AsyncConnection, model: str) -> dict[str, ProjectRecord]:
+    """Return what is remembered of each project for ``model``."""
+    statement = select(tables.projects).where(tables.projects.c.model == model)
+    return {row.project: project_record(row) for row in await connection.execute(statement)}
 
 
 async def _blocked(

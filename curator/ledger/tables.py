@@ -117,6 +117,7 @@ rejected_pairs = Table(
     Column("question", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Index("rejected_by_rule", "campaign_id", "rule"),
+    Index("rejected_by_item", "campaign_id", "item_id"),
 )
 
 keys = Table(
@@ -127,6 +128,9 @@ keys = Table(
     Column("project", Text, nullable=False),
     Column("removed_because", Text, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("rpm", Integer),
+    Column("tpm", Integer),
+    Column("rpd", Integer),
 )
 
 projects = Table(

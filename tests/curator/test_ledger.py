@@ -171,7 +171,7 @@ async def test_projects_and_keys_are_remembered(ledger):
     await ledger.remember_project(record, "gemini-x", 1.0)
     assert await ledger.project_records("gemini-x") == {"p": record}
     assert await ledger.project_records("another") == {}
-    key = Key("mine", "p", "AIzaSecret")
+    key = Key("mine", "p", "AIzaSecret", Quota(rpm=9, rpd=20))
     campaign_id = await enrolled(ledger, 1)
     assert campaign_id
     await ledger.remember_keys([key], 1.0)
@@ -181,6 +181,23 @@ async def test_projects_and_keys_are_remembered(ledger):
         ("mine", "API_KEY_INVALID")
     ]
     assert [one.project for one in report.blocked] == ["p"]
+    # What Google taught counts where it is less than what was stated.
+    assert [one.quota for one in report.keys] == [Quota(rpm=3, rpd=20)]
+
+
+async def test_only_the_keys_of_the_last_run_are_in_service(ledger):
+    await enrolled(ledger, 1)
+    old, new = Key("old", "p", "AIzaSecretOld"), Key("new", "p", "AIzaSecretNew")
+    await ledger.remember_keys([old], 1.0)
+    await ledger.remember_keys([new], 2.0)
+    (report,) = await ledger.reports(10.0)
+    assert [(one.label, one.removed_because) for one in report.keys] == [
+        ("new", ""),
+        ("old", "not among the keys of the last run"),
+    ]
+    await ledger.remember_keys([old, new], 3.0)
+    (report,) = await ledger.reports(10.0)
+    assert [one.removed_because for one in report.keys] == ["", ""]
 
 
 def test_the_migration_makes_the_tables_that_the_code_uses(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from curator.__main__ import app
 from curator.keys import Key
+from curator.ledger import ProjectRecord, ProjectUse
 from curator.quota import PACIFIC, Quota
 from curator.simulation import Load, simulate
 from shared.cli import run_program
@@ -62,6 +63,16 @@ async def test_a_minute_limit_alone_takes_its_minutes():
 async def test_without_limits_the_replies_are_waited_for():
     course = await simulate([key("a")], load(100, concurrency=4, latency_s=2.0), NOON)
     assert course.ends_at - NOON == 50.0
+
+
+async def test_what_was_used_and_learned_counts_against_the_first_day():
+    used = {"p-a": ProjectUse(today=7)}
+    learned = {"p-a": ProjectRecord("p-a", learned=Quota(rpd=9))}
+    course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
+    assert [one.requests for one in course.spans] == [{"a": 2}, {"a": 9}]
+    closed = {"p-a": ProjectRecord("p-a", blocked_until=NOON + 600)}
+    course = await simulate([key("a")], load(4, latency_s=2.0), NOON, records=closed)
+    assert course.ends_at == NOON + 602
 
 
 async def test_keys_of_one_project_share_what_is_planned():
