@@ -17,9 +17,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from shared.corpus import atomic_path
 from shared.errors import AboVqaError, InputError
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The version that this release writes."""
-KNOWN_VERSIONS: Final = ("0001", "0002", HEAD)
+KNOWN_VERSIONS: Final = ("0001", "0002", "0003", HEAD)
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 

@@ -45,11 +45,12 @@ campaigns = Table(
     "campaigns",
     METADATA,
     Column("id", Integer, primary_key=True),
+    Column("annotator", Text, nullable=False, server_default="gemini"),
     Column("model", Text, nullable=False),
     Column("prompt_version", Text, nullable=False),
     Column("questions", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
-    UniqueConstraint("model", "prompt_version", "questions"),
+    UniqueConstraint("annotator", "model", "prompt_version", "questions"),
 )
 
 work = Table(
@@ -82,6 +83,13 @@ attempts = Table(
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("thought_tokens", Integer, nullable=False),
+    # How the reply ended, the form it came in, how many pairs stood in it, why it was of no use.
+    Column("ending", Text, nullable=False, server_default=""),
+    Column("form", Text, nullable=False, server_default=""),
+    Column("rejection", Text, nullable=False, server_default=""),
+    Column("drafts", Integer, nullable=False, server_default="0"),
+    # The question that was sent back for a second opinion; null where questions were asked for.
+    Column("question", Text),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -103,6 +111,24 @@ pairs = Table(
     Column("answer", Text, nullable=False),
     Column("difficulty", Text, nullable=False),
     Column("agreement", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+
+# By question, not by position: judging the replies again moves pairs about. ``agrees`` is 0 or 1
+# and means something only where the state says done.
+second_opinions = Table(
+    "second_opinions",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", Integer, primary_key=True, autoincrement=False),
+    Column("question", Text, primary_key=True),
+    Column("state", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("agrees", Integer, nullable=False),
+    Column("finished_at", Float),
+    Index("opinions_by_state", "campaign_id", "state", "item_id"),
     sqlite_with_rowid=False,
 )
 
