@@ -412,9 +412,7 @@ def _match_columns(columns: Sequence[str], path: Path, needed: Sequence[str]) ->
     }
     missing = [field for field in needed if field not in names]
     if missing:
-        wanted = ", ".join(
-            f"{field} (or {'/'.join(COLUMN_ALIASES[field][1:])})" for field in missing
-        )
+        wanted = ", ".join(" or ".join(COLUMN_ALIASES[field]) for field in missing)
         have = ", ".join(map(str, columns)) or "none"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}")
     return names
