@@ -12,6 +12,8 @@ import typer
 from shared.cli import run_program
 from shared.events import set_up_events
 from shared.settings import load_settings
+from trainer.stopping import StopSignal, stop_on_signals
+from trainer.template import commented_toml
 
 app = typer.Typer(
     name="trainer",
@@ -20,7 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Recipe = Annotated[Path, typer.Argument(help="TOML file; see the README", show_default=False)]
+Recipe = Annotated[
+    Path, typer.Argument(help="TOML file; `trainer recipe` prints one", show_default=False)
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="overrides one setting; may be repeated"),
@@ -47,7 +51,9 @@ def fit_command(
     from trainer.recipe import FitRecipe  # noqa: PLC0415
 
     settings = load_settings(FitRecipe, recipe, overrides or ())
-    result = fit(settings, resume=resume)
+    stop = StopSignal()
+    with stop_on_signals(stop):
+        result = fit(settings, resume=resume, stop=stop)
     if as_json:
         typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))
         return
@@ -56,6 +62,14 @@ def fit_command(
         f"(base alone {result.base_exact_match:.4f}), epoch {result.best_epoch}, "
         f"{result.steps} steps"
     )
+
+
+@app.command("recipe")
+def recipe_command() -> None:
+    """Print a recipe with every setting, what it does and its default."""
+    from trainer.recipe import FitRecipe  # noqa: PLC0415
+
+    typer.echo(commented_toml(FitRecipe), nl=False)
 
 
 @app.command("pretrain")

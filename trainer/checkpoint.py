@@ -51,6 +51,12 @@ def save_checkpoint(
     shutil.rmtree(old, ignore_errors=True)
 
 
+def read_state(folder: Path) -> RunState | None:
+    """Return where the run in ``folder`` stands, or ``None`` where nothing was saved."""
+    found = _saved_in(folder)
+    return None if found is None else RunState(**read_json(found / STATE))
+
+
 def load_checkpoint(
     folder: Path, peft: PeftModel, optimizer: torch.optim.Optimizer, recipe_sha256: str
 ) -> RunState | None:
@@ -59,17 +65,22 @@ def load_checkpoint(
     Raises:
         InputError: the checkpoint belongs to another recipe or other data.
     """
-    if not folder.exists():
-        # The process may have died between the two renames.
-        folder = folder.with_name(folder.name + ".old")
-    if not folder.exists():
+    found, state = _saved_in(folder), read_state(folder)
+    if found is None or state is None:
         return None
-    state = RunState(**read_json(folder / STATE))
     if state.recipe_sha256 != recipe_sha256:
         raise InputError(
             f"{folder}: the checkpoint is of another recipe or other data; give another `out`, or "
             "leave out --resume to start again"
         )
-    set_peft_model_state_dict(peft, load_file(folder / WEIGHTS))
-    optimizer.load_state_dict(torch.load(folder / OPTIMIZER, weights_only=True))
+    set_peft_model_state_dict(peft, load_file(found / WEIGHTS))
+    optimizer.load_state_dict(torch.load(found / OPTIMIZER, weights_only=True))
     return state
+
+
+def _saved_in(folder: Path) -> Path | None:
+    # The process may have died between the two renames, with the old folder aside.
+    for candidate in (folder, folder.with_name(folder.name + ".old")):
+        if candidate.exists():
+            return candidate
+    return None

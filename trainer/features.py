@@ -88,6 +88,11 @@ def feature_shape(model: LoadedModel) -> tuple[int, int]:
     return (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
 
 
+def trains_vision(model: LoadedModel) -> bool:
+    """Return whether training changes the vision tower, and with it every image's features."""
+    return any(parameter.requires_grad for parameter in model.blip.vision_model.parameters())
+
+
 def image_features(
     model: LoadedModel, images_dir: Path, filenames: Sequence[str], store_gib: float
 ) -> ImageFeatures:
@@ -95,7 +100,7 @@ def image_features(
 
     Elsewhere images are encoded anew for every batch, which is slower; the log says so.
     """
-    if any(parameter.requires_grad for parameter in model.blip.vision_model.parameters()):
+    if trains_vision(model):
         log.info("encoding images for every batch", reason="the vision tower is trained")
         return FreshFeatures(model, images_dir)
     tokens, width = feature_shape(model)

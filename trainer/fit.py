@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,13 +17,14 @@ from peft import PeftModel
 
 from shared.blip.loading import LoadedModel, load_model, quiet_renames
 from shared.corpus import atomic_path, pairs_digest, write_dataset
+from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
 from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
-from trainer.checkpoint import RunState, load_checkpoint, save_checkpoint
+from trainer.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
 from trainer.dataset import SplitPairs, load_pairs
-from trainer.features import ImageFeatures, image_features
+from trainer.features import ImageFeatures, image_features, trains_vision
 from trainer.heldout import held_out_exact_match
 from trainer.loop import (
     NonFiniteGradient,
@@ -30,50 +32,101 @@ from trainer.loop import (
     StepReport,
     new_optimizer,
     train,
-    warmup_steps,
 )
+from trainer.memory import out_of_memory_names
 from trainer.recipe import FitRecipe
+from trainer.record import DATASET, RECORD, RunRecord, finished_run, relative_place, write_record
+from trainer.schedule import warmup_steps
+from trainer.stopping import StopSignal
 
 log = structlog.get_logger(__name__)
 
 CHECKPOINT = "checkpoint"
 LOG_FILE = "training.jsonl"
-DATASET = "dataset"
 VERSIONS = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
+PLACES = {"data", "images", "out"}
+"""Settings of one machine, which do not belong into a card."""
+FREE_TO_CHANGE = PLACES | {"checkpoint_every_steps", "evaluation_batch_size", "feature_store_gib"}
+"""Settings that a resumed run may change, since they do not change what comes out."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What a finished run reports; exact match in [0, 1] on the validation split."""
+    """What a finished run reports; exact match in [0, 1] on the validation split.
+
+    ``resumed_at_step`` is 0 for a run that was not resumed, and ``steps`` for one that had been
+    finished before.
+    """
 
     adapter: Path
     steps: int
     base_exact_match: float
     exact_match: float
     best_epoch: int
+    resumed_at_step: int
 
 
-def fit(recipe: FitRecipe, *, resume: bool) -> FitResult:
+def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> FitResult:
     """Fine-tune an adapter and write it to ``recipe.out``, with its card, data and log.
 
     Raises:
-        InputError: the recipe's model, data or images cannot be used.
+        InputError: the recipe's model, data or images cannot be used, or ``out`` holds the same
+            run unfinished and ``resume`` is not set.
         NonFiniteGradient: training diverged; the last good state is saved.
+        OutOfMemory: the message names the setting to lower.
+        StoppedForNow: ``stop`` was requested; the state is saved.
     """
     pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    fingerprint = _fingerprint(recipe, pairs)
+    if resume:
+        record = finished_run(recipe.out)
+        if record is not None and record.recipe_sha256 == fingerprint:
+            log.info("finished already", adapter=str(recipe.out))
+            return _result(recipe.out, record, resumed_at_step=record.steps)
+    else:
+        _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
     model = load_model(recipe.model, quantization=recipe.quantize)
     # Before anything slow: a target that matches nothing is an error in the recipe.
     peft = _trainable(model, recipe)
     seen = [pair.filename for pair in pairs.train + pairs.validation]
     features = image_features(model, recipe.images, seen, recipe.feature_store_gib)
-    run = _Run(recipe, pairs, model, peft, features)
+    run = _Run(
+        recipe=recipe,
+        pairs=pairs,
+        model=model,
+        peft=peft,
+        features=features,
+        fingerprint=fingerprint,
+        stop=stop or StopSignal(),
+    )
     return run.finish(run.start(resume=resume))
 
 
 def _fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
-    settings = recipe.model_dump(mode="json", exclude={"data", "images", "out"})
+    settings = recipe.model_dump(mode="json", exclude=FREE_TO_CHANGE)
     text = json.dumps([settings, pairs_digest(pairs.everything)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_to_forget(checkpoint: Path, fingerprint: str) -> None:
+    """Raise where starting again would throw away hours of the very same run."""
+    state = read_state(checkpoint)
+    if state is not None and state.recipe_sha256 == fingerprint:
+        raise InputError(
+            f"{checkpoint}: this run stands at step {state.step}; give --resume to go on there, or "
+            "remove that folder to start again"
+        )
+
+
+def _result(adapter: Path, record: RunRecord, *, resumed_at_step: int) -> FitResult:
+    return FitResult(
+        adapter=adapter,
+        steps=record.steps,
+        base_exact_match=record.base_exact_match,
+        exact_match=record.exact_match,
+        best_epoch=record.best_epoch,
+        resumed_at_step=resumed_at_step,
+    )
 
 
 class _Run:
@@ -81,15 +134,18 @@ class _Run:
 
     def __init__(
         self,
+        *,
         recipe: FitRecipe,
         pairs: SplitPairs,
         model: LoadedModel,
         peft: PeftModel,
         features: ImageFeatures,
+        fingerprint: str,
+        stop: StopSignal,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
         self._model, self._peft, self._features = model, peft, features
-        self._fingerprint = _fingerprint(recipe, pairs)
+        self._fingerprint, self._stop = fingerprint, stop
         # A new adapter is zero and changes nothing, so this is the base's own score.
         self._base_exact_match = self._held_out()
         self._batches = Batches(pairs.train, recipe.batch_size, recipe.accumulation, recipe.seed)
@@ -109,14 +165,35 @@ class _Run:
                 return state
             log.info("nothing to resume; starting at step 0", checkpoint=str(checkpoint))
         shutil.rmtree(checkpoint, ignore_errors=True)
-        (self._recipe.out / LOG_FILE).unlink(missing_ok=True)
+        for of_another_run in (LOG_FILE, RECORD):
+            (self._recipe.out / of_another_run).unlink(missing_ok=True)
         _keep_dataset(self._recipe, self._pairs)
         self._log({"event": "start", "base_exact_match": self._base_exact_match})
         return fresh
 
     def finish(self, state: RunState) -> FitResult:
-        """Train to the end; keep the adapter of the best epoch; write the card."""
-        recipe, total = self._recipe, self._settings.total_steps
+        """Train to the end; keep the adapter of the best epoch; write the card and the record."""
+        recipe, first_step = self._recipe, state.step
+        state = self._train(state)
+        best = max(self._held_out_by_epoch)
+        best_epoch = self._held_out_by_epoch.index(best) + 1
+        self._write_card(best_epoch)
+        record = RunRecord(
+            recipe_sha256=self._fingerprint,
+            base=self._model.name,
+            quantization=self._model.quantization.value,
+            images=relative_place(recipe.images, recipe.out),
+            steps=state.step,
+            base_exact_match=self._base_exact_match,
+            exact_match=best,
+            best_epoch=best_epoch,
+        )
+        write_record(record, recipe.out)
+        shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
+        return _result(recipe.out, record, resumed_at_step=first_step)
+
+    def _train(self, state: RunState) -> RunState:
+        total = self._settings.total_steps
         steps = train(
             self._model,
             self._peft,
@@ -126,21 +203,43 @@ class _Run:
             settings=self._settings,
             first_step=state.step,
         )
-        with report_progress("training", total) as progress:
+        with report_progress("training", total) as progress, self._enough_memory():
             progress.advance(state.step)
             try:
-                for report in steps:
+                # A run may have been killed between its last epoch and its end.
+                while state.step < total and not self._out_of_patience():
+                    report = next(steps)
                     self._log({"event": "step", **asdict(report)})
                     state = self._after_step(report, state)
                     progress.advance(note=f"loss {report.loss:.3f}")
-            except NonFiniteGradient:
+                    self._stop_if_asked(state)
+            except NonFiniteGradient as error:
                 self._save(state)
-                raise
-        best = max(self._held_out_by_epoch)
-        best_epoch = self._held_out_by_epoch.index(best) + 1
-        self._write_card(best_epoch)
-        shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
-        return FitResult(recipe.out, total, self._base_exact_match, best, best_epoch)
+                raise NonFiniteGradient(
+                    f"{error}; the state before it is in {self._recipe.out / CHECKPOINT}"
+                ) from error
+        return state
+
+    def _enough_memory(self) -> AbstractContextManager[None]:
+        size, cut = self._recipe.batch_size, self._recipe.accumulation
+        return out_of_memory_names(
+            f"lower batch_size (now {size}) and raise accumulation (now {cut}) by as much: the "
+            "loss stays the same; or set gradient_checkpointing = true"
+        )
+
+    def _out_of_patience(self) -> bool:
+        scores, patience = self._held_out_by_epoch, self._recipe.patience_epochs
+        if not patience or not scores:
+            return False
+        return len(scores) - 1 - scores.index(max(scores)) >= patience
+
+    def _stop_if_asked(self, state: RunState) -> None:
+        if self._stop.requested and state.step < self._settings.total_steps:
+            self._save(state)
+            raise StoppedForNow(
+                f"{self._stop.reason} after step {state.step}, which is saved; give the same "
+                "command with --resume to go on"
+            )
 
     def _after_step(self, report: StepReport, state: RunState) -> RunState:
         state = RunState(report.step, state.best_exact_match, self._fingerprint)
@@ -169,12 +268,9 @@ class _Run:
         save_checkpoint(self._recipe.out / CHECKPOINT, self._peft, self._optimizer, state)
 
     def _held_out(self) -> float:
-        return held_out_exact_match(
-            self._model,
-            self._features,
-            self._pairs.validation,
-            self._recipe.evaluation_batch_size,
-        )
+        size = self._recipe.evaluation_batch_size
+        with out_of_memory_names(f"lower evaluation_batch_size (now {size})"):
+            return held_out_exact_match(self._model, self._features, self._pairs.validation, size)
 
     def _log(self, row: Mapping[str, object]) -> None:
         with (self._recipe.out / LOG_FILE).open("a", encoding="utf-8") as file:
@@ -190,7 +286,7 @@ class _Run:
             base=self._model.name,
             base_revision=self._model.revision,
             quantization=self._model.quantization.value,
-            recipe=self._recipe.model_dump(mode="json", exclude={"data", "images", "out"}),
+            recipe=self._recipe.model_dump(mode="json", exclude=PLACES),
             pairs_by_split={split: len(pairs) for split, pairs in by_split.items()},
             images_by_split={
                 split: len({pair.filename for pair in pairs}) for split, pairs in by_split.items()
@@ -208,7 +304,7 @@ def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
     # A new adapter's A is drawn at random; it is part of what the seed decides.
     torch.manual_seed(recipe.seed)
     peft = add_adapter(model, recipe.lora)
-    if recipe.gradient_checkpointing:
+    if _checkpoints_activations(recipe, model):
         with quiet_renames():
             model.blip.activation_checkpointing_enable({"use_reentrant": False})
         # BLIP adds position embeddings in place to what would then be a leaf with a gradient.
@@ -221,10 +317,17 @@ def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
     return peft
 
 
+def _checkpoints_activations(recipe: FitRecipe, model: LoadedModel) -> bool:
+    if recipe.gradient_checkpointing == "auto":
+        return trains_vision(model)
+    return recipe.gradient_checkpointing
+
+
 def _optimization(recipe: FitRecipe, batches: Batches) -> Optimization:
     total = recipe.epochs * batches.steps_per_epoch
     return Optimization(
         learning_rate=recipe.learning_rate,
+        schedule=recipe.schedule,
         weight_decay=recipe.weight_decay,
         warmup_steps=warmup_steps(total, recipe.warmup_min_steps, recipe.warmup_fraction),
         total_steps=total,

@@ -18,6 +18,7 @@ from shared.errors import AboVqaError
 from shared.records import QAPair
 from trainer.batches import Batches
 from trainer.features import ImageFeatures
+from trainer.schedule import Schedule, learning_rate_factor
 
 
 class NonFiniteGradient(AboVqaError):
@@ -39,6 +40,7 @@ class Optimization:
     """The numbers that the loop needs of a recipe."""
 
     learning_rate: float
+    schedule: Schedule
     weight_decay: float
     warmup_steps: int
     total_steps: int
@@ -46,18 +48,6 @@ class Optimization:
     max_question_tokens: int
     max_answer_tokens: int
     seed: int
-
-
-def warmup_steps(total_steps: int, minimum: int, fraction: float) -> int:
-    """Return the report's warm-up: ``max(minimum, fraction * total_steps)`` optimiser steps."""
-    return max(minimum, math.ceil(fraction * total_steps))
-
-
-def learning_rate_factor(step: int, warmup: int, total: int) -> float:
-    """Return the share of the peak rate for a step counted from 0: linear up, then linear down."""
-    if step < warmup:
-        return (step + 1) / max(1, warmup)
-    return max(0.0, (total - step) / max(1, total - warmup))
 
 
 def new_optimizer(peft: PeftModel, settings: Optimization) -> torch.optim.Optimizer:
@@ -87,7 +77,9 @@ def train(
     weights = [p for p in peft.parameters() if p.requires_grad]
     for step in range(first_step, settings.total_steps):
         torch.manual_seed(settings.seed * 1_000_003 + step)
-        factor = learning_rate_factor(step, settings.warmup_steps, settings.total_steps)
+        factor = learning_rate_factor(
+            settings.schedule, step, settings.warmup_steps, settings.total_steps
+        )
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
         peft.train()

@@ -29,6 +29,7 @@ from shared.settings import Settings
 from trainer.gallery import Gallery, augment
 from trainer.loop import NonFiniteGradient
 from trainer.recipe import SplitRecipe
+from trainer.schedule import Schedule, learning_rate_factor
 from trainer.scratch import Shape
 
 
@@ -136,14 +137,6 @@ class WeightAverage:
             mean.lerp_(weight, 1 - decay)
 
 
-def learning_rate_factor(step: int, steps: int, warmup_fraction: float) -> float:
-    """Return the share of the peak rate at ``step``: linear warm-up, then half a cosine."""
-    warmup = max(1, int(steps * warmup_fraction))
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
 @dataclass(frozen=True)
 class EpochReport:
     """What one epoch of pre-training did; loss is the mean per answer token, in nats."""
@@ -167,8 +160,9 @@ def pretrain(
     optimizer = torch.optim.AdamW(
         _decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.98)
     )
+    warmup = max(1, int(steps * recipe.warmup_fraction))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_factor(step, steps, recipe.warmup_fraction)
+        optimizer, lambda step: learning_rate_factor(Schedule.COSINE, step, warmup, steps)
     )
     average = WeightAverage(model, recipe.average_decay)
     for epoch in range(1, recipe.epochs + 1):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from shared.blip.loading import MAX_QUESTION_TOKENS, Quantization
 from shared.settings import Settings
+from trainer.schedule import Schedule
 
 REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 """In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
@@ -16,48 +18,89 @@ REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 class LoraRecipe(Settings):
     """LoRA (Hu et al. 2021): the update is ``alpha / rank * B A`` on every target."""
 
-    rank: int = Field(16, gt=0)
-    alpha: int = Field(32, gt=0)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    targets: tuple[str, ...] = REPORT_TARGETS
+    rank: int = Field(16, gt=0, description="rank of the update")
+    alpha: int = Field(32, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1, description="dropout before A while training")
+    targets: tuple[str, ...] = Field(
+        REPORT_TARGETS,
+        description="ends of the names of the layers that get an update; in BLIP these are query, "
+        "key, value, dense (text towers) and qkv, projection, fc1, fc2 (vision tower)",
+    )
 
 
 class SplitRecipe(Settings):
     """How images are divided where the data does not say; shares by number of images."""
 
-    train: float = Field(0.8, ge=0, le=1)
-    validation: float = Field(0.1, ge=0, le=1)
-    test: float = Field(0.1, ge=0, le=1)
-    seed: int = 0
+    train: float = Field(0.8, ge=0, le=1, description="share of the images to train on")
+    validation: float = Field(
+        0.1, ge=0, le=1, description="share that decides which epoch is kept and when to stop"
+    )
+    test: float = Field(0.1, ge=0, le=1, description="share that is kept for the evaluation")
+    seed: int = Field(0, description="decides which image goes where")
 
 
 class FitRecipe(Settings):
-    """Everything that decides what ``trainer fit`` makes.
+    """Everything that decides what ``trainer fit`` makes."""
 
-    ``batch_size`` counts questions of a micro-batch, ``accumulation`` micro-batches of a step.
-    ``feature_store_gib`` bounds the disk that encoded images may take; 0 encodes every image anew
-    for every batch that needs it.
-    """
-
-    model: str = "Salesforce/blip-vqa-base"
-    data: Path
-    images: Path
-    out: Path
-    quantize: Quantization = Quantization.NF4
-    lora: LoraRecipe = LoraRecipe()
-    split: SplitRecipe = SplitRecipe()
-    epochs: int = Field(3, gt=0)
-    learning_rate: float = Field(5e-5, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup_min_steps: int = Field(100, ge=0)
-    warmup_fraction: float = Field(0.1, ge=0, lt=1)
-    batch_size: int = Field(8, gt=0)
-    accumulation: int = Field(1, gt=0)
-    evaluation_batch_size: int = Field(16, gt=0)
-    max_question_tokens: int = Field(MAX_QUESTION_TOKENS, gt=4)
-    max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2)
-    max_grad_norm: float = Field(1.0, gt=0)
-    gradient_checkpointing: bool = True
-    feature_store_gib: float = Field(16.0, ge=0)
-    checkpoint_every_steps: int = Field(500, gt=0)
-    seed: int = 0
+    model: str = Field(
+        "Salesforce/blip-vqa-base",
+        description="the base: a hub id, a model folder or blip-vqa-tiny",
+    )
+    data: Path = Field(
+        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
+        examples=["dataset"],
+    )
+    images: Path = Field(
+        description="folder that the file names of the pairs start from",
+        examples=["abo/images/small"],
+    )
+    out: Path = Field(description="folder to write the adapter to", examples=["adapter"])
+    quantize: Quantization = Field(
+        Quantization.NF4, description="how the base is held: 4-bit NF4, or as it is"
+    )
+    epochs: int = Field(3, gt=0, description="passes over the training pairs")
+    patience_epochs: int = Field(
+        0,
+        ge=0,
+        description="stop after so many epochs without a better held-out exact match; 0: never. "
+        "The best epoch's weights are kept in any case",
+    )
+    learning_rate: float = Field(5e-5, gt=0, description="AdamW's peak rate")
+    schedule: Schedule = Field(
+        Schedule.LINEAR, description="how the rate falls after the warm-up, to 0 but for constant"
+    )
+    warmup_min_steps: int = Field(
+        100, ge=0, description="the warm-up takes max(warmup_min_steps, warmup_fraction * steps)"
+    )
+    warmup_fraction: float = Field(0.1, ge=0, lt=1, description="share of all optimiser steps")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the adapter's weights")
+    max_grad_norm: float = Field(1.0, gt=0, description="longer gradients are cut to this norm")
+    batch_size: int = Field(8, gt=0, description="questions of a micro-batch")
+    accumulation: int = Field(
+        1, gt=0, description="micro-batches of a step; the loss does not depend on the cut"
+    )
+    evaluation_batch_size: int = Field(
+        16, gt=0, description="questions answered at a time; batches hold whole images"
+    )
+    max_question_tokens: int = Field(
+        MAX_QUESTION_TOKENS, gt=4, description="longer questions are cut"
+    )
+    max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2, description="longer answers are cut")
+    gradient_checkpointing: bool | Literal["auto"] = Field(
+        "auto",
+        description="compute activations twice to save memory; auto: only where the vision tower "
+        "is trained, which is where they are large. The weights come out the same",
+    )
+    feature_store_gib: float = Field(
+        16.0,
+        ge=0,
+        description="disk that encoded images may take; 0 encodes every image anew for each batch",
+    )
+    checkpoint_every_steps: int = Field(
+        500, gt=0, description="steps between checkpoints; there is one after each epoch too"
+    )
+    seed: int = Field(0, description="decides the new adapter, the batches and the dropout")
+    lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
+    split: SplitRecipe = Field(
+        SplitRecipe(), description="by image, for data without a split of their own"
+    )

@@ -17,6 +17,7 @@ from trainer.batches import Batches
 from trainer.features import FreshFeatures, ImageFeatures, StoredFeatures
 from trainer.loop import Optimization, new_optimizer, train
 from trainer.recipe import LoraRecipe
+from trainer.schedule import Schedule
 
 IMAGES, PER_IMAGE, EPOCHS, BATCH = 40, 5, 3, 8
 
@@ -54,6 +55,7 @@ def _fit(pairs: list[QAPair], images: Path, *, stored: bool) -> None:
     batches = Batches(pairs, BATCH, accumulation=1, seed=0)
     settings = Optimization(
         learning_rate=5e-5,
+        schedule=Schedule.LINEAR,
         weight_decay=0.01,
         warmup_steps=10,
         total_steps=EPOCHS * batches.steps_per_epoch,

@@ -5,19 +5,27 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from shared.blip.loading import ADAPTER_WEIGHTS, Quantization, load_model
 from shared.cli import run_program
 from shared.corpus import read_pairs
+from shared.errors import InputError, StoppedForNow
 from shared.settings import validated
+from tests.models import load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
-from trainer.fit import fit
+from trainer.adapter import add_adapter
+from trainer.dataset import load_pairs
+from trainer.fit import _Run, fit
 from trainer.loop import NonFiniteGradient
+from trainer.memory import OutOfMemory
 from trainer.recipe import FitRecipe
+from trainer.record import finished_run
+from trainer.stopping import StopSignal
 
-LONG = {"epochs": 12, "checkpoint_every_steps": 2}
+LONG = {"epochs": 6, "checkpoint_every_steps": 2}
 
 
 def rows(folder, event):
@@ -84,7 +92,9 @@ def test_no_checkpoint_is_left_of_a_finished_run(finished):
     assert not (finished.adapter / "checkpoint").exists()
 
 
-def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, data, tiny_model):
+def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
+    tmp_path, data, tiny_model, capsys
+):
     whole = fit_settings(tiny_model, data, out=str(tmp_path / "whole"), **LONG)
     fit(validated(FitRecipe, whole, source="test"), resume=False)
 
@@ -95,14 +105,20 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, 
     command = [sys.executable, "-m", "trainer", "fit", str(recipe)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
-            if "epoch done" in line and "epoch=3" in line:
+            if "epoch done" in line and "epoch=2" in line:
                 process.kill()
                 break
     assert process.returncode == -9
     assert (out / "checkpoint").is_dir()
     assert len(rows(out, "epoch")) < LONG["epochs"]
 
+    capsys.readouterr()
     assert run_fit(recipe, "--resume", "--json") == 0
+    said = capsys.readouterr()
+    resumed_at = json.loads(said.out)["resumed_at_step"]
+    assert 3 <= resumed_at < 18
+    assert "resumed" in said.err
+    assert f"checkpoint={out / 'checkpoint'} step={resumed_at}" in said.err
     for event in ("step", "epoch"):
         assert rows(out, event) == rows(tmp_path / "whole", event)
     adapters = [load_file(tmp_path / name / ADAPTER_WEIGHTS) for name in ("whole", "killed")]
@@ -115,11 +131,84 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_keeps_its_state(
     tmp_path, data, tiny_model
 ):
     settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), learning_rate=1e30)
-    with pytest.raises(NonFiniteGradient, match="lower learning_rate"):
+    with pytest.raises(NonFiniteGradient, match=r"step 2: .* lower learning_rate") as stopped:
         fit(validated(FitRecipe, settings, source="test"), resume=False)
+    assert str(tmp_path / "out" / "checkpoint") in str(stopped.value)
     state = json.loads((tmp_path / "out" / "checkpoint" / "state.json").read_text())
     assert state["step"] == len(rows(tmp_path / "out", "step"))
     assert not (tmp_path / "out" / ADAPTER_WEIGHTS).exists()
+
+
+def recipe_for(base, data, out, **changes) -> FitRecipe:
+    settings = fit_settings(base, data, out=str(out), **changes)
+    return validated(FitRecipe, settings, source="test")
+
+
+def stopped_run(base, data, out) -> None:
+    stop = StopSignal()
+    stop.request("stopped by SIGTERM")
+    with pytest.raises(StoppedForNow, match=r"SIGTERM after step 1, .* --resume to go on"):
+        fit(recipe_for(base, data, out), resume=False, stop=stop)
+
+
+def test_a_run_that_was_asked_to_stop_saves_its_step_and_goes_on(tmp_path, data, tiny_model):
+    stopped_run(tiny_model, data, tmp_path / "out")
+    resumed = fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=True)
+    assert (resumed.resumed_at_step, resumed.steps) == (1, 6)
+    whole = fit(recipe_for(tiny_model, data, tmp_path / "whole"), resume=False)
+    assert rows(tmp_path / "out", "step") == rows(tmp_path / "whole", "step")
+    assert whole.exact_match == resumed.exact_match
+
+
+def test_an_unfinished_run_is_not_forgotten_by_mistake(tmp_path, data, tiny_model):
+    stopped_run(tiny_model, data, tmp_path / "out")
+    with pytest.raises(InputError, match="stands at step 1; give --resume"):
+        fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=False)
+
+
+def test_a_finished_run_is_not_trained_again(finished, data, tiny_model):
+    log = (finished.adapter / "training.jsonl").read_bytes()
+    again = fit(recipe_for(tiny_model, data, finished.adapter, quantize="nf4"), resume=True)
+    assert again.resumed_at_step == again.steps == finished.steps
+    assert again.exact_match == finished.exact_match
+    assert (finished.adapter / "training.jsonl").read_bytes() == log
+
+
+def test_the_record_finds_the_images_from_the_adapter(finished, data):
+    record = finished_run(finished.adapter)
+    assert (finished.adapter / record.images).resolve() == (data / "images").resolve()
+    assert (record.quantization, record.steps) == ("nf4", 6)
+
+
+def test_a_run_that_gets_no_better_stops_early_and_keeps_its_best(tmp_path, data, tiny_model):
+    # So low a rate changes no answer, so that the first epoch stays the best one.
+    settings = {"epochs": 9, "patience_epochs": 2, "learning_rate": 1e-12}
+    result = fit(recipe_for(tiny_model, data, tmp_path / "out", **settings), resume=False)
+    assert result.best_epoch == 1
+    assert [row["epoch"] for row in rows(tmp_path / "out", "epoch")] == [1, 2, 3]
+    assert result.steps == 9
+
+
+class Vast:
+    """Features of a size that no machine has."""
+
+    def of(self, filenames):
+        return torch.empty(len(filenames), 2**50, 64)
+
+
+def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, tiny_model):
+    recipe = recipe_for(tiny_model, data, tmp_path / "out")
+    model = load_float(tiny_model)
+    with pytest.raises(OutOfMemory, match=r"lower evaluation_batch_size \(now 16\)"):
+        _Run(
+            recipe=recipe,
+            pairs=load_pairs(recipe.data, recipe.images, recipe.split),
+            model=model,
+            peft=add_adapter(model, recipe.lora),
+            features=Vast(),
+            fingerprint="",
+            stop=StopSignal(),
+        )
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, capsys):

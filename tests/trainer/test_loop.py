@@ -15,6 +15,7 @@ from trainer.features import FreshFeatures, StoredFeatures
 from trainer.heldout import held_out_exact_match
 from trainer.loop import Optimization, new_optimizer, train
 from trainer.recipe import REPORT_TARGETS, LoraRecipe
+from trainer.schedule import Schedule
 
 DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
 
@@ -22,6 +23,7 @@ DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
 def optimization(steps: int, rate: float = 3e-3) -> Optimization:
     return Optimization(
         learning_rate=rate,
+        schedule=Schedule.LINEAR,
         weight_decay=0.0,
         warmup_steps=3,
         total_steps=steps,

@@ -1,0 +1,44 @@
+"""Out of memory, told with the setting to lower; and how much is in use."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Iterator
+
+import torch
+
+from shared.errors import AboVqaError
+
+GIB = 2**30
+CPU_ALLOCATOR = "DefaultCPUAllocator"
+"""What torch's message names where a CPU allocation fails; there is no class of its own."""
+
+
+class OutOfMemory(AboVqaError):
+    """The device's memory does not hold what the settings ask for."""
+
+
+@contextlib.contextmanager
+def out_of_memory_names(advice: str) -> Iterator[None]:
+    """Turn torch's out-of-memory errors into one line that ends with ``advice``.
+
+    Raises:
+        OutOfMemory: memory ran out inside.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(f"out of GPU memory; {advice}") from error
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and CPU_ALLOCATOR not in str(error):
+            raise
+        raise OutOfMemory(f"out of memory; {advice}") from error
+
+
+def peak_memory_gib(device: torch.device) -> float:
+    """Return the most memory in use so far: the GPU's, or this process's on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / GIB
+    # Linux counts KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
