@@ -15,7 +15,7 @@ def advised():
 def test_an_allocation_that_does_not_fit_names_the_setting():
     with (
         pytest.raises(OutOfMemory, match="out of memory; lower batch_size"),
-        ADVICE,
+        advised(),
     ):
         torch.empty(2**60)
 
@@ -23,7 +23,7 @@ def test_an_allocation_that_does_not_fit_names_the_setting():
 def test_a_gpus_error_names_the_setting_too():
     with (
         pytest.raises(OutOfMemory, match="out of GPU memory; lower batch_size"),
-        ADVICE,
+        advised(),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
