@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -106,6 +108,12 @@ def run(
     adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
     quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
     replicas: Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)] = 1,
+    gpus_per_replica: Annotated[
+        float | None,
+        typer.Option(
+            help="Cards for each, such as 0.25.", min=0, show_default="all cards, shared evenly"
+        ),
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster; this machine where not given.")
     ] = None,
@@ -134,25 +142,27 @@ def run(
     # Ray and torch take seconds to import; the other commands need not wait for them.
     from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
 
-    scorecard = run_evaluation(
-        EvaluationOrder(
-            data=data,
-            images=images,
-            model=model,
-            out=out,
-            adapter=adapter,
-            quantization=quantize.value,
-            replicas=replicas,
-            address=address,
-            metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics),
-            split=split,
-            limit=limit,
-            train=train,
-            batch_size=batch_size,
-            name=name or out.resolve().name,
-            text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
-        )
+    order = EvaluationOrder(
+        data=data,
+        images=images,
+        model=model,
+        out=out,
+        adapter=adapter,
+        quantization=quantize.value,
+        replicas=replicas,
+        gpus_per_replica=gpus_per_replica,
+        address=address,
+        metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics),
+        split=split,
+        limit=limit,
+        train=train,
+        batch_size=batch_size,
+        name=name or out.resolve().name,
+        text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
     )
+    # Ray reports dead workers on standard output, which is the JSON object's.
+    with redirect_stdout(sys.stderr):
+        scorecard = run_evaluation(order)
     if as_json:
         typer.echo(json.dumps(scorecard.to_json(), ensure_ascii=False, allow_nan=False))
         return

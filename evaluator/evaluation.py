@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.fleet import RayFleet, connect_ray
+from evaluator.fleet import RayFleet
 from evaluator.metrics import Metric
-from evaluator.replica import ReplicaSettings, replica_settings
+from evaluator.ray_cluster import connect_ray, present_share
+from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
 from evaluator.score import TextModelNames
 from evaluator.scorecard import Scorecard
@@ -17,6 +18,7 @@ from evaluator.text_models import TextModels, load_text_models
 from shared.blip.grounding import REGION_MASS
 from shared.blip.loading import adapter_digest
 from shared.corpus import pairs_digest
+from shared.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class EvaluationOrder:
     adapter: Path | None
     quantization: str
     replicas: int
+    gpus_per_replica: float | None
     address: str | None
     metrics: Sequence[Metric]
     split: SplitChoice
@@ -46,6 +49,7 @@ def run_evaluation(order: EvaluationOrder) -> Scorecard:
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
+    _check_share(order.gpus_per_replica)
     selection = select_pairs(order.data, order.split, limit=order.limit, train=order.train)
     grounded = Metric.VTGS in order.metrics
     replica = replica_settings(
@@ -61,9 +65,19 @@ def run_evaluation(order: EvaluationOrder) -> Scorecard:
 
     def fleet() -> RayFleet:
         connect_ray(order.address, order.replicas)
-        return RayFleet(replica, order.replicas)
+        share = present_share(order.replicas, order.gpus_per_replica)
+        return RayFleet(Replica, [replica], order.replicas, share)
 
     return evaluate(evaluation, order.out, fleet, lambda: _text_models(order))
+
+
+def _check_share(gpus_per_replica: float | None) -> None:
+    if gpus_per_replica is None or 0 <= gpus_per_replica <= 1 or gpus_per_replica.is_integer():
+        return
+    raise InputError(
+        f"--gpus-per-replica {gpus_per_replica}: give a part of a card, such as 0.25, "
+        "a whole number of cards, or 0 to run on CPUs"
+    )
 
 
 def _evaluation(

@@ -1,48 +1,54 @@
 """Replicas at work: Ray actors that pull shards, or one replica in this process.
 
-The driver sees ``answered_shards`` alone and cannot tell which. A shard whose actor dies goes back
-into the queue and a new actor takes the dead one's place; a shard that has killed
-``MAX_TRIES`` actors is given up, and the others go on.
+The driver sees ``answered_shards`` alone and cannot tell which. What crosses Ray's object store is
+small: file names and questions go out, rows of text come back.
+
+A replica gets its first shard once it has loaded its model, so that none waits for one that finds
+no room or does not start. A shard that failed, because its replica died, its node went away or an
+answer raised, goes back into the queue; one that has failed ``MAX_TRIES`` times is given up, and
+the others go on.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import socket
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import ray
 import structlog
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from evaluator.replica import AdapterEffect, ModelFacts, Replica, ReplicaSettings, Reply
+from evaluator.ray_cluster import ReplicaShare, last_line
+from evaluator.replies import AdapterEffect, Answering, ModelFacts, Reply
 from evaluator.shards import Shard
-from shared.errors import AboVqaError, InputError
+from shared.errors import AboVqaError
 from shared.records import Question
 
 log = structlog.get_logger(__name__)
 
 MAX_TRIES: Final = 3
-_QUIET: Final[Mapping[str, Any]] = {"logging_level": "ERROR", "log_to_driver": False}
-OBJECT_STORE_BYTES: Final = 200 * 2**20
-"""Enough for what crosses the store here: file names in, rows of text out."""
-CONNECT_TIMEOUT_S: Final = 10.0
+PATIENCE_S: Final = 60.0
+"""How long nothing may be ready before the log says what the run waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardAnswers:
-    """All replies to a shard; ``None`` where it was given up."""
+    """All replies to a shard; ``None`` where it was given up for ``reason``."""
 
     shard: Shard
     replies: Sequence[Reply] | None
+    reason: str = ""
 
 
 class Fleet(Protocol):
     """Whatever answers shards."""
+
+    @property
+    def ready(self) -> int:
+        """Return how many replicas have loaded their model and are alive."""
+        ...
 
     def facts(self) -> ModelFacts:
         """Return which model the replicas hold."""
@@ -60,8 +66,13 @@ class Fleet(Protocol):
 class LocalFleet:
     """One replica in this process, without Ray."""
 
-    def __init__(self, settings: ReplicaSettings) -> None:
-        self._replica = Replica(settings)
+    def __init__(self, replica: Answering) -> None:
+        self._replica = replica
+
+    @property
+    def ready(self) -> int:
+        """Return 1."""
+        return 1
 
     def facts(self) -> ModelFacts:
         """Return which model the replica holds."""
@@ -80,124 +91,143 @@ class LocalFleet:
 class RayFleet:
     """``replicas`` actors, each with its own model; one shard in flight on each.
 
-    ``kind`` is the class that each actor is one of.
+    Each actor is a ``kind(*arguments)`` that takes ``share`` of the cluster.
     """
 
     def __init__(
-        self, settings: ReplicaSettings, replicas: int, kind: type[Replica] = Replica
+        self,
+        kind: Callable[..., Answering],
+        arguments: Sequence[object],
+        replicas: int,
+        share: ReplicaShare,
     ) -> None:
-        options = _resources_per_replica(replicas)
-        self._new_actor = ray.remote(kind).options(max_restarts=0, **options)
-        self._settings = settings
-        self._actors = [self._new_actor.remote(settings) for _ in range(replicas)]
+        self._new_actor = ray.remote(kind).options(
+            num_cpus=share.num_cpus, num_gpus=share.num_gpus, max_restarts=0, max_task_retries=0
+        )
+        self._arguments = tuple(arguments)
+        # Ray's references and handles have no type.
+        self._starting: dict[Any, Any] = {}
+        self._idle: deque[Any] = deque()
+        self._running: dict[Any, tuple[Shard, Any]] = {}
+        self._failed_starts = 0
+        self._facts: ModelFacts | None = None
+        for _ in range(replicas):
+            self._start_replica()
+
+    @property
+    def ready(self) -> int:
+        """Return how many replicas have loaded their model and are alive, as far as is known."""
+        return len(self._idle) + len(self._running)
 
     def facts(self) -> ModelFacts:
         """Return which model the replicas hold; waits until the first has loaded it.
 
         Raises:
-            AboVqaError: the replica could not load it, for the reason that this process gets too.
+            AboVqaError: no replica can load it.
         """
-        facts: ModelFacts = _result(self._actors[0].facts.remote())
-        return facts
+        while self._facts is None:
+            self._settle_start(self._wait())
+        return self._facts
 
     def adapter_effect(self, questions: Sequence[Question]) -> AdapterEffect:
-        """Return how many of these answers the adapter changes."""
-        effect: AdapterEffect = _result(self._actors[0].adapter_effect.remote(questions))
+        """Return how many of these answers the adapter changes.
+
+        Raises:
+            AboVqaError: the replica that was asked died, or failed to answer.
+        """
+        self.facts()
+        try:
+            effect: AdapterEffect = ray.get(self._idle[0].adapter_effect.remote(questions))
+        except RayError as error:
+            raise AboVqaError(f"a replica failed: {last_line(error)}") from error
         return effect
 
     def answered_shards(self, shards: Sequence[Shard]) -> Iterator[ShardAnswers]:
-        """Hand shards to idle actors and yield them as they come back."""
-        todo, idle = deque(shards), deque(self._actors)
-        tries = {shard.index: 0 for shard in shards}
-        running: dict[Any, tuple[Shard, Any]] = {}
-        while todo or running:
-            while todo and idle:
-                shard, actor = todo.popleft(), idle.popleft()
-                tries[shard.index] += 1
-                running[actor.answer.remote(shard.questions)] = shard, actor
-            [done], _ = ray.wait(list(running))
-            shard, actor = running.pop(done)
-            try:
-                replies = ray.get(done)
-            except RayActorError as error:
-                idle.append(self._replace(actor))
-                if tries[shard.index] < MAX_TRIES:
-                    log.warning("replica died; its shard goes to another", shard=shard.index)
+        """Hand shards to idle replicas and yield them as they come back.
+
+        Raises:
+            AboVqaError: no replica is left and no new one starts.
+        """
+        todo = deque(shards)
+        failures: Counter[int] = Counter()
+        while True:
+            while todo and self._idle:
+                self._hand_out(todo.popleft())
+            if not todo and not self._running:
+                return
+            done = self._wait()
+            if done in self._starting:
+                self._settle_start(done)
+                continue
+            answers = self._collect(done)
+            shard = answers.shard
+            if answers.replies is None:
+                failures[shard.index] += 1
+                if failures[shard.index] < MAX_TRIES:
+                    log.warning("shard_goes_to_another", shard=shard.index, reason=answers.reason)
                     todo.append(shard)
                     continue
-                log.warning(
-                    "shard given up", shard=shard.index, tries=MAX_TRIES, reason=_first_line(error)
-                )
-                yield ShardAnswers(shard, None)
-            else:
-                idle.append(actor)
-                yield ShardAnswers(shard, replies)
+                log.warning("shard_given_up", shard=shard.index, reason=answers.reason)
+            # The replica goes on while the caller writes what it answered.
+            if todo and self._idle:
+                self._hand_out(todo.popleft())
+            yield answers
 
-    def _replace(self, dead: Any) -> Any:  # noqa: ANN401 (Ray's handles have no type)
-        fresh = self._new_actor.remote(self._settings)
-        self._actors[self._actors.index(dead)] = fresh
-        return fresh
+    def _start_replica(self) -> None:
+        actor = self._new_actor.remote(*self._arguments)
+        self._starting[actor.facts.remote()] = actor
 
+    def _hand_out(self, shard: Shard) -> None:
+        actor = self._idle.popleft()
+        self._running[actor.answer.remote(shard.questions)] = shard, actor
 
-def connect_ray(address: str | None, replicas: int) -> None:
-    """Start Ray on this machine, or join the cluster at ``address`` or in ``RAY_ADDRESS``.
+    def _wait(self) -> Any:  # noqa: ANN401 (Ray's references have no type)
+        while True:
+            done, _ = ray.wait([*self._running, *self._starting], timeout=PATIENCE_S)
+            if done:
+                return done[0]
+            if not self.ready:
+                log.warning("no_replica_ready_yet", starting=len(self._starting))
 
-    Raises:
-        InputError: no cluster answers there.
-        AboVqaError: Ray does not start on this machine.
-    """
-    joined = address or os.environ.get("RAY_ADDRESS")
-    if not joined:
-        _start_ray_here(replicas)
-        return
-    try:
-        _require_listener(joined)
-        ray.init(address=joined, **_QUIET)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"--address {joined}: no Ray cluster answers there "
-            f"({_first_line(error)}); leave it out to run on this machine"
-        ) from error
+    def _settle_start(self, done: Any) -> None:  # noqa: ANN401
+        actor = self._starting.pop(done)
+        try:
+            facts: ModelFacts = ray.get(done)
+        except RayError as error:
+            self._start_failed(error)
+            return
+        self._failed_starts = 0
+        self._facts = self._facts or facts
+        if facts != self._facts:
+            raise AboVqaError(f"replicas hold different models: {self._facts} and {facts}")
+        self._idle.append(actor)
 
+    def _start_failed(self, error: RayError) -> None:
+        """Start another, or go on with those that are there, or give up."""
+        self._failed_starts += 1
+        # What the model's loading raised, it would raise again.
+        raised = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
+        if not raised and self._failed_starts < MAX_TRIES:
+            self._start_replica()
+            return
+        if not self.ready and not self._starting:
+            raise AboVqaError(f"no replica could start: {last_line(error)}") from error
+        log.warning("replica_not_started", going_on_with=self.ready, reason=last_line(error))
 
-def _start_ray_here(replicas: int) -> None:
-    try:
-        ray.init(
-            num_cpus=max(replicas, os.cpu_count() or 1),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **_QUIET,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise AboVqaError(f"Ray did not start on this machine: {_first_line(error)}") from error
-
-
-def _require_listener(address: str) -> None:
-    """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
-
-
-def _resources_per_replica(replicas: int) -> Mapping[str, Any]:
-    """Share what the cluster has: several 4-bit replicas fit on one card."""
-    total = ray.cluster_resources()
-    cpus = max(1, int(total.get("CPU", 1)) // replicas)
-    share = min(1.0, total.get("GPU", 0.0) / replicas)
-    # Rounded down, or the last replica would wait for a sliver of a card for ever.
-    return {"num_cpus": cpus, "num_gpus": math.floor(share * 10_000) / 10_000}
-
-
-def _result(reference: Any) -> Any:  # noqa: ANN401 (Ray's references have no type)
-    try:
-        return ray.get(reference)
-    except RayActorError as error:
-        cause = getattr(error, "cause", None)
-        raise AboVqaError(f"a replica could not start: {_first_line(error)}") from (cause or error)
-    except RayError as error:
-        raise AboVqaError(f"a replica failed: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    def _collect(self, done: Any) -> ShardAnswers:  # noqa: ANN401
+        shard, actor = self._running.pop(done)
+        try:
+            replies = ray.get(done)
+        except RayTaskError as error:
+            self._idle.append(actor)
+            return ShardAnswers(shard, None, last_line(error))
+        except RayError as error:
+            # Dead, or out of reach: what it might still say is not waited for.
+            ray.kill(actor)
+            self._start_replica()
+            kind = (
+                "its replica died" if isinstance(error, RayActorError) else "its answers are lost"
+            )
+            return ShardAnswers(shard, None, f"{kind}: {last_line(error)}")
+        self._idle.append(actor)
+        return ShardAnswers(shard, replies)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaluator.replica import Replica, ReplicaSettings, Reply
+from evaluator.replica import Replica, ReplicaSettings
+from evaluator.replies import Reply
 from evaluator.shards import cut_shards
 from shared.blip.preprocessing import open_image
 from shared.corpus import QuestionTable, read_questions, write_csv_rows

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.blip.grounding import grounding_regions
 from shared.blip.inference import Answer, ImageMemory, answer_questions, remember_pixels
@@ -47,37 +48,6 @@ class ReplicaSettings:
     images: str
     batch_size: int
     measure_grounding: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a replica says to one question, see ``shared.records.Prediction``."""
-
-    question_id: str
-    answer: str
-    confidence: float | None
-    grounding: float | None
-    broken_image: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """Which model a replica holds exactly."""
-
-    model: str
-    revision: str
-    quantization: str
-    adapter_sha256: str
-    device: str
-    dtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterEffect:
-    """How many of ``checked`` answers differ with and without the adapter."""
-
-    checked: int
-    changed: int
 
 
 @dataclass(frozen=True, slots=True)

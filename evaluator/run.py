@@ -13,11 +13,11 @@ import structlog
 
 from evaluator.fleet import Fleet
 from evaluator.metrics import Metric
-from evaluator.replica import AdapterEffect, ModelFacts, Reply
+from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.run_folder import RUN_FILE, shard_path, write_results, write_settings
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import score_predictions
-from evaluator.shards import SHARD_COST, Shard, cut_shards
+from evaluator.shards import Shard, cut_shards
 from evaluator.text_models import TextModels
 from shared.clock import stopwatch
 from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
@@ -42,14 +42,14 @@ class Evaluation:
     """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
 
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
-    ``shard_cost`` is the size of a shard, see ``evaluator.shards``.
+    ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``.
     """
 
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
     settings: Mapping[str, Any]
     metrics: Sequence[Metric]
-    shard_cost: float = SHARD_COST
+    shard_cost: float | None = None
 
 
 def evaluate(

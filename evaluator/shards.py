@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,12 @@ from shared.records import Question
 IMAGE_COST: Final = 4.0
 """What encoding an image costs, in questions: the vision tower against one pass of the text
 towers; a rough figure serves, since idle replicas pull the next shard."""
-SHARD_COST: Final = 600.0
+SMALLEST_COST: Final = 150.0
+"""A shard must keep a GPU busy for much longer than handing it out takes."""
+LARGEST_COST: Final = 600.0
+"""What a death costs at most: the shard in flight is answered again."""
+SHARDS_WANTED: Final = 64
+"""Enough for a few dozen replicas to finish at about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +28,23 @@ class Shard:
     questions: tuple[Question, ...]
 
 
-def cut_shards(questions: Iterable[Question], shard_cost: float = SHARD_COST) -> list[Shard]:
-    """Return shards of about ``shard_cost`` each; the order of ``questions`` does not matter."""
+def cut_shards(questions: Iterable[Question], shard_cost: float | None = None) -> list[Shard]:
+    """Return shards of equal predicted cost, to within one image.
+
+    Each costs at most about ``shard_cost`` questions; where that is not given it depends on how
+    many questions there are. Their order does not matter.
+    """
     by_image: dict[str, list[Question]] = {}
     for question in sorted(questions, key=lambda q: (q.filename, q.id)):
         by_image.setdefault(question.filename, []).append(question)
-    slices: list[list[Question]] = []
-    room = 0.0
+    total = sum(IMAGE_COST + len(group) for group in by_image.values())
+    limit = shard_cost or min(LARGEST_COST, max(SMALLEST_COST, total / SHARDS_WANTED))
+    share = total / max(1, math.ceil(total / limit))
+    slices: dict[int, list[Question]] = {}
+    before = 0.0
     for group in by_image.values():
         cost = IMAGE_COST + len(group)
-        if not slices or cost > room:
-            slices.append([])
-            room = shard_cost
-        slices[-1].extend(group)
-        room -= cost
-    return [Shard(index, tuple(part)) for index, part in enumerate(slices)]
+        # An image belongs to the share that holds its middle.
+        slices.setdefault(int((before + cost / 2) / share), []).extend(group)
+        before += cost
+    return [Shard(index, tuple(part)) for index, part in enumerate(slices.values())]

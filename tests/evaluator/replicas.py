@@ -1,23 +1,20 @@
-"""Settings, data and misbehaving replicas for the tests of those who answer."""
+"""Settings and data for the tests of those who answer."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaluator.fleet import LocalFleet, ShardAnswers
 from evaluator.metrics import Metric
-from evaluator.replica import Replica, ReplicaSettings, Reply, replica_settings
+from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation
 from evaluator.shards import Shard
 from evaluator.text_models import TextModels
-from shared.records import QAPair, Question
+from shared.records import QAPair
 
 SHARD_COST = 30.0
 """Five images with two questions each make a shard."""
-DEADLY_IMAGE = "deadly.png"
-DIES_ONCE = "dies-once.png"
 
 
 def settings_for(model: Path, images: Path, **changes: object) -> ReplicaSettings:
@@ -46,23 +43,9 @@ class CountingFleet(LocalFleet):
     """Remembers which shards it was asked for."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
-        super().__init__(settings)
+        super().__init__(Replica(settings))
         self.asked: list[int] = []
 
     def answered_shards(self, shards: Sequence[Shard]) -> Iterator[ShardAnswers]:
         self.asked.extend(shard.index for shard in shards)
         yield from super().answered_shards(shards)
-
-
-class DyingReplica(Replica):
-    """Dies of one image each time, and of another only where it has not been seen to die yet."""
-
-    def answer(self, questions: Sequence[Question]) -> list[Reply]:
-        names = {question.filename for question in questions}
-        if DEADLY_IMAGE in names:
-            os._exit(1)
-        mark = self._images / "has-died"
-        if DIES_ONCE in names and not mark.exists():
-            mark.touch()
-            os._exit(1)
-        return super().answer(questions)

@@ -1,32 +1,28 @@
-"""Replicas on Ray: the same scorecard for any number, whoever dies."""
+"""Replicas on Ray: every shard is answered once, whoever dies or does not start."""
 
-import shutil
 import socket
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import pytest
 import ray
+from ray import cloudpickle
 
-from evaluator.fleet import LocalFleet, RayFleet, connect_ray
-from evaluator.run import ShardsGivenUp, evaluate
-from evaluator.run_folder import read_run, shard_path
-from evaluator.shards import cut_shards
+from evaluator.fleet import LocalFleet, RayFleet
+from evaluator.ray_cluster import ReplicaShare, connect_ray
+from evaluator.replica import Replica
+from evaluator.run import evaluate
+from evaluator.shards import LARGEST_COST, cut_shards
 from shared.errors import AboVqaError, InputError
-from shared.records import QAPair, Question
-from tests.evaluator.replicas import (
-    DEADLY_IMAGE,
-    DIES_ONCE,
-    SHARD_COST,
-    DyingReplica,
-    evaluation_of,
-    no_text_models,
-    settings_for,
-)
+from shared.records import Question
+from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
+from tests.evaluator.scripted_replica import ScriptedReplica
 
 # One cluster serves them all, so they belong in one worker of pytest-xdist.
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+
+ONE_CPU = ReplicaShare(num_cpus=1, num_gpus=0.0)
+INLINE_BYTES = 100 * 1024
+"""Ray keeps what is smaller out of the object store."""
 
 
 @pytest.fixture(scope="module")
@@ -36,94 +32,120 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(scope="module")
-def local(tiny_model, pictures) -> LocalFleet:
-    return LocalFleet(settings_for(tiny_model, pictures[0]))
+@pytest.fixture
+def scripted(cluster, tmp_path):
+    """Makes fleets of replicas without a model."""
+
+    def fleet(replicas: int, *, start: str = "", share: ReplicaShare = ONE_CPU) -> RayFleet:
+        return RayFleet(ScriptedReplica, (tmp_path, start), replicas, share)
+
+    return fleet
 
 
-def shards_of(pairs):
-    questions = [Question(pair.id, pair.question, pair.filename) for pair in pairs]
-    return cut_shards(questions, SHARD_COST)
+def shards_of(*names: str):
+    """One shard for each image."""
+    return cut_shards([Question(name, "what", name) for name in names], shard_cost=1.0)
 
 
-def replies_by_shard(answered):
-    return {answers.shard.index: list(answers.replies) for answers in answered}
+def said(answered) -> dict[str, list[str]]:
+    return {
+        answers.shard.questions[0].filename: [reply.answer for reply in answers.replies]
+        for answers in answered
+        if answers.replies is not None
+    }
 
 
-def folder_content(folder: Path):
-    run = read_run(folder)
-    return run.scorecard, list(run.predictions)
+NAMES = [f"{number}.png" for number in range(6)]
+ALL_SAID = {name: [f"what {name}"] for name in NAMES}
 
 
-def test_the_scorecard_is_the_same_for_any_number_of_replicas(
-    tmp_path, local, cluster, tiny_model, pictures
+def test_two_replicas_on_ray_give_the_scorecard_of_one_in_this_process(
+    tmp_path, cluster, tiny_model, pictures
 ):
     evaluation, settings = evaluation_of(pictures[1]), settings_for(tiny_model, pictures[0])
-    evaluate(evaluation, tmp_path / "local", lambda: local, no_text_models)
-    for count in (1, 2):
-        # A fleet takes the whole machine, and leaves it when it is forgotten.
-        evaluate(
-            evaluation, tmp_path / str(count), partial(RayFleet, settings, count), no_text_models
-        )
-    expected = folder_content(tmp_path / "local")
-    assert folder_content(tmp_path / "1") == expected
-    assert folder_content(tmp_path / "2") == expected
+    fleets = {
+        "local": lambda: LocalFleet(Replica(settings)),
+        "ray": lambda: RayFleet(Replica, [settings], 2, ONE_CPU),
+    }
+    for name, fleet in fleets.items():
+        evaluate(evaluation, tmp_path / name, fleet, no_text_models)
+    for file in ("scorecard.json", "predictions.csv"):
+        assert (tmp_path / "ray" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
 
 
-def test_replicas_that_are_killed_are_replaced_and_no_answer_is_lost(
-    local, cluster, tiny_model, pictures
-):
-    two = RayFleet(settings_for(tiny_model, pictures[0]), 2)
-    shards = shards_of(pictures[1])
-    killed = list(two._actors)
-    answered = two.answered_shards(shards)
+def test_replicas_that_are_killed_are_replaced_and_no_answer_is_lost(scripted):
+    fleet = scripted(2)
+    answered = fleet.answered_shards(shards_of(*NAMES))
     done = [next(answered)]
+    killed = [*fleet._idle, *(actor for _, actor in fleet._running.values())]
     for actor in killed:
         ray.kill(actor)
     done.extend(answered)
-    assert replies_by_shard(done) == replies_by_shard(local.answered_shards(shards))
-    assert set(two._actors).isdisjoint(killed)
+    assert said(done) == ALL_SAID
+    assert fleet.ready + len(fleet._starting) >= 1
+    assert set(fleet._idle).isdisjoint(killed)
 
 
-@pytest.mark.slow
-def test_a_shard_that_kills_is_given_up_and_the_rest_is_kept(
-    tmp_path, cluster, tiny_model, pictures
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param("deadly.png", "died", marks=pytest.mark.slow),
+        ("raises.png", "CUDA out of memory at raises.png"),
+    ],
+)
+def test_a_shard_that_fails_each_time_is_given_up_and_the_rest_is_answered(
+    scripted, tmp_path, name, reason
 ):
-    images = shutil.copytree(pictures[0], tmp_path / "images")
-    # By name they stand in the last shard and in the first.
-    shutil.copy(images / "000.png", images / DEADLY_IMAGE)
-    (images / "000.png").rename(images / DIES_ONCE)
-    pairs = [
-        *(p for p in pictures[1] if p.filename != "000.png"),
-        QAPair("once", "what color is the shape", "red", DIES_ONCE),
-        QAPair("deadly", "what color is the shape", "red", DEADLY_IMAGE),
+    done = list(scripted(1).answered_shards(shards_of(*NAMES, name)))
+    assert said(done) == ALL_SAID
+    [given_up] = [answers for answers in done if answers.replies is None]
+    assert given_up.shard.questions[0].filename == name
+    assert reason in given_up.reason
+
+
+def test_a_shard_that_fails_once_is_answered_by_another_try(scripted):
+    done = list(scripted(2).answered_shards(shards_of("deadly-once.png", "raises-once.png")))
+    assert said(done).keys() == {"deadly-once.png", "raises-once.png"}
+
+
+def test_replicas_without_room_hold_nobody_up(scripted):
+    fleet = scripted(3)  # on two cores
+    done = list(fleet.answered_shards(shards_of(*NAMES)))
+    assert said(done) == ALL_SAID
+    assert fleet.ready <= 2
+
+
+def test_a_replica_that_dies_while_it_loads_is_started_again(scripted):
+    done = list(scripted(1, start="dies once").answered_shards(shards_of(*NAMES)))
+    assert said(done) == ALL_SAID
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [("raises", "not a safetensors file"), pytest.param("dies", "", marks=pytest.mark.slow)],
+)
+def test_replicas_that_never_start_are_one_clear_error(scripted, start, reason):
+    with pytest.raises(AboVqaError, match=f"no replica could start: .*{reason}"):
+        scripted(1, start=start).facts()
+
+
+def test_replicas_with_different_models_do_not_work_together(scripted):
+    # The first one dies of its shard; the one that takes its place loads something else.
+    fleet = scripted(1, start="other revision once")
+    with pytest.raises(AboVqaError, match="replicas hold different models"):
+        list(fleet.answered_shards(shards_of("deadly-once.png")))
+
+
+def test_what_goes_out_stays_out_of_the_object_store():
+    questions = [
+        Question(f"{image}-{number}", "what is the main material of the shown product", f"{image}")
+        for image in range(8_000)
+        for number in range(5)
     ]
-    evaluation, folder = evaluation_of(pairs), tmp_path / "run"
-    settings = settings_for(tiny_model, images)
-    shards = cut_shards(
-        [Question(str(row), p.question, p.filename) for row, p in enumerate(pairs)], SHARD_COST
-    )
-    [deadly] = [s.index for s in shards if DEADLY_IMAGE in {q.filename for q in s.questions}]
-
-    with pytest.raises(ShardsGivenUp, match=rf"1 of {len(shards)} shards .*\({deadly}\)"):
-        evaluate(evaluation, folder, partial(RayFleet, settings, 1, DyingReplica), no_text_models)
-    assert (images / "has-died").exists()
-    missing = [shard.index for shard in shards if not shard_path(folder, shard.index).exists()]
-    assert missing == [deadly]
-    assert not (folder / "scorecard.json").exists()
-
-    evaluate(evaluation, folder, lambda: LocalFleet(settings), no_text_models)
-    assert {p.pair.id for p in read_run(folder).predictions} == {pair.id for pair in pairs}
-
-
-def test_a_model_that_does_not_load_is_one_clear_error(
-    cluster, tiny_model, tiny_adapter, pictures, tmp_path
-):
-    adapter = shutil.copytree(tiny_adapter, tmp_path / "adapter")
-    (adapter / "adapter_model.safetensors").write_bytes(b"not safetensors")
-    fleet = RayFleet(settings_for(tiny_model, pictures[0], adapter=adapter), 1)
-    with pytest.raises(AboVqaError, match="not a safetensors file"):
-        fleet.facts()
+    [first, *_] = cut_shards(questions)
+    images = {question.filename for question in first.questions}
+    assert 4 * len(images) + len(first.questions) > 0.9 * LARGEST_COST
+    assert len(cloudpickle.dumps(first.questions)) < INLINE_BYTES
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "ray://127.0.0.1", "no-such-host.invalid"])

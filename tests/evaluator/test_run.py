@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from evaluator.fleet import LocalFleet
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
-from evaluator.run import evaluate
+from evaluator.run import ShardsGivenUp, evaluate
 from evaluator.run_folder import read_run, shard_path
 from shared.answers import exact_match
 from shared.errors import InputError
@@ -134,3 +135,27 @@ def test_the_order_of_rows_changes_no_score(tmp_path, fleet, pairs):
         for name, rows in (("a", pairs), ("b", pairs[::-1]))
     ]
     assert cards[0].scores == cards[1].scores
+
+
+class GivesUpTheSecond(LocalFleet):
+    """As a fleet does whose replicas all died of one shard."""
+
+    def answered_shards(self, shards):
+        for answers in super().answered_shards(shards):
+            given_up = answers.shard.index == 1
+            yield replace(answers, replies=None, reason="died") if given_up else answers
+
+
+def test_a_run_without_a_shard_keeps_the_rest_and_asks_for_that_one_again(
+    tmp_path, fleet, pairs, tiny_model, pictures
+):
+    giving_up = GivesUpTheSecond(Replica(settings_for(tiny_model, pictures[0])))
+    with pytest.raises(ShardsGivenUp, match=r"1 of 4 shards .*\(1\)"):
+        evaluate(evaluation_of(pairs), tmp_path / "run", lambda: giving_up, no_text_models)
+    assert not (tmp_path / "run" / "scorecard.json").exists()
+    fleet.asked.clear()
+    evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    assert fleet.asked == [1]
+    evaluate(evaluation_of(pairs), tmp_path / "whole", lambda: fleet, no_text_models)
+    cards = [(tmp_path / name / "scorecard.json").read_bytes() for name in ("run", "whole")]
+    assert cards[0] == cards[1]

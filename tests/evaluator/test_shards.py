@@ -1,11 +1,18 @@
 """Shards hold whole images and do not depend on the order of rows."""
 
+import math
 import random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.shards import IMAGE_COST, cut_shards
+from evaluator.shards import (
+    IMAGE_COST,
+    LARGEST_COST,
+    SHARDS_WANTED,
+    SMALLEST_COST,
+    cut_shards,
+)
 from shared.records import Question
 
 
@@ -32,11 +39,30 @@ def test_every_question_is_in_one_shard_with_all_others_of_its_image(counts, cos
     assert shards == cut_shards(questions(counts), cost)
 
 
+def cost_of(shard):
+    return IMAGE_COST * len({question.filename for question in shard.questions}) + len(
+        shard.questions
+    )
+
+
 @given(counts=COUNTS, cost=st.floats(1, 100))
-def test_no_shard_costs_more_than_asked_unless_one_image_does(counts, cost):
-    for shard in cut_shards(questions(counts), cost):
-        images = {question.filename for question in shard.questions}
-        assert len(images) == 1 or len(images) * IMAGE_COST + len(shard.questions) <= cost + 1e-9
+def test_shards_cost_the_same_to_within_one_image(counts, cost):
+    shards = cut_shards(questions(counts), cost)
+    total = sum(map(cost_of, shards))
+    share = total / math.ceil(total / cost)
+    assert share <= cost + 1e-9
+    for shard in shards:
+        assert cost_of(shard) <= share + IMAGE_COST + max(counts) + 1e-9
+
+
+def test_small_data_is_cut_finer_than_large():
+    def shards(images):
+        return cut_shards(questions([5] * images))
+
+    small, middling, large = shards(200), shards(2_000), shards(8_000)
+    assert len(small) == math.ceil(200 * 9 / SMALLEST_COST)
+    assert len(middling) == SHARDS_WANTED
+    assert len(large) == math.ceil(8_000 * 9 / LARGEST_COST)
 
 
 def test_nothing_to_ask_needs_no_shard():

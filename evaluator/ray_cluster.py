@@ -1,0 +1,117 @@
+"""Which Ray the replicas run on, and how much of it each of them takes."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ray
+
+from shared.errors import AboVqaError, InputError
+
+OBJECT_STORE_BYTES: Final = 200 * 2**20
+"""Enough for what crosses the store here: file names in, rows of text out."""
+CONNECT_TIMEOUT_S: Final = 10.0
+_QUIET: Final[Mapping[str, Any]] = {"logging_level": "ERROR", "log_to_driver": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaShare:
+    """What one replica takes of a node: whole cores, and a part of a card or whole cards."""
+
+    num_cpus: int
+    num_gpus: float
+
+
+def connect_ray(address: str | None, replicas: int) -> None:
+    """Start Ray on this machine, or join the cluster at ``address`` or in ``RAY_ADDRESS``.
+
+    Raises:
+        InputError: no cluster answers there.
+        AboVqaError: Ray does not start on this machine.
+    """
+    joined = address or os.environ.get("RAY_ADDRESS")
+    if not joined:
+        _start_ray_here(replicas)
+        return
+    try:
+        _require_listener(joined)
+        ray.init(address=joined, **_QUIET)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"--address {joined}: no Ray cluster answers there "
+            f"({last_line(error)}); leave it out to run on this machine"
+        ) from error
+
+
+def present_share(replicas: int, gpus_per_replica: float | None) -> ReplicaShare:
+    """Return the share of each replica on the nodes that the joined cluster has now."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return replica_share(nodes, replicas, gpus_per_replica)
+
+
+def replica_share(
+    nodes: Sequence[Mapping[str, float]], replicas: int, gpus_per_replica: float | None
+) -> ReplicaShare:
+    """Return the largest share with which all replicas find room, or the smallest there is.
+
+    ``nodes`` holds the resources of each. Several replicas go on a card where there are more of
+    them than cards; ``gpus_per_replica`` overrides that.
+    """
+    cards = sum(int(node.get("GPU", 0)) for node in nodes)
+    if gpus_per_replica is not None:
+        num_gpus = gpus_per_replica
+    elif cards:
+        # Rounded down, or the last one on a card would wait for a sliver of it for ever.
+        num_gpus = math.floor(10_000 / max(1, math.ceil(replicas / cards))) / 10_000
+    else:
+        num_gpus = 0.0
+    most = max((int(node.get("CPU", 0)) for node in nodes), default=1)
+    for num_cpus in range(most, 1, -1):
+        share = ReplicaShare(num_cpus, num_gpus)
+        if sum(_room(node, share) for node in nodes) >= replicas:
+            return share
+    return ReplicaShare(1, num_gpus)
+
+
+def last_line(error: BaseException) -> str:
+    """Return the line that says why, of one of Ray's messages of many lines."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+def _room(node: Mapping[str, float], share: ReplicaShare) -> int:
+    """Return how many replicas fit on a node."""
+    by_cpu = int(node.get("CPU", 0)) // share.num_cpus
+    if not share.num_gpus:
+        return by_cpu
+    cards = int(node.get("GPU", 0))
+    if share.num_gpus > 1:
+        return min(by_cpu, cards // int(share.num_gpus))
+    # A part of a card is never put together from two.
+    return min(by_cpu, cards * int(1 / share.num_gpus))
+
+
+def _start_ray_here(replicas: int) -> None:
+    try:
+        ray.init(
+            # Not to be left out: Ray would join whatever cluster was last started on this machine.
+            address="local",
+            num_cpus=max(replicas, os.cpu_count() or 1),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **_QUIET,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise AboVqaError(f"Ray did not start on this machine: {last_line(error)}") from error
+
+
+def _require_listener(address: str) -> None:
+    """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()

@@ -1,0 +1,56 @@
+"""A replica without a model, for tests of the fleet: its process starts in a second, not in ten.
+
+It answers with the names it was given, and does as the image's name says: ``deadly`` ends its
+process, ``raises`` raises. ``once`` in the name means that it happens the first time only, for
+which a mark is left in the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluator.replies import AdapterEffect, ModelFacts, Reply
+from shared.records import Question
+
+
+class ScriptedReplica:
+    def __init__(self, folder: Path, start: str = "") -> None:
+        self._folder = folder
+        self._revision = "1"
+        if start == "raises":
+            raise OSError("weights.safetensors: not a safetensors file")
+        if start == "dies once" and self._first("has-not-started"):
+            os._exit(1)
+        if start == "dies":
+            os._exit(1)
+        if start == "other revision once" and self._first("other-revision"):
+            self._revision = "2"
+
+    def facts(self) -> ModelFacts:
+        return ModelFacts("scripted", self._revision, "none", "", "cpu", "float32")
+
+    def answer(self, questions: Sequence[Question]) -> list[Reply]:
+        for name in sorted({question.filename for question in questions}):
+            if "once" in name and not self._first(f"{name}.mark"):
+                continue
+            if "deadly" in name:
+                os._exit(1)
+            if "raises" in name:
+                raise RuntimeError(f"CUDA out of memory at {name}")
+        return [
+            Reply(question.id, f"{question.text} {question.filename}", 1.0, None, False)
+            for question in questions
+        ]
+
+    def adapter_effect(self, questions: Sequence[Question]) -> AdapterEffect:
+        return AdapterEffect(len(questions), len(questions))
+
+    def _first(self, name: str) -> bool:
+        """Whether no other process has asked this before."""
+        try:
+            (self._folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
