@@ -49,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 
 
 class Quantize(StrEnum):
-    """``shared.blip.loading.Quantization``, without importing torch for ``--help``."""
+    """``shared.vqa.loading.Quantization``, without importing torch for ``--help``."""
 
     NF4 = "nf4"
     NONE = "none"

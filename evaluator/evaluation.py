@@ -15,10 +15,10 @@ from evaluator.score import TextModelNames
 from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
-from shared.blip.grounding import REGION_MASS
-from shared.blip.loading import adapter_digest
 from shared.corpus import pairs_digest
 from shared.errors import InputError
+from shared.vqa.blip.grounding import REGION_MASS
+from shared.vqa.loading import adapter_digest
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 from evaluator.replica import Replica, ReplicaSettings
 from evaluator.replies import Reply
 from evaluator.shards import cut_shards
-from shared.blip.preprocessing import open_image
 from shared.corpus import QuestionTable, read_questions, write_csv_rows
 from shared.errors import InputError
 from shared.progress import report_progress
 from shared.records import Question
+from shared.vqa.preprocessing import open_image
 
 ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
 

@@ -17,18 +17,18 @@ import torch
 
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
-from shared.blip.grounding import grounding_regions
-from shared.blip.inference import Answer, ImageMemory, answer_questions, remember_pixels
-from shared.blip.loading import (
+from shared.errors import CorruptImage, InputError
+from shared.records import Question
+from shared.vqa.blip.grounding import grounding_regions
+from shared.vqa.blip.inference import Answer, ImageMemory, answer_questions, remember_pixels
+from shared.vqa.loading import (
     LoadedModel,
     Quantization,
     load_model,
     require_adapter,
     resolve_model,
 )
-from shared.blip.preprocessing import open_image, pixel_values
-from shared.errors import CorruptImage, InputError
-from shared.records import Question
+from shared.vqa.preprocessing import open_image, pixel_values
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 DECODING_THREADS: Final = 2

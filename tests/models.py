@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
-from shared.blip.loading import LoadedModel, Quantization, load_model, quiet_renames
+from shared.vqa.loading import LoadedModel, Quantization, load_model, quiet_renames
 from trainer.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
 
 SHAPE = Shape(

@@ -71,7 +71,7 @@ def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     ("extra", "modules"),
     [
         (None, "shared/*.py"),
-        ("model", "shared/blip/**/*.py"),
+        ("model", "shared/vqa/**/*.py"),
         ("curator", "curator/**/*.py"),
         ("trainer", "trainer/**/*.py"),
         ("evaluator", "evaluator/**/*.py"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from shared.blip.loading import LoadedModel, quiet_renames
 from shared.errors import InputError
+from shared.vqa.loading import LoadedModel, quiet_renames
 from trainer.recipe import LoraRecipe
 
 TOWERS = ("vision_model", "text_encoder", "text_decoder")

@@ -16,10 +16,10 @@ import numpy as np
 import structlog
 import torch
 
-from shared.blip.forward import encode_images
-from shared.blip.loading import LoadedModel
-from shared.blip.preprocessing import open_image, pixel_values
 from shared.progress import report_progress
+from shared.vqa.blip.forward import encode_images
+from shared.vqa.loading import LoadedModel
+from shared.vqa.preprocessing import open_image, pixel_values
 
 log = structlog.get_logger(__name__)
 

@@ -15,10 +15,10 @@ import structlog
 import torch
 from peft import PeftModel
 
-from shared.blip.loading import LoadedModel, load_model, quiet_renames
 from shared.corpus import atomic_path, pairs_digest, write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
+from shared.vqa.loading import LoadedModel, load_model, quiet_renames
 from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from shared.answers import exact_match
-from shared.blip.inference import answer_questions, memory_of
-from shared.blip.loading import LoadedModel
 from shared.progress import report_progress
 from shared.records import QAPair
+from shared.vqa.blip.inference import answer_questions, memory_of
+from shared.vqa.loading import LoadedModel
 from trainer.features import ImageFeatures
 
 

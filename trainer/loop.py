@@ -10,12 +10,12 @@ import torch
 from peft import PeftModel
 from torch.nn.utils import clip_grad_norm_
 
-from shared.blip.config import token_ids
-from shared.blip.forward import answer_loss_sum, answer_token_count
-from shared.blip.loading import LoadedModel
-from shared.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from shared.errors import AboVqaError
 from shared.records import QAPair
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_loss_sum, answer_token_count
+from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
+from shared.vqa.loading import LoadedModel
 from trainer.batches import Batches
 from trainer.features import ImageFeatures
 from trainer.schedule import Schedule, learning_rate_factor

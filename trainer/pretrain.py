@@ -12,10 +12,10 @@ import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
-from shared.blip.loading import LoadedModel, Quantization, load_model
 from shared.corpus import pairs_digest, write_dataset
 from shared.prior import QuestionPrior
 from shared.records import QAPair
+from shared.vqa.loading import LoadedModel, Quantization, load_model
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
 from trainer.features import FreshFeatures

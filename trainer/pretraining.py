@@ -19,13 +19,13 @@ from pydantic import Field
 from torch.nn.utils import clip_grad_norm_
 from transformers import BlipConfig, BlipForQuestionAnswering, BlipProcessor
 
-from shared.blip.config import token_ids
-from shared.blip.forward import answer_loss_sum, answer_token_count, encode_images
-from shared.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from shared.clock import stopwatch
 from shared.progress import report_progress
 from shared.records import QAPair
 from shared.settings import Settings
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
+from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.gallery import Gallery, augment
 from trainer.loop import NonFiniteGradient
 from trainer.recipe import SplitRecipe

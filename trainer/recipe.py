@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.blip.loading import MAX_QUESTION_TOKENS, Quantization
 from shared.settings import Settings
+from shared.vqa.loading import MAX_QUESTION_TOKENS, Quantization
 from trainer.schedule import Schedule
 
 REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")

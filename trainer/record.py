@@ -6,9 +6,9 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.blip.loading import require_adapter
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
+from shared.vqa.loading import require_adapter
 
 RECORD = "run.json"
 DATASET = "dataset"

@@ -14,8 +14,8 @@ from transformers import (
     BlipProcessor,
 )
 
-from shared.blip.forward import heed_question_mask
 from shared.settings import Settings
+from shared.vqa.blip.forward import heed_question_mask
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]")
 

@@ -15,14 +15,14 @@ from PIL import Image
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from evaluator.replica import Replica, replica_settings
-from shared.blip.loading import (
+from shared.records import Question
+from shared.vqa.loading import (
     EMBEDDED_MODEL,
     LoadedModel,
     Quantization,
     load_model,
 )
-from shared.blip.preprocessing import open_image, pixel_values
-from shared.records import Question
+from shared.vqa.preprocessing import open_image, pixel_values
 from tests.bench.measure import Comparison, compare
 
 WORDS = ("color", "shape", "main material", "type", "style of the sole", "number of legs")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.blip.loading import EMBEDDED_MODEL, Quantization, load_model
 from shared.records import QAPair, pair_id
+from shared.vqa.loading import EMBEDDED_MODEL, Quantization, load_model
 from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import Comparison, compare
 from trainer.adapter import add_adapter

@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
-from shared.blip.inference import answer_questions, remember_images
-from shared.blip.preprocessing import open_image
 from shared.errors import InputError
 from shared.records import Question
+from shared.vqa.blip.inference import answer_questions, remember_images
+from shared.vqa.preprocessing import open_image
 from tests.evaluator.replicas import settings_for
 from tests.models import QUESTIONS, load_float
 

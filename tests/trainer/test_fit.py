@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from shared.blip.loading import ADAPTER_WEIGHTS, Quantization, load_model
 from shared.cli import run_program
 from shared.corpus import read_pairs
 from shared.errors import InputError, StoppedForNow
 from shared.settings import validated
+from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization, load_model
 from tests.models import load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app

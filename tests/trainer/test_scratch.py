@@ -2,9 +2,9 @@
 
 import torch
 
-from shared.blip.config import token_ids
-from shared.blip.forward import answer_logits
-from shared.blip.text import pad_right
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_logits
+from shared.vqa.blip.text import pad_right
 from tests.models import SHAPE
 from trainer.scratch import SPECIAL_TOKENS, new_model, new_processor, train_tokenizer
 

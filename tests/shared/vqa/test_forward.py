@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from shared.blip.config import token_ids
-from shared.blip.forward import answer_loss_sum, answer_token_count, encode_images
-from shared.blip.preprocessing import pixel_values
-from shared.blip.text import IGNORED_LABEL, answer_batch, question_batch
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
+from shared.vqa.blip.text import IGNORED_LABEL, answer_batch, question_batch
+from shared.vqa.preprocessing import pixel_values
 from tests.models import QUESTIONS
 
 ANSWERS = ("red", "square triangle", "four", "yes no yes no", "blue", "circle")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from shared.blip.config import TokenIds
+from shared.vqa.blip.config import TokenIds
 
 IGNORED_LABEL = -100
 

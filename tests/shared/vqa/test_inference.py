@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from shared.blip.inference import answer_questions, memory_of, remember_images
+from shared.vqa.blip.inference import answer_questions, memory_of, remember_images
 from tests.models import QUESTIONS, load_float, load_nf4
-from tests.shared.blip.asking import every_question, plain_answer, slow_confidence
+from tests.shared.vqa.asking import every_question, plain_answer, slow_confidence
 
 
 def answers(model, memory, image_of, questions, batch_size):

@@ -9,15 +9,15 @@ from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
-from shared.blip.inference import answer_questions, remember_images
-from shared.blip.loading import (
+from shared.errors import AdapterNotApplied, InputError
+from shared.vqa.blip.inference import answer_questions, remember_images
+from shared.vqa.loading import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     Quantization,
     adapter_digest,
     load_model,
 )
-from shared.errors import AdapterNotApplied, InputError
 from tests.models import QUESTIONS, SHAPE, load_float, load_nf4
 
 

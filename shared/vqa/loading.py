@@ -32,8 +32,8 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from shared.blip.forward import heed_question_mask
 from shared.errors import AdapterNotApplied, InputError
+from shared.vqa.blip.forward import heed_question_mask
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
 EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import BlipForQuestionAnswering
 
-from shared.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
+from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
 
 
 def heed_question_mask(model: BlipForQuestionAnswering) -> None:

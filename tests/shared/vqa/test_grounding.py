@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shared.blip.grounding import default_layer, grounding_regions, strongest_patches
-from shared.blip.inference import remember_images
+from shared.vqa.blip.grounding import default_layer, grounding_regions, strongest_patches
+from shared.vqa.blip.inference import remember_images
 from tests.models import QUESTIONS, SHAPE, load_float, load_nf4
 
 PATCHES = (SHAPE.image_size // SHAPE.patch_size) ** 2

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from transformers import DynamicCache, EncoderDecoderCache
 
-from shared.blip.config import token_ids
-from shared.blip.forward import encode_images
-from shared.blip.loading import MAX_QUESTION_TOKENS, LoadedModel
-from shared.blip.preprocessing import pixel_values
-from shared.blip.text import TokenBatch, question_batch
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import encode_images
+from shared.vqa.blip.text import TokenBatch, question_batch
+from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.vqa.preprocessing import pixel_values
 
 MAX_NEW_TOKENS = 10
 

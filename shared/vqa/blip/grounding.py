@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from shared.blip.config import token_ids
-from shared.blip.forward import answer_logits
-from shared.blip.inference import ImageMemory
-from shared.blip.loading import MAX_QUESTION_TOKENS, LoadedModel
-from shared.blip.text import IGNORED_LABEL, answer_batch, question_batch
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_logits
+from shared.vqa.blip.inference import ImageMemory
+from shared.vqa.blip.text import IGNORED_LABEL, answer_batch, question_batch
+from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
 
 REGION_MASS = 0.5
 """A region is the fewest patches that hold this share of a map's total."""

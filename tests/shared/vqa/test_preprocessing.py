@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from shared.blip.preprocessing import open_image, pixel_values
 from shared.errors import CorruptImage
+from shared.vqa.preprocessing import open_image, pixel_values
 from tests.models import SHAPE
 
 

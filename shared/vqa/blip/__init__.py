@@ -1,0 +1,1 @@
+"""BLIP for VQA: its forward passes apart, inference, and where it looked."""
