@@ -14,10 +14,11 @@ from rich.console import Console
 
 from curator.catalog import open_catalog
 from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
+from curator.forecast import forecast
 from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
 from curator.keys import read_keys
-from curator.ledger import CampaignReport, Ledger, migrate, require_ledger, sole_writer
+from curator.ledger import Ledger, migrate, require_ledger, sole_writer
 from curator.plan import (
     ANSWER_TOKENS,
     Assumptions,
@@ -35,7 +36,7 @@ from curator.reparse import reparse as judge_replies
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
 from curator.simulation import Load, simulate
-from curator.status import status_object, status_view
+from curator.status import Standing, status_object, status_view
 from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
@@ -134,14 +135,15 @@ def status(
     ledger: LedgerOption,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Tell the progress, the keys, the tokens, the rejections and the time left."""
+    """Tell the progress, the keys, the tokens, the cost, what was given up and the time left."""
     require_ledger(ledger)
-    reports = asyncio.run(_reports(ledger))
+    now = SystemClock().now()
+    standings = asyncio.run(_standings(ledger, now))
     if as_json:
-        json.dump(status_object(reports), sys.stdout, indent=2)
+        json.dump(status_object(standings, now), sys.stdout, indent=2)
         print()
     else:
-        Console().print(status_view(reports))
+        Console().print(status_view(standings, now))
 
 
 @app.command()
@@ -254,10 +256,11 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
                 return await judge_replies(ledger, report.campaign_id, words, now, progress)
 
 
-async def _reports(path: Path) -> list[CampaignReport]:
+async def _standings(path: Path, now: float) -> list[Standing]:
     migrate(path)
     async with Ledger.opened(path) as ledger:
-        return await ledger.reports(SystemClock().now())
+        reports = await ledger.reports(now)
+        return [Standing(one, await forecast(ledger, one, now)) for one in reports]
 
 
 async def _export(path: Path, out: Path, campaign: int | None, images: Path | None) -> int:

@@ -31,6 +31,7 @@ from curator.ledger import (
     WorkItem,
     WorkState,
 )
+from curator.live import LiveReport
 from curator.prompt import Prompt, Request
 from curator.refusals import (
     BadRequest,
@@ -44,7 +45,6 @@ from curator.stopping import StopRequested, StopSignal
 from curator.validation import Verdict
 from shared.clock import Clock
 from shared.errors import AboVqaError, CorruptImage, InputError
-from shared.progress import ProgressReport
 
 ATTEMPTS: Final = 5
 """Failures after which an item becomes a dead letter."""
@@ -132,7 +132,7 @@ class Curator:
     gemini: Gemini
     clock: Clock
     stop: StopSignal
-    progress: ProgressReport
+    live: LiveReport
     rng: random.Random
     outage: Outage = field(default_factory=Outage)
     ended_by: AboVqaError | None = None
@@ -190,6 +190,7 @@ class Curator:
             reserved_tokens=request.estimated_tokens,
         )
         await self.ledger.begin(attempt)
+        self.live.begun(lease.key)
         one = _Try(item, lease, attempt.attempt_id, failures)
         try:
             reply = await self.gemini.generate(request, lease.key)
@@ -256,7 +257,6 @@ class Curator:
             await self._finish(
                 one, Outcome.ANSWERED, reply.ending, reply=reply, change=done, verdict=verdict
             )
-            self.progress.advance()
             return None
         failures = one.failures + 1
         if reply.ending in FINAL_ENDINGS or failures >= ATTEMPTS:
@@ -286,12 +286,13 @@ class Curator:
 
     async def _give_up_unasked(self, item: WorkItem, reason: str) -> None:
         dead = ItemChange(self.campaign_id, item.item_id, WorkState.DEAD, item.attempts, reason)
-        await self.ledger.finish(Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead))
+        result = Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead)
+        await self.ledger.finish(result)
+        self.live.finished(result, item, None)
         self._bury(item, reason)
 
     def _bury(self, item: WorkItem, reason: str) -> None:
         item_log.warning("item_given_up", image=item.listing.image.path, reason=reason)
-        self.progress.advance()
 
     async def _finish(
         self,
@@ -306,18 +307,18 @@ class Curator:
         tokens = TokenUse()
         if reply is not None:
             tokens = TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
-        await self.ledger.finish(
-            Result(
-                attempt_id=one.attempt_id,
-                finished_at=self.clock.now(),
-                outcome=outcome,
-                detail=detail,
-                tokens=tokens,
-                reply=None if reply is None else reply.body,
-                change=change,
-                verdict=verdict,
-            )
+        result = Result(
+            attempt_id=one.attempt_id,
+            finished_at=self.clock.now(),
+            outcome=outcome,
+            detail=detail,
+            tokens=tokens,
+            reply=None if reply is None else reply.body,
+            change=change,
+            verdict=verdict,
         )
+        await self.ledger.finish(result)
+        self.live.finished(result, one.item, one.lease.key)
 
     def _log_reply(self, one: _Try, reply: Reply, verdict: Verdict) -> None:
         item_log.info(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 
 from curator.catalog import Catalog
 from curator.ledger import Ledger
-from curator.stopping import StopSignal
+from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
 from shared.errors import InputError
 from shared.progress import report_progress
@@ -22,19 +23,22 @@ WATCH_EVERY_S: Final = 30.0
 log = structlog.stdlib.get_logger("curator.importing")
 
 
-async def import_catalog(catalog: Catalog, ledger: Ledger, clock: Clock) -> dict[str, object]:
+async def import_catalog(
+    catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock
+) -> dict[str, object]:
     """Add what is new in ``catalog``, unless it is as it was; return what to log about it.
 
     Raises:
         InputError: a file of the catalogue is unreadable, or no listing has an image.
+        StopRequested: the run is to stop; nothing was added.
     """
     if await _is_known(catalog, ledger):
         return {"unchanged": True}
     with report_progress("reading the catalogue", None) as progress:
-        read = await _add(catalog, ledger, clock, progress.advance)
+        read = await _add(catalog, ledger, stop, clock, progress.advance)
     if await ledger.item_count() == 0:
         raise InputError(f"{catalog.path}: holds no listing with an image")
-    return read
+    return asdict(read)
 
 
 def watch(
@@ -42,7 +46,7 @@ def watch(
     ledger: Ledger,
     stop: StopSignal,
     clock: Clock,
-    enrol: Callable[[], Awaitable[object]],
+    enrol: Callable[[int], Awaitable[object]],
 ) -> Callable[[], Awaitable[None]]:
     """Return what an empty queue awaits: the next look at the catalogue.
 
@@ -55,14 +59,14 @@ def watch(
         try:
             if await _is_known(catalog, ledger):
                 return
-            read = await _add(catalog, ledger, clock, lambda: None)
+            read = await _add(catalog, ledger, stop, clock, lambda: None)
         except InputError as error:
             # Someone may be writing it just now; the next look tells.
             log.warning("catalogue_unreadable", reason=str(error))
             return
-        if read["added"]:
-            log.info("catalogue_changed", **read)
-            await enrol()
+        if read.added:
+            log.info("catalogue_changed", **asdict(read))
+            await enrol(read.added)
 
     return look
 
@@ -73,15 +77,25 @@ async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:
     return fingerprint is not None and known == fingerprint
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How many images were new, and how many listings were left out, by reason."""
+
+    added: int
+    skipped: Mapping[str, int]
+
+
 async def _add(
-    catalog: Catalog, ledger: Ledger, clock: Clock, count: Callable[[], None]
-) -> dict[str, object]:
+    catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock, count: Callable[[], None]
+) -> _Read:
     # Taken before the reading: what changes meanwhile is seen the next time.
     fingerprint = _state(catalog)
     skipped: Counter[str] = Counter()
 
     def counted() -> Iterator[Listing]:
         for listing in catalog.listings(skipped):
+            if stop.requested:
+                raise StopRequested
             count()
             yield listing
 
@@ -92,7 +106,7 @@ async def _add(
         counted(),
         clock.now(),
     )
-    return {"added": added, "skipped": dict(skipped)}
+    return _Read(added, dict(skipped))
 
 
 def _state(catalog: Catalog) -> str | None:

@@ -130,6 +130,7 @@ class KeyPool:
         self._on_exhausted = on_exhausted
         self._rng = rng
         self._next = 0
+        self._removed: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         now = clock.now()
@@ -207,10 +208,25 @@ class KeyPool:
             return False
         index = self._keys.index(key)
         self._keys.remove(key)
+        self._removed[key.fingerprint] = reason
         self._next -= index < self._next
         log.warning(f"Key {key.label} failed ({reason}); removing from pool.")  # noqa: G004
         self._changed.set()
         return True
+
+    @property
+    def removed(self) -> Mapping[str, str]:
+        """Why keys left the pool, by fingerprint."""
+        return self._removed
+
+    def records(self) -> dict[str, ProjectRecord]:
+        """Return each project's cool-down and what it taught, as they are now."""
+        return {name: project.record() for name, project in self._projects.items()}
+
+    def requests_today(self, now: float) -> dict[str, int]:
+        """Return each project's requests since its quota day began."""
+        projects = self._projects.items()
+        return {name: one.usage.requests_in(Window.DAY, now) for name, one in projects}
 
     def _next_key(self, tokens: int, now: float) -> Key | None:
         for step in range(len(self._keys)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,22 +12,25 @@ from typing import Any
 
 import structlog
 
+from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator, Queue
+from curator.forecast import Forecast, forecast, kept_up_to_date
 from curator.gemini import Gemini, check_base_url
 from curator.importing import import_catalog, watch
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key, read_keys
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.opening import check_version
+from curator.live import LiveReport
 from curator.prompt import Prompt
-from curator.status import status_object
+from curator.status import Standing, status_object
 from curator.statuspage import Address, parse_address, served
-from curator.stopping import StopSignal, stop_on_signals
-from shared.clock import Clock
+from curator.stopping import StopRequested, StopSignal, stop_on_signals
+from curator.terminal import shown
+from shared.clock import Clock, SystemClock
 from shared.errors import InputError, StoppedForNow
 from shared.events import SecretMask, set_up_events
-from shared.progress import report_progress
 
 log = structlog.stdlib.get_logger("curator.running")
 
@@ -97,22 +101,38 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
         InputError: an input turned out unusable.
         LedgerFailure: the ledger cannot be written any more.
     """
-    with sole_writer(options.ledger), _removed_if_unused(options.ledger):
+    stop = StopSignal()
+    with (
+        stop_on_signals(stop),
+        sole_writer(options.ledger),
+        _removed_if_unused(options.ledger),
+    ):
         migrate(options.ledger)
         async with Ledger.opened(options.ledger) as ledger:
-            imported = await import_catalog(plan.catalog, ledger, clock)
-            set_up_events(
-                mask=SecretMask(key.secret for key in plan.keys),
-                json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
-                file_only=("curator.items",),
-            )
-            log.info("catalogue_read", path=str(options.catalog), **imported)
-            campaign_id = await ledger.enrol(plan.campaign, clock.now())
-            await ledger.remember_keys(plan.keys, clock.now())
-            if options.retry_dead:
-                log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
-            await _work(options, plan, ledger, campaign_id, clock)
-            return await ledger.progress(campaign_id)
+            with contextlib.suppress(StopRequested):
+                imported = await import_catalog(plan.catalog, ledger, stop, clock)
+                campaign_id = await _begin(options, plan, ledger, imported, clock)
+                await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
+                if not stop.requested:
+                    return await ledger.progress(campaign_id)
+    raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+
+
+async def _begin(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, imported: dict[str, object], clock: Clock
+) -> int:
+    """Start the log and bring the ledger up to date with the options; return the campaign's id."""
+    set_up_events(
+        mask=SecretMask(key.secret for key in plan.keys),
+        json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
+        file_only=("curator.items",),
+    )
+    log.info("catalogue_read", path=str(options.catalog), **imported)
+    campaign_id = await ledger.enrol(plan.campaign, clock.now())
+    await ledger.remember_keys(plan.keys, clock.now())
+    if options.retry_dead:
+        log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
+    return campaign_id
 
 
 @contextmanager
@@ -129,38 +149,68 @@ def _removed_if_unused(ledger: Path) -> Iterator[None]:
 
 
 async def _work(
-    options: RunOptions, plan: RunPlan, ledger: Ledger, campaign_id: int, clock: Clock
+    options: RunOptions,
+    plan: RunPlan,
+    ledger: Ledger,
+    campaign_id: int,
+    *,
+    stop: StopSignal,
+    clock: Clock,
 ) -> None:
     left = _items_left(options, await ledger.progress(campaign_id))
-    stop = StopSignal()
-    queue = Queue(ledger, campaign_id, left, _watch(options, plan, ledger, stop, clock))
+    pool = await _pool(options, plan, ledger, stop, clock)
+    live = await _live_report(ledger, campaign_id, pool, left, clock)
+    queue = Queue(
+        ledger, campaign_id, left, _watch(options, plan, ledger, live, stop=stop, clock=clock)
+    )
     workers = options.concurrency if left is None else max(1, min(options.concurrency, left))
-    async with _status_page(plan.address, ledger, clock):
-        with stop_on_signals(stop), report_progress("curating", left) as progress:
-            async with Gemini.connected(
-                model=options.model,
-                schema=plan.prompt.schema(),
-                connections=options.concurrency,
-                base_url=options.base_url,
-                timeout_s=options.timeout_s,
-            ) as gemini:
-                pool = await _pool(options, plan, ledger, stop, clock)
-                curator = Curator(
-                    campaign_id=campaign_id,
-                    model=options.model,
-                    prompt=plan.prompt,
-                    images_dir=plan.catalog.images_dir,
-                    ledger=ledger,
-                    pool=pool,
-                    gemini=gemini,
-                    clock=clock,
-                    stop=stop,
-                    progress=progress,
-                    rng=random.Random(),
-                )
-                await curator.run(queue, workers)
-    if stop.requested:
-        raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+    async with (
+        beside(_keep_forecast(live, ledger, options.concurrency, clock), "forecast"),
+        _status_page(plan.address, ledger, clock),
+        shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
+        Gemini.connected(
+            model=options.model,
+            schema=plan.prompt.schema(),
+            connections=options.concurrency,
+            base_url=options.base_url,
+            timeout_s=options.timeout_s,
+        ) as gemini,
+    ):
+        curator = Curator(
+            campaign_id=campaign_id,
+            model=options.model,
+            prompt=plan.prompt,
+            images_dir=plan.catalog.images_dir,
+            ledger=ledger,
+            pool=pool,
+            gemini=gemini,
+            clock=clock,
+            stop=stop,
+            live=live,
+            rng=random.Random(),
+        )
+        await curator.run(queue, workers)
+
+
+async def _live_report(
+    ledger: Ledger, campaign_id: int, pool: KeyPool, left: int | None, clock: Clock
+) -> LiveReport:
+    now = clock.now()
+    [before] = [one for one in await ledger.reports(now) if one.campaign_id == campaign_id]
+    settled = before.progress.done + before.progress.dead
+    goal = None if left is None or left == before.progress.pending else settled + left
+    history = await ledger.history(campaign_id, now)
+    return LiveReport(before, history, pool=pool, now=now, goal=goal)
+
+
+async def _keep_forecast(live: LiveReport, ledger: Ledger, concurrency: int, clock: Clock) -> None:
+    async def update() -> None:
+        now = clock.now()
+        live.forecast = await forecast(
+            ledger, live.report(now), now, remaining=live.remaining, concurrency=concurrency
+        )
+
+    await kept_up_to_date(update, SystemClock())
 
 
 def _items_left(options: RunOptions, before: Progress) -> int | None:
@@ -172,13 +222,20 @@ def _items_left(options: RunOptions, before: Progress) -> int | None:
 
 
 def _watch(
-    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: StopSignal, clock: Clock
+    options: RunOptions,
+    plan: RunPlan,
+    ledger: Ledger,
+    live: LiveReport,
+    *,
+    stop: StopSignal,
+    clock: Clock,
 ) -> Callable[[], Awaitable[None]] | None:
     if not options.watch:
         return None
 
-    async def enrol() -> None:
+    async def enrol(added: int) -> None:
         await ledger.enrol(plan.campaign, clock.now())
+        live.enrolled(added)
 
     return watch(plan.catalog, ledger, stop, clock, enrol)
 
@@ -207,7 +264,10 @@ async def _status_page(
         return
 
     async def read_status() -> dict[str, Any]:
-        return status_object(await ledger.reports(clock.now()))
+        now = clock.now()
+        return status_object(
+            [Standing(one, Forecast(None)) for one in await ledger.reports(now)], now
+        )
 
     async with served(address, read_status) as where:
         log.info("status_page", url=f"http://{where.host}:{where.port}/")

@@ -1,46 +1,104 @@
-"""What ``curator status`` and the status page say: one JSON object, one terminal view; pure."""
+"""What is told about a campaign: one JSON object, one view for a terminal; pure.
+
+``curator status``, the live view and the status page all speak from here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from curator.ledger import CampaignReport, KeyReport
+from curator.forecast import Forecast
+from curator.ledger import CampaignReport, KeyReport, ProjectRecord
+from curator.prices import PRICES
+from curator.quota import next_day
+
+DAY_MINUTES: Final = 1_440
+NOT_ERRORS: Final = frozenset({"open", "answered"})
 
 
-def status_object(reports: Sequence[CampaignReport]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A campaign's report with what no report holds.
+
+    ``goal`` is the number of settled items at which the present run ends, if not all; and
+    ``last_errors`` the latest reason of each kind of failure in it.
+    """
+
+    report: CampaignReport
+    forecast: Forecast
+    goal: int | None = None
+    last_errors: Mapping[str, str] = field(default_factory=dict)
+
+
+class KeyState(StrEnum):
+    """Whether a key serves."""
+
+    READY = "ready"
+    COOLING_DOWN = "cooling down"
+    """Its project was refused, and waits."""
+    RESTING = "resting"
+    """Its project's requests of the day are used up."""
+    REMOVED = "removed"
+
+
+def key_state(
+    key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float
+) -> tuple[KeyState, float | None]:
+    """Return a key's state, and when it ends, seconds since the epoch, where that is known."""
+    if key.removed_because:
+        return KeyState.REMOVED, None
+    if cooling := blocked.get(key.project):
+        return KeyState.COOLING_DOWN, cooling.blocked_until
+    if key.quota.rpd is not None and key.project_today >= key.quota.rpd:
+        return KeyState.RESTING, next_day(now)
+    return KeyState.READY, None
+
+
+def rate_per_minute(report: CampaignReport) -> float:
+    """Return the items answered a minute of late."""
+    return report.finished_recently / report.recent_s * 60
+
+
+def cost_usd(report: CampaignReport) -> float | None:
+    """Return what the tokens cost by list price, in US dollars; ``None`` if no price is known."""
+    price = PRICES.get(report.campaign.model)
+    tokens = report.tokens
+    return price.of(tokens.input, tokens.output + tokens.thoughts) if price else None
+
+
+def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
     """Return the state of a ledger as plain values; times are seconds since the epoch, UTC."""
-    return {"campaigns": [_campaign_object(report) for report in reports]}
+    return {"now": now, "campaigns": [_campaign_object(one, now) for one in standings]}
 
 
-def eta_s(report: CampaignReport) -> float | None:
-    """Return seconds until the campaign is done at its present rate; ``None`` while it rests."""
-    if report.progress.pending == 0:
-        return 0.0
-    if report.finished_recently == 0:
-        return None
-    return report.progress.pending / report.finished_recently * report.recent_s
-
-
-def _campaign_object(report: CampaignReport) -> dict[str, Any]:
+def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
+    report, ends_at = standing.report, standing.forecast.ends_at
     progress = report.progress
+    blocked = {project.project: project for project in report.blocked}
     return {
         "id": report.campaign_id,
         **asdict(report.campaign),
         "progress": {**asdict(progress), "total": progress.total},
+        "goal": standing.goal,
         "pairs": report.pairs,
         "rejected_by_rule": dict(report.rejected),
         "attempts": dict(report.outcomes),
+        "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
-        "rate_per_minute": report.finished_recently / report.recent_s * 60,
-        "eta_s": eta_s(report),
-        "keys": [_key_object(key) for key in report.keys],
+        "cost_usd": cost_usd(report),
+        "rate_per_minute": rate_per_minute(report),
+        "ends_at": ends_at,
+        "eta_s": None if ends_at is None else max(0.0, ends_at - now),
+        "eta_unknown_because": standing.forecast.reason,
+        "keys": [_key_object(key, blocked, now) for key in report.keys],
         "cooling_down": [
             {
                 "project": project.project,
@@ -53,11 +111,14 @@ def _campaign_object(report: CampaignReport) -> dict[str, Any]:
     }
 
 
-def _key_object(key: KeyReport) -> dict[str, Any]:
+def _key_object(key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float) -> dict[str, Any]:
+    state, until = key_state(key, blocked, now)
     return {
         "label": key.label,
         "fingerprint": key.fingerprint,
         "project": key.project,
+        "state": state.value,
+        "until": until,
         "removed_because": key.removed_because,
         "outcomes": dict(key.outcomes),
         "requests_today": key.project_today,
@@ -65,60 +126,108 @@ def _key_object(key: KeyReport) -> dict[str, Any]:
     }
 
 
-def status_view(reports: Sequence[CampaignReport]) -> RenderableType:
+def status_view(standings: Sequence[Standing], now: float) -> RenderableType:
     """Return the state of a ledger for a terminal."""
-    if not reports:
+    if not standings:
         return Text("The ledger holds no campaign yet.")
-    return Group(*(_campaign_view(report) for report in reports))
+    return Group(*(_campaign_view(one, now) for one in standings))
 
 
-def _campaign_view(report: CampaignReport) -> RenderableType:
+def _campaign_view(standing: Standing, now: float) -> RenderableType:
+    report = standing.report
     campaign, progress = report.campaign, report.progress
     head = Text(
         f"Campaign {report.campaign_id}: {campaign.model}, {campaign.questions} questions, "
         f"prompt {campaign.prompt_version}",
         style="bold",
     )
+    tokens, cost = report.tokens, cost_usd(report)
     facts = Table(show_header=False, box=None, pad_edge=False)
-    facts.add_row("progress", f"{progress.done} of {progress.total} done, {progress.dead} given up")
-    facts.add_row("pairs", str(report.pairs))
-    facts.add_row("rejected", _listed(report.rejected))
-    facts.add_row("requests", _listed(report.outcomes))
-    tokens = report.tokens
     facts.add_row(
-        "tokens", f"{tokens.input} in, {tokens.output} out, {tokens.thoughts} for thinking"
+        "progress",
+        f"{progress.done:,} of {progress.total:,} done, {progress.dead:,} given up, "
+        f"{progress.pending:,} waiting",
     )
-    facts.add_row("time left", _time_left(report))
-    parts: list[RenderableType] = [head, facts, _keys_view(report)]
+    facts.add_row("pairs", f"{report.pairs:,}")
+    facts.add_row("rejected", listed(report.rejected))
+    facts.add_row("requests", listed(report.outcomes))
+    facts.add_row(
+        "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"
+    )
+    money = "no price known for this model" if cost is None else f"{cost:,.2f} $ by list price"
+    facts.add_row("cost", f"{money}; free keys pay nothing")
+    facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute of late")
+    facts.add_row("time left", time_left(standing, now))
+    parts: list[RenderableType] = [head, facts, keys_view(report, now)]
     if report.dead_letters:
         parts.append(_dead_view(report))
     return Group(*parts)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+def listed(counts: Mapping[str, int]) -> str:
+    """Return counts by name in one line."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
 
 
-def _time_left(report: CampaignReport) -> str:
-    left = eta_s(report)
-    if left is None:
-        return "not running"
-    minutes = round(left / 60)
-    return f"about {minutes // 60} h {minutes % 60} min" if left else "none"
+def time_left(standing: Standing, now: float) -> str:
+    """Return how long the campaign will take under its quotas, and until when."""
+    ends_at = standing.forecast.ends_at
+    if ends_at is None:
+        return f"unknown: {standing.forecast.reason}"
+    if standing.report.progress.pending == 0 or ends_at <= now:
+        return "none"
+    return f"{duration(ends_at - now)} under these quotas, until {_local(ends_at)}"
 
 
-def _keys_view(report: CampaignReport) -> Table:
+def duration(seconds: float) -> str:
+    """Return a span of time in two units."""
+    minutes = round(seconds / 60)
+    days, hours = minutes // DAY_MINUTES, minutes % DAY_MINUTES // 60
+    if days:
+        return f"{days:,} days {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else "1 min"
+
+
+def _local(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:
+    """Return one line a key, ``most`` of them at most, those that do not serve last."""
     blocked = {project.project: project for project in report.blocked}
-    table = Table("key", "project", "requests", "state")
-    for key in report.keys:
-        state = "ready"
-        if key.removed_because:
-            state = f"removed: {key.removed_because}"
-        elif cooling := blocked.get(key.project):
-            until = datetime.fromtimestamp(cooling.blocked_until, UTC).astimezone()
-            state = f"cooling down until {until:%Y-%m-%d %H:%M %Z}"
-        table.add_row(Text(key.label), Text(key.project), _listed(key.outcomes), Text(state))
+    states = {key.fingerprint: key_state(key, blocked, now) for key in report.keys}
+    order = list(KeyState)
+    rows = sorted(report.keys, key=lambda key: order.index(states[key.fingerprint][0]))
+    table = Table("key", "project", "today", "state", "requests", box=None, pad_edge=False)
+    for key in rows[:most]:
+        state, until = states[key.fingerprint]
+        limit = "" if key.quota.rpd is None else f" of {key.quota.rpd:,}"
+        table.add_row(
+            Text(key.label),
+            Text(key.project),
+            f"{key.project_today:,}{limit}",
+            Text(_state_words(key, state, until), style=_STYLES[state]),
+            listed(key.outcomes),
+        )
+    if most is not None and len(rows) > most:
+        table.add_row(f"and {len(rows) - most} more keys")
     return table
+
+
+_STYLES: Final = {
+    KeyState.READY: "green",
+    KeyState.COOLING_DOWN: "yellow",
+    KeyState.RESTING: "yellow",
+    KeyState.REMOVED: "red",
+}
+
+
+def _state_words(key: KeyReport, state: KeyState, until: float | None) -> str:
+    if state is KeyState.REMOVED:
+        return f"removed: {key.removed_because}"
+    if state is KeyState.RESTING:
+        return f"done for today, until {_local(until or 0.0)}"
+    return f"{state.value} until {_local(until)}" if until else state.value
 
 
 def _dead_view(report: CampaignReport) -> Table:

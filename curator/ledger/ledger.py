@@ -23,14 +23,17 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from curator.keys import Key
 from curator.ledger import reports, tables
 from curator.ledger.group import GroupCommit
+from curator.ledger.newest import newest_items
 from curator.ledger.opening import LedgerFailure
 from curator.ledger.records import (
     Attempt,
     Campaign,
     CampaignReport,
+    NewestItem,
     Progress,
     ProjectRecord,
     ProjectUse,
+    RecentLoad,
     RepliedItem,
     Result,
     WorkItem,
@@ -45,6 +48,7 @@ from curator.ledger.rows import (
     replied_items,
     unpack_reply,
 )
+from curator.pace import History
 from curator.quota import MINUTE_S, day_start
 from shared.records import Listing, Provenance, QAPair, pair_id
 
@@ -299,6 +303,28 @@ class Ledger:
         """Return a report of each campaign, oldest first."""
         async with _reading(self._engine) as connection:
             return await reports.campaign_reports(connection, now)
+
+    async def recent_load(self, campaign_id: int) -> RecentLoad:
+        """Return how long the latest answered requests took, and their input tokens."""
+        async with _reading(self._engine) as connection:
+            return await reports.recent_load(connection, campaign_id)
+
+    async def history(self, campaign_id: int, now: float) -> History:
+        """Return the course of a campaign: since its first request, or over the last day."""
+        async with _reading(self._engine) as connection:
+            return await reports.history(connection, campaign_id, now)
+
+    async def newest(self, campaign_id: int, limit: int) -> list[NewestItem]:
+        """Return the images of the latest replies, latest first, with what became of the pairs."""
+        async with _reading(self._engine) as connection:
+            return await newest_items(connection, campaign_id, limit)
+
+    async def image_path(self, item_id: int) -> str | None:
+        """Return an item's image, relative to the images folder; ``None`` if there is no such."""
+        statement = select(tables.items.c.image_path).where(tables.items.c.id == item_id)
+        async with _reading(self._engine) as connection:
+            found: str | None = await connection.scalar(statement)
+            return found
 
     async def pairs_after(
         self, campaign_id: int, campaign: Campaign, after: int, limit: int

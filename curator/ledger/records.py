@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -192,8 +192,43 @@ class CampaignReport:
     rejected: Mapping[str, int]
     outcomes: Mapping[str, int]
     tokens: TokenUse
-    keys: tuple[KeyReport, ...]
+    keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]
     dead_letters: tuple[DeadLetter, ...]
     finished_recently: int
     recent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecentLoad:
+    """Means over the latest answered requests; zeros where there is none.
+
+    ``latency_s`` is from the lease of a key until the reply was read.
+    """
+
+    latency_s: float
+    input_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class RatedPair:
+    """A pair as it came: kept, with its agreement with the listing, or rejected, by a rule."""
+
+    question: str
+    answer: str
+    difficulty: str = ""
+    agreement: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestItem:
+    """An image that a reply was got for; ``detail`` says how the reply ended or what was wrong."""
+
+    item_id: int
+    listing: Listing
+    state: WorkState
+    finished_at: float
+    key_label: str
+    detail: str
+    pairs: tuple[RatedPair, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger import tables
@@ -16,15 +16,18 @@ from curator.ledger.records import (
     Outcome,
     Progress,
     ProjectRecord,
+    RecentLoad,
     TokenUse,
     WorkState,
 )
+from curator.pace import RECENT_S, Bin, History, history_of, width_for
 from curator.quota import Quota, Window, day_start
 
-RECENT_S: Final = 300.0
-"""Span over which the rate is taken."""
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""
+LATEST: Final = 500
+"""Requests over which means are taken."""
+DAY_S: Final = 86_400.0
 
 
 async def progress(connection: AsyncConnection, campaign_id: int) -> Progress:
@@ -191,6 +194,52 @@ async def _recent_pace(
         )
     ).one()
     return (row[0], max(1.0, now - row[1])) if row[0] else (0, RECENT_S)
+
+
+async def recent_load(connection: AsyncConnection, campaign_id: int) -> RecentLoad:
+    """Return the means of the latest answered requests of a campaign."""
+    attempts = tables.attempts
+    latest = (
+        select(
+            (attempts.c.finished_at - attempts.c.started_at).label("took_s"),
+            attempts.c.input_tokens,
+        )
+        .where(
+            attempts.c.campaign_id == campaign_id,
+            attempts.c.outcome == Outcome.ANSWERED.value,
+        )
+        .order_by(attempts.c.finished_at.desc())
+        .limit(LATEST)
+        .subquery()
+    )
+    means = select(func.avg(latest.c.took_s), func.avg(latest.c.input_tokens))
+    row = (await connection.execute(means)).one()
+    return RecentLoad(row[0] or 0.0, row[1] or 0.0)
+
+
+async def history(connection: AsyncConnection, campaign_id: int, now: float) -> History:
+    """Return the course of a campaign: since its first request, or over the last day."""
+    attempts = tables.attempts
+    mine = attempts.c.campaign_id == campaign_id
+    first = await connection.scalar(
+        select(func.min(attempts.c.finished_at)).where(mine, attempts.c.finished_at > now - DAY_S)
+    )
+    start = now if first is None else min(first, now)
+    width_s = width_for(now - start)
+    number = cast((attempts.c.finished_at - start) / width_s, Integer).label("number")
+    statement = (
+        select(number, attempts.c.outcome, func.count())
+        .where(mine, attempts.c.finished_at >= start, attempts.c.finished_at <= now)
+        .group_by(number, attempts.c.outcome)
+    )
+    rows = await connection.execute(statement)
+    return history_of(start, width_s, ((row[0], _bin(row[1], row[2])) for row in rows))
+
+
+def _bin(outcome: str, count: int) -> Bin:
+    if outcome == Outcome.ANSWERED.value:
+        return Bin(answered=count)
+    return Bin(limited=count) if outcome == Outcome.RATE_LIMITED.value else Bin(failed=count)
 
 
 def project_record(row: Any) -> ProjectRecord:  # noqa: ANN401 - SQLAlchemy types no columns

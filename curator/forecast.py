@@ -1,0 +1,120 @@
+"""When a campaign will be done, by what is left of its keys' quotas.
+
+The rate of late says little about a campaign that spends its quota in an hour and then rests until
+midnight, so the real pool is gone through what is left, by ``curator.simulation``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from curator.keys import Key
+from curator.ledger import CampaignReport, KeyReport, Ledger, ProjectRecord, ProjectUse
+from curator.simulation import DAY_S, Load, simulate
+from shared.clock import Clock, stopwatch
+from shared.errors import InputError
+
+SIMULATED: Final = 20_000
+"""Requests that are gone through one by one; what is beyond goes on at their rate."""
+FIRST_LATENCY_S: Final = 5.0
+FIRST_TOKENS: Final = 700
+"""Seconds and input tokens of a request, until the first replies tell."""
+MOST_TRIES: Final = 5.0
+DEFAULT_CONCURRENCY: Final = 16
+FIRST_PAUSE_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 60.0
+COST_SHARE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``ends_at`` in seconds since the epoch, or ``None`` and the ``reason`` for not knowing."""
+
+    ends_at: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the ledger knows of the projects: their use of today's windows, and their records."""
+
+    use: dict[str, ProjectUse]
+    records: dict[str, ProjectRecord]
+
+
+async def forecast(
+    ledger: Ledger,
+    report: CampaignReport,
+    now: float,
+    *,
+    remaining: int | None = None,
+    concurrency: int = DEFAULT_CONCURRENCY,
+) -> Forecast:
+    """Return when ``remaining`` items (all that wait, if not given) will be settled.
+
+    Takes latency, tokens and requests an item from what the campaign has seen.
+    """
+    items = report.progress.pending if remaining is None else remaining
+    if items == 0:
+        return Forecast(now)
+    keys = [_key(one) for one in report.keys if not one.removed_because]
+    if not keys:
+        return Forecast(None, "no key is left that can serve")
+    seen = await ledger.recent_load(report.campaign_id)
+    load = Load(
+        requests=math.ceil(items * tries_an_item(report)),
+        tokens=round(seen.input_tokens) or FIRST_TOKENS,
+        latency_s=seen.latency_s or FIRST_LATENCY_S,
+        concurrency=concurrency,
+    )
+    memory = Memory(
+        await ledger.project_use(report.campaign.model, now),
+        await ledger.project_records(report.campaign.model),
+    )
+    try:
+        # On a loop of its own: going through months of quota takes up to a second.
+        ends_at = await asyncio.to_thread(lambda: asyncio.run(_ends_at(keys, load, now, memory)))
+    except InputError as error:
+        return Forecast(None, str(error))
+    return Forecast(ends_at)
+
+
+def tries_an_item(report: CampaignReport) -> float:
+    """Return the requests that an item took so far, those over a quota left out."""
+    settled = report.progress.done + report.progress.dead
+    counted = ("answered", "unusable", "unavailable", "bad_request")
+    requests = sum(report.outcomes.get(name, 0) for name in counted)
+    return min(MOST_TRIES, max(1.0, requests / settled)) if settled else 1.0
+
+
+async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:
+    by_project = {key.project: key.quota.rpd for key in keys}
+    a_day = math.inf if None in by_project.values() else sum(filter(None, by_project.values()))
+    # Days that repeat are counted at once, so that small ones may be gone through to the end.
+    first = load.requests if a_day <= SIMULATED else min(load.requests, SIMULATED)
+    begun = Load(first, load.tokens, load.latency_s, load.concurrency)
+    course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
+    rate = min(first / max(1e-3, course.ends_at - now), a_day / DAY_S)
+    return course.ends_at + (load.requests - first) / rate
+
+
+def _key(report: KeyReport) -> Key:
+    # The simulation sends nothing, so the fingerprint stands for the secret.
+    return Key(report.label, report.project, report.fingerprint, report.quota)
+
+
+async def kept_up_to_date(update: Callable[[], Awaitable[None]], wall: Clock) -> None:
+    """Await ``update`` for ever: soon after the start, then ever more rarely.
+
+    It takes at most one part in ``COST_SHARE`` of the time.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        started = stopwatch()
+        await update()
+        await wall.sleep(max(pause_s, COST_SHARE * (stopwatch() - started)))
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)

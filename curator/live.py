@@ -1,0 +1,169 @@
+"""The report of the campaign at work, kept up to date in memory.
+
+Read once from the ledger at the start and counted on from there, so that whoever looks at a run,
+however often, costs it nothing. What it says is what the ledger would say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from curator.forecast import Forecast
+from curator.keypool import KeyPool
+from curator.keys import Key
+from curator.ledger import (
+    CampaignReport,
+    DeadLetter,
+    KeyReport,
+    Outcome,
+    Progress,
+    Result,
+    TokenUse,
+    WorkItem,
+    WorkState,
+)
+from curator.ledger.reports import DEAD_LETTERS
+from curator.pace import Bin, History, RecentRate
+from curator.status import Standing
+
+_ANSWERED: Final = Bin(answered=1)
+_LIMITED: Final = Bin(limited=1)
+_FAILED: Final = Bin(failed=1)
+
+
+class LiveReport:
+    """Counts what a run does; ``report`` gives the whole at any moment."""
+
+    def __init__(
+        self,
+        before: CampaignReport,
+        history: History,
+        *,
+        pool: KeyPool,
+        now: float,
+        goal: int | None = None,
+    ) -> None:
+        """Go on from ``before``; the run ends once ``goal`` items are settled in all."""
+        self.history = history
+        self.goal = goal
+        self.forecast = Forecast(None, "not reckoned yet")
+        self._before = before
+        self._pool = pool
+        self._states = Counter(
+            {
+                WorkState.PENDING: before.progress.pending,
+                WorkState.DONE: before.progress.done,
+                WorkState.DEAD: before.progress.dead,
+            }
+        )
+        self._pairs = before.pairs
+        self._rejected = Counter(before.rejected)
+        self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
+        self._outcomes = Counter(before.outcomes)
+        self._tokens = before.tokens
+        self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
+        self._recent = RecentRate(now)
+        self._last_errors: dict[str, str] = {}
+
+    @property
+    def progress(self) -> Progress:
+        """How far the campaign is."""
+        states = self._states
+        return Progress(states[WorkState.PENDING], states[WorkState.DONE], states[WorkState.DEAD])
+
+    @property
+    def remaining(self) -> int:
+        """Items that this run is still to settle."""
+        progress = self.progress
+        if self.goal is None:
+            return progress.pending
+        return min(progress.pending, max(0, self.goal - progress.done - progress.dead))
+
+    @property
+    def last_errors(self) -> Mapping[str, str]:
+        """The latest reason of each kind of failure."""
+        return self._last_errors
+
+    def enrolled(self, added: int) -> None:
+        """Count items that were added to the queue."""
+        self._states[WorkState.PENDING] += added
+
+    def begun(self, key: Key) -> None:
+        """Count a request that is about to be sent."""
+        self._count_outcome(key, Outcome.OPEN, 1)
+
+    def finished(self, result: Result, item: WorkItem, key: Key | None) -> None:
+        """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
+        if key is not None:
+            self._count_outcome(key, Outcome.OPEN, -1)
+            self._count_outcome(key, result.outcome, 1)
+            self._count_time(result)
+        spent, tokens = result.tokens, self._tokens
+        self._tokens = TokenUse(
+            tokens.input + spent.input,
+            tokens.output + spent.output,
+            tokens.thoughts + spent.thoughts,
+        )
+        if result.verdict is not None:
+            self._pairs += len(result.verdict.accepted)
+            self._rejected.update(one.rule.value for one in result.verdict.rejected)
+        if result.change is not None and result.change.state is not WorkState.PENDING:
+            self._states[WorkState.PENDING] -= 1
+            self._states[result.change.state] += 1
+            if result.change.state is WorkState.DEAD:
+                image = item.listing.image.path
+                letter = DeadLetter(item.listing.listing_id, image, result.change.reason)
+                self._dead.appendleft(letter)
+
+    def _count_outcome(self, key: Key, outcome: Outcome, amount: int) -> None:
+        for counts in (self._outcomes, self._by_key.setdefault(key.fingerprint, Counter())):
+            counts[outcome.value] += amount
+
+    def _count_time(self, result: Result) -> None:
+        if result.outcome is Outcome.ANSWERED:
+            self._recent.add(result.finished_at)
+            self.history.add(result.finished_at, _ANSWERED)
+            return
+        self._last_errors[result.outcome.value] = result.detail
+        limited = result.outcome is Outcome.RATE_LIMITED
+        self.history.add(result.finished_at, _LIMITED if limited else _FAILED)
+
+    def standing(self, now: float) -> Standing:
+        """Return all that is told about the campaign at ``now``."""
+        return Standing(self.report(now), self.forecast, self.goal, self.last_errors)
+
+    def report(self, now: float) -> CampaignReport:
+        """Return the report of ``now``, as ``Ledger.reports`` would."""
+        finished_recently, recent_s = self._recent.counted(now)
+        return replace(
+            self._before,
+            progress=self.progress,
+            pairs=self._pairs,
+            rejected=dict(self._rejected),
+            outcomes={name: count for name, count in self._outcomes.items() if count},
+            tokens=self._tokens,
+            keys=self._keys(now),
+            blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
+            dead_letters=tuple(self._dead),
+            finished_recently=finished_recently,
+            recent_s=recent_s,
+        )
+
+    def _keys(self, now: float) -> Sequence[KeyReport]:
+        today, removed = self._pool.requests_today(now), self._pool.removed
+        records = self._pool.records()
+        return tuple(
+            replace(
+                key,
+                removed_because=removed.get(key.fingerprint, key.removed_because),
+                outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
+                quota=key.quota.tightened(records[key.project].learned)
+                if key.project in records
+                else key.quota,
+                project_today=today.get(key.project, key.project_today),
+            )
+            for key in self._before.keys
+        )

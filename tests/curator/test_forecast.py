@@ -1,0 +1,136 @@
+"""A campaign's end, by what its keys still allow."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from curator.forecast import SIMULATED, forecast, kept_up_to_date
+from curator.keys import Key
+from curator.ledger import (
+    Attempt,
+    Campaign,
+    ItemChange,
+    Ledger,
+    Outcome,
+    ProjectRecord,
+    Result,
+    TokenUse,
+    WorkState,
+    migrate,
+)
+from curator.quota import Quota, Window, next_day
+from shared.records import ImageRef, Listing
+from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
+
+NOW = NOON_IN_LOS_ANGELES
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    migrate(tmp_path / "l.db")
+    async with Ledger.opened(tmp_path / "l.db") as ledger:
+        yield ledger
+
+
+async def enrol(ledger: Ledger, count: int, *keys: Key) -> None:
+    listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg"), {}) for n in range(count))
+    await ledger.add_catalog("c", None, "images", listings, NOW)
+    await ledger.enrol(Campaign("m", "v", 10), NOW)
+    await ledger.remember_keys(keys, NOW)
+
+
+async def answer(ledger: Ledger, item_id: int, key: Key, outcome=Outcome.ANSWERED) -> None:
+    """One request of 4 seconds and 500 tokens; a success settles its item."""
+    number = ledger.new_attempt_id()
+    one = Attempt(number, 1, item_id, key.fingerprint, key.project, "m", NOW - 100, 900)
+    await ledger.begin(one)
+    done = ItemChange(1, item_id, WorkState.DONE, 0) if outcome is Outcome.ANSWERED else None
+    tokens = TokenUse(500, 100, 0)
+    await ledger.finish(Result(number, NOW - 96, outcome, tokens=tokens, change=done))
+
+
+async def told(ledger: Ledger, **more) -> float | None:
+    (report,) = await ledger.reports(NOW)
+    return (await forecast(ledger, report, NOW, **more)).ends_at
+
+
+async def test_the_day_quota_decides_not_the_rate_of_late(ledger):
+    key = Key("a", "p", "secret-a", Quota(rpd=10))
+    await enrol(ledger, 30, key)
+    for item_id in range(1, 9):
+        await answer(ledger, item_id, key)
+    # 22 are left: two today, ten tomorrow, ten the day after.
+    assert await told(ledger) == pytest.approx(next_day(NOW) + DAY_S + 4.0, abs=4.0)
+
+
+async def test_latency_and_concurrency_decide_where_there_is_quota(ledger):
+    key = Key("a", "p", "secret-a")
+    await enrol(ledger, 21, key)
+    await answer(ledger, 1, key)
+    assert await told(ledger, concurrency=2) == NOW + 40.0
+    assert await told(ledger, concurrency=2, remaining=10) == NOW + 20.0
+
+
+async def test_requests_that_brought_nothing_are_expected_again(ledger):
+    key = Key("a", "p", "secret-a")
+    await enrol(ledger, 11, key)
+    await answer(ledger, 1, key, Outcome.UNUSABLE)
+    await answer(ledger, 1, key)
+    assert await told(ledger, concurrency=1) == NOW + 80.0
+
+
+async def test_a_cool_down_counts(ledger):
+    key = Key("a", "p", "secret-a")
+    await enrol(ledger, 2, key)
+    await answer(ledger, 1, key)
+    closed = ProjectRecord("p", NOW + 600, Window.MINUTE)
+    await ledger.remember_project(closed, "m", NOW)
+    assert await told(ledger) == NOW + 604.0
+
+
+async def test_a_removed_key_counts_no_more_and_without_keys_there_is_no_end(ledger):
+    keys = [Key("a", "p", "secret-a", Quota(rpd=1)), Key("b", "q", "secret-b", Quota(rpd=100))]
+    await enrol(ledger, 5, *keys)
+    assert await told(ledger) < next_day(NOW)
+    await ledger.remember_removal(keys[1], "API_KEY_INVALID", NOW)
+    assert await told(ledger) > NOW + 3 * DAY_S
+    await ledger.remember_removal(keys[0], "API_KEY_INVALID", NOW)
+    (report,) = await ledger.reports(NOW)
+    ended = await forecast(ledger, report, NOW)
+    assert (ended.ends_at, ended.reason) == (None, "no key is left that can serve")
+
+
+@pytest.mark.parametrize("quota", [Quota(rpm=60), Quota(rpm=600, rpd=30_000)])
+async def test_what_is_beyond_the_simulated_part_goes_on_at_its_rate(ledger, quota):
+    key = Key("a", "p", "secret-a", quota)
+    await enrol(ledger, 1, key)
+    count = 4 * SIMULATED
+    expected = {60: count / 60 * 60, 600: count / 30_000 * DAY_S}[quota.rpm]
+    ends_at = await told(ledger, remaining=count, concurrency=64)
+    assert ends_at - NOW == pytest.approx(expected, rel=0.3)
+
+
+async def test_it_is_looked_at_ever_more_rarely():
+    clock, times = FakeClock(0.0), []
+
+    async def update() -> None:
+        times.append(clock.now())
+        if len(times) == 8:
+            raise EOFError
+
+    task = asyncio.create_task(kept_up_to_date(update, clock))
+    while not task.done():
+        wait = asyncio.create_task(clock.until_asleep())
+        await asyncio.wait([wait, task], return_when=asyncio.FIRST_COMPLETED)
+        if wait.done():
+            clock.advance(wait.result())
+            await asyncio.sleep(0)
+        wait.cancel()
+    assert isinstance(task.exception(), EOFError)
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert gaps[:3] == pytest.approx([2, 4, 8], abs=1)
+    assert gaps[-1] == pytest.approx(60, abs=1)
