@@ -1,8 +1,13 @@
 """Question types on questions as annotators write them."""
 
+from pathlib import Path
+
 import pytest
 
 from evaluator.question_types import QUESTION_TYPES, coverage, question_type
+from shared.corpus import read_pairs
+
+ABO = Path(__file__).parents[3] / "shared" / "abo"
 
 
 @pytest.mark.parametrize(
@@ -18,10 +23,15 @@ from evaluator.question_types import QUESTION_TYPES, coverage, question_type
         ("what shape is present?", "shape"),
         ("Is there a red shape?", "yes/no"),
         ("does the image contain a circle?", "yes/no"),
-        ("Is the binder open or closed", "other"),
-        ("What type of heel does the shoe have", "object/type"),
-        ("What is this?", "object/type"),
-        ("What is written on the case", "other"),
+        ("Is the binder open or closed", "choice"),
+        ("What type of heel does the shoe have", "object"),
+        ("What is this?", "object"),
+        ("What is written on the case", "text"),
+        ("What pattern is on the rug", "look"),
+        ("What is the height of the boot", "size"),
+        ("Where is the logo placed", "text"),
+        ("How are the towels arranged", "state"),
+        ("What is attached to the zipper", "object"),
         ("What platform is shown", "other"),
     ],
 )
@@ -33,3 +43,10 @@ def test_every_type_is_listed_and_coverage_counts_what_a_rule_fits():
     assert QUESTION_TYPES[-1] == "other"
     assert coverage(["How many", "Why", "what color", "Who"]) == 0.5
     assert coverage([]) == 0.0
+
+
+@pytest.mark.abo
+@pytest.mark.skipif(not ABO.is_dir(), reason="the ABO sample is not in ../shared/abo")
+def test_the_rules_cover_what_annotators_ask_about_products():
+    questions = [pair.question for pair in read_pairs(ABO / "vqa.csv")]
+    assert coverage(questions) > 0.99
