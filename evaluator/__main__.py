@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
 from evaluator.report import write_report
 from evaluator.run_folder import read_runs
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
 from evaluator.selection import SplitChoice
-from evaluator.tables import comparison_table, detail_table
+from evaluator.tables import comparison_table, controls_table, detail_table
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
 from shared.errors import InputError
@@ -130,6 +131,12 @@ def run(
         typer.Option(help="Training data for the prior; by default the data's own split."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 64,
+    shuffle_images: Annotated[
+        int, typer.Option(metavar="SEED", help="Draws the control that sees another picture.")
+    ] = 0,
+    shuffle_sample: Annotated[
+        int, typer.Option(help="Images of that control; 0: no control.", min=0)
+    ] = SHUFFLE_SAMPLE,
     name: Annotated[
         str | None, typer.Option(help="What reports call it.", show_default="--out's name")
     ] = None,
@@ -159,6 +166,8 @@ def run(
         batch_size=batch_size,
         name=name or out.resolve().name,
         text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
+        shuffle_seed=shuffle_images,
+        shuffle_sample=shuffle_sample,
     )
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
@@ -166,7 +175,9 @@ def run(
     if as_json:
         typer.echo(json.dumps(scorecard.to_json(), ensure_ascii=False, allow_nan=False))
         return
-    Console().print(detail_table(name or out.resolve().name, scorecard))
+    console = Console()
+    console.print(detail_table(name or out.resolve().name, scorecard))
+    console.print(controls_table(scorecard))
     typer.echo(f"run folder: {out}")
 
 

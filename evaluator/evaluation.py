@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
 from evaluator.metrics import Metric
 from evaluator.ray_cluster import connect_ray, present_share
@@ -41,6 +42,8 @@ class EvaluationOrder:
     batch_size: int
     name: str
     text_models: TextModelNames
+    shuffle_seed: int
+    shuffle_sample: int
 
 
 def run_evaluation(order: EvaluationOrder) -> Scorecard:
@@ -83,6 +86,11 @@ def _check_share(gpus_per_replica: float | None) -> None:
 def _evaluation(
     order: EvaluationOrder, selection: Selection, replica: ReplicaSettings
 ) -> Evaluation:
+    shown_instead = other_images(
+        (pair.filename for pair in selection.pairs),
+        sample=order.shuffle_sample,
+        seed=order.shuffle_seed,
+    )
     settings = {
         "command": "evaluator run",
         "name": order.name,
@@ -96,9 +104,17 @@ def _evaluation(
         "adapter": replica.adapter,
         "adapter_sha256": "" if order.adapter is None else adapter_digest(order.adapter),
         "grounding": f"region mass {REGION_MASS}" if replica.measure_grounding else "",
+        "shuffle_images": order.shuffle_seed if shown_instead else None,
+        "shuffle_sample": len(shown_instead),
         "seed": 0,
     }
-    return Evaluation(selection.pairs, selection.train_pairs, settings, order.metrics)
+    return Evaluation(
+        selection.pairs,
+        selection.train_pairs,
+        settings,
+        order.metrics,
+        shown_instead=shown_instead,
+    )
 
 
 def _text_models(order: EvaluationOrder) -> TextModels:

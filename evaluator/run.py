@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,8 @@ class Evaluation:
     """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
 
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
-    ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``.
+    ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``. ``shown_instead`` names images
+    whose questions are asked a second time about another image, see ``evaluator.controls``.
     """
 
     pairs: Sequence[QAPair]
@@ -50,6 +51,7 @@ class Evaluation:
     settings: Mapping[str, Any]
     metrics: Sequence[Metric]
     shard_cost: float | None = None
+    shown_instead: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -67,12 +69,8 @@ def evaluate(
         InputError: the folder holds a run with other settings.
         ShardsGivenUp: a shard could not be answered; run again to try it once more.
     """
-    # Rows are told apart by their place: the same question may stand twice, with two answers.
-    questions = (
-        Question(str(row), pair.question, pair.filename)
-        for row, pair in enumerate(evaluation.pairs)
-    )
-    shards = cut_shards(questions, evaluation.shard_cost)
+    plain, shuffled = _cut(evaluation)
+    shards = [*plain, *shuffled]
     prepare_folder(folder, evaluation)
     started = stopwatch()
     todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
@@ -82,11 +80,7 @@ def evaluate(
         _answer(todo, shards, evaluation, folder, fleet())
     answered_s = stopwatch() - started
     model = read_json(folder / MODEL_FILE)
-    predictions = [
-        prediction
-        for shard in shards
-        for prediction in read_predictions(shard_path(folder, shard.index))
-    ]
+    predictions = _read_shards(folder, plain)
     log.info("scoring", predictions=len(predictions))
     scorecard, columns = score_predictions(
         predictions,
@@ -94,10 +88,34 @@ def evaluate(
         text_models=text_models(),
         train_pairs=evaluation.train_pairs or None,
         provenance={**evaluation.settings, **model},
+        shuffled=_read_shards(folder, shuffled),
     )
     write_results(folder, predictions, columns, scorecard)
     log.info("done", answering_s=round(answered_s, 1), total_s=round(stopwatch() - started, 1))
     return scorecard
+
+
+def _cut(evaluation: Evaluation) -> tuple[list[Shard], list[Shard]]:
+    """Return the shards of the run, and those of its shuffled control, numbered after them."""
+    # Rows are told apart by their place: the same question may stand twice, with two answers.
+    questions = [
+        Question(str(row), pair.question, pair.filename)
+        for row, pair in enumerate(evaluation.pairs)
+    ]
+    other = evaluation.shown_instead
+    shuffled = [replace(q, filename=other[q.filename]) for q in questions if q.filename in other]
+    plain = cut_shards(questions, evaluation.shard_cost)
+    after = len(plain)
+    control = cut_shards(shuffled, evaluation.shard_cost)
+    return plain, [replace(shard, index=after + shard.index) for shard in control]
+
+
+def _read_shards(folder: Path, shards: Sequence[Shard]) -> list[Prediction]:
+    return [
+        prediction
+        for shard in shards
+        for prediction in read_predictions(shard_path(folder, shard.index))
+    ]
 
 
 def prepare_folder(folder: Path, evaluation: Evaluation) -> None:

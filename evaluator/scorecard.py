@@ -16,9 +16,12 @@ from evaluator.tally import UNIT, Tally
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FREQUENCIES: Final = ("frequent", "common", "rare")
 """Of the reference among all references: the 10 most frequent, the next 90, the rest."""
+
+AGREEMENTS: Final = ("agrees", "unknown", "disagrees")
+"""What the listing says to the reference; rows that nobody asked about are in no group."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,21 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown(Group):
-    """Figures for all rows, and for each question type and answer frequency that occurs."""
+    """Figures for all rows, and for each question type, answer frequency and agreement."""
 
     by_question_type: Mapping[str, Group]
     by_answer_frequency: Mapping[str, Group]
+    by_agreement: Mapping[str, Group]
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What one run scored, beside what the question-only prior scores on the same rows.
+    """What one run scored, beside what those score on the same rows who did not see the picture.
 
-    ``over_prior`` holds the paired differences of the two, row by row: how much of each score is
-    not to be had without the picture. It is empty where there is no prior.
+    ``prior`` is the question-only prior. ``shuffled`` is the same model, shown the picture of
+    another question, on a sample of the rows. ``over_prior`` and ``over_shuffled`` hold the paired
+    differences, row by row: how much of each score needs the picture. They are empty where there
+    is no such control. ``constants`` is what giving one answer to every question scores.
     ``signatures`` says for each metric which model, version and options it used; ``provenance``
     is whatever the caller knows about how the answers were made.
     """
@@ -66,6 +72,9 @@ class Scorecard:
     scores: Breakdown
     prior: Breakdown | None
     over_prior: Mapping[str, Figure]
+    shuffled: Breakdown | None
+    over_shuffled: Mapping[str, Figure]
+    constants: Mapping[str, Group]
     signatures: Mapping[str, str]
     provenance: Mapping[str, Any]
 
@@ -76,6 +85,9 @@ class Scorecard:
             **_breakdown_json(self.scores),
             "prior": None if self.prior is None else _breakdown_json(self.prior),
             "over_prior": _figures_json(self.over_prior),
+            "shuffled": None if self.shuffled is None else _breakdown_json(self.shuffled),
+            "over_shuffled": _figures_json(self.over_shuffled),
+            "constants": _groups_json(self.constants),
             "images": self.images,
             "broken_images": self.broken_images,
             "signatures": dict(self.signatures),
@@ -104,6 +116,9 @@ def read_scorecard(path: Path) -> Scorecard:
             scores=_breakdown_from(value),
             prior=None if value["prior"] is None else _breakdown_from(value["prior"]),
             over_prior=_figures_from(value["over_prior"]),
+            shuffled=None if value["shuffled"] is None else _breakdown_from(value["shuffled"]),
+            over_shuffled=_figures_from(value["over_shuffled"]),
+            constants=_groups_from(value["constants"]),
             signatures=dict(value["signatures"]),
             provenance=dict(value["provenance"]),
         )
@@ -116,9 +131,11 @@ def break_down(tally: Tally) -> Breakdown:
     everything = np.ones(len(tally.cells), dtype=np.bool_)
     kinds = np.array([cell.question_type for cell in tally.cells], dtype=object)
     ranks = np.array([cell.answer_frequency for cell in tally.cells], dtype=object)
+    agreed = np.array([cell.agreement for cell in tally.cells], dtype=object)
     parts: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", everything)]
     parts += [("type", kind, kinds == kind) for kind in QUESTION_TYPES if kind in kinds]
     parts += [("frequency", rank, ranks == rank) for rank in FREQUENCIES if rank in ranks]
+    parts += [("agreement", word, agreed == word) for word in AGREEMENTS if word in agreed]
     groups = dict(
         zip(
             ((family, name) for family, name, _ in parts),
@@ -127,12 +144,11 @@ def break_down(tally: Tally) -> Breakdown:
         )
     )
     whole = groups["all", ""]
-    return Breakdown(
-        whole.n,
-        whole.metrics,
-        {name: group for (family, name), group in groups.items() if family == "type"},
-        {name: group for (family, name), group in groups.items() if family == "frequency"},
-    )
+
+    def of(wanted: str) -> Mapping[str, Group]:
+        return {name: group for (family, name), group in groups.items() if family == wanted}
+
+    return Breakdown(whole.n, whole.metrics, of("type"), of("frequency"), of("agreement"))
 
 
 def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
@@ -178,11 +194,14 @@ def _group(
 def _breakdown_json(breakdown: Breakdown) -> dict[str, Any]:
     return {
         **_group_json(breakdown),
-        "by_question_type": {k: _group_json(g) for k, g in breakdown.by_question_type.items()},
-        "by_answer_frequency": {
-            k: _group_json(g) for k, g in breakdown.by_answer_frequency.items()
-        },
+        "by_question_type": _groups_json(breakdown.by_question_type),
+        "by_answer_frequency": _groups_json(breakdown.by_answer_frequency),
+        "by_agreement": _groups_json(breakdown.by_agreement),
     }
+
+
+def _groups_json(groups: Mapping[str, Group]) -> dict[str, Any]:
+    return {name: _group_json(group) for name, group in groups.items()}
 
 
 def _group_json(group: Group) -> dict[str, Any]:
@@ -206,9 +225,14 @@ def _breakdown_from(value: Mapping[str, Any]) -> Breakdown:
     return Breakdown(
         whole.n,
         whole.metrics,
-        {name: _group_from(group) for name, group in value["by_question_type"].items()},
-        {name: _group_from(group) for name, group in value["by_answer_frequency"].items()},
+        _groups_from(value["by_question_type"]),
+        _groups_from(value["by_answer_frequency"]),
+        _groups_from(value["by_agreement"]),
     )
+
+
+def _groups_from(value: Mapping[str, Any]) -> dict[str, Group]:
+    return {name: _group_from(group) for name, group in value.items()}
 
 
 def _group_from(value: Mapping[str, Any]) -> Group:

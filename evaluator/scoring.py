@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.controls import (
+    CONSTANT_ANSWERS,
+    CONSTANT_METRICS,
+    constant_answers,
+    guesses,
+    rows_of,
+)
 from evaluator.csns import ALPHA, EPSILON, csns, text_similarity
 from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
 from evaluator.question_types import question_type
-from evaluator.scorecard import FREQUENCIES, Scorecard, break_down
+from evaluator.scorecard import FREQUENCIES, Breakdown, Figure, Group, Scorecard, break_down
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels
 from evaluator.vtgs import BETA, measured, vtgs
 from shared.answers import normalise
 from shared.errors import InputError
-from shared.prior import QuestionPrior
 from shared.records import Prediction, QAPair
 
 Columns = Mapping[str, NDArray[np.float64]]
 """One score for each prediction, by metric; NaN where a prediction has none."""
 
+_NO_CONTROL: Final[tuple[Breakdown | None, Mapping[str, Figure]]] = (None, {})
 _FREQUENCY_BOUNDS: Final = (10, 100)
 _VERSIONS_OF: Final = ("abo-vqa", "numpy", "torch", "transformers", "peft", "bitsandbytes", "ray")
 
@@ -37,8 +43,9 @@ def score_predictions(
     text_models: TextModels,
     train_pairs: Sequence[QAPair] | None,
     provenance: Mapping[str, Any],
+    shuffled: Sequence[Prediction] = (),
 ) -> tuple[Scorecard, Columns]:
-    """Score predictions and, where training pairs are given, the question-only prior beside them.
+    """Score predictions and, beside them, those who did not see the picture.
 
     Args:
         predictions: answers with their references, in any order.
@@ -46,6 +53,7 @@ def score_predictions(
         text_models: loaded models for these metrics, see ``load_text_models``.
         train_pairs: what the prior learns from; never rows that are scored here.
         provenance: what is known about how the answers were made.
+        shuffled: the same model's answers to some of the pairs, shown another picture.
 
     Returns:
         The scorecard, and the score of each prediction in the order given.
@@ -57,18 +65,30 @@ def score_predictions(
         raise InputError("nothing to score: there are no predictions")
     columns = score_columns(predictions, metrics, text_models)
     cells = _cells(predictions)
-    prior, over_prior = None, {}
+    # A guess that saw no picture has no region in it.
+    textual = [metric for metric in metrics if metric is not Metric.VTGS]
+    prior, over_prior = _NO_CONTROL
     if train_pairs:
-        guessed = _prior_columns(predictions, train_pairs, metrics, text_models)
-        gains = {name: columns[name] - guess for name, guess in guessed.items()}
-        prior = break_down(Tally.of(cells, guessed))
-        over_prior = dict(break_down(Tally.of(cells, gains)).metrics)
+        guessed = score_columns(guesses(predictions, train_pairs), textual, text_models)
+        prior, over_prior = _control(cells, columns, guessed)
+    blind, over_blind = _NO_CONTROL
+    if shuffled:
+        rows = rows_of(predictions, shuffled)
+        grounded = any(p.grounding is not None for p in shuffled)
+        blind, over_blind = _control(
+            [cells[row] for row in rows],
+            {name: column[rows] for name, column in columns.items()},
+            score_columns(shuffled, metrics if grounded else textual, text_models),
+        )
     scorecard = Scorecard(
         images=len({p.pair.filename for p in predictions}),
         broken_images=len({p.pair.filename for p in predictions if p.broken_image}),
         scores=break_down(Tally.of(cells, columns)),
         prior=prior,
         over_prior=over_prior,
+        shuffled=blind,
+        over_shuffled=over_blind,
+        constants=_constants(predictions, cells, metrics, text_models),
         signatures={metric.value: signature(metric, text_models) for metric in metrics},
         provenance={**provenance, "versions": _versions()},
     )
@@ -129,20 +149,29 @@ def signature(metric: Metric, text_models: TextModels) -> str:
     return r"lower, strip, remove [^\w\s]"
 
 
-def _prior_columns(
+def _control(
+    cells: Sequence[Cell], columns: Columns, control: Columns
+) -> tuple[Breakdown, Mapping[str, Figure]]:
+    """Return a control's figures, and how much more each row of ``columns`` scores."""
+    gains = {name: columns[name] - without for name, without in control.items()}
+    return break_down(Tally.of(cells, control)), break_down(Tally.of(cells, gains)).metrics
+
+
+def _constants(
     predictions: Sequence[Prediction],
-    train_pairs: Sequence[QAPair],
+    cells: Sequence[Cell],
     metrics: Sequence[Metric],
     text_models: TextModels,
-) -> Columns:
-    prior = QuestionPrior.fit(train_pairs)
-    guesses = [
-        replace(p, answer=prior.answer(p.pair.question), grounding=None, broken_image=False)
-        for p in predictions
-    ]
-    # A guess that saw no picture has no region in it.
-    textual = [metric for metric in metrics if metric is not Metric.VTGS]
-    return score_columns(guesses, textual, text_models)
+) -> dict[str, Group]:
+    cheap = [metric for metric in metrics if metric in CONSTANT_METRICS]
+    if not cheap:
+        return {}
+    groups = {}
+    for answer in CONSTANT_ANSWERS:
+        columns = score_columns(constant_answers(predictions, answer), cheap, text_models)
+        whole = break_down(Tally.of(cells, columns))
+        groups[answer] = Group(whole.n, whole.metrics)
+    return groups
 
 
 def _cells(predictions: Sequence[Prediction]) -> list[Cell]:
@@ -155,6 +184,7 @@ def _cells(predictions: Sequence[Prediction]) -> list[Cell]:
             p.pair.filename,
             question_type(p.pair.question),
             FREQUENCIES[sum(rank[reference] >= bound for bound in _FREQUENCY_BOUNDS)],
+            p.pair.agreement,
         )
         for p, reference in zip(predictions, references, strict=True)
     ]

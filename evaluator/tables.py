@@ -31,6 +31,25 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
     return table
 
 
+def controls_table(scorecard: Scorecard) -> Table:
+    """Return how much of each score needs the picture, and what constant answers score."""
+    table = Table(title="How much needs the picture", title_justify="left")
+    table.add_column("metric")
+    blind = 0 if scorecard.shuffled is None else scorecard.shuffled.n
+    headings = ["score - prior", f"score - shuffled\n[dim]n = {blind:,}[/dim]"]
+    for heading in [*headings, *(f"always {answer!r}" for answer in scorecard.constants)]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric in scorecard.scores.metrics:
+        leads = [scorecard.over_prior.get(metric), scorecard.over_shuffled.get(metric)]
+        constants = [group.metrics.get(metric) for group in scorecard.constants.values()]
+        table.add_row(
+            _heading(Column(metric, "")),
+            *(_cell(lead, "not bold") for lead in leads),
+            *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
+        )
+    return table
+
+
 def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
     """Return scorecards by name side by side: the prior first, a row for each metric."""
     comparison = compare_scorecards(scorecards)

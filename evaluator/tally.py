@@ -1,4 +1,4 @@
-"""Sums of scores by image, question type and answer frequency: what merges, exactly.
+"""Sums of scores by image and kind of question: what merges, exactly.
 
 Scores are summed as whole numbers of 2**-40, so that the total is the same whatever the order of
 rows and however they were cut into shards. Means and intervals are formed once, at the end.
@@ -19,11 +19,15 @@ UNIT: Final = 2.0**40
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """The rows of one image that ask for the same and have answers equally frequent."""
+    """The rows of one image that ask for the same, with answers equally frequent.
+
+    ``agreement`` is what the listing says to the reference, see ``shared.records.QAPair``.
+    """
 
     image: str
     question_type: str
     answer_frequency: str
+    agreement: str = ""
 
 
 @dataclass(frozen=True)

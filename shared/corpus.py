@@ -298,6 +298,8 @@ def _prediction_table(
         "grounding": pa.array([p.grounding for p in predictions], pa.float64()),
         "broken_image": pa.array([p.broken_image for p in predictions], pa.bool_()),
     }
+    if any(p.pair.agreement for p in predictions):
+        arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
     for name, values in columns.items():
         arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
     return pa.table(arrays)
@@ -458,6 +460,7 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
             question=question,
             answer=answer,
             filename=filename,
+            agreement=_text(row, names, "agreement"),
         ),
         answer=_text(row, names, "prediction"),
         confidence=_number(row, names, "confidence"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from evaluator.controls import other_images
 from evaluator.fleet import LocalFleet
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
 from evaluator.run import ShardsGivenUp, evaluate
@@ -159,3 +160,29 @@ def test_a_run_without_a_shard_keeps_the_rest_and_asks_for_that_one_again(
     evaluate(evaluation_of(pairs), tmp_path / "whole", lambda: fleet, no_text_models)
     cards = [(tmp_path / name / "scorecard.json").read_bytes() for name in ("run", "whole")]
     assert cards[0] == cards[1]
+
+
+def test_the_shuffled_control_asks_the_same_about_other_pictures(
+    tmp_path, fleet, pairs, tiny_model, pictures
+):
+    shown = other_images((pair.filename for pair in pairs), sample=8, seed=3)
+    evaluation = replace(evaluation_of(pairs), shown_instead=shown)
+    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models)
+    plain = evaluate(evaluation_of(pairs), tmp_path / "plain", lambda: fleet, no_text_models)
+    assert scorecard.scores == plain.scores
+    asked = [pair for pair in pairs if pair.filename in shown]
+    replies = Replica(settings_for(tiny_model, pictures[0])).answer(
+        [Question(str(row), p.question, shown[p.filename]) for row, p in enumerate(asked)]
+    )
+    said = {reply.question_id: reply.answer for reply in replies}
+    right = [exact_match(said[str(row)], pair.answer) for row, pair in enumerate(asked)]
+    blind = scorecard.shuffled
+    assert blind is not None
+    assert (blind.n, blind.metrics["exact_match"].mean) == (len(asked), sum(right) / len(right))
+    run = read_run(tmp_path / "run")
+    scored = zip(run.predictions, run.columns["exact_match"], strict=True)
+    seen = [score for p, score in scored if p.pair.filename in shown]
+    lead = scorecard.over_shuffled["exact_match"]
+    assert lead.mean == pytest.approx(sum(seen) / len(seen) - sum(right) / len(right))
+    # A second look at the folder needs no model for the control either.
+    assert evaluate(evaluation, tmp_path / "run", never, no_text_models) == scorecard

@@ -1,6 +1,7 @@
 """Run folders: what is written can be read, and what is not finished is refused."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,15 @@ def test_a_run_comes_back_as_it_was(tmp_path):
     assert run.columns["exact_match"].tolist() == [1, 0, 1, 1, 1, 0]
     assert run.images == tmp_path
     assert run.scorecard.scores.metrics["exact_match"].mean == pytest.approx(4 / 6)
+
+
+def test_a_run_keeps_what_the_listing_says(tmp_path):
+    predictions = [
+        replace(p, pair=replace(p.pair, agreement="agrees" if row else ""))
+        for row, p in enumerate(answers(3, wrong=[]))
+    ]
+    run = make_run(tmp_path / "base", predictions)
+    assert list(run.predictions) == predictions
 
 
 def test_the_csv_has_a_column_for_each_metric(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.scorecard import Scorecard, break_down, read_scorecard, write_scorecard
+from evaluator.scorecard import FORMAT, Scorecard, break_down, read_scorecard, write_scorecard
 from evaluator.tally import Cell, Tally
 from shared.errors import InputError
 
@@ -88,7 +88,16 @@ def scorecard() -> Scorecard:
     ]
     breakdown = break_down(tally_of(rows))
     return Scorecard(
-        2, 1, breakdown, breakdown, breakdown.metrics, {"csns": "m|v1"}, {"model": "tiny"}
+        images=2,
+        broken_images=1,
+        scores=breakdown,
+        prior=breakdown,
+        over_prior=breakdown.metrics,
+        shuffled=breakdown,
+        over_shuffled=breakdown.metrics,
+        constants={"yes": breakdown.by_question_type["colour"]},
+        signatures={"csns": "m|v1"},
+        provenance={"model": "tiny"},
     )
 
 
@@ -107,14 +116,17 @@ def test_the_file_has_the_form_of_the_contract(scorecard, tmp_path):
     assert value["by_question_type"]["colour"]["n"] == 2
     assert value["by_answer_frequency"]["rare"]["metrics"]["csns"]["ci95"] is None
     assert value["prior"]["metrics"]["csns"] == value["metrics"]["csns"]
+    assert value["shuffled"]["metrics"]["csns"] == value["metrics"]["csns"]
+    assert value["over_shuffled"] == value["metrics"]
+    assert value["constants"]["yes"]["n"] == 2
     assert value["broken_images"] == 1
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{}", "not a scorecard of format 1"),
-        ('{"format": 1, "n": 3}', "a damaged scorecard"),
+        ("{}", f"not a scorecard of format {FORMAT}"),
+        (f'{{"format": {FORMAT}, "n": 3}}', "a damaged scorecard"),
         ("[1]", "expected one JSON object"),
     ],
 )

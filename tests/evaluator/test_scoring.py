@@ -1,5 +1,7 @@
 """From predictions to a scorecard."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,21 @@ def test_answer_frequency_is_that_of_the_reference():
         "common": 90,
         "rare": 21,
     }
+
+
+def test_agreement_with_the_listing_is_broken_down_where_it_is_known():
+    said = {"a.jpg": "agrees", "b.jpg": "disagrees", "c.jpg": "agrees", "d.jpg": ""}
+    predictions = [
+        replace(p, pair=replace(p.pair, agreement=said[p.pair.filename]))
+        for p in (
+            predicted("red", "red" if image != "b.jpg" else "blue", image=image) for image in said
+        )
+    ]
+    groups = score(predictions)[0].scores.by_agreement
+    assert list(groups) == ["agrees", "disagrees"]
+    assert groups["agrees"].n == 2
+    assert groups["agrees"].metrics["exact_match"].mean == 1.0
+    assert groups["disagrees"].metrics["exact_match"].mean == 0.0
 
 
 @pytest.mark.parametrize(
