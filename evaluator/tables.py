@@ -33,12 +33,16 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
 
 def controls_table(scorecard: Scorecard) -> Table:
     """Return how much of each score needs the picture, and what constant answers score."""
-    table = Table(title="How much needs the picture", title_justify="left")
-    table.add_column("metric")
     blind = 0 if scorecard.shuffled is None else scorecard.shuffled.n
-    headings = ["score - prior", f"score - shuffled\n[dim]n = {blind:,}[/dim]"]
-    for heading in [*headings, *(f"always {answer!r}" for answer in scorecard.constants)]:
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = Table(
+        title="How much needs the picture: the score less that of the prior, and less that of the "
+        f"same model shown other pictures ({blind:,} questions)",
+        title_justify="left",
+    )
+    table.add_column("metric", no_wrap=True)
+    headings = ["over prior", "over shuffled"]
+    for heading in [*headings, *(f"all {answer!r}" for answer in scorecard.constants)]:
+        table.add_column(heading, justify="right")
     for metric in scorecard.scores.metrics:
         leads = [scorecard.over_prior.get(metric), scorecard.over_shuffled.get(metric)]
         constants = [group.metrics.get(metric) for group in scorecard.constants.values()]
