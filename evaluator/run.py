@@ -42,8 +42,8 @@ class Evaluation:
     """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
 
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
-    ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``. ``shown_instead`` names images
-    whose questions are asked a second time about another image, see ``evaluator.controls``.
+    ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``. ``shown_instead`` names
+    images whose questions are asked a second time about another image, see ``evaluator.controls``.
     """
 
     pairs: Sequence[QAPair]
