@@ -6,12 +6,13 @@ Pure arithmetic; the cosines come from ``evaluator.embeddings``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.number_words import spelled_number
 from shared.answers import normalise
 
 ALPHA: Final = 5.0
@@ -37,6 +38,12 @@ def parse_number(answer: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def parse_number_or_word(answer: str) -> float | None:
+    """Return what ``parse_number`` does, and the value of a number that is spelled out."""
+    number = parse_number(answer)
+    return spelled_number(answer) if number is None else number
+
+
 def csns(
     answers: Sequence[str],
     references: Sequence[str],
@@ -44,6 +51,7 @@ def csns(
     *,
     alpha: float = ALPHA,
     epsilon: float = EPSILON,
+    number: Callable[[str], float | None] = parse_number,
 ) -> NDArray[np.float64]:
     """Return CSNS for each row, shape (N,), in [0, 1].
 
@@ -56,10 +64,12 @@ def csns(
         cosines_N: the cosine of each row's normalised strings.
         alpha: decay of the numeric score.
         epsilon: added to the reference's magnitude.
+        number: what counts as a number; ``parse_number`` as published, or
+            ``parse_number_or_word``, by which "two" equals "2".
     """
     scores = text_similarity(cosines_N)
-    found = _numbers(answers)
-    wanted = _numbers(references)
+    found = _numbers(answers, number)
+    wanted = _numbers(references, number)
     numeric = ~np.isnan(found) & ~np.isnan(wanted)
     with np.errstate(over="ignore"):  # a hopeless relative error is infinite and scores 0
         error = np.abs(found - wanted)[numeric] / (np.abs(wanted[numeric]) + epsilon)
@@ -72,6 +82,6 @@ def text_similarity(cosines_N: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(cosines_N, 0.0, 1.0)
 
 
-def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
-    parsed = {text: parse_number(text) for text in set(texts)}
+def _numbers(texts: Sequence[str], number: Callable[[str], float | None]) -> NDArray[np.float64]:
+    parsed = {text: number(text) for text in set(texts)}
     return np.array([parsed[text] for text in texts], dtype=np.float64)

@@ -7,19 +7,20 @@ one score in [0, 1] for each row, shape (N,), float64.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from evaluator.rows import each_distinct
 from shared.answers import exact_match as same_answer
 from shared.answers import normalise, words
 
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
     """Return 1 where the normalised strings are equal, else 0."""
-    return _each(lambda a, r: float(same_answer(a, r)), answers, references)
+    return each_distinct(lambda a, r: float(same_answer(a, r)), answers, references)
 
 
 def token_f1(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
@@ -28,30 +29,21 @@ def token_f1(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.fl
     Deviation: SQuAD also drops articles; the normalisation of this project keeps them. Two
     answers without any word score 1, one alone scores 0.
     """
-    return _each(_token_f1, answers, references)
+    return each_distinct(_token_f1, answers, references)
 
 
 def substring(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
     """Return 1 where one normalised string contains the other and neither is empty, else 0."""
-    return _each(_substring, answers, references)
+    return each_distinct(_substring, answers, references)
 
 
 def levenshtein(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
     """Return 1 minus the edit distance divided by the longer length; 1 for two empty strings."""
-    return _each(
+    return each_distinct(
         lambda a, r: Levenshtein.normalized_similarity(normalise(a), normalise(r)),
         answers,
         references,
     )
-
-
-def _each(
-    score: Callable[[str, str], float], answers: Sequence[str], references: Sequence[str]
-) -> NDArray[np.float64]:
-    pairs = list(zip(answers, references, strict=True))
-    # Real sets repeat few answers many times, so each distinct pair is scored once.
-    scores = {pair: score(*pair) for pair in set(pairs)}
-    return np.array([scores[pair] for pair in pairs], dtype=np.float64)
 
 
 def _token_f1(answer: str, reference: str) -> float:

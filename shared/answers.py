@@ -20,3 +20,8 @@ def exact_match(prediction: str, answer: str) -> bool:
 def words(text: str) -> list[str]:
     """Return the words of the normalised text, cut at white space."""
     return normalise(text).split()
+
+
+def spaced(text: str) -> str:
+    """Return the words of the normalised text with one space between them."""
+    return " ".join(words(text))
