@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
 from evaluator.report import write_report
 from evaluator.run_folder import read_runs
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
 from evaluator.selection import SplitChoice
-from evaluator.tables import comparison_table, controls_table, detail_table
+from evaluator.tables import comparison_table, controls_table, detail_table, difference_table
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
 from shared.errors import InputError
@@ -208,6 +209,29 @@ def predict(
         raise InputError(
             "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
         )
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="A run folder: the one to start from.")],
+    run_b: Annotated[Path, typer.Argument(help="Another on the same data.")],
+    *,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Metrics with commas between them.", show_default="all in both"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which of two runs is better, by how much, and how sure that is."""
+    chosen = None if metrics is None else parse_metrics(metrics)
+    base, other = read_runs([run_a, run_b])
+    comparison = compare_runs(base, other, chosen)
+    if as_json:
+        typer.echo(json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False))
+        return
+    Console().print(difference_table(comparison))
+    for sentence in sentences(comparison):
+        typer.echo(sentence)
 
 
 @app.command()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluator.metrics import Metric
-from evaluator.pairing import Difference, exact_match_gain, pair_rows
+from evaluator.pairing import exact_match_gain, pair_rows
 from evaluator.run_folder import Run
 from evaluator.scorecard import Figure
+from evaluator.significance import Difference
 
 
 def findings(runs: Sequence[Run]) -> list[str]:

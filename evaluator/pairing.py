@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluator.intervals import bootstrap_means, percentile_interval
 from evaluator.run_folder import Run
+from evaluator.significance import Difference, paired_difference
 from shared.answers import exact_match
-from shared.records import Prediction
+from shared.records import Prediction, QAPair
 
 Key = tuple[str, str, int]
 
@@ -26,19 +26,6 @@ class PairedRows:
 
     rows: Sequence[tuple[int, ...]]
     missing: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much more one run scores than another: the mean, and its 95 % interval over images."""
-
-    mean: float
-    ci95: tuple[float, float] | None
-
-    @property
-    def is_clear(self) -> bool:
-        """Tell whether the interval leaves out zero."""
-        return self.ci95 is not None and not self.ci95[0] <= 0.0 <= self.ci95[1]
 
 
 def pair_rows(runs: Sequence[Run]) -> PairedRows:
@@ -65,16 +52,17 @@ def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
         paired: rows of exactly these two runs.
     """
     kept = [(base.predictions[one], other.predictions[two]) for one, two in paired.rows]
-    images = sorted({before.pair.filename for before, _ in kept})
-    place = {image: index for index, image in enumerate(images)}
-    sums = np.zeros((len(images), 1))
-    counts = np.zeros((len(images), 1))
-    for before, after in kept:
-        sums[place[before.pair.filename]] += correct(after) - correct(before)
-        counts[place[before.pair.filename]] += 1
-    means = bootstrap_means(sums, counts)
-    interval = percentile_interval(means[:, 0]) if len(images) > 1 else None
-    return Difference(float(sums.sum() / counts.sum()), interval)
+    gains_N = np.array([correct(after) - correct(before) for before, after in kept], np.float64)
+    return paired_difference(gains_N, [before.pair.filename for before, _ in kept])
+
+
+def differing_rows(base: Run, other: Run) -> tuple[list[QAPair], list[QAPair]]:
+    """Return the pairs that only ``base`` answers, and those that only ``other`` does."""
+    places = [_places(run.predictions) for run in (base, other)]
+    return (
+        [base.predictions[row].pair for key, row in places[0].items() if key not in places[1]],
+        [other.predictions[row].pair for key, row in places[1].items() if key not in places[0]],
+    )
 
 
 def _places(predictions: Sequence[Prediction]) -> Mapping[Key, int]:

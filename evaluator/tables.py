@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
+from evaluator.compare import RunComparison, p_text
 from evaluator.comparison import Column, best_rows, compare_scorecards, text_model
 from evaluator.scorecard import Figure, Scorecard
 
@@ -52,6 +53,39 @@ def controls_table(scorecard: Scorecard) -> Table:
             *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
         )
     return table
+
+
+def difference_table(comparison: RunComparison) -> Table:
+    """Return what the second run scores more than the first, a row for each metric."""
+    table = Table(
+        title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions on "
+        f"{comparison.images:,} images",
+        title_justify="left",
+    )
+    table.add_column("metric", no_wrap=True)
+    for heading in (comparison.base, comparison.other, "difference", "95 % interval", "p", "Holm"):
+        table.add_column(heading, justify="right")
+    for one in comparison.metrics:
+        gain = one.difference
+        table.add_row(
+            _heading(Column(one.metric, "")),
+            f"{one.base:.4f}",
+            f"{one.other:.4f}",
+            f"{gain.mean:+.4f}",
+            _signed_interval(gain.ci95),
+            *(
+                "-" if p is None else p_text(p).removeprefix("p ")
+                for p in (gain.p_value, one.p_holm)
+            ),
+        )
+    for kind, gain in comparison.by_question_type.items():
+        row = (f"  {kind}", "", "", f"{gain.mean:+.4f}", _signed_interval(gain.ci95), "", "")
+        table.add_row(*row, style="dim")
+    return table
+
+
+def _signed_interval(ci95: tuple[float, float] | None) -> str:
+    return "-" if ci95 is None else f"{ci95[0]:+.3f} to {ci95[1]:+.3f}"
 
 
 def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:

@@ -1,0 +1,235 @@
+"""Compares two runs on the same questions: by how much one is better, and how sure that is.
+
+Refuses what cannot be compared: other questions or references, or metrics that were measured
+differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from evaluator.metrics import LABELS, Metric
+from evaluator.pairing import PairedRows, correct, differing_rows, pair_rows
+from evaluator.question_types import QUESTION_TYPES, question_type
+from evaluator.run_folder import Run
+from evaluator.significance import (
+    CLEAR,
+    Difference,
+    McNemar,
+    holm,
+    mcnemar_exact,
+    paired_difference,
+)
+from shared.errors import InputError
+from shared.records import QAPair
+
+SHOWN: Final = 3
+"""Differing rows that a refusal names."""
+FEW_IMAGES: Final = 30
+"""Below so many, a bootstrap interval is rough."""
+
+
+@dataclass(frozen=True)
+class MetricDifference:
+    """One metric in both runs; ``p_holm`` is corrected over all metrics of the comparison."""
+
+    metric: str
+    n: int
+    base: float
+    other: float
+    difference: Difference
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """``other`` against ``base``; differences by question type are of the first metric."""
+
+    base: str
+    other: str
+    n: int
+    images: int
+    metrics: Sequence[MetricDifference]
+    by_question_type: Mapping[str, Difference]
+    mcnemar: McNemar
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``evaluator compare --json`` prints."""
+        return {**asdict(self), "says": sentences(self)}
+
+
+def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) -> RunComparison:
+    """Compare two runs.
+
+    Args:
+        base: the run to start from.
+        other: the run that may be better.
+        chosen: which metrics; by default all that both have.
+
+    Raises:
+        InputError: the runs are about different data, no metric is in both, or one was measured
+            differently in each.
+    """
+    _require_same_data(base, other)
+    metrics = _common_metrics(base, other, chosen)
+    paired = pair_rows([base, other])
+    differences = {metric: _difference(base, other, paired, metric) for metric in metrics}
+    corrected = _corrected([one.difference for one in differences.values()])
+    images = {prediction.pair.filename for prediction in base.predictions}
+    right = [
+        np.array([correct(run.predictions[row[place]]) for row in paired.rows])
+        for place, run in enumerate((base, other))
+    ]
+    return RunComparison(
+        base.name,
+        other.name,
+        len(paired.rows),
+        len(images),
+        [
+            MetricDifference(one.metric, one.n, one.base, one.other, one.difference, p_holm)
+            for one, p_holm in zip(differences.values(), corrected, strict=True)
+        ],
+        _by_question_type(base, other, paired, metrics[0]),
+        mcnemar_exact(*right),
+    )
+
+
+def sentences(comparison: RunComparison) -> list[str]:
+    """Return what a comparison says, in words."""
+    first, *rest = comparison.metrics
+    said = [_headline(comparison, first)]
+    for wanted, words in ((1, "higher"), (-1, "lower")):
+        names = [
+            LABELS.get(one.metric, one.metric)
+            for one in rest
+            if one.p_holm is not None
+            and one.p_holm < CLEAR
+            and np.sign(one.difference.mean) == wanted
+        ]
+        if names:
+            said.append(f"Clearly {words}, corrected for several metrics: {', '.join(names)}.")
+    test = comparison.mcnemar
+    said.append(
+        f"Exactly right in {comparison.other} alone: {test.only_other:,}; in {comparison.base} "
+        f"alone: {test.only_base:,} (McNemar's exact test, questions taken one by one: "
+        f"{p_text(test.p_value)})."
+    )
+    if comparison.images < FEW_IMAGES:
+        said.append(f"With {comparison.images} images, intervals and p-values are rough.")
+    return said
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value for people."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"  # noqa: PLR2004
+
+
+def _headline(comparison: RunComparison, first: MetricDifference) -> str:
+    gain = first.difference
+    verb = "answers" if first.metric == Metric.EXACT_MATCH else "scores"
+    what = "" if first.metric == Metric.EXACT_MATCH else f" {LABELS.get(first.metric)}"
+    if gain.ci95 is None or gain.p_value is None:
+        return f"{comparison.other} {verb} {100 * gain.mean:+.1f} points{what}; one image only."
+    low, high = (100 * bound for bound in gain.ci95)
+    if not gain.is_clear:
+        return (
+            f"No clear difference between {comparison.other} and {comparison.base}: "
+            f"{100 * gain.mean:+.1f} points{what}, 95 % interval {low:+.1f} to {high:+.1f}, "
+            f"{p_text(gain.p_value)}."
+        )
+    word = "more" if gain.mean > 0 else "fewer"
+    low, high = sorted((abs(low), abs(high)))
+    return (
+        f"{comparison.other} {verb} {abs(100 * gain.mean):.1f} points{what} {word} than "
+        f"{comparison.base}, 95 % interval {low:.1f} to {high:.1f}, {p_text(gain.p_value)}."
+    )
+
+
+def _require_same_data(base: Run, other: Run) -> None:
+    only_base, only_other = differing_rows(base, other)
+    if not only_base and not only_other:
+        return
+    parts = [
+        f"{len(pairs):,} {'row is' if len(pairs) == 1 else 'rows are'} only in {run.name}: "
+        + "; ".join(_row_text(pair) for pair in pairs[:SHOWN])
+        + ("; ..." if len(pairs) > SHOWN else "")
+        for run, pairs in ((base, only_base), (other, only_other))
+        if pairs
+    ]
+    raise InputError(
+        f"{base.name} and {other.name} answer different data, so their scores do not compare. "
+        + ". ".join(parts)
+    )
+
+
+def _row_text(pair: QAPair) -> str:
+    return f"{pair.filename} {pair.question!r} = {pair.answer!r}"
+
+
+def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> list[str]:
+    both = [name for name in base.columns if name in other.columns]
+    wanted = both if chosen is None else [metric.value for metric in chosen]
+    missing = [name for name in wanted if name not in both]
+    if missing or not wanted:
+        raise InputError(
+            f"{base.name} and {other.name}: no common figures for "
+            f"{', '.join(missing) or 'any metric'}; both have: {', '.join(both) or 'none'}"
+        )
+    signatures = [run.scorecard.signatures for run in (base, other)]
+    differing = [name for name in wanted if len({known.get(name) for known in signatures}) > 1]
+    if differing:
+        ways = "; ".join(
+            f"{name}: {signatures[0].get(name)!r} against {signatures[1].get(name)!r}"
+            for name in differing
+        )
+        kept = ",".join(name for name in both if name not in differing)
+        way_out = f", or leave out what differs: --metrics {kept}" if kept else ""
+        raise InputError(
+            f"{base.name} and {other.name} were measured differently ({ways}); score both in the "
+            f"same way{way_out}"
+        )
+    return wanted
+
+
+def _difference(base: Run, other: Run, paired: PairedRows, metric: str) -> MetricDifference:
+    rows = np.array(paired.rows)
+    before_N, after_N = base.columns[metric][rows[:, 0]], other.columns[metric][rows[:, 1]]
+    known_N = ~(np.isnan(before_N) | np.isnan(after_N))
+    if not known_N.any():
+        raise InputError(f"{metric}: no question has a score in both runs; leave it out")
+    images = [base.predictions[row].pair.filename for row in rows[known_N, 0]]
+    return MetricDifference(
+        metric,
+        int(known_N.sum()),
+        float(before_N[known_N].mean()),
+        float(after_N[known_N].mean()),
+        paired_difference(after_N[known_N] - before_N[known_N], images),
+        None,
+    )
+
+
+def _corrected(differences: Sequence[Difference]) -> list[float | None]:
+    known = [one.p_value for one in differences if one.p_value is not None]
+    values = iter(holm(known))
+    return [None if one.p_value is None else next(values) for one in differences]
+
+
+def _by_question_type(
+    base: Run, other: Run, paired: PairedRows, metric: str
+) -> dict[str, Difference]:
+    groups: dict[str, list[tuple[int, ...]]] = {}
+    for row in paired.rows:
+        kind = question_type(base.predictions[row[0]].pair.question)
+        groups.setdefault(kind, []).append(row)
+    found = {}
+    for kind in (name for name in QUESTION_TYPES if name in groups):
+        part = PairedRows(groups[kind], 0)
+        try:
+            found[kind] = _difference(base, other, part, metric).difference
+        except InputError:
+            continue  # no row of this type has a score
+    return found
