@@ -2,52 +2,158 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, get_peft_model
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
 
 from shared.errors import InputError
-from shared.vqa.loading import LoadedModel, quiet_renames
-from trainer.recipe import LoraRecipe
+from shared.vqa.loading import (
+    ADAPTER_WEIGHTS,
+    LoadedModel,
+    Quantization,
+    load_model,
+    quiet_renames,
+)
+from trainer.recipe import LoraRecipe, LoraStart
 
 TOWERS = ("vision_model", "text_encoder", "text_decoder")
 
 
-def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> PeftModel:
+@dataclass(frozen=True)
+class NewAdapter:
+    """A trainable adapter on its base.
+
+    ``first`` holds a PiSSA adapter's tensors as they started. Such an adapter takes its start out
+    of the base, so that what was learned is the difference of the two.
+    """
+
+    peft: PeftModel
+    model: LoadedModel
+    first: Mapping[str, torch.Tensor] | None = None
+
+    def base_alone(self) -> AbstractContextManager[None]:
+        """Return a context in which the model answers as the base does."""
+        # A PiSSA adapter that has not been trained is the base; without it a part is missing.
+        if self.first is not None:
+            return nullcontext()
+        switched_off: AbstractContextManager[None] = self.peft.disable_adapter()
+        return switched_off
+
+    def save(self, folder: Path) -> None:
+        """Write adapter and processor into ``folder``, replacing an older adapter whole."""
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        if self.first is None:
+            self.peft.save_pretrained(str(part), safe_serialization=True)
+        else:
+            self._save_difference(self.first, part)
+        self.model.tokenizer.save_pretrained(str(part))
+        self.model.image_processor.save_pretrained(str(part))
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in part.iterdir():
+            file.replace(folder / file.name)
+        part.rmdir()
+
+    def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
+        """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.
+
+        peft's own conversion loads the start as a second adapter, which PiSSA's base forbids.
+        """
+        learned = {}
+        for name, now in get_peft_model_state_dict(self.peft).items():
+            if "lora_A" in name:
+                learned[name] = torch.cat([now, first[name]], dim=0)
+            else:
+                learned[name] = torch.cat([now, -first[name]], dim=1)
+        config = self.peft.peft_config["default"]
+        # The scale stays what it was: alpha / rank, or alpha / sqrt(rank) with rsLoRA.
+        growth = math.sqrt(2) if config.use_rslora else 2
+        plain = replace(
+            config,
+            r=2 * config.r,
+            lora_alpha=growth * config.lora_alpha,
+            init_lora_weights=True,
+            inference_mode=True,
+        )
+        plain.save_pretrained(str(part))
+        save_file(
+            {name: tensor.contiguous() for name, tensor in learned.items()}, part / ADAPTER_WEIGHTS
+        )
+
+
+def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> NewAdapter:
     """Insert trainable LoRA layers into ``model.blip``, in place.
 
     Raises:
-        InputError: no module's name ends with one of the targets.
+        InputError: no module's name ends with one of the targets, or the kind of adapter does
+            not go with this base.
     """
+    _refuse_what_does_not_go_together(recipe, model.quantization)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=list(recipe.targets),
+        use_rslora=recipe.rslora,
+        use_dora=recipe.dora,
+        init_lora_weights=_peft_start(recipe.start),
         bias="none",
         # The named task types call forward with arguments that BLIP does not have.
         task_type=None,
     )
     try:
         with quiet_renames():
-            return get_peft_model(model.blip, config)
+            peft = get_peft_model(model.blip, config)
     except ValueError as error:
         raise InputError(
             f"lora.targets {list(recipe.targets)} match no layer of {model.name}; BLIP's are "
             "query, key, value, dense (text) and qkv, projection, fc1, fc2 (vision)"
         ) from error
+    if recipe.start is LoraStart.PISSA:
+        first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
+        return NewAdapter(peft, model, first)
+    if recipe.start is LoraStart.LOFTQ:
+        _start_at_rounding_error(peft, model)
+    return NewAdapter(peft, model)
+
+
+def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
+    """Return the layers that got an adapter, by the names that they have in the base."""
+    return {
+        name: module
+        for name, module in peft.get_base_model().named_modules()
+        if isinstance(module, LoraLayer)
+    }
 
 
 def matched_layers(peft: PeftModel) -> dict[str, int]:
     """Return how many layers got an adapter, by tower."""
     found: Counter[str] = Counter(
-        next((tower for tower in TOWERS if f".{tower}." in name), "other")
-        for name, _ in peft.named_modules()
-        if name.endswith(".lora_A")
+        next((tower for tower in TOWERS if name.startswith(f"{tower}.")), "other")
+        for name in lora_layers(peft)
     )
     return {tower: found[tower] for tower in (*TOWERS, "other") if found[tower] or tower != "other"}
+
+
+def unmatched_targets(peft: PeftModel, recipe: LoraRecipe) -> list[str]:
+    """Return the targets that are the end of no layer's name."""
+    names = [f".{name}" for name in lora_layers(peft)]
+    return [
+        target
+        for target in recipe.targets
+        if not any(name.endswith(f".{target}") for name in names)
+    ]
 
 
 def trainable_parameters(peft: PeftModel) -> int:
@@ -55,15 +161,53 @@ def trainable_parameters(peft: PeftModel) -> int:
     return sum(p.numel() for p in peft.parameters() if p.requires_grad)
 
 
-def save_adapter(peft: PeftModel, model: LoadedModel, folder: Path) -> None:
-    """Write adapter and processor into ``folder``, replacing an older adapter whole."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    peft.save_pretrained(str(part), safe_serialization=True)
-    model.tokenizer.save_pretrained(str(part))
-    model.image_processor.save_pretrained(str(part))
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in part.iterdir():
-        file.replace(folder / file.name)
-    part.rmdir()
+@torch.no_grad()
+def base_weight(layer: LoraLayer) -> torch.Tensor:
+    """Return the weight ``(out, in)`` that a LoRA layer adds to, in float32, out of 4 bits too."""
+    weight = layer.get_base_layer().weight
+    state = getattr(weight, "quant_state", None)
+    exact: torch.Tensor = weight if state is None else dequantize_4bit(weight.data, state)
+    return exact.float()
+
+
+def _refuse_what_does_not_go_together(recipe: LoraRecipe, quantization: Quantization) -> None:
+    if recipe.start is LoraStart.PISSA and quantization is not Quantization.NONE:
+        raise InputError(
+            "lora.start pissa takes components out of the base's weights, which cannot be done in "
+            '4 bit; set quantize = "none", or lora.start = "loftq"'
+        )
+    if recipe.start is LoraStart.LOFTQ and quantization is Quantization.NONE:
+        raise InputError(
+            "lora.start loftq makes up for what 4 bits round off, and this base is not rounded; "
+            'set quantize = "nf4", or lora.start = "zero" or "pissa"'
+        )
+    if recipe.dora and recipe.start in {LoraStart.PISSA, LoraStart.LOFTQ}:
+        raise InputError(
+            f"lora.dora takes the base's magnitudes, which lora.start {recipe.start} changes; "
+            "leave out one of them"
+        )
+
+
+def _peft_start(start: LoraStart) -> bool | str:
+    match start:
+        case LoraStart.ZERO | LoraStart.LOFTQ:
+            return True
+        case LoraStart.GAUSSIAN | LoraStart.PISSA:
+            return start.value
+
+
+@torch.no_grad()
+def _start_at_rounding_error(peft: PeftModel, model: LoadedModel) -> None:
+    """Set ``B A`` to the best approximation of ``W - Q(W)``, in place.
+
+    LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
+    peft's own ``replace_lora_weights_loftq`` wants CUDA.
+    """
+    exact = load_model(model.name, quantization=Quantization.NONE, device=model.device).blip
+    for name, layer in lora_layers(peft).items():
+        rounded_off = exact.get_submodule(name).weight.float() - base_weight(layer)
+        left, scale, right = torch.linalg.svd(rounded_off, full_matrices=False)
+        rank, factor = layer.r["default"], layer.scaling["default"]
+        root = (scale[:rank] / factor).sqrt()
+        layer.lora_B["default"].weight[:, : len(root)] = left[:, :rank] * root
+        layer.lora_A["default"].weight[: len(root)] = root[:, None] * right[:rank]

@@ -13,13 +13,18 @@ from pathlib import Path
 
 import structlog
 import torch
-from peft import PeftModel
 
 from shared.corpus import atomic_path, pairs_digest, write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
 from shared.vqa.loading import LoadedModel, load_model, quiet_renames
-from trainer.adapter import add_adapter, matched_layers, save_adapter, trainable_parameters
+from trainer.adapter import (
+    NewAdapter,
+    add_adapter,
+    matched_layers,
+    trainable_parameters,
+    unmatched_targets,
+)
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
 from trainer.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
@@ -87,14 +92,14 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
         _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
     model = load_model(recipe.model, quantization=recipe.quantize)
     # Before anything slow: a target that matches nothing is an error in the recipe.
-    peft = _trainable(model, recipe)
+    adapter = _trainable(model, recipe)
     seen = [pair.filename for pair in pairs.train + pairs.validation]
     features = image_features(model, recipe.images, seen, recipe.feature_store_gib)
     run = _Run(
         recipe=recipe,
         pairs=pairs,
         model=model,
-        peft=peft,
+        adapter=adapter,
         features=features,
         fingerprint=fingerprint,
         stop=stop or StopSignal(),
@@ -138,16 +143,17 @@ class _Run:
         recipe: FitRecipe,
         pairs: SplitPairs,
         model: LoadedModel,
-        peft: PeftModel,
+        adapter: NewAdapter,
         features: ImageFeatures,
         fingerprint: str,
         stop: StopSignal,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
-        self._model, self._peft, self._features = model, peft, features
+        self._model, self._features = model, features
+        self._adapter, self._peft = adapter, adapter.peft
         self._fingerprint, self._stop = fingerprint, stop
-        # A new adapter is zero and changes nothing, so this is the base's own score.
-        self._base_exact_match = self._held_out()
+        with adapter.base_alone():
+            self._base_exact_match = self._held_out()
         self._batches = Batches(pairs.train, recipe.batch_size, recipe.accumulation, recipe.seed)
         self._settings = _optimization(recipe, self._batches)
         self._optimizer = new_optimizer(self._peft, self._settings)
@@ -182,6 +188,7 @@ class _Run:
             recipe_sha256=self._fingerprint,
             base=self._model.name,
             quantization=self._model.quantization.value,
+            lora_start=recipe.lora.start.value,
             images=relative_place(recipe.images, recipe.out),
             steps=state.step,
             base_exact_match=self._base_exact_match,
@@ -258,7 +265,7 @@ class _Run:
             )
             log.info("epoch done", epoch=epoch, held_out_exact_match=round(exact_match, 4))
             if exact_match > state.best_exact_match:
-                save_adapter(self._peft, self._model, self._recipe.out)
+                self._adapter.save(self._recipe.out)
                 state = RunState(report.step, exact_match, self._fingerprint)
         if inside == 0 or report.step % self._recipe.checkpoint_every_steps == 0:
             self._save(state)
@@ -300,10 +307,10 @@ class _Run:
         (self._recipe.out / "README.md").write_text(adapter_card(facts), encoding="utf-8")
 
 
-def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
+def _trainable(model: LoadedModel, recipe: FitRecipe) -> NewAdapter:
     # A new adapter's A is drawn at random; it is part of what the seed decides.
     torch.manual_seed(recipe.seed)
-    peft = add_adapter(model, recipe.lora)
+    adapter = add_adapter(model, recipe.lora)
     if _checkpoints_activations(recipe, model):
         with quiet_renames():
             model.blip.activation_checkpointing_enable({"use_reentrant": False})
@@ -311,10 +318,11 @@ def _trainable(model: LoadedModel, recipe: FitRecipe) -> PeftModel:
         model.blip.disable_input_require_grads()
     log.info(
         "adapter added",
-        layers=matched_layers(peft),
-        trainable_parameters=trainable_parameters(peft),
+        layers=matched_layers(adapter.peft),
+        targets_without_layer=unmatched_targets(adapter.peft, recipe.lora),
+        trainable_parameters=trainable_parameters(adapter.peft),
     )
-    return peft
+    return adapter
 
 
 def _checkpoints_activations(recipe: FitRecipe, model: LoadedModel) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,15 @@ REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 """In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
 
 
+class LoraStart(StrEnum):
+    """What the first A and B are."""
+
+    ZERO = "zero"
+    GAUSSIAN = "gaussian"
+    PISSA = "pissa"
+    LOFTQ = "loftq"
+
+
 class LoraRecipe(Settings):
     """LoRA (Hu et al. 2021): the update is ``alpha / rank * B A`` on every target."""
 
@@ -25,6 +35,18 @@ class LoraRecipe(Settings):
         REPORT_TARGETS,
         description="ends of the names of the layers that get an update; in BLIP these are query, "
         "key, value, dense (text towers) and qkv, projection, fc1, fc2 (vision tower)",
+    )
+    rslora: bool = Field(
+        default=False, description="scale by alpha / sqrt(rank), for high ranks: arXiv:2312.03732"
+    )
+    dora: bool = Field(
+        default=False, description="learn the weights' magnitude apart, slower: arXiv:2402.09353"
+    )
+    start: LoraStart = Field(
+        LoraStart.ZERO,
+        description="zero: A uniform, B zero; gaussian: A normal, B zero; pissa: the base's "
+        "principal components, with quantize none alone: arXiv:2404.02948; loftq: what 4 bits "
+        "rounded off, with quantize nf4 alone: arXiv:2310.08659",
     )
 
 

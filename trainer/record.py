@@ -24,6 +24,7 @@ class RunRecord:
     recipe_sha256: str
     base: str
     quantization: str
+    lora_start: str
     images: str
     steps: int
     base_exact_match: float

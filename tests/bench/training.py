@@ -44,7 +44,7 @@ def bench_fit(folder: Path) -> list[Comparison]:
 
 def _fit(pairs: list[QAPair], images: Path, *, stored: bool) -> None:
     model = load_model(EMBEDDED_MODEL, quantization=Quantization.NONE)
-    peft = add_adapter(model, LoraRecipe())
+    peft = add_adapter(model, LoraRecipe()).peft
     features: ImageFeatures
     if stored:
         features = StoredFeatures(model, images, [pair.filename for pair in pairs])

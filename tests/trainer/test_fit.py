@@ -204,7 +204,7 @@ def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, ti
             recipe=recipe,
             pairs=load_pairs(recipe.data, recipe.images, recipe.split),
             model=model,
-            peft=add_adapter(model, recipe.lora),
+            adapter=add_adapter(model, recipe.lora),
             features=Vast(),
             fingerprint="",
             stop=StopSignal(),

@@ -42,7 +42,7 @@ class Setup:
         self.model, self.pairs = model, pairs[:10]
         self.settings = optimization(steps, rate)
         torch.manual_seed(0)
-        self.peft = add_adapter(model, lora)
+        self.peft = add_adapter(model, lora).peft
         self.features = StoredFeatures(model, folder, [pair.filename for pair in self.pairs])
         self.batches = Batches(self.pairs, batch, cut, seed=1)
         self.optimizer = new_optimizer(self.peft, self.settings)
@@ -135,7 +135,7 @@ def test_fresh_features_train_like_stored_ones(tiny_model, pictures):
 
 def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):
     model = load_float(tiny_model)
-    peft = add_adapter(model, LoraRecipe(targets=REPORT_TARGETS))
+    peft = add_adapter(model, LoraRecipe(targets=REPORT_TARGETS)).peft
     # Two layers, self- and cross-attention, three projections each.
     assert matched_layers(peft) == {"vision_model": 0, "text_encoder": 12, "text_decoder": 12}
     assert trainable_parameters(peft) == 24 * 2 * 16 * 64
