@@ -18,7 +18,9 @@ async def test_the_page_the_health_and_the_figures_are_served():
     ):
         async with session.get("/") as page:
             assert page.status == 200
-            assert "api/status" in await page.text()
+            assert "page.js" in await page.text()
+        async with session.get("/page.js") as script:
+            assert "api/status" in await script.text()
         async with session.get("/healthz") as health:
             assert await health.json() == {"status": "ok"}
         async with session.get("/api/status") as status:
