@@ -37,6 +37,7 @@ from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
 from curator.simulation import Load, simulate
 from curator.status import Standing, status_object, status_view
+from curator.statuspage import TOKEN_VARIABLE
 from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
@@ -94,6 +95,13 @@ def run(
     status_at: Annotated[
         str | None, typer.Option("--status", metavar="HOST:PORT", help="Serve a status page.")
     ] = None,
+    status_token: Annotated[
+        str | None,
+        typer.Option(
+            envvar=TOKEN_VARIABLE,
+            help="What the status page asks for; needed where others can reach it.",
+        ),
+    ] = None,
     timeout_s: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, seconds.")
     ] = DEFAULT_TIMEOUT_S,
@@ -118,6 +126,7 @@ def run(
         concurrency=concurrency,
         on_exhausted=on_exhausted,
         status=status_at,
+        status_token=status_token,
         timeout_s=timeout_s,
         watch=watch,
         retry_dead=retry_dead,

@@ -40,6 +40,20 @@ def prepare_photo(path: Path) -> Photo:
         raise CorruptImage(f"{path}: not a readable image ({error})") from error
 
 
+def small_jpeg(path: Path, longest_px: int) -> bytes:
+    """Return the image at ``path`` as a JPEG of at most ``longest_px`` on its longer side.
+
+    Raises:
+        CorruptImage: missing, empty, not an image, cut off, or absurdly large.
+    """
+    with Image.open(io.BytesIO(prepare_photo(path).jpeg)) as image:
+        image.draft("RGB", (longest_px, longest_px))
+        image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
+
+
 def _scaled(image: Image.Image, content: bytes) -> Photo:
     longest = max(image.size)
     if longest > LONGEST_PX:

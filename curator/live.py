@@ -69,6 +69,11 @@ class LiveReport:
         self._last_errors: dict[str, str] = {}
 
     @property
+    def campaign_id(self) -> int:
+        """The campaign's number in the ledger."""
+        return self._before.campaign_id
+
+    @property
     def progress(self) -> Progress:
         """How far the campaign is."""
         states = self._states

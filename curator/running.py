@@ -6,16 +6,15 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator, Queue
-from curator.forecast import Forecast, forecast, kept_up_to_date
+from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini, check_base_url
 from curator.importing import import_catalog, watch
 from curator.keypool import KeyPool, OnExhausted
@@ -24,8 +23,7 @@ from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
 from curator.prompt import Prompt
-from curator.status import Standing, status_object
-from curator.statuspage import Address, parse_address, served
+from curator.statuspage import Address, Watched, parse_address, served
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
 from curator.terminal import shown
 from shared.clock import Clock, SystemClock
@@ -54,6 +52,7 @@ class RunOptions:
     timeout_s: float
     watch: bool = False
     retry_dead: bool = False
+    status_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         keys=read_keys(options.keys),
         prompt=prompt,
         campaign=Campaign(options.model, prompt.version, options.questions),
-        address=parse_address(options.status) if options.status else None,
+        address=_address(options),
     )
     check_version(options.ledger)
     needed = prompt.largest_request_tokens()
@@ -91,6 +90,10 @@ def plan_run(options: RunOptions) -> RunPlan:
                 f"(about {needed} tokens); raise it or remove it"
             )
     return plan
+
+
+def _address(options: RunOptions) -> Address | None:
+    return parse_address(options.status, options.status_token) if options.status else None
 
 
 async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
@@ -123,7 +126,7 @@ async def _begin(
 ) -> int:
     """Start the log and bring the ledger up to date with the options; return the campaign's id."""
     set_up_events(
-        mask=SecretMask(key.secret for key in plan.keys),
+        mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
         json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
         file_only=("curator.items",),
     )
@@ -166,7 +169,7 @@ async def _work(
     workers = options.concurrency if left is None else max(1, min(options.concurrency, left))
     async with (
         beside(_keep_forecast(live, ledger, options.concurrency, clock), "forecast"),
-        _status_page(plan.address, ledger, clock),
+        _status_page(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         Gemini.connected(
             model=options.model,
@@ -256,19 +259,10 @@ async def _pool(
 
 
 @asynccontextmanager
-async def _status_page(
-    address: Address | None, ledger: Ledger, clock: Clock
-) -> AsyncIterator[None]:
+async def _status_page(address: Address | None, watched: Watched) -> AsyncIterator[None]:
     if address is None:
         yield
         return
-
-    async def read_status() -> dict[str, Any]:
-        now = clock.now()
-        return status_object(
-            [Standing(one, Forecast(None)) for one in await ledger.reports(now)], now
-        )
-
-    async with served(address, read_status) as where:
-        log.info("status_page", url=f"http://{where.host}:{where.port}/")
+    async with served(address, watched) as where:
+        log.info("status_page", url=where.url)
         yield

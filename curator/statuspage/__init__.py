@@ -1,8 +1,9 @@
-"""The status page: read-only aiohttp routes on this machine, open while a run works.
+"""The status page: read-only aiohttp routes, open while a run works.
 
-Public names: ``Address``, ``parse_address`` and ``served``.
+Public names: ``Address``, ``parse_address``, ``Watched`` and ``served``.
 """
 
-from curator.statuspage.site import Address, parse_address, served
+from curator.statuspage.access import TOKEN_VARIABLE, Address, parse_address
+from curator.statuspage.site import Watched, served
 
-__all__ = ["Address", "parse_address", "served"]
+__all__ = ["TOKEN_VARIABLE", "Address", "Watched", "parse_address", "served"]

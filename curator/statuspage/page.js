@@ -1,43 +1,205 @@
-const show = (parent, tag, text) => {
+// Asks the run how it is, and shows it. Every text is set as text: a catalogue's words are not ours.
+
+import { drawChart } from "./chart.js";
+
+const STATUS_EVERY_MS = 2000, NEWEST_EVERY_MS = 5000, HISTORY_EVERY_MS = 10000;
+const NOT_ERRORS = new Set(["open", "answered"]);
+
+const at = id => document.getElementById(id);
+const show = (parent, tag, text, classes = "") => {
   const element = parent.appendChild(document.createElement(tag));
   if (text !== undefined) element.textContent = text;
+  if (classes) element.className = classes;
   return element;
 };
-const row = (table, tag, cells) => {
-  const line = show(table, "tr");
-  cells.forEach(cell => show(line, tag, cell));
+const number = value => value.toLocaleString();
+const counts = object => Object.entries(object).map(([name, count]) => `${name.replaceAll("_", " ")} ${number(count)}`).join(", ");
+const moment = seconds => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const duration = seconds => {
+  const minutes = Math.max(1, Math.round(seconds / 60)), days = Math.floor(minutes / 1440), hours = Math.floor(minutes % 1440 / 60);
+  if (days) return `${number(days)} ${days === 1 ? "day" : "days"} ${hours} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 };
-const counts = object => Object.entries(object).map(([k, v]) => `${k} ${v}`).join(", ") || "none";
-const draw = (main, c) => {
-  const p = c.progress, settled = p.done + p.dead;
-  show(main, "h2", `${c.model}, ${c.questions} questions`);
-  const bar = show(main, "progress");
-  bar.max = p.total || 1;
-  bar.value = settled;
-  const left = c.eta_s === null ? "" : `, about ${Math.ceil(c.eta_s / 60)} min left`;
-  show(main, "p", `${settled} of ${p.total} settled (${p.dead} given up)` +
-    `, ${c.rate_per_minute.toFixed(1)} a minute${left}`);
-  const facts = show(main, "table");
-  row(facts, "td", ["pairs", c.pairs]);
-  row(facts, "td", ["rejected", counts(c.rejected_by_rule)]);
-  row(facts, "td", ["requests", counts(c.attempts)]);
-  row(facts, "td", ["tokens", counts(c.tokens)]);
-  const keys = show(main, "table");
-  row(keys, "th", ["key", "project", "requests", "state"]);
-  const cooling = Object.fromEntries(c.cooling_down.map(one => [one.project, one.until]));
-  c.keys.forEach(k => row(keys, "td", [k.label, k.project, counts(k.outcomes),
-    k.removed_because ? `removed: ${k.removed_because}` : cooling[k.project]
-      ? `until ${new Date(cooling[k.project] * 1000).toLocaleString()}` : "ready"]));
-  if (!c.dead_letters.length) return;
-  const dead = show(main, "table");
-  row(dead, "th", ["given up", "image", "reason"]);
-  c.dead_letters.forEach(d => row(dead, "td", [d.listing_id, d.image_path, d.reason]));
+
+const drawProgress = campaign => {
+  const { done, dead, pending, total } = campaign.progress;
+  const goal = campaign.goal ?? total, settled = done + dead, share = goal ? settled / goal : 0;
+  const percent = `${(Math.floor(share * 1000) / 10).toLocaleString()} %`;
+  document.title = `${percent} – curator`;
+  at("model").textContent = `${campaign.model}, ${campaign.questions} questions an image`;
+  at("percent").textContent = percent;
+  at("settled").textContent = `${number(settled)} of ${number(goal)} images${goal < total ? ` (${number(total)} in the catalogue)` : ""}`;
+  const over = settled >= goal || pending === 0;
+  at("left").textContent = over ? "done" : campaign.eta_s === null ? "time left unknown" : `${duration(campaign.eta_s)} left`;
+  at("until").textContent = over ? "" : campaign.eta_s === null ? campaign.eta_unknown_because : `under these quotas, until ${moment(campaign.ends_at)}`;
+  const bar = at("bar");
+  bar.setAttribute("aria-valuemax", goal || 1);
+  bar.setAttribute("aria-valuenow", settled);
+  bar.setAttribute("aria-valuetext", `${number(settled)} of ${number(goal)} images, ${percent}`);
+  bar.children[0].style.width = `${goal ? done / goal * 100 : 0}%`;
+  bar.children[1].style.width = `${goal ? dead / goal * 100 : 0}%`;
 };
-const refresh = async () => {
-  const status = await (await fetch("api/status")).json();
-  const main = document.getElementById("campaigns");
-  main.replaceChildren();
-  status.campaigns.forEach(campaign => draw(main, campaign));
+
+const drawState = campaign => {
+  const states = campaign.keys.map(key => key.state), state = at("state");
+  const serving = campaign.keys.filter(key => key.state !== "removed");
+  const waits = serving.length > 0 && !states.includes("ready");
+  const until = Math.min(...serving.map(key => key.until ?? Infinity));
+  state.className = `state ${waits ? "waiting" : serving.length ? "working" : "stuck"}`;
+  state.textContent = waits ? `waiting for quota until ${moment(until)}` : serving.length ? "at work" : "no key is left";
 };
-refresh();
-setInterval(refresh, 3000);
+
+const drawTiles = campaign => {
+  const { tokens } = campaign;
+  const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
+  const failed = Object.entries(campaign.attempts).filter(([name]) => !NOT_ERRORS.has(name)).reduce((sum, [, count]) => sum + count, 0);
+  const rejected = Object.values(campaign.rejected_by_rule).reduce((sum, count) => sum + count, 0);
+  const tiles = [
+    ["images a minute", campaign.rate_per_minute.toFixed(1), "over the last five minutes"],
+    ["pairs", number(campaign.pairs), `${number(rejected)} rejected`],
+    ["requests", number(all), all ? `${(failed / all * 100).toFixed(1)} % brought nothing` : ""],
+    ["tokens", number(tokens.input + tokens.output + tokens.thoughts), `${number(tokens.input)} in, ${number(tokens.output + tokens.thoughts)} out`],
+    ["cost", campaign.cost_usd === null ? "–" : `$ ${campaign.cost_usd.toFixed(2)}`, campaign.cost_usd === null ? "no price known" : "list price; free keys pay nothing"],
+    ["given up", number(campaign.progress.dead), "images"],
+  ];
+  at("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
+    const tile = document.createElement("div");
+    show(tile, "dt", name);
+    show(tile, "dd", value);
+    show(tile, "dd", note, "soft");
+    return tile;
+  }));
+};
+
+const drawKeys = campaign => {
+  const order = ["ready", "cooling down", "resting", "removed"];
+  const keys = [...campaign.keys].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+  at("keys-sum").textContent = order.map(state => [state, keys.filter(key => key.state === state).length])
+    .filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join(", ");
+  at("keys").replaceChildren(...keys.map(key => {
+    const row = document.createElement("tr");
+    show(row, "th", key.label).scope = "row";
+    show(row, "td", key.project);
+    const limit = key.limits.rpd, today = show(row, "td", undefined, "today");
+    show(today, "span", limit === null ? number(key.requests_today) : `${number(key.requests_today)} of ${number(limit)}`);
+    if (limit !== null) {
+      const use = show(today, "span", undefined, "use");
+      use.setAttribute("aria-hidden", "true");
+      show(use, "i").style.width = `${Math.min(100, key.requests_today / limit * 100)}%`;
+    }
+    const words = key.state === "removed" ? `removed: ${key.removed_because}` : key.state === "resting" ? "done for today" : key.state;
+    const state = show(row, "td");
+    show(state, "span", words, `chip ${key.state.replaceAll(" ", "-")}`);
+    if (key.until !== null) show(state, "small", `until ${moment(key.until)}`);
+    show(row, "td", counts(key.outcomes) || "none");
+    return row;
+  }));
+};
+
+const drawErrors = campaign => {
+  const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
+  const errors = Object.entries(campaign.attempts).filter(([name]) => !NOT_ERRORS.has(name)).sort((a, b) => b[1] - a[1]);
+  at("errors").replaceChildren(...errors.map(([name, count]) => {
+    const row = document.createElement("tr");
+    show(row, "th", name.replaceAll("_", " ")).scope = "row";
+    show(row, "td", number(count), "number");
+    show(row, "td", `${(count / all * 100).toFixed(1)} %`, "number");
+    show(row, "td", campaign.last_errors[name] ?? "");
+    return row;
+  }));
+  if (!errors.length) show(show(at("errors"), "tr"), "td", "none so far").colSpan = 4;
+  const rejected = counts(campaign.rejected_by_rule);
+  at("rejected").textContent = rejected ? `Pairs rejected by rule: ${rejected}.` : "";
+};
+
+const drawDead = campaign => {
+  at("dead-section").hidden = !campaign.progress.dead;
+  at("dead-sum").textContent = `${number(campaign.progress.dead)} images`;
+  at("dead").replaceChildren(...campaign.dead_letters.map(letter => {
+    const row = document.createElement("tr");
+    show(row, "th", letter.listing_id).scope = "row";
+    show(row, "td", letter.image_path);
+    show(row, "td", letter.reason);
+    return row;
+  }));
+};
+
+const drawPair = (list, pair) => {
+  const line = show(list, "li", undefined, pair.rule ? "rejected" : "accepted");
+  show(line, "span", pair.question, "question");
+  show(line, "b", pair.answer);
+  if (pair.rule) show(line, "span", `rejected: ${pair.rule.replaceAll("_", " ")}`, "chip rejected");
+  else if (pair.agreement === "agrees") show(line, "span", "agrees with listing", "chip agrees");
+  else if (pair.agreement === "disagrees") show(line, "span", "disagrees with listing", "chip disagrees");
+};
+
+const drawCard = item => {
+  const card = document.createElement("li");
+  card.className = `card ${item.state}`;
+  card.dataset.key = `${item.item} ${item.finished_at}`;
+  const picture = show(card, "div", undefined, "picture");
+  const image = show(picture, "img");
+  image.alt = `Image of listing ${item.listing_id}`;
+  image.loading = "lazy";
+  image.addEventListener("error", () => { picture.textContent = "no picture"; });
+  image.src = item.thumbnail;
+  const head = show(card, "div", undefined, "head");
+  show(head, "h3", item.listing_id);
+  const kept = item.pairs.filter(pair => !pair.rule).length;
+  show(head, "p", `${kept} accepted, ${item.pairs.length - kept} rejected`);
+  show(head, "p", `${new Date(item.finished_at * 1000).toLocaleTimeString()}, ${item.key}`, "soft");
+  show(head, "p", item.image_path, "soft file");
+  if (item.state !== "done") show(head, "p", item.detail, "wrong");
+  const list = show(card, "ul", undefined, "pairs");
+  item.pairs.forEach(pair => drawPair(list, pair));
+  return card;
+};
+
+// Cards that are there already stay, so that nothing jumps under the reader's eyes.
+const drawNewest = items => {
+  const list = at("newest");
+  const known = new Map([...list.children].map(card => [card.dataset.key, card]));
+  list.replaceChildren(...items.map(item => known.get(`${item.item} ${item.finished_at}`) ?? drawCard(item)));
+  at("none-yet").hidden = items.length > 0;
+};
+
+const get = async path => {
+  const response = await fetch(path, { headers: { Accept: "application/json" } });
+  if (response.status === 401) { location.href = "login"; }
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+};
+
+let lastSeen = null;
+const found = isThere => {
+  if (isThere) lastSeen = new Date();
+  at("lost").hidden = isThere;
+  document.body.classList.toggle("stale", !isThere);
+  const text = `The run does not answer: it has ended or was stopped. ${lastSeen ? `Last heard of at ${lastSeen.toLocaleTimeString()}. ` : ""}This page goes on by itself when it is back.`;
+  if (!isThere && at("lost").textContent !== text) at("lost").textContent = text;
+};
+
+const refreshStatus = async () => {
+  const [campaign] = (await get("api/status")).campaigns;
+  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawDead].forEach(draw => draw(campaign));
+};
+const refreshNewest = async () => drawNewest((await get("api/newest")).items);
+const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));
+
+// Each asks again only after its answer came, and not while nobody looks.
+const keep = (refresh, everyMs) => {
+  let timer = null;
+  const turn = async () => {
+    clearTimeout(timer);
+    if (!document.hidden) {
+      try { await refresh(); found(true); } catch { found(false); }
+    }
+    clearTimeout(timer);
+    timer = setTimeout(turn, everyMs);
+  };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
+  turn();
+};
+keep(refreshStatus, STATUS_EVERY_MS);
+keep(refreshNewest, NEWEST_EVERY_MS);
+keep(refreshHistory, HISTORY_EVERY_MS);

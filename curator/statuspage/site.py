@@ -1,59 +1,64 @@
-"""The status page: read-only aiohttp routes on this machine, open while a run works."""
+"""The routes: the page and its files, the API, health and metrics. All of them only read."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from aiohttp import web
 
+from curator.ledger import Ledger, NewestItem
+from curator.live import LiveReport
+from curator.status import status_object
+from curator.statuspage.access import Access, Address, Handler
+from curator.statuspage.metrics import CONTENT_TYPE, metrics_text
+from curator.statuspage.thumbnails import Thumbnails
+from shared.clock import Clock
 from shared.errors import InputError
 
-StatusReader = Callable[[], Awaitable[dict[str, Any]]]
+NEWEST: Final = 12
+MOST_NEWEST: Final = 60
+_FILES: Final = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/chart.js": ("chart.js", "text/javascript"),
+    "/login.css": ("page.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the status page listens."""
+class Watched:
+    """What the page looks at: a run's report in memory, and its ledger for single images."""
 
-    host: str
-    port: int
-
-
-def parse_address(text: str) -> Address:
-    """Return the address in ``HOST:PORT``.
-
-    Raises:
-        InputError: not an address, or one that other machines can reach.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]") or "127.0.0.1"
-    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004
-        raise InputError(f"--status {text!r}: give HOST:PORT, such as 127.0.0.1:8765")
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise InputError(
-            f"--status {text!r}: the page has no password, so it stays on this machine; "
-            "use 127.0.0.1 and an SSH tunnel"
-        )
-    return Address(host, int(port))
+    live: LiveReport
+    ledger: Ledger
+    images_dir: Path
+    clock: Clock
 
 
 @asynccontextmanager
-async def served(address: Address, read_status: StatusReader) -> AsyncIterator[Address]:
+async def served(address: Address, watched: Watched) -> AsyncIterator[Address]:
     """Serve the status page for the time of the block; yields where (port 0 picks one).
 
     Raises:
-        InputError: the port is taken.
+        InputError: the port is taken, or the host is none of this machine's.
     """
-    runner = web.AppRunner(_application(read_status), access_log=None)
+    runner = web.AppRunner(_application(Access(address), watched), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, address.host, address.port)
@@ -63,34 +68,125 @@ async def served(address: Address, read_status: StatusReader) -> AsyncIterator[A
             raise InputError(
                 f"--status {address.host}:{address.port}: cannot listen there ({error.strerror})"
             ) from error
-        yield Address(address.host, int(runner.addresses[0][1]))
+        yield replace(address, port=int(runner.addresses[0][1]))
     finally:
         await runner.cleanup()
 
 
-def _application(read_status: StatusReader) -> web.Application:
-    def file(name: str, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-        text = files("curator.statuspage").joinpath(name).read_text(encoding="utf-8")
-
-        async def send(_: web.Request) -> web.Response:
-            return web.Response(text=text, content_type=content_type)
-
-        return send
-
-    async def health(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    async def status(_: web.Request) -> web.Response:
-        return web.json_response(await read_status())
-
-    application = web.Application()
+def _application(access: Access, watched: Watched) -> web.Application:
+    application = web.Application(middlewares=[access.guard()], client_max_size=4096)
+    application.on_response_prepare.append(_add_headers)
+    application.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
     application.add_routes(
         [
-            web.get("/", file("page.html", "text/html")),
-            web.get("/page.css", file("page.css", "text/css")),
-            web.get("/page.js", file("page.js", "text/javascript")),
-            web.get("/healthz", health),
-            web.get("/api/status", status),
+            web.get("/healthz", _health),
+            web.get("/login", _login_page),
+            web.post("/login", _login(access)),
+            *_campaign_routes(watched),
         ]
     )
     return application
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _text(name: str) -> str:
+    return files("curator.statuspage").joinpath(name).read_text(encoding="utf-8")
+
+
+def _file(name: str, content_type: str) -> Handler:
+    text = _text(name)
+
+    async def send(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=content_type)
+
+    return send
+
+
+async def _health(_: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _login_page(_: web.Request) -> web.Response:
+    return _login_form("")
+
+
+def _login_form(said: str, status: int = 200) -> web.Response:
+    text = _text("login.html").replace("{said}", said)
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _login(access: Access) -> Handler:
+    async def log_in(request: web.Request) -> web.Response:
+        given = (await request.post()).get("token", "")
+        if not (isinstance(given, str) and access.is_token(given.strip())):
+            return _login_form("That is not the token.", status=401)
+        response = web.Response(status=303, headers={"Location": "./"})
+        access.log_in(response)
+        return response
+
+    return log_in
+
+
+def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
+    live, clock = watched.live, watched.clock
+    thumbnails = Thumbnails(watched.ledger, watched.images_dir)
+
+    async def status(_: web.Request) -> web.Response:
+        now = clock.now()
+        return web.json_response(status_object([live.standing(now)], now))
+
+    async def history(_: web.Request) -> web.Response:
+        bins = live.history.bins(clock.now())
+        told = [{"at": at, **asdict(one)} for at, one in bins]
+        return web.json_response({"width_s": live.history.width_s, "bins": told})
+
+    async def newest(request: web.Request) -> web.Response:
+        limit = _limit(request)
+        found = await watched.ledger.newest(live.campaign_id, limit)
+        return web.json_response({"items": [_item_object(item) for item in found]})
+
+    async def thumbnail(request: web.Request) -> web.Response:
+        jpeg = await thumbnails.jpeg(int(request.match_info["item"]))
+        if jpeg is None:
+            raise web.HTTPNotFound(text="no such image\n")
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+
+    async def metrics(_: web.Request) -> web.Response:
+        now = clock.now()
+        body = metrics_text(live.standing(now), now)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    return [
+        web.get("/api/status", status),
+        web.get("/api/history", history),
+        web.get("/api/newest", newest),
+        web.get(r"/thumbnails/{item:\d{1,18}}", thumbnail),
+        web.get("/metrics", metrics),
+    ]
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(NEWEST))
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_NEWEST:
+        raise web.HTTPBadRequest(text=f"limit: give a number from 1 to {MOST_NEWEST}\n")
+    return int(text)
+
+
+def _item_object(item: NewestItem) -> dict[str, Any]:
+    return {
+        "item": item.item_id,
+        "listing_id": item.listing.listing_id,
+        "image_path": item.listing.image.path,
+        "thumbnail": f"thumbnails/{item.item_id}",
+        "state": item.state.name.lower(),
+        "finished_at": item.finished_at,
+        "key": item.key_label,
+        "detail": item.detail,
+        "pairs": [asdict(pair) for pair in item.pairs],
+    }
