@@ -17,11 +17,13 @@ from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
 from evaluator.report import write_report
 from evaluator.run_folder import read_runs
+from evaluator.run_status import read_status, status_lines
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
 from evaluator.selection import SplitChoice
 from evaluator.tables import comparison_table, controls_table, detail_table, difference_table
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
+from shared.clock import SystemClock
 from shared.errors import InputError
 from shared.events import set_up_events
 
@@ -172,7 +174,7 @@ def run(
     )
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
-        scorecard = run_evaluation(order)
+        scorecard = run_evaluation(order, SystemClock())
     if as_json:
         typer.echo(json.dumps(scorecard.to_json(), ensure_ascii=False, allow_nan=False))
         return
@@ -180,6 +182,20 @@ def run(
     console.print(detail_table(name or out.resolve().name, scorecard))
     console.print(controls_table(scorecard))
     typer.echo(f"run folder: {out}")
+
+
+@app.command()
+def status(
+    run_dir: Annotated[Path, typer.Argument(help="A run folder, at work, stopped or finished.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say how far a run is, also where its driver died."""
+    found = read_status(run_dir, SystemClock().now())
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        typer.echo("\n".join(status_lines(found)))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from evaluator.score import TextModelNames
 from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
+from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.vqa.blip.grounding import REGION_MASS
@@ -46,8 +48,10 @@ class EvaluationOrder:
     shuffle_sample: int
 
 
-def run_evaluation(order: EvaluationOrder) -> Scorecard:
+def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     """Carry out an order; everything that can be wrong with it is found before Ray starts.
+
+    SIGTERM, which a cluster sends to a job that is stopped, ends it as Ctrl-C does.
 
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
@@ -65,13 +69,16 @@ def run_evaluation(order: EvaluationOrder) -> Scorecard:
     )
     evaluation = _evaluation(order, selection, replica)
     prepare_folder(order.out, evaluation)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def fleet() -> RayFleet:
         connect_ray(order.address, order.replicas)
+        # Ray's own handler ends the process with a code that means nothing to us.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         share = present_share(order.replicas, order.gpus_per_replica)
         return RayFleet(Replica, [replica], order.replicas, share)
 
-    return evaluate(evaluation, order.out, fleet, lambda: _text_models(order))
+    return evaluate(evaluation, order.out, fleet, lambda: _text_models(order), clock)
 
 
 def _check_share(gpus_per_replica: float | None) -> None:

@@ -43,7 +43,9 @@ class ShardAnswers:
 
 
 class Fleet(Protocol):
-    """Whatever answers shards."""
+    """Whatever answers shards; ``replicas`` is how many were asked for."""
+
+    replicas: int
 
     @property
     def ready(self) -> int:
@@ -65,6 +67,8 @@ class Fleet(Protocol):
 
 class LocalFleet:
     """One replica in this process, without Ray."""
+
+    replicas = 1
 
     def __init__(self, replica: Answering) -> None:
         self._replica = replica
@@ -104,6 +108,7 @@ class RayFleet:
         self._new_actor = ray.remote(kind).options(
             num_cpus=share.num_cpus, num_gpus=share.num_gpus, max_restarts=0, max_task_retries=0
         )
+        self.replicas = replicas
         self._arguments = tuple(arguments)
         # Ray's references and handles have no type.
         self._starting: dict[Any, Any] = {}

@@ -13,13 +13,20 @@ import structlog
 
 from evaluator.fleet import Fleet
 from evaluator.metrics import Metric
-from evaluator.replies import AdapterEffect, ModelFacts, Reply
-from evaluator.run_folder import RUN_FILE, shard_path, write_results, write_settings
+from evaluator.replies import AdapterEffect, Reply
+from evaluator.run_folder import (
+    RUN_FILE,
+    remove_leftovers,
+    shard_path,
+    write_results,
+    write_settings,
+)
+from evaluator.run_status import NoteBook, State, sole_driver
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import score_predictions
 from evaluator.shards import Shard, cut_shards
 from evaluator.text_models import TextModels
-from shared.clock import stopwatch
+from shared.clock import Clock, stopwatch
 from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
 from shared.errors import AboVqaError, InputError
 from shared.progress import report_progress
@@ -59,6 +66,7 @@ def evaluate(
     folder: Path,
     fleet: Callable[[], Fleet],
     text_models: Callable[[], TextModels],
+    clock: Clock,
 ) -> Scorecard:
     """Answer what ``folder`` lacks, score everything and write the scorecard.
 
@@ -66,32 +74,49 @@ def evaluate(
     loads no model.
 
     Raises:
-        InputError: the folder holds a run with other settings.
+        InputError: the folder holds a run with other settings, or another driver works in it.
         ShardsGivenUp: a shard could not be answered; run again to try it once more.
     """
     plain, shuffled = _cut(evaluation)
     shards = [*plain, *shuffled]
     prepare_folder(folder, evaluation)
-    started = stopwatch()
-    todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
-    if len(todo) < len(shards):
-        log.info("resumed", folder=str(folder), done=len(shards) - len(todo), shards=len(shards))
-    if todo:
-        _answer(todo, shards, evaluation, folder, fleet())
-    answered_s = stopwatch() - started
-    model = read_json(folder / MODEL_FILE)
+    with sole_driver(folder):
+        remove_leftovers(folder)
+        total = sum(len(shard.questions) for shard in shards)
+        notes = NoteBook(folder, clock, shards=len(shards), questions=total)
+        started = stopwatch()
+        todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
+        if len(todo) < len(shards):
+            done = len(shards) - len(todo)
+            log.info("resumed", folder=str(folder), done=done, shards=len(shards))
+        if todo:
+            _answer(todo, shards, evaluation, folder, fleet(), notes=notes)
+        notes.change_state(State.SCORING)
+        answered_s = stopwatch() - started
+        scorecard = _score(plain, shuffled, evaluation, folder, text_models())
+        notes.change_state(State.FINISHED)
+    log.info("done", answering_s=round(answered_s, 1), total_s=round(stopwatch() - started, 1))
+    return scorecard
+
+
+def _score(
+    plain: Sequence[Shard],
+    shuffled: Sequence[Shard],
+    evaluation: Evaluation,
+    folder: Path,
+    text_models: TextModels,
+) -> Scorecard:
     predictions = _read_shards(folder, plain)
     log.info("scoring", predictions=len(predictions))
     scorecard, columns = score_predictions(
         predictions,
         metrics=evaluation.metrics,
-        text_models=text_models(),
+        text_models=text_models,
         train_pairs=evaluation.train_pairs or None,
-        provenance={**evaluation.settings, **model},
+        provenance={**evaluation.settings, **read_json(folder / MODEL_FILE)},
         shuffled=_read_shards(folder, shuffled),
     )
     write_results(folder, predictions, columns, scorecard)
-    log.info("done", answering_s=round(answered_s, 1), total_s=round(stopwatch() - started, 1))
     return scorecard
 
 
@@ -150,22 +175,28 @@ def _answer(
     evaluation: Evaluation,
     folder: Path,
     fleet: Fleet,
+    *,
+    notes: NoteBook,
 ) -> None:
-    if not (folder / MODEL_FILE).is_file():
-        _write_model(folder, fleet.facts(), _effect(fleet, shards, evaluation))
+    _agree_on_model(folder, fleet, shards, evaluation)
+    notes.answering(fleet.replicas, fleet.ready)
     total = sum(len(shard.questions) for shard in shards)
+    done = total - sum(len(shard.questions) for shard in todo)
     given_up: list[int] = []
-    with report_progress("answering", total) as progress:
-        progress.advance(total - sum(len(shard.questions) for shard in todo))
+    with report_progress("answering", total, done=done) as progress:
         for answers in fleet.answered_shards(todo):
             shard = answers.shard
             if answers.replies is None:
                 given_up.append(shard.index)
+                notes.shard_given_up(shard.index, answers.reason)
                 continue
             rows = _predictions(answers.replies, evaluation.pairs)
             write_predictions(rows, shard_path(folder, shard.index), {})
-            progress.advance(len(rows))
+            notes.shard_answered(len(rows), fleet.ready)
+            replicas = f"{fleet.ready} of {fleet.replicas} replicas"
+            progress.advance(len(rows), f"{notes.rate_per_s:.1f} questions/s, {replicas}")
     if given_up:
+        notes.change_state(State.INCOMPLETE)
         raise ShardsGivenUp(
             f"{folder}: {len(given_up)} of {len(shards)} shards could not be answered "
             f"({', '.join(map(str, sorted(given_up)))}); the rest is kept: run the same command "
@@ -173,15 +204,30 @@ def _answer(
         )
 
 
+def _agree_on_model(
+    folder: Path, fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation
+) -> None:
+    """Write which model answers, or see that it is the one that answered before."""
+    facts = asdict(fleet.facts())
+    if not (folder / MODEL_FILE).is_file():
+        effect = _effect(fleet, shards, evaluation)
+        changed = None if effect is None else asdict(effect)
+        write_json({**facts, "adapter_effect": changed}, folder / MODEL_FILE)
+        return
+    before = read_json(folder / MODEL_FILE)
+    differing = [name for name in facts if before.get(name) != facts[name]]
+    if differing:
+        said = ", ".join(f"{name} {before.get(name)!r}, now {facts[name]!r}" for name in differing)
+        raise InputError(
+            f"--out {folder}: another model answered its first shards ({said}); "
+            "give another folder, or the same model on the same kind of machine"
+        )
+
+
 def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> AdapterEffect | None:
     if not evaluation.settings.get("adapter"):
         return None
     return fleet.adapter_effect(shards[0].questions[:ADAPTER_SAMPLE])
-
-
-def _write_model(folder: Path, facts: ModelFacts, effect: AdapterEffect | None) -> None:
-    changed = None if effect is None else asdict(effect)
-    write_json({**asdict(facts), "adapter_effect": changed}, folder / MODEL_FILE)
 
 
 def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:

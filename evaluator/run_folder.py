@@ -2,6 +2,7 @@
 
 RUN/run.json              the settings that made it: data, images, split, model, ...
 RUN/shards/shard-00012.parquet   answers of one shard, written when it is complete
+RUN/status.json, run.lock  of ``run_status``
 RUN/predictions.parquet   all answers, one column for each metric
 RUN/predictions.csv       the same, for people
 RUN/scorecard.json        written last: a folder that has it is finished
@@ -22,6 +23,7 @@ from shared.corpus import (
     read_json,
     read_number_columns,
     read_predictions,
+    remove_parts,
     write_json,
     write_predictions,
 )
@@ -60,6 +62,12 @@ class Run:
 def shard_path(folder: Path, index: int) -> Path:
     """Return where the answers of shard ``index`` belong."""
     return folder / SHARDS_FOLDER / f"shard-{index:05d}.parquet"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove half-written files of a driver that was killed."""
+    remove_parts(folder)
+    remove_parts(folder / SHARDS_FOLDER)
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:

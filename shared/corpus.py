@@ -92,6 +92,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what ``atomic_path`` left in ``folder`` where its process was killed.
+
+    Only for a folder that no one else writes to.
+    """
+    for part in folder.glob(".*.part.*"):
+        part.unlink(missing_ok=True)
+
+
 def write_json(value: object, target: Path) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     with atomic_path(target) as part:
@@ -203,6 +212,18 @@ def read_predictions(path: Path) -> list[Prediction]:
     if not predictions:
         raise InputError(f"{path}: holds no predictions")
     return predictions
+
+
+def count_predictions(path: Path) -> int:
+    """Return how many predictions a Parquet file holds, without reading them.
+
+    Raises:
+        InputError: the file is missing or no Parquet.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pyarrow.lib.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
 
 
 def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[float | None]]:

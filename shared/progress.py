@@ -32,9 +32,9 @@ class ProgressReport(Protocol):
 
 
 class _Bar:
-    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+    def __init__(self, progress: Progress, description: str, total: int | None, done: int) -> None:
         self._progress = progress
-        self._task = progress.add_task(description, total=total, note="")
+        self._task = progress.add_task(description, total=total, completed=done, note="")
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         if note:
@@ -44,9 +44,9 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, stream: TextIO, description: str, total: int | None) -> None:
+    def __init__(self, stream: TextIO, description: str, total: int | None, done: int) -> None:
         self._stream, self._description, self._total = stream, description, total
-        self._done = 0
+        self._done = self._before = done
         self._started = self._last = stopwatch()
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -60,8 +60,9 @@ class _Lines:
         elapsed = now - self._started
         of_total = f"/{self._total}" if self._total is not None else ""
         left = ""
-        if self._total is not None and 0 < self._done < self._total:
-            left = f", about {elapsed / self._done * (self._total - self._done):.0f} s left"
+        if self._total is not None and self._before < self._done < self._total:
+            per_piece_s = elapsed / (self._done - self._before)
+            left = f", about {per_piece_s * (self._total - self._done):.0f} s left"
         tail = f" {note}" if note else ""
         print(
             f"{self._description}: {self._done}{of_total} in {elapsed:.0f} s{left}{tail}",
@@ -72,12 +73,15 @@ class _Lines:
 
 @contextmanager
 def report_progress(
-    description: str, total: int | None, stream: TextIO | None = None
+    description: str, total: int | None, stream: TextIO | None = None, *, done: int = 0
 ) -> Iterator[ProgressReport]:
-    """Show progress towards ``total`` (``None`` where unknown) on ``stream``, standard error."""
+    """Show progress towards ``total`` (``None`` where unknown) on ``stream``, standard error.
+
+    ``done`` of it was done before and tells nothing about the rate.
+    """
     out = stream or sys.stderr
     if not out.isatty():
-        yield _Lines(out, description, total)
+        yield _Lines(out, description, total, done)
         return
     columns = (
         SpinnerColumn(),
@@ -89,4 +93,4 @@ def report_progress(
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(file=out)) as progress:
-        yield _Bar(progress, description, total)
+        yield _Bar(progress, description, total, done)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.corpus import atomic_path
 from shared.errors import AboVqaError, InputError
+from shared.locking import LockHeld, sole_holder
 
 HEAD: Final = "0004"
 """The version that this release writes."""
@@ -146,16 +146,10 @@ def sole_writer(path: Path) -> Iterator[None]:
         LedgerBusy: another process holds it.
         InputError: the folder cannot be written.
     """
-    lock = path.with_name(f"{path.name}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a")
-    except OSError as error:
-        raise InputError(f"{lock}: cannot be written ({error.strerror})") from error
-    with file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            stack.enter_context(sole_holder(path.with_name(f"{path.name}.lock")))
+        except LockHeld:
             raise LedgerBusy(
                 f"{path}: another `curator run` works on this ledger; wait for it or stop it"
             ) from None

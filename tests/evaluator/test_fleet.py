@@ -16,6 +16,7 @@ from shared.errors import AboVqaError, InputError
 from shared.records import Question
 from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
 from tests.evaluator.scripted_replica import ScriptedReplica
+from tests.fakes.clock import FakeClock
 
 # One cluster serves them all, so they belong in one worker of pytest-xdist.
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
@@ -68,7 +69,7 @@ def test_two_replicas_on_ray_give_the_scorecard_of_one_in_this_process(
         "ray": lambda: RayFleet(Replica, [settings], 2, ONE_CPU),
     }
     for name, fleet in fleets.items():
-        evaluate(evaluation, tmp_path / name, fleet, no_text_models)
+        evaluate(evaluation, tmp_path / name, fleet, no_text_models, FakeClock())
     for file in ("scorecard.json", "predictions.csv"):
         assert (tmp_path / "ray" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
 

@@ -14,6 +14,7 @@ from shared.answers import exact_match
 from shared.errors import InputError
 from shared.records import Question
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def never():
 
 
 def test_the_scorecard_is_that_of_the_answers(tmp_path, fleet, pairs):
-    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    scorecard = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     run = read_run(tmp_path / "run")
     assert fleet.asked == [0, 1, 2, 3]
     assert {p.pair.id for p in run.predictions} == {pair.id for pair in pairs}
@@ -55,7 +58,9 @@ def test_the_scorecard_is_that_of_the_answers(tmp_path, fleet, pairs):
 
 
 def test_the_run_says_which_model_made_it(tmp_path, fleet, pairs):
-    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    scorecard = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     provenance = scorecard.to_json()["provenance"]
     assert provenance["revision"].startswith("sha256:")
     assert provenance["quantization"] == "none"
@@ -67,46 +72,57 @@ def test_the_adapters_effect_is_on_the_scorecard(
 ):
     fleet = CountingFleet(settings_for(tiny_model, pictures[0], adapter=tiny_adapter))
     evaluation = evaluation_of(pairs, adapter=str(tiny_adapter))
-    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models)
+    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models, FakeClock())
     effect = scorecard.to_json()["provenance"]["adapter_effect"]
     assert 0 < effect["changed"] <= effect["checked"] == 10  # the questions of the first shard
 
 
 def test_a_run_that_lacks_a_shard_answers_that_one_alone(tmp_path, fleet, pairs):
-    first = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    first = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     shard_path(tmp_path / "run", 2).unlink()
     (tmp_path / "run" / "scorecard.json").unlink()
     fleet.asked.clear()
-    again = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    again = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     assert fleet.asked == [2]
     assert again == first
 
 
 def test_a_run_with_every_shard_loads_no_model(tmp_path, fleet, pairs):
-    first = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
-    assert evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models) == first
+    first = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
+    assert (
+        evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models, FakeClock())
+        == first
+    )
 
 
 def test_a_folder_of_another_run_is_refused_and_stays_as_it_was(tmp_path, fleet, pairs):
     folder = tmp_path / "run"
-    evaluate(evaluation_of(pairs), folder, lambda: fleet, no_text_models)
+    evaluate(evaluation_of(pairs), folder, lambda: fleet, no_text_models, FakeClock())
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match=r"--out .*run: holds a run with another model"):
-        evaluate(evaluation_of(pairs, model="other"), folder, never, no_text_models)
+        evaluate(evaluation_of(pairs, model="other"), folder, never, no_text_models, FakeClock())
     with pytest.raises(InputError, match="give another folder"):
-        evaluate(evaluation_of(pairs[1:]), folder, never, no_text_models)
+        evaluate(evaluation_of(pairs[1:]), folder, never, no_text_models, FakeClock())
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_file_is_no_run_folder(tmp_path, pairs):
     (tmp_path / "run").write_text("in the way")
     with pytest.raises(InputError, match="is a file; give a folder"):
-        evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models)
+        evaluate(evaluation_of(pairs), tmp_path / "run", never, no_text_models, FakeClock())
 
 
 def test_the_same_question_with_two_answers_is_scored_twice(tmp_path, fleet, pairs):
     twice = [*pairs, replace(pairs[4], answer="another answer"), pairs[4]]
-    scorecard = evaluate(evaluation_of(twice), tmp_path / "run", lambda: fleet, no_text_models)
+    scorecard = evaluate(
+        evaluation_of(twice), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     assert scorecard.to_json()["n"] == len(pairs) + 2
     asked = [p for p in read_run(tmp_path / "run").predictions if p.pair.id == pairs[4].id]
     assert len({p.answer for p in asked}) == 1
@@ -118,7 +134,9 @@ def test_a_broken_image_is_counted_and_scores_nothing(tmp_path, tiny_model, pict
     images = shutil.copytree(pictures[0], tmp_path / "images")
     (images / "003.png").write_bytes(b"not an image")
     fleet = CountingFleet(settings_for(tiny_model, images))
-    scorecard = evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    scorecard = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
     run = read_run(tmp_path / "run")
     assert len(run.predictions) == len(pairs)
     for prediction, score in zip(run.predictions, run.columns["exact_match"], strict=True):
@@ -132,7 +150,7 @@ def test_a_broken_image_is_counted_and_scores_nothing(tmp_path, tiny_model, pict
 
 def test_the_order_of_rows_changes_no_score(tmp_path, fleet, pairs):
     cards = [
-        evaluate(evaluation_of(rows), tmp_path / name, lambda: fleet, no_text_models)
+        evaluate(evaluation_of(rows), tmp_path / name, lambda: fleet, no_text_models, FakeClock())
         for name, rows in (("a", pairs), ("b", pairs[::-1]))
     ]
     assert cards[0].scores == cards[1].scores
@@ -152,12 +170,14 @@ def test_a_run_without_a_shard_keeps_the_rest_and_asks_for_that_one_again(
 ):
     giving_up = GivesUpTheSecond(Replica(settings_for(tiny_model, pictures[0])))
     with pytest.raises(ShardsGivenUp, match=r"1 of 4 shards .*\(1\)"):
-        evaluate(evaluation_of(pairs), tmp_path / "run", lambda: giving_up, no_text_models)
+        evaluate(
+            evaluation_of(pairs), tmp_path / "run", lambda: giving_up, no_text_models, FakeClock()
+        )
     assert not (tmp_path / "run" / "scorecard.json").exists()
     fleet.asked.clear()
-    evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models)
+    evaluate(evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock())
     assert fleet.asked == [1]
-    evaluate(evaluation_of(pairs), tmp_path / "whole", lambda: fleet, no_text_models)
+    evaluate(evaluation_of(pairs), tmp_path / "whole", lambda: fleet, no_text_models, FakeClock())
     cards = [(tmp_path / name / "scorecard.json").read_bytes() for name in ("run", "whole")]
     assert cards[0] == cards[1]
 

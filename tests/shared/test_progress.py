@@ -43,3 +43,12 @@ def test_work_of_unknown_length_is_counted():
     with report_progress("reading", None, stream) as progress:
         progress.advance(4)
     assert "reading" in stream.getvalue()
+
+
+def test_what_was_done_before_does_not_count_as_speed(monkeypatch):
+    times = iter([0.0, 20.0])
+    monkeypatch.setattr("shared.progress.stopwatch", lambda: next(times))
+    stream = io.StringIO()
+    with report_progress("answering", 100, stream, done=80) as progress:
+        progress.advance(10)
+    assert stream.getvalue() == "answering: 90/100 in 20 s, about 20 s left\n"
