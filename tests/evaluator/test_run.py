@@ -187,8 +187,10 @@ def test_the_shuffled_control_asks_the_same_about_other_pictures(
 ):
     shown = other_images((pair.filename for pair in pairs), sample=8, seed=3)
     evaluation = replace(evaluation_of(pairs), shown_instead=shown)
-    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models)
-    plain = evaluate(evaluation_of(pairs), tmp_path / "plain", lambda: fleet, no_text_models)
+    scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models, FakeClock())
+    plain = evaluate(
+        evaluation_of(pairs), tmp_path / "plain", lambda: fleet, no_text_models, FakeClock()
+    )
     assert scorecard.scores == plain.scores
     asked = [pair for pair in pairs if pair.filename in shown]
     replies = Replica(settings_for(tiny_model, pictures[0])).answer(
@@ -205,4 +207,4 @@ def test_the_shuffled_control_asks_the_same_about_other_pictures(
     lead = scorecard.over_shuffled["exact_match"]
     assert lead.mean == pytest.approx(sum(seen) / len(seen) - sum(right) / len(right))
     # A second look at the folder needs no model for the control either.
-    assert evaluate(evaluation, tmp_path / "run", never, no_text_models) == scorecard
+    assert evaluate(evaluation, tmp_path / "run", never, no_text_models, FakeClock()) == scorecard
