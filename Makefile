@@ -1,11 +1,12 @@
 # `make demo` and `make test` do all the set-up on a fresh machine.
 PYTHON ?= python3
 VENV ?= .venv
+FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow lint check bench format clean
+.PHONY: help install demo test test-slow fuzz lint check bench format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,12 @@ test: $(STAMP)  ## the default tests
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m slow
+
+# Not installed with the rest: it is built for few platforms.
+fuzz: $(STAMP)  ## look for a reply that breaks the parser, for FUZZ_SECONDS
+	$(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
+	$(BIN)/python -m tests.curator.fuzz_replies -max_total_time=$(FUZZ_SECONDS)
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

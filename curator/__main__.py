@@ -31,7 +31,7 @@ from curator.prices import PRICES, Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.rehearsal.command import rehearse
-from curator.reparse import Rejudged, answer_words_of
+from curator.reparse import Rejudged, prompt_of
 from curator.reparse import reparse as judge_replies
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
@@ -260,9 +260,9 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
         async with Ledger.opened(path) as ledger:
             asked = [report for report in await ledger.reports(now) if report.outcomes]
             report = choose_campaign(asked, wanted, path)
-            words = answer_words or answer_words_of(report.campaign)
+            prompt = prompt_of(report.campaign, answer_words)
             with report_progress("judging replies", None) as progress:
-                return await judge_replies(ledger, report.campaign_id, words, now, progress)
+                return await judge_replies(ledger, report.campaign_id, prompt, now, progress)
 
 
 async def _standings(path: Path, now: float) -> list[Standing]:

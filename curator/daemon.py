@@ -15,10 +15,10 @@ from typing import Final
 
 import structlog
 
+from curator.annotator import Annotator, Reply
 from curator.backoff import Outage, backoff_s
-from curator.gemini import Gemini, Reply
 from curator.images import prepare_photo
-from curator.judging import judge
+from curator.judging import Judgement, judge
 from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
     Attempt,
@@ -52,10 +52,6 @@ OUTAGE_ATTEMPTS: Final = 20
 """The same while the whole service seems to be down."""
 PAGE: Final = 500
 """Items read from the ledger at a time."""
-FINAL_ENDINGS: Final = frozenset(
-    {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
-)
-"""Ways of ending without text that asking again does not change."""
 LOGGED_CHARACTERS: Final = 2_000
 
 # Its own name, so that these lines, one an item, can be kept off the terminal.
@@ -129,7 +125,7 @@ class Curator:
     images_dir: Path
     ledger: Ledger
     pool: KeyPool
-    gemini: Gemini
+    annotator: Annotator
     clock: Clock
     stop: StopSignal
     live: LiveReport
@@ -193,7 +189,7 @@ class Curator:
         self.live.begun(lease.key)
         one = _Try(item, lease, attempt.attempt_id, failures)
         try:
-            reply = await self.gemini.generate(request, lease.key)
+            reply = await self.annotator.generate(request, lease.key)
         except RateLimited as refusal:
             return await self._cool_down(one, refusal)
         except InvalidKey as refusal:
@@ -245,25 +241,26 @@ class Curator:
         if record is not None:
             await self.ledger.remember_project(record, self.model, self.clock.now())
         judgement = judge(
-            reply.text,
-            reply.ending,
+            reply,
+            questions=self.prompt.questions,
             answer_words=self.prompt.answer_words,
             metadata=one.item.listing.metadata,
         )
-        verdict, reason = judgement.verdict, judgement.reason
-        self._log_reply(one, reply, verdict)
-        if verdict.accepted:
+        self._log_reply(one, reply, judgement.verdict)
+        if judgement.verdict.accepted:
             done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)
             await self._finish(
-                one, Outcome.ANSWERED, reply.ending, reply=reply, change=done, verdict=verdict
+                one, Outcome.ANSWERED, reply.ending, reply=reply, change=done, judgement=judgement
             )
             return None
         failures = one.failures + 1
-        if reply.ending in FINAL_ENDINGS or failures >= ATTEMPTS:
-            await self._give_up(one, Outcome.UNUSABLE, reason, reply, verdict)
+        if judgement.is_final or failures >= ATTEMPTS:
+            await self._give_up(one, Outcome.UNUSABLE, judgement.reason, reply, judgement)
             return None
-        kept = self._pending(one, failures, reason)
-        await self._finish(one, Outcome.UNUSABLE, reason, reply=reply, change=kept, verdict=verdict)
+        kept = self._pending(one, failures, judgement.reason)
+        await self._finish(
+            one, Outcome.UNUSABLE, judgement.reason, reply=reply, change=kept, judgement=judgement
+        )
         return failures
 
     def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange:
@@ -276,12 +273,12 @@ class Curator:
         outcome: Outcome,
         reason: str,
         reply: Reply | None = None,
-        verdict: Verdict | None = None,
+        judgement: Judgement | None = None,
     ) -> None:
         dead = ItemChange(
             self.campaign_id, one.item.item_id, WorkState.DEAD, one.failures + 1, reason
         )
-        await self._finish(one, outcome, reason, reply=reply, change=dead, verdict=verdict)
+        await self._finish(one, outcome, reason, reply=reply, change=dead, judgement=judgement)
         self._bury(one.item, reason)
 
     async def _give_up_unasked(self, item: WorkItem, reason: str) -> None:
@@ -302,7 +299,7 @@ class Curator:
         *,
         reply: Reply | None = None,
         change: ItemChange | None = None,
-        verdict: Verdict | None = None,
+        judgement: Judgement | None = None,
     ) -> None:
         tokens = TokenUse()
         if reply is not None:
@@ -315,7 +312,8 @@ class Curator:
             tokens=tokens,
             reply=None if reply is None else reply.body,
             change=change,
-            verdict=verdict,
+            verdict=None if judgement is None else judgement.verdict,
+            facts=None if judgement is None else judgement.facts,
         )
         await self.ledger.finish(result)
         self.live.finished(result, one.item, one.lease.key)

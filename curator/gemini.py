@@ -13,7 +13,6 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ import aiohttp
 from google import genai
 from google.genai import errors, types
 
+from curator.annotator import PROMPT_BLOCKED, Reply, ending_of
 from curator.keys import Key
 from curator.prompt import Request
 from curator.quota import Quota, Window
@@ -43,22 +43,6 @@ _KEY_REASONS: Final = frozenset(
     {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_EXPIRED", "CONSUMER_SUSPENDED"}
 )
 _DURATION: Final = re.compile(r"^(?P<value>\d+(?:\.\d+)?)(?P<unit>ms|s)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a successful request brought: the body as received and what of it matters.
-
-    ``text`` is empty where nothing was generated; ``ending`` is the finish reason or, for a
-    blocked prompt, the block reason. Tokens are as the server counted them.
-    """
-
-    body: str
-    text: str
-    ending: str
-    input_tokens: int
-    output_tokens: int
-    thought_tokens: int
 
 
 class Gemini:
@@ -222,7 +206,9 @@ def read_reply(body: str) -> Reply:
     return Reply(
         body=body,
         text="".join(texts),
-        ending=str(blocked or candidate.get("finishReason") or ""),
+        ending=ending_of(
+            PROMPT_BLOCKED + str(blocked) if blocked else candidate.get("finishReason")
+        ),
         input_tokens=_count(usage.get("promptTokenCount")),
         output_tokens=_count(usage.get("candidatesTokenCount")),
         thought_tokens=_count(usage.get("thoughtsTokenCount")),

@@ -4,25 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from curator.replies import Unparsable, parse_reply
+from curator.annotator import FINISHED, PROMPT_BLOCKED, Reply
+from curator.replies import Form, Unparsable, parse_reply
 from curator.validation import Verdict, validate
+
+FINAL_ENDINGS: Final = frozenset(
+    {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
+)
+"""Ways of ending without text that asking again does not change."""
+NO_CANDIDATE: Final = "no_candidate"
+NO_VALID_PAIR: Final = "no_valid_pair"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFacts:
+    """What ``curator status`` counts of a reply.
+
+    ``drafts`` is how many pairs stood in it, valid or not. ``rejection`` is why the reply as a
+    whole was of no use (see ``rejection_of``), empty where it was.
+    """
+
+    ending: str
+    form: Form
+    drafts: int
+    rejection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a reply is worth; ``reason`` says why where no pair was accepted, else is empty."""
+    """What a reply is worth.
+
+    ``reason`` says why where no pair was accepted, else is empty; ``is_final`` that asking again
+    would change nothing.
+    """
 
     verdict: Verdict
+    facts: ReplyFacts
     reason: str
+    is_final: bool
 
 
-def judge(text: str, ending: str, *, answer_words: int, metadata: Mapping[str, str]) -> Judgement:
-    """Parse and validate a reply; ``ending`` is how the service says it ended."""
-    parsed = parse_reply(text)
-    drafts = () if isinstance(parsed, Unparsable) else parsed
-    verdict = validate(drafts, answer_words=answer_words, metadata=metadata)
+def judge(
+    reply: Reply, *, questions: int, answer_words: int, metadata: Mapping[str, str]
+) -> Judgement:
+    """Parse and validate a reply to a prompt for so many ``questions``."""
+    parsed = parse_reply(reply.text)
+    drafts = () if isinstance(parsed, Unparsable) else parsed.drafts
+    verdict = validate(drafts, answer_words=answer_words, most=questions, metadata=metadata)
+    rejection = "" if verdict.accepted else rejection_of(reply.ending, parsed.form)
+    facts = ReplyFacts(reply.ending, parsed.form, len(drafts), rejection)
     if verdict.accepted:
-        return Judgement(verdict, "")
+        return Judgement(verdict, facts, "", is_final=False)
     reason = parsed.detail if isinstance(parsed, Unparsable) else "no pair passed the rules"
-    return Judgement(verdict, reason if ending in {"", "STOP"} else f"{reason} ({ending})")
+    return Judgement(verdict, facts, described(reason, reply.ending), is_final(reply.ending))
+
+
+def rejection_of(ending: str, form: Form) -> str:
+    """Return the kind of a reply that is of no use as a whole.
+
+    The ending in lower case, such as ``safety`` or ``prompt_blocked_other``, where it says why;
+    else ``no_candidate``, ``empty``, ``unparsable`` or ``no_valid_pair``.
+    """
+    if ending not in {"", FINISHED}:
+        return ending.lower()
+    if form is Form.EMPTY:
+        return Form.EMPTY.value if ending else NO_CANDIDATE
+    return form.value if form in {Form.UNPARSABLE, Form.CUT_OFF} else NO_VALID_PAIR
+
+
+def is_final(ending: str) -> bool:
+    """Return whether a reply that ended so would end so again."""
+    return ending.removeprefix(PROMPT_BLOCKED) in FINAL_ENDINGS
+
+
+def described(reason: str, ending: str) -> str:
+    """Return ``reason`` with the ending where that is not the usual one."""
+    return reason if ending in {"", FINISHED} else f"{reason} ({ending})"

@@ -63,6 +63,7 @@ class LiveReport:
         self._rejected = Counter(before.rejected)
         self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
         self._outcomes = Counter(before.outcomes)
+        self._replies = Counter(before.replies)
         self._tokens = before.tokens
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._recent = RecentRate(now)
@@ -112,6 +113,8 @@ class LiveReport:
             tokens.output + spent.output,
             tokens.thoughts + spent.thoughts,
         )
+        if result.facts is not None:
+            self._replies[result.facts] += 1
         if result.verdict is not None:
             self._pairs += len(result.verdict.accepted)
             self._rejected.update(one.rule.value for one in result.verdict.rejected)
@@ -149,6 +152,7 @@ class LiveReport:
             pairs=self._pairs,
             rejected=dict(self._rejected),
             outcomes={name: count for name, count in self._outcomes.items() if count},
+            replies=dict(self._replies),
             tokens=self._tokens,
             keys=self._keys(now),
             blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),

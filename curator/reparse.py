@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
+from curator.annotator import Reply
 from curator.gemini import read_reply
 from curator.judging import Judgement, judge
 from curator.ledger import Campaign, ItemChange, Ledger, Outcome, RepliedItem, Result, WorkState
 from curator.prompt import Prompt
 from curator.refusals import Unavailable
-from curator.validation import validate
 from shared.errors import InputError
 from shared.progress import ProgressReport
 
@@ -37,15 +37,18 @@ class Rejudged:
     lost: int = 0
 
 
-def answer_words_of(campaign: Campaign) -> int:
-    """Return the longest answer, in words, that the prompt of ``campaign`` asked for.
+def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
+    """Return the prompt of ``campaign``; its longest answer is looked for where none is given.
 
     Raises:
         InputError: the prompt is none of this release's.
     """
-    for answer_words in LONGEST_ANSWERS:
-        if Prompt(campaign.questions, answer_words).version == campaign.prompt_version:
-            return answer_words
+    if answer_words is not None:
+        return Prompt(campaign.questions, answer_words)
+    for words in LONGEST_ANSWERS:
+        prompt = Prompt(campaign.questions, words)
+        if prompt.version == campaign.prompt_version:
+            return prompt
     raise InputError(
         f"prompt {campaign.prompt_version} is of another release; say with --answer-words how "
         "long its answers may be"
@@ -53,7 +56,7 @@ def answer_words_of(campaign: Campaign) -> int:
 
 
 async def reparse(
-    ledger: Ledger, campaign_id: int, answer_words: int, now: float, progress: ProgressReport
+    ledger: Ledger, campaign_id: int, prompt: Prompt, now: float, progress: ProgressReport
 ) -> Rejudged:
     """Judge every kept reply of a campaign again and replace its pairs.
 
@@ -64,7 +67,7 @@ async def reparse(
     replied = await ledger.replied_attempts(campaign_id)
     for page in _pages(replied):
         items = await ledger.replied_items(campaign_id, [attempt for _, attempt in page])
-        judged = [judge_again(item, campaign_id, answer_words, now) for item in items]
+        judged = [judge_again(item, campaign_id, prompt, now) for item in items]
         await ledger.replace_pairs([result for results in judged for result in results])
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
@@ -84,11 +87,9 @@ def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         yield page
 
 
-def judge_again(item: RepliedItem, campaign_id: int, answer_words: int, now: float) -> list[Result]:
+def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
     """Return a result for each reply of ``item``; the first with a valid pair gives the pairs."""
-    judged = [
-        (attempt_id, _judgement(body, item, answer_words)) for attempt_id, body in item.replies
-    ]
+    judged = [(attempt_id, _judgement(body, item, prompt)) for attempt_id, body in item.replies]
     best = next((one for _, one in judged if one.verdict.accepted), None)
     state, reason = item.state, item.reason
     if best is not None:
@@ -105,20 +106,22 @@ def judge_again(item: RepliedItem, campaign_id: int, answer_words: int, now: flo
             verdict=one.verdict
             if one is best
             else replace(one.verdict, accepted=(), agreements=()),
+            facts=one.facts,
         )
         for attempt_id, one in judged
     ]
 
 
-def _judgement(body: str, item: RepliedItem, answer_words: int) -> Judgement:
+def _judgement(body: str, item: RepliedItem, prompt: Prompt) -> Judgement:
     try:
         reply = read_reply(body)
-    except Unavailable as error:
-        return Judgement(validate((), answer_words=answer_words), error.reason)
+    except Unavailable:
+        # What is no reply holds no pair, like one whose candidate is missing.
+        reply = Reply(body, "", "", 0, 0, 0)
     return judge(
-        reply.text,
-        reply.ending,
-        answer_words=answer_words,
+        reply,
+        questions=prompt.questions,
+        answer_words=prompt.answer_words,
         metadata=item.item.listing.metadata,
     )
 

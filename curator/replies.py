@@ -1,16 +1,18 @@
 """Reply text to question/answer drafts: pure, and total on any text.
 
 Structured output comes first: a JSON array of objects, also inside a fence, wrapped in an object,
-followed by prose or cut off in the middle (complete objects are kept). Else plain lists are read,
-numbered or not, with the answer on the question's line or on the next one.
+followed by prose, with small mistakes, or cut off in the middle (complete objects are kept). Else
+plain lists are read, numbered or not, with the answer on the question's line or on the next one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 LONGEST_REPLY: Final = 200_000
@@ -24,9 +26,40 @@ _ANSWER = re.compile(r"^(?:a|ans|answer)\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.I
 _NUMBER = re.compile(r"^\(?\d{1,3}\s*[.):\-]\s*(?P<rest>.+)$")
 _INLINE_ANSWER = re.compile(r"\b(?:a|ans|answer)\s*\d*\s*[:=]\s*", re.IGNORECASE)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*("?)|[\[\]{}]', re.DOTALL)
+_MARKUP = re.compile(r"[*_`#]+")
+_JSON_FOLLOWS = frozenset('"{[ \n\r\t')
+_UNFIT = frozenset({"Cc", "Cs"})
+_QUOTE = "[\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}]"
+_JSON_NAME = re.compile(rf"{_QUOTE}(?:question|q){_QUOTE}\s*:", re.IGNORECASE)
+_LOOSE_PAIR = re.compile(
+    rf"{_QUOTE}(?:question|q){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
+    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:answer|a){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
+    rf"(?P<answer>[^\n]{{1,100}}?){_QUOTE}\s{{0,9}}[,}}]",
+    re.IGNORECASE,
+)
 _DASHES = "-\N{EN DASH}\N{EM DASH}"
 _BULLETS = f"{_DASHES}\N{BULLET} "
 _SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
+
+
+class Form(StrEnum):
+    """How a reply was written; the names appear in ``curator status`` and in the ledger."""
+
+    JSON = "json"
+    """As it was asked for, and nothing else."""
+    FENCED = "fenced"
+    """Valid JSON in a fence or between other words."""
+    REPAIRED = "repaired"
+    """JSON with mistakes in it, such as a comma too many."""
+    CUT_OFF = "cut_off"
+    """JSON that ends in the middle; the pairs that are complete are kept."""
+    LIST = "list"
+    """A plain list, numbered or not."""
+    EMPTY = "empty"
+    """No text at all."""
+    UNPARSABLE = "unparsable"
+    """Text without one question and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +75,108 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    """The drafts of a reply, one at least, in its order."""
+
+    drafts: tuple[Draft, ...]
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
 class Unparsable:
     """A reply without one question and answer; ``detail`` says what it looked like."""
 
     detail: str
+    form: Form = Form.UNPARSABLE
 
 
-def parse_reply(text: str) -> tuple[Draft, ...] | Unparsable:
-    """Return the drafts in ``text``, in order, or why there are none. Never raises."""
+def parse_reply(text: str) -> Parsed | Unparsable:
+    """Return the drafts in ``text`` and its form, or why there are none. Never raises."""
     text = text[:LONGEST_REPLY]
     if not text.strip():
-        return Unparsable("empty reply")
-    drafts = (
-        tuple(_json_drafts(text))
-        or tuple(_json_drafts(_TRAILING_COMMA.sub(r"\1", text)))
-        or tuple(_list_drafts(text))
-    )
-    return drafts or Unparsable("no question with an answer in the reply")
+        return Unparsable("empty reply", Form.EMPTY)
+    if parsed := _json_reply(text):
+        return parsed
+    if drafts := tuple(_list_drafts(text)):
+        return Parsed(drafts, Form.LIST)
+    return Unparsable("no question with an answer in the reply")
 
 
-def _json_drafts(text: str) -> Iterator[Draft]:
-    decoder = json.JSONDecoder()
+def _json_reply(text: str) -> Parsed | Unparsable | None:
+    """Return what JSON there is in ``text``; ``None`` where it is something else."""
+    try:
+        drafts = tuple(_drafts_in(json.loads(text)))
+    except (ValueError, RecursionError):
+        return _scanned_reply(text)
+    return Parsed(drafts, Form.JSON) if drafts else None
+
+
+def _scanned_reply(text: str) -> Parsed | Unparsable | None:
+    """Look for JSON inside of ``text``; what is broken is mended where that saves a draft."""
+    drafts, is_faultless = _scan(text)
+    if is_faultless:
+        return Parsed(drafts, Form.FENCED)
+    mended, _ = _scan(_TRAILING_COMMA.sub(r"\1", text))
+    drafts = max(drafts, mended, key=len) or tuple(_loose_drafts(text))
+    if drafts:
+        return Parsed(drafts, Form.CUT_OFF if _is_cut_off(text) else Form.REPAIRED)
+    if not _JSON_NAME.search(text):
+        return None
+    # A list it is not: read as one, its quotes and braces would become answers.
+    if _is_cut_off(text):
+        return Unparsable("cut off before one pair was complete", Form.CUT_OFF)
+    return Unparsable("JSON that cannot be read")
+
+
+def _scan(text: str) -> tuple[tuple[Draft, ...], bool]:
+    """Return the drafts in all JSON values of ``text``, and whether it is one faultless value."""
+    # Line breaks inside of strings are a mistake that costs nothing to forgive.
+    decoder = json.JSONDecoder(strict=False)
+    drafts: list[Draft] = []
+    values = faults = 0
     position = _next_bracket(text, 0)
     for _ in range(JSON_STARTS):
         if position < 0:
-            return
+            break
         try:
             value, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             # Cut off, or not JSON from here: the objects inside may still be whole.
             end = position + 1
+            # A bracket in the prose before or after is no fault.
+            faults += text[end : end + 1] in _JSON_FOLLOWS
         else:
-            yield from _drafts_in(value)
+            found = list(_drafts_in(value))
+            drafts += found
+            values += bool(found)
+            faults += bool(found) and not _is_strict(text[position:end])
         position = _next_bracket(text, end)
+    return tuple(drafts), values == 1 and not faults
+
+
+def _is_strict(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _loose_drafts(text: str) -> Iterator[Draft]:
+    """Yield what stands like a question and an answer, in whatever kind of quotes."""
+    for found in _LOOSE_PAIR.finditer(text):
+        fields: dict[str, object] = {
+            name: _unescaped(text) for name, text in found.groupdict().items()
+        }
+        if draft := _draft(fields):
+            yield draft
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return text
 
 
 def _next_bracket(text: str, start: int) -> int:
@@ -82,40 +184,69 @@ def _next_bracket(text: str, start: int) -> int:
     return min(found, default=-1)
 
 
+def _is_cut_off(text: str) -> bool:
+    """Return whether ``text`` ends inside of a JSON string, array or object."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        word = token[0]
+        if word in "[{":
+            depth += 1
+        elif word in "]}":
+            depth = max(0, depth - 1)
+        elif not token[1]:
+            return depth > 0
+    return depth > 0
+
+
 def _drafts_in(value: object) -> Iterator[Draft]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _drafts_in(one)
-    elif isinstance(value, dict):
-        fields = {str(name).strip().lower(): field for name, field in value.items()}
-        question = _text(fields.get("question", fields.get("q")))
-        answer = _text(fields.get("answer", fields.get("a")))
-        if question and answer:
-            difficulty = _text(fields.get("difficulty")).lower()
-            yield Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "")
-        else:
-            for field in value.values():
-                if isinstance(field, (list, dict)):
-                    yield from _drafts_in(field)
+    # Without recursion: what the decoder could nest, this must be able to unfold.
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+        elif isinstance(one, dict):
+            draft = _draft(one)
+            if draft is not None:
+                yield draft
+            else:
+                waiting.extend(reversed(one.values()))
+
+
+def _draft(value: dict[str, object]) -> Draft | None:
+    fields = {name.strip().lower(): field for name, field in value.items()}
+    question = _text(fields.get("question", fields.get("q")))
+    answer = _text(fields.get("answer", fields.get("a")))
+    if not question or not answer:
+        return None
+    difficulty = _text(fields.get("difficulty")).lower()
+    return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "")
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (str, int, float)):
-        return " ".join(str(value).split())
+        return _plain(str(value))
     return ""
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` on one line, without control characters and halves of characters."""
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(one) in _UNFIT else one for one in text)
+    return " ".join(text.split())
 
 
 def _list_drafts(text: str) -> Iterator[Draft]:
     pending = ""
     for raw in text.splitlines():
-        line = " ".join(re.sub(r"[*_`#]+", " ", raw).split()).lstrip(_BULLETS)
+        line = _plain(_MARKUP.sub(" ", raw)).lstrip(_BULLETS)
         if not line:
             continue
         if answer := _ANSWER.match(line):
-            if pending:
-                yield Draft(pending, _answer(answer["rest"]))
+            if pending and (answer_text := _answer(answer["rest"])):
+                yield Draft(pending, answer_text)
             pending = ""
             continue
         question, answer_text = _question_of(line)

@@ -186,7 +186,7 @@ async def _work(
             images_dir=plan.catalog.images_dir,
             ledger=ledger,
             pool=pool,
-            gemini=gemini,
+            annotator=gemini,
             clock=clock,
             stop=stop,
             live=live,

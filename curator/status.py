@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.forecast import Forecast
+from curator.judging import NO_CANDIDATE
 from curator.ledger import CampaignReport, KeyReport, ProjectRecord
 from curator.prices import PRICES
 from curator.quota import next_day
@@ -74,6 +76,33 @@ def cost_usd(report: CampaignReport) -> float | None:
     return price.of(tokens.input, tokens.output + tokens.thoughts) if price else None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyCounts:
+    """What the replies of a campaign were like, each a count by name.
+
+    ``rejections`` counts those that were of no use as a whole, by kind; ``wrong_count`` those with
+    pairs in them, but fewer or more than were asked for.
+    """
+
+    endings: Mapping[str, int]
+    forms: Mapping[str, int]
+    rejections: Mapping[str, int]
+    wrong_count: int
+
+
+def reply_counts(report: CampaignReport) -> ReplyCounts:
+    """Count the replies of a campaign by ending, form and kind of rejection."""
+    endings, forms, rejections = Counter[str](), Counter[str](), Counter[str]()
+    wrong_count = 0
+    for facts, count in report.replies.items():
+        endings[facts.ending or NO_CANDIDATE] += count
+        forms[facts.form.value] += count
+        rejections[facts.rejection] += count
+        wrong_count += count * (facts.drafts not in {0, report.campaign.questions})
+    del rejections[""]
+    return ReplyCounts(endings, forms, rejections, wrong_count)
+
+
 def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
     """Return the state of a ledger as plain values; times are seconds since the epoch, UTC."""
     return {"now": now, "campaigns": [_campaign_object(one, now) for one in standings]}
@@ -83,6 +112,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
     report, ends_at = standing.report, standing.forecast.ends_at
     progress = report.progress
     blocked = {project.project: project for project in report.blocked}
+    replies = reply_counts(report)
     return {
         "id": report.campaign_id,
         **asdict(report.campaign),
@@ -90,6 +120,12 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "goal": standing.goal,
         "pairs": report.pairs,
         "rejected_by_rule": dict(report.rejected),
+        "replies": {
+            "by_ending": dict(replies.endings),
+            "by_form": dict(replies.forms),
+            "wrong_count": replies.wrong_count,
+            "rejected": dict(replies.rejections),
+        },
         "attempts": dict(report.outcomes),
         "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
@@ -150,6 +186,11 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     )
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("rejected", listed(report.rejected))
+    replies = reply_counts(report)
+    wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}
+    facts.add_row("replies", listed(dict(replies.forms) | wrong))
+    facts.add_row("endings", listed(replies.endings))
+    facts.add_row("useless", listed(replies.rejections))
     facts.add_row("requests", listed(report.outcomes))
     facts.add_row(
         "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"

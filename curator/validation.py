@@ -64,6 +64,8 @@ class Rule(StrEnum):
     """Letters of another script, or a question without one common English word."""
     ANSWER_IN_QUESTION = "answer_in_question"
     DUPLICATE_QUESTION = "duplicate_question"
+    SURPLUS = "surplus"
+    """More questions than were asked for: the first ones stay, and every image weighs the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,16 @@ class Verdict:
 
 
 def validate(
-    drafts: Iterable[Draft], *, answer_words: int, metadata: Mapping[str, str] = _NOTHING_KNOWN
+    drafts: Iterable[Draft],
+    *,
+    answer_words: int,
+    most: int | None = None,
+    metadata: Mapping[str, str] = _NOTHING_KNOWN,
 ) -> Verdict:
     """Sort the drafts of one image by the rules.
 
-    ``answer_words`` is the longest answer, ``metadata`` what the listing says about the product.
+    ``answer_words`` is the longest answer, ``most`` the number of pairs that were asked for,
+    ``metadata`` what the listing says about the product.
     """
     accepted: list[Draft] = []
     rejected: list[RejectedDraft] = []
@@ -101,6 +108,8 @@ def validate(
         rule = _broken_rule(draft, question, answer_words)
         if rule is None and " ".join(question) in seen:
             rule = Rule.DUPLICATE_QUESTION
+        if rule is None and len(accepted) == most:
+            rule = Rule.SURPLUS
         if rule is None:
             seen.add(" ".join(question))
             accepted.append(draft)

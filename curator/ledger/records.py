@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from curator.judging import ReplyFacts
 from curator.quota import Quota, Window
 from curator.validation import Verdict
 from shared.records import Listing
@@ -103,7 +104,7 @@ class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 
     ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
-    ``reply`` is the body as received.
+    ``reply`` is the body as received, ``facts`` what is counted of it.
     """
 
     attempt_id: int | None
@@ -114,6 +115,7 @@ class Result:
     reply: str | None = None
     change: ItemChange | None = None
     verdict: Verdict | None = None
+    facts: ReplyFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class CampaignReport:
     pairs: int
     rejected: Mapping[str, int]
     outcomes: Mapping[str, int]
+    replies: Mapping[ReplyFacts, int]
     tokens: TokenUse
     keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from curator.judging import ReplyFacts
 from curator.ledger import tables
 from curator.ledger.records import (
     Campaign,
@@ -22,6 +23,7 @@ from curator.ledger.records import (
 )
 from curator.pace import RECENT_S, Bin, History, history_of, width_for
 from curator.quota import Quota, Window, day_start
+from curator.replies import Form
 
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""
@@ -86,6 +88,7 @@ async def _report(
         pairs=pairs or 0,
         rejected=await _counts(connection, by_rule.group_by(rejected.c.rule)),
         outcomes=await _counts(connection, by_outcome.group_by(attempts.c.outcome)),
+        replies=await _replies(connection, campaign_id),
         tokens=TokenUse(*(int(count) for count in spent)),
         keys=await _key_reports(connection, campaign_id, campaign.model, now),
         blocked=await _blocked(connection, campaign.model, now),
@@ -97,6 +100,21 @@ async def _report(
 
 async def _counts(connection: AsyncConnection, statement: Select[Any]) -> dict[Any, int]:
     return {row[0]: row[1] for row in await connection.execute(statement)}
+
+
+async def _replies(connection: AsyncConnection, campaign_id: int) -> dict[ReplyFacts, int]:
+    attempts = tables.attempts
+    kinds = (attempts.c.ending, attempts.c.form, attempts.c.drafts, attempts.c.rejection)
+    statement = select(*kinds, func.count()).where(
+        attempts.c.campaign_id == campaign_id,
+        attempts.c.form != "",
+        attempts.c.question.is_(None),
+    )
+    rows = await connection.execute(statement.group_by(*kinds))
+    return {
+        ReplyFacts(ending, Form(form), drafts, rejection): count
+        for ending, form, drafts, rejection, count in rows
+    }
 
 
 async def _key_reports(

@@ -47,6 +47,20 @@ _FINISH_ATTEMPT = (
         input_tokens=bindparam("input"),
         output_tokens=bindparam("output"),
         thought_tokens=bindparam("thoughts"),
+        ending=bindparam("reply_ending"),
+        form=bindparam("reply_form"),
+        drafts=bindparam("reply_drafts"),
+        rejection=bindparam("reply_rejection"),
+    )
+)
+_CHANGE_FACTS = (
+    update(tables.attempts)
+    .where(tables.attempts.c.id == bindparam("attempt_id"))
+    .values(
+        ending=bindparam("reply_ending"),
+        form=bindparam("reply_form"),
+        drafts=bindparam("reply_drafts"),
+        rejection=bindparam("reply_rejection"),
     )
 )
 _CHANGE_WORK = (
@@ -86,6 +100,7 @@ def replacing_statements(results: Sequence[Result]) -> list[Statement]:
         (_DELETE_PAIRS, keys),
         (_DELETE_REJECTED, keys),
         (_CHANGE_WORK, [_work_row(r, r.change) for r in changes.values() if r.change]),
+        (_CHANGE_FACTS, [{"attempt_id": r.attempt_id, **_facts_row(r)} for r in results]),
         (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
     ]
@@ -117,6 +132,17 @@ def _finish_row(result: Result) -> Row:
         "outcome": result.outcome.value,
         "detail": result.detail,
         **asdict(result.tokens),
+        **_facts_row(result),
+    }
+
+
+def _facts_row(result: Result) -> Row:
+    facts = result.facts
+    return {
+        "reply_ending": facts.ending if facts else "",
+        "reply_form": facts.form.value if facts else "",
+        "reply_drafts": facts.drafts if facts else 0,
+        "reply_rejection": facts.rejection if facts else "",
     }
 
 

@@ -37,12 +37,18 @@ class Fault(StrEnum):
     """The candidate is withheld."""
     BLOCKED_PROMPT = "blocked_prompt"
     """No candidates."""
+    NO_CANDIDATE = "no_candidate"
+    """A success with nothing in it."""
     NONSENSE = "nonsense"
     """Text that is neither JSON nor a list."""
     FENCED = "fenced"
     """JSON in a Markdown fence."""
     NUMBERED = "numbered"
     """A numbered list in the place of JSON."""
+    TRAILING_COMMA = "trailing_comma"
+    """JSON with a comma too many after each pair."""
+    WRONG_COUNT = "wrong_count"
+    """One pair fewer than known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,13 @@ from curator.rehearsal.faults import Fault, FaultPlan
 from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
 from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
 from curator.rehearsal.quota_book import OverQuota, QuotaBook
-from curator.rehearsal.reply_text import NONSENSE, fenced_text, numbered_text, reply_text
+from curator.rehearsal.reply_text import (
+    NONSENSE,
+    fenced_text,
+    numbered_text,
+    reply_text,
+    trailing_comma_text,
+)
 from curator.rehearsal.wire import Reply
 from shared.clock import Clock
 from shared.errors import CorruptImage
@@ -124,19 +130,8 @@ class Judge:
         if fault is not None and fault in _REFUSALS:
             return Verdict(_REFUSALS[fault](), fault)
         named = _Named(model, base64.urlsafe_b64encode(self._die.randbytes(15)).decode())
-        match fault:
-            case Fault.SAFETY | Fault.RECITATION:
-                reply = wire.withheld_answer(
-                    inquiry, fault.upper(), model=named.model, response_id=named.response_id
-                )
-                return Verdict(reply, fault)
-            case Fault.BLOCKED_PROMPT:
-                reply = wire.blocked_prompt(
-                    inquiry, model=named.model, response_id=named.response_id
-                )
-                return Verdict(reply, fault)
-            case Fault.NONSENSE:
-                return Verdict(named.answer(inquiry, NONSENSE), fault)
+        if (empty := named.without_pairs(inquiry, fault)) is not None:
+            return Verdict(empty, str(fault))
         try:
             found = await self._found(inquiry)
         except CorruptImage:
@@ -169,6 +164,22 @@ class _Named:
     def answer(self, inquiry: Inquiry, text: str) -> Reply:
         return wire.answer(inquiry, text, model=self.model, response_id=self.response_id)
 
+    def without_pairs(self, inquiry: Inquiry, fault: Fault | None) -> Reply | None:
+        """Return the success that holds no pairs which ``fault`` stands for, if it does."""
+        match fault:
+            case Fault.SAFETY | Fault.RECITATION:
+                return wire.withheld_answer(
+                    inquiry, fault.upper(), model=self.model, response_id=self.response_id
+                )
+            case Fault.BLOCKED_PROMPT:
+                return wire.blocked_prompt(inquiry, model=self.model, response_id=self.response_id)
+            case Fault.NO_CANDIDATE:
+                return wire.no_candidate(inquiry, model=self.model, response_id=self.response_id)
+            case Fault.NONSENSE:
+                return self.answer(inquiry, NONSENSE)
+            case _:
+                return None
+
     def cut_off(self, inquiry: Inquiry, text: str) -> Reply:
         half = max(1, text_tokens(text) // 2)
         return wire.cut_off_answer(
@@ -187,6 +198,10 @@ def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named
             text = fenced_text(inquiry, found.pairs)
         case Fault.NUMBERED:
             text = numbered_text(inquiry, found.pairs)
+        case Fault.TRAILING_COMMA:
+            text = trailing_comma_text(inquiry, found.pairs)
+        case Fault.WRONG_COUNT:
+            text = reply_text(inquiry, found.pairs[: inquiry.questions][:-1])
         case _:
             text = reply_text(inquiry, found.pairs)
     if fault is Fault.MAX_TOKENS:

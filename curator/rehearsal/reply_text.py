@@ -36,6 +36,12 @@ def fenced_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     return f"Here are the questions you asked for:\n\n```json\n{listed}\n```\n"
 
 
+def trailing_comma_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
+    """Return JSON with a comma too many in each object and at the end of the list."""
+    items = [_plain_item(pair) for pair in pairs[: inquiry.questions]]
+    return "[" + "".join(f"{json.dumps(item)[:-1]},}}, " for item in items) + "]"
+
+
 def numbered_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     """Return a numbered list with a question and its answer on two lines each."""
     lines = [

@@ -109,6 +109,11 @@ def blocked_prompt(inquiry: Inquiry, *, model: str, response_id: str) -> Reply:
     return Reply(200, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}} | reply.body)
 
 
+def no_candidate(inquiry: Inquiry, *, model: str, response_id: str) -> Reply:
+    """Return a success that holds neither a candidate nor a reason."""
+    return _success(inquiry, [], "", model=model, response_id=response_id)
+
+
 def invalid_key() -> Reply:
     """Return the refusal of a key that nobody ever issued, or that was revoked."""
     details: list[Json] = [

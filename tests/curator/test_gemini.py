@@ -154,9 +154,10 @@ def test_a_reply_gives_text_without_thoughts_ending_and_tokens():
 @pytest.mark.parametrize(
     ("body", "ending"),
     [
-        ({"promptFeedback": {"blockReason": "SAFETY"}}, "SAFETY"),
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, "PROMPT_BLOCKED_SAFETY"),
         ({"candidates": [{"finishReason": "RECITATION"}]}, "RECITATION"),
         ({"candidates": [{"finishReason": "NEWLY_INVENTED", "content": {}}]}, "NEWLY_INVENTED"),
+        ({"candidates": [{"finishReason": "\ud800\nODD"}]}, "ODD"),
         ({}, ""),
         ({"candidates": None, "usageMetadata": None}, ""),
     ],

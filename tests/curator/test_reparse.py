@@ -23,6 +23,7 @@ from curator.ledger import (
 )
 from curator.prompt import Prompt
 from curator.replies import Draft
+from curator.status import reply_counts
 from curator.validation import Verdict, validate
 from shared.cli import run_program
 from shared.corpus import read_pairs
@@ -110,6 +111,10 @@ def test_replies_are_judged_by_the_present_parser_and_rules(tmp_path, capsys):
     assert report.dead_letters[0].reason == "no pair passed the rules"
     assert report.outcomes == {"answered": 2, "unusable": 2}
     assert report.tokens == TokenUse(360, 160, 0)
+    # Replies that an earlier release kept without a word on their form are counted now.
+    counted = reply_counts(report)
+    assert counted.forms == {"json": 3, "empty": 1}
+    assert counted.rejections == {"no_candidate": 1, "no_valid_pair": 1}
     assert returned == 1
 
 

@@ -291,6 +291,31 @@ async def test_faults_and_broken_pictures_never_stop_the_run(stage):
     assert status["attempts"]["unusable"] == 2
 
 
+async def test_every_kind_of_reply_has_its_rule_and_its_count(stage):
+    kinds = ("safety", "recitation", "blocked_prompt", "max_tokens", "no_candidate", "nonsense")
+    kinds += ("fenced", "numbered", "trailing_comma", "wrong_count")
+    faults = [{"kind": kind, "at": (place,)} for place, kind in enumerate(kinds, start=1)]
+    campaign = await stage(fault=faults)
+    result = await campaign.run(concurrency=1)
+    assert result.code == 0, result.err
+    status = await campaign.status()
+    # What is blocked stays blocked; all else is asked for again until it is there.
+    assert status["progress"] == {"pending": 0, "done": 10, "dead": 2, "total": 12}
+    blocked = "PROMPT_BLOCKED_PROHIBITED_CONTENT"
+    replies = status["replies"]
+    once = ("SAFETY", "RECITATION", "MAX_TOKENS", blocked, "no_candidate")
+    assert replies["by_ending"] == {"STOP": 10} | dict.fromkeys(once, 1)
+    once = ("fenced", "list", "repaired", "cut_off", "unparsable")
+    assert replies["by_form"] == {"json": 6, "empty": 4} | dict.fromkeys(once, 1)
+    assert replies["wrong_count"] == 2
+    once = ("safety", "recitation", blocked.lower(), "no_candidate", "unparsable")
+    assert replies["rejected"] == dict.fromkeys(once, 1)
+    assert status["attempts"] == {"answered": 10, "unusable": 5}
+    shown = (await campaign.command("status")).out
+    for said in ("cut_off 1", "wrong count 2", "MAX_TOKENS 1", "no_candidate 1"):
+        assert said in shown
+
+
 async def test_the_limit_is_reached_once_however_often_it_is_asked_for(stage):
     campaign = await stage()
     for _ in range(2):

@@ -31,6 +31,7 @@ def standing(ends_at: float | None = NOW + 37_920, done: int = 40, model: str = 
         pairs=10 * done,
         rejected={"empty": 2},
         outcomes={"answered": done, "unavailable": 3, "open": 1},
+        replies={},
         tokens=TokenUse(1_000_000, 200_000, 200_000),
         keys=(
             key("old", "p1", removed="API_KEY_INVALID"),

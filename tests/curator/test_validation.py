@@ -40,6 +40,13 @@ def test_the_first_of_two_equal_questions_stays() -> None:
     assert verdict.rejected[0].rule is Rule.DUPLICATE_QUESTION
 
 
+def test_more_pairs_than_asked_for_are_kept_apart() -> None:
+    drafts = [Draft(f"What is part {number} of it?", "leg") for number in range(4)]
+    verdict = validate([Draft("Why?", "so"), *drafts], answer_words=1, most=3)
+    assert verdict.accepted == tuple(drafts[:3])
+    assert [one.rule for one in verdict.rejected] == [Rule.QUESTION_LENGTH, Rule.SURPLUS]
+
+
 def test_a_word_inside_a_word_is_not_the_answer_inside_the_question() -> None:
     draft = Draft("What is the headboard made of?", "board")
     assert validate([draft], answer_words=1).accepted == (draft,)

@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 from google.genai import types
 
-from curator.replies import Draft, parse_reply
+from curator.replies import Parsed, Unparsable, parse_reply
 from tests.curator.rehearsal.conftest import COLORS, KNOWN, MODEL, Catalogue, Play, draw, encoded
 
 
 def drafts(text: str | None) -> list[tuple[str, str]]:
     parsed = parse_reply(text or "")
-    assert isinstance(parsed, tuple), parsed
-    return [(draft.question, draft.answer) for draft in parsed]
+    assert isinstance(parsed, Parsed), parsed
+    return [(draft.question, draft.answer) for draft in parsed.drafts]
 
 
 @pytest.mark.parametrize("api_version", ["v1", "v1beta"])
@@ -25,7 +25,7 @@ async def test_known_image_gets_its_pairs_by_the_schema(play: Play, api_version:
     async with play() as stage:
         reply = await stage.ask(api_version=api_version)
     assert drafts(reply.text) == KNOWN["shoe.png"]
-    assert all(one.difficulty for one in parse_reply(reply.text) if isinstance(one, Draft))
+    assert all(one["difficulty"] for one in json.loads(reply.text))
     assert reply.model_version == MODEL
     assert reply.response_id
     assert reply.candidates[0].finish_reason is types.FinishReason.STOP
@@ -118,10 +118,12 @@ async def test_cut_off_model_text_is_not_json(play: Play):
 async def test_nonsense_cannot_be_parsed(play: Play):
     async with play(fault=[{"kind": "nonsense", "every": 1}]) as stage:
         reply = await stage.ask()
-    assert not isinstance(parse_reply(reply.text), tuple)
+    assert isinstance(parse_reply(reply.text), Unparsable)
 
 
-@pytest.mark.parametrize(("kind", "start"), [("fenced", "Here"), ("numbered", "1. ")])
+@pytest.mark.parametrize(
+    ("kind", "start"), [("fenced", "Here"), ("numbered", "1. "), ("trailing_comma", "[{")]
+)
 async def test_other_forms_than_the_schema_still_hold_the_pairs(play: Play, kind: str, start: str):
     async with play(fault=[{"kind": kind, "every": 1}]) as stage:
         reply = await stage.ask()
