@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from shared.cli import run_program
+from shared.errors import InputError
 from shared.events import set_up_events
 from shared.settings import load_settings
 from trainer.stopping import StopSignal, stop_on_signals
+from trainer.tables import fuse_table, merge_table
 from trainer.template import commented_toml
 
 app = typer.Typer(
@@ -29,7 +33,17 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="overrides one setting; may be repeated"),
 ]
+Out = Annotated[Path, typer.Option("--out", help="folder to make", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output")]
+
+
+class FusionName(StrEnum):
+    """``trainer.fuse.Fusion``, without importing torch for ``--help``."""
+
+    LINEAR = "linear"
+    TIES = "ties"
+    DARE_LINEAR = "dare_linear"
+    DARE_TIES = "dare_ties"
 
 
 @app.callback()
@@ -62,6 +76,77 @@ def fit_command(
         f"(base alone {result.base_exact_match:.4f}), epoch {result.best_epoch}, "
         f"{result.steps} steps"
     )
+
+
+@app.command("merge")
+def merge_command(
+    adapter: Annotated[Path, typer.Argument(help="folder of a finished run")],
+    out: Out,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="where the kept pairs' images are", show_default="as trained"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
+    from trainer.merge import merge  # noqa: PLC0415
+
+    result = merge(adapter, out, images)
+    if as_json:
+        typer.echo(
+            json.dumps({**asdict(result), "folder": str(out), "difference": result.difference})
+        )
+        return
+    Console().print(merge_table(result))
+    typer.echo(f"{out}: merging changed exact match by {result.difference:+.4f}")
+
+
+@app.command("fuse")
+def fuse_command(
+    adapters: Annotated[list[Path], typer.Argument(help="folders of finished runs, two or more")],
+    *,
+    out: Out,
+    method: Annotated[
+        FusionName, typer.Option(help="weighted sum, or pruned first and then combined")
+    ] = FusionName.LINEAR,
+    weights: Annotated[
+        str | None, typer.Option(help="one for each adapter, with commas", show_default="equal")
+    ] = None,
+    density: Annotated[
+        float, typer.Option(help="share of an update that TIES and DARE keep", min=0.01, max=1)
+    ] = 0.5,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="the images' folder, or one for each", show_default="as trained"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="decides what DARE drops")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make one adapter of several domains' adapters, and show what each domain forgot."""
+    from trainer.fuse import Fusion, fuse  # noqa: PLC0415
+
+    result = fuse(
+        adapters,
+        out,
+        method=Fusion(method.value),
+        weights=_numbers(weights),
+        density=density,
+        images=images or (),
+        seed=seed,
+    )
+    if as_json:
+        domains = [{**asdict(d), "forgotten": d.forgotten} for d in result.domains]
+        typer.echo(json.dumps({"folder": str(out), "rank": result.rank, "domains": domains}))
+        return
+    Console().print(fuse_table(result))
+    typer.echo(f"{out}: one adapter of rank {result.rank}")
+
+
+def _numbers(text: str | None) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")] if text else []
+    except ValueError:
+        raise InputError(f"--weights {text!r}: expected numbers, such as 0.5,0.5") from None
 
 
 @app.command("recipe")

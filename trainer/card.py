@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -73,6 +73,67 @@ SHA-256 of the pairs: `{facts.data_sha256}`
 ```
 
 Versions: {versions}
+"""
+
+
+def merged_card(
+    base: str, split: str, pairs: int, quantization: str, exact_match: Mapping[str, float]
+) -> str:
+    """Return the README.md of a model that an adapter was merged into."""
+    rows = "\n".join(f"| {stage} | {value:.4f} |" for stage, value in exact_match.items())
+    return f"""---
+library_name: transformers
+base_model: {base}
+pipeline_tag: visual-question-answering
+tags: [blip, vqa, abo-vqa]
+---
+
+# {base} with an adapter merged in
+
+Made by `trainer merge` of abo-vqa: W0 + BA in float16, no adapter left. The base was held in
+`{quantization}` while the adapter was trained.
+
+Exact match on the {pairs} {split} questions kept beside the adapter:
+
+| model | exact match |
+| --- | --- |
+{rows}
+"""
+
+
+def fused_card(
+    base: str,
+    method: str,
+    weights: Mapping[str, float],
+    domains: Sequence[tuple[str, str, int, Mapping[str, float]]],
+) -> str:
+    """Return the README.md of a fused adapter; ``domains`` has name, split, pairs and scores."""
+    models = list(domains[0][3])
+    head = " | ".join(["domain", "split", "questions", *models])
+    rule = " | ".join(["---"] * (3 + len(models)))
+    rows = "\n".join(
+        f"| {name} | {split} | {pairs} | "
+        + " | ".join(f"{scores[model]:.4f}" for model in models)
+        + " |"
+        for name, split, pairs, scores in domains
+    )
+    shares = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+    return f"""---
+library_name: peft
+base_model: {base}
+pipeline_tag: visual-question-answering
+tags: [lora, blip, vqa, abo-vqa]
+---
+
+# Adapters for {base}, fused
+
+Made by `trainer fuse` of abo-vqa with `{method}`; weights: {shares}.
+
+Exact match by domain, on held-out questions about images that none of the adapters was trained on:
+
+| {head} |
+| {rule} |
+{rows}
 """
 
 

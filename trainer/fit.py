@@ -187,6 +187,7 @@ class _Run:
         record = RunRecord(
             recipe_sha256=self._fingerprint,
             base=self._model.name,
+            base_revision=self._model.revision,
             quantization=self._model.quantization.value,
             lora_start=recipe.lora.start.value,
             images=relative_place(recipe.images, recipe.out),

@@ -23,6 +23,7 @@ class RunRecord:
 
     recipe_sha256: str
     base: str
+    base_revision: str
     quantization: str
     lora_start: str
     images: str

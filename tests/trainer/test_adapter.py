@@ -4,11 +4,9 @@ import pytest
 import torch
 
 from shared.errors import InputError
-from shared.vqa.blip.config import token_ids
-from shared.vqa.blip.forward import answer_loss_sum, encode_images
-from shared.vqa.blip.text import answer_batch, question_batch
 from shared.vqa.loading import Quantization, load_model
-from tests.models import ANSWERS, QUESTIONS, TEXT_TARGETS, load_float, load_nf4
+from tests.models import TEXT_TARGETS, load_float, load_nf4
+from tests.trainer.losses import loss_of
 from trainer.adapter import (
     add_adapter,
     base_weight,
@@ -32,23 +30,6 @@ KINDS = [
 
 def lora(**changes) -> LoraRecipe:
     return LoraRecipe(**{"rank": 4, "alpha": 8, "dropout": 0, "targets": TEXT_TARGETS} | changes)
-
-
-def loss_of(model, *, train=False) -> torch.Tensor:
-    """Return the loss of four answers about four fixed images of noise."""
-    with torch.set_grad_enabled(train):
-        return _loss_of(model)
-
-
-def _loss_of(model) -> torch.Tensor:
-    ids = token_ids(model.blip.config)
-    noise = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    return answer_loss_sum(
-        model.blip,
-        encode_images(model.blip, noise),
-        question_batch(model.tokenizer, QUESTIONS[:4], ids, 64),
-        answer_batch(model.tokenizer, ANSWERS[:4], ids, 64),
-    )
 
 
 @pytest.mark.parametrize(("quantization", "kind"), KINDS, ids=str)

@@ -1,0 +1,113 @@
+"""`trainer merge`: plain weights that answer as base and adapter did."""
+
+import json
+
+import pytest
+import torch
+from transformers import BlipForQuestionAnswering, BlipProcessor
+
+from shared.cli import run_program
+from shared.settings import validated
+from shared.vqa.loading import Quantization, load_model
+from tests.models import load_float
+from tests.trainer.losses import loss_of
+from tests.trainer.recipes import fit_settings, write_data
+from trainer.__main__ import app
+from trainer.adapter import lora_layers
+from trainer.fit import fit
+from trainer.merge import ADAPTER, BASE, MERGED, MERGED_NF4, merge
+from trainer.recipe import FitRecipe
+
+RUN = {"epochs": 1, "warmup_min_steps": 0, "learning_rate": 5e-3, "accumulation": 1}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_data(folder)
+    return folder
+
+
+def trained(base, data, out, **changes):
+    settings = fit_settings(base, data, out=str(out), **(RUN | changes))
+    return fit(validated(FitRecipe, settings, source="test"), resume=False).adapter
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, data, tiny_model):
+    return trained(tiny_model, data, tmp_path_factory.mktemp("run") / "adapter")
+
+
+def run_merge(*words) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "trainer", ["merge", *map(str, words)])
+    return leaving.value.code
+
+
+def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
+    tmp_path, adapter, tiny_model, capsys
+):
+    assert run_merge(adapter, "--out", tmp_path / "merged", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert list(said["exact_match"]) == [BASE, ADAPTER, MERGED, MERGED_NF4]
+    assert said["difference"] == said["exact_match"][MERGED] - said["exact_match"][ADAPTER]
+    assert (said["split"], said["pairs"]) == ("test", 8)
+    # The adapter was trained on the base as it is, so only float16 lies between the two.
+    assert abs(said["difference"]) <= 1 / 8
+
+    plain = BlipForQuestionAnswering.from_pretrained(tmp_path / "merged")
+    assert isinstance(BlipProcessor.from_pretrained(tmp_path / "merged"), BlipProcessor)
+    assert not any("lora" in name for name, _ in plain.named_parameters())
+    with_adapter = load_float(tiny_model, adapter)
+    for name, layer in lora_layers(with_adapter.peft).items():
+        wanted = layer.get_base_layer().weight + layer.get_delta_weight("default")
+        found = plain.get_submodule(name).weight
+        assert found.dtype == torch.float16
+        assert torch.allclose(found.float(), wanted, rtol=2**-10, atol=1e-6), name
+    merged = load_model(str(tmp_path / "merged"), quantization=Quantization.NONE)
+    assert float(loss_of(merged)) == pytest.approx(float(loss_of(with_adapter)), rel=1e-2)
+    assert f"| {MERGED} | {said['exact_match'][MERGED]:.4f} |" in (
+        tmp_path / "merged" / "README.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(
+    tmp_path, data, tiny_model
+):
+    lora = {"rank": 32, "alpha": 32, "targets": ["query", "key", "value"], "start": "loftq"}
+    adapter = trained(tiny_model, data, tmp_path / "run", quantize="nf4", lora=lora)
+    merge(adapter, tmp_path / "merged")
+    held = load_model(str(tiny_model), adapter=adapter, quantization=Quantization.NF4)
+    plain = BlipForQuestionAnswering.from_pretrained(tmp_path / "merged")
+    into_exact = load_float(tiny_model, adapter)
+    for name, layer in lora_layers(into_exact.peft).items():
+        nf4 = lora_layers(held.peft)[name]
+        wanted = nf4.get_delta_weight("default") + _dequantized(nf4)
+        found = plain.get_submodule(name).weight.float()
+        naive = layer.get_base_layer().weight + layer.get_delta_weight("default")
+        assert torch.dist(found, wanted) < 0.01 * torch.dist(naive, wanted), name
+
+
+def _dequantized(layer) -> torch.Tensor:
+    """Multiply the identity, so that another way than ours gives the weights."""
+    base = layer.get_base_layer()
+    identity = torch.eye(base.in_features)
+    return (base(identity) - (0 if base.bias is None else base.bias)).T
+
+
+def test_what_cannot_be_merged_is_one_line_and_writes_nothing(
+    tmp_path, adapter, tiny_adapter, capsys
+):
+    (tmp_path / "there").mkdir()
+    cases = {
+        "is there already": (adapter, "--out", tmp_path / "there"),
+        "run.json is missing": (tiny_adapter, "--out", tmp_path / "out"),
+        "not an adapter folder": (tmp_path, "--out", tmp_path / "out"),
+        "say with --images where": (adapter, "--out", tmp_path / "out", "--images", tmp_path),
+    }
+    for reason, words in cases.items():
+        assert run_merge(*words) == 2
+        error = capsys.readouterr().err.strip()
+        assert reason in error
+        assert "\n" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -1,0 +1,89 @@
+"""A domain: the held-out pairs that an adapter keeps beside it, and how well a model answers them.
+
+Of the kept splits it is the test split; where that is empty, the validation split, which has
+decided which epoch was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from shared.corpus import file_digest, read_pairs
+from shared.errors import InputError
+from shared.records import QAPair
+from shared.vqa.loading import LoadedModel
+from trainer.features import FreshFeatures
+from trainer.heldout import held_out_exact_match
+from trainer.record import DATASET, RunRecord
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Pairs that an adapter was not trained on, and those that it was."""
+
+    name: str
+    images: Path
+    split: str
+    held_out: tuple[QAPair, ...]
+    trained_on: tuple[QAPair, ...]
+
+
+def kept_domain(adapter: Path, record: RunRecord, images: Path | None) -> Domain:
+    """Read the domain beside an adapter; ``images`` is where training found them unless given.
+
+    Raises:
+        InputError: the pairs or their images are not there.
+    """
+    pairs = read_pairs(adapter / DATASET)
+    by_split = {
+        split: tuple(pair for pair in pairs if pair.split == split)
+        for split in ("train", "validation", "test")
+    }
+    split = "test" if by_split["test"] else "validation"
+    folder = images or (adapter / record.images).resolve()
+    missing = [pair.filename for pair in by_split[split] if not (folder / pair.filename).is_file()]
+    if missing:
+        raise InputError(
+            f"{adapter}: {len(missing)} of {len(by_split[split])} {split} pairs have no image in "
+            f"{folder}, such as {missing[0]}; say with --images where they are"
+        )
+    return Domain(adapter.resolve().name, folder, split, by_split[split], by_split["train"])
+
+
+def exact_match_in(domain: Domain, model: LoadedModel) -> float:
+    """Return the share of the domain's held-out pairs that ``model`` answers exactly."""
+    return held_out_exact_match(model, FreshFeatures(model, domain.images), domain.held_out, BATCH)
+
+
+def unseen_by_all(domains: Sequence[Domain]) -> list[Domain]:
+    """Return the domains without held-out images that the adapter of any domain was trained on.
+
+    Raises:
+        InputError: nothing is left of a domain.
+    """
+    seen = set()
+    for domain in domains:
+        seen |= _digests(domain.images, domain.trained_on)
+    kept = []
+    for domain in domains:
+        pairs = tuple(
+            pair
+            for pair in domain.held_out
+            if file_digest(domain.images / pair.filename) not in seen
+        )
+        if not pairs:
+            raise InputError(
+                f"{domain.name}: every held-out image was trained on by another adapter, so that "
+                "no score would be honest; split both data sets by the same rule and train again"
+            )
+        kept.append(replace(domain, held_out=pairs))
+    return kept
+
+
+def _digests(images: Path, pairs: Sequence[QAPair]) -> set[str]:
+    names = {pair.filename for pair in pairs}
+    return {file_digest(images / name) for name in names if (images / name).is_file()}

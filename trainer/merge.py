@@ -1,0 +1,120 @@
+"""Merges an adapter into its base: W0 + BA in 16 bits, no adapter left, and what that changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import BlipForQuestionAnswering, BlipProcessor
+
+from shared.errors import AboVqaError, InputError
+from shared.vqa.loading import LoadedModel, Quantization, load_model
+from trainer.adapter import base_weight, lora_layers
+from trainer.card import merged_card
+from trainer.domains import Domain, exact_match_in, kept_domain
+from trainer.recipe import LoraStart
+from trainer.record import RunRecord, require_record
+
+BASE, ADAPTER, MERGED, MERGED_NF4 = "base", "base + adapter", "merged", "merged, in 4 bit again"
+
+
+class NotFinite(AboVqaError):
+    """Merged weights are too large for 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What was written, and exact match in [0, 1] by stage, on the adapter's held-out pairs."""
+
+    folder: Path
+    split: str
+    pairs: int
+    quantization: str
+    exact_match: dict[str, float]
+
+    @property
+    def difference(self) -> float:
+        """What merging changed: merged in 16 bits less base and adapter as they were trained."""
+        return self.exact_match[MERGED] - self.exact_match[ADAPTER]
+
+
+def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
+    """Write the merged model to ``out``, a folder that plain transformers loads.
+
+    Raises:
+        InputError: the adapter, its pairs or its images cannot be used, or ``out`` exists.
+        NotFinite: the merged weights do not fit into 16 bits.
+    """
+    record = require_record(adapter)
+    domain = kept_domain(adapter, record, images)
+    with new_folder(out) as part:
+        quantization = Quantization(record.quantization)
+        trained = load_model(record.base, adapter=adapter, quantization=quantization)
+        scores = _scores_with_and_without(trained, domain)
+        _save(_merged(trained, adapter, record), trained, part)
+        for stage, held in ((MERGED, Quantization.NONE), (MERGED_NF4, Quantization.NF4)):
+            scores[stage] = exact_match_in(domain, load_model(str(part), quantization=held))
+        result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
+        card = merged_card(
+            record.base, result.split, result.pairs, result.quantization, result.exact_match
+        )
+        (part / "README.md").write_text(card, encoding="utf-8")
+    return result
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which becomes ``out`` unless the block raises.
+
+    Raises:
+        InputError: ``out`` is there already, or cannot be made.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another --out or remove it")
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
+    try:
+        yield part
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _scores_with_and_without(model: LoadedModel, domain: Domain) -> dict[str, float]:
+    assert model.peft is not None
+    with model.peft.disable_adapter():
+        base = exact_match_in(domain, model)
+    return {BASE: base, ADAPTER: exact_match_in(domain, model)}
+
+
+@torch.no_grad()
+def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> BlipForQuestionAnswering:
+    """Return the model with the update added in float32, then rounded to 16 bits once."""
+    exact = load_model(
+        record.base, adapter=adapter, quantization=Quantization.NONE, device=torch.device("cpu")
+    )
+    assert exact.peft is not None
+    assert trained.peft is not None
+    if record.lora_start == LoraStart.LOFTQ:
+        # Such an adapter already makes up for what 4 bits round off, so it belongs to Q(W).
+        rounded = lora_layers(trained.peft)
+        for name, layer in lora_layers(exact.peft).items():
+            layer.get_base_layer().weight.copy_(base_weight(rounded[name]).cpu())
+    model: BlipForQuestionAnswering = exact.peft.merge_and_unload(safe_merge=False).half()
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise NotFinite(f"{name}: the merged weights do not fit into 16 bits")
+    return model
+
+
+def _save(model: BlipForQuestionAnswering, trained: LoadedModel, folder: Path) -> None:
+    model.save_pretrained(folder)
+    BlipProcessor(trained.image_processor, trained.tokenizer).save_pretrained(folder)
