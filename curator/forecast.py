@@ -107,14 +107,17 @@ def _key(report: KeyReport) -> Key:
     return Key(report.label, report.project, report.fingerprint, report.quota)
 
 
-async def kept_up_to_date(update: Callable[[], Awaitable[None]], wall: Clock) -> None:
+async def kept_up_to_date(update: Callable[[], Awaitable[float | None]], wall: Clock) -> None:
     """Await ``update`` for ever: soon after the start, then ever more rarely.
 
-    It takes at most one part in ``COST_SHARE`` of the time.
+    ``update`` returns the seconds until the end, which is looked at more often as it comes near.
+    At most one part in ``COST_SHARE`` of the time is spent on it.
     """
     pause_s = FIRST_PAUSE_S
     while True:
         started = stopwatch()
-        await update()
-        await wall.sleep(max(pause_s, COST_SHARE * (stopwatch() - started)))
+        left_s = await update()
+        near_s = math.inf if left_s is None else max(FIRST_PAUSE_S, left_s / 10)
+        cost_s = stopwatch() - started
+        await wall.sleep(max(min(pause_s, near_s), COST_SHARE * cost_s))
         pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)

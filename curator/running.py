@@ -207,11 +207,13 @@ async def _live_report(
 
 
 async def _keep_forecast(live: LiveReport, ledger: Ledger, concurrency: int, clock: Clock) -> None:
-    async def update() -> None:
+    async def update() -> float | None:
         now = clock.now()
         live.forecast = await forecast(
             ledger, live.report(now), now, remaining=live.remaining, concurrency=concurrency
         )
+        ends_at = live.forecast.ends_at
+        return None if ends_at is None else ends_at - now
 
     await kept_up_to_date(update, SystemClock())
 

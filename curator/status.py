@@ -215,8 +215,11 @@ def time_left(standing: Standing, now: float) -> str:
     ends_at = standing.forecast.ends_at
     if ends_at is None:
         return f"unknown: {standing.forecast.reason}"
-    if standing.report.progress.pending == 0 or ends_at <= now:
+    progress = standing.report.progress
+    if progress.pending == 0 or progress.done + progress.dead == standing.goal:
         return "none"
+    if ends_at <= now:
+        return "1 min or less"
     return f"{duration(ends_at - now)} under these quotas, until {_local(ends_at)}"
 
 
@@ -239,7 +242,12 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
     states = {key.fingerprint: key_state(key, blocked, now) for key in report.keys}
     order = list(KeyState)
     rows = sorted(report.keys, key=lambda key: order.index(states[key.fingerprint][0]))
-    table = Table("key", "project", "today", "state", "requests", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("key", "project", "today"):
+        table.add_column(name, no_wrap=True)
+    # These two give way on a narrow terminal; their texts are cut, so that a key stays one line.
+    table.add_column("state")
+    table.add_column("requests")
     for key in rows[:most]:
         state, until = states[key.fingerprint]
         limit = "" if key.quota.rpd is None else f" of {key.quota.rpd:,}"
@@ -247,12 +255,16 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
             Text(key.label),
             Text(key.project),
             f"{key.project_today:,}{limit}",
-            Text(_state_words(key, state, until), style=_STYLES[state]),
-            listed(key.outcomes),
+            _cut(_state_words(key, state, until), _STYLES[state]),
+            _cut(listed(key.outcomes)),
         )
     if most is not None and len(rows) > most:
         table.add_row(f"and {len(rows) - most} more keys")
     return table
+
+
+def _cut(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 _STYLES: Final = {

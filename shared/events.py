@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import TextIO
 
@@ -52,6 +53,14 @@ class _MaskProcessor:
         return self._mask(str(value))
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at the time: a live view puts lines above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def set_up_events(
     *,
     mask: SecretMask | None = None,
@@ -76,7 +85,7 @@ def set_up_events(
         _MaskProcessor(secret_mask),
     ]
     stream = terminal or sys.stderr
-    readable = logging.StreamHandler(stream)
+    readable = logging.StreamHandler(terminal) if terminal else _StandardError()
     readable.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,
@@ -92,7 +101,8 @@ def set_up_events(
     handlers: list[logging.Handler] = [readable]
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        lines = logging.FileHandler(json_file, encoding="utf-8")
+        # Looks at the name before each line, so that the file may be moved away and rotated.
+        lines = WatchedFileHandler(json_file, encoding="utf-8")
         lines.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=common,

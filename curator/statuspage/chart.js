@@ -1,7 +1,7 @@
 // The rate over time as bars, one for each span, in an SVG of its own making.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 960, HEIGHT = 220, LEFT = 48, RIGHT = 8, TOP = 12, BOTTOM = 26;
+const WIDTH = 960, HEIGHT = 230, LEFT = 48, RIGHT = 8, TOP = 24, BOTTOM = 26;
 const SERIES = ["answered", "limited", "failed"];
 
 const element = (parent, tag, attributes, text) => {
@@ -17,9 +17,11 @@ const roundUp = value => {
   return [1, 2, 5, 10].map(step => step * power).find(step => step >= value);
 };
 
-const clock = (at, withDay) => new Date(at * 1000).toLocaleString([], withDay
-  ? { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }
-  : { hour: "2-digit", minute: "2-digit" });
+// As fine as the span needs: with the day for days, with seconds for minutes.
+const clock = (at, span) => new Date(at * 1000).toLocaleString([], {
+  ...(span > 86400 ? { month: "short", day: "numeric" } : {}),
+  hour: "2-digit", minute: "2-digit", ...(span < 1800 ? { second: "2-digit" } : {}),
+});
 
 export const drawChart = (parent, history) => {
   const { bins, width_s: width } = history;
@@ -32,14 +34,14 @@ export const drawChart = (parent, history) => {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Images answered a minute since ${clock(bins[0].at, true)}: `
+  svg.setAttribute("aria-label", `Images answered a minute since ${clock(bins[0].at, Infinity)}: `
     + `at most ${best.toFixed(1)}, now ${perMinute(bins.at(-1).answered).toFixed(1)}`);
   for (const share of [0, .5, 1]) {
     element(svg, "line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(top * share), y2: y(top * share) });
     element(svg, "text", { class: "tick", x: LEFT - 8, y: y(top * share) + 4, "text-anchor": "end" },
       (top * share).toLocaleString());
   }
-  element(svg, "text", { class: "tick", x: LEFT + 6, y: TOP + 10 }, "a minute");
+  element(svg, "text", { class: "tick", x: LEFT - 40, y: 12 }, "a minute");
   bins.forEach((bin, number) => {
     let height = 0;
     const group = element(svg, "g", {});
@@ -49,13 +51,13 @@ export const drawChart = (parent, history) => {
       element(group, "rect", { class: name, x: x(number), y: to, height: Math.max(from - to, .5),
         width: Math.max(x(number + 1) - x(number) - .6, .6) });
     }
-    element(group, "title", {}, `${clock(bin.at, true)}: `
+    element(group, "title", {}, `${clock(bin.at, width < 60 ? 0 : Infinity)}: `
       + SERIES.map(name => `${perMinute(bin[name]).toFixed(1)} ${name}`).join(", ") + " a minute");
   });
   const span = bins.length * width;
   const every = Math.max(1, Math.ceil(Math.max(bins.length, 12) / 5));
   for (let number = 0; number < bins.length; number += every) {
-    element(svg, "text", { class: "tick", x: x(number), y: HEIGHT - 8 }, clock(bins[number].at, span > 86400));
+    element(svg, "text", { class: "tick", x: x(number), y: HEIGHT - 8 }, clock(bins[number].at, span));
   }
   parent.replaceChildren(svg);
 };

@@ -117,10 +117,11 @@ async def test_what_is_beyond_the_simulated_part_goes_on_at_its_rate(ledger, quo
 async def test_it_is_looked_at_ever_more_rarely():
     clock, times = FakeClock(0.0), []
 
-    async def update() -> None:
+    async def update() -> float | None:
         times.append(clock.now())
-        if len(times) == 8:
+        if len(times) == 10:
             raise EOFError
+        return 50.0 if len(times) == 9 else None
 
     task = asyncio.create_task(kept_up_to_date(update, clock))
     while not task.done():
@@ -133,4 +134,6 @@ async def test_it_is_looked_at_ever_more_rarely():
     assert isinstance(task.exception(), EOFError)
     gaps = [after - before for before, after in itertools.pairwise(times)]
     assert gaps[:3] == pytest.approx([2, 4, 8], abs=1)
-    assert gaps[-1] == pytest.approx(60, abs=1)
+    assert gaps[-2] == pytest.approx(60, abs=1)
+    # The end is near, so it is looked at again soon.
+    assert gaps[-1] == pytest.approx(5, abs=1)

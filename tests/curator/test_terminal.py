@@ -76,6 +76,14 @@ def test_a_low_terminal_shows_the_keys_that_serve_first():
     assert "API_KEY_INVALID" not in text
 
 
+def test_a_narrow_terminal_has_one_line_a_key_still():
+    rows = drawn(view(standing(), NOW, height=40), width=80).splitlines()
+    assert (
+        len([row for row in rows if row.split(" ")[0] in {"good", "cooling", "spent", "old"}]) == 4
+    )
+    assert len(rows) == 10
+
+
 def test_one_line_says_the_same():
     assert line(standing(), NOW) == (
         "curating: 40 of 100; 0 given up; 30.0 a minute; 10 h 32 min left; "

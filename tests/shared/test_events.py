@@ -143,3 +143,22 @@ def test_setting_up_twice_writes_each_event_once(tmp_path):
     structlog.get_logger("curator").info("once")
     set_up_events()
     assert terminal.getvalue().count("once") == 1
+
+
+def test_a_log_that_was_moved_away_goes_on_in_a_new_file(tmp_path):
+    path = tmp_path / "run.log.jsonl"
+    set_up_events(json_file=path)
+    log = structlog.stdlib.get_logger("curator.test")
+    log.info("before")
+    path.rename(tmp_path / "run.log.jsonl.1")
+    log.info("after")
+    assert "before" in (tmp_path / "run.log.jsonl.1").read_text()
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["after"]
+
+
+def test_lines_go_to_what_standard_error_is_at_the_time(monkeypatch):
+    set_up_events()
+    later = io.StringIO()
+    monkeypatch.setattr("sys.stderr", later)
+    structlog.stdlib.get_logger("curator.test").warning("heard")
+    assert "heard" in later.getvalue()
