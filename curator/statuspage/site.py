@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,17 @@ from aiohttp import web
 from curator.ledger import Ledger, NewestItem
 from curator.live import LiveReport
 from curator.status import status_object
-from curator.statuspage.access import Access, Address, Handler
 from curator.statuspage.metrics import CONTENT_TYPE, metrics_text
 from curator.statuspage.thumbnails import Thumbnails
 from shared.clock import Clock
-from shared.errors import InputError
+from shared.webaccess import (
+    Access,
+    Address,
+    Handler,
+    add_headers,
+    listening,
+    login_routes,
+)
 
 NEWEST: Final = 12
 MOST_NEWEST: Final = 60
@@ -29,15 +35,6 @@ _FILES: Final = {
     "/chart.js": ("chart.js", "text/javascript"),
     "/login.css": ("page.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -58,40 +55,23 @@ async def served(address: Address, watched: Watched) -> AsyncIterator[Address]:
     Raises:
         InputError: the port is taken, or the host is none of this machine's.
     """
-    runner = web.AppRunner(_application(Access(address), watched), access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, address.host, address.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise InputError(
-                f"--status {address.host}:{address.port}: cannot listen there ({error.strerror})"
-            ) from error
-        yield replace(address, port=int(runner.addresses[0][1]))
-    finally:
-        await runner.cleanup()
+    application = _application(Access(address, "curator-status"), watched)
+    async with listening(application, address, "--status") as where:
+        yield where
 
 
 def _application(access: Access, watched: Watched) -> web.Application:
     application = web.Application(middlewares=[access.guard()], client_max_size=4096)
-    application.on_response_prepare.append(_add_headers)
+    application.on_response_prepare.append(add_headers)
     application.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
     application.add_routes(
         [
             web.get("/healthz", _health),
-            web.get("/login", _login_page),
-            web.post("/login", _login(access)),
+            *login_routes(access, _text("login.html")),
             *_campaign_routes(watched),
         ]
     )
     return application
-
-
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _text(name: str) -> str:
@@ -109,27 +89,6 @@ def _file(name: str, content_type: str) -> Handler:
 
 async def _health(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
-
-
-async def _login_page(_: web.Request) -> web.Response:
-    return _login_form("")
-
-
-def _login_form(said: str, status: int = 200) -> web.Response:
-    text = _text("login.html").replace("{said}", said)
-    return web.Response(text=text, content_type="text/html", status=status)
-
-
-def _login(access: Access) -> Handler:
-    async def log_in(request: web.Request) -> web.Response:
-        given = (await request.post()).get("token", "")
-        if not (isinstance(given, str) and access.is_token(given.strip())):
-            return _login_form("That is not the token.", status=401)
-        response = web.Response(status=303, headers={"Location": "./"})
-        access.log_in(response)
-        return response
-
-    return log_in
 
 
 def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
