@@ -35,5 +35,12 @@ def pixel_values(processor: BlipImageProcessorPil, images: Sequence[Image.Image]
     return pixels
 
 
+def to_device(pixels: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Return pixels on the model's device; the copy to a GPU does not wait for earlier work."""
+    if device.type == "cuda":
+        pixels = pixels.pin_memory()
+    return pixels.to(device, dtype, non_blocking=True)
+
+
 # Truncated downloads must be reported, not filled with grey.
 ImageFile.LOAD_TRUNCATED_IMAGES = False

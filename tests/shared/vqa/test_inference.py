@@ -90,8 +90,9 @@ def test_in_4_bit_an_answer_depends_on_its_batch_as_little(images, tiny_model, t
 def test_memory_of_stored_features_is_the_same_memory(blip, images):
     memory = remember_images(blip, images)
     again = memory_of(blip, memory.features_NLD)
-    for old, new in zip(memory.keys + memory.values, again.keys + again.values, strict=True):
-        assert old.equal(new)
+    for old, new in zip(memory.layers, again.layers, strict=True):
+        assert old.keys.equal(new.keys)
+        assert old.values.equal(new.values)
 
 
 def test_as_many_tokens_as_asked_for_and_no_more(blip, images):
