@@ -19,8 +19,9 @@ from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
 from shared.records import Question
+from shared.vqa.answerer import Answer
 from shared.vqa.blip.grounding import grounding_regions
-from shared.vqa.blip.inference import Answer, ImageMemory, answer_questions, remember_pixels
+from shared.vqa.blip.inference import ImageMemory, answer_questions, remember_pixels
 from shared.vqa.loading import (
     LoadedModel,
     Quantization,

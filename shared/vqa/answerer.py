@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import ClassVar, Final, Generic, TypeVar
 
-import torch
 from PIL import Image
 
 from shared.vqa.loading import LoadedModel
 
-MAX_NEW_TOKENS = 10
+MAX_NEW_TOKENS: Final = 10
+
+Prepared = TypeVar("Prepared")
+Memory = TypeVar("Memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +25,32 @@ class Answer:
     confidence: float
 
 
-class Answerer(Protocol):
+class Answerer(ABC, Generic[Prepared, Memory]):
     """A loaded model that answers.
 
-    For every question the answer is what the model's own ``generate`` says to that question
-    alone, whatever stands beside it in a batch.
+    For every question the answer is what the model's own ``generate`` (or ``forward``, of a
+    classifier) says to that question alone, whatever stands beside it in a batch.
     """
 
-    model: LoadedModel
-    road: str
-    """How it answers, for provenance: what is computed once per image."""
+    computed_once: ClassVar[str]
+    """What is computed once per image, for provenance; empty where nothing is."""
 
-    def prepare(self, image: Image.Image) -> torch.Tensor:
-        """Return one image's pixels ``(C, H, W)``; may run in any thread."""
-        ...
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
 
-    def remember(self, pixels: Sequence[torch.Tensor]) -> Any:  # noqa: ANN401 (each has its own)
+    @abstractmethod
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Return what the model reads of an image; may run in any thread."""
+
+    @abstractmethod
+    def remember(self, images: Sequence[Prepared]) -> Memory:
         """Compute what depends on the images alone."""
-        ...
 
-    def answer(self, memory: Any, image_of: Sequence[int], questions: Sequence[str]) -> list[Answer]:  # noqa: ANN401
-        """Answer each question about the image that ``memory`` holds at its index."""
-        ...
+    @abstractmethod
+    def answer(
+        self, memory: Memory, image_of: Sequence[int], questions: Sequence[str]
+    ) -> list[Answer]:
+        """Answer each question about the image that ``memory`` holds at its index, greedily."""
 
 
 def in_order_of_images(image_of: Sequence[int]) -> list[int]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import BlipForQuestionAnswering
+from transformers.models.blip.modeling_blip_text import BlipTextAttention
 
 from shared.vqa.blip.config import TokenIds
 from shared.vqa.decoding import Decoded
@@ -86,7 +87,8 @@ def image_keys_and_values(
     """Return what the question tower's cross-attention reads of each image, layer by layer."""
     return tuple(
         KeysAndValues(
-            _heads(cross.self.key(features_NLD), cross), _heads(cross.self.value(features_NLD), cross)
+            _heads(cross.self.key(features_NLD), cross),
+            _heads(cross.self.value(features_NLD), cross),
         )
         for cross in (layer.crossattention for layer in model.text_encoder.encoder.layer)
     )
@@ -134,7 +136,7 @@ def decode(
     live_B = torch.arange(batch, device=device)
     steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for position in range(max_new_tokens):
-        states_BD = _answer_step(model, tokens_B, position, heard, said, mask_BT)
+        states_BD = _answer_step(model, tokens_B, heard, said, mask_BT, position=position)
         logits_BV = model.text_decoder.cls(states_BD).float()
         log_p_B, tokens_B = logits_BV.log_softmax(-1).max(-1)
         steps.append((live_B, tokens_B, log_p_B))
@@ -152,10 +154,11 @@ def decode(
 def _answer_step(
     model: BlipForQuestionAnswering,
     tokens_B: torch.Tensor,
-    position: int,
     heard: Sequence[KeysAndValues],
     said: list[KeysAndValues | None],
     mask_BT: torch.Tensor,
+    *,
+    position: int,
 ) -> torch.Tensor:
     """Return the states that the next token is read from, ``(B, D)``; ``said`` grows in place."""
     tower = model.text_decoder.bert
@@ -183,7 +186,7 @@ def _answer_step(
 
 
 def _among_themselves(
-    attention: torch.nn.Module, states_PD: torch.Tensor, mask_BT: torch.Tensor
+    attention: BlipTextAttention, states_PD: torch.Tensor, mask_BT: torch.Tensor
 ) -> torch.Tensor:
     """Self-attention within each question: ``(P, D)``."""
     queries, keys, values = (
@@ -197,7 +200,7 @@ def _among_themselves(
 
 
 def _at_images(
-    cross: torch.nn.Module,
+    cross: BlipTextAttention,
     states_PD: torch.Tensor,
     image: KeysAndValues,
     spans: Sequence[tuple[int, int, int]],
@@ -218,8 +221,9 @@ def _at_images(
     )
 
 
-def _heads(states_BTD: torch.Tensor, attention: torch.nn.Module) -> torch.Tensor:
-    return states_BTD.unflatten(-1, (-1, attention.self.attention_head_size)).transpose(1, 2)
+def _heads(states_BTD: torch.Tensor, attention: BlipTextAttention) -> torch.Tensor:
+    size: int = attention.self.attention_head_size
+    return states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
 
 
 def _padded(states_PD: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
