@@ -223,7 +223,8 @@ def _at_images(
 
 def _heads(states_BTD: torch.Tensor, attention: BlipTextAttention) -> torch.Tensor:
     size: int = attention.self.attention_head_size
-    return states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
+    heads_BKTE: torch.Tensor = states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
+    return heads_BKTE
 
 
 def _padded(states_PD: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
