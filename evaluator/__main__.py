@@ -15,16 +15,25 @@ from rich.console import Console
 from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
+from evaluator.question_types import type_shares
 from evaluator.report import write_report
 from evaluator.run_folder import read_runs
 from evaluator.run_status import read_status, status_lines
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
 from evaluator.selection import SplitChoice
-from evaluator.tables import comparison_table, controls_table, detail_table, difference_table
+from evaluator.tables import (
+    check_table,
+    comparison_table,
+    controls_table,
+    detail_table,
+    difference_table,
+)
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
 from shared.clock import SystemClock
-from shared.errors import InputError
+from shared.corpus import read_pairs
+from shared.data_check import SHOWN, check_data, leak_text
+from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
 
 if TYPE_CHECKING:
@@ -225,6 +234,31 @@ def predict(
         raise InputError(
             "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
         )
+
+
+@app.command()
+def check(
+    data: Annotated[Path, typer.Argument(help="A data set folder, or a file of pairs.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Also compare the pictures, and find missing ones.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for leaks between splits and for contradictions; exit code 1 where a split leaks."""
+    if images is not None and not images.is_dir():
+        raise InputError(f"--images {images}: no such folder")
+    pairs = read_pairs(data)
+    found = check_data(pairs, images)
+    types = type_shares(pair.question for pair in pairs)
+    if as_json:
+        typer.echo(json.dumps({**found.to_json(), "question_types": types}, ensure_ascii=False))
+    else:
+        Console().print(check_table(data.name, found, types))
+        for conflict in found.conflicts[:SHOWN]:
+            said = " / ".join(conflict.answers)
+            typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {said}")
+    if found.leaks:
+        raise AboVqaError(f"{data}: {leak_text(found.leaks)}; split it by image")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -90,7 +91,13 @@ def question_type(question: str) -> str:
     return next((name for name, rule in _RULES if rule.search(text)), OTHER)
 
 
+def type_shares(questions: Iterable[str]) -> dict[str, float]:
+    """Return the share of each question type that occurs, in the order of ``QUESTION_TYPES``."""
+    counts = Counter(question_type(question) for question in questions)
+    return {kind: counts[kind] / counts.total() for kind in QUESTION_TYPES if counts[kind]}
+
+
 def coverage(questions: Iterable[str]) -> float:
     """Return the share of questions that a rule covers; 0 when there is none."""
-    kinds = [question_type(question) for question in questions]
-    return sum(kind != OTHER for kind in kinds) / len(kinds) if kinds else 0.0
+    shares = type_shares(questions)
+    return 1.0 - shares.get(OTHER, 0.0) if shares else 0.0

@@ -9,6 +9,7 @@ from rich.table import Table
 from evaluator.compare import RunComparison, p_text
 from evaluator.comparison import Column, best_rows, compare_scorecards, text_model
 from evaluator.scorecard import Figure, Scorecard
+from shared.data_check import DataCheck
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
@@ -52,6 +53,36 @@ def controls_table(scorecard: Scorecard) -> Table:
             *(_cell(lead, "not bold") for lead in leads),
             *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
         )
+    return table
+
+
+def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
+    """Return what a check of a data set found; ``types`` are shares of its questions."""
+    title = f"{name}: {check.pairs:,} questions on {check.images:,} images"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    pictures = "near-identical ones too" if check.looked_at else "by name; --images compares them"
+    rows: list[tuple[str, str]] = [
+        (f"  {split or 'no split'}", f"{count:,}") for split, count in check.pairs_by_split.items()
+    ]
+    rows += [
+        (f"images in several splits ({pictures})", f"{len(check.leaks):,}"),
+        ("rows outside train about images that are trained on", f"{check.leaked_pairs:,}"),
+        ("same question and image, another answer", f"{len(check.conflicts):,}"),
+        ("rows that say the same again", f"{check.repeats:,}"),
+    ]
+    if check.looked_at:
+        rows.append(("missing images", f"{check.missing_images:,}"))
+    shares = {
+        "answers that are a number": check.numbers,
+        "answers yes or no": check.yes_no,
+        "answers of more than one word": check.longer,
+    }
+    shares |= {f"questions about: {kind}": share for kind, share in types.items()}
+    rows += [(label, f"{100 * share:.1f} %") for label, share in shares.items()]
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from shared.corpus import read_pairs
+from shared.data_check import find_leaks, leak_text
 from shared.errors import InputError
 from shared.records import QAPair
 from shared.splits import split_by_image
 from trainer.recipe import SplitRecipe
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,17 @@ class SplitPairs:
         return self.train + self.validation + self.test
 
 
-def load_pairs(data: Path, images_dir: Path, rule: SplitRecipe) -> SplitPairs:
+def load_pairs(
+    data: Path, images_dir: Path, rule: SplitRecipe, *, allow_leaks: bool = False
+) -> SplitPairs:
     """Read ``data`` and keep its split, or split its images by ``rule`` where it has none.
+
+    Where ``allow_leaks`` is set, the same or near-identical images in two splits are but a warning.
 
     Raises:
         InputError: unreadable data, a missing images folder, missing images, some rows without
-            a split, the same image in two splits, or nothing to train or validate on.
+            a split, the same or near-identical images in two splits, or nothing to train or
+            validate on.
     """
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
@@ -46,7 +56,8 @@ def load_pairs(data: Path, images_dir: Path, rule: SplitRecipe) -> SplitPairs:
         pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
     elif without:
         raise InputError(f"{data}: {without} of {len(pairs)} rows have no split; fill or drop it")
-    _require_image_split(pairs, data)
+    else:
+        _refuse_leaks(pairs, data, images_dir, allow=allow_leaks)
     divided = SplitPairs(
         *(
             tuple(pair for pair in pairs if pair.split == split)
@@ -70,11 +81,13 @@ def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
         )
 
 
-def _require_image_split(pairs: Sequence[QAPair], data: Path) -> None:
-    seen: dict[str, str | None] = {}
-    for pair in pairs:
-        if seen.setdefault(pair.filename, pair.split) != pair.split:
-            raise InputError(
-                f"{data}: image {pair.filename} is in two splits, so scores would not be honest; "
-                "split by image"
-            )
+def _refuse_leaks(pairs: Sequence[QAPair], data: Path, images_dir: Path, *, allow: bool) -> None:
+    leaks = find_leaks(pairs, images_dir)
+    if not leaks:
+        return
+    if not allow:
+        raise InputError(
+            f"{data}: {leak_text(leaks)}, so scores would not be honest; split by image "
+            "(`evaluator check` lists them), or set `allow_leaks` to train all the same"
+        )
+    log.warning("leaks_allowed", data=str(data), found=leak_text(leaks))

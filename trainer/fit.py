@@ -81,7 +81,7 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
-    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
     fingerprint = _fingerprint(recipe, pairs)
     if resume:
         record = finished_run(recipe.out)

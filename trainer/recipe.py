@@ -121,6 +121,10 @@ class FitRecipe(Settings):
     checkpoint_every_steps: int = Field(
         500, gt=0, description="steps between checkpoints; there is one after each epoch too"
     )
+    allow_leaks: bool = Field(
+        False,
+        description="train although an image, or a near-identical one, is in more than one split",
+    )
     seed: int = Field(0, description="decides the new adapter, the batches and the dropout")
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
     split: SplitRecipe = Field(

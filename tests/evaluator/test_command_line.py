@@ -152,3 +152,30 @@ def test_an_interrupt_means_stopped_for_now(answers, tmp_path):
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "stopped; run the same command again" in errors
+
+
+def test_a_sound_data_set_passes_its_check(answers, capsys):
+    assert run("check", answers) == 0
+    out = capsys.readouterr().out
+    assert "3 questions on 2 images" in out
+    assert "questions about: count" in out
+
+
+def test_a_leaky_data_set_fails_its_check_with_every_leak_in_the_json(tmp_path, capsys):
+    data = write_csv(
+        tmp_path / "leaky.csv",
+        ["question", "answer", "filename", "split"],
+        [
+            ["what color", "red", "a.jpg", "train"],
+            ["what color", "blue", "a.jpg", "test"],
+            ["what color", "blue", "b.jpg", "test"],
+        ],
+    )
+    assert run("check", data, "--json") == 1
+    captured = capsys.readouterr()
+    value = json.loads(captured.out)
+    assert value["leaks"] == [{"images": ["a.jpg"], "splits": ["train", "test"]}]
+    assert value["conflicts"][0]["answers"] == ["blue", "red"]
+    assert value["question_types"] == {"colour": 1.0}
+    assert captured.err.strip().endswith("(a.jpg in train and test); split it by image")
+    assert run("check", data, "--images", tmp_path / "nowhere") == 2

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from shared.corpus import write_dataset, write_pairs
 from shared.errors import InputError
@@ -54,7 +55,10 @@ def spoil(pairs, images, kind):
     ("kind", "reason"),
     [
         ("an image is missing", r"images: 1 of 6 images are missing, such as 000\.png"),
-        ("an image is in two splits", r"a\.jsonl: image 000\.png is in two splits"),
+        (
+            "an image is in two splits",
+            r"1 image is in more than one split \(000\.png in train and test\)",
+        ),
         ("a split is missing", "1 of 12 rows have no split"),
         ("nothing to validate on", "12 training and 0 validation rows"),
     ],
@@ -64,6 +68,24 @@ def test_spoilt_data_are_refused(tmp_path, images, kind, reason):
     write_pairs(pairs, tmp_path / "a.jsonl")
     with pytest.raises(InputError, match=reason):
         load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+
+
+def near_copy(pairs, images):
+    """Give the last pair's picture nearly the pixels of the first one's."""
+    with Image.open(images / pairs[0].filename) as picture:
+        copy = picture.convert("RGB")
+    copy.putpixel((0, 0), (1, 2, 3))
+    copy.save(images / pairs[-1].filename)
+
+
+def test_near_identical_images_in_two_splits_are_refused_unless_allowed(tmp_path, images):
+    pairs = draw_gallery(images, 6, SPLITS)
+    near_copy(pairs, images)
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=r"\(000\.png ~ 005\.png in .*set `allow_leaks` to train"):
+        load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+    divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), allow_leaks=True)
+    assert len(divided.everything) == 12
 
 
 def test_a_missing_images_folder_is_named(tmp_path):
