@@ -14,6 +14,7 @@ from curator.rehearsal.wiring import build_server, read_answers
 from shared.clock import SystemClock
 from shared.events import set_up_events
 from shared.settings import validated
+from tests.curator.campaigns import KEYS, PICTURES, Campaign
 from tests.curator.pictures import write_abo, write_answers
 from tests.fakes.jumping_clock import JumpingClock
 
@@ -49,3 +50,24 @@ def rehearsal(tmp_path: Path) -> Callable[..., RehearsalServer]:
         return build_server(script, read_answers(script, tmp_path / "thumbnails"), SystemClock())
 
     return make
+
+
+@pytest.fixture
+async def stage(tmp_path, rehearsal, capsys):
+    """Open a server with the tables of a script and return the campaign against it."""
+    servers = []
+
+    async def open_campaign(*keys: str, **tables) -> Campaign:
+        catalog = write_abo(tmp_path / "abo", PICTURES)
+        folder = tmp_path / "work"
+        folder.mkdir()
+        (folder / "keys.txt").write_text("\n".join(keys or KEYS))
+        server = rehearsal(catalog / "images" / "small", **tables)
+        serving = server.serving()
+        url = await serving.__aenter__()
+        servers.append(serving)
+        return Campaign(folder, catalog, server, url, capsys)
+
+    yield open_campaign
+    for serving in servers:
+        await serving.__aexit__(None, None, None)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import sqlite3
-import sys
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,138 +15,11 @@ import pytest
 from curator.__main__ import app
 from curator.keypool import OnExhausted
 from curator.ledger import migrate
-from curator.rehearsal.server import RehearsalServer
-from curator.running import RunOptions, plan_run, run
 from shared.cli import run_program
-from shared.clock import Clock, SystemClock
 from shared.corpus import read_json, read_pairs
-from shared.errors import AboVqaError
+from tests.curator.campaigns import KEYS, PICTURES, ended, until_requests
 from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock
-
-KEYS = ("AIzaSyKeyNumberOne001", "AIzaSyKeyNumberTwo002", "AIzaSyKeyNumberTri003")
-PICTURES = 12
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-async def start_process(*arguments: str) -> asyncio.subprocess.Process:
-    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEYS"}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "curator",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment | {"NO_COLOR": "1"},
-    )
-
-
-async def ended(process: asyncio.subprocess.Process) -> Ended:
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """The arguments of one campaign in a folder of its own."""
-
-    folder: Path
-    catalog: Path
-    server: RehearsalServer
-    url: str
-    capsys: pytest.CaptureFixture[str]
-
-    @property
-    def ledger(self) -> Path:
-        return self.folder / "campaign.db"
-
-    async def start(self) -> asyncio.subprocess.Process:
-        return await start_process(
-            *("run", "--catalog", str(self.catalog), "--keys", str(self.folder / "keys.txt")),
-            *("--ledger", str(self.ledger), "--base-url", self.url, "--questions", "3"),
-            *("--concurrency", "2"),
-        )
-
-    async def run(self, clock: Clock | None = None, **more) -> Ended:
-        """Do in this process, on this loop, what the command does."""
-        options = RunOptions(
-            **{
-                "catalog": self.catalog,
-                "keys": self.folder / "keys.txt",
-                "ledger": self.ledger,
-                "images": None,
-                "model": "gemini-2.5-flash",
-                "base_url": self.url,
-                "questions": 3,
-                "answer_words": 1,
-                "limit": None,
-                "concurrency": 2,
-                "on_exhausted": OnExhausted.STOP,
-                "status": None,
-                "timeout_s": 30.0,
-            }
-            | more
-        )
-        try:
-            await run(options, plan_run(options), clock or SystemClock())
-        except AboVqaError as error:
-            return Ended(error.exit_code, "", f"{self.capsys.readouterr().err}curator: {error}")
-        return Ended(0, "", self.capsys.readouterr().err)
-
-    async def command(self, *arguments: str) -> Ended:
-        """Run another command of the program in this process."""
-
-        def finish() -> int:
-            with pytest.raises(SystemExit) as ended:
-                run_program(app, "curator", [*arguments, "--ledger", str(self.ledger)])
-            return ended.value.code
-
-        self.capsys.readouterr()
-        code = await asyncio.to_thread(finish)
-        return Ended(code, *self.capsys.readouterr())
-
-    async def status(self) -> dict:
-        result = await self.command("status", "--json")
-        assert result.code == 0, result.err
-        (campaign,) = json.loads(result.out)["campaigns"]
-        return campaign
-
-    def pairs(self) -> list[tuple]:
-        with closing(sqlite3.connect(self.ledger)) as database:
-            return database.execute("SELECT item_id, question, answer FROM pairs").fetchall()
-
-    @property
-    def requests(self) -> int:
-        return self.server.stats()["requests"]
-
-
-@pytest.fixture
-async def stage(tmp_path, rehearsal, capsys):
-    """Open a server with the tables of a script and return the campaign against it."""
-    servers = []
-
-    async def open_campaign(*keys: str, **tables) -> Campaign:
-        catalog = write_abo(tmp_path / "abo", PICTURES)
-        folder = tmp_path / "work"
-        folder.mkdir()
-        (folder / "keys.txt").write_text("\n".join(keys or KEYS))
-        server = rehearsal(catalog / "images" / "small", **tables)
-        serving = server.serving()
-        url = await serving.__aenter__()
-        servers.append(serving)
-        return Campaign(folder, catalog, server, url, capsys)
-
-    yield open_campaign
-    for serving in servers:
-        await serving.__aexit__(None, None, None)
 
 
 async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
@@ -228,12 +98,6 @@ async def test_all_keys_dead_is_exhausted_too(stage):
     assert result.code == 75
     assert "All API keys exhausted" in result.err
     assert KEYS[0] not in result.err
-
-
-async def until_requests(campaign: Campaign, count: int) -> None:
-    async with asyncio.timeout(60):
-        while campaign.requests < count:  # noqa: ASYNC110 - the server is watched from outside
-            await asyncio.sleep(0.01)
 
 
 async def test_after_a_kill_only_what_was_in_flight_is_repeated(stage):
