@@ -8,9 +8,14 @@ import signal
 from collections.abc import Iterator
 from typing import Final
 
+import structlog
+
 from shared.clock import Clock
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+log = structlog.stdlib.get_logger("curator.stopping")
 
 
 class StopRequested(Exception):
@@ -60,14 +65,18 @@ async def _reached(event: asyncio.Event) -> None:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: StopSignal) -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the work at once."""
     loop = asyncio.get_running_loop()
 
     def first(received: signal.Signals) -> None:
         for one in SIGNALS:
             loop.remove_signal_handler(one)
+            # Breaks into whatever runs, closes what is open, and ends with exit code 75.
+            signal.signal(one, signal.default_int_handler)
         stop.request(f"stopped by {received.name}")
+        log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
 
+    before = {one: signal.getsignal(one) or signal.SIG_DFL for one in SIGNALS}
     for one in SIGNALS:
         loop.add_signal_handler(one, first, one)
     try:
@@ -75,3 +84,4 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     finally:
         for one in SIGNALS:
             loop.remove_signal_handler(one)
+            signal.signal(one, before[one])
