@@ -11,12 +11,12 @@ OUTAGE_ITEMS: Final = 8
 """So many different items failing without one success between them is the service's fault."""
 
 
-def backoff_s(failures: int, rng: random.Random) -> float:
+def backoff_s(failures: int, rng: random.Random, longest_s: float = LONGEST_S) -> float:
     """Return seconds to wait after ``failures`` in a row: doubling, capped, with full jitter.
 
     The jitter keeps workers that failed together from coming back together.
     """
-    ceiling = min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 10))
+    ceiling = min(longest_s, FIRST_S * 2.0 ** min(failures - 1, 10))
     return ceiling * (0.5 + rng.random() / 2)
 
 

@@ -23,9 +23,12 @@ from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
     Attempt,
     ItemChange,
+    KeyRemoval,
     Ledger,
     LedgerFailure,
     Outcome,
+    ProjectNews,
+    ProjectRecord,
     Result,
     TokenUse,
     WorkItem,
@@ -102,7 +105,7 @@ class Queue:
         items = await self._ledger.pending(self._campaign_id, self._after, PAGE)
         if items:
             self._page.extend(items)
-            self._after = items[-1].item_id
+            self._after = items[-1].rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +177,7 @@ class Curator:
 
     async def _try(self, item: WorkItem, request: Request, failures: int) -> int | None:
         """Make one request; return the item's failures so far, ``None`` once it is settled."""
-        lease = await self.pool.lease(request.estimated_tokens)
-        attempt = Attempt(
-            attempt_id=self.ledger.new_attempt_id(),
-            campaign_id=self.campaign_id,
-            item_id=item.item_id,
-            key_fingerprint=lease.key.fingerprint,
-            project=lease.key.project,
-            model=self.model,
-            started_at=lease.at,
-            reserved_tokens=request.estimated_tokens,
-        )
-        await self.ledger.begin(attempt)
+        lease, attempt = await self._begin(item, request)
         self.live.begun(lease.key)
         one = _Try(item, lease, attempt.attempt_id, failures)
         try:
@@ -201,17 +193,51 @@ class Curator:
             return None
         return await self._take_reply(one, reply)
 
+    async def _begin(self, item: WorkItem, request: Request) -> tuple[Lease, Attempt]:
+        """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.
+
+        Raises:
+            StopRequested: the run is to stop.
+            KeysExhausted: no key can serve before the next quota day.
+        """
+        while True:
+            lease = await self.pool.lease(request.estimated_tokens)
+            attempt = Attempt(
+                attempt_id=self.ledger.new_attempt_id(),
+                campaign_id=self.campaign_id,
+                item_id=item.item_id,
+                key_fingerprint=lease.key.fingerprint,
+                project=lease.key.project,
+                model=self.model,
+                started_at=lease.at,
+                reserved_tokens=request.estimated_tokens,
+            )
+            try:
+                await self.ledger.begin(attempt)
+            except asyncio.CancelledError:
+                await self._take_back(lease, attempt)
+                raise
+            if self.pool.may_send(lease) and not self.stop.requested:
+                return lease, attempt
+            await self._take_back(lease, attempt)
+
+    async def _take_back(self, lease: Lease, attempt: Attempt) -> None:
+        self.pool.give_back(lease)
+        await self.ledger.withdraw(attempt)
+
+    def _news(self, record: ProjectRecord) -> ProjectNews:
+        return ProjectNews(record, self.model, self.clock.now())
+
     async def _cool_down(self, one: _Try, refusal: RateLimited) -> int:
-        record = self.pool.cool_down(one.lease, refusal)
-        await self._finish(one, Outcome.RATE_LIMITED, refusal.reason)
-        await self.ledger.remember_project(record, self.model, self.clock.now())
+        news = self._news(self.pool.cool_down(one.lease, refusal))
+        await self._finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
         return one.failures
 
     async def _remove_key(self, one: _Try, refusal: InvalidKey) -> int:
         key = one.lease.key
-        if self.pool.remove(key, refusal.reason):
-            await self.ledger.remember_removal(key, refusal.reason, self.clock.now())
-        await self._finish(one, Outcome.INVALID_KEY, refusal.reason)
+        self.pool.remove(key, refusal.reason)
+        news = KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
+        await self._finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
         return one.failures
 
     async def _try_later(self, one: _Try, refusal: Unavailable) -> int | None:
@@ -238,8 +264,7 @@ class Curator:
         # A reply that counts no tokens leaves the estimate standing.
         spent = reply.input_tokens or one.lease.reservation.tokens
         record = self.pool.settle(one.lease, spent)
-        if record is not None:
-            await self.ledger.remember_project(record, self.model, self.clock.now())
+        news = None if record is None else self._news(record)
         judgement = judge(
             reply,
             questions=self.prompt.questions,
@@ -250,16 +275,35 @@ class Curator:
         if judgement.verdict.accepted:
             done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)
             await self._finish(
-                one, Outcome.ANSWERED, reply.ending, reply=reply, change=done, judgement=judgement
+                one,
+                Outcome.ANSWERED,
+                reply.ending,
+                reply=reply,
+                change=done,
+                judgement=judgement,
+                news=news,
             )
             return None
         failures = one.failures + 1
         if judgement.is_final or failures >= ATTEMPTS:
-            await self._give_up(one, Outcome.UNUSABLE, judgement.reason, reply, judgement)
+            await self._give_up(
+                one,
+                Outcome.UNUSABLE,
+                judgement.reason,
+                reply=reply,
+                judgement=judgement,
+                news=news,
+            )
             return None
         kept = self._pending(one, failures, judgement.reason)
         await self._finish(
-            one, Outcome.UNUSABLE, judgement.reason, reply=reply, change=kept, judgement=judgement
+            one,
+            Outcome.UNUSABLE,
+            judgement.reason,
+            reply=reply,
+            change=kept,
+            judgement=judgement,
+            news=news,
         )
         return failures
 
@@ -272,13 +316,17 @@ class Curator:
         one: _Try,
         outcome: Outcome,
         reason: str,
+        *,
         reply: Reply | None = None,
         judgement: Judgement | None = None,
+        news: ProjectNews | None = None,
     ) -> None:
         dead = ItemChange(
             self.campaign_id, one.item.item_id, WorkState.DEAD, one.failures + 1, reason
         )
-        await self._finish(one, outcome, reason, reply=reply, change=dead, judgement=judgement)
+        await self._finish(
+            one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news
+        )
         self._bury(one.item, reason)
 
     async def _give_up_unasked(self, item: WorkItem, reason: str) -> None:
@@ -300,6 +348,7 @@ class Curator:
         reply: Reply | None = None,
         change: ItemChange | None = None,
         judgement: Judgement | None = None,
+        news: ProjectNews | KeyRemoval | None = None,
     ) -> None:
         tokens = TokenUse()
         if reply is not None:
@@ -315,7 +364,7 @@ class Curator:
             verdict=None if judgement is None else judgement.verdict,
             facts=None if judgement is None else judgement.facts,
         )
-        await self.ledger.finish(result)
+        await self.ledger.finish(result, *([] if news is None else [news]))
         self.live.finished(result, one.item, one.lease.key)
 
     def _log_reply(self, one: _Try, reply: Reply, verdict: Verdict) -> None:

@@ -21,14 +21,28 @@ import structlog
 from curator.backoff import backoff_s
 from curator.keys import Key
 from curator.ledger.records import ProjectRecord, ProjectUse
-from curator.quota import PACIFIC, Opening, Quota, Reservation, Usage, Window, next_day
+from curator.quota import (
+    LEARNED_FOR_S,
+    PACIFIC,
+    LearnedLimits,
+    Opening,
+    Quota,
+    Reservation,
+    Usage,
+    Window,
+    corrected,
+    learn,
+    next_day,
+)
 from curator.refusals import RateLimited
-from curator.stopping import StopSignal
+from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
 from shared.errors import StoppedForNow
 
 PROBE_AFTER_S: Final = 3600.0
 """After a day 429, one careful request is tried so much later: the label has been seen wrong."""
+LONGEST_STRIKE_S: Final = 900.0
+"""Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
 
 log = structlog.stdlib.get_logger("curator.keypool")
 
@@ -63,22 +77,34 @@ class _Project:
     """What Google meters: its limits, its use, and the cool-down it is in."""
 
     name: str
-    configured: Quota
+    stated: Quota
     usage: Usage
-    learned: Quota = field(default_factory=Quota)
+    learned: LearnedLimits = field(default_factory=dict)
     blocked_until: float = 0.0
     blocked_window: Window = Window.MINUTE
     probe_at: float | None = None
     probe: Reservation | None = None
     strikes: int = 0
 
-    @property
-    def quota(self) -> Quota:
-        return self.configured.tightened(self.learned)
+    _quota: Quota = field(default_factory=Quota)
+    _quota_ends: float = -math.inf
+
+    def quota(self, now: float) -> Quota:
+        """Return the limits that count at ``now``."""
+        if now >= self._quota_ends:
+            self._quota = corrected(self.stated, self.learned, now)
+            ends = (one.at + LEARNED_FOR_S for one in self.learned.values())
+            self._quota_ends = min((end for end in ends if end > now), default=math.inf)
+        return self._quota
+
+    def learn(self, named: Quota, now: float) -> None:
+        """Believe the limits that a refusal names."""
+        self.learned = learn(self.learned, named, self.stated, now)
+        self._quota_ends = -math.inf
 
     def opening(self, tokens: int, now: float) -> Opening:
         """Return when a request fits, the chance of a probe included."""
-        opening = self.usage.opening(self.quota, tokens, now)
+        opening = self.usage.opening(self.quota(now), tokens, now)
         if self.blocked_until <= max(now, opening.at):
             return opening
         if self.probe_at is not None and opening.at <= max(now, self.probe_at):
@@ -88,7 +114,7 @@ class _Project:
 
     def reopens_at(self, tokens: int, now: float) -> float:
         """Return when a request surely fits, probes left aside."""
-        return max(self.blocked_until, self.usage.opening(self.quota, tokens, now).at)
+        return max(self.blocked_until, self.usage.opening(self.quota(now), tokens, now).at)
 
     def record(self) -> ProjectRecord:
         return ProjectRecord(
@@ -149,11 +175,20 @@ class KeyPool:
         # One waiter at a time reckons and sleeps; the others queue in order behind it.
         async with self._turn:
             while True:
+                if self._stop.requested:
+                    raise StopRequested
                 now = self._clock.now()
                 self._changed.clear()
                 if key := self._next_key(tokens, now):
                     return self._reserve(key, tokens, now)
                 await self._wait_for_opening(tokens, now)
+
+    def may_send(self, lease: Lease) -> bool:
+        """Return whether nothing that was told since ``lease`` speaks against its request."""
+        project = self._projects[lease.key.project]
+        is_closed = project.blocked_until > self._clock.now()
+        is_probe = lease.reservation is project.probe
+        return lease.key.fingerprint not in self._removed and (is_probe or not is_closed)
 
     def settle(self, lease: Lease, tokens: int) -> ProjectRecord | None:
         """Count the true tokens of an answered request.
@@ -172,14 +207,17 @@ class KeyPool:
 
     def give_back(self, lease: Lease) -> None:
         """Forget a lease whose request was never sent."""
-        self._projects[lease.key.project].usage.give_back(lease.reservation)
+        project = self._projects[lease.key.project]
+        project.usage.give_back(lease.reservation)
+        if lease.reservation is project.probe:
+            project.probe, project.probe_at = None, lease.at
         self._changed.set()
 
     def cool_down(self, lease: Lease, refusal: RateLimited) -> ProjectRecord:
         """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
         now = self._clock.now()
         project = self._projects[lease.key.project]
-        project.learned = project.learned.tightened(refusal.limits)
+        project.learn(refusal.limits, now)
         if refusal.window is Window.DAY:
             until = next_day(now)
             fresh = project.blocked_window is not Window.DAY or project.blocked_until < until
@@ -189,7 +227,9 @@ class KeyPool:
         else:
             if lease.at >= project.blocked_until:
                 project.strikes += 1
-            until = now + (refusal.retry_after_s or backoff_s(project.strikes + 1, self._rng))
+            until = now + (
+                refusal.retry_after_s or backoff_s(project.strikes + 1, self._rng, LONGEST_STRIKE_S)
+            )
         if until > project.blocked_until:
             project.blocked_until, project.blocked_window = until, refusal.window
         log.info(
@@ -222,6 +262,10 @@ class KeyPool:
     def records(self) -> dict[str, ProjectRecord]:
         """Return each project's cool-down and what it taught, as they are now."""
         return {name: project.record() for name, project in self._projects.items()}
+
+    def quotas(self, now: float) -> dict[str, Quota]:
+        """Return the limits of each project, as stated and learned."""
+        return {name: project.quota(now) for name, project in self._projects.items()}
 
     def requests_today(self, now: float) -> dict[str, int]:
         """Return each project's requests since its quota day began."""
@@ -264,7 +308,7 @@ def _restored(
     use, record = use or ProjectUse(), record or ProjectRecord(key.project)
     return _Project(
         name=key.project,
-        configured=key.quota,
+        stated=key.quota,
         usage=Usage(now, last_minute=use.last_minute, today=use.today),
         learned=record.learned,
         blocked_until=record.blocked_until,

@@ -163,15 +163,13 @@ class LiveReport:
 
     def _keys(self, now: float) -> Sequence[KeyReport]:
         today, removed = self._pool.requests_today(now), self._pool.removed
-        records = self._pool.records()
+        quotas = self._pool.quotas(now)
         return tuple(
             replace(
                 key,
                 removed_because=removed.get(key.fingerprint, key.removed_because),
                 outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
-                quota=key.quota.tightened(records[key.project].learned)
-                if key.project in records
-                else key.quota,
+                quota=quotas.get(key.project, key.quota),
                 project_today=today.get(key.project, key.project_today),
             )
             for key in self._before.keys

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,9 @@ from zoneinfo import ZoneInfo
 MINUTE_S: Final = 60.0
 BURSTS_A_MINUTE: Final = 10
 """A project's requests of a minute are sent in so many bursts, evenly spread."""
+LIMITS: Final = ("rpm", "tpm", "rpd")
+LEARNED_FOR_S: Final = 7 * 86_400.0
+"""So long a limit that a refusal named is believed; the next refusal renews it."""
 PACIFIC: Final = ZoneInfo("America/Los_Angeles")
 
 
@@ -41,7 +44,7 @@ class Quota:
     rpd: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("rpm", "tpm", "rpd"):
+        for name in LIMITS:
             limit = getattr(self, name)
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be at least 1, got {limit}")
@@ -54,6 +57,48 @@ class Quota:
             tpm=_smaller(self.tpm, other.tpm),
             rpd=_smaller(self.rpd, other.rpd),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLimit:
+    """A limit that a refusal named ``at`` some time, and what the keys file ``stated`` then.
+
+    Google is believed rather than the file, yet not for ever: limits are raised, and whoever knows
+    of it and states another limit than before is believed at once.
+    """
+
+    value: int
+    stated: int | None
+    at: float
+
+    def holds(self, stated: int | None, now: float) -> bool:
+        """Return whether the limit still counts where the keys file says ``stated``."""
+        return stated == self.stated and now < self.at + LEARNED_FOR_S
+
+
+LearnedLimits = Mapping[str, LearnedLimit]
+"""By the names in ``LIMITS``."""
+
+
+def corrected(stated: Quota, learned: LearnedLimits, now: float) -> Quota:
+    """Return the limits that count at ``now``: the stated ones, or what was learned if smaller."""
+    holding = {
+        name: one.value for name, one in learned.items() if one.holds(getattr(stated, name), now)
+    }
+    return stated.tightened(Quota(**holding))
+
+
+def learn(learned: LearnedLimits, named: Quota, stated: Quota, now: float) -> LearnedLimits:
+    """Return what is known once a refusal has named limits: the latest word counts."""
+    values = {name: getattr(named, name) for name in LIMITS}
+    return {
+        **learned,
+        **{
+            name: LearnedLimit(value, getattr(stated, name), now)
+            for name, value in values.items()
+            if value is not None
+        },
+    }
 
 
 def _smaller(left: int | None, right: int | None) -> int | None:

@@ -10,7 +10,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,7 +18,7 @@ from typing import Any, Final
 from curator.keypool import KeyPool, KeysExhausted, Lease, OnExhausted
 from curator.keys import Key
 from curator.ledger.records import ProjectRecord, ProjectUse
-from curator.quota import PACIFIC, day_start, next_day
+from curator.quota import PACIFIC, corrected, day_start, next_day
 from curator.stopping import StopSignal
 from shared.errors import InputError
 
@@ -88,6 +88,9 @@ async def simulate(
         InputError: no key can ever take such a request.
     """
     clock = VirtualClock(now)
+    # What was learned is taken to last: a plan that forgot it after a week would promise too much.
+    learned = {name: record.learned for name, record in records.items()}
+    keys = [replace(k, quota=corrected(k.quota, learned.get(k.project, {}), now)) for k in keys]
     pool = KeyPool(
         keys,
         clock=clock,

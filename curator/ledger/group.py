@@ -16,20 +16,20 @@ class GroupCommit(Generic[Entry]):
 
     def __init__(self, write: Callable[[Sequence[Entry]], Awaitable[None]]) -> None:
         self._write = write
-        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
         self._runner: asyncio.Task[None] | None = None
 
-    async def add(self, entry: Entry) -> None:
-        """Return once ``entry`` is committed.
+    async def add(self, *entries: Entry) -> None:
+        """Return once ``entries`` are committed, in one transaction.
 
         Raises:
             LedgerFailure: the transaction that held it failed.
         """
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, done))
+        self._waiting.append((entries, done))
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        # A worker that is cancelled must not take its entry out of a batch under way.
+        # A worker that is cancelled must not take its entries out of a batch under way.
         await asyncio.shield(done)
 
     async def drain(self) -> None:
@@ -41,7 +41,7 @@ class GroupCommit(Generic[Entry]):
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await self._write([entry for entry, _ in batch])
+                await self._write([entry for entries, _ in batch for entry in entries])
             except LedgerFailure as error:
                 for _, done in batch:
                     if not done.cancelled():

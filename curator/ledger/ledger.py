@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import event, func, insert, select, text, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.keys import Key
-from curator.ledger import reports, tables
+from curator.ledger import order, reports, tables
 from curator.ledger.group import GroupCommit
 from curator.ledger.newest import newest_items
 from curator.ledger.opening import LedgerFailure
@@ -29,17 +29,21 @@ from curator.ledger.records import (
     Attempt,
     Campaign,
     CampaignReport,
+    KeyRemoval,
     NewestItem,
     Progress,
+    ProjectNews,
     ProjectRecord,
     ProjectUse,
     RecentLoad,
     RepliedItem,
     Result,
+    Withdrawal,
     WorkItem,
     WorkState,
 )
 from curator.ledger.rows import (
+    Entry,
     Row,
     group_statements,
     listing_of,
@@ -69,7 +73,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine, next_attempt_id: int) -> None:
         self._engine = engine
         self._next_attempt_id = next_attempt_id
-        self._group: GroupCommit[Attempt | Result] = GroupCommit(self._write_group)
+        self._group: GroupCommit[Entry] = GroupCommit(self._write_group)
         self._writer = asyncio.Lock()
 
     @classmethod
@@ -98,11 +102,19 @@ class Ledger:
         """Make an attempt durable; only then may its request be sent."""
         await self._group.add(attempt)
 
-    async def finish(self, result: Result) -> None:
-        """Write a result whole: attempt, reply, pairs and the item's new state."""
-        await self._group.add(result)
+    async def finish(self, result: Result, *news: ProjectNews | KeyRemoval) -> None:
+        """Write a result whole: attempt, reply, pairs, the item's new state, and what it told."""
+        await self._group.add(result, *news)
 
-    async def _write_group(self, entries: Sequence[Attempt | Result]) -> None:
+    async def remember(self, news: ProjectNews | KeyRemoval) -> None:
+        """Write what was told about a project or a key."""
+        await self._group.add(news)
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        """Forget an attempt whose request was never sent."""
+        await self._group.add(Withdrawal(attempt.attempt_id))
+
+    async def _write_group(self, entries: Sequence[Entry]) -> None:
         async with self._writing() as connection:
             for statement, rows in group_statements(entries):
                 await connection.execute(statement, rows)
@@ -158,8 +170,13 @@ class Ledger:
             rows = await connection.scalars(select(tables.sources.c.images_dir).order_by(order))
             return list(dict.fromkeys(rows))
 
-    async def enrol(self, campaign: Campaign, now: float) -> int:
-        """Queue every item for ``campaign`` that it does not have yet; return its id."""
+    async def enrol(self, campaign: Campaign, now: float, shuffle_seed: int | None = None) -> int:
+        """Queue every item for ``campaign`` that it does not have yet; return its id.
+
+        A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue anew; without
+        one, the campaign keeps the order that it has.
+        """
+        work = tables.work
         values = {
             "model": campaign.model,
             "prompt_version": campaign.prompt_version,
@@ -169,19 +186,17 @@ class Ledger:
         async with self._writing() as connection:
             make = sqlite_insert(tables.campaigns).values(**values, created_at=now)
             await connection.execute(make.on_conflict_do_nothing())
-            found = await connection.execute(select(tables.campaigns.c.id).where(*same))
-            campaign_id = int(found.scalar_one())
-            last = await connection.scalar(
-                select(func.max(tables.work.c.item_id)).where(
-                    tables.work.c.campaign_id == campaign_id
-                )
-            )
-            new = select(
-                text(f"{campaign_id}"), tables.items.c.id, text("0"), text("0"), text("''")
-            ).where(tables.items.c.id > (last or 0))
-            columns = ["campaign_id", "item_id", "state", "attempts", "reason"]
-            await connection.execute(insert(tables.work).from_select(columns, new))
-        return campaign_id
+            row = (await connection.execute(select(tables.campaigns).where(*same))).one()
+            seed = row.shuffle_seed if shuffle_seed is None else shuffle_seed
+            if seed != row.shuffle_seed:
+                mine = update(tables.campaigns).where(tables.campaigns.c.id == row.id)
+                await connection.execute(mine.values(shuffle_seed=seed))
+                await connection.execute(order.reordering(row.id, seed))
+            last_of = select(func.max(work.c.item_id), func.max(work.c.rank))
+            last = await connection.execute(last_of.where(work.c.campaign_id == row.id))
+            item_id, rank = last.one()
+            await connection.execute(order.enrolling(row.id, item_id or 0, rank or 0, seed))
+        return int(row.id)
 
     async def progress(self, campaign_id: int) -> Progress:
         """Return how far a campaign is."""
@@ -189,22 +204,10 @@ class Ledger:
             return await reports.progress(connection, campaign_id)
 
     async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
-        """Return up to ``limit`` waiting items with ids above ``after``, in order."""
-        work, items = tables.work, tables.items
-        statement = (
-            select(work.c.attempts, *items.c)
-            .join(items, items.c.id == work.c.item_id)
-            .where(
-                work.c.campaign_id == campaign_id,
-                work.c.state == int(WorkState.PENDING),
-                work.c.item_id > after,
-            )
-            .order_by(work.c.item_id)
-            .limit(limit)
-        )
+        """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
         async with _reading(self._engine) as connection:
-            rows = await connection.execute(statement)
-            return [WorkItem(row.id, listing_of(row), row.attempts) for row in rows]
+            rows = await connection.execute(order.waiting(campaign_id, after, limit))
+            return [WorkItem(row.id, listing_of(row), row.attempts, row.rank) for row in rows]
 
     async def retry_dead(self, campaign_id: int) -> int:
         """Return the dead letters of a campaign to its queue, as new; return how many."""
@@ -249,24 +252,6 @@ class Ledger:
         async with _reading(self._engine) as connection:
             return await reports.project_records(connection, model)
 
-    async def remember_project(self, record: ProjectRecord, model: str, now: float) -> None:
-        """Store a project's cool-down and the limits that it taught us."""
-        values = sqlite_insert(tables.projects).values(
-            project=record.project,
-            model=model,
-            blocked_until=record.blocked_until,
-            blocked_window=record.blocked_window.value,
-            probe_at=record.probe_at,
-            learned_rpm=record.learned.rpm,
-            learned_tpm=record.learned.tpm,
-            learned_rpd=record.learned.rpd,
-            updated_at=now,
-        )
-        async with self._writing() as connection:
-            await connection.execute(
-                values.on_conflict_do_update(["project", "model"], set_=dict(values.excluded))
-            )
-
     async def remember_keys(self, keys: Iterable[Key], now: float) -> None:
         """Store the keys of a run by fingerprint: these are in service, and no others."""
         rows = [
@@ -288,16 +273,6 @@ class Ledger:
         async with self._writing() as connection:
             await connection.execute(leave.values(removed_because=NOT_IN_FILE, updated_at=now))
             await connection.execute(upsert, rows)
-
-    async def remember_removal(self, key: Key, reason: str, now: float) -> None:
-        """Store why a key left the pool."""
-        statement = (
-            update(tables.keys)
-            .where(tables.keys.c.fingerprint == key.fingerprint)
-            .values(removed_because=reason, updated_at=now)
-        )
-        async with self._writing() as connection:
-            await connection.execute(statement)
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""
@@ -423,6 +398,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+    order.teach_draw(connection)
 
 
 @asynccontextmanager

@@ -17,9 +17,9 @@ from shared.corpus import atomic_path
 from shared.errors import AboVqaError, InputError
 from shared.locking import LockHeld, sole_holder
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The version that this release writes."""
-KNOWN_VERSIONS: Final = ("0001", "0002", "0003", HEAD)
+KNOWN_VERSIONS: Final = ("0001", "0002", "0003", "0004", HEAD)
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from curator.judging import ReplyFacts
-from curator.quota import Quota, Window
+from curator.quota import LearnedLimits, Quota, Window
 from curator.validation import Verdict
 from shared.records import Listing
 
@@ -45,11 +45,15 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A listing that waits for its questions; ``attempts`` counts what failed so far."""
+    """A listing that waits for its questions; ``attempts`` counts what failed so far.
+
+    ``rank`` is its place in the queue.
+    """
 
     item_id: int
     listing: Listing
     attempts: int
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,32 @@ class ProjectRecord:
     blocked_until: float = 0.0
     blocked_window: Window = Window.MINUTE
     probe_at: float | None = None
-    learned: Quota = field(default_factory=Quota)
+    learned: LearnedLimits = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An attempt whose request was not sent after all."""
+
+    attempt_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectNews:
+    """What a refusal, or the end of one, told ``at`` some time about a project and model."""
+
+    record: ProjectRecord
+    model: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRemoval:
+    """Why a key left the pool, and when."""
+
+    fingerprint: str
+    reason: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

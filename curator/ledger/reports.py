@@ -22,7 +22,7 @@ from curator.ledger.records import (
     WorkState,
 )
 from curator.pace import RECENT_S, Bin, History, history_of, width_for
-from curator.quota import Quota, Window, day_start
+from curator.quota import LearnedLimit, Quota, Window, corrected, day_start
 from curator.replies import Form
 
 DEAD_LETTERS: Final = 20
@@ -62,32 +62,29 @@ async def campaign_reports(connection: AsyncConnection, now: float) -> list[Camp
 async def _report(
     connection: AsyncConnection, campaign_id: int, campaign: Campaign, now: float
 ) -> CampaignReport:
-    attempts, rejected = tables.attempts, tables.rejected_pairs
-    mine = attempts.c.campaign_id == campaign_id
+    made, judged = tables.attempt_tallies, tables.pair_tallies
+    mine = made.c.campaign_id == campaign_id
     spent = (
         await connection.execute(
             select(
-                func.total(attempts.c.input_tokens),
-                func.total(attempts.c.output_tokens),
-                func.total(attempts.c.thought_tokens),
+                func.total(made.c.input_tokens),
+                func.total(made.c.output_tokens),
+                func.total(made.c.thought_tokens),
             ).where(mine)
         )
     ).one()
-    pairs = await connection.scalar(
-        select(func.count())
-        .select_from(tables.pairs)
-        .where(tables.pairs.c.campaign_id == campaign_id)
+    by_rule = await _counts(
+        connection, select(judged.c.rule, judged.c.pairs).where(judged.c.campaign_id == campaign_id)
     )
-    by_rule = select(rejected.c.rule, func.count()).where(rejected.c.campaign_id == campaign_id)
-    by_outcome = select(attempts.c.outcome, func.count()).where(mine)
+    by_outcome = select(made.c.outcome, func.sum(made.c.requests)).where(mine)
     finished_recently, recent_s = await _recent_pace(connection, campaign_id, now)
     return CampaignReport(
         campaign_id=campaign_id,
         campaign=campaign,
         progress=await progress(connection, campaign_id),
-        pairs=pairs or 0,
-        rejected=await _counts(connection, by_rule.group_by(rejected.c.rule)),
-        outcomes=await _counts(connection, by_outcome.group_by(attempts.c.outcome)),
+        pairs=by_rule.pop("", 0),
+        rejected=by_rule,
+        outcomes=await _counts(connection, by_outcome.group_by(made.c.outcome)),
         replies=await _replies(connection, campaign_id),
         tokens=TokenUse(*(int(count) for count in spent)),
         keys=await _key_reports(connection, campaign_id, campaign.model, now),
@@ -99,16 +96,18 @@ async def _report(
 
 
 async def _counts(connection: AsyncConnection, statement: Select[Any]) -> dict[Any, int]:
-    return {row[0]: row[1] for row in await connection.execute(statement)}
+    # A tally may have come down to nothing.
+    return {row[0]: row[1] for row in await connection.execute(statement) if row[1]}
 
 
 async def _replies(connection: AsyncConnection, campaign_id: int) -> dict[ReplyFacts, int]:
-    attempts = tables.attempts
-    kinds = (attempts.c.ending, attempts.c.form, attempts.c.drafts, attempts.c.rejection)
-    statement = select(*kinds, func.count()).where(
-        attempts.c.campaign_id == campaign_id,
-        attempts.c.form != "",
-        attempts.c.question.is_(None),
+    made = tables.attempt_tallies
+    kinds = (made.c.ending, made.c.form, made.c.drafts, made.c.rejection)
+    statement = select(*kinds, func.sum(made.c.requests)).where(
+        made.c.campaign_id == campaign_id,
+        made.c.form != "",
+        made.c.second_opinion == 0,
+        made.c.requests > 0,
     )
     rows = await connection.execute(statement.group_by(*kinds))
     return {
@@ -120,12 +119,12 @@ async def _replies(connection: AsyncConnection, campaign_id: int) -> dict[ReplyF
 async def _key_reports(
     connection: AsyncConnection, campaign_id: int, model: str, now: float
 ) -> tuple[KeyReport, ...]:
-    attempts, keys = tables.attempts, tables.keys
+    made, keys = tables.attempt_tallies, tables.keys
     outcomes: dict[str, dict[str, int]] = {}
     statement = (
-        select(attempts.c.key_fingerprint, attempts.c.outcome, func.count())
-        .where(attempts.c.campaign_id == campaign_id)
-        .group_by(attempts.c.key_fingerprint, attempts.c.outcome)
+        select(made.c.key_fingerprint, made.c.outcome, func.sum(made.c.requests))
+        .where(made.c.campaign_id == campaign_id, made.c.requests > 0)
+        .group_by(made.c.key_fingerprint, made.c.outcome)
     )
     for fingerprint, outcome, count in await connection.execute(statement):
         outcomes.setdefault(fingerprint, {})[outcome] = count
@@ -142,16 +141,16 @@ async def _key_reports(
             project=row.project,
             removed_because=row.removed_because,
             outcomes=outcomes.get(row.fingerprint, {}),
-            quota=_quota_of(row, learned.get(row.project)),
+            quota=_quota_of(row, learned.get(row.project), now),
             project_today=today[row.project],
         )
         for row in rows
     )
 
 
-def _quota_of(row: Any, learned: ProjectRecord | None) -> Quota:  # noqa: ANN401 - as above
+def _quota_of(row: Any, learned: ProjectRecord | None, now: float) -> Quota:  # noqa: ANN401 - as above
     stated = Quota(rpm=row.rpm, tpm=row.tpm, rpd=row.rpd)
-    return stated.tightened(learned.learned) if learned else stated
+    return corrected(stated, learned.learned, now) if learned else stated
 
 
 async def _requests_since(
@@ -169,20 +168,29 @@ async def _requests_since(
 
 async def project_records(connection: AsyncConnection, model: str) -> dict[str, ProjectRecord]:
     """Return what is remembered of each project for ``model``."""
+    limits = tables.learned_limits
+    learned: dict[str, dict[str, LearnedLimit]] = {}
+    for row in await connection.execute(select(limits).where(limits.c.model == model)):
+        one = LearnedLimit(row.value, row.stated, row.learned_at)
+        learned.setdefault(row.project, {})[row.name] = one
     statement = select(tables.projects).where(tables.projects.c.model == model)
-    return {row.project: project_record(row) for row in await connection.execute(statement)}
+    return {
+        row.project: ProjectRecord(
+            project=row.project,
+            blocked_until=row.blocked_until,
+            blocked_window=Window(row.blocked_window),
+            probe_at=row.probe_at,
+            learned=learned.get(row.project, {}),
+        )
+        for row in await connection.execute(statement)
+    }
 
 
 async def _blocked(
     connection: AsyncConnection, model: str, now: float
 ) -> tuple[ProjectRecord, ...]:
-    projects = tables.projects
-    rows = await connection.execute(
-        select(projects)
-        .where(projects.c.model == model, projects.c.blocked_until > now)
-        .order_by(projects.c.project)
-    )
-    return tuple(project_record(row) for row in rows)
+    records = await project_records(connection, model)
+    return tuple(records[name] for name in sorted(records) if records[name].blocked_until > now)
 
 
 async def _dead_letters(connection: AsyncConnection, campaign_id: int) -> tuple[DeadLetter, ...]:
@@ -258,14 +266,3 @@ def _bin(outcome: str, count: int) -> Bin:
     if outcome == Outcome.ANSWERED.value:
         return Bin(answered=count)
     return Bin(limited=count) if outcome == Outcome.RATE_LIMITED.value else Bin(failed=count)
-
-
-def project_record(row: Any) -> ProjectRecord:  # noqa: ANN401 - SQLAlchemy types no columns
-    """Return the record that a row of ``projects`` holds."""
-    return ProjectRecord(
-        project=row.project,
-        blocked_until=row.blocked_until,
-        blocked_window=Window(row.blocked_window),
-        probe_at=row.probe_at,
-        learned=Quota(rpm=row.learned_rpm, tpm=row.learned_tpm, rpd=row.learned_rpd),
-    )

@@ -10,21 +10,26 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from curator.ledger import tables
 from curator.ledger.records import (
     Attempt,
     ItemChange,
+    KeyRemoval,
     Outcome,
+    ProjectNews,
     RepliedItem,
     Result,
+    Withdrawal,
     WorkItem,
     WorkState,
 )
 from shared.records import ImageRef, Listing
 
 Row = dict[str, Any]
+Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval
 Statement = tuple[Insert | Update | Delete, list[Row]]
 
 _INSERT_ATTEMPT = insert(tables.attempts)
@@ -78,18 +83,46 @@ _CHANGE_WORK = (
 )
 
 
-def group_statements(entries: Sequence[Attempt | Result]) -> list[Statement]:
+_WITHDRAW_ATTEMPT = delete(tables.attempts).where(tables.attempts.c.id == bindparam("attempt_id"))
+_UPSERT_PROJECT = sqlite_insert(tables.projects)
+_UPSERT_PROJECT = _UPSERT_PROJECT.on_conflict_do_update(
+    ["project", "model"], set_=dict(_UPSERT_PROJECT.excluded)
+)
+_UPSERT_LIMIT = sqlite_insert(tables.learned_limits)
+_UPSERT_LIMIT = _UPSERT_LIMIT.on_conflict_do_update(
+    ["project", "model", "name"], set_=dict(_UPSERT_LIMIT.excluded)
+)
+_REMOVE_KEY = (
+    update(tables.keys)
+    .where(tables.keys.c.fingerprint == bindparam("key"))
+    .values(removed_because=bindparam("reason"), updated_at=bindparam("at"))
+)
+
+
+def group_statements(entries: Sequence[Entry]) -> list[Statement]:
     """Return the statements, with their rows, that write ``entries``; empty ones left out."""
     results = [entry for entry in entries if isinstance(entry, Result)]
     statements: list[Statement] = [
         (_INSERT_ATTEMPT, [_attempt_row(e) for e in entries if isinstance(e, Attempt)]),
+        (_WITHDRAW_ATTEMPT, [asdict(e) for e in entries if isinstance(e, Withdrawal)]),
         (_FINISH_ATTEMPT, [_finish_row(r) for r in results if r.attempt_id is not None]),
         (_INSERT_REPLY, [_reply_row(r) for r in results if r.reply is not None]),
         (_CHANGE_WORK, [_work_row(r, r.change) for r in results if r.change is not None]),
         (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
+        *_news_statements(entries),
     ]
     return [(statement, rows) for statement, rows in statements if rows]
+
+
+def _news_statements(entries: Sequence[Entry]) -> list[Statement]:
+    news = [entry for entry in entries if isinstance(entry, ProjectNews)]
+    removals = [entry for entry in entries if isinstance(entry, KeyRemoval)]
+    return [
+        (_UPSERT_PROJECT, [_project_row(one) for one in news]),
+        (_UPSERT_LIMIT, [row for one in news for row in _limit_rows(one)]),
+        (_REMOVE_KEY, [{"key": e.fingerprint, "reason": e.reason, "at": e.at} for e in removals]),
+    ]
 
 
 def replacing_statements(results: Sequence[Result]) -> list[Statement]:
@@ -105,6 +138,30 @@ def replacing_statements(results: Sequence[Result]) -> list[Statement]:
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
     ]
     return [(statement, rows) for statement, rows in statements if rows]
+
+
+def _project_row(news: ProjectNews) -> Row:
+    record = news.record
+    return {
+        "project": record.project,
+        "model": news.model,
+        "blocked_until": record.blocked_until,
+        "blocked_window": record.blocked_window.value,
+        "probe_at": record.probe_at,
+        "updated_at": news.at,
+    }
+
+
+def _limit_rows(news: ProjectNews) -> Iterable[Row]:
+    for name, limit in news.record.learned.items():
+        yield {
+            "project": news.record.project,
+            "model": news.model,
+            "name": name,
+            "value": limit.value,
+            "stated": limit.stated,
+            "learned_at": limit.at,
+        }
 
 
 def _attempt_row(attempt: Attempt) -> Row:

@@ -1,6 +1,7 @@
 """The ledger's tables. A change here needs a migration; a test compares the two.
 
-Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only.
+Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only. The tallies are
+kept by triggers, which the migration that made them holds: counting millions of rows takes seconds.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ campaigns = Table(
     Column("prompt_version", Text, nullable=False),
     Column("questions", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
+    # Null where the order is the catalogue's.
+    Column("shuffle_seed", Integer),
     UniqueConstraint("annotator", "model", "prompt_version", "questions"),
 )
 
@@ -62,7 +65,9 @@ work = Table(
     Column("attempts", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("finished_at", Float),
-    Index("work_by_state", "campaign_id", "state", "item_id"),
+    # The place in the queue; what is added later comes later.
+    Column("rank", Integer, nullable=False, server_default="0"),
+    Index("work_by_state", "campaign_id", "state", "rank"),
     sqlite_with_rowid=False,
 )
 
@@ -167,8 +172,46 @@ projects = Table(
     Column("blocked_until", Float, nullable=False),
     Column("blocked_window", Text, nullable=False),
     Column("probe_at", Float),
-    Column("learned_rpm", Integer),
-    Column("learned_tpm", Integer),
-    Column("learned_rpd", Integer),
     Column("updated_at", Float, nullable=False),
+)
+
+# ``name`` is rpm, tpm or rpd; ``stated`` is what the keys file said when the limit was learned.
+learned_limits = Table(
+    "learned_limits",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+    Column("stated", Integer),
+    Column("learned_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+attempt_tallies = Table(
+    "attempt_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("key_fingerprint", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("ending", Text, primary_key=True),
+    Column("form", Text, primary_key=True),
+    Column("rejection", Text, primary_key=True),
+    Column("drafts", Integer, primary_key=True, autoincrement=False),
+    Column("second_opinion", Integer, primary_key=True, autoincrement=False),
+    Column("requests", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("thought_tokens", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# ``rule`` is the one that rejected; empty for the pairs that none did.
+pair_tallies = Table(
+    "pair_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("rule", Text, primary_key=True),
+    Column("pairs", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )

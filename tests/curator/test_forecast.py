@@ -13,8 +13,10 @@ from curator.ledger import (
     Attempt,
     Campaign,
     ItemChange,
+    KeyRemoval,
     Ledger,
     Outcome,
+    ProjectNews,
     ProjectRecord,
     Result,
     TokenUse,
@@ -88,7 +90,7 @@ async def test_a_cool_down_counts(ledger):
     await enrol(ledger, 2, key)
     await answer(ledger, 1, key)
     closed = ProjectRecord("p", NOW + 600, Window.MINUTE)
-    await ledger.remember_project(closed, "m", NOW)
+    await ledger.remember(ProjectNews(closed, "m", NOW))
     assert await told(ledger) == NOW + 604.0
 
 
@@ -96,9 +98,9 @@ async def test_a_removed_key_counts_no_more_and_without_keys_there_is_no_end(led
     keys = [Key("a", "p", "secret-a", Quota(rpd=1)), Key("b", "q", "secret-b", Quota(rpd=100))]
     await enrol(ledger, 5, *keys)
     assert await told(ledger) < next_day(NOW)
-    await ledger.remember_removal(keys[1], "API_KEY_INVALID", NOW)
+    await ledger.remember(KeyRemoval(keys[1].fingerprint, "API_KEY_INVALID", NOW))
     assert await told(ledger) > NOW + 3 * DAY_S
-    await ledger.remember_removal(keys[0], "API_KEY_INVALID", NOW)
+    await ledger.remember(KeyRemoval(keys[0].fingerprint, "API_KEY_INVALID", NOW))
     (report,) = await ledger.reports(NOW)
     ended = await forecast(ledger, report, NOW)
     assert (ended.ends_at, ended.reason) == (None, "no key is left that can serve")

@@ -11,7 +11,7 @@ import pytest
 from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, OnExhausted
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
-from curator.quota import PACIFIC, Quota, Window, next_day
+from curator.quota import PACIFIC, LearnedLimit, Quota, Window, next_day
 from curator.refusals import RateLimited
 from curator.stopping import StopRequested, StopSignal
 
@@ -191,10 +191,59 @@ async def test_a_probe_that_is_answered_opens_the_project(make_pool, clock):
 async def test_a_smaller_limit_that_google_names_is_believed(make_pool, clock):
     pool = make_pool(key("a", rpm=100))
     record = pool.cool_down(await pool.lease(1), limited(retry_after_s=60.0, rpm=2))
-    assert record.learned == Quota(rpm=2)
+    assert record.learned == {"rpm": LearnedLimit(2, stated=100, at=clock.now())}
     started = clock.now()
     await labels(pool, 3)
     assert clock.now() == started + 120
+
+
+async def test_the_latest_word_on_a_limit_counts(make_pool, clock):
+    pool = make_pool(key("a", rpm=100))
+    pool.cool_down(await pool.lease(1), limited(retry_after_s=60.0, rpm=2))
+    record = pool.cool_down(await pool.lease(1), limited(retry_after_s=60.0, rpm=50))
+    assert record.learned["rpm"].value == 50
+
+
+@pytest.mark.parametrize(
+    ("stated", "days_later", "is_believed"), [(10, 5, True), (10, 7, False), (20, 0, False)]
+)
+async def test_a_learned_limit_is_believed_for_a_week_or_until_another_is_stated(
+    make_pool, clock, stated, days_later, is_believed
+):
+    pool = make_pool(key("a", rpd=10))
+    record = pool.cool_down(await pool.lease(1), limited(Window.DAY, rpd=3))
+    clock.time += days_later * 86_400
+    # Of a new quota day in any case.
+    clock.time = max(clock.time, next_day(clock.time))
+    again = make_pool(key("a", rpd=stated), records={"p-a": record})
+    allowed = 3 if is_believed else stated
+    assert await labels(again, allowed) == ["a"] * allowed
+    with pytest.raises(KeysExhausted):
+        await again.lease(1)
+
+
+async def test_a_refusal_or_a_dead_key_stops_what_was_not_sent_yet(make_pool, clock):
+    a, b = key("a", "p"), key("b")
+    pool = make_pool(a, b)
+    refused, of_b, waiting = [await pool.lease(1) for _ in range(3)]
+    assert all(pool.may_send(lease) for lease in (refused, of_b, waiting))
+    pool.cool_down(refused, limited(retry_after_s=30.0))
+    assert not pool.may_send(waiting)
+    pool.remove(b, "gone")
+    assert not pool.may_send(of_b)
+
+
+async def test_a_probe_that_was_not_sent_is_still_to_come(make_pool, clock):
+    pool = make_pool(key("a"), key("b", rpm=1))
+    clock.time = datetime(2026, 7, 1, 8, tzinfo=PACIFIC).timestamp()
+    pool.cool_down(await pool.lease(1), limited(Window.DAY))
+    clock.time += PROBE_AFTER_S
+    probe = next(
+        lease for lease in [await pool.lease(1) for _ in range(2)] if lease.key.label == "a"
+    )
+    assert pool.may_send(probe)
+    pool.give_back(probe)
+    assert (await labels(pool, 2)).count("a") == 1
 
 
 async def test_exhausted_by_its_own_count_it_names_the_next_midnight(make_pool, clock):

@@ -21,10 +21,12 @@ from curator.ledger import (
     Attempt,
     Campaign,
     ItemChange,
+    KeyRemoval,
     Ledger,
     LedgerBusy,
     LedgerFailure,
     Outcome,
+    ProjectNews,
     ProjectRecord,
     ProjectUse,
     Result,
@@ -35,7 +37,7 @@ from curator.ledger import (
     sole_writer,
 )
 from curator.ledger.tables import METADATA
-from curator.quota import MINUTE_S, Quota, Window, day_start, next_day
+from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, day_start, next_day
 from curator.refusals import RateLimited
 from curator.replies import Draft
 from curator.stopping import StopSignal
@@ -166,16 +168,58 @@ async def test_another_prompt_is_another_campaign(ledger):
     assert len(await ledger.pending(second, 0, 10)) == 2
 
 
+async def places(ledger: Ledger, campaign_id: int) -> list[str]:
+    return [one.listing.listing_id for one in await ledger.pending(campaign_id, 0, 1000)]
+
+
+async def test_the_catalogue_gives_the_order_and_a_seed_another(ledger):
+    plain = await enrolled(ledger, 40)
+    assert await places(ledger, plain) == [f"L{n}" for n in range(40)]
+    seeded = await ledger.enrol(Campaign("gemini-x", "other", 3), 1.0, shuffle_seed=7)
+    shuffled = await places(ledger, seeded)
+    assert shuffled != await places(ledger, plain)
+    assert sorted(shuffled) == sorted(await places(ledger, plain))
+    assert await ledger.enrol(CAMPAIGN, 2.0, shuffle_seed=7) == plain
+    assert await places(ledger, plain) == shuffled
+    await ledger.enrol(CAMPAIGN, 2.0, shuffle_seed=8)
+    assert await places(ledger, plain) != shuffled
+
+
+async def test_a_shuffled_order_stays_and_new_listings_queue_behind(ledger):
+    await ledger.add_catalog("src", "f1", "images", listings(40), 1.0)
+    campaign_id = await ledger.enrol(CAMPAIGN, 1.0, shuffle_seed=7)
+    before = await places(ledger, campaign_id)
+    await ledger.add_catalog("src", "f2", "images", listings(60), 2.0)
+    await ledger.enrol(CAMPAIGN, 2.0)
+    after = await places(ledger, campaign_id)
+    assert after[:40] == before
+    assert sorted(after[40:]) == [f"L{n}" for n in range(40, 60)] != after[40:]
+
+
+async def test_an_attempt_that_was_not_sent_is_withdrawn_and_counts_nowhere(ledger):
+    campaign_id = await enrolled(ledger, 1)
+    one = attempt(ledger, campaign_id, 1)
+    await ledger.begin(one)
+    assert (await ledger.project_use("gemini-x", 6.0))["p"].today == 1
+    await ledger.withdraw(one)
+    assert await ledger.project_use("gemini-x", 6.0) == {}
+    (report,) = await ledger.reports(10.0)
+    assert report.outcomes == {}
+
+
 async def test_projects_and_keys_are_remembered(ledger):
-    record = ProjectRecord("p", 99.0, Window.DAY, 50.0, Quota(rpm=3))
-    await ledger.remember_project(record, "gemini-x", 1.0)
-    assert await ledger.project_records("gemini-x") == {"p": record}
-    assert await ledger.project_records("another") == {}
+    learned = {"rpm": LearnedLimit(3, stated=9, at=1.0)}
+    record = ProjectRecord("p", 99.0, Window.DAY, 50.0, learned)
     key = Key("mine", "p", "AIzaSecret", Quota(rpm=9, rpd=20))
     campaign_id = await enrolled(ledger, 1)
-    assert campaign_id
     await ledger.remember_keys([key], 1.0)
-    await ledger.remember_removal(key, "API_KEY_INVALID", 2.0)
+    one = attempt(ledger, campaign_id, 1)
+    await ledger.begin(one)
+    removal = KeyRemoval(key.fingerprint, "API_KEY_INVALID", 2.0)
+    refused = Result(one.attempt_id, 2.0, Outcome.RATE_LIMITED)
+    await ledger.finish(refused, ProjectNews(record, "gemini-x", 2.0), removal)
+    assert await ledger.project_records("gemini-x") == {"p": record}
+    assert await ledger.project_records("another") == {}
     (report,) = await ledger.reports(10.0)
     assert [(one.label, one.removed_because) for one in report.keys] == [
         ("mine", "API_KEY_INVALID")
@@ -377,8 +421,8 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
     async def _refused(self, one: Attempt, record: ProjectRecord) -> None:
         now = self.clock.now()
-        await self.ledger.finish(Result(one.attempt_id, now, Outcome.RATE_LIMITED))
-        await self.ledger.remember_project(record, "m", now)
+        refused = Result(one.attempt_id, now, Outcome.RATE_LIMITED)
+        await self.ledger.finish(refused, ProjectNews(record, "m", now))
 
     @rule()
     def crash(self) -> None:

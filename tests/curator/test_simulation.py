@@ -10,7 +10,7 @@ import pytest
 from curator.__main__ import app
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
-from curator.quota import PACIFIC, Quota
+from curator.quota import PACIFIC, LearnedLimit, Quota
 from curator.simulation import Load, simulate
 from shared.cli import run_program
 from shared.errors import InputError
@@ -67,7 +67,7 @@ async def test_without_limits_the_replies_are_waited_for():
 
 async def test_what_was_used_and_learned_counts_against_the_first_day():
     used = {"p-a": ProjectUse(today=7)}
-    learned = {"p-a": ProjectRecord("p-a", learned=Quota(rpd=9))}
+    learned = {"p-a": ProjectRecord("p-a", learned={"rpd": LearnedLimit(9, 10, NOON)})}
     course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
     assert [one.requests for one in course.spans] == [{"a": 2}, {"a": 9}]
     closed = {"p-a": ProjectRecord("p-a", blocked_until=NOON + 600)}

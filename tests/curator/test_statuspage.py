@@ -26,8 +26,10 @@ from curator.ledger import (
     Attempt,
     Campaign,
     ItemChange,
+    KeyRemoval,
     Ledger,
     Outcome,
+    ProjectNews,
     Result,
     TokenUse,
     WorkItem,
@@ -145,12 +147,14 @@ async def play(stage: Stage) -> None:
     await stage.ask(stage.items[3], Outcome.UNAVAILABLE)
     await stage.ask(stage.items[4], Outcome.BAD_REQUEST)
     stage.pool.remove(KEYS[2], "API_KEY_INVALID")
-    await stage.watched.ledger.remember_removal(KEYS[2], "API_KEY_INVALID", stage.clock.time)
+    await stage.watched.ledger.remember(
+        KeyRemoval(KEYS[2].fingerprint, "API_KEY_INVALID", stage.clock.time)
+    )
     lease = await stage.pool.lease(100)
     refusal = RateLimited("429", window=Window.DAY, retry_after_s=None, limits=Quota(rpd=20))
     record = stage.pool.cool_down(lease, refusal)
     stage.pool.give_back(lease)
-    await stage.watched.ledger.remember_project(record, "gemini-2.5-flash", stage.clock.time)
+    await stage.watched.ledger.remember(ProjectNews(record, "gemini-2.5-flash", stage.clock.time))
     stage.watched.live.forecast = Forecast(stage.clock.time + 5_000)
 
 

@@ -1,0 +1,87 @@
+"""The order of a campaign's queue: the catalogue's, or shuffled by a seed; as statements.
+
+A shuffled queue makes every part that was worked on a fair sample of the catalogue. The order
+hangs on the seed and the images' paths alone, and each item keeps its place in the file, so that
+it is the same after a stop. What is added later queues behind all that waits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from sqlalchemy import ColumnElement, Insert, Select, Update, func, insert, literal, select, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from curator.ledger import tables
+from curator.ledger.records import WorkState
+
+_DRAW: Final = "abo_draw"
+_BITS: Final = 63
+
+
+def draw(seed: int, image_path: str) -> int:
+    """Return a number that is as good as random, and always the same for these two."""
+    digest = hashlib.blake2b(f"{seed} {image_path}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> (64 - _BITS)
+
+
+def teach_draw(connection: DBAPIConnection) -> None:
+    """Let SQL on ``connection`` call ``draw``."""
+    connection.create_function(_DRAW, 2, draw, deterministic=True)
+
+
+def _key(seed: int | None) -> ColumnElement[int]:
+    items = tables.items
+    if seed is None:
+        return items.c.id.expression
+    return func.abo_draw(seed, items.c.image_path)
+
+
+def enrolling(campaign_id: int, last_item: int, last_rank: int, seed: int | None) -> Insert:
+    """Return the statement that queues all items above ``last_item``, behind ``last_rank``."""
+    items = tables.items
+    place = func.row_number().over(order_by=_key(seed)) + last_rank
+    new = select(
+        literal(campaign_id),
+        items.c.id,
+        literal(int(WorkState.PENDING)),
+        literal(0),
+        literal(""),
+        place,
+    ).where(items.c.id > last_item)
+    columns = ["campaign_id", "item_id", "state", "attempts", "reason", "rank"]
+    return insert(tables.work).from_select(columns, new)
+
+
+def reordering(campaign_id: int, seed: int) -> Update:
+    """Return the statement that shuffles the whole queue of a campaign anew."""
+    work, items = tables.work, tables.items
+    place = func.row_number().over(order_by=_key(seed)).label("place")
+    places = (
+        select(work.c.item_id, place)
+        .join(items, items.c.id == work.c.item_id)
+        .where(work.c.campaign_id == campaign_id)
+        .subquery("places")
+    )
+    return (
+        update(work)
+        .where(work.c.campaign_id == campaign_id, work.c.item_id == places.c.item_id)
+        .values(rank=places.c.place)
+    )
+
+
+def waiting(campaign_id: int, after: int, limit: int) -> Select[tuple[int, ...]]:
+    """Return the query for up to ``limit`` waiting items with ranks above ``after``, in order."""
+    work, items = tables.work, tables.items
+    return (
+        select(work.c.attempts, work.c.rank, *items.c)
+        .join(items, items.c.id == work.c.item_id)
+        .where(
+            work.c.campaign_id == campaign_id,
+            work.c.state == int(WorkState.PENDING),
+            work.c.rank > after,
+        )
+        .order_by(work.c.rank)
+        .limit(limit)
+    )
