@@ -127,7 +127,8 @@ class Gemini:
             refusal = Unavailable("a cut-off error body")
         else:
             body = response.sdk_http_response.body if response.sdk_http_response else None
-            return read_reply(body or "")
+            # Nothing says that a reply will not repeat the key, and the body is kept for good.
+            return read_reply(SecretMask([key.secret])(body or ""))
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 

@@ -37,7 +37,11 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell keys apart and reveal none."""
+        """16 hexadecimal digits that tell keys apart and reveal none.
+
+        They are the start of a plain SHA-256. That would betray a secret that can be guessed, but
+        Google's keys are 35 random characters: nobody can try them all.
+        """
         return _fingerprint(self.secret)
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+import traceback
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
+from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -20,7 +24,10 @@ MASK = "[secret]"
 
 
 class SecretMask:
-    """Replaces every registered secret in whatever text passes through."""
+    """Replaces every registered secret in whatever text passes through.
+
+    In clear, and as it looks quoted for an address or in base64.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
@@ -28,7 +35,9 @@ class SecretMask:
 
     def register(self, secrets: Iterable[str]) -> None:
         """Add secrets; strings of fewer than 6 characters would mask ordinary words."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= 6)  # noqa: PLR2004
+        for secret in secrets:
+            if len(secret) >= 6:  # noqa: PLR2004
+                self._secrets.update(_forms(secret))
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with each secret replaced by ``MASK``."""
@@ -36,6 +45,22 @@ class SecretMask:
             if secret in text:
                 text = text.replace(secret, MASK)
         return text
+
+
+def _forms(secret: str) -> set[str]:
+    content = secret.encode()
+    coded = (b64encode(content), urlsafe_b64encode(content))
+    quoted = (quote(secret), quote(secret, safe=""))
+    return {secret, *quoted, *(one.decode().rstrip("=") for one in coded)}
+
+
+def _masked_traceback(
+    mask: SecretMask,
+) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
+
+    return hook
 
 
 class _MaskProcessor:
@@ -72,10 +97,13 @@ def set_up_events(
     """Send structlog and standard-library events to the terminal and, where given, to a file.
 
     The file gets one JSON object a line and is appended to. Standard error is the terminal
-    unless another stream is given. Of the loggers named in ``file_only``, the terminal gets
+    unless another stream is given. The traceback of a bug that ends the process is masked too. Of
+    the loggers named in ``file_only``, the terminal gets
     warnings alone.
     """
     secret_mask = mask or SecretMask()
+    # A bug ends the process with a traceback, and its message may quote what it stumbled over.
+    sys.excepthook = _masked_traceback(secret_mask)
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

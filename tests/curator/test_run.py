@@ -247,23 +247,6 @@ async def test_dead_letters_return_to_the_queue_when_asked_to(stage):
     assert status["dead_letters"] == []
 
 
-async def test_no_key_is_in_anything_that_was_written(stage):
-    campaign = await stage(
-        key=[
-            {"api_key": KEYS[0], "state": "suspended"},
-            {"api_key": KEYS[1], "state": "leaked"},
-        ]
-    )
-    result = await campaign.run()
-    assert result.code == 0, result.err
-    written = [path for path in campaign.folder.rglob("*") if path.is_file()]
-    assert {"campaign.db", "campaign.db.log.jsonl"} <= {path.name for path in written}
-    for key in KEYS:
-        assert key not in result.out + result.err
-        for path in written:
-            assert path.name == "keys.txt" or key.encode() not in path.read_bytes()
-
-
 async def test_a_model_that_is_not_served_is_bad_input(stage):
     campaign = await stage(models=("gemini-2.5-flash",))
     result = await campaign.run(model="gemini-9")
