@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from evaluator.attention import pack_attention
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
@@ -61,6 +62,15 @@ class _Batch:
     broken: tuple[Question, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An answer with VTGS's visual term and where the model looked, if that was asked for."""
+
+    answer: Answer
+    grounding: float | None = None
+    attention: bytes = b""
+
+
 class Replica:
     """Holds one model and answers questions with it."""
 
@@ -98,7 +108,7 @@ class Replica:
         changed = sum(with_adapter[key] != without[key] for key in with_adapter)
         return AdapterEffect(len(with_adapter), changed)
 
-    def _answered(self, batch: _Batch) -> list[tuple[Answer, float | None]]:
+    def _answered(self, batch: _Batch) -> list[_Said]:
         if not batch.questions:
             return []
         texts = [question.text for question in batch.questions]
@@ -107,8 +117,8 @@ class Replica:
 
     def _in_batches_that_fit(
         self, memory: ImageMemory, image_of: Sequence[int], texts: Sequence[str]
-    ) -> list[tuple[Answer, float | None]]:
-        done: list[tuple[Answer, float | None]] = []
+    ) -> list[_Said]:
+        done: list[_Said] = []
         while len(done) < len(texts):
             part = slice(len(done), len(done) + self._batch_size)
             try:
@@ -122,10 +132,10 @@ class Replica:
 
     def _answer_batch(
         self, memory: ImageMemory, image_of: Sequence[int], texts: Sequence[str]
-    ) -> list[tuple[Answer, float | None]]:
+    ) -> list[_Said]:
         answers = answer_questions(self._model, memory, image_of, texts)
         if not self._measure_grounding:
-            return [(answer, None) for answer in answers]
+            return [_Said(answer) for answer in answers]
         regions = grounding_regions(
             self._model, memory, image_of, texts, [answer.text for answer in answers]
         )
@@ -133,13 +143,27 @@ class Replica:
             np.stack([region.answer_region for region in regions]),
             np.stack([region.question_region for region in regions]),
         )
-        return list(zip(answers, overlap_B.tolist(), strict=True))
+        return [
+            _Said(
+                answer,
+                overlap,
+                pack_attention(one.answer_map_P, one.answer_region, one.question_region),
+            )
+            for answer, overlap, one in zip(answers, overlap_B.tolist(), regions, strict=True)
+        ]
 
     @staticmethod
-    def _replies(batch: _Batch, answered: Sequence[tuple[Answer, float | None]]) -> list[Reply]:
+    def _replies(batch: _Batch, answered: Sequence[_Said]) -> list[Reply]:
         replies = [
-            Reply(question.id, answer.text, answer.confidence, grounding, broken_image=False)
-            for question, (answer, grounding) in zip(batch.questions, answered, strict=True)
+            Reply(
+                question.id,
+                said.answer.text,
+                said.answer.confidence,
+                said.grounding,
+                broken_image=False,
+                attention=said.attention,
+            )
+            for question, said in zip(batch.questions, answered, strict=True)
         ]
         broken = [
             Reply(question.id, BROKEN_IMAGE_ANSWER, None, None, broken_image=True)

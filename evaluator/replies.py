@@ -18,6 +18,7 @@ class Reply:
     confidence: float | None
     grounding: float | None
     broken_image: bool
+    attention: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,7 @@ def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Pred
             confidence=reply.confidence,
             grounding=reply.grounding,
             broken_image=reply.broken_image,
+            attention=reply.attention,
         )
         for reply in replies
     ]

@@ -45,6 +45,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "confidence": ("confidence",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
+    "attention": ("attention",),
 }
 """Names that a column may carry, any case, most specific first."""
 
@@ -292,13 +293,18 @@ def write_predictions(
 ) -> None:
     """Write predictions as ``.csv`` or ``.parquet`` with one extra column for each metric.
 
+    Only Parquet holds where the model looked.
+
     Raises:
         InputError: another suffix, or a place that cannot be written.
     """
     table = _prediction_table(predictions, columns)
     with atomic_path(path) as part:
         if path.suffix == ".parquet":
-            pq.write_table(table, part)
+            if any(p.attention for p in predictions):
+                packed = pa.array([p.attention for p in predictions], pa.binary())
+                table = table.append_column("attention", packed)
+            pq.write_table(table, part, compression="zstd")
         elif path.suffix == ".csv":
             cells = (list(row.values()) for row in table.to_pylist())
             _write_csv(table.column_names, cells, part)
@@ -487,7 +493,14 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
         confidence=_number(row, names, "confidence"),
         grounding=_number(row, names, "grounding"),
         broken_image=_text(row, names, "broken_image").lower() in {"true", "1"},
+        attention=_bytes(row, names, "attention"),
     )
+
+
+def _bytes(row: Row, names: Mapping[str, str], field: str) -> bytes:
+    value = row.get(names[field]) if field in names else None
+    # Of CSV and JSON lines it can only be text, which holds no such thing.
+    return value if isinstance(value, bytes) else b""
 
 
 def _number(row: Row, names: Mapping[str, str], field: str) -> float | None:

@@ -91,7 +91,8 @@ class Prediction:
 
     ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
     ``grounding`` is VTGS's visual term in [0, 1]. Both are ``None`` where they were not asked for.
-    ``broken_image`` marks an answer that stands for an image that could not be read.
+    ``broken_image`` marks an answer that stands for an image that could not be read. ``attention``
+    is where the model looked, packed by ``evaluator.attention``; empty where nobody asked.
     """
 
     pair: QAPair
@@ -99,6 +100,7 @@ class Prediction:
     confidence: float | None = None
     grounding: float | None = None
     broken_image: bool = False
+    attention: bytes = b""
 
 
 def pair_id(filename: str, question: str) -> str:
