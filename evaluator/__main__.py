@@ -16,7 +16,7 @@ from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
 from evaluator.question_types import type_shares
-from evaluator.report import write_report
+from evaluator.report.page import write_report
 from evaluator.run_folder import read_runs
 from evaluator.run_status import read_status, status_lines
 from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders

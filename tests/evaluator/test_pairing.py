@@ -2,9 +2,9 @@
 
 import pytest
 
-from evaluator.findings import findings
-from evaluator.gallery import Outcome, choose_cards, count_outcomes
 from evaluator.pairing import exact_match_gain, pair_rows
+from evaluator.report.findings import findings
+from evaluator.report.gallery import Outcome, choose_cards, count_outcomes
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
 

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from evaluator.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
-from evaluator.report import write_report
+from evaluator.report.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
+from evaluator.report.page import write_report
 from shared.errors import InputError
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run

@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from evaluator.thumbnails import thumbnail_uri
+from evaluator.report.thumbnails import thumbnail_uri
 
 
 def decoded(uri: str) -> Image.Image:

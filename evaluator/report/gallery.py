@@ -14,8 +14,8 @@ import numpy as np
 from evaluator.metrics import LABELS, Metric
 from evaluator.pairing import PairedRows, correct
 from evaluator.question_types import question_type
+from evaluator.report.thumbnails import thumbnail_uri
 from evaluator.run_folder import Run
-from evaluator.thumbnails import thumbnail_uri
 from shared.records import Prediction
 
 LIMIT: Final = 200

@@ -16,11 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evaluator.comparison import PRIOR_NAME, best_rows, compare_scorecards
-from evaluator.dot_plot import DotPlot, dot_plot
-from evaluator.findings import findings
-from evaluator.gallery import choose_cards, count_outcomes
 from evaluator.metrics import LABELS, Metric
 from evaluator.pairing import pair_rows
+from evaluator.report.dot_plot import DotPlot, dot_plot
+from evaluator.report.findings import findings
+from evaluator.report.gallery import choose_cards, count_outcomes
 from evaluator.run_folder import Run
 from shared.corpus import atomic_path
 from shared.errors import InputError
