@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from evaluator.captioning import has_tool
 from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
@@ -27,6 +28,7 @@ from evaluator.tables import (
     controls_table,
     detail_table,
     difference_table,
+    signature_note,
 )
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
@@ -58,6 +60,18 @@ BertscoreModel = Annotated[
     ),
 ]
 BertscoreLayers = Annotated[int | None, typer.Option(help="Which of its layers to read.", min=1)]
+NumberWords = Annotated[
+    bool,
+    typer.Option("--number-words", help='CSNS takes "two" for 2; the report does not.'),
+]
+MetricList = Annotated[
+    str | None,
+    typer.Option(
+        help="Metrics with commas between them; `captioning` and `all` stand for those whose "
+        "tools are installed.",
+        show_default="the report's",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -80,10 +94,7 @@ def score(
         list[Path], typer.Argument(help="Predictions with references: .csv, .jsonl or .parquet.")
     ],
     *,
-    metrics: Annotated[
-        str | None,
-        typer.Option(help="Metrics with commas between them.", show_default="the report's"),
-    ] = None,
+    metrics: MetricList = None,
     train: Annotated[
         Path | None, typer.Option(help="Training data, for the question-only prior.")
     ] = None,
@@ -93,14 +104,15 @@ def score(
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
+    number_words: NumberWords = False,
     out: Annotated[Path | None, typer.Option(help="Also write run folders here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
     scored = score_files(
         predictions,
-        metrics=None if metrics is None else parse_metrics(metrics),
-        models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
+        metrics=None if metrics is None else parse_metrics(metrics, has_tool),
+        models=TextModelNames(sentence_model, bertscore_model, bertscore_layers, number_words),
         train=train,
     )
     if out is not None:
@@ -130,10 +142,7 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster; this machine where not given.")
     ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(help="Metrics with commas between them.", show_default="the report's"),
-    ] = None,
+    metrics: MetricList = None,
     split: Annotated[
         SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
     ] = SplitChoice.AUTO,
@@ -155,6 +164,7 @@ def run(
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
+    number_words: NumberWords = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a data set's questions with Ray actors and score the answers."""
@@ -171,13 +181,13 @@ def run(
         replicas=replicas,
         gpus_per_replica=gpus_per_replica,
         address=address,
-        metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics),
+        metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics, has_tool),
         split=split,
         limit=limit,
         train=train,
         batch_size=batch_size,
         name=name or out.resolve().name,
-        text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers),
+        text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers, number_words),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
     )
@@ -190,6 +200,7 @@ def run(
     console = Console()
     console.print(detail_table(name or out.resolve().name, scorecard))
     console.print(controls_table(scorecard))
+    typer.echo(signature_note([scorecard]))
     typer.echo(f"run folder: {out}")
 
 
@@ -296,6 +307,7 @@ def report(
     loaded = read_runs(runs)
     write_report(loaded, out, images=images)
     Console().print(comparison_table({run.name: run.scorecard for run in loaded}))
+    typer.echo(signature_note(run.scorecard for run in loaded))
     typer.echo(f"report: {out}")
 
 
@@ -334,6 +346,7 @@ def _print_tables(scored: dict[str, ScoredFile]) -> None:
         console.print(detail_table(name, one.scorecard))
     if len(scored) > 1:
         console.print(comparison_table({name: one.scorecard for name, one in scored.items()}))
+    typer.echo(signature_note(one.scorecard for one in scored.values()))
 
 
 if __name__ == "__main__":

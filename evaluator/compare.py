@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from evaluator.captioning import CORPUS_FIGURES
 from evaluator.metrics import LABELS, Metric
 from evaluator.pairing import PairedRows, correct, differing_rows, pair_rows
 from evaluator.question_types import QUESTION_TYPES, question_type
@@ -171,12 +172,12 @@ def _row_text(pair: QAPair) -> str:
 
 
 def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> list[str]:
-    both = [name for name in base.columns if name in other.columns]
+    both = [name for name in base.columns if name in other.columns and name not in CORPUS_FIGURES]
     wanted = both if chosen is None else [metric.value for metric in chosen]
     missing = [name for name in wanted if name not in both]
     if missing or not wanted:
         raise InputError(
-            f"{base.name} and {other.name}: no common figures for "
+            f"{base.name} and {other.name}: no common figures row by row for "
             f"{', '.join(missing) or 'any metric'}; both have: {', '.join(both) or 'none'}"
         )
     signatures = [run.scorecard.signatures for run in (base, other)]

@@ -14,15 +14,26 @@ PRIOR_NAME: Final = "question-only prior"
 
 @dataclass(frozen=True)
 class Column:
-    """A metric and the text model behind it (empty where none): scores of two never mix."""
+    """A metric by its signature: figures of two definitions or two models never share a column."""
 
     metric: str
-    model: str
+    signature: str
 
     @property
     def label(self) -> str:
         """Return the metric's name for people."""
         return LABELS.get(self.metric, self.metric)
+
+    @property
+    def model(self) -> str:
+        """Return the model behind the metric with the layer read, or nothing."""
+        return text_model(self.signature)
+
+    @property
+    def digest(self) -> str:
+        """Return the short hash that the signature ends with, or nothing."""
+        last = self.signature.rpartition("|")[2]
+        return last if last.startswith("#") else ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ def text_model(signature: str) -> str:
 
 def _row(name: str, breakdown: Breakdown, signatures: Mapping[str, str]) -> Row:
     figures = {
-        Column(metric, text_model(signatures.get(metric, ""))): figure
+        Column(metric, signatures.get(metric, "")): figure
         for metric, figure in breakdown.metrics.items()
     }
     return Row(name, breakdown.n, figures)

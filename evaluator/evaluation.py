@@ -130,4 +130,5 @@ def _text_models(order: EvaluationOrder) -> TextModels:
         sentence_model=order.text_models.sentences,
         bertscore_model=order.text_models.bertscore,
         bertscore_layers=order.text_models.bertscore_layers,
+        number_words=order.text_models.number_words,
     )

@@ -37,18 +37,30 @@ def bootstrap_means(
     Returns:
         The means; NaN where a resample covers no row of a quantity.
     """
-    images = len(sums_IK)
+    width = sums_IK.shape[1]
+    drawn = bootstrap_sums(np.hstack([sums_IK, counts_IK]), resamples=resamples, seed=seed)
+    with np.errstate(invalid="ignore"):
+        means: NDArray[np.float64] = drawn[:, :width] / drawn[:, width:]
+    return means
+
+
+def bootstrap_sums(
+    values_IK: NDArray[np.float64], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> NDArray[np.float64]:
+    """Return the sums of K quantities over resampled images, shape (resamples, K).
+
+    All quantities share the same draws, so that differences between columns are paired.
+    """
+    images = len(values_IK)
     generator = np.random.default_rng(seed)
-    means = np.empty((resamples, sums_IK.shape[1]), dtype=np.float64)
+    sums = np.empty((resamples, values_IK.shape[1]), dtype=np.float64)
     for start in range(0, resamples, _CHUNK):
         size = min(_CHUNK, resamples - start)
         drawn = generator.integers(images, size=(size, images))
         drawn += np.arange(size)[:, None] * images
         times_RI = np.bincount(drawn.ravel(), minlength=size * images).reshape(size, images)
-        weights_RI = times_RI.astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            means[start : start + size] = (weights_RI @ sums_IK) / (weights_RI @ counts_IK)
-    return means
+        sums[start : start + size] = times_RI.astype(np.float64) @ values_IK
+    return sums
 
 
 def percentile_interval(

@@ -98,7 +98,23 @@ def nltk_meteor(
     Raises:
         ToolMissing: nltk or its WordNet is not installed.
     """
+    require_wordnet()
     tool = require_module("meteor_nltk", "nltk.translate.meteor_score", CAPTIONING)
+    return each_distinct(
+        lambda answer, several: float(
+            tool.meteor_score([words(one) for one in several], words(answer))
+        ),
+        answers,
+        references,
+    )
+
+
+def require_wordnet() -> None:
+    """See that NLTK and its WordNet are here.
+
+    Raises:
+        ToolMissing: nltk or its WordNet is not installed.
+    """
     corpus = require_module("meteor_nltk", "nltk.corpus", CAPTIONING)
     try:
         corpus.wordnet.ensure_loaded()
@@ -107,13 +123,6 @@ def nltk_meteor(
             "--metrics meteor_nltk: needs NLTK's WordNet; fetch it once with "
             "`python -m nltk.downloader wordnet`, or leave meteor_nltk out"
         ) from error
-    return each_distinct(
-        lambda answer, several: float(
-            tool.meteor_score([words(one) for one in several], words(answer))
-        ),
-        answers,
-        references,
-    )
 
 
 def nltk_meteor_signature() -> str:

@@ -1,4 +1,4 @@
-"""The metrics by name, and which of them need a text model or the model's own measurements."""
+"""The metrics by name, and what each needs besides an answer and its references."""
 
 from __future__ import annotations
 
@@ -23,8 +23,22 @@ class Metric(StrEnum):
     BERTSCORE_F1 = "bertscore_f1"
     CSNS = "csns"
     VTGS = "vtgs"
+    VTGS_CLIP = "vtgs_clip"
+    VQA_SOFT = "vqa_soft"
     SUBSTRING = "substring"
     LEVENSHTEIN = "levenshtein"
+    BLEU_1 = "bleu_1"
+    BLEU_4 = "bleu_4"
+    ROUGE_L = "rouge_l"
+    METEOR = "meteor"
+    CIDER = "cider"
+    SPICE = "spice"
+    # The same by other well-known definitions, see docs/metrics.md.
+    BLEU_1_NLTK = "bleu_1_nltk"
+    BLEU_4_SACRE = "bleu_4_sacre"
+    ROUGE_L_F1 = "rouge_l_f1"
+    ROUGE_L_STEM = "rouge_l_stem"
+    METEOR_NLTK = "meteor_nltk"
 
 
 LABELS: Final[Mapping[str, str]] = MappingProxyType(
@@ -34,8 +48,21 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         Metric.BERTSCORE_F1: "BERTScore F1",
         Metric.CSNS: "CSNS",
         Metric.VTGS: "VTGS",
+        Metric.VTGS_CLIP: "VTGS (CLIP)",
+        Metric.VQA_SOFT: "VQA accuracy",
         Metric.SUBSTRING: "Substring",
         Metric.LEVENSHTEIN: "Levenshtein",
+        Metric.BLEU_1: "BLEU-1",
+        Metric.BLEU_4: "BLEU-4",
+        Metric.ROUGE_L: "ROUGE-L",
+        Metric.METEOR: "METEOR",
+        Metric.CIDER: "CIDEr",
+        Metric.SPICE: "SPICE",
+        Metric.BLEU_1_NLTK: "BLEU-1 (NLTK)",
+        Metric.BLEU_4_SACRE: "BLEU-4 (sacrebleu)",
+        Metric.ROUGE_L_F1: "ROUGE-L F1",
+        Metric.ROUGE_L_STEM: "ROUGE-L F1 (stems)",
+        Metric.METEOR_NLTK: "METEOR (NLTK)",
     }
 )
 """What people read."""
@@ -49,8 +76,21 @@ REPORT_METRICS: Final = (
 )
 """What is computed unless told otherwise; VTGS only where the regions were measured."""
 
+CAPTION_METRICS: Final = (
+    Metric.BLEU_1,
+    Metric.BLEU_4,
+    Metric.ROUGE_L,
+    Metric.METEOR,
+    Metric.CIDER,
+    Metric.SPICE,
+)
+"""For longer answers; each needs a tool that may be missing."""
+
 SENTENCE_METRICS: Final = frozenset({Metric.CSNS, Metric.VTGS})
 """What needs sentence embeddings."""
+
+BERTSCORE_METRICS: Final = frozenset({Metric.BERTSCORE_F1, Metric.VTGS_CLIP})
+"""What needs BERTScore's encoder."""
 
 OVERLAP_METRICS: Final[
     Mapping[Metric, Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]]
@@ -63,20 +103,43 @@ OVERLAP_METRICS: Final[
     }
 )
 
+GROUPS: Final[Mapping[str, tuple[Metric, ...]]] = MappingProxyType(
+    {
+        "captioning": CAPTION_METRICS,
+        "all": (
+            *(Metric.EXACT_MATCH, Metric.TOKEN_F1, Metric.BERTSCORE_F1, Metric.CSNS),
+            *(Metric.SUBSTRING, Metric.LEVENSHTEIN),
+            *CAPTION_METRICS,
+        ),
+    }
+)
+"""Names for several metrics. Of these, what lacks its tool is left out; all need but the texts."""
 
-def parse_metrics(text: str) -> tuple[Metric, ...]:
+
+def parse_metrics(
+    text: str, has_tool: Callable[[Metric], bool] = lambda _: True
+) -> tuple[Metric, ...]:
     """Return the metrics of a list with commas, in its order, each once.
+
+    Args:
+        text: names of metrics and of ``GROUPS``.
+        has_tool: whether a metric's tool is here; a group leaves the others out.
 
     Raises:
         InputError: the list is empty or holds an unknown name; the nearest known one is named.
     """
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    known = [metric.value for metric in Metric]
+    known = [*(metric.value for metric in Metric), *GROUPS]
+    found: list[Metric] = []
     for name in names:
-        if name not in known:
+        if name in GROUPS:
+            found += filter(has_tool, GROUPS[name])
+        elif name in known:
+            found.append(Metric(name))
+        else:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"--metrics {name!r}: {hint}known metrics: {', '.join(known)}")
     if not names:
         raise InputError(f"--metrics: names no metric; known metrics: {', '.join(known)}")
-    return tuple(dict.fromkeys(Metric(name) for name in names))
+    return tuple(dict.fromkeys(found))

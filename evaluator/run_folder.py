@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from evaluator.captioning import is_statistic
 from evaluator.scorecard import Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring import Columns
 from shared.corpus import (
@@ -79,7 +80,7 @@ def write_results(
     folder: Path, predictions: Sequence[Prediction], columns: Columns, scorecard: Scorecard
 ) -> None:
     """Write answers and scores, and last the scorecard that marks the run as finished."""
-    values = {name: column.tolist() for name, column in columns.items()}
+    values = {name: column.tolist() for name, column in columns.items() if not is_statistic(name)}
     write_predictions(predictions, folder / PARQUET_FILE, values)
     write_predictions(predictions, folder / CSV_FILE, values)
     write_scorecard(scorecard, folder / SCORECARD_FILE)

@@ -6,24 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from evaluator.metrics import Metric
 from evaluator.run_folder import write_results, write_settings
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import Columns, default_metrics, score_predictions
 from evaluator.text_models import load_text_models
-from shared.corpus import file_digest, read_pairs, read_predictions
+from shared.corpus import file_digest, read_pairs, read_prediction_table
 from shared.errors import InputError
 from shared.progress import report_progress
 from shared.records import Prediction, QAPair
 
+_log = structlog.stdlib.get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class TextModelNames:
-    """Which text models to load, see ``load_text_models``."""
+    """Which text models to load and how to use them, see ``load_text_models``."""
 
     sentences: str
     bertscore: str
     bertscore_layers: int | None
+    number_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,16 @@ def score_files(
     Raises:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
-    answers = {name: read_predictions(path) for name, path in _named(paths).items()}
+    tables = {name: read_prediction_table(path) for name, path in _named(paths).items()}
+    answers = {name: table.predictions for name, table in tables.items()}
+    for path, table in zip(paths, tables.values(), strict=True):
+        if table.without_reference:
+            _log.warning(
+                "rows_without_reference_left_out",
+                file=path.name,
+                rows=len(table.without_reference),
+                first=table.without_reference[0],
+            )
     train_pairs = None if train is None else training_pairs(train)
     chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
     for path, rows in zip(paths, answers.values(), strict=True):
@@ -64,6 +78,7 @@ def score_files(
         sentence_model=models.sentences,
         bertscore_model=models.bertscore,
         bertscore_layers=models.bertscore_layers,
+        number_words=models.number_words,
     )
     scored = {}
     with report_progress("scoring files", len(paths)) as progress:
@@ -76,6 +91,7 @@ def score_files(
                 provenance={
                     "predictions": path.name,
                     "predictions_sha256": file_digest(path),
+                    "rows_without_reference": len(tables[name].without_reference),
                     "prior_from": None if train is None else train.name,
                 },
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.intervals import bootstrap_means, percentile_interval
+from evaluator.captioning import CORPUS_FIGURES, STATISTIC_UNIT, is_statistic
+from evaluator.intervals import bootstrap_sums, percentile_interval
 from evaluator.question_types import QUESTION_TYPES
 from evaluator.tally import UNIT, Tally
 from shared.corpus import read_json, write_json
@@ -28,6 +29,7 @@ AGREEMENTS: Final = ("agrees", "unknown", "disagrees")
 class Figure:
     """One metric over a set of rows.
 
+    ``mean`` is the mean of the scores, or, for BLEU and METEOR, the figure of all rows together.
     ``std`` is that of the scores (divisor n); ``ci95`` is a 95 % bootstrap interval of the mean
     over images, ``None`` when there is but one image. ``n`` counts the rows that have a score.
     """
@@ -160,10 +162,16 @@ def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
             by_image = np.zeros((len(images), len(tally.metrics)), dtype=np.int64)
             np.add.at(by_image, cell_image[mask], source[mask])
             target.append(by_image.astype(np.float64))
-    means_RK = bootstrap_means(np.hstack(sums) / UNIT, np.hstack(counts))
     width = len(tally.metrics)
+    sums_RK, counts_RK = np.hsplit(bootstrap_sums(np.hstack([*sums, *counts])), 2)
     return [
-        _group(tally, mask, counts[index], means_RK[:, index * width : (index + 1) * width])
+        _group(
+            tally,
+            mask,
+            np.count_nonzero(counts[index], axis=0),
+            sums_RK[:, index * width : (index + 1) * width] / UNIT,
+            counts_RK[:, index * width : (index + 1) * width],
+        )
         for index, mask in enumerate(masks)
     ]
 
@@ -171,24 +179,38 @@ def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
 def _group(
     tally: Tally,
     mask: NDArray[np.bool_],
-    counts_IM: NDArray[np.float64],
-    means_RM: NDArray[np.float64],
+    images_M: NDArray[np.int64],
+    sums_RM: NDArray[np.float64],
+    counts_RM: NDArray[np.float64],
 ) -> Group:
+    totals_M = tally.sums_CM[mask].sum(axis=0) / UNIT
     figures = {}
     for index, metric in enumerate(tally.metrics):
         n = int(tally.counts_CM[mask, index].sum())
-        if not n:
+        if not n or is_statistic(metric):
             continue
-        mean = int(tally.sums_CM[mask, index].sum()) / UNIT / n
+        mean = totals_M[index] / n
         square = int(tally.squares_CM[mask, index].sum()) / UNIT / n
-        several = np.count_nonzero(counts_IM[:, index]) > 1
+        with np.errstate(invalid="ignore"):
+            figure, figures_R = mean, sums_RM[:, index] / counts_RM[:, index]
+        if metric in CORPUS_FIGURES:
+            figure = _corpus_figure(metric, tally.metrics, totals_M[None])[0]
+            figures_R = _corpus_figure(metric, tally.metrics, sums_RM)
         figures[metric] = Figure(
-            mean=mean,
-            std=max(0.0, square - mean**2) ** 0.5,
+            mean=float(figure),
+            std=float(max(0.0, square - mean**2) ** 0.5),
             n=n,
-            ci95=percentile_interval(means_RM[:, index]) if several else None,
+            ci95=percentile_interval(figures_R) if images_M[index] > 1 else None,
         )
     return Group(int(tally.rows_C[mask].sum()), figures)
+
+
+def _corpus_figure(
+    metric: str, names: Sequence[str], sums_RM: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    corpus = CORPUS_FIGURES[metric]
+    places = [names.index(name) for name in corpus.counter.columns]
+    return corpus.figures(sums_RM[:, places] * STATISTIC_UNIT)
 
 
 def _breakdown_json(breakdown: Breakdown) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator import captioning
 from evaluator.controls import (
     CONSTANT_ANSWERS,
     CONSTANT_METRICS,
@@ -17,19 +21,33 @@ from evaluator.controls import (
     guesses,
     rows_of,
 )
-from evaluator.csns import ALPHA, EPSILON, csns, text_similarity
-from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
+from evaluator.csns import (
+    ALPHA,
+    EPSILON,
+    csns,
+    parse_number,
+    parse_number_or_word,
+    text_similarity,
+)
+from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, Metric
 from evaluator.question_types import question_type
+from evaluator.rows import best_of_references
 from evaluator.scorecard import FREQUENCIES, Breakdown, Figure, Group, Scorecard, break_down
 from evaluator.tally import Cell, Tally
-from evaluator.text_models import TextModels
+from evaluator.text_models import TextModels, needed
+from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
 from evaluator.vtgs import BETA, measured, vtgs
 from shared.answers import normalise
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
 
 Columns = Mapping[str, NDArray[np.float64]]
-"""One score for each prediction, by metric; NaN where a prediction has none."""
+"""One score for each prediction, by metric; NaN where a prediction has none.
+
+After the scores stand what corpus figures count, see ``evaluator.captioning.is_statistic``.
+"""
+
+NORMALISATION: Final = r"lower, strip, remove [^\w\s]"
 
 _NO_CONTROL: Final[tuple[Breakdown | None, Mapping[str, Figure]]] = (None, {})
 _FREQUENCY_BOUNDS: Final = (10, 100)
@@ -89,16 +107,22 @@ def score_predictions(
         shuffled=blind,
         over_shuffled=over_blind,
         constants=_constants(predictions, cells, metrics, text_models),
-        signatures={metric.value: signature(metric, text_models) for metric in metrics},
+        signatures={metric.value: signature(metric, text_models, provenance) for metric in metrics},
         provenance={**provenance, "versions": _versions()},
     )
     return scorecard, columns
 
 
 def default_metrics(predictions: Sequence[Prediction]) -> tuple[Metric, ...]:
-    """Return the report's metrics; VTGS only where a prediction has its regions measured."""
+    """Return the report's metrics, and what else the data has what it takes for.
+
+    VTGS is there only where a prediction has its regions measured, VQA accuracy only where one has
+    several references.
+    """
     grounded = any(prediction.grounding is not None for prediction in predictions)
-    return tuple(metric for metric in REPORT_METRICS if grounded or metric is not Metric.VTGS)
+    asked_several = any(len(prediction.pair.references) > 1 for prediction in predictions)
+    metrics = [metric for metric in REPORT_METRICS if grounded or metric is not Metric.VTGS]
+    return (*metrics, *([Metric.VQA_SOFT] if asked_several else []))
 
 
 def score_columns(
@@ -107,53 +131,101 @@ def score_columns(
     """Return each metric's score for each prediction; an answer to a broken image scores 0.
 
     Raises:
-        InputError: VTGS is asked for and no prediction has regions.
+        InputError: a metric is asked for that no row has what it takes for.
     """
-    answers = [prediction.answer for prediction in predictions]
-    references = [prediction.pair.answer for prediction in predictions]
-    grounding = measured([prediction.grounding for prediction in predictions])
-    if Metric.VTGS in metrics and np.isnan(grounding).all():
-        raise InputError(
-            "--metrics vtgs: no prediction has a grounding value; leave vtgs out, or let "
-            "`evaluator run` make the predictions"
-        )
-    cosines = np.zeros(0)
-    if SENTENCE_METRICS.intersection(metrics):
-        if text_models.sentences is None:
-            raise ValueError("csns and vtgs need the sentence model loaded")
-        cosines = text_models.sentences.cosines(answers, references)
+    rows = _Rows(
+        answers=[p.answer for p in predictions],
+        references=[p.pair.references for p in predictions],
+        filenames=[p.pair.filename for p in predictions],
+        sim_vis_N=measured([p.grounding for p in predictions]),
+    )
+    captions = [metric for metric in metrics if metric in captioning.ALL]
+    extra = captioning.caption_columns(captions, rows.answers, rows.references)
     broken = np.array([prediction.broken_image for prediction in predictions])
-    columns = {}
-    for metric in metrics:
-        if metric is Metric.CSNS:
-            column = csns(answers, references, cosines)
-        elif metric is Metric.VTGS:
-            column = vtgs(text_similarity(cosines), grounding)
-        elif metric is Metric.BERTSCORE_F1:
-            if text_models.words is None:
-                raise ValueError("bertscore_f1 needs its model loaded")
-            column = text_models.words.f1(answers, references)
-        else:
-            column = OVERLAP_METRICS[metric](answers, references)
-        columns[metric.value] = np.where(broken, 0.0, column)
-    return columns
+    columns = {
+        metric.value: _score(metric, rows, text_models) for metric in metrics if metric not in extra
+    }
+    order = [*(metric.value for metric in metrics), *filter(captioning.is_statistic, extra)]
+    return {name: np.where(broken, 0.0, (columns | extra)[name]) for name in order}
 
 
-def signature(metric: Metric, text_models: TextModels) -> str:
-    """Return what a score depends on besides the two strings: model, revision, options, version."""
-    if metric is Metric.BERTSCORE_F1 and text_models.words is not None:
-        return text_models.words.signature
-    if metric in SENTENCE_METRICS and text_models.sentences is not None:
-        options = f"alpha {ALPHA:g}|eps {EPSILON:g}" if metric is Metric.CSNS else f"beta {BETA:g}"
-        return f"{text_models.sentences.signature}|{options}"
-    return r"lower, strip, remove [^\w\s]"
+@dataclass(frozen=True)
+class _Rows:
+    """N predictions as columns."""
+
+    answers: Sequence[str]
+    references: Sequence[tuple[str, ...]]
+    filenames: Sequence[str]
+    sim_vis_N: NDArray[np.float64]
+
+
+def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float64]:
+    if metric is Metric.VQA_SOFT:
+        column = vqa_soft(rows.answers, rows.references)
+        if np.isnan(column).all():
+            raise InputError(
+                "--metrics vqa_soft: no row has several references; give them as a list in a "
+                "column `answers`, or leave vqa_soft out"
+            )
+        return column
+    best = partial(best_of_references, answers=rows.answers, references=rows.references)
+    if metric is Metric.CSNS:
+        number = parse_number_or_word if models.number_words else parse_number
+        sbert = needed(models.sentences, metric)
+        return best(lambda a, r: csns(a, r, sbert.cosines(a, r), number=number))
+    if metric is Metric.VTGS:
+        if np.isnan(rows.sim_vis_N).all():
+            raise InputError(
+                "--metrics vtgs: no prediction has a grounding value; leave vtgs out, or let "
+                "`evaluator run` make the predictions"
+            )
+        sbert = needed(models.sentences, metric)
+        return vtgs(best(lambda a, r: text_similarity(sbert.cosines(a, r))), rows.sim_vis_N)
+    if metric is Metric.BERTSCORE_F1:
+        return best(needed(models.words, metric).f1)
+    return best(OVERLAP_METRICS[metric])
+
+
+def signature(metric: Metric, models: TextModels, provenance: Mapping[str, Any]) -> str:
+    """Return what a score depends on besides its row, and a hash of that.
+
+    Model, revision, options and versions, parted by ``|``; figures with different signatures are
+    different metrics.
+    """
+    text = _definition(metric, models, provenance)
+    digest = hashlib.sha256(f"{metric.value}|{text}".encode()).hexdigest()
+    return f"{text}|#{digest[:8]}"
+
+
+def _definition(metric: Metric, models: TextModels, provenance: Mapping[str, Any]) -> str:
+    if metric is Metric.BERTSCORE_F1:
+        return needed(models.words, metric).signature
+    if metric is Metric.CSNS:
+        numbers = "digits and number words" if models.number_words else "digits"
+        options = f"alpha {ALPHA:g}|eps {EPSILON:g}|{numbers}"
+        return f"{needed(models.sentences, metric).signature}|{options}"
+    if metric is Metric.VTGS:
+        regions = provenance.get("grounding") or "regions of unknown origin"
+        return f"{needed(models.sentences, metric).signature}|beta {BETA:g}|{regions}"
+    if metric is Metric.VQA_SOFT:
+        return f"{vqa_soft_signature()}|{NORMALISATION}"
+    if metric in captioning.ALL:
+        return f"{captioning.caption_signature(metric)}|{NORMALISATION}"
+    return NORMALISATION
 
 
 def _control(
     cells: Sequence[Cell], columns: Columns, control: Columns
 ) -> tuple[Breakdown, Mapping[str, Figure]]:
-    """Return a control's figures, and how much more each row of ``columns`` scores."""
-    gains = {name: columns[name] - without for name, without in control.items()}
+    """Return a control's figures, and how much more each row of ``columns`` scores.
+
+    Figures that belong to a set as a whole have no difference row by row.
+    """
+    gains = {
+        name: columns[name] - without
+        for name, without in control.items()
+        if name not in captioning.OF_SETS and not captioning.is_statistic(name)
+    }
     return break_down(Tally.of(cells, control)), break_down(Tally.of(cells, gains)).metrics
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.table import Table
 
 from evaluator.compare import RunComparison, p_text
-from evaluator.comparison import Column, best_rows, compare_scorecards, text_model
+from evaluator.comparison import Column, best_rows, compare_scorecards
 from evaluator.scorecard import Figure, Scorecard
 from shared.data_check import DataCheck
 
@@ -21,7 +21,7 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for metric, figure in scorecard.scores.metrics.items():
         prior = scorecard.prior.metrics.get(metric) if scorecard.prior else None
-        column = Column(metric, text_model(scorecard.signatures.get(metric, "")))
+        column = Column(metric, scorecard.signatures.get(metric, ""))
         table.add_row(
             _heading(column),
             f"{figure.mean:.4f}",
@@ -136,8 +136,23 @@ def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
     return table
 
 
+def signature_note(scorecards: Iterable[Scorecard]) -> str:
+    """Return what the hashes in the tables stand for: a line for each metric and definition."""
+    columns = dict.fromkeys(
+        Column(metric, text)
+        for scorecard in scorecards
+        for metric, text in scorecard.signatures.items()
+    )
+    return "\n".join(
+        f"{column.digest} {column.metric}: {column.signature.rpartition('|')[0]}"
+        for column in columns
+        if column.digest
+    )
+
+
 def _heading(column: Column) -> str:
-    return column.label + (f"\n[dim]{column.model}[/dim]" if column.model else "")
+    small = " ".join(filter(None, (column.model, column.digest)))
+    return column.label + (f"\n[dim]{small}[/dim]" if small else "")
 
 
 def _cell(figure: Figure | None, style: str) -> str:

@@ -1,6 +1,6 @@
 """Sums of scores by image and kind of question: what merges, exactly.
 
-Scores are summed as whole numbers of 2**-40, so that the total is the same whatever the order of
+Scores are summed as whole numbers of 2**-36, so that the total is the same whatever the order of
 rows and however they were cut into shards. Means and intervals are formed once, at the end.
 """
 
@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-UNIT: Final = 2.0**40
-"""Units in 1: sums of 8 million scores of 1 still fit into 64 bits."""
+UNIT: Final = 2.0**36
+"""Units in 1: 134 million scores of 1, or 1.3 million squares of 10, sum up within 64 bits."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,7 +35,7 @@ class Tally:
     """Counted scores.
 
     ``rows_C`` counts all rows of each of C cells. ``sums_CM``, ``squares_CM`` and ``counts_CM``
-    hold, for each of M metrics, the sum of the scores and of their squares in units of 2**-40,
+    hold, for each of M metrics, the sum of the scores and of their squares in units of 2**-36,
     and how many scores there were; a NaN is no score.
     """
 

