@@ -177,7 +177,7 @@ def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> l
     missing = [name for name in wanted if name not in both]
     if missing or not wanted:
         raise InputError(
-            f"{base.name} and {other.name}: no common figures row by row for "
+            f"{base.name} and {other.name}: no common figures for "
             f"{', '.join(missing) or 'any metric'}; both have: {', '.join(both) or 'none'}"
         )
     signatures = [run.scorecard.signatures for run in (base, other)]
