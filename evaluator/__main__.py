@@ -125,8 +125,15 @@ def score(
 
 @app.command()
 def run(
-    data: Annotated[Path, typer.Option(help="A data set folder, or a file of pairs.")],
-    images: Annotated[Path, typer.Option(help="The folder that file names start from.")],
+    data: Annotated[
+        str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")
+    ],
+    images: Annotated[
+        str,
+        typer.Option(
+            help="The folder that file names start from, or a URL: s3://, gs://, https://."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")],
     out: Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")],
     *,
@@ -227,7 +234,7 @@ def predict(
     image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Its images.")] = None,
+    images: Annotated[str | None, typer.Option(help="Its images: a folder or a URL.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
     batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 64,
     as_json: AsJson = False,
@@ -317,7 +324,7 @@ def main() -> NoReturn:
 
 
 def _settings(
-    model: str, adapter: Path | None, quantize: Quantize, images: Path, batch_size: int
+    model: str, adapter: Path | None, quantize: Quantize, images: Path | str, batch_size: int
 ) -> ReplicaSettings:
     from evaluator.replica import replica_settings  # noqa: PLC0415
 

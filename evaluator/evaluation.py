@@ -21,15 +21,17 @@ from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.vqa.blip.grounding import REGION_MASS
+from shared.vqa.image_source import require_images
 from shared.vqa.loading import adapter_digest
+from shared.vqa.stores import fetched_data, is_url
 
 
 @dataclass(frozen=True)
 class EvaluationOrder:
     """What the command line asks for; see ``evaluator run --help``."""
 
-    data: Path
-    images: Path
+    data: str
+    images: str
     model: str
     out: Path
     adapter: Path | None
@@ -57,7 +59,8 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
     _check_share(order.gpus_per_replica)
-    selection = select_pairs(order.data, order.split, limit=order.limit, train=order.train)
+    with fetched_data(order.data) as data:
+        selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
     grounded = Metric.VTGS in order.metrics
     replica = replica_settings(
         order.model,
@@ -67,6 +70,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         batch_size=order.batch_size,
         measure_grounding=grounded,
     )
+    require_images(replica.images, (pair.filename for pair in selection.pairs))
     evaluation = _evaluation(order, selection, replica)
     prepare_folder(order.out, evaluation)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -101,7 +105,7 @@ def _evaluation(
     settings = {
         "command": "evaluator run",
         "name": order.name,
-        "data": str(order.data.resolve()),
+        "data": order.data if is_url(order.data) else str(Path(order.data).resolve()),
         "data_sha256": pairs_digest(selection.pairs),
         "images": replica.images,
         "split": selection.split.value,

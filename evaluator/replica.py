@@ -18,11 +18,12 @@ import torch
 from evaluator.attention import pack_attention
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
-from shared.errors import CorruptImage, InputError
+from shared.errors import CorruptImage
 from shared.records import Question
 from shared.vqa.answerer import Answer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.blip.inference import ImageMemory, answer_questions, remember_pixels
+from shared.vqa.image_source import ImageSource, image_source
 from shared.vqa.loading import (
     LoadedModel,
     Quantization,
@@ -30,7 +31,8 @@ from shared.vqa.loading import (
     require_adapter,
     resolve_model,
 )
-from shared.vqa.preprocessing import open_image, pixel_values
+from shared.vqa.preprocessing import pixel_values
+from shared.vqa.stores import is_url
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 DECODING_THREADS: Final = 2
@@ -72,15 +74,18 @@ class _Said:
 
 
 class Replica:
-    """Holds one model and answers questions with it."""
+    """Holds one model and answers questions with it.
 
-    def __init__(self, settings: ReplicaSettings) -> None:
+    ``images`` gives the images where they do not lie at ``settings.images``.
+    """
+
+    def __init__(self, settings: ReplicaSettings, images: ImageSource | None = None) -> None:
         self._model = load_model(
             settings.model,
             adapter=Path(settings.adapter) if settings.adapter else None,
             quantization=settings.quantization,
         )
-        self._images = Path(settings.images)
+        self._images = images or image_source(settings.images)
         self._batch_size = settings.batch_size
         self._measure_grounding = settings.measure_grounding
 
@@ -187,7 +192,7 @@ class Replica:
 
     def _pixels(self, filename: str) -> torch.Tensor | None:
         try:
-            return pixel_values(self._model.image_processor, [open_image(self._images / filename)])
+            return pixel_values(self._model.image_processor, [self._images.read(filename)])
         except CorruptImage:
             return None
 
@@ -196,18 +201,19 @@ def replica_settings(
     model: str,
     adapter: Path | None,
     quantization: str,
-    images: Path,
+    images: Path | str,
     *,
     batch_size: int,
     measure_grounding: bool = False,
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
+    ``images`` is a folder or a URL, see ``shared.vqa.image_source``.
+
     Raises:
         InputError: no such images folder, model or adapter.
     """
-    if not images.is_dir():
-        raise InputError(f"--images {images}: no such folder")
+    image_source(str(images))
     if adapter is not None:
         require_adapter(adapter)
     source = resolve_model(model)
@@ -215,7 +221,7 @@ def replica_settings(
         model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,
         adapter="" if adapter is None else str(adapter.resolve()),
         quantization=Quantization(quantization),
-        images=str(images.resolve()),
+        images=str(images) if is_url(str(images)) else str(Path(images).resolve()),
         batch_size=batch_size,
         measure_grounding=measure_grounding,
     )

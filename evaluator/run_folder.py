@@ -55,9 +55,9 @@ class Run:
 
     @property
     def images(self) -> Path | None:
-        """Return the folder below which the pictures lie, where the run says it."""
+        """Return the folder below which the pictures lie, where the run knows one."""
         folder = self.settings.get("images")
-        return Path(folder) if folder else None
+        return Path(folder) if folder and "://" not in folder else None
 
 
 def shard_path(folder: Path, index: int) -> Path:

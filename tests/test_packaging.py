@@ -72,6 +72,8 @@ def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     [
         (None, "shared/*.py"),
         ("model", "shared/vqa/**/*.py"),
+        ("curator", "shared/web/*.py"),
+        ("evaluator", "shared/web/*.py"),
         ("curator", "curator/**/*.py"),
         ("trainer", "trainer/**/*.py"),
         ("evaluator", "evaluator/**/*.py"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.errors import InputError
-from shared.webaccess import Address, checked_address
+from shared.web.access import Address, checked_address
 
 TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
 

@@ -17,7 +17,7 @@ from curator.status import status_object
 from curator.statuspage.metrics import CONTENT_TYPE, metrics_text
 from curator.statuspage.thumbnails import Thumbnails
 from shared.clock import Clock
-from shared.webaccess import (
+from shared.web.access import (
     Access,
     Address,
     Handler,

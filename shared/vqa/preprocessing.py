@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from PIL import Image, ImageFile
@@ -22,11 +23,16 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         CorruptImage: the file is missing, truncated or not an image.
     """
+    return decode_image(path, str(path))
+
+
+def decode_image(content: Path | BinaryIO, name: str) -> Image.Image:
+    """Do the same for a file or for what is in memory, under the name it has for people."""
     try:
-        with Image.open(path) as image:
+        with Image.open(content) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise CorruptImage(f"{path}: not a readable image ({error})") from error
+        raise CorruptImage(f"{name}: not a readable image ({error})") from error
 
 
 def pixel_values(processor: BlipImageProcessorPil, images: Sequence[Image.Image]) -> torch.Tensor:

@@ -11,6 +11,7 @@ from shared.records import Question
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.preprocessing import open_image
 from tests.evaluator.replicas import settings_for
+from tests.fakes.file_server import serve_folder
 from tests.models import QUESTIONS, load_float
 
 
@@ -137,3 +138,11 @@ def test_settings_hold_whole_paths_since_actors_run_elsewhere(
     )
     assert settings.model == str(tiny_model.resolve())
     assert settings.adapter == str(tiny_adapter.resolve())
+
+
+def test_images_behind_a_url_get_the_answers_of_a_folder(tiny_model, pictures):
+    questions = [Question(pair.id, pair.question, pair.filename) for pair in pictures[1]]
+    here = Replica(settings_for(tiny_model, pictures[0])).answer(questions)
+    with serve_folder(pictures[0]) as server:
+        there = Replica(settings_for(tiny_model, server.url)).answer(questions)
+    assert there == here

@@ -1,0 +1,103 @@
+"""Where images lie: a folder on this machine, or a store behind a URL.
+
+A missing image is told apart from a store that does not answer: the first is a broken image and
+counts as such, the second would make a score out of a bad network.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Final, Protocol
+
+from PIL import Image
+
+from shared.errors import CorruptImage, InputError
+from shared.vqa.preprocessing import decode_image, open_image
+from shared.vqa.stores import Store, is_url, open_store
+
+LOOKED_FOR: Final = 20
+"""Images of which one must be there, or the place is taken for a wrong one."""
+
+
+class ImageSource(Protocol):
+    """Gives images by name; may be asked by several threads."""
+
+    def read(self, name: str) -> Image.Image:
+        """Return an image, decoded, as RGB.
+
+        Raises:
+            CorruptImage: it is missing or cannot be decoded.
+            StoreUnreachable: nobody knows.
+        """
+        ...
+
+    def has(self, name: str) -> bool:
+        """Return whether an image is there, readable or not."""
+        ...
+
+
+class ImageFolder:
+    """Images below a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, name: str) -> Image.Image:
+        """Return an image, decoded, as RGB."""
+        return open_image(self._folder / name)
+
+    def has(self, name: str) -> bool:
+        """Return whether the file exists."""
+        return (self._folder / name).is_file()
+
+
+class ImageStore:
+    """Images below a URL: ``s3://bucket/prefix``, ``gs://...``, ``https://...``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self, name: str) -> Image.Image:
+        """Return an image, decoded, as RGB."""
+        try:
+            content = self._store.read(name)
+        except FileNotFoundError as error:
+            raise CorruptImage(f"{self._store.place(name)}: not there") from error
+        return decode_image(io.BytesIO(content), self._store.place(name))
+
+    def has(self, name: str) -> bool:
+        """Return whether the store has the image."""
+        return self._store.has(name)
+
+
+def image_source(location: str) -> ImageSource:
+    """Return the images at a path or URL.
+
+    Raises:
+        InputError: no such folder, or no package for such a URL.
+    """
+    if is_url(location):
+        return ImageStore(open_store(location))
+    folder = Path(location)
+    if not folder.is_dir():
+        raise InputError(f"--images {location}: no such folder")
+    return ImageFolder(folder)
+
+
+def require_images(location: str, names: Iterable[str]) -> None:
+    """See that at least one of the first images is where all are said to be.
+
+    Raises:
+        InputError: none is there.
+        StoreUnreachable: the store does not answer.
+    """
+    source = image_source(location)
+    first = list(islice(dict.fromkeys(names), LOOKED_FOR))
+    if first and not any(source.has(name) for name in first):
+        raise InputError(
+            f"--images {location}: holds none of the data's first {len(first)} images "
+            f"({first[0]}, ...); give the place that the file names start from"
+        )

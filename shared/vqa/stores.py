@@ -1,0 +1,117 @@
+"""Files behind URLs that fsspec knows: ``s3://``, ``gs://``, ``https://`` and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import fsspec
+
+from shared.corpus import QA_FILE
+from shared.errors import AboVqaError, InputError
+
+_PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
+_DATA_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
+
+
+class StoreUnreachable(AboVqaError):
+    """A store does not answer, or refuses; what was asked for may well be there."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The files below a URL; ``files`` is fsspec's file system, ``root`` the place in it."""
+
+    files: Any
+    root: str
+    quotes: bool
+
+    def place(self, name: str) -> str:
+        """Return where the file system has ``name``, which is relative to the URL."""
+        return f"{self.root}/{quote(name) if self.quotes else name}"
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            FileNotFoundError: the store says that there is no such file.
+            StoreUnreachable: nobody knows.
+        """
+        try:
+            content: bytes = self.files.cat_file(self.place(name))
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise self._unreachable(name, error) from error
+        return content
+
+    def has(self, name: str) -> bool:
+        """Return whether there is such a file.
+
+        Raises:
+            StoreUnreachable: nobody knows.
+        """
+        try:
+            return bool(self.files.exists(self.place(name)))
+        except Exception as error:
+            raise self._unreachable(name, error) from error
+
+    def _unreachable(self, name: str, error: Exception) -> StoreUnreachable:
+        # Each store raises what it likes.
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return StoreUnreachable(f"{self.place(name)}: the store does not give it ({reason})")
+
+
+def is_url(location: str) -> bool:
+    """Return whether ``location`` names a store rather than a path."""
+    return "://" in location
+
+
+def open_store(url: str) -> Store:
+    """Return the files below ``url``.
+
+    Raises:
+        InputError: no such kind of store, its package is not installed, or secrets in the URL.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query:
+        raise InputError(
+            f"{parts.scheme}://{parts.hostname}: credentials in a URL would end up in run folders; "
+            "give them as the store's environment variables do"
+        )
+    try:
+        files, root = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        package = _PACKAGES.get(parts.scheme, f"fsspec's package for {parts.scheme}://")
+        raise InputError(f"{url}: needs `pip install {package}`, on every node") from error
+    except ValueError as error:
+        raise InputError(f"{url}: fsspec knows no {parts.scheme}:// store") from error
+    return Store(files, str(root).rstrip("/"), quotes=parts.scheme in {"http", "https"})
+
+
+@contextmanager
+def fetched_data(location: str) -> Iterator[Path]:
+    """Yield a local path to question/answer data: a path as it is, a URL fetched for the block.
+
+    Raises:
+        InputError: the store has no such file or data set folder.
+        StoreUnreachable: the store does not answer.
+    """
+    if not is_url(location):
+        yield Path(location)
+        return
+    above, _, name = location.rstrip("/").rpartition("/")
+    if PurePosixPath(name).suffix.lower() not in _DATA_SUFFIXES:
+        above, name = location, QA_FILE
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, name)
+        try:
+            copy.write_bytes(open_store(above).read(name))
+        except FileNotFoundError as error:
+            raise InputError(f"--data {location}: no such file or data set folder") from error
+        yield copy

@@ -1,0 +1,109 @@
+"""Images from a folder, from memory and over HTTP: the same pixels, the same faults."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from shared.errors import CorruptImage, InputError
+from shared.vqa.image_source import image_source, require_images
+from shared.vqa.stores import StoreUnreachable, fetched_data
+from tests.fakes.file_server import serve_folder
+from tests.pictures import draw_gallery
+
+ODD_NAME = "odd name #1 50%.png"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    draw_gallery(folder, 3)
+    shutil.copy(folder / "001.png", folder / ODD_NAME)
+    (folder / "cut.png").write_bytes((folder / "001.png").read_bytes()[:60])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with serve_folder(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "memory", "file", "http"])
+def location(request, folder, server):
+    if request.param == "memory":
+        files = fsspec.filesystem("memory")
+        for path in folder.iterdir():
+            files.pipe_file(f"/images/{path.name}", path.read_bytes())
+        return "memory://images"
+    return {
+        "folder": str(folder),
+        "file": f"file://{folder}",
+        "http": f"{server.url}/",
+    }[request.param]
+
+
+def test_every_kind_of_place_gives_the_same_pixels(location, folder):
+    source, plain = image_source(location), image_source(str(folder))
+    for name in ("000.png", "002.png", ODD_NAME):
+        assert source.has(name)
+        assert source.read(name).tobytes() == plain.read(name).tobytes()
+
+
+@pytest.mark.parametrize("name", ["none.png", "cut.png"])
+def test_a_missing_or_cut_image_is_a_broken_one(location, name):
+    with pytest.raises(CorruptImage, match=name):
+        image_source(location).read(name)
+
+
+def test_a_wrong_place_is_noticed_before_the_work_starts(location):
+    require_images(location, ["none.png", "000.png"])
+    with pytest.raises(InputError, match=r"holds none of the data's first 2 images \(a\.png"):
+        require_images(location, ["a.png", "b.png", "a.png"])
+
+
+def test_a_store_that_fails_does_not_make_broken_images(server):
+    source = image_source(server.url)
+    server.broken = True
+    try:
+        with pytest.raises(StoreUnreachable, match="the store does not give it"):
+            source.read("000.png")
+    finally:
+        server.broken = False
+    source.read("000.png")
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("gs://bucket/images", "pip install gcsfs"),
+        ("s3://bucket/images", "pip install s3fs"),
+        ("nope://bucket", "knows no nope://"),
+        ("no/such/folder", "no such folder"),
+        ("https://me:secret@example.com/images", "credentials in a URL"),
+        ("https://example.com/images?sig=secret", "credentials in a URL"),
+    ],
+)
+def test_a_place_that_cannot_be_used_says_why(location, reason):
+    package = reason.rpartition(" ")[2]
+    if package.endswith("fs") and importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(InputError, match=reason) as refused:
+        image_source(location)
+    assert "secret" not in str(refused.value)
+
+
+def test_data_is_fetched_by_its_file_or_its_folder(tmp_path):
+    (tmp_path / "set").mkdir()
+    for name in ("pairs.csv", "set/qa.parquet"):
+        (tmp_path / name).write_text(name)
+    with serve_folder(tmp_path) as server:
+        for location, name in (("pairs.csv", "pairs.csv"), ("set/", "set/qa.parquet")):
+            with fetched_data(f"{server.url}/{location}") as path:
+                assert path.read_text() == name
+                assert path.suffix == Path(name).suffix
+            assert not path.exists()
+        with pytest.raises(InputError, match="no such file"), fetched_data(f"{server.url}/no.csv"):
+            pass
