@@ -65,6 +65,20 @@ async def test_status_tells_progress_keys_tokens_and_attempts(stage):
     assert "12 of 12 done" in shown.out
 
 
+async def test_status_is_told_while_a_run_works(stage):
+    campaign = await stage(latency={"mean_ms": 20}, unlisted_quota={"rpd": 2})
+    running = asyncio.create_task(campaign.run(on_exhausted=OnExhausted.WAIT))
+    while len(campaign.pairs()) < 3 * 6 if campaign.ledger.exists() else True:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    status = await campaign.status()
+    assert status["progress"] == {"pending": 6, "done": 6, "dead": 0, "total": 12}
+    # Nothing was stated; what the refusals taught is that six more take another day or two.
+    assert status["eta_s"] > 0
+    assert status["cost_usd"] > 0
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert (await running).code == 75
+
+
 async def test_a_dead_key_leaves_the_pool_with_the_warning_line(stage):
     dead = {"api_key": KEYS[1], "state": "invalid"}
     campaign = await stage(key=[dead])
@@ -278,6 +292,7 @@ def bad_run(tmp_path: Path, capsys, **changes: str) -> tuple[int, str]:
         ({"ledger": "{}/keys.txt"}, "not a ledger"),
         ({"base_url": "nonsense"}, "--base-url"),
         ({"status": "0.0.0.0:8765"}, "127.0.0.1"),
+        ({"status": "0.0.0.0:8765", "status_token": "guess-me"}, "at least 16"),
         ({"status": "8765"}, "HOST:PORT"),
     ],
 )
