@@ -309,10 +309,13 @@ def report(
     images: Annotated[
         Path | None, typer.Option(help="Where the pictures lie, if not where the runs say.")
     ] = None,
+    page_only: Annotated[
+        bool, typer.Option(help="No folder beside the page with the examples it has no room for.")
+    ] = False,
 ) -> None:
     """Write one self-contained HTML page about one or several runs."""
     loaded = read_runs(runs)
-    write_report(loaded, out, images=images)
+    write_report(loaded, out, images=images, with_rest=not page_only)
     Console().print(comparison_table({run.name: run.scorecard for run in loaded}))
     typer.echo(signature_note(run.scorecard for run in loaded))
     typer.echo(f"report: {out}")

@@ -1,12 +1,12 @@
-"""Geometry of the dot plot of a metric by question type; the template draws it."""
+"""Geometry of the dot plot of a metric by groups of questions; the template draws it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.scorecard import Breakdown, Figure
+from evaluator.scorecard import Figure, Group
 
 WIDTH: Final = 760
 LEFT: Final = 150
@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Band:
-    """One question type."""
+    """One group of questions."""
 
     name: str
     n: int
@@ -54,27 +54,22 @@ class DotPlot:
     ticks: tuple[tuple[float, str], ...]
 
 
-def dot_plot(metric: str, series: Sequence[tuple[str, Breakdown]]) -> DotPlot:
-    """Lay out ``metric`` by question type; contestants without the metric are left out.
+def dot_plot(metric: str, series: Sequence[tuple[str, Mapping[str, Group]]]) -> DotPlot:
+    """Lay out ``metric`` by group; contestants without the metric are left out.
 
     Args:
         metric: a metric's name, with scores in [0, 1].
-        series: contestants with their names, the question types in the order of the first.
+        series: contestants with their names and groups, in the order of the first.
     """
-    sizes = {
-        name: group.n
-        for _, breakdown in reversed(series)
-        for name, group in breakdown.by_question_type.items()
-    }
-    order = list(dict.fromkeys(k for _, b in series for k in b.by_question_type))
+    sizes = {name: group.n for _, groups in reversed(series) for name, group in groups.items()}
+    order = list(dict.fromkeys(name for _, groups in series for name in groups))
     bands, y = [], float(TOP)
     for name in order:
         height = LINE * len(series) + GAP
         dots = tuple(
-            _dot(index, label, breakdown.by_question_type[name].metrics[metric], y)
-            for index, (label, breakdown) in enumerate(series)
-            if name in breakdown.by_question_type
-            and metric in breakdown.by_question_type[name].metrics
+            _dot(index, label, groups[name].metrics[metric], y)
+            for index, (label, groups) in enumerate(series)
+            if name in groups and metric in groups[name].metrics
         )
         bands.append(Band(name, sizes[name], y, height, dots))
         y += height

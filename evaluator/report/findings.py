@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evaluator.metrics import Metric
 from evaluator.pairing import exact_match_gain, pair_rows
+from evaluator.report.reliability import reliability
 from evaluator.run_folder import Run
 from evaluator.scorecard import Figure
 from evaluator.significance import Difference
@@ -15,7 +16,9 @@ def findings(runs: Sequence[Run]) -> list[str]:
     """Return sentences about exact match: the last run, its gain, and what needs care."""
     last = runs[-1]
     sentences = [_level(last)] if Metric.EXACT_MATCH in last.scorecard.scores.metrics else []
+    sentences += [_blind(last)] if Metric.EXACT_MATCH in last.scorecard.over_shuffled else []
     sentences += [_gain(runs[0], other) for other in runs[1:]]
+    sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
     return sentences
 
@@ -41,6 +44,33 @@ def _level(run: Run) -> str:
         f"{text}. A guess from the question alone reaches {_percent(guess.mean)}: these "
         "figures do not show that the model looks at the picture."
     )
+
+
+def _blind(run: Run) -> str:
+    scorecard = run.scorecard
+    lead = scorecard.over_shuffled[Metric.EXACT_MATCH]
+    gain = Difference(lead.mean, lead.ci95)
+    blind = scorecard.shuffled
+    level = blind.metrics[Metric.EXACT_MATCH].mean if blind is not None else 0.0
+    shown = f"Shown the picture of another question, {run.name} still gets {_percent(level)} right"
+    if gain.mean > 0 and gain.is_clear:
+        return f"{shown}: {_points_of(gain)} of its score need the right picture."
+    return f"{shown}: it does not clearly need the right one ({_points(gain)})."
+
+
+def _confidence(run: Run) -> list[str]:
+    found = reliability(run.predictions)
+    if found is None:
+        return []
+    off = f"{100 * found.ece:.1f} points on average (expected calibration error)"
+    return [f"The confidence of {run.name} is off by {off}."]
+
+
+def _points_of(gain: Difference) -> str:
+    spread = ""
+    if gain.ci95 is not None:
+        spread = f" (95 % interval {100 * gain.ci95[0]:.1f} to {100 * gain.ci95[1]:.1f})"
+    return f"{100 * gain.mean:.1f} points{spread}"
 
 
 def _gain(base: Run, other: Run) -> str:

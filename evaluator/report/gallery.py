@@ -11,15 +11,21 @@ from typing import Final
 
 import numpy as np
 
+from evaluator.attention import unpack_attention
 from evaluator.metrics import LABELS, Metric
 from evaluator.pairing import PairedRows, correct
 from evaluator.question_types import question_type
-from evaluator.report.thumbnails import thumbnail_uri
+from evaluator.report.heat import HeatMap, heat_map
+from evaluator.report.thumbnails import thumbnail
 from evaluator.run_folder import Run
+from shared.progress import report_progress
 from shared.records import Prediction
 
 LIMIT: Final = 200
-"""Pictures on a page; with thumbnails of some 5 kB, a page of about 1.5 MB."""
+"""Pictures on a page; with thumbnails of some 5 kB and heat maps, a page of about 2 MB."""
+
+Row = tuple[int, ...]
+"""The places of one question in the predictions of each run."""
 
 
 class Outcome(StrEnum):
@@ -33,25 +39,47 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One run's answer; ``scores`` are the labels and values of the metrics but exact match."""
+    """One run's answer; ``scores`` are the labels and values of the metrics but exact match.
+
+    ``heat`` is where the run looked, ``None`` where that was not kept.
+    """
 
     run: str
     text: str
     is_correct: bool
+    confidence: float | None
     scores: Sequence[tuple[str, float]]
+    heat: HeatMap | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a page finds a picture (a data URI or a relative path), and its size in pixels."""
+
+    href: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
 class Card:
-    """One question with its picture (a data URI, or ``None`` where there is none)."""
+    """One question with its picture; ``number`` tells cards of one page apart."""
 
+    number: int
     outcome: Outcome
     filename: str
     question: str
     question_type: str
     reference: str
     answers: Sequence[Answer]
-    picture: str | None
+    picture: Picture | None
+
+    @property
+    def text(self) -> str:
+        """Return what a search looks through, in lower case."""
+        said = (answer.text for answer in self.answers)
+        parts = (self.question, self.question_type, self.reference, *said, self.filename)
+        return " ".join(parts).lower()
 
 
 def outcome_of(first: Prediction, last: Prediction) -> Outcome:
@@ -68,18 +96,19 @@ def count_outcomes(runs: Sequence[Run], paired: PairedRows) -> Mapping[Outcome, 
     return {outcome: counts[outcome] for outcome in listed}
 
 
-def choose_cards(runs: Sequence[Run], paired: PairedRows, images: Path | None) -> list[Card]:
-    """Choose up to ``LIMIT`` questions, equally of each outcome, and no picture twice.
+def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Row], list[Row]]:
+    """Return the rows that a page shows, and all others.
 
-    The choice depends on the questions alone, so that two reports show the same.
+    The page shows up to ``LIMIT`` questions, equally of each outcome, and no picture twice. The
+    choice depends on the questions alone, so that two reports show the same.
     """
     generator = np.random.default_rng(0)
-    by_outcome: defaultdict[Outcome, list[tuple[int, ...]]] = defaultdict(list)
-    for index in generator.permutation(len(paired.rows)):
-        row = paired.rows[index]
+    by_outcome: defaultdict[Outcome, list[Row]] = defaultdict(list)
+    shuffled = [paired.rows[index] for index in generator.permutation(len(paired.rows))]
+    for row in shuffled:
         by_outcome[_row_outcome(runs, row)].append(row)
     queues = [iter(by_outcome[outcome]) for outcome in Outcome if by_outcome[outcome]]
-    chosen: list[tuple[int, ...]] = []
+    chosen: list[Row] = []
     seen: set[str] = set()
     while queues and len(chosen) < LIMIT:
         queue = queues.pop(0)
@@ -90,23 +119,39 @@ def choose_cards(runs: Sequence[Run], paired: PairedRows, images: Path | None) -
                 chosen.append(row)
                 queues.append(queue)
                 break
-    return [_card(runs, row, images) for row in chosen]
+    shown = set(chosen)
+    return chosen, [row for row in shuffled if row not in shown]
 
 
-def _row_outcome(runs: Sequence[Run], row: tuple[int, ...]) -> Outcome:
+def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: Path | None) -> list[Card]:
+    """Return cards with their pictures inside, numbered from 0."""
+    cards = []
+    with report_progress("pictures for the report", len(rows)) as progress:
+        for number, row in enumerate(rows):
+            filename = runs[0].predictions[row[0]].pair.filename
+            small = None if images is None else thumbnail(images / filename)
+            picture = None if small is None else Picture(small.uri, small.width, small.height)
+            cards.append(card(runs, row, number, picture))
+            progress.advance()
+    return cards
+
+
+def _row_outcome(runs: Sequence[Run], row: Row) -> Outcome:
     return outcome_of(runs[0].predictions[row[0]], runs[-1].predictions[row[-1]])
 
 
-def _card(runs: Sequence[Run], row: tuple[int, ...], images: Path | None) -> Card:
+def card(runs: Sequence[Run], row: Row, number: int, picture: Picture | None) -> Card:
+    """Return the card of one question."""
     pair = runs[0].predictions[row[0]].pair
     return Card(
+        number=number,
         outcome=_row_outcome(runs, row),
         filename=pair.filename,
         question=pair.question,
         question_type=question_type(pair.question),
         reference=pair.answer,
         answers=[_answer(run, index) for run, index in zip(runs, row, strict=True)],
-        picture=None if images is None else thumbnail_uri(images / pair.filename),
+        picture=picture,
     )
 
 
@@ -117,4 +162,12 @@ def _answer(run: Run, index: int) -> Answer:
         for name, column in run.columns.items()
         if name != Metric.EXACT_MATCH and not np.isnan(column[index])
     ]
-    return Answer(run.name, prediction.answer, correct(prediction), scores)
+    seen = unpack_attention(prediction.attention)
+    return Answer(
+        run.name,
+        prediction.answer,
+        correct(prediction),
+        prediction.confidence,
+        scores,
+        None if seen is None else heat_map(seen),
+    )

@@ -2,42 +2,52 @@
 
 This module gathers values; ``report.html.j2`` says what stands where, ``report.css`` how it
 looks, ``report.js`` filters the pictures. All three end up inside the page, which asks the network
-for nothing.
+for nothing. Examples beyond the first few lie in a folder beside it, see ``beside``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evaluator.compare import RunComparison, compare_runs
 from evaluator.comparison import PRIOR_NAME, best_rows, compare_scorecards
 from evaluator.metrics import LABELS, Metric
-from evaluator.pairing import pair_rows
+from evaluator.pairing import PairedRows, pair_rows
+from evaluator.report.beside import Beside, remove_beside, write_beside
+from evaluator.report.confusion import confusion
+from evaluator.report.distributions import distributions
 from evaluator.report.dot_plot import DotPlot, dot_plot
 from evaluator.report.findings import findings
-from evaluator.report.gallery import choose_cards, count_outcomes
+from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outcomes
+from evaluator.report.published import published_rows
+from evaluator.report.reliability import reliability
 from evaluator.run_folder import Run
+from evaluator.scorecard import Breakdown, Group
 from shared.corpus import atomic_path
 from shared.errors import InputError
-from shared.progress import report_progress
 
 _HERE: Final = Path(__file__).parent
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
 
-def write_report(runs: Sequence[Run], path: Path, *, images: Path | None) -> None:
+def write_report(
+    runs: Sequence[Run], path: Path, *, images: Path | None, with_rest: bool = True
+) -> None:
     """Write the page about ``runs``, the first of which is the base of comparison.
 
     Args:
         runs: finished runs, with names of their own.
         path: where to write, whole or not at all.
         images: where the pictures lie; by default where the first run that knows says so.
+        with_rest: whether the examples that the page has no room for go into a folder beside it.
 
     Raises:
         InputError: the image folder is missing, or the page cannot be written.
@@ -45,57 +55,158 @@ def write_report(runs: Sequence[Run], path: Path, *, images: Path | None) -> Non
     folder = images or next((run.images for run in runs if run.images is not None), None)
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such image folder; name it with --images")
-    page = render_report(runs, folder)
-    with atomic_path(path) as part:
-        part.write_text(page, encoding="utf-8")
-
-
-def render_report(runs: Sequence[Run], images: Path | None) -> str:
-    """Return the page as HTML; ``images`` is the folder with the pictures, if any."""
-    comparison = compare_scorecards({run.name: run.scorecard for run in runs})
+    environment = _environment()
+    marks, words = _marks(runs), outcome_words(runs)
+    show = environment.get_template("card.html.j2").module.show  # type: ignore[attr-defined]
     paired = pair_rows(runs)
-    with report_progress("choosing pictures for the report", 1) as progress:
-        cards = choose_cards(runs, paired, images)
-        progress.advance()
-    environment = Environment(
+    chosen, rest = arrange(runs, paired)
+    beside = Beside((), 0)
+    if rest and with_rest:
+        beside = write_beside(
+            path,
+            runs,
+            rest,
+            folder,
+            lambda card: str(show(card, words, marks)),
+            first_number=len(chosen),
+        )
+    else:
+        remove_beside(path)
+    cards = choose_cards(runs, chosen, folder)
+    html = environment.get_template("report.html.j2").render(
+        **_values(runs, paired),
+        marks=marks,
+        words=words,
+        cards=cards,
+        heated=any(answer.heat for card in cards for answer in card.answers),
+        beside=beside,
+    )
+    with atomic_path(path) as part:
+        part.write_text(html, encoding="utf-8")
+
+
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
-        runs=runs,
-        marks=_marks([row.name for row in comparison.rows], len(runs)),
-        findings=findings(runs),
-        comparison=comparison,
-        best=best_rows(comparison),
-        plot=_plot(runs),
-        labels=LABELS,
-        outcomes=count_outcomes(runs, paired),
-        paired=paired,
-        cards=cards,
-        provenance={run.name: _provenance(run) for run in runs},
-        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 (ours)
-        script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),  # noqa: S704 (ours)
+
+
+def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
+    """Return all that the page says beside its pictures."""
+    comparison = compare_scorecards({run.name: run.scorecard for run in runs})
+    return {
+        "runs": runs,
+        "findings": findings(runs),
+        "comparison": comparison,
+        "best": best_rows(comparison),
+        "published": published_rows(runs),
+        "differences": [_difference(runs[0], other) for other in runs[1:]],
+        "plots": _plots(runs),
+        "reliabilities": {run.name: reliability(run.predictions) for run in runs},
+        "distributions": distributions(runs),
+        "confusion": confusion(runs[-1].predictions),
+        "labels": LABELS,
+        "outcomes": count_outcomes(runs, paired),
+        "types": _types(runs),
+        "paired": paired,
+        "provenance": {run.name: _provenance(run) for run in runs},
+        "style": Markup((_HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 (ours)
+        "script": Markup((_HERE / "report.js").read_text(encoding="utf-8")),  # noqa: S704 (ours)
+    }
+
+
+def outcome_words(runs: Sequence[Run]) -> Mapping[str, tuple[str, str]]:
+    """Return the name of each outcome and what it means between these runs."""
+    first, last = runs[0].name, runs[-1].name
+    several = len(runs) > 1
+    return {
+        Outcome.FIXED.value: ("Fixed", f"wrong in {first}, right in {last}"),
+        Outcome.BROKEN.value: ("Broken", f"right in {first}, wrong in {last}"),
+        Outcome.CORRECT.value: (
+            "Correct",
+            "right in both" if several else "the answer equals the reference",
+        ),
+        Outcome.WRONG.value: (
+            "Wrong",
+            "wrong in both" if several else "the answer differs from the reference",
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A run against the base: the figures, or why there are none."""
+
+    name: str
+    comparison: RunComparison | None
+    reason: str
+
+
+def _difference(base: Run, other: Run) -> _Difference:
+    try:
+        return _Difference(other.name, compare_runs(base, other), "")
+    except InputError as error:
+        return _Difference(other.name, None, str(error))
+
+
+def _types(runs: Sequence[Run]) -> Sequence[str]:
+    return list(
+        dict.fromkeys(kind for run in runs for kind in run.scorecard.scores.by_question_type)
     )
 
 
-def _marks(names: Sequence[str], runs: int) -> Mapping[str, str]:
-    """Return the CSS class that gives each contestant its colour and shape."""
-    priors = len(names) - runs
+def _marks(runs: Sequence[Run]) -> Mapping[str, str]:
+    """Return the CSS class that gives each contestant its colour and shape, priors first."""
+    comparison = compare_scorecards({run.name: run.scorecard for run in runs})
+    names = [row.name for row in comparison.rows]
+    priors = len(names) - len(runs)
     return {
         name: "prior" if index < priors else f"run-{(index - priors) % _COLOURS}"
         for index, name in enumerate(names)
     }
 
 
-def _plot(runs: Sequence[Run]) -> DotPlot:
+@dataclass(frozen=True)
+class _Plot:
+    """A dot plot with its heading and the name of what its bands are."""
+
+    key: str
+    heading: str
+    band: str
+    drawing: DotPlot
+
+
+def _plots(runs: Sequence[Run]) -> list[_Plot]:
     first = runs[0].scorecard
     metrics = list(first.scores.metrics)
     metric = Metric.EXACT_MATCH.value if Metric.EXACT_MATCH in metrics else metrics[0]
-    series = [] if first.prior is None else [(PRIOR_NAME, first.prior)]
-    return dot_plot(metric, [*series, *((run.name, run.scorecard.scores) for run in runs)])
+    contestants = [] if first.prior is None else [(PRIOR_NAME, first.prior)]
+    contestants += [(run.name, run.scorecard.scores) for run in runs]
+    label = LABELS.get(metric, metric)
+    wanted: list[tuple[str, str, str, Callable[[Breakdown], Mapping[str, Group]]]] = [
+        ("types", f"{label} by type of question", "Type", lambda b: b.by_question_type),
+        (
+            "frequency",
+            f"{label} by how frequent the reference is",
+            "Reference",
+            lambda b: b.by_answer_frequency,
+        ),
+        (
+            "agreement",
+            f"{label} by what the listing says to the reference",
+            "Listing",
+            lambda b: b.by_agreement,
+        ),
+    ]
+    return [
+        _Plot(key, heading, band, dot_plot(metric, [(name, of(b)) for name, b in contestants]))
+        for key, heading, band, of in wanted
+        if any(of(breakdown) for _, breakdown in contestants)
+    ]
 
 
 def _provenance(run: Run) -> Sequence[tuple[str, str]]:

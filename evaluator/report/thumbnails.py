@@ -1,9 +1,10 @@
-"""Small pictures as data URIs, so that a page needs no file beside it."""
+"""Small pictures, inside a page as data URIs or in files beside it."""
 
 from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +15,29 @@ LONGEST_SIDE: Final = 160
 _QUALITY: Final = 82
 
 
-def thumbnail_uri(path: Path) -> str | None:
-    """Return a JPEG of at most 160 x 160 pixels as a data URI, or ``None`` if unreadable.
+@dataclass(frozen=True)
+class Thumbnail:
+    """A JPEG and its size in pixels."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    @property
+    def uri(self) -> str:
+        """Return the picture as a data URI."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+
+
+def thumbnail(path: Path) -> Thumbnail | None:
+    """Return a picture of at most 160 x 160 pixels, or ``None`` if unreadable.
 
     Transparent parts become white, as in a shop's pictures.
     """
     try:
         with Image.open(path) as image:
+            # A big JPEG is decoded at a fraction of its size.
+            image.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
             picture = ImageOps.exif_transpose(image).convert("RGBA")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
@@ -29,4 +46,4 @@ def thumbnail_uri(path: Path) -> str | None:
     flat.paste(picture, mask=picture.getchannel("A"))
     buffer = io.BytesIO()
     flat.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Thumbnail(buffer.getvalue(), *flat.size)

@@ -1,10 +1,13 @@
 """Small finished runs with pictures, for the tests of what reads them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from evaluator.attention import pack_attention
 from evaluator.metrics import Metric
 from evaluator.run_folder import Run, read_run, write_results, write_settings
 from evaluator.scoring import score_predictions
@@ -13,6 +16,7 @@ from shared.records import Prediction, QAPair
 from tests.evaluator.predictions import predicted
 
 COLOURS = ("red", "green", "blue", "black")
+HEAT = np.linspace(0, 1, 16, dtype=np.float32)
 TRAIN = [QAPair("t", "what color is the shape", "red", "train.jpg")]
 
 
@@ -23,7 +27,10 @@ def draw_images(folder: Path, count: int) -> None:
 
 
 def answers(count: int, wrong: Sequence[int]) -> list[Prediction]:
-    return [
+    def looked(index: int) -> bytes:
+        return pack_attention(*(np.roll(field, index) for field in (HEAT, HEAT > 0.5, HEAT > 0.2)))
+
+    rows = [
         predicted(
             "none" if index in wrong else COLOURS[index % 4],
             COLOURS[index % 4],
@@ -32,17 +39,25 @@ def answers(count: int, wrong: Sequence[int]) -> list[Prediction]:
         )
         for index in range(count)
     ]
+    return [
+        replace(row, attention=looked(index), confidence=0.9 - 0.4 * (index in wrong))
+        for index, row in enumerate(rows)
+    ]
 
 
 def make_run(
-    folder: Path, predictions: Sequence[Prediction], images: Path | None = None, train=TRAIN
+    folder: Path,
+    predictions: Sequence[Prediction],
+    images: Path | None = None,
+    train=TRAIN,
+    model: str = "a <model> & more",
 ) -> Run:
     scorecard, columns = score_predictions(
         predictions,
         metrics=(Metric.EXACT_MATCH, Metric.TOKEN_F1),
         text_models=TextModels(),
         train_pairs=train,
-        provenance={"model": "a <model> & more", "adapter": None},
+        provenance={"model": model, "adapter": None},
     )
     write_settings(folder, {"images": None if images is None else str(images), "seed": 3})
     write_results(folder, predictions, columns, scorecard)

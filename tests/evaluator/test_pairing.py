@@ -4,7 +4,7 @@ import pytest
 
 from evaluator.pairing import exact_match_gain, pair_rows
 from evaluator.report.findings import findings
-from evaluator.report.gallery import Outcome, choose_cards, count_outcomes
+from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
 
@@ -69,7 +69,10 @@ def test_repeated_rows_are_matched_one_to_one(tmp_path):
 
 
 def test_findings_tell_level_gain_and_prior(runs):
-    level, gain = findings(runs)
+    level, gain, confidence = findings(runs)
+    assert confidence == (
+        "The confidence of tuned is off by 22.0 points on average (expected calibration error)."
+    )
     assert level.startswith("tuned answers 70.0 % of 40 questions exactly (95 % interval ")
     assert " 45.0 points (95 % interval " in level
     assert level.endswith(") more than a guess that never sees the picture, which reaches 25.0 %.")
@@ -80,7 +83,7 @@ def test_findings_tell_level_gain_and_prior(runs):
 def test_findings_do_not_claim_what_the_interval_does_not_carry(tmp_path):
     base = make_run(tmp_path / "base", answers(20, wrong=[1]))
     other = make_run(tmp_path / "other", answers(20, wrong=[2]), train=None)
-    level, gain = findings([base, other])
+    level, gain, _ = findings([base, other])
     assert "No training data was given" in level
     assert "no clear difference: +0.0 points" in gain
 
@@ -99,11 +102,21 @@ def test_findings_mention_broken_images(tmp_path):
 
 def test_cards_are_spread_over_outcomes_and_never_repeat_a_picture(runs, tmp_path):
     draw_images(tmp_path / "images", 39)  # number 39 is missing
-    cards = choose_cards(runs, pair_rows(runs), tmp_path / "images")
-    assert len(cards) == 40
+    chosen, rest = arrange(runs, pair_rows(runs))
+    assert rest == []
+    cards = choose_cards(runs, chosen, tmp_path / "images")
+    assert [card.number for card in cards] == list(range(40))
     assert {card.outcome for card in cards[:4]} == set(Outcome)
     assert len({card.filename for card in cards}) == 40
     pictures = {card.filename: card.picture for card in cards}
     assert pictures["39.png"] is None
-    assert pictures["0.png"].startswith("data:image/jpeg;base64,")
+    assert pictures["0.png"].href.startswith("data:image/jpeg;base64,")
+    assert (pictures["0.png"].width, pictures["0.png"].height) == (160, 107)
     assert [answer.run for answer in cards[0].answers] == ["base", "tuned"]
+
+
+def test_what_a_page_has_no_room_for_is_the_rest(tmp_path):
+    run = make_run(tmp_path / "many", answers(LIMIT + 30, wrong=range(40)))
+    chosen, rest = arrange([run], pair_rows([run]))
+    assert (len(chosen), len(rest)) == (LIMIT, 30)
+    assert len({*chosen, *rest}) == LIMIT + 30

@@ -1,0 +1,150 @@
+"""The folder beside a page: every example that the page itself has no room for.
+
+It holds scripts with ready cards, which a page that was opened from disk may load (it may not
+fetch data), and the pictures that they show, each once.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from evaluator.report.gallery import Card, Picture, Row, card
+from evaluator.report.thumbnails import Thumbnail, thumbnail
+from evaluator.run_folder import Run
+from shared.errors import InputError
+from shared.progress import report_progress
+
+CHUNK: Final = 500
+"""Cards in one script: about a megabyte."""
+_THREADS: Final = 4
+_MARK: Final = "cards-001.js"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The scripts, relative to the page, and how many cards they hold."""
+
+    scripts: Sequence[str]
+    cards: int
+
+
+def folder_beside(page: Path) -> Path:
+    """Return the folder that belongs to a page: ``report_files`` to ``report.html``."""
+    return page.with_name(f"{page.stem}_files")
+
+
+def write_beside(
+    page: Path,
+    runs: Sequence[Run],
+    rows: Sequence[Row],
+    images: Path | None,
+    render: Callable[[Card], str],
+    *,
+    first_number: int,
+) -> Beside:
+    """Write the cards of ``rows`` beside ``page``, whole or not at all; an old folder is replaced.
+
+    Args:
+        page: where the page will lie.
+        runs: the runs of the report.
+        rows: the questions that the page does not show.
+        images: the folder with the pictures, if any.
+        render: makes HTML of a card, with everything in it escaped.
+        first_number: of the first card.
+
+    Raises:
+        InputError: the folder beside the page holds something else, or cannot be written.
+    """
+    folder = folder_beside(page)
+    if folder.exists() and not (folder / _MARK).is_file():
+        raise InputError(f"{folder}: is in the way of the report's examples; move it or --out")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    try:
+        pictures = _write_pictures(part, folder.name, runs, rows, images)
+        cards = (
+            card(runs, row, number, pictures.get(_filename(runs, row)))
+            for number, row in enumerate(rows, start=first_number)
+        )
+        scripts = _write_scripts(part, cards, render)
+        part.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Beside([f"{quote(folder.name)}/{name}" for name in scripts], len(rows))
+
+
+def remove_beside(page: Path) -> None:
+    """Remove what an earlier report wrote beside ``page``."""
+    if (folder_beside(page) / _MARK).is_file():
+        shutil.rmtree(folder_beside(page))
+
+
+def _filename(runs: Sequence[Run], row: Row) -> str:
+    return runs[0].predictions[row[0]].pair.filename
+
+
+def _write_pictures(
+    part: Path, name: str, runs: Sequence[Run], rows: Sequence[Row], images: Path | None
+) -> dict[str, Picture]:
+    if images is None:
+        return {}
+    (part / "pictures").mkdir()
+    names = sorted({_filename(runs, row) for row in rows})
+    found: dict[str, Picture] = {}
+
+    def small(filename: str) -> Thumbnail | None:
+        return thumbnail(images / filename)
+
+    with (
+        ThreadPoolExecutor(_THREADS) as pool,
+        report_progress("pictures beside the report", len(names)) as progress,
+    ):
+        for number, (filename, picture) in enumerate(
+            zip(names, pool.map(small, names), strict=True)
+        ):
+            progress.advance()
+            if picture is None:
+                continue
+            # Numbered: what a file is called in the data may be no name for a file here.
+            (part / "pictures" / f"{number:06d}.jpg").write_bytes(picture.jpeg)
+            href = f"{quote(name)}/pictures/{number:06d}.jpg"
+            found[filename] = Picture(href, picture.width, picture.height)
+    return found
+
+
+def _write_scripts(part: Path, cards: Iterator[Card], render: Callable[[Card], str]) -> list[str]:
+    names: list[str] = []
+    chunk: list[dict[str, str]] = []
+
+    def write() -> None:
+        names.append(f"cards-{len(names) + 1:03d}.js")
+        (part / names[-1]).write_text(f"abovqaCards({json.dumps(chunk)});\n", encoding="utf-8")
+        chunk.clear()
+
+    for one in cards:
+        chunk.append(
+            {
+                "outcome": one.outcome.value,
+                "type": one.question_type,
+                "text": one.text,
+                "html": render(one),
+            }
+        )
+        if len(chunk) == CHUNK:
+            write()
+    if chunk:
+        write()
+    return names
