@@ -108,6 +108,15 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and ask about listings that are added.")
     ] = False,
+    verify: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="FRACTION",
+            help="Send that share of the questions back, without the answers, and compare.",
+        ),
+    ] = 0.0,
     retry_dead: Annotated[
         bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
     ] = False,
@@ -130,6 +139,7 @@ def run(
         timeout_s=timeout_s,
         watch=watch,
         retry_dead=retry_dead,
+        verify=verify,
     )
     started = stopwatch()
     progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))

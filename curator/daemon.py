@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ import structlog
 from curator.annotator import Annotator, Reply
 from curator.backoff import Outage, backoff_s
 from curator.images import prepare_photo
-from curator.judging import Judgement, judge
+from curator.judging import Judgement, judge, judge_answer
 from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
     Attempt,
@@ -26,7 +26,9 @@ from curator.ledger import (
     KeyRemoval,
     Ledger,
     LedgerFailure,
+    OpinionChange,
     Outcome,
+    PairItem,
     ProjectNews,
     ProjectRecord,
     Result,
@@ -45,7 +47,7 @@ from curator.refusals import (
     UnknownModel,
 )
 from curator.stopping import StopRequested, StopSignal
-from curator.validation import Verdict
+from curator.verification import opinion_change
 from shared.clock import Clock
 from shared.errors import AboVqaError, CorruptImage, InputError
 
@@ -61,58 +63,57 @@ LOGGED_CHARACTERS: Final = 2_000
 item_log = structlog.stdlib.get_logger("curator.items")
 
 
-class Queue:
-    """The waiting items of a campaign, read in pages: one shared iterator for all workers."""
+Job = WorkItem | PairItem
+"""What one request is about: an image without questions, or a pair without a second opinion."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        campaign_id: int,
-        limit: int | None,
-        refill: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """Hand out at most ``limit`` items; ``refill`` is awaited, again and again, when empty."""
-        self._ledger = ledger
-        self._campaign_id = campaign_id
+
+class Queue:
+    """What waits, in pages: one shared iterator for all workers."""
+
+    def __init__(self, pages: AsyncIterator[Sequence[Job]], limit: int | None = None) -> None:
+        """Hand out what stands in ``pages``, at most ``limit`` of it."""
+        self._pages = pages
         self._left = limit
-        self._refill = refill
-        self._page: deque[WorkItem] = deque()
-        self._after = 0
+        self._page: deque[Job] = deque()
         self._turn = asyncio.Lock()
 
-    async def take(self) -> WorkItem | None:
-        """Return the next item; ``None`` when there is none left.
-
-        Raises:
-            StopRequested: the run is to stop, while the queue waits to be filled again.
-        """
+    async def take(self) -> Job | None:
+        """Return the next job; ``None`` when there is none left."""
         async with self._turn:
             if self._left == 0:
                 return None
-            await self._read_page()
-            while not self._page:
-                if self._refill is None:
-                    return None
-                await self._refill()
-                await self._read_page()
+            if not self._page:
+                # Not a tuple: anext of Python 3.11 stumbles over that as a default.
+                nothing: list[Job] = []
+                self._page.extend(await anext(self._pages, nothing))
+            if not self._page:
+                return None
             if self._left is not None:
                 self._left -= 1
             return self._page.popleft()
 
-    async def _read_page(self) -> None:
-        if self._page:
-            return
-        items = await self._ledger.pending(self._campaign_id, self._after, PAGE)
-        if items:
-            self._page.extend(items)
-            self._after = items[-1].rank
+
+async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[WorkItem]]:
+    """Yield the images of a campaign that wait for their questions."""
+    after = 0
+    while items := await ledger.pending(campaign_id, after, PAGE):
+        after = items[-1].rank
+        yield items
+
+
+async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[PairItem]]:
+    """Yield the pairs of a campaign that wait for a second opinion."""
+    after = (0, "")
+    while pairs := await ledger.waiting_pairs(campaign_id, after, PAGE):
+        after = (pairs[-1].item_id, pairs[-1].question)
+        yield pairs
 
 
 @dataclass(frozen=True, slots=True)
 class _Try:
     """One request under way: ``failures`` counts the item's before it."""
 
-    item: WorkItem
+    item: Job
     lease: Lease
     attempt_id: int
     failures: int
@@ -156,26 +157,29 @@ class Curator:
     async def _work(self, queue: Queue) -> None:
         try:
             while not self.stop.requested and (item := await queue.take()):
-                await self._annotate(item)
+                await self._ask(item)
         except StopRequested:
             return
         except (KeysExhausted, InputError) as end:
             self.ended_by = self.ended_by or end
             self.stop.request(str(end))
 
-    async def _annotate(self, item: WorkItem) -> None:
+    async def _ask(self, item: Job) -> None:
         path = self.images_dir / item.listing.image.path
         try:
             photo = await asyncio.to_thread(prepare_photo, path)
         except CorruptImage as error:
             await self._give_up_unasked(item, f"broken image: {error}")
             return
-        request = self.prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
+        if isinstance(item, PairItem):
+            request = self.prompt.question_request(item.question, photo.jpeg, photo.longest_px)
+        else:
+            request = self.prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
         failures: int | None = item.attempts
         while failures is not None:
             failures = await self._try(item, request, failures)
 
-    async def _try(self, item: WorkItem, request: Request, failures: int) -> int | None:
+    async def _try(self, item: Job, request: Request, failures: int) -> int | None:
         """Make one request; return the item's failures so far, ``None`` once it is settled."""
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease.key)
@@ -193,7 +197,7 @@ class Curator:
             return None
         return await self._take_reply(one, reply)
 
-    async def _begin(self, item: WorkItem, request: Request) -> tuple[Lease, Attempt]:
+    async def _begin(self, item: Job, request: Request) -> tuple[Lease, Attempt]:
         """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.
 
         Raises:
@@ -211,6 +215,7 @@ class Curator:
                 model=self.model,
                 started_at=lease.at,
                 reserved_tokens=request.estimated_tokens,
+                question=item.question if isinstance(item, PairItem) else None,
             )
             try:
                 await self.ledger.begin(attempt)
@@ -265,15 +270,10 @@ class Curator:
         spent = reply.input_tokens or one.lease.reservation.tokens
         record = self.pool.settle(one.lease, spent)
         news = None if record is None else self._news(record)
-        judgement = judge(
-            reply,
-            questions=self.prompt.questions,
-            answer_words=self.prompt.answer_words,
-            metadata=one.item.listing.metadata,
-        )
-        self._log_reply(one, reply, judgement.verdict)
-        if judgement.verdict.accepted:
-            done = ItemChange(self.campaign_id, one.item.item_id, WorkState.DONE, one.failures)
+        judgement = self._judged(one.item, reply)
+        self._log_reply(one, reply, judgement)
+        if judgement.is_usable:
+            done = self._change(one.item, WorkState.DONE, one.failures, answer=judgement.answer)
             await self._finish(
                 one,
                 Outcome.ANSWERED,
@@ -307,9 +307,27 @@ class Curator:
         )
         return failures
 
-    def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange:
-        item_id = one.item.item_id
-        return ItemChange(self.campaign_id, item_id, WorkState.PENDING, failures, reason)
+    def _judged(self, item: Job, reply: Reply) -> Judgement:
+        if isinstance(item, PairItem):
+            return judge_answer(reply)
+        return judge(
+            reply,
+            questions=self.prompt.questions,
+            answer_words=self.prompt.answer_words,
+            metadata=item.listing.metadata,
+        )
+
+    def _change(
+        self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
+    ) -> ItemChange | OpinionChange:
+        if isinstance(item, PairItem):
+            return opinion_change(
+                self.campaign_id, item, state, failures=failures, reason=reason, answer=answer
+            )
+        return ItemChange(self.campaign_id, item.item_id, state, failures, reason)
+
+    def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange | OpinionChange:
+        return self._change(one.item, WorkState.PENDING, failures, reason)
 
     async def _give_up(
         self,
@@ -321,23 +339,18 @@ class Curator:
         judgement: Judgement | None = None,
         news: ProjectNews | None = None,
     ) -> None:
-        dead = ItemChange(
-            self.campaign_id, one.item.item_id, WorkState.DEAD, one.failures + 1, reason
-        )
+        dead = self._change(one.item, WorkState.DEAD, one.failures + 1, reason)
         await self._finish(
             one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news
         )
-        self._bury(one.item, reason)
+        _log_given_up(one.item, reason)
 
-    async def _give_up_unasked(self, item: WorkItem, reason: str) -> None:
-        dead = ItemChange(self.campaign_id, item.item_id, WorkState.DEAD, item.attempts, reason)
+    async def _give_up_unasked(self, item: Job, reason: str) -> None:
+        dead = self._change(item, WorkState.DEAD, item.attempts, reason)
         result = Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead)
         await self.ledger.finish(result)
         self.live.finished(result, item, None)
-        self._bury(item, reason)
-
-    def _bury(self, item: WorkItem, reason: str) -> None:
-        item_log.warning("item_given_up", image=item.listing.image.path, reason=reason)
+        _log_given_up(item, reason)
 
     async def _finish(
         self,
@@ -346,7 +359,7 @@ class Curator:
         detail: str,
         *,
         reply: Reply | None = None,
-        change: ItemChange | None = None,
+        change: ItemChange | OpinionChange | None = None,
         judgement: Judgement | None = None,
         news: ProjectNews | KeyRemoval | None = None,
     ) -> None:
@@ -367,7 +380,18 @@ class Curator:
         await self.ledger.finish(result, *([] if news is None else [news]))
         self.live.finished(result, one.item, one.lease.key)
 
-    def _log_reply(self, one: _Try, reply: Reply, verdict: Verdict) -> None:
+    def _log_reply(self, one: _Try, reply: Reply, judgement: Judgement) -> None:
+        verdict = judgement.verdict
+        about = (
+            {"question": one.item.question, "answer": judgement.answer}
+            if isinstance(one.item, PairItem)
+            else {}
+        )
+        counts = (
+            {"accepted": len(verdict.accepted), "rejected": len(verdict.rejected)}
+            if verdict is not None
+            else {}
+        )
         item_log.info(
             "reply",
             listing=one.item.listing.listing_id,
@@ -375,8 +399,14 @@ class Curator:
             key=one.lease.key.label,
             prompt_version=self.prompt.version,
             attempt=one.attempt_id,
-            accepted=len(verdict.accepted),
-            rejected=len(verdict.rejected),
             ending=reply.ending,
+            form=judgement.facts.form.value,
             response=reply.text[:LOGGED_CHARACTERS],
+            **about,
+            **counts,
         )
+
+
+def _log_given_up(item: Job, reason: str) -> None:
+    about = {"question": item.question} if isinstance(item, PairItem) else {}
+    item_log.warning("item_given_up", image=item.listing.image.path, reason=reason, **about)

@@ -22,7 +22,7 @@ from google.genai import errors, types
 
 from curator.annotator import PROMPT_BLOCKED, Reply, ending_of
 from curator.keys import Key
-from curator.prompt import Request
+from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
 from curator.refusals import (
     BadRequest,
@@ -54,24 +54,17 @@ class Gemini:
         ssl_context: ssl.SSLContext,
         *,
         model: str,
-        schema: Mapping[str, Any],
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> None:
-        """Ask ``model`` for replies of ``schema``; the session stays the caller's to close."""
+        """Ask ``model``; the session stays the caller's to close."""
         self._session = session
         self._ssl_context = ssl_context
         self._model = model
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._clients: dict[str, genai.Client] = {}
-        self._config = types.GenerateContentConfig(
-            response_mime_type="application/json",
-            response_schema=types.Schema.model_validate(schema),
-            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            # The body as received is kept in the ledger, so it is taken before the SDK parses it.
-            should_return_http_response=True,
-        )
+        self._configs: dict[ReplySchema, types.GenerateContentConfig] = {}
 
     @classmethod
     @asynccontextmanager
@@ -79,7 +72,6 @@ class Gemini:
         cls,
         *,
         model: str,
-        schema: Mapping[str, Any],
         connections: int,
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
@@ -97,14 +89,7 @@ class Gemini:
         async with aiohttp.ClientSession(
             connector=connector, trust_env=trust_environment
         ) as session:
-            yield cls(
-                session,
-                context,
-                model=model,
-                schema=schema,
-                base_url=base_url,
-                timeout_s=timeout_s,
-            )
+            yield cls(session, context, model=model, base_url=base_url, timeout_s=timeout_s)
 
     async def generate(self, request: Request, key: Key) -> Reply:
         """Send one request with ``key``, once.
@@ -115,7 +100,7 @@ class Gemini:
         refusal: Refusal
         try:
             response = await self._client(key).aio.models.generate_content(
-                model=self._model, contents=_contents(request), config=self._config
+                model=self._model, contents=_contents(request), config=self._config(request.schema)
             )
         except errors.APIError as error:
             refusal = refusal_of(error.code, error.details, SecretMask([key.secret]))
@@ -131,6 +116,17 @@ class Gemini:
             return read_reply(SecretMask([key.secret])(body or ""))
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
+
+    def _config(self, schema: ReplySchema) -> types.GenerateContentConfig:
+        if schema not in self._configs:
+            self._configs[schema] = types.GenerateContentConfig(
+                response_mime_type="application/json",
+                response_schema=types.Schema.model_validate(schema.content),
+                automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+                # The body as received is kept in the ledger: taken before the SDK parses it.
+                should_return_http_response=True,
+            )
+        return self._configs[schema]
 
     def _client(self, key: Key) -> genai.Client:
         client = self._clients.get(key.secret)
@@ -155,8 +151,8 @@ def _contents(request: Request) -> list[types.Content]:
         types.Part(text=request.prompt_text),
         types.Part(inline_data=types.Blob(data=request.image_jpeg, mime_type="image/jpeg")),
     ]
-    if request.metadata_text:
-        parts.append(types.Part(text=request.metadata_text))
+    if request.closing_text:
+        parts.append(types.Part(text=request.closing_text))
     return [types.Content(role="user", parts=parts)]
 
 

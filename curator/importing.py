@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -41,34 +41,24 @@ async def import_catalog(
     return asdict(read)
 
 
-def watch(
-    catalog: Catalog,
-    ledger: Ledger,
-    stop: StopSignal,
-    clock: Clock,
-    enrol: Callable[[int], Awaitable[object]],
-) -> Callable[[], Awaitable[None]]:
-    """Return what an empty queue awaits: the next look at the catalogue.
+async def next_look(catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock) -> int:
+    """Wait a while, then add what is new in a watched catalogue; return how many images.
 
-    New items get higher numbers than all that wait, so that nothing is lost by looking only when
-    the queue is empty. ``enrol`` puts what was added into the queue.
+    Raises:
+        StopRequested: the run is to stop.
     """
-
-    async def look() -> None:
-        await stop.sleep(clock, WATCH_EVERY_S)
-        try:
-            if await _is_known(catalog, ledger):
-                return
-            read = await _add(catalog, ledger, stop, clock, lambda: None)
-        except InputError as error:
-            # Someone may be writing it just now; the next look tells.
-            log.warning("catalogue_unreadable", reason=str(error))
-            return
-        if read.added:
-            log.info("catalogue_changed", **asdict(read))
-            await enrol(read.added)
-
-    return look
+    await stop.sleep(clock, WATCH_EVERY_S)
+    try:
+        if await _is_known(catalog, ledger):
+            return 0
+        read = await _add(catalog, ledger, stop, clock, lambda: None)
+    except InputError as error:
+        # Someone may be writing it just now; the next look tells.
+        log.warning("catalogue_unreadable", reason=str(error))
+        return 0
+    if read.added:
+        log.info("catalogue_changed", **asdict(read))
+    return read.added
 
 
 async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from curator.annotator import FINISHED, PROMPT_BLOCKED, Reply
-from curator.replies import Form, Unparsable, parse_reply
+from curator.replies import Form, Unparsable, parse_answer, parse_reply
 from curator.validation import Verdict, validate
 
 FINAL_ENDINGS: Final = frozenset(
@@ -36,14 +36,21 @@ class ReplyFacts:
 class Judgement:
     """What a reply is worth.
 
-    ``reason`` says why where no pair was accepted, else is empty; ``is_final`` that asking again
-    would change nothing.
+    ``verdict`` is on the pairs that were asked for, ``answer`` the one to a single question; each
+    is ``None`` or empty where the other was asked for. ``reason`` says why where the reply is of
+    no use, else is empty; ``is_final`` that asking again would change nothing.
     """
 
-    verdict: Verdict
     facts: ReplyFacts
     reason: str
     is_final: bool
+    verdict: Verdict | None = None
+    answer: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what was asked for is there."""
+        return not self.facts.rejection
 
 
 def judge(
@@ -55,10 +62,26 @@ def judge(
     verdict = validate(drafts, answer_words=answer_words, most=questions, metadata=metadata)
     rejection = "" if verdict.accepted else rejection_of(reply.ending, parsed.form)
     facts = ReplyFacts(reply.ending, parsed.form, len(drafts), rejection)
-    if verdict.accepted:
-        return Judgement(verdict, facts, "", is_final=False)
     reason = parsed.detail if isinstance(parsed, Unparsable) else "no pair passed the rules"
-    return Judgement(verdict, facts, described(reason, reply.ending), is_final(reply.ending))
+    return _judgement(facts, reason, verdict=verdict)
+
+
+def judge_answer(reply: Reply) -> Judgement:
+    """Parse the reply to a single question."""
+    parsed = parse_answer(reply.text)
+    if isinstance(parsed, Unparsable):
+        rejection = rejection_of(reply.ending, parsed.form)
+        return _judgement(ReplyFacts(reply.ending, parsed.form, 0, rejection), parsed.detail)
+    return _judgement(ReplyFacts(reply.ending, parsed.form, 1), "", answer=parsed.answer)
+
+
+def _judgement(
+    facts: ReplyFacts, reason: str, *, verdict: Verdict | None = None, answer: str = ""
+) -> Judgement:
+    if not facts.rejection:
+        return Judgement(facts, "", is_final=False, verdict=verdict, answer=answer)
+    told = reason if facts.ending in {"", FINISHED} else f"{reason} ({facts.ending})"
+    return Judgement(facts, told, is_final=_is_final(facts.ending), verdict=verdict)
 
 
 def rejection_of(ending: str, form: Form) -> str:
@@ -74,11 +97,6 @@ def rejection_of(ending: str, form: Form) -> str:
     return form.value if form in {Form.UNPARSABLE, Form.CUT_OFF} else NO_VALID_PAIR
 
 
-def is_final(ending: str) -> bool:
+def _is_final(ending: str) -> bool:
     """Return whether a reply that ended so would end so again."""
     return ending.removeprefix(PROMPT_BLOCKED) in FINAL_ENDINGS
-
-
-def described(reason: str, ending: str) -> str:
-    """Return ``reason`` with the ending where that is not the usual one."""
-    return reason if ending in {"", FINISHED} else f"{reason} ({ending})"

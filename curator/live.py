@@ -17,8 +17,12 @@ from curator.keys import Key
 from curator.ledger import (
     CampaignReport,
     DeadLetter,
+    ItemChange,
     KeyReport,
+    OpinionChange,
+    OpinionCounts,
     Outcome,
+    PairItem,
     Progress,
     Result,
     TokenUse,
@@ -64,6 +68,7 @@ class LiveReport:
         self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
         self._outcomes = Counter(before.outcomes)
         self._replies = Counter(before.replies)
+        self._opinions = before.opinions
         self._tokens = before.tokens
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._recent = RecentRate(now)
@@ -97,28 +102,34 @@ class LiveReport:
         """Count items that were added to the queue."""
         self._states[WorkState.PENDING] += added
 
+    def chosen(self, opinions: OpinionCounts) -> None:
+        """Take over how the pairs chosen for a second opinion stand."""
+        self._opinions = opinions
+
     def begun(self, key: Key) -> None:
         """Count a request that is about to be sent."""
         self._count_outcome(key, Outcome.OPEN, 1)
 
-    def finished(self, result: Result, item: WorkItem, key: Key | None) -> None:
+    def finished(self, result: Result, item: WorkItem | PairItem, key: Key | None) -> None:
         """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
         if key is not None:
             self._count_outcome(key, Outcome.OPEN, -1)
             self._count_outcome(key, result.outcome, 1)
             self._count_time(result)
+        if isinstance(result.change, OpinionChange):
+            self._opinions = _counted(self._opinions, result.change)
         spent, tokens = result.tokens, self._tokens
         self._tokens = TokenUse(
             tokens.input + spent.input,
             tokens.output + spent.output,
             tokens.thoughts + spent.thoughts,
         )
-        if result.facts is not None:
+        if result.facts is not None and isinstance(result.change, ItemChange):
             self._replies[result.facts] += 1
         if result.verdict is not None:
             self._pairs += len(result.verdict.accepted)
             self._rejected.update(one.rule.value for one in result.verdict.rejected)
-        if result.change is not None and result.change.state is not WorkState.PENDING:
+        if isinstance(result.change, ItemChange) and result.change.state is not WorkState.PENDING:
             self._states[WorkState.PENDING] -= 1
             self._states[result.change.state] += 1
             if result.change.state is WorkState.DEAD:
@@ -132,7 +143,8 @@ class LiveReport:
 
     def _count_time(self, result: Result) -> None:
         if result.outcome is Outcome.ANSWERED:
-            self._recent.add(result.finished_at)
+            if isinstance(result.change, ItemChange):
+                self._recent.add(result.finished_at)
             self.history.add(result.finished_at, _ANSWERED)
             return
         self._last_errors[result.outcome.value] = result.detail
@@ -153,6 +165,7 @@ class LiveReport:
             rejected=dict(self._rejected),
             outcomes={name: count for name, count in self._outcomes.items() if count},
             replies=dict(self._replies),
+            opinions=self._opinions,
             tokens=self._tokens,
             keys=self._keys(now),
             blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
@@ -174,3 +187,14 @@ class LiveReport:
             )
             for key in self._before.keys
         )
+
+
+def _counted(counts: OpinionCounts, change: OpinionChange) -> OpinionCounts:
+    if change.state is WorkState.PENDING:
+        return counts
+    waiting = counts.waiting - 1
+    if change.state is WorkState.DEAD:
+        return replace(counts, waiting=waiting, given_up=counts.given_up + 1)
+    if change.agrees:
+        return replace(counts, waiting=waiting, agrees=counts.agrees + 1)
+    return replace(counts, waiting=waiting, disagrees=counts.disagrees + 1)

@@ -26,6 +26,12 @@ cannot be read in it.
 Reply with a JSON array of objects with the fields question, answer and difficulty \
 (easy, medium or hard)."""
 
+_QUESTION_TEXT: Final = """\
+Look at the image and answer the question below it.
+- The answer is {words}, lower case, without punctuation, in English.
+- Where the image does not tell, the answer is "unknown".
+Reply with a JSON object with the field answer."""
+
 METADATA_CHARACTERS: Final = 2_000
 """Longest catalogue text in a request."""
 FIELD_CHARACTERS: Final = 400
@@ -34,6 +40,37 @@ IMAGE_TOKENS: Final = 258
 """What Gemini counts for an image of up to 384 px; larger ones take several such tiles."""
 LARGEST_IMAGE_TOKENS: Final = 4 * IMAGE_TOKENS
 _TILE_PX: Final = 384
+
+
+@dataclass(frozen=True, eq=False)
+class ReplySchema:
+    """The form that a reply must have: a name, and a schema in Gemini's dialect."""
+
+    name: str
+    content: Mapping[str, Any]
+
+
+_TEXT_FIELD: Final = {"type": "STRING"}
+PAIRS_SCHEMA: Final = ReplySchema(
+    "question_answer_pairs",
+    {
+        "type": "ARRAY",
+        "items": {
+            "type": "OBJECT",
+            "properties": {
+                "question": _TEXT_FIELD,
+                "answer": _TEXT_FIELD,
+                "difficulty": {"type": "STRING", "enum": ["easy", "medium", "hard"]},
+            },
+            "required": ["question", "answer", "difficulty"],
+            "propertyOrdering": ["question", "answer", "difficulty"],
+        },
+    },
+)
+ANSWER_SCHEMA: Final = ReplySchema(
+    "answer",
+    {"type": "OBJECT", "properties": {"answer": _TEXT_FIELD}, "required": ["answer"]},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +91,13 @@ class Prompt:
     def text(self) -> str:
         """The words that precede the image."""
         easy = (self.questions + 1) // 2
-        words = "one word" if self.answer_words == 1 else f"at most {self.answer_words} words"
         return _TEXT.format(
-            questions=self.questions, easy=easy, hard=self.questions - easy, words=words
+            questions=self.questions, easy=easy, hard=self.questions - easy, words=self._length
         )
+
+    @property
+    def _length(self) -> str:
+        return "one word" if self.answer_words == 1 else f"at most {self.answer_words} words"
 
     @property
     def version(self) -> str:
@@ -67,17 +107,7 @@ class Prompt:
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of the reply in Gemini's dialect."""
-        text = {"type": "STRING"}
-        level = {"type": "STRING", "enum": ["easy", "medium", "hard"]}
-        return {
-            "type": "ARRAY",
-            "items": {
-                "type": "OBJECT",
-                "properties": {"question": text, "answer": text, "difficulty": level},
-                "required": ["question", "answer", "difficulty"],
-                "propertyOrdering": ["question", "answer", "difficulty"],
-            },
-        }
+        return dict(PAIRS_SCHEMA.content)
 
     def largest_request_tokens(self) -> int:
         """Return the estimate for the longest catalogue text and the largest image."""
@@ -86,8 +116,21 @@ class Prompt:
     def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for one image of ``longest_px`` pixels on its longer side."""
         text = metadata_text(metadata)
-        image_tokens = IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
-        return Request(self.text, image_jpeg, text, self._estimate(len(text), image_tokens))
+        return Request(
+            self.text,
+            image_jpeg,
+            text,
+            self._estimate(len(text), _image_tokens(longest_px)),
+            PAIRS_SCHEMA,
+        )
+
+    def question_request(self, question: str, image_jpeg: bytes, longest_px: int) -> Request:
+        """Return the request for a second opinion: image and question, no answer, no listing."""
+        text = _QUESTION_TEXT.format(words=self._length)
+        asked = f"Question: {question}"
+        tokens = math.ceil((len(text) + len(asked)) / CHARACTERS_PER_TOKEN)
+        image_tokens = _image_tokens(longest_px)
+        return Request(text, image_jpeg, asked, tokens + image_tokens, ANSWER_SCHEMA)
 
     def _estimate(self, metadata_characters: int, image_tokens: int) -> int:
         characters = len(self.text) + metadata_characters
@@ -96,12 +139,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: the constant text, the image as JPEG, the catalogue's text, input tokens."""
+    """One request: the constant text, the image as JPEG, the text after it, input tokens."""
 
     prompt_text: str
     image_jpeg: bytes
-    metadata_text: str
+    closing_text: str
     estimated_tokens: int
+    schema: ReplySchema
+
+
+def _image_tokens(longest_px: int) -> int:
+    return IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
 
 
 def metadata_text(metadata: Mapping[str, str]) -> str:

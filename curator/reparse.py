@@ -14,10 +14,21 @@ from typing import Final
 
 from curator.annotator import Reply
 from curator.gemini import read_reply
-from curator.judging import Judgement, judge
-from curator.ledger import Campaign, ItemChange, Ledger, Outcome, RepliedItem, Result, WorkState
+from curator.judging import Judgement, judge, judge_answer
+from curator.ledger import (
+    Campaign,
+    ItemChange,
+    Ledger,
+    Outcome,
+    RepliedItem,
+    RepliedPair,
+    Result,
+    WorkState,
+)
 from curator.prompt import Prompt
 from curator.refusals import Unavailable
+from curator.validation import Verdict
+from curator.verification import opinion_change
 from shared.errors import InputError
 from shared.progress import ProgressReport
 
@@ -72,7 +83,30 @@ async def reparse(
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
         progress.advance(len(items))
+    await _reparse_opinions(ledger, campaign_id, now)
     return total
+
+
+async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
+    """Read the replies to single questions again, and compare them with the pairs as they are."""
+    after = 0
+    while pairs := await ledger.replied_pairs(campaign_id, after, PAGE):
+        after = pairs[-1].attempt_id
+        await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
+
+
+def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
+    judgement = judge_answer(_reply(pair.body))
+    waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
+    change = opinion_change(
+        campaign_id,
+        pair,
+        WorkState.DONE if judgement.is_usable else waits,
+        failures=pair.attempts,
+        reason=judgement.reason,
+        answer=judgement.answer,
+    )
+    return Result(pair.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts)
 
 
 def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -90,7 +124,7 @@ def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
 def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
     """Return a result for each reply of ``item``; the first with a valid pair gives the pairs."""
     judged = [(attempt_id, _judgement(body, item, prompt)) for attempt_id, body in item.replies]
-    best = next((one for _, one in judged if one.verdict.accepted), None)
+    best = next((one for _, one in judged if one.is_usable), None)
     state, reason = item.state, item.reason
     if best is not None:
         state, reason = WorkState.DONE, ""
@@ -103,27 +137,32 @@ def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float)
             finished_at=now,
             outcome=Outcome.ANSWERED,
             change=change,
-            verdict=one.verdict
-            if one is best
-            else replace(one.verdict, accepted=(), agreements=()),
+            verdict=one.verdict if one is best else _without_pairs(one.verdict),
             facts=one.facts,
         )
         for attempt_id, one in judged
     ]
 
 
+def _without_pairs(verdict: Verdict | None) -> Verdict | None:
+    return verdict and replace(verdict, accepted=(), agreements=())
+
+
 def _judgement(body: str, item: RepliedItem, prompt: Prompt) -> Judgement:
-    try:
-        reply = read_reply(body)
-    except Unavailable:
-        # What is no reply holds no pair, like one whose candidate is missing.
-        reply = Reply(body, "", "", 0, 0, 0)
     return judge(
-        reply,
+        _reply(body),
         questions=prompt.questions,
         answer_words=prompt.answer_words,
         metadata=item.item.listing.metadata,
     )
+
+
+def _reply(body: str) -> Reply:
+    try:
+        return read_reply(body)
+    except Unavailable:
+        # What is no reply holds no pair, like one whose candidate is missing.
+        return Reply(body, "", "", 0, 0, 0)
 
 
 def _counted(total: Rejudged, item: RepliedItem, results: Sequence[Result]) -> Rejudged:

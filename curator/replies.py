@@ -19,6 +19,8 @@ LONGEST_REPLY: Final = 200_000
 """Characters; what comes after is not read."""
 JSON_STARTS: Final = 500
 """How many opening brackets are tried before the text is taken for prose."""
+LONGEST_ANSWER: Final = 200
+"""Characters; what is longer answers no question."""
 DIFFICULTIES: Final = ("easy", "medium", "hard")
 
 _QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
@@ -32,6 +34,7 @@ _JSON_FOLLOWS = frozenset('"{[ \n\r\t')
 _UNFIT = frozenset({"Cc", "Cs"})
 _QUOTE = "[\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}]"
 _JSON_NAME = re.compile(rf"{_QUOTE}(?:question|q){_QUOTE}\s*:", re.IGNORECASE)
+_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:answer|a){_QUOTE}\s*:", re.IGNORECASE)
 _LOOSE_PAIR = re.compile(
     rf"{_QUOTE}(?:question|q){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
     rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:answer|a){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
@@ -100,6 +103,46 @@ def parse_reply(text: str) -> Parsed | Unparsable:
     if drafts := tuple(_list_drafts(text)):
         return Parsed(drafts, Form.LIST)
     return Unparsable("no question with an answer in the reply")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """The one answer of a reply to a single question."""
+
+    answer: str
+    form: Form
+
+
+def parse_answer(text: str) -> ParsedAnswer | Unparsable:
+    """Return the answer in the reply to a single question, or why there is none. Never raises."""
+    text = text[:LONGEST_REPLY]
+    if not text.strip():
+        return Unparsable("empty reply", Form.EMPTY)
+    try:
+        value, form = json.loads(text), Form.JSON
+    except (ValueError, RecursionError):
+        value, form = _inner_object(text), Form.FENCED
+    if isinstance(value, dict):
+        fields = {name.strip().lower(): field for name, field in value.items()}
+        answer = _text(fields.get("answer", fields.get("a")))
+        return ParsedAnswer(answer, form) if answer else Unparsable("no answer in the reply")
+    if _ANSWER_NAME.search(text):
+        cut = _is_cut_off(text)
+        return Unparsable("JSON that cannot be read", Form.CUT_OFF if cut else Form.UNPARSABLE)
+    # Models that know no JSON give the bare word, or "Answer: word".
+    line = _plain(_MARKUP.sub(" ", text))
+    named = _ANSWER.match(line)
+    answer = _answer(named["rest"] if named else line)
+    if not answer or len(answer) > LONGEST_ANSWER:
+        return Unparsable("no answer in the reply")
+    return ParsedAnswer(answer, Form.LIST)
+
+
+def _inner_object(text: str) -> object:
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text, max(0, text.find("{")))[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _json_reply(text: str) -> Parsed | Unparsable | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,10 @@ import structlog
 
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
-from curator.daemon import Curator, Queue
+from curator.daemon import Curator, Queue, waiting_items, waiting_pairs
 from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini, check_base_url
-from curator.importing import import_catalog, watch
+from curator.importing import import_catalog, next_look
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key, read_keys
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
@@ -52,6 +52,7 @@ class RunOptions:
     timeout_s: float
     watch: bool = False
     retry_dead: bool = False
+    verify: float = 0.0
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -163,17 +164,12 @@ async def _work(
     left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
-    queue = Queue(
-        ledger, campaign_id, left, _watch(options, plan, ledger, live, stop=stop, clock=clock)
-    )
-    workers = options.concurrency if left is None else max(1, min(options.concurrency, left))
     async with (
         beside(_keep_forecast(live, ledger, options.concurrency, clock), "forecast"),
         _status_page(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         Gemini.connected(
             model=options.model,
-            schema=plan.prompt.schema(),
             connections=options.concurrency,
             base_url=options.base_url,
             timeout_s=options.timeout_s,
@@ -192,7 +188,23 @@ async def _work(
             live=live,
             rng=random.Random(),
         )
-        await curator.run(queue, workers)
+        await _work_in_turns(options, plan, curator)
+
+
+async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -> None:
+    """Ask for questions, then for second opinions, and where it is watched look for more."""
+    ledger, campaign_id = curator.ledger, curator.campaign_id
+    while True:
+        left = _items_left(options, await ledger.progress(campaign_id))
+        workers = options.concurrency if left is None else min(options.concurrency, left)
+        await curator.run(Queue(waiting_items(ledger, campaign_id), left), max(1, workers))
+        if options.verify > 0 and not curator.stop.requested:
+            curator.live.chosen(await ledger.choose_pairs(campaign_id, options.verify))
+            await curator.run(Queue(waiting_pairs(ledger, campaign_id)), options.concurrency)
+        is_over = left is not None and not _items_left(options, await ledger.progress(campaign_id))
+        if not options.watch or is_over or curator.stop.requested:
+            return
+        await _look_again(plan, curator)
 
 
 async def _live_report(
@@ -226,23 +238,12 @@ def _items_left(options: RunOptions, before: Progress) -> int | None:
     return max(0, wanted - before.done - before.dead)
 
 
-def _watch(
-    options: RunOptions,
-    plan: RunPlan,
-    ledger: Ledger,
-    live: LiveReport,
-    *,
-    stop: StopSignal,
-    clock: Clock,
-) -> Callable[[], Awaitable[None]] | None:
-    if not options.watch:
-        return None
-
-    async def enrol(added: int) -> None:
+async def _look_again(plan: RunPlan, curator: Curator) -> None:
+    ledger, clock = curator.ledger, curator.clock
+    added = await next_look(plan.catalog, ledger, curator.stop, clock)
+    if added:
         await ledger.enrol(plan.campaign, clock.now())
-        live.enrolled(added)
-
-    return watch(plan.catalog, ledger, stop, clock, enrol)
+        curator.live.enrolled(added)
 
 
 async def _pool(

@@ -126,6 +126,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             "wrong_count": replies.wrong_count,
             "rejected": dict(replies.rejections),
         },
+        "second_opinions": asdict(report.opinions),
         "attempts": dict(report.outcomes),
         "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
@@ -191,6 +192,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     facts.add_row("replies", listed(dict(replies.forms) | wrong))
     facts.add_row("endings", listed(replies.endings))
     facts.add_row("useless", listed(replies.rejections))
+    if report.opinions.chosen:
+        facts.add_row("second opinions", listed(asdict(report.opinions)))
     facts.add_row("requests", listed(report.outcomes))
     facts.add_row(
         "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"

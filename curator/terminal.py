@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Final, TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -100,6 +101,8 @@ def view(standing: Standing, now: float, height: int) -> RenderableType:
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute, {report.pairs:,} pairs")
     facts.add_row("time left", time_left(standing, now))
     facts.add_row("errors", _errors(standing))
+    if report.opinions.chosen:
+        facts.add_row("second opinions", listed(asdict(report.opinions)))
     most = max(_FEWEST_KEYS, height - _OTHER_LINES)
     return Group(bar, facts, Text(), keys_view(report, now, most))
 
@@ -119,6 +122,8 @@ def line(standing: Standing, now: float) -> str:
     if ends_at is not None and settled < total:
         parts.append(f"{duration(ends_at - now)} left")
     parts.append(f"keys: {listed(states)}")
+    if report.opinions.chosen:
+        parts.append(f"second opinions: {listed(asdict(report.opinions))}")
     errors = {name: n for name, n in report.outcomes.items() if name not in NOT_ERRORS}
     if errors:
         parts.append(f"errors: {listed(errors)}")

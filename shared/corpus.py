@@ -44,6 +44,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "prompt_version": ("prompt_version",),
     "listing_id": ("listing_id",),
     "agreement": ("agreement",),
+    "second_answer": ("second_answer",),
+    "second_opinion": ("second_opinion",),
     "confidence": ("confidence",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
@@ -64,6 +66,8 @@ PAIR_SCHEMA: Final = pa.schema(
         ("listing_id", pa.string()),
         ("agreement", pa.string()),
         ("answers", pa.string()),
+        ("second_answer", pa.string()),
+        ("second_opinion", pa.string()),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -423,6 +427,8 @@ def _pair_row(pair: QAPair) -> dict[str, str | None]:
         "listing_id": pair.provenance.listing_id,
         "agreement": pair.agreement,
         "answers": _as_list(pair),
+        "second_answer": pair.second_answer,
+        "second_opinion": pair.second_opinion,
     }
 
 
@@ -543,6 +549,8 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
             ),
             agreement=_text(row, names, "agreement"),
             answers=answers,
+            second_answer=_text(row, names, "second_answer"),
+            second_opinion=_text(row, names, "second_opinion"),
         )
     except ValueError as error:
         raise InputError(f"{path}: row {line}: {error}") from error

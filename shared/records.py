@@ -55,6 +55,8 @@ class QAPair:
     ``answers`` holds what several people said, where the data has it, ``answer`` among them.
     ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty. ``agreement`` is
     what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
+    ``second_answer`` is what the annotator said when the question alone was sent back, and
+    ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
     """
 
     id: str
@@ -66,6 +68,8 @@ class QAPair:
     provenance: Provenance = Provenance()
     agreement: str = ""
     answers: tuple[str, ...] = ()
+    second_answer: str = ""
+    second_opinion: str = ""
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.keys import Key
-from curator.ledger import order, reports, tables
+from curator.ledger import opinions, order, reports, tables
 from curator.ledger.group import GroupCommit
 from curator.ledger.newest import newest_items
 from curator.ledger.opening import LedgerFailure
@@ -31,12 +31,15 @@ from curator.ledger.records import (
     CampaignReport,
     KeyRemoval,
     NewestItem,
+    OpinionCounts,
+    PairItem,
     Progress,
     ProjectNews,
     ProjectRecord,
     ProjectUse,
     RecentLoad,
     RepliedItem,
+    RepliedPair,
     Result,
     Withdrawal,
     WorkItem,
@@ -48,6 +51,7 @@ from curator.ledger.rows import (
     group_statements,
     listing_of,
     listing_row,
+    opinion_statements,
     replacing_statements,
     replied_items,
     unpack_reply,
@@ -57,6 +61,7 @@ from curator.quota import MINUTE_S, day_start
 from shared.records import Listing, Provenance, QAPair, pair_id
 
 IMPORT_BATCH: Final = 2_000
+_OPINIONS: Final = {None: "", 0: "disagrees", 1: "agrees"}
 NOT_IN_FILE: Final = "not among the keys of the last run"
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -218,7 +223,35 @@ class Ledger:
             .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
         )
         async with self._writing() as connection:
+            await opinions.retry_dead(connection, campaign_id)
             return (await connection.execute(statement)).rowcount
+
+    async def choose_pairs(self, campaign_id: int, share: float) -> OpinionCounts:
+        """Queue that share of a campaign's pairs for a second opinion; return how they stand.
+
+        The same pairs are chosen each time; see ``curator.ledger.opinions.pair_share``.
+        """
+        async with self._writing() as connection:
+            await opinions.choose(connection, campaign_id, share)
+            return await opinions.counts(connection, campaign_id)
+
+    async def waiting_pairs(
+        self, campaign_id: int, after: tuple[int, str], limit: int
+    ) -> list[PairItem]:
+        """Return up to ``limit`` pairs that wait for a second opinion, in order."""
+        async with _reading(self._engine) as connection:
+            return await opinions.waiting(connection, campaign_id, after, limit)
+
+    async def replied_pairs(self, campaign_id: int, after: int, limit: int) -> list[RepliedPair]:
+        """Return pairs with the replies to their questions, by attempt."""
+        async with _reading(self._engine) as connection:
+            return await opinions.replied(connection, campaign_id, after, limit)
+
+    async def replace_opinions(self, results: Sequence[Result]) -> None:
+        """Write what judging the replies again made of second opinions; attempts stay."""
+        async with self._writing() as connection:
+            for statement, rows in opinion_statements(results):
+                await connection.execute(statement, rows)
 
     async def project_use(self, model: str, now: float) -> dict[str, ProjectUse]:
         """Return what each project has used of its minute and day at ``now``.
@@ -309,6 +342,7 @@ class Ledger:
         The list is empty and the id unchanged at the end.
         """
         pairs, items, work = tables.pairs, tables.items, tables.work
+        second = tables.second_opinions
         page = (
             select(work.c.item_id)
             .where(
@@ -321,7 +355,9 @@ class Ledger:
         )
         statement = (
             select(*pairs.c, items.c.image_path, items.c.listing_id)
+            .add_columns(second.c.answer.label("second_answer"), second.c.agrees)
             .join(items, items.c.id == pairs.c.item_id)
+            .outerjoin(second, opinions.SAME_PAIR & (second.c.state == int(WorkState.DONE)))
             .where(pairs.c.campaign_id == campaign_id, pairs.c.item_id.in_(page))
             .order_by(pairs.c.item_id, pairs.c.position)
         )
@@ -335,6 +371,8 @@ class Ledger:
                 filename=row.image_path,
                 difficulty=row.difficulty,
                 agreement=row.agreement,
+                second_answer=row.second_answer or "",
+                second_opinion=_OPINIONS[row.agrees],
                 provenance=Provenance(campaign.model, campaign.prompt_version, row.listing_id),
             )
             for row in rows
@@ -347,7 +385,7 @@ class Ledger:
         statement = (
             select(attempts.c.item_id, attempts.c.id)
             .join(replies, replies.c.attempt_id == attempts.c.id)
-            .where(attempts.c.campaign_id == campaign_id)
+            .where(attempts.c.campaign_id == campaign_id, attempts.c.question.is_(None))
             .order_by(attempts.c.item_id, attempts.c.id)
         )
         async with _reading(self._engine) as connection:
@@ -399,6 +437,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor.execute(pragma)
     cursor.close()
     order.teach_draw(connection)
+    connection.create_function(opinions.SHARE_FUNCTION, 2, opinions.pair_share, deterministic=True)
 
 
 @asynccontextmanager

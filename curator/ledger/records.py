@@ -57,6 +57,30 @@ class WorkItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PairItem:
+    """A pair that waits for a second opinion; ``attempts`` counts what failed so far."""
+
+    item_id: int
+    listing: Listing
+    attempts: int
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepliedPair:
+    """A pair with the latest reply to its question, and the failures before it."""
+
+    item_id: int
+    question: str
+    answer: str
+    state: WorkState
+    attempts: int
+    attempt_id: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class RepliedItem:
     """An item with what was received about it: ``replies`` holds attempt ids and bodies, in order.
 
@@ -71,7 +95,7 @@ class RepliedItem:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that is about to be sent."""
+    """A request that is about to be sent; ``question`` is what a second opinion is asked on."""
 
     attempt_id: int
     campaign_id: int
@@ -81,6 +105,7 @@ class Attempt:
     model: str
     started_at: float
     reserved_tokens: int
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +129,24 @@ class ItemChange:
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionChange:
+    """What a result means for a pair that waits for a second opinion.
+
+    ``answer`` is the second one, ``agrees`` whether it equals the first once both are normalised;
+    both say something only where ``state`` is done.
+    """
+
+    campaign_id: int
+    item_id: int
+    question: str
+    state: WorkState
+    attempts: int
+    reason: str = ""
+    answer: str = ""
+    agrees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 
@@ -117,7 +160,7 @@ class Result:
     detail: str = ""
     tokens: TokenUse = TokenUse()
     reply: str | None = None
-    change: ItemChange | None = None
+    change: ItemChange | OpinionChange | None = None
     verdict: Verdict | None = None
     facts: ReplyFacts | None = None
 
@@ -210,6 +253,21 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionCounts:
+    """The pairs chosen for a second opinion: how many got one that agrees, and so on."""
+
+    waiting: int = 0
+    agrees: int = 0
+    disagrees: int = 0
+    given_up: int = 0
+
+    @property
+    def chosen(self) -> int:
+        """Return the number of pairs."""
+        return self.waiting + self.agrees + self.disagrees + self.given_up
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
@@ -223,6 +281,7 @@ class CampaignReport:
     rejected: Mapping[str, int]
     outcomes: Mapping[str, int]
     replies: Mapping[ReplyFacts, int]
+    opinions: OpinionCounts
     tokens: TokenUse
     keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]

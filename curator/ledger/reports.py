@@ -8,7 +8,7 @@ from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.judging import ReplyFacts
-from curator.ledger import tables
+from curator.ledger import opinions, tables
 from curator.ledger.records import (
     Campaign,
     CampaignReport,
@@ -86,6 +86,7 @@ async def _report(
         rejected=by_rule,
         outcomes=await _counts(connection, by_outcome.group_by(made.c.outcome)),
         replies=await _replies(connection, campaign_id),
+        opinions=await opinions.counts(connection, campaign_id),
         tokens=TokenUse(*(int(count) for count in spent)),
         keys=await _key_reports(connection, campaign_id, campaign.model, now),
         blocked=await _blocked(connection, campaign.model, now),
@@ -216,6 +217,7 @@ async def _recent_pace(
                 attempts.c.campaign_id == campaign_id,
                 attempts.c.finished_at > now - RECENT_S,
                 attempts.c.outcome == Outcome.ANSWERED.value,
+                attempts.c.question.is_(None),
             )
         )
     ).one()

@@ -18,6 +18,7 @@ from curator.ledger.records import (
     Attempt,
     ItemChange,
     KeyRemoval,
+    OpinionChange,
     Outcome,
     ProjectNews,
     RepliedItem,
@@ -83,6 +84,24 @@ _CHANGE_WORK = (
 )
 
 
+_CHANGE_OPINION = (
+    update(tables.second_opinions)
+    .where(
+        tables.second_opinions.c.campaign_id == bindparam("campaign"),
+        tables.second_opinions.c.item_id == bindparam("item"),
+        tables.second_opinions.c.question == bindparam("asked"),
+    )
+    .values(
+        state=bindparam("state"),
+        attempts=bindparam("attempts"),
+        reason=bindparam("reason"),
+        answer=bindparam("answer"),
+        agrees=bindparam("agrees"),
+        finished_at=bindparam("at"),
+    )
+)
+
+
 _WITHDRAW_ATTEMPT = delete(tables.attempts).where(tables.attempts.c.id == bindparam("attempt_id"))
 _UPSERT_PROJECT = sqlite_insert(tables.projects)
 _UPSERT_PROJECT = _UPSERT_PROJECT.on_conflict_do_update(
@@ -107,7 +126,8 @@ def group_statements(entries: Sequence[Entry]) -> list[Statement]:
         (_WITHDRAW_ATTEMPT, [asdict(e) for e in entries if isinstance(e, Withdrawal)]),
         (_FINISH_ATTEMPT, [_finish_row(r) for r in results if r.attempt_id is not None]),
         (_INSERT_REPLY, [_reply_row(r) for r in results if r.reply is not None]),
-        (_CHANGE_WORK, [_work_row(r, r.change) for r in results if r.change is not None]),
+        (_CHANGE_WORK, [row for r in results for row in _work_rows(r)]),
+        (_CHANGE_OPINION, [row for r in results for row in _opinion_rows(r)]),
         (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
         *_news_statements(entries),
@@ -127,15 +147,28 @@ def _news_statements(entries: Sequence[Entry]) -> list[Statement]:
 
 def replacing_statements(results: Sequence[Result]) -> list[Statement]:
     """Return the statements that put the verdicts of ``results`` in the place of the old ones."""
-    changes = {(r.change.campaign_id, r.change.item_id): r for r in results if r.change}
+    changes = {
+        (r.change.campaign_id, r.change.item_id): r
+        for r in results
+        if isinstance(r.change, ItemChange)
+    }
     keys = [{"campaign": campaign, "item": item} for campaign, item in changes]
     statements: list[Statement] = [
         (_DELETE_PAIRS, keys),
         (_DELETE_REJECTED, keys),
-        (_CHANGE_WORK, [_work_row(r, r.change) for r in changes.values() if r.change]),
+        (_CHANGE_WORK, [row for r in changes.values() for row in _work_rows(r)]),
         (_CHANGE_FACTS, [{"attempt_id": r.attempt_id, **_facts_row(r)} for r in results]),
         (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
         (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
+    ]
+    return [(statement, rows) for statement, rows in statements if rows]
+
+
+def opinion_statements(results: Sequence[Result]) -> list[Statement]:
+    """Return the statements that write second opinions that were judged again."""
+    statements: list[Statement] = [
+        (_CHANGE_FACTS, [{"attempt_id": r.attempt_id, **_facts_row(r)} for r in results]),
+        (_CHANGE_OPINION, [row for r in results for row in _opinion_rows(r)]),
     ]
     return [(statement, rows) for statement, rows in statements if rows]
 
@@ -179,6 +212,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "input_tokens": 0,
         "output_tokens": 0,
         "thought_tokens": 0,
+        "question": attempt.question,
     }
 
 
@@ -207,15 +241,33 @@ def _reply_row(result: Result) -> Row:
     return {"attempt_id": result.attempt_id, "body": pack_reply(result.reply or "")}
 
 
-def _work_row(result: Result, change: ItemChange) -> Row:
-    return {
-        "campaign": change.campaign_id,
-        "item": change.item_id,
-        "state": int(change.state),
-        "attempts": change.attempts,
-        "reason": change.reason,
-        "at": result.finished_at,
-    }
+def _work_rows(result: Result) -> Iterable[Row]:
+    change = result.change
+    if isinstance(change, ItemChange):
+        yield {
+            "campaign": change.campaign_id,
+            "item": change.item_id,
+            "state": int(change.state),
+            "attempts": change.attempts,
+            "reason": change.reason,
+            "at": result.finished_at,
+        }
+
+
+def _opinion_rows(result: Result) -> Iterable[Row]:
+    change = result.change
+    if isinstance(change, OpinionChange):
+        yield {
+            "campaign": change.campaign_id,
+            "item": change.item_id,
+            "asked": change.question,
+            "state": int(change.state),
+            "attempts": change.attempts,
+            "reason": change.reason,
+            "answer": change.answer,
+            "agrees": int(change.agrees),
+            "at": result.finished_at,
+        }
 
 
 def _pair_rows(result: Result) -> Iterable[Row]:

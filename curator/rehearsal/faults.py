@@ -49,6 +49,8 @@ class Fault(StrEnum):
     """JSON with a comma too many after each pair."""
     WRONG_COUNT = "wrong_count"
     """One pair fewer than known."""
+    WRONG_ANSWER = "wrong_answer"
+    """To a single question, the answer to another one."""
 
 
 @dataclass(frozen=True, slots=True)

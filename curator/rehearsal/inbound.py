@@ -39,6 +39,7 @@ _TOP_LEVEL: Final = frozenset(
         "tools",
     }
 )
+_SINGLE_QUESTION: Final = re.compile(r"^\s*Question:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 _ASKED_FOR: Final = re.compile(r"\b(\d{1,3})\s+(?:\w+\s+){0,3}?questions?\b", re.IGNORECASE)
 
 
@@ -62,6 +63,14 @@ class Inquiry:
     questions: int | None
     text_tokens: int
     image_tokens: int
+
+    @property
+    def single_question(self) -> str:
+        """The one question that is asked about the image; empty where many are to be written."""
+        if self.questions is not None:
+            return ""
+        found = _SINGLE_QUESTION.findall(self.text)
+        return found[-1].strip() if found else ""
 
     @property
     def prompt_tokens(self) -> int:

@@ -23,14 +23,18 @@ from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
 from curator.rehearsal.quota_book import OverQuota, QuotaBook
 from curator.rehearsal.reply_text import (
     NONSENSE,
+    UNKNOWN,
+    answer_text,
     fenced_text,
     numbered_text,
     reply_text,
     trailing_comma_text,
 )
 from curator.rehearsal.wire import Reply
+from shared.answers import normalise
 from shared.clock import Clock
 from shared.errors import CorruptImage
+from shared.records import QAPair
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
 _BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
@@ -192,7 +196,22 @@ def malformed(message: str) -> Verdict:
     return Verdict(wire.bad_request(message), "malformed")
 
 
+def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> str:
+    """Return the known answer to ``question``, or with the fault another one that is known."""
+    known = {normalise(pair.question): pair.answer for pair in pairs}
+    answer = known.get(normalise(question), UNKNOWN)
+    if fault is not Fault.WRONG_ANSWER:
+        return answer
+    return next((other for other in known.values() if other != answer), UNKNOWN)
+
+
 def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named) -> Verdict:
+    if inquiry.single_question:
+        answer = _answer_to(inquiry.single_question, found.pairs, fault)
+        text = answer_text(inquiry, answer)
+        return _delivered(inquiry, found, fault, named.answer(inquiry, text), "question_answered")
+    if fault is Fault.WRONG_ANSWER:
+        fault = None
     match fault:
         case Fault.FENCED:
             text = fenced_text(inquiry, found.pairs)
@@ -206,11 +225,17 @@ def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named
             text = reply_text(inquiry, found.pairs)
     if fault is Fault.MAX_TOKENS:
         return Verdict(named.cut_off(inquiry, text), fault)
+    plain = "answered" if found.pairs else "unknown_image" if inquiry.images else "no_image"
+    return _delivered(inquiry, found, fault, named.answer(inquiry, text), plain)
+
+
+def _delivered(
+    inquiry: Inquiry, found: Found, fault: Fault | None, reply: Reply, plain: str
+) -> Verdict:
     delivery = _DELIVERIES.get(fault, Delivery.WHOLE)
     whole = delivery in (Delivery.WHOLE, Delivery.SLOW)
-    plain = "answered" if found.pairs else "unknown_image" if inquiry.images else "no_image"
     return Verdict(
-        named.answer(inquiry, text),
+        reply,
         fault or plain,
         delivery,
         answers=inquiry if whole else None,

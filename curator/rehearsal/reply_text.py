@@ -13,6 +13,8 @@ NONSENSE: Final = (
     "As the evening light settles over the harbour, seventeen umbrellas agree on nothing. "
     "{[ colour of: } the, the"
 )
+UNKNOWN: Final = "unknown"
+"""The answer to a question that no known pair asks."""
 _NOTHING_TO_ASK: Final = "I cannot write questions about this image."
 
 
@@ -34,6 +36,17 @@ def fenced_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     items = [_plain_item(pair) for pair in pairs[: inquiry.questions]]
     listed = json.dumps(items, ensure_ascii=False, indent=2)
     return f"Here are the questions you asked for:\n\n```json\n{listed}\n```\n"
+
+
+def answer_text(inquiry: Inquiry, answer: str) -> str:
+    """Return the answer to a single question in the form that was asked for."""
+    schema = inquiry.schema
+    if schema is not None:
+        names = _table(schema.get("properties"))
+        return json.dumps(dict.fromkeys(names, answer) or answer, ensure_ascii=False)
+    if inquiry.mime_type == "application/json":
+        return json.dumps({"answer": answer}, ensure_ascii=False)
+    return answer
 
 
 def trailing_comma_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:

@@ -81,6 +81,9 @@ class Tally:
 
     def _count_answer(self, inquiry: Inquiry) -> None:
         self._answered_requests[inquiry.digest[:8]] += 1
+        if inquiry.single_question:
+            # Many questions about one image are no repeats; the same question again is.
+            return
         for image in inquiry.images:
             self._answered_images[hashlib.sha256(image).digest()[:8]] += 1
 

@@ -65,11 +65,11 @@ class Campaign:
     def ledger(self) -> Path:
         return self.folder / "campaign.db"
 
-    async def start(self) -> asyncio.subprocess.Process:
+    async def start(self, *more: str) -> asyncio.subprocess.Process:
         return await start_process(
             *("run", "--catalog", str(self.catalog), "--keys", str(self.folder / "keys.txt")),
             *("--ledger", str(self.ledger), "--base-url", self.url, "--questions", "3"),
-            *("--concurrency", "2"),
+            *("--concurrency", "2", *more),
         )
 
     async def run(self, clock: Clock | None = None, **more) -> Ended:

@@ -184,9 +184,7 @@ async def ask(server, images, key: Key = KEY, *, model="gemini-x", timeout_s=10.
     request = PROMPT.request({"item_name": "thing"}, photo.jpeg, photo.longest_px)
     async with (
         server.serving() as url,
-        Gemini.connected(
-            model=model, schema=PROMPT.schema(), connections=2, base_url=url, timeout_s=timeout_s
-        ) as gemini,
+        Gemini.connected(model=model, connections=2, base_url=url, timeout_s=timeout_s) as gemini,
     ):
         return await gemini.generate(request, key)
 
@@ -249,9 +247,7 @@ async def test_over_http_a_model_and_a_day_quota_are_named(rehearsal, images):
 async def test_a_server_that_is_not_there_is_unavailable(images):
     photo = prepare_photo(images / "00" / "00000000.jpg")
     request = PROMPT.request({}, photo.jpeg, photo.longest_px)
-    async with Gemini.connected(
-        model="m", schema=PROMPT.schema(), connections=1, base_url="http://127.0.0.1:9"
-    ) as gemini:
+    async with Gemini.connected(model="m", connections=1, base_url="http://127.0.0.1:9") as gemini:
         with pytest.raises(Unavailable, match="connection"):
             await gemini.generate(request, KEY)
 
@@ -263,7 +259,7 @@ def test_each_prompt_has_its_version_and_counts_its_tokens():
     long = {f"field{number}": "word " * 200 for number in range(50)}
     request = PROMPT.request(long, b"", 512)
     assert request.estimated_tokens <= PROMPT.largest_request_tokens()
-    assert len(request.metadata_text) <= 2_000
+    assert len(request.closing_text) <= 2_000
 
 
 def test_half_of_the_questions_are_hard():

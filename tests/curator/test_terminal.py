@@ -9,7 +9,15 @@ import pytest
 from rich.console import Console
 
 from curator.forecast import Forecast
-from curator.ledger import Campaign, CampaignReport, KeyReport, Progress, ProjectRecord, TokenUse
+from curator.ledger import (
+    Campaign,
+    CampaignReport,
+    KeyReport,
+    OpinionCounts,
+    Progress,
+    ProjectRecord,
+    TokenUse,
+)
 from curator.quota import Quota, Window
 from curator.status import Standing, status_object, status_view
 from curator.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
@@ -32,6 +40,7 @@ def standing(ends_at: float | None = NOW + 37_920, done: int = 40, model: str = 
         rejected={"empty": 2},
         outcomes={"answered": done, "unavailable": 3, "open": 1},
         replies={},
+        opinions=OpinionCounts(),
         tokens=TokenUse(1_000_000, 200_000, 200_000),
         keys=(
             key("old", "p1", removed="API_KEY_INVALID"),

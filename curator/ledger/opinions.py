@@ -1,0 +1,141 @@
+"""Second opinions in the ledger: which pairs are chosen, which wait, and how many agree."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from sqlalchemy import and_, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from curator.ledger import tables
+from curator.ledger.records import OpinionCounts, PairItem, RepliedPair, WorkState
+from curator.ledger.rows import listing_of, unpack_reply
+from shared.records import pair_id
+
+SHARE_FUNCTION: Final = "pair_share"
+"""The name under which SQLite knows ``pair_share``."""
+
+_opinions, _pairs, _items = tables.second_opinions, tables.pairs, tables.items
+SAME_PAIR: Final = and_(
+    _pairs.c.campaign_id == _opinions.c.campaign_id,
+    _pairs.c.item_id == _opinions.c.item_id,
+    _pairs.c.question == _opinions.c.question,
+)
+
+
+def pair_share(image_path: str, question: str) -> float:
+    """Return a number in [0, 1) that the id of a pair alone decides, evenly spread.
+
+    The pairs below a share are chosen: the same ones in every run, and a larger share holds all
+    of a smaller one.
+    """
+    salted = f"second opinion\0{pair_id(image_path, question)}"
+    return int.from_bytes(hashlib.sha256(salted.encode()).digest()[:6], "big") / 2**48
+
+
+async def choose(connection: AsyncConnection, campaign_id: int, share: float) -> None:
+    """Queue the pairs of a campaign below ``share``; others leave, unless they were asked about."""
+    unasked = (_opinions.c.state == int(WorkState.PENDING)) & (_opinions.c.attempts == 0)
+    await connection.execute(
+        delete(_opinions).where(_opinions.c.campaign_id == campaign_id, unasked)
+    )
+    chosen = (
+        select(
+            _pairs.c.campaign_id,
+            _pairs.c.item_id,
+            _pairs.c.question,
+            *(text(value) for value in ("0", "0", "''", "''", "0")),
+        )
+        .join(_items, _items.c.id == _pairs.c.item_id)
+        .where(
+            _pairs.c.campaign_id == campaign_id,
+            getattr(func, SHARE_FUNCTION)(_items.c.image_path, _pairs.c.question) < share,
+        )
+    )
+    columns = ["campaign_id", "item_id", "question", "state", "attempts", "reason", "answer"]
+    insert = sqlite_insert(_opinions).from_select([*columns, "agrees"], chosen)
+    await connection.execute(insert.on_conflict_do_nothing())
+
+
+async def waiting(
+    connection: AsyncConnection, campaign_id: int, after: tuple[int, str], limit: int
+) -> list[PairItem]:
+    """Return up to ``limit`` pairs that wait, behind item and question ``after``, in order."""
+    place = tuple_(_opinions.c.item_id, _opinions.c.question)
+    statement = (
+        select(_opinions.c.attempts, _opinions.c.question, _pairs.c.answer, *_items.c)
+        .join(_pairs, SAME_PAIR)
+        .join(_items, _items.c.id == _opinions.c.item_id)
+        .where(
+            _opinions.c.campaign_id == campaign_id,
+            _opinions.c.state == int(WorkState.PENDING),
+            place > tuple_(*after),
+        )
+        .order_by(_opinions.c.item_id, _opinions.c.question)
+        .limit(limit)
+    )
+    rows = await connection.execute(statement)
+    return [
+        PairItem(row.id, listing_of(row), row.attempts, row.question, row.answer) for row in rows
+    ]
+
+
+async def retry_dead(connection: AsyncConnection, campaign_id: int) -> None:
+    """Return the pairs that were given up to the queue, as new."""
+    await connection.execute(
+        update(_opinions)
+        .where(_opinions.c.campaign_id == campaign_id, _opinions.c.state == int(WorkState.DEAD))
+        .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
+    )
+
+
+async def counts(connection: AsyncConnection, campaign_id: int) -> OpinionCounts:
+    """Count the chosen pairs; those that judging again took away do not count."""
+    kinds = (_opinions.c.state, _opinions.c.agrees)
+    statement = select(*kinds, func.count()).join(_pairs, SAME_PAIR)
+    rows = await connection.execute(
+        statement.where(_opinions.c.campaign_id == campaign_id).group_by(*kinds)
+    )
+    found = {(state, agrees): count for state, agrees, count in rows}
+    return OpinionCounts(
+        waiting=found.get((WorkState.PENDING, 0), 0),
+        agrees=found.get((WorkState.DONE, 1), 0),
+        disagrees=found.get((WorkState.DONE, 0), 0),
+        given_up=found.get((WorkState.DEAD, 0), 0),
+    )
+
+
+async def replied(
+    connection: AsyncConnection, campaign_id: int, after: int, limit: int
+) -> list[RepliedPair]:
+    """Return pairs with the replies to their questions, of attempts with ids above ``after``."""
+    attempts, replies = tables.attempts, tables.replies
+    statement = (
+        select(attempts.c.id, replies.c.body, _opinions, _pairs.c.answer.label("first_answer"))
+        .join(replies, replies.c.attempt_id == attempts.c.id)
+        .join(
+            _opinions,
+            (_opinions.c.campaign_id == attempts.c.campaign_id)
+            & (_opinions.c.item_id == attempts.c.item_id)
+            & (_opinions.c.question == attempts.c.question),
+        )
+        .join(_pairs, SAME_PAIR)
+        .where(attempts.c.campaign_id == campaign_id, attempts.c.id > after)
+        .order_by(attempts.c.id)
+        .limit(limit)
+    )
+    return [_replied_pair(row) for row in await connection.execute(statement)]
+
+
+def _replied_pair(row: Any) -> RepliedPair:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+    return RepliedPair(
+        item_id=row.item_id,
+        question=row.question,
+        answer=row.first_answer,
+        state=WorkState(row.state),
+        attempts=row.attempts,
+        attempt_id=row.id,
+        body=unpack_reply(row.body),
+    )
