@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from shared.records import QAPair
 class Batches:
     """Cuts shuffled pairs into steps of ``accumulation`` micro-batches of ``batch_size``.
 
-    The last step of an epoch may be smaller; no pair is dropped or seen twice in an epoch.
+    Images are shuffled, and the questions of each stand together in a random order, so that a
+    batch needs few images. The last step of an epoch may be smaller; no pair is dropped or seen
+    twice in an epoch.
     """
 
     pairs: Sequence[QAPair]
     batch_size: int
     accumulation: int
     seed: int
+    _orders: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -30,10 +33,24 @@ class Batches:
     def micro_batches(self, step: int) -> list[list[QAPair]]:
         """Return the micro-batches of a step, counted from 0 over all epochs."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs))
+        order = self._order(epoch)
         size = self.batch_size * self.accumulation
         chosen = [self.pairs[i] for i in order[index * size : (index + 1) * size]]
         return [
             chosen[first : first + self.batch_size]
             for first in range(0, len(chosen), self.batch_size)
         ]
+
+    def _order(self, epoch: int) -> list[int]:
+        if epoch in self._orders:
+            return self._orders[epoch]
+        random = np.random.default_rng((self.seed, epoch))
+        shuffled = random.permutation(len(self.pairs))
+        of_image: dict[str, list[int]] = {}
+        for index in shuffled:
+            of_image.setdefault(self.pairs[index].filename, []).append(int(index))
+        groups = list(of_image.values())
+        order = [index for image in random.permutation(len(groups)) for index in groups[image]]
+        self._orders.clear()
+        self._orders[epoch] = order
+        return order

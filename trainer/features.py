@@ -1,30 +1,38 @@
 """Image features of a frozen vision tower: computed once and kept on disk, or anew each time.
 
-LoRA's default targets match nothing in BLIP's vision tower, so its outputs never change during a
-run. They are kept as float16 in a memory-mapped file, one row of ``(L, D)`` an image.
+LoRA's default targets match nothing in BLIP's vision tower, so its outputs never change: not during
+a run, nor from one run to the next. They are kept as float16 ``(L, D)``, one memory-mapped file an
+image, found by what decides them: the model, how it is held, and the image's bytes.
 """
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import structlog
 import torch
+from PIL import Image
 
+from shared.corpus import atomic_path, file_digest
 from shared.progress import report_progress
 from shared.vqa.blip.forward import encode_images
 from shared.vqa.loading import LoadedModel
 from shared.vqa.preprocessing import open_image, pixel_values
+from trainer.gallery import ZOOM_MARGIN, augment
 
 log = structlog.get_logger(__name__)
 
 GIB = 2**30
 ENCODE_BATCH = 32
+NPY_HEADER = 128
+"""Bytes that numpy writes before an array of so few dimensions."""
 
 
 class ImageFeatures(Protocol):
@@ -53,24 +61,65 @@ class FreshFeatures:
         return features_NLD[torch.tensor([rows[name] for name in filenames])]
 
 
-class StoredFeatures:
-    """Serves features that were all encoded beforehand, from a file that vanishes with it."""
+class AugmentedFeatures:
+    """Encodes the distinct images of each request, zoomed, shifted and mirrored at random.
 
-    def __init__(self, model: LoadedModel, images_dir: Path, filenames: Sequence[str]) -> None:
-        self._rows = {name: row for row, name in enumerate(dict.fromkeys(filenames))}
+    The random numbers are torch's, which the loop seeds by the step.
+    """
+
+    def __init__(self, model: LoadedModel, images_dir: Path) -> None:
+        self._model, self._images_dir = model, images_dir
+        processor = model.image_processor
+        self._mean = torch.tensor(processor.image_mean).view(1, 3, 1, 1)
+        self._std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
+
+    def of(self, filenames: Sequence[str]) -> torch.Tensor:
+        """Return features ``(B, L, D)``; each distinct image is changed and encoded once."""
+        distinct = list(dict.fromkeys(filenames))
+        rows = {name: row for row, name in enumerate(distinct)}
+        with ThreadPoolExecutor() as pool:
+            pictures_NCHW = torch.stack(list(pool.map(self._picture, distinct)))
+        seed = int(torch.randint(2**62, ()))
+        side = self._model.blip.config.vision_config.image_size
+        pixels_NCHW = augment(pictures_NCHW, side, np.random.default_rng(seed))
+        pixels_NCHW = (pixels_NCHW - self._mean) / self._std
+        blip = self._model.blip
+        features_NLD = encode_images(blip, pixels_NCHW.to(self._model.device, blip.dtype))
+        return features_NLD[torch.tensor([rows[name] for name in filenames])]
+
+    def _picture(self, name: str) -> torch.Tensor:
+        side = round(self._model.blip.config.vision_config.image_size * ZOOM_MARGIN)
+        image = open_image(self._images_dir / name)
+        resized = image.resize((side, side), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+
+
+class StoredFeatures:
+    """Serves features from the store, after encoding those images that it lacks."""
+
+    def __init__(
+        self, model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path
+    ) -> None:
         self._device, self._dtype = model.device, model.blip.dtype
-        shape = (len(self._rows), *feature_shape(model))
-        # The map alone keeps the nameless file alive; the space comes back when it is gone.
-        with tempfile.TemporaryFile(prefix="abo-vqa-features-") as file:
-            self._store = np.memmap(file, dtype=np.float16, mode="w+", shape=shape)
+        self._files = _files_of(model, images_dir, filenames, store)
+        # One file serves images of the same bytes.
+        missing = {file: name for name, file in self._files.items() if not file.is_file()}
+        log.info(
+            "encoding images once",
+            images=len(self._files),
+            stored_before=len(self._files) - len(missing),
+            store=str(store),
+        )
         fresh = FreshFeatures(model, images_dir)
-        with report_progress("encoding images once", len(self._rows)) as progress:
-            everything = list(self._rows)
-            for first in range(0, len(everything), ENCODE_BATCH):
-                names = everything[first : first + ENCODE_BATCH]
-                encoded = fresh.of(names).detach().to("cpu", torch.float16).numpy()
-                self._store[first : first + len(names)] = encoded
-                progress.advance(len(names))
+        todo = list(missing.items())
+        with report_progress("encoding images once", len(todo)) as progress, torch.no_grad():
+            for first in range(0, len(todo), ENCODE_BATCH):
+                batch = todo[first : first + ENCODE_BATCH]
+                encoded = fresh.of([name for _, name in batch])
+                for (file, _), features_LD in zip(batch, encoded, strict=True):
+                    with atomic_path(file) as part, part.open("wb") as stream:
+                        np.save(stream, features_LD.to("cpu", torch.float16).numpy())
+                progress.advance(len(batch))
 
     def of(self, filenames: Sequence[str]) -> torch.Tensor:
         """Return features ``(B, L, D)`` read from the store.
@@ -78,8 +127,16 @@ class StoredFeatures:
         Raises:
             KeyError: a name was not among those encoded.
         """
-        rows = self._store[[self._rows[name] for name in filenames]]
-        return torch.from_numpy(rows).to(self._device, self._dtype)
+        rows = [np.load(self._files[name], mmap_mode="r") for name in filenames]
+        return torch.from_numpy(np.stack(rows)).to(self._device, self._dtype)
+
+
+@dataclass(frozen=True)
+class RunFeatures:
+    """Where a run takes images from: for training, and, never augmented, for the held-out pairs."""
+
+    training: ImageFeatures
+    held_out: ImageFeatures
 
 
 def feature_shape(model: LoadedModel) -> tuple[int, int]:
@@ -94,22 +151,87 @@ def trains_vision(model: LoadedModel) -> bool:
 
 
 def image_features(
-    model: LoadedModel, images_dir: Path, filenames: Sequence[str], store_gib: float
-) -> ImageFeatures:
-    """Return stored features where they fit into ``store_gib`` and the vision tower is frozen.
+    model: LoadedModel,
+    images_dir: Path,
+    *,
+    training: Sequence[str],
+    held_out: Sequence[str],
+    augmented: bool,
+    store: Path,
+    store_gib: float,
+) -> RunFeatures:
+    """Return stored features where the vision tower is frozen and ``store_gib`` holds them.
 
-    Elsewhere images are encoded anew for every batch, which is slower; the log says so.
+    Elsewhere images are encoded anew for every batch, which is slower; the log says why.
     """
     if trains_vision(model):
         log.info("encoding images for every batch", reason="the vision tower is trained")
-        return FreshFeatures(model, images_dir)
+        fresh = FreshFeatures(model, images_dir)
+        changed = AugmentedFeatures(model, images_dir) if augmented else fresh
+        return RunFeatures(changed, fresh)
+    if augmented:
+        log.info("encoding images for every batch", reason="images are augmented")
+        kept = _stored_or_fresh(model, images_dir, held_out, store, store_gib)
+        return RunFeatures(AugmentedFeatures(model, images_dir), kept)
+    kept = _stored_or_fresh(model, images_dir, [*training, *held_out], store, store_gib)
+    return RunFeatures(kept, kept)
+
+
+def _stored_or_fresh(
+    model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path, store_gib: float
+) -> ImageFeatures:
     tokens, width = feature_shape(model)
-    needed = len(set(filenames)) * tokens * width * np.dtype(np.float16).itemsize
-    if needed > store_gib * GIB:
+    each = tokens * width * np.dtype(np.float16).itemsize + NPY_HEADER
+    needed, limit = len(set(filenames)) * each, store_gib * GIB
+    if needed > limit:
         log.info(
             "encoding images for every batch",
             reason="feature_store_gib is too small",
             needed_gib=round(needed / GIB, 2),
         )
         return FreshFeatures(model, images_dir)
-    return StoredFeatures(model, images_dir, filenames)
+    _make_room(store, set(_files_of(model, images_dir, filenames, store).values()), each, limit)
+    return StoredFeatures(model, images_dir, filenames, store)
+
+
+def _files_of(
+    model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path
+) -> dict[str, Path]:
+    """Return the store's file for each image, whether it is there or not."""
+    folder = store / _model_key(model)
+    return {
+        name: folder / f"{file_digest(images_dir / name)}.npy" for name in dict.fromkeys(filenames)
+    }
+
+
+def _model_key(model: LoadedModel) -> str:
+    """Return a name for all that decides an image's features but the image."""
+    facts = {
+        "model": model.revision,
+        "quantization": model.quantization.value,
+        "computed in": str(model.blip.dtype),
+        "shape": feature_shape(model),
+        "preprocessing": model.image_processor.to_dict(),
+    }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _make_room(store: Path, wanted: set[Path], each: int, limit: float) -> None:
+    """Delete what was used longest ago, of other runs, until ``wanted`` fits into ``limit`` bytes.
+
+    What is wanted and there already counts as used now.
+    """
+    others = []
+    for file in store.glob("*/*.npy"):
+        if file in wanted:
+            file.touch()
+        else:
+            facts = file.stat()
+            others.append((facts.st_mtime, facts.st_size, file))
+    excess = len(wanted) * each + sum(size for _, size, _ in others) - limit
+    for _, size, file in sorted(others):
+        if excess <= 0:
+            break
+        file.unlink(missing_ok=True)
+        excess -= size

@@ -29,7 +29,7 @@ from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
 from trainer.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
 from trainer.dataset import SplitPairs, load_pairs
-from trainer.features import ImageFeatures, image_features, trains_vision
+from trainer.features import RunFeatures, image_features, trains_vision
 from trainer.heldout import held_out_exact_match
 from trainer.loop import (
     NonFiniteGradient,
@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 CHECKPOINT = "checkpoint"
 LOG_FILE = "training.jsonl"
 VERSIONS = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
-PLACES = {"data", "images", "out"}
+PLACES = {"data", "images", "out", "feature_store"}
 """Settings of one machine, which do not belong into a card."""
 FREE_TO_CHANGE = PLACES | {"checkpoint_every_steps", "evaluation_batch_size", "feature_store_gib"}
 """Settings that a resumed run may change, since they do not change what comes out."""
@@ -93,8 +93,15 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
     model = load_model(recipe.model, quantization=recipe.quantize)
     # Before anything slow: a target that matches nothing is an error in the recipe.
     adapter = _trainable(model, recipe)
-    seen = [pair.filename for pair in pairs.train + pairs.validation]
-    features = image_features(model, recipe.images, seen, recipe.feature_store_gib)
+    features = image_features(
+        model,
+        recipe.images,
+        training=[pair.filename for pair in pairs.train],
+        held_out=[pair.filename for pair in pairs.validation],
+        augmented=recipe.augment,
+        store=recipe.feature_store.expanduser(),
+        store_gib=recipe.feature_store_gib,
+    )
     run = _Run(
         recipe=recipe,
         pairs=pairs,
@@ -144,7 +151,7 @@ class _Run:
         pairs: SplitPairs,
         model: LoadedModel,
         adapter: NewAdapter,
-        features: ImageFeatures,
+        features: RunFeatures,
         fingerprint: str,
         stop: StopSignal,
     ) -> None:
@@ -206,7 +213,7 @@ class _Run:
             self._model,
             self._peft,
             self._optimizer,
-            features=self._features,
+            features=self._features.training,
             batches=self._batches,
             settings=self._settings,
             first_step=state.step,
@@ -278,7 +285,9 @@ class _Run:
     def _held_out(self) -> float:
         size = self._recipe.evaluation_batch_size
         with out_of_memory_names(f"lower evaluation_batch_size (now {size})"):
-            return held_out_exact_match(self._model, self._features, self._pairs.validation, size)
+            return held_out_exact_match(
+                self._model, self._features.held_out, self._pairs.validation, size
+            )
 
     def _log(self, row: Mapping[str, object]) -> None:
         with (self._recipe.out / LOG_FILE).open("a", encoding="utf-8") as file:

@@ -106,9 +106,13 @@ def _accumulate(
     answer_tokens = sum(answer_token_count(answers) for _, answers in tokenised)
     total = 0.0
     for pairs, (questions, answers) in zip(micro_batches, tokenised, strict=True):
-        features_BLD = features.of([pair.filename for pair in pairs])
+        rows = {name: row for row, name in enumerate(dict.fromkeys(p.filename for p in pairs))}
         loss = answer_loss_sum(
-            model.blip, features_BLD, questions.to(model.device), answers.to(model.device)
+            model.blip,
+            features.of(list(rows)),
+            questions.to(model.device),
+            answers.to(model.device),
+            image_of_B=torch.tensor([rows[p.filename] for p in pairs], device=model.device),
         )
         (loss / answer_tokens).backward()
         total += float(loss.detach())

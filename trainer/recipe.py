@@ -113,6 +113,16 @@ class FitRecipe(Settings):
         description="compute activations twice to save memory; auto: only where the vision tower "
         "is trained, which is where they are large. The weights come out the same",
     )
+    augment: bool = Field(
+        default=False,
+        description="zoom, shift and mirror the training images at random; each is then encoded "
+        "anew for every batch",
+    )
+    feature_store: Path = Field(
+        Path("~/.cache/abo-vqa/features"),
+        description="where encoded images are kept, for this and later runs, while the vision "
+        "tower is frozen",
+    )
     feature_store_gib: float = Field(
         16.0,
         ge=0,

@@ -14,7 +14,7 @@ from rich.table import Table
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
 from tests.bench.scoring import bench_sentence_scores
-from tests.bench.training import bench_fit
+from tests.bench.training import bench_fit, bench_fit_full_size
 
 app = typer.Typer(add_completion=False)
 
@@ -30,7 +30,7 @@ def bench(
         bench_sentence_scores,
     ]
     if full_size:
-        benches.append(bench_full_size)
+        benches += [bench_full_size, bench_fit_full_size]
     table = Table(title="ours against the reference, same rows, same machine, one run")
     for heading in ("what", "unit", "reference", "ours", "ratio"):
         table.add_column(heading, justify="left" if heading in {"what", "unit"} else "right")

@@ -41,7 +41,7 @@ def bench_answers(folder: Path) -> list[Comparison]:
 def bench_full_size(folder: Path) -> list[Comparison]:
     """A BLIP of the size of blip-vqa-base with random weights, in float32, equal batches."""
     images = make_pictures(folder / "full", 2, side=384)
-    source = _full_size_model(folder / "full-model")
+    source = full_size_model(folder / "full-model")
     model = load_model(str(source), quantization=Quantization.NONE)
     return [
         _compare("BLIP, full size", str(source), model, images, per_image, per_image, rounds=1)
@@ -107,7 +107,7 @@ def make_pictures(folder: Path, count: int, side: int) -> Path:
     return folder
 
 
-def _full_size_model(folder: Path) -> Path:
+def full_size_model(folder: Path) -> Path:
     """Save BLIP with blip-vqa-base's sizes and blip-vqa-tiny's small vocabulary."""
     tiny = load_model(EMBEDDED_MODEL, quantization=Quantization.NONE)
     config = BlipConfig()

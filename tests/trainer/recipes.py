@@ -27,6 +27,7 @@ def fit_settings(base: Path, folder: Path, **changes: object) -> dict[str, objec
         "data": str(folder / "pairs.jsonl"),
         "images": str(folder / "images"),
         "out": str(folder / "out"),
+        "feature_store": str(folder / "features"),
         "quantize": "none",
         "epochs": 2,
         "batch_size": 4,

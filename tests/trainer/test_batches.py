@@ -42,3 +42,17 @@ def test_epochs_and_seeds_differ():
     batches = Batches(pairs(20), 20, 1, seed=5)
     assert batches.micro_batches(0) != batches.micro_batches(1)
     assert batches.micro_batches(0) != Batches(pairs(20), 20, 1, seed=6).micro_batches(0)
+
+
+def test_the_questions_of_an_image_stand_together():
+    of_images = [QAPair(str(n), "q", "a", f"{n % 12}.png") for n in range(60)]
+    batches = Batches(of_images, 5, 2, seed=3)
+    seen = [
+        {pair.filename for pair in batch}
+        for step in range(batches.steps_per_epoch)
+        for batch in batches.micro_batches(step)
+    ]
+    assert all(len(images) == 1 for images in seen)
+    assert len(set.union(*seen)) == 12
+    first = [pair.id for pair in batches.micro_batches(0)[0]]
+    assert first != sorted(first, key=int)

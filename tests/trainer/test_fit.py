@@ -18,6 +18,7 @@ from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
 from trainer.adapter import add_adapter
 from trainer.dataset import load_pairs
+from trainer.features import RunFeatures
 from trainer.fit import _Run, fit
 from trainer.loop import NonFiniteGradient
 from trainer.memory import OutOfMemory
@@ -205,7 +206,7 @@ def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, ti
             pairs=load_pairs(recipe.data, recipe.images, recipe.split),
             model=model,
             adapter=add_adapter(model, recipe.lora),
-            features=Vast(),
+            features=RunFeatures(Vast(), Vast()),
             fingerprint="",
             stop=StopSignal(),
         )

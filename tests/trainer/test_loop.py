@@ -43,7 +43,8 @@ class Setup:
         self.settings = optimization(steps, rate)
         torch.manual_seed(0)
         self.peft = add_adapter(model, lora).peft
-        self.features = StoredFeatures(model, folder, [pair.filename for pair in self.pairs])
+        names = [pair.filename for pair in self.pairs]
+        self.features = StoredFeatures(model, folder, names, folder.parent / "store")
         self.batches = Batches(self.pairs, batch, cut, seed=1)
         self.optimizer = new_optimizer(self.peft, self.settings)
 
@@ -131,6 +132,21 @@ def test_fresh_features_train_like_stored_ones(tiny_model, pictures):
     fresh.features = FreshFeatures(fresh.model, pictures[0])
     losses = [[report.loss for report in run.steps()] for run in (stored, fresh)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+
+
+@pytest.mark.parametrize("load", [load_float, load_nf4])
+def test_questions_that_share_an_image_train_like_questions_with_an_image_each(
+    tiny_model, pictures, load
+):
+    still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
+    shared, apart = (Setup(load(tiny_model), pictures, lora=still, steps=4) for _ in range(2))
+    # Activations that are computed twice leave no cache to share.
+    apart.model.blip.activation_checkpointing_enable({"use_reentrant": False})
+    apart.model.blip.disable_input_require_grads()
+    losses = [[report.loss for report in run.steps()] for run in (shared, apart)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for name, weight in shared.weights().items():
+        assert torch.allclose(weight, apart.weights()[name], atol=2e-4), name
 
 
 def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import BlipForQuestionAnswering
+from transformers import BlipForQuestionAnswering, DynamicCache, EncoderDecoderCache
 
 from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
 
@@ -55,6 +55,37 @@ def encode_questions(
     return states
 
 
+def encode_questions_of_images(
+    model: BlipForQuestionAnswering,
+    questions: TokenBatch,
+    features_NLD: torch.Tensor,
+    image_of_B: torch.Tensor,
+) -> torch.Tensor:
+    """Return question states ``(B, T, D)`` like ``encode_questions``, N images serving B questions.
+
+    The keys and values of an image are projected once for all its questions, and gradients flow
+    through them. Gradient checkpointing drops such caches, so there each question has its own.
+    """
+    features_BLD = features_NLD[image_of_B]
+    if model.is_activation_checkpointing and model.training:
+        return encode_questions(model, questions, features_BLD)
+    images = DynamicCache()
+    for number, layer in enumerate(model.text_encoder.encoder.layer):
+        attention = layer.crossattention.self
+        shape = (*features_NLD.shape[:2], -1, attention.attention_head_size)
+        keys = attention.key(features_NLD).view(shape).transpose(1, 2)
+        values = attention.value(features_NLD).view(shape).transpose(1, 2)
+        images.update(keys[image_of_B], values[image_of_B], number)
+    states: torch.Tensor = model.text_encoder(
+        input_ids=questions.ids_BT,
+        attention_mask=questions.mask_BT,
+        # Its keys and values are in the cache; that it is given is what turns cross-attention on.
+        encoder_hidden_states=features_BLD,
+        past_key_values=EncoderDecoderCache(DynamicCache(), images),
+    ).last_hidden_state
+    return states
+
+
 def answer_logits(
     model: BlipForQuestionAnswering,
     states_BTD: torch.Tensor,
@@ -74,17 +105,23 @@ def answer_logits(
 
 def answer_loss_sum(
     model: BlipForQuestionAnswering,
-    features_BLD: torch.Tensor,
+    features_NLD: torch.Tensor,
     questions: TokenBatch,
     answers: AnswerBatch,
     label_smoothing: float = 0.0,
+    *,
+    image_of_B: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the summed cross-entropy of all answer tokens, padding excluded (a scalar).
 
+    ``image_of_B`` has the row of each question's image; without it row B belongs to question B.
     A sum, so that dividing by the answer tokens of a whole step gives the same loss however the
     step is cut into micro-batches.
     """
-    states_BTD = encode_questions(model, questions, features_BLD)
+    if image_of_B is None:
+        states_BTD = encode_questions(model, questions, features_NLD)
+    else:
+        states_BTD = encode_questions_of_images(model, questions, features_NLD, image_of_B)
     logits_BTV = answer_logits(model, states_BTD, questions, answers.inputs)
     return cross_entropy(
         logits_BTV.flatten(0, 1).float(),
