@@ -18,8 +18,10 @@ from curator.simulation import DAY_S, Load, simulate
 from shared.clock import Clock, stopwatch
 from shared.errors import InputError
 
-SIMULATED: Final = 20_000
+SIMULATED: Final = 4_000
 """Requests that are gone through one by one; what is beyond goes on at their rate."""
+SMALL_DAY: Final = 20_000
+"""Requests a day, of all keys, up to which whole days are gone through."""
 FIRST_LATENCY_S: Final = 5.0
 FIRST_TOKENS: Final = 700
 """Seconds and input tokens of a request, until the first replies tell."""
@@ -27,7 +29,7 @@ MOST_TRIES: Final = 5.0
 DEFAULT_CONCURRENCY: Final = 16
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 60.0
-COST_SHARE: Final = 200
+COST_SHARE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) 
     by_project = {key.project: key.quota.rpd for key in keys}
     a_day = math.inf if None in by_project.values() else sum(filter(None, by_project.values()))
     # Days that repeat are counted at once, so that small ones may be gone through to the end.
-    first = load.requests if a_day <= SIMULATED else min(load.requests, SIMULATED)
+    first = load.requests if a_day <= SMALL_DAY else min(load.requests, SIMULATED)
     begun = Load(first, load.tokens, load.latency_s, load.concurrency)
     course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
     rate = min(first / max(1e-3, course.ends_at - now), a_day / DAY_S)
@@ -107,17 +109,32 @@ def _key(report: KeyReport) -> Key:
     return Key(report.label, report.project, report.fingerprint, report.quota)
 
 
-async def kept_up_to_date(update: Callable[[], Awaitable[float | None]], wall: Clock) -> None:
+async def kept_up_to_date(
+    update: Callable[[], Awaitable[float | None]], changed: asyncio.Event, wall: Clock
+) -> None:
     """Await ``update`` for ever: soon after the start, then ever more rarely.
 
-    ``update`` returns the seconds until the end, which is looked at more often as it comes near.
-    At most one part in ``COST_SHARE`` of the time is spent on it.
+    ``update`` returns the seconds until the end, which is looked at more often as it comes near;
+    ``changed`` is set when a key's state has changed, which makes it be looked at anew. At most one
+    part in ``COST_SHARE`` of the time is spent on it.
     """
     pause_s = FIRST_PAUSE_S
     while True:
+        changed.clear()
         started = stopwatch()
         left_s = await update()
         near_s = math.inf if left_s is None else max(FIRST_PAUSE_S, left_s / 10)
-        cost_s = stopwatch() - started
-        await wall.sleep(max(min(pause_s, near_s), COST_SHARE * cost_s))
+        least_s = max(FIRST_PAUSE_S, COST_SHARE * (stopwatch() - started))
+        await wall.sleep(least_s)
+        await _sleep_unless(changed, min(pause_s, near_s) - least_s, wall)
         pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+
+async def _sleep_unless(changed: asyncio.Event, seconds: float, wall: Clock) -> None:
+    waits = [asyncio.ensure_future(wall.sleep(seconds)), asyncio.ensure_future(changed.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

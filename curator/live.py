@@ -6,6 +6,7 @@ however often, costs it nothing. What it says is what the ledger would say.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ from curator.status import Standing
 _ANSWERED: Final = Bin(answered=1)
 _LIMITED: Final = Bin(limited=1)
 _FAILED: Final = Bin(failed=1)
+_OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY})
 
 
 class LiveReport:
@@ -53,6 +55,7 @@ class LiveReport:
         """Go on from ``before``; the run ends once ``goal`` items are settled in all."""
         self.history = history
         self.goal = goal
+        self.keys_changed = asyncio.Event()
         self.forecast = Forecast(None, "not reckoned yet")
         self._before = before
         self._pool = pool
@@ -148,6 +151,8 @@ class LiveReport:
             self.history.add(result.finished_at, _ANSWERED)
             return
         self._last_errors[result.outcome.value] = result.detail
+        if result.outcome in _OF_KEYS:
+            self.keys_changed.set()
         limited = result.outcome is Outcome.RATE_LIMITED
         self.history.add(result.finished_at, _LIMITED if limited else _FAILED)
 

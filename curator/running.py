@@ -129,7 +129,7 @@ async def _begin(
     set_up_events(
         mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
         json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
-        file_only=("curator.items",),
+        file_only=("curator.items", "curator.keypool"),
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)
     campaign_id = await ledger.enrol(plan.campaign, clock.now())
@@ -227,7 +227,7 @@ async def _keep_forecast(live: LiveReport, ledger: Ledger, concurrency: int, clo
         ends_at = live.forecast.ends_at
         return None if ends_at is None else ends_at - now
 
-    await kept_up_to_date(update, SystemClock())
+    await kept_up_to_date(update, live.keys_changed, SystemClock())
 
 
 def _items_left(options: RunOptions, before: Progress) -> int | None:

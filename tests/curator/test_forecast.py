@@ -110,14 +110,14 @@ async def test_a_removed_key_counts_no_more_and_without_keys_there_is_no_end(led
 async def test_what_is_beyond_the_simulated_part_goes_on_at_its_rate(ledger, quota):
     key = Key("a", "p", "secret-a", quota)
     await enrol(ledger, 1, key)
-    count = 4 * SIMULATED
+    count = 20 * SIMULATED
     expected = {60: count / 60 * 60, 600: count / 30_000 * DAY_S}[quota.rpm]
     ends_at = await told(ledger, remaining=count, concurrency=64)
     assert ends_at - NOW == pytest.approx(expected, rel=0.3)
 
 
 async def test_it_is_looked_at_ever_more_rarely():
-    clock, times = FakeClock(0.0), []
+    clock, times, changed = FakeClock(0.0), [], asyncio.Event()
 
     async def update() -> float | None:
         times.append(clock.now())
@@ -125,7 +125,7 @@ async def test_it_is_looked_at_ever_more_rarely():
             raise EOFError
         return 50.0 if len(times) == 9 else None
 
-    task = asyncio.create_task(kept_up_to_date(update, clock))
+    task = asyncio.create_task(kept_up_to_date(update, changed, clock))
     while not task.done():
         wait = asyncio.create_task(clock.until_asleep())
         await asyncio.wait([wait, task], return_when=asyncio.FIRST_COMPLETED)
@@ -139,3 +139,28 @@ async def test_it_is_looked_at_ever_more_rarely():
     assert gaps[-2] == pytest.approx(60, abs=1)
     # The end is near, so it is looked at again soon.
     assert gaps[-1] == pytest.approx(5, abs=1)
+
+
+async def test_a_key_that_changes_makes_it_be_looked_at_anew():
+    clock, times, changed = FakeClock(0.0), [], asyncio.Event()
+
+    async def update() -> None:
+        times.append(clock.now())
+
+    async def pass_time() -> None:
+        clock.advance(await clock.until_asleep())
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(kept_up_to_date(update, changed, clock))
+    while len(times) < 6:
+        await pass_time()
+    await pass_time()
+    assert len(times) == 6
+    assert await clock.until_asleep() > 20
+    changed.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(times) == 7
+    task.cancel()
+    await asyncio.wait([task])
