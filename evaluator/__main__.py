@@ -75,6 +75,9 @@ MetricList = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
+SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
+
+
 class Quantize(StrEnum):
     """``shared.vqa.loading.Quantization``, without importing torch for ``--help``."""
 
@@ -300,6 +303,36 @@ def compare(
     Console().print(difference_table(comparison))
     for sentence in sentences(comparison):
         typer.echo(sentence)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")],
+    *,
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
+    quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65_535)] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar=SERVE_TOKEN, help="What is asked for, if given.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 32,
+    queue: Annotated[
+        int, typer.Option(help="Questions that may wait; more are told to come back.", min=1)
+    ] = 64,
+) -> None:
+    """Answer questions over HTTP: POST /answer, and a page to try it with."""
+    from evaluator.serve import Limits  # noqa: PLC0415
+    from evaluator.serve import serve as serve_replica  # noqa: PLC0415
+    from shared.web.access import checked_address  # noqa: PLC0415
+
+    address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
+    serve_replica(
+        _settings(model, adapter, quantize, Path(), batch_size),
+        address,
+        Limits(batch_size, queue),
+        lambda url: typer.echo(f"{model} answers at {url}; Ctrl-C ends it"),
+    )
 
 
 @app.command()

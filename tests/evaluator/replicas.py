@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaluator.fleet import LocalFleet, ShardAnswers
 from evaluator.metrics import Metric
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.replies import Reply
 from evaluator.run import Evaluation
 from evaluator.shards import Shard
 from evaluator.text_models import TextModels
-from shared.records import QAPair
+from shared.records import QAPair, Question
 
 SHARD_COST = 30.0
 """Five images with two questions each make a shard."""
@@ -49,3 +51,17 @@ class CountingFleet(LocalFleet):
     def answered_shards(self, shards: Sequence[Shard]) -> Iterator[ShardAnswers]:
         self.asked.extend(shard.index for shard in shards)
         yield from super().answered_shards(shards)
+
+
+class DeadlyReplica(Replica):
+    """Dies of one image each time, and leaves a mark beside it for each death."""
+
+    def __init__(self, settings: ReplicaSettings) -> None:
+        super().__init__(settings)
+        self._folder = Path(settings.images)
+
+    def answer(self, questions: Sequence[Question]) -> list[Reply]:
+        if "deadly.png" in {question.filename for question in questions}:
+            (self._folder / f"death-{os.getpid()}").touch()
+            os._exit(1)
+        return super().answer(questions)

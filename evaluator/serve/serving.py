@@ -1,0 +1,109 @@
+"""Wires ``evaluator serve``: loads the replica, listens, and ends in good order on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
+
+from evaluator.replica import Replica, ReplicaSettings
+from evaluator.replies import Reply
+from evaluator.serve.batching import Asked, Batcher
+from evaluator.serve.site import application
+from shared.records import Question
+from shared.vqa.preprocessing import decode_image
+from shared.web.access import Access, Address, listening
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many questions are answered together, and how many may wait."""
+
+    batch_size: int
+    capacity: int
+
+
+class ReceivedImages:
+    """The images of one batch, by the digest of their content; an ``ImageSource``."""
+
+    def __init__(self) -> None:
+        self._content: Mapping[str, bytes] = {}
+
+    def hold(self, content: Mapping[str, bytes]) -> None:
+        """Hold these and no others."""
+        self._content = content
+
+    def read(self, name: str) -> Image.Image:
+        """Return an image, decoded, as RGB."""
+        return decode_image(io.BytesIO(self._content[name]), name)
+
+    def has(self, name: str) -> bool:
+        """Return whether the batch has it."""
+        return name in self._content
+
+
+class ReceivingReplica:
+    """A replica that is given its images with the questions; equal ones are encoded once."""
+
+    def __init__(self, settings: ReplicaSettings) -> None:
+        self._images = ReceivedImages()
+        self._replica = Replica(settings, self._images)
+        self.facts = self._replica.facts()
+
+    def answer(self, batch: Sequence[Asked]) -> list[Reply]:
+        """Return the replies in the order of ``batch``."""
+        names = [hashlib.sha256(asked.image).hexdigest() for asked in batch]
+        self._images.hold({name: one.image for name, one in zip(names, batch, strict=True)})
+        questions = [
+            Question(str(number), asked.question, name)
+            for number, (name, asked) in enumerate(zip(names, batch, strict=True))
+        ]
+        replies = self._replica.answer(questions)
+        self._images.hold({})
+        return sorted(replies, key=lambda reply: int(reply.question_id))
+
+
+def serve(
+    settings: ReplicaSettings, address: Address, limits: Limits, announce: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then answer what has come in.
+
+    ``announce`` is told the URL once it works.
+
+    Raises:
+        InputError: the model, the adapter or the address cannot be used.
+    """
+    replica = ReceivingReplica(settings)
+    asyncio.run(_serve(replica, address, limits, announce))
+
+
+async def _serve(
+    replica: ReceivingReplica,
+    address: Address,
+    limits: Limits,
+    announce: Callable[[str], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first_signal() -> None:
+        # A second one ends the process at once.
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, first_signal)
+    batcher = Batcher(replica.answer, batch_size=limits.batch_size, capacity=limits.capacity)
+    site = application(Access(address, "evaluator-serve"), batcher, replica.facts)
+    async with batcher.working(), listening(site, address, "--host") as where:
+        announce(where.url)
+        await stop.wait()

@@ -1,0 +1,145 @@
+"""The routes: answers, the page to try them with, health and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from evaluator.replies import ModelFacts
+from evaluator.serve.batching import Batcher, QueueFull
+from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
+from shared.clock import stopwatch
+from shared.web.access import Access, Handler, add_headers, login_routes
+
+log = structlog.get_logger(__name__)
+
+_FILES: Final = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/login.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_KEPT_HEADERS: Final = (hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE, hdrs.ALLOW)
+
+
+class Meters:
+    """What ``/metrics`` tells."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "evaluator_requests", "Requests for an answer.", ["status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "evaluator_answer_seconds", "From request to answer.", registry=self.registry
+        )
+        for name, text, value in (
+            ("evaluator_waiting_questions", "Not yet in a batch.", lambda: batcher.waiting),
+            ("evaluator_batches", "Batches answered.", lambda: batcher.batches),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(value)
+
+
+def application(access: Access, batcher: Batcher, facts: ModelFacts) -> web.Application:
+    """Return the site, which answers by ``batcher``."""
+    site = web.Application(
+        middlewares=[_json_errors, access.guard()], client_max_size=LARGEST_BODY_BYTES
+    )
+    site.on_response_prepare.append(add_headers)
+    site.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
+    site.add_routes(login_routes(access, _text("login.html")))
+    meters = Meters(batcher)
+    site.add_routes(
+        [
+            web.post("/answer", _counted(_answer(batcher), meters)),
+            web.get("/healthz", _health),
+            web.get("/api/model", _model(facts)),
+            web.get("/metrics", _metrics(meters)),
+        ]
+    )
+    return site
+
+
+@web.middleware
+async def _json_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPError as error:
+        headers = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+        text = (error.text or error.reason).strip()
+        return web.json_response({"error": text}, status=error.status, headers=headers)
+
+
+def _answer(batcher: Batcher) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        asked = await read_asked(request)
+        try:
+            reply = await batcher.ask(asked)
+        except QueueFull as full:
+            headers = {hdrs.RETRY_AFTER: str(full.retry_after_s)}
+            raise web.HTTPServiceUnavailable(text=str(full), headers=headers) from full
+        except Exception as error:
+            log.exception("answer_failed")
+            raise web.HTTPInternalServerError(text="the model failed; see the log") from error
+        if reply.broken_image:
+            raise web.HTTPBadRequest(text="image: cannot be decoded; it is cut off or damaged")
+        return web.json_response({"answer": reply.answer, "confidence": reply.confidence})
+
+    return answer
+
+
+def _counted(handler: Handler, meters: Meters) -> Handler:
+    async def counted(request: web.Request) -> web.StreamResponse:
+        started = stopwatch()
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            meters.requests.labels(error.status).inc()
+            raise
+        meters.requests.labels(response.status).inc()
+        meters.seconds.observe(stopwatch() - started)
+        return response
+
+    return counted
+
+
+async def _health(_: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+def _model(facts: ModelFacts) -> Handler:
+    async def model(_: web.Request) -> web.Response:
+        return web.json_response(asdict(facts))
+
+    return model
+
+
+def _metrics(meters: Meters) -> Handler:
+    async def metrics(_: web.Request) -> web.Response:
+        body = generate_latest(meters.registry)
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4})
+
+    return metrics
+
+
+def _text(name: str) -> str:
+    return files("evaluator.serve").joinpath(name).read_text(encoding="utf-8")
+
+
+def _file(name: str, content_type: str) -> Handler:
+    text = _text(name)
+
+    async def send(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=content_type)
+
+    return send
