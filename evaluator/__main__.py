@@ -64,6 +64,12 @@ NumberWords = Annotated[
     bool,
     typer.Option("--number-words", help='CSNS takes "two" for 2; the report does not.'),
 ]
+ClipModel = Annotated[
+    str, typer.Option(help="open_clip's architecture for vtgs_clip.", show_default="ViT-B/32")
+]
+ClipWeights = Annotated[
+    str, typer.Option(help="Its weights: a file or a tag of open_clip's.", show_default="openai")
+]
 MetricList = Annotated[
     str | None,
     typer.Option(
@@ -102,12 +108,15 @@ def score(
         Path | None, typer.Option(help="Training data, for the question-only prior.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Where the pictures lie, for a later report.")
+        Path | None,
+        typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
     ] = None,
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
     number_words: NumberWords = False,
+    clip_model: ClipModel = "",
+    clip_weights: ClipWeights = "",
     out: Annotated[Path | None, typer.Option(help="Also write run folders here.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -115,8 +124,16 @@ def score(
     scored = score_files(
         predictions,
         metrics=None if metrics is None else parse_metrics(metrics, has_tool),
-        models=TextModelNames(sentence_model, bertscore_model, bertscore_layers, number_words),
+        models=TextModelNames(
+            sentence_model,
+            bertscore_model,
+            bertscore_layers,
+            number_words,
+            clip_model,
+            clip_weights,
+        ),
         train=train,
+        images=images,
     )
     if out is not None:
         write_run_folders(scored, out, images)
@@ -175,6 +192,8 @@ def run(
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
     number_words: NumberWords = False,
+    clip_model: ClipModel = "",
+    clip_weights: ClipWeights = "",
     as_json: AsJson = False,
 ) -> None:
     """Answer a data set's questions with Ray actors and score the answers."""
@@ -197,7 +216,14 @@ def run(
         train=train,
         batch_size=batch_size,
         name=name or out.resolve().name,
-        text_models=TextModelNames(sentence_model, bertscore_model, bertscore_layers, number_words),
+        text_models=TextModelNames(
+            sentence_model,
+            bertscore_model,
+            bertscore_layers,
+            number_words,
+            clip_model,
+            clip_weights,
+        ),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
     )

@@ -20,7 +20,7 @@ from evaluator.text_models import TextModels, load_text_models
 from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
-from shared.vqa.blip.grounding import REGION_MASS
+from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.image_source import require_images
 from shared.vqa.loading import adapter_digest
 from shared.vqa.stores import fetched_data, is_url
@@ -114,7 +114,7 @@ def _evaluation(
         "quantization": order.quantization,
         "adapter": replica.adapter,
         "adapter_sha256": "" if order.adapter is None else adapter_digest(order.adapter),
-        "grounding": f"region mass {REGION_MASS}" if replica.measure_grounding else "",
+        "grounding": REGIONS if replica.measure_grounding else "",
         "shuffle_images": order.shuffle_seed if shown_instead else None,
         "shuffle_sample": len(shown_instead),
         "seed": 0,
@@ -135,4 +135,7 @@ def _text_models(order: EvaluationOrder) -> TextModels:
         bertscore_model=order.text_models.bertscore,
         bertscore_layers=order.text_models.bertscore_layers,
         number_words=order.text_models.number_words,
+        clip_model=order.text_models.clip_model,
+        clip_weights=order.text_models.clip_weights,
+        images=order.images,
     )

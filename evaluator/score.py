@@ -29,6 +29,8 @@ class TextModelNames:
     bertscore: str
     bertscore_layers: int | None
     number_words: bool = False
+    clip_model: str = ""
+    clip_weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def score_files(
     metrics: Sequence[Metric] | None,
     models: TextModelNames,
     train: Path | None,
+    images: Path | None = None,
 ) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
 
@@ -54,6 +57,7 @@ def score_files(
         metrics: what to compute; by default the report's, VTGS where a file has the regions.
         models: the text models.
         train: data that the question-only prior learns from.
+        images: where the pictures lie, for ``vtgs_clip``.
 
     Raises:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
@@ -79,6 +83,9 @@ def score_files(
         bertscore_model=models.bertscore,
         bertscore_layers=models.bertscore_layers,
         number_words=models.number_words,
+        clip_model=models.clip_model,
+        clip_weights=models.clip_weights,
+        images=None if images is None else str(images),
     )
     scored = {}
     with report_progress("scoring files", len(paths)) as progress:

@@ -29,14 +29,14 @@ from evaluator.csns import (
     parse_number_or_word,
     text_similarity,
 )
-from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, Metric
+from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
 from evaluator.question_types import question_type
 from evaluator.rows import best_of_references
 from evaluator.scorecard import FREQUENCIES, Breakdown, Figure, Group, Scorecard, break_down
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels, needed
 from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
-from evaluator.vtgs import BETA, measured, vtgs
+from evaluator.vtgs import BETA, measured, vtgs, vtgs_clip
 from shared.answers import normalise
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
@@ -183,6 +183,9 @@ def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float6
         return vtgs(best(lambda a, r: text_similarity(sbert.cosines(a, r))), rows.sim_vis_N)
     if metric is Metric.BERTSCORE_F1:
         return best(needed(models.words, metric).f1)
+    if metric is Metric.VTGS_CLIP:
+        seen = needed(models.clip, metric).cosines(rows.filenames, rows.answers)
+        return vtgs_clip(best(needed(models.words, metric).f1), seen)
     return best(OVERLAP_METRICS[metric])
 
 
@@ -200,18 +203,23 @@ def signature(metric: Metric, models: TextModels, provenance: Mapping[str, Any])
 def _definition(metric: Metric, models: TextModels, provenance: Mapping[str, Any]) -> str:
     if metric is Metric.BERTSCORE_F1:
         return needed(models.words, metric).signature
-    if metric is Metric.CSNS:
+    if metric is Metric.VTGS_CLIP:
+        words = needed(models.words, metric)
+        return f"{needed(models.clip, metric).signature}|{words.signature}"
+    if metric in SENTENCE_METRICS:
         numbers = "digits and number words" if models.number_words else "digits"
-        options = f"alpha {ALPHA:g}|eps {EPSILON:g}|{numbers}"
-        return f"{needed(models.sentences, metric).signature}|{options}"
-    if metric is Metric.VTGS:
         regions = provenance.get("grounding") or "regions of unknown origin"
-        return f"{needed(models.sentences, metric).signature}|beta {BETA:g}|{regions}"
+        options = {
+            Metric.CSNS: f"alpha {ALPHA:g}|eps {EPSILON:g}|{numbers}",
+            Metric.VTGS: f"beta {BETA:g}|{regions}",
+        }
+        return f"{needed(models.sentences, metric).signature}|{options[metric]}"
+    kind = ""
     if metric is Metric.VQA_SOFT:
-        return f"{vqa_soft_signature()}|{NORMALISATION}"
-    if metric in captioning.ALL:
-        return f"{captioning.caption_signature(metric)}|{NORMALISATION}"
-    return NORMALISATION
+        kind = f"{vqa_soft_signature()}|"
+    elif metric in captioning.ALL:
+        kind = f"{captioning.caption_signature(metric)}|"
+    return kind + NORMALISATION
 
 
 def _control(

@@ -14,6 +14,7 @@ from shared.errors import InputError
 
 if TYPE_CHECKING:
     from evaluator.bertscore import BertScorer
+    from evaluator.clip import ClipScorer
     from evaluator.embeddings import SentenceEncoder
 
 MINILM: Final = "all-MiniLM-L6-v2"
@@ -38,6 +39,7 @@ class TextModels:
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
     number_words: bool = False
+    clip: ClipScorer | None = None
 
 
 def needed(model: Model | None, metric: Metric) -> Model:
@@ -58,6 +60,9 @@ def load_text_models(
     bertscore_model: str = AUTOMATIC,
     bertscore_layers: int | None = None,
     number_words: bool = False,
+    clip_model: str = "",
+    clip_weights: str = "",
+    images: str | None = None,
 ) -> TextModels:
     """Load what ``metrics`` need and nothing else.
 
@@ -67,6 +72,9 @@ def load_text_models(
         bertscore_model: encoder, a folder, a hub name or ``AUTOMATIC``.
         bertscore_layers: which layer to read; by default the library's choice, or the last.
         number_words: whether CSNS reads number words as numbers.
+        clip_model: open_clip's architecture; by default CLIP ViT-B/32.
+        clip_weights: its weights, a checkpoint file or a tag; by default OpenAI's.
+        images: where the pictures for CLIP lie.
 
     Raises:
         InputError: a model is neither on this machine nor to be fetched, or a metric's tool is
@@ -77,6 +85,9 @@ def load_text_models(
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
     if not SENTENCE_METRICS.union(BERTSCORE_METRICS).isdisjoint(metrics):
+        from shared.vqa.torchvision_ops import declare_missing_operators  # noqa: PLC0415
+
+        declare_missing_operators()
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # Its bars for loading weights would stand between our own lines.
@@ -88,7 +99,18 @@ def load_text_models(
         sentences = SentenceEncoder(find_text_model(sentence_model))
     if BERTSCORE_METRICS.intersection(metrics):
         words = _load_bertscorer(bertscore_model, bertscore_layers)
-    return TextModels(sentences, words, number_words)
+    clip = None
+    if Metric.VTGS_CLIP in metrics:
+        if images is None:
+            raise InputError("--metrics vtgs_clip: needs the pictures; name them with --images DIR")
+        clip = _load_clip(clip_model, clip_weights, images)
+    return TextModels(sentences, words, number_words, clip)
+
+
+def _load_clip(model: str, weights: str, images: str) -> ClipScorer:
+    from evaluator.clip import CLIP_MODEL, CLIP_WEIGHTS, ClipScorer  # noqa: PLC0415
+
+    return ClipScorer(model or CLIP_MODEL, weights or CLIP_WEIGHTS, images)
 
 
 def _load_bertscorer(name: str, layers: int | None) -> BertScorer:

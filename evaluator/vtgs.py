@@ -2,7 +2,7 @@
 
 Pure arithmetic: the regions come from the model (``evaluator.replica``), the cosines from
 ``evaluator.embeddings``. The quantity that the report's code computed, with CLIP, is another one
-and has another name, ``vtgs_clip``.
+and has another name, ``vtgs_clip``; its cosines come from ``evaluator.clip``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,21 @@ def vtgs(
         beta: weight of the text, in [0, 1].
     """
     return sim_text_N**beta * sim_vis_N ** (1.0 - beta)
+
+
+def vtgs_clip(
+    bertscore_N: NDArray[np.float64], cosines_N: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return ``sqrt(BERTScore_F1 * (cosine + 1) / 2)`` for each row, shape (N,), as in the code.
+
+    Args:
+        bertscore_N: BERTScore F1 of answer and reference; below 0 counts as 0.
+        cosines_N: CLIP's cosine of picture and answer, in [-1, 1]; NaN where the picture cannot be
+            read, which scores 0.
+    """
+    seen_N = np.nan_to_num((cosines_N + 1) / 2, nan=0.0)
+    result: NDArray[np.float64] = np.sqrt(np.maximum(bertscore_N, 0.0) * seen_N)
+    return result
 
 
 def jaccard(

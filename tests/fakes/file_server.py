@@ -28,7 +28,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
-    do_HEAD = do_GET  # noqa: N815 (the base class's names)
+    do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
         pass
