@@ -50,7 +50,7 @@ def controls_table(scorecard: Scorecard) -> Table:
         constants = [group.metrics.get(metric) for group in scorecard.constants.values()]
         table.add_row(
             _heading(Column(metric, "")),
-            *(_cell(lead, "not bold") for lead in leads),
+            *(_lead(lead) for lead in leads),
             *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
         )
     return table
@@ -159,6 +159,12 @@ def _cell(figure: Figure | None, style: str) -> str:
     if figure is None:
         return "-"
     return f"[{style}]{figure.mean:.4f}[/]\n[dim]{_interval(figure)}[/dim]"
+
+
+def _lead(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure.mean:+.4f}\n[dim]{_signed_interval(figure.ci95)}[/dim]"
 
 
 def _interval(figure: Figure) -> str:

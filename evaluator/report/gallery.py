@@ -1,11 +1,12 @@
-"""Which pictures a report shows: some of each outcome, each picture once."""
+"""Which pictures a report shows: some of each outcome, different pictures first."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -99,28 +100,21 @@ def count_outcomes(runs: Sequence[Run], paired: PairedRows) -> Mapping[Outcome, 
 def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Row], list[Row]]:
     """Return the rows that a page shows, and all others.
 
-    The page shows up to ``LIMIT`` questions, equally of each outcome, and no picture twice. The
-    choice depends on the questions alone, so that two reports show the same.
+    The page shows up to ``LIMIT`` questions, equally of each outcome, and a picture again only
+    after all others. The choice depends on the questions alone, so that two reports show the same.
     """
-    generator = np.random.default_rng(0)
-    by_outcome: defaultdict[Outcome, list[Row]] = defaultdict(list)
-    shuffled = [paired.rows[index] for index in generator.permutation(len(paired.rows))]
-    for row in shuffled:
+    by_outcome: dict[Outcome, list[Row]] = {outcome: [] for outcome in Outcome}
+    for index in np.random.default_rng(0).permutation(len(paired.rows)):
+        row = paired.rows[index]
         by_outcome[_row_outcome(runs, row)].append(row)
-    queues = [iter(by_outcome[outcome]) for outcome in Outcome if by_outcome[outcome]]
-    chosen: list[Row] = []
-    seen: set[str] = set()
-    while queues and len(chosen) < LIMIT:
-        queue = queues.pop(0)
-        for row in queue:
-            name = runs[0].predictions[row[0]].pair.filename
-            if name not in seen:
-                seen.add(name)
-                chosen.append(row)
-                queues.append(queue)
-                break
-    shown = set(chosen)
-    return chosen, [row for row in shuffled if row not in shown]
+    # One of each outcome in turn, as long as there are any.
+    turns = [row for some in zip_longest(*by_outcome.values()) for row in some if row is not None]
+    first: dict[str, Row] = {}
+    for row in turns:
+        first.setdefault(runs[0].predictions[row[0]].pair.filename, row)
+    fresh = set(first.values())
+    order = [*first.values(), *(row for row in turns if row not in fresh)]
+    return order[:LIMIT], order[LIMIT:]
 
 
 def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: Path | None) -> list[Card]:

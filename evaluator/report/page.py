@@ -205,7 +205,8 @@ def _plots(runs: Sequence[Run]) -> list[_Plot]:
     return [
         _Plot(key, heading, band, dot_plot(metric, [(name, of(b)) for name, b in contestants]))
         for key, heading, band, of in wanted
-        if any(of(breakdown) for _, breakdown in contestants)
+        # A single band would say once more what the table says.
+        if key == "types" or any(len(of(breakdown)) > 1 for _, breakdown in contestants)
     ]
 
 
