@@ -235,12 +235,17 @@ def export(
     images: Annotated[
         Path | None, typer.Option(help="Images folder, if it moved since the run.")
     ] = None,
+    embed_images: Annotated[
+        bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
+    ] = False,
 ) -> None:
     """Write the pairs: a file by its suffix, or a data set folder split by image."""
     require_ledger(ledger)
     if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
-    count = asyncio.run(_export(ledger, out, campaign, images))
+    if embed_images and out.suffix:
+        raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
+    count = asyncio.run(_export(ledger, out, campaign, images, embeds=embed_images))
     print(f"{count} pairs in {out}")
 
 
@@ -282,7 +287,9 @@ async def _standings(path: Path, now: float) -> list[Standing]:
         return [Standing(one, await forecast(ledger, one, now)) for one in reports]
 
 
-async def _export(path: Path, out: Path, campaign: int | None, images: Path | None) -> int:
+async def _export(
+    path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
+) -> int:
     migrate(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(SystemClock().now())
@@ -290,7 +297,7 @@ async def _export(path: Path, out: Path, campaign: int | None, images: Path | No
         if out.suffix.lower() in FILE_SUFFIXES:
             return await export_file(ledger, chosen, out)
         folders = [Path(folder) for folder in await ledger.images_dirs()]
-        return await export_folder(ledger, chosen, out, images or folders[0])
+        return await export_folder(ledger, chosen, out, images or folders[0], embeds=embeds)
 
 
 def main() -> None:

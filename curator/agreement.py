@@ -53,13 +53,39 @@ _SUBJECTS: Final = (
         KINDS,
     ),
 )
-_WHOLE: Final = re.compile(
-    r"\b(?:main|primary|dominant|predominant|overall|product|item|object|piece)\b"
+_WHOLE: Final = frozenset(
+    {"main", "primary", "dominant", "predominant", "overall", "principal", "what", "the", "is"}
 )
-_PART: Final = re.compile(r"\b(?:of|on) the .*\b(?:of|on|in) the\b|\b(?:interior|sole s)\b")
+"""Before the word "color": it is asked of the whole."""
+_GENERIC: Final = frozenset(
+    {"product", "products", "item", "items", "object", "objects", "piece", "it", "this"}
+)
+_SUBJECT: Final = frozenset(
+    {"color", "colors", "colour", "colours", "material", "materials", "type", "kind"}
+)
+_PARTIAL: Final = re.compile(
+    r"\b(?:secondary|second|other|another|accents?|contrast(?:ing)?|interior|inner|inside|top|back|"
+    r"background|besides|trim|lettering|pattern|print)\b"
+)
+_PART: Final = re.compile(
+    r"\b(?:of|on) the .*\b(?:of|on|in) the\b"
+    r"|\b(?:is|are) the (?!(?:\w+ ){0,3}(?:colou?rs?|materials?)\b)[\w -]+ (?:of|on|in) the\b"
+)
+_PART_NOUNS: Final = frozenset(
+    {
+        *("bezel", "chain", "clip", "dial", "drawer", "face", "frame", "handle", "headband"),
+        *("heel", "leg", "lens", "lid", "pearl", "pendant", "seat", "sole", "strap"),
+    }
+)
+"""Parts that names of products mention; about one the catalogue's color says nothing."""
+_OWNED: Final = re.compile(
+    r"\b(?P<owner>\w+)(?:'s|s') (?P<whole>(?:\w+ )?(?:colou?rs?|materials?)\b)?"
+)
 _NAMED: Final = re.compile(
-    r"\b(?:colou?r|material|what) (?:of|is|are) (?:the|this|these) (\w+)(?: made (?:of|from))?$"
+    r".*\b(?:of|is|are|does|do) (?:the|this|these) (?P<noun>[a-z -]+?)"
+    r"(?: (?:made|shown|visible|displayed|seen|pictured|depicted|in|on|from|used|appear)\b.*)?$"
 )
+_BEFORE: Final = re.compile(r"(?P<word>\w+) (?:colou?rs?|materials?)\b")
 
 
 def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
@@ -68,21 +94,43 @@ def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
     fields = {name.strip().lower(): text for name, text in metadata.items()}
     for subject in _SUBJECTS:
         if subject.asked.search(question):
-            if not _is_about_the_whole(question, fields):
+            if not _is_about_the_whole(draft.question.lower(), question, fields):
                 return Agreement.UNKNOWN
             known = " ".join(fields.get(name, "") for name in subject.fields)
             return _compared(_stems(draft.answer), _stems(known), subject.families)
     return Agreement.UNKNOWN
 
 
-def _is_about_the_whole(question: str, fields: Mapping[str, str]) -> bool:
-    if _PART.search(question):
+def _is_about_the_whole(raw: str, question: str, fields: Mapping[str, str]) -> bool:
+    """Return whether a question, as written and normalised, asks about the product as a whole.
+
+    It must name the product by a word of its listing, or by a general one, or nothing at all.
+    """
+    if _PARTIAL.search(question) or _PART.search(question):
         return False
-    if _WHOLE.search(question):
+    product = _product_nouns(fields)
+    owned, before = _OWNED.search(raw), _BEFORE.search(question)
+    if owned and not (owned["whole"] and _stems(owned["owner"]) & product):
+        return False
+    if (
+        before
+        and not owned
+        and before["word"] not in _WHOLE
+        and not _stems(before["word"]) & product
+    ):
+        return False
+    named = _NAMED.match(question)
+    if named is None or named["noun"].split()[-1] in _SUBJECT:
         return True
-    named = _NAMED.search(question)
-    product = _stems(f"{fields.get('product_type', '')} {fields.get('item_name', '')}")
-    return named is not None and not _stems(named[1]).isdisjoint(product)
+    return bool(_stems(named["noun"].split()[-1]) & product)
+
+
+def _product_nouns(fields: Mapping[str, str]) -> frozenset[str]:
+    """Return the words under which a question may name the product."""
+    # Words like "gold" and "leather" stand in names too, and are no products.
+    others = COLOURS.keys() | MATERIALS.keys() | _PART_NOUNS
+    named = _stems(fields.get("item_name", "")) - others - {f"{noun}s" for noun in _PART_NOUNS}
+    return named | _stems(fields.get("product_type", "")) | _GENERIC
 
 
 def _compared(

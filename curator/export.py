@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
-from shared.corpus import write_dataset, write_pairs
+from shared.corpus import write_pairs
+from shared.dataset_folder import write_dataset
 from shared.errors import InputError
-from shared.records import QAPair
+from shared.progress import ProgressReport, report_progress
+from shared.records import QAPair, Split
 from shared.splits import split_by_image
 
 PAGE: Final = 1_000
@@ -56,37 +57,59 @@ async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int
 
 
 async def export_folder(
-    ledger: Ledger, report: CampaignReport, folder: Path, images_dir: Path
+    ledger: Ledger, report: CampaignReport, folder: Path, images_dir: Path, *, embeds: bool
 ) -> int:
-    """Write a data set folder, split by image with near-identical images together."""
+    """Write a data set folder, split by image with near-identical images together.
+
+    Pairs are streamed; only the images' names are held. ``embeds`` puts the images into it.
+    """
     loop = asyncio.get_running_loop()
     return await asyncio.to_thread(
-        _write_folder, _pairs(ledger, report, loop), report, folder, images_dir
+        _write_folder,
+        lambda: _pairs(ledger, report, loop),
+        report,
+        folder,
+        images_dir,
+        embeds=embeds,
     )
 
 
 def _write_folder(
-    pairs: Iterator[QAPair], report: CampaignReport, folder: Path, images_dir: Path
+    pairs: Callable[[], Iterator[QAPair]],
+    report: CampaignReport,
+    folder: Path,
+    images_dir: Path,
+    *,
+    embeds: bool,
 ) -> int:
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; give --images DIR")
-    found = list(pairs)
-    splits = split_by_image(images_dir, [pair.filename for pair in found], seed=SPLIT_SEED)
-    campaign = report.campaign
-    write_dataset(
-        [replace(pair, split=splits[pair.filename]) for pair in found],
-        folder,
-        source={
-            "program": "curator",
-            **asdict(campaign),
-            "rejected_by_rule": dict(report.rejected),
-            "pairs_by_agreement": dict(Counter(pair.agreement or "unknown" for pair in found)),
-            "items_done": report.progress.done,
-            "items_given_up": report.progress.dead,
-        },
-        split_rule={"by": "image", "near_identical": "together", "seed": SPLIT_SEED},
-    )
-    return len(found)
+    names = list(dict.fromkeys(pair.filename for pair in pairs()))
+    splits = split_by_image(images_dir, names, seed=SPLIT_SEED)
+    with report_progress("writing pairs", report.pairs) as progress:
+        return write_dataset(
+            _placed(pairs(), splits, progress),
+            folder,
+            source={
+                "program": "curator",
+                **asdict(report.campaign),
+                "rejected_by_rule": dict(report.rejected),
+                "items_done": report.progress.done,
+                "items_given_up": report.progress.dead,
+            },
+            split_rule={"by": "image", "near_identical": "together", "seed": SPLIT_SEED},
+            embed_from=images_dir if embeds else None,
+        )
+
+
+def _placed(
+    pairs: Iterator[QAPair], splits: Mapping[str, Split], progress: ProgressReport
+) -> Iterator[QAPair]:
+    for pair in pairs:
+        # A run beside the export may have added images since their splits were drawn.
+        if pair.filename in splits:
+            yield replace(pair, split=splits[pair.filename])
+        progress.advance()
 
 
 def _pairs(

@@ -34,7 +34,7 @@ yellow mustard
 green olive lime mint
 blue navy indigo turquoise teal aqua cyan
 purple violet lavender lilac plum
-pink fuchsia magenta
+pink fuchsia magenta rose
 clear transparent
 """)
 

@@ -139,11 +139,28 @@ def file_digest(path: Path) -> str:
 
 
 def pairs_digest(pairs: Iterable[QAPair]) -> str:
-    """Return one SHA-256 for a set of pairs, whatever their order or file format."""
-    lines = sorted(
-        "\0".join((p.filename, p.question, p.answer, p.split or "", *p.answers)) for p in pairs
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    """Return one digest for a set of pairs, whatever their order or file format."""
+    digest = PairsDigest()
+    for pair in pairs:
+        digest.add(pair)
+    return digest.hexdigest()
+
+
+class PairsDigest:
+    """The digest of a set of pairs that pass by one at a time: a sum of their SHA-256 values."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, pair: QAPair) -> None:
+        """Count ``pair`` in; the order does not matter."""
+        fields = (pair.filename, pair.question, pair.answer, pair.split or "", *pair.answers)
+        line = hashlib.sha256("\0".join(fields).encode())
+        self._sum += int.from_bytes(line.digest(), "big")
+
+    def hexdigest(self) -> str:
+        """Return the digest as 64 hexadecimal digits."""
+        return f"{self._sum % 2**256:064x}"
 
 
 def read_pairs(path: Path) -> list[QAPair]:
@@ -302,32 +319,6 @@ def write_pairs(pairs: Iterable[QAPair], path: Path) -> int:
         return writer(pairs, part)
 
 
-def write_dataset(
-    pairs: Sequence[QAPair],
-    folder: Path,
-    *,
-    source: Mapping[str, object],
-    split_rule: Mapping[str, object],
-) -> None:
-    """Write a data set folder: ``qa.parquet``, then ``manifest.json`` that describes it."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give a folder for the data set")
-    write_pairs(pairs, folder / QA_FILE)
-    images = {split: len({p.filename for p in pairs if p.split == split}) for split in SPLITS}
-    manifest = {
-        "format": 1,
-        "pairs": len(pairs),
-        "images": len({p.filename for p in pairs}),
-        "pairs_by_split": dict(Counter(p.split or "" for p in pairs)),
-        "images_by_split": images,
-        "pairs_sha256": pairs_digest(pairs),
-        "file_sha256": file_digest(folder / QA_FILE),
-        "split_rule": dict(split_rule),
-        "source": dict(source),
-    }
-    write_json(manifest, folder / MANIFEST_FILE)
-
-
 def write_predictions(
     predictions: Sequence[Prediction], path: Path, columns: Mapping[str, Sequence[float]]
 ) -> None:
@@ -396,7 +387,7 @@ def _write_jsonl_pairs(pairs: Iterable[QAPair], part: Path) -> int:
     count = 0
     with part.open("w", encoding="utf-8") as file:
         for count, pair in enumerate(pairs, start=1):  # noqa: B007
-            file.write(json.dumps(_pair_row(pair), ensure_ascii=False) + "\n")
+            file.write(json.dumps(pair_row(pair), ensure_ascii=False) + "\n")
     return count
 
 
@@ -405,7 +396,7 @@ def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
     batch: list[dict[str, str | None]] = []
     with pq.ParquetWriter(part, PAIR_SCHEMA) as writer:
         for pair in pairs:
-            batch.append(_pair_row(pair))
+            batch.append(pair_row(pair))
             if len(batch) == WRITE_BATCH:
                 writer.write_table(pa.Table.from_pylist(batch, PAIR_SCHEMA))
                 count += len(batch)
@@ -414,7 +405,8 @@ def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
     return count + len(batch)
 
 
-def _pair_row(pair: QAPair) -> dict[str, str | None]:
+def pair_row(pair: QAPair) -> dict[str, str | None]:
+    """Return the fields of ``pair`` under the names in ``PAIR_SCHEMA``."""
     return {
         "id": pair.id,
         "question": pair.question,

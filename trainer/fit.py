@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 import torch
 
-from shared.corpus import atomic_path, pairs_digest, write_dataset
+from shared.corpus import atomic_path, pairs_digest
+from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
 from shared.vqa.loading import LoadedModel, load_model, quiet_renames

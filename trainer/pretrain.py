@@ -12,7 +12,8 @@ import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
-from shared.corpus import pairs_digest, write_dataset
+from shared.corpus import pairs_digest
+from shared.dataset_folder import write_dataset
 from shared.prior import QuestionPrior
 from shared.records import QAPair
 from shared.vqa.loading import LoadedModel, Quantization, load_model

@@ -50,7 +50,7 @@ async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
     manifest = read_json(folder / "manifest.json")
     assert manifest["pairs"] == 36
     assert manifest["source"]["prompt_version"]
-    assert manifest["source"]["pairs_by_agreement"] == {"unknown": 36}
+    assert manifest["agreement_with_listing"]["unknown"] == 36
 
 
 async def test_status_tells_progress_keys_tokens_and_attempts(stage):

@@ -15,7 +15,8 @@ from curator.ledger.opinions import pair_share
 from curator.ledger.records import PairItem, WorkState
 from curator.prompt import Prompt
 from curator.replies import Form, ParsedAnswer, Unparsable, parse_answer
-from curator.verification import AgreementRate, opinion_change, wilson_interval
+from curator.verification import opinion_change
+from shared.agreement_rate import AgreementRate, wilson_interval
 from shared.corpus import read_pairs
 from shared.records import ImageRef, Listing
 from tests.curator.campaigns import PICTURES, Campaign, ended, until_requests

@@ -21,11 +21,11 @@ from shared.corpus import (
     read_prediction_table,
     read_predictions,
     read_questions,
-    write_dataset,
     write_json,
     write_pairs,
     write_predictions,
 )
+from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.records import Prediction, Provenance, QAPair, pair_id
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from shared.corpus import write_dataset, write_pairs
+from shared.corpus import write_pairs
+from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from tests.pictures import draw_gallery
 from trainer.dataset import load_pairs
