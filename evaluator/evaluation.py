@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import structlog
 
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
@@ -21,9 +23,12 @@ from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.vqa.blip.grounding import REGIONS
+from shared.vqa.families import why_no_regions
 from shared.vqa.image_source import require_images
 from shared.vqa.loading import adapter_digest
 from shared.vqa.stores import fetched_data, is_url
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,18 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     _check_share(order.gpus_per_replica)
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
-    grounded = Metric.VTGS in order.metrics
+    left_out = _left_out(order)
+    order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
     replica = replica_settings(
         order.model,
         order.adapter,
         order.quantization,
         order.images,
         batch_size=order.batch_size,
-        measure_grounding=grounded,
+        measure_grounding=Metric.VTGS in order.metrics,
     )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
-    evaluation = _evaluation(order, selection, replica)
+    evaluation = _evaluation(order, selection, replica, left_out)
     prepare_folder(order.out, evaluation)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -85,6 +91,15 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     return evaluate(evaluation, order.out, fleet, lambda: _text_models(order), clock)
 
 
+def _left_out(order: EvaluationOrder) -> dict[Metric, str]:
+    """Return the metrics that this model cannot have, and why."""
+    reason = why_no_regions(order.model) if Metric.VTGS in order.metrics else ""
+    if not reason:
+        return {}
+    log.warning("metric_left_out", metric=Metric.VTGS.value, reason=reason)
+    return {Metric.VTGS: reason}
+
+
 def _check_share(gpus_per_replica: float | None) -> None:
     if gpus_per_replica is None or 0 <= gpus_per_replica <= 1 or gpus_per_replica.is_integer():
         return
@@ -95,7 +110,10 @@ def _check_share(gpus_per_replica: float | None) -> None:
 
 
 def _evaluation(
-    order: EvaluationOrder, selection: Selection, replica: ReplicaSettings
+    order: EvaluationOrder,
+    selection: Selection,
+    replica: ReplicaSettings,
+    left_out: Mapping[Metric, str],
 ) -> Evaluation:
     shown_instead = other_images(
         (pair.filename for pair in selection.pairs),
@@ -115,6 +133,7 @@ def _evaluation(
         "adapter": replica.adapter,
         "adapter_sha256": "" if order.adapter is None else adapter_digest(order.adapter),
         "grounding": REGIONS if replica.measure_grounding else "",
+        "left_out": {metric.value: reason for metric, reason in left_out.items()},
         "shuffle_images": order.shuffle_seed if shown_instead else None,
         "shuffle_sample": len(shown_instead),
         "seed": 0,

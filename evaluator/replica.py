@@ -1,41 +1,41 @@
 """One loaded model that answers shards; ``fleet`` wraps it into a Ray actor, ``predict`` does not.
 
 Images are decoded and resized by threads ahead of the model, each once, and encoded once for all
-their questions. When memory runs out on a GPU the batch is halved for good.
+their questions. Where memory runs out, of a GPU or of the machine, the batch is halved for good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import torch
 
 from evaluator.attention import pack_attention
+from evaluator.out_of_memory import OUT_OF_MEMORY, halved
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage
 from shared.records import Question
-from shared.vqa.answerer import Answer
+from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
-from shared.vqa.blip.inference import ImageMemory, answer_questions, remember_pixels
+from shared.vqa.families import load_answerer
 from shared.vqa.image_source import ImageSource, image_source
 from shared.vqa.loading import (
-    LoadedModel,
     Quantization,
-    load_model,
     require_adapter,
     resolve_model,
 )
-from shared.vqa.preprocessing import pixel_values
 from shared.vqa.stores import is_url
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 DECODING_THREADS: Final = 2
+QUESTIONS_PER_IMAGE: Final = 4
+"""How many questions of a batch pay for one image in it: what is kept of an image is much larger
+than what a question needs, so that a batch of 64 questions holds 16 images at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,13 @@ class ReplicaSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Readable images, and questions with the index of their image; questions of broken ones."""
+    """Readable images, each with its questions; and the questions of broken ones.
 
-    pixels: tuple[torch.Tensor, ...]
-    image_of: tuple[int, ...]
-    questions: tuple[Question, ...]
+    What an image is prepared to is its family's own affair.
+    """
+
+    images: tuple[Any, ...]
+    questions: tuple[tuple[Question, ...], ...]
     broken: tuple[Question, ...]
 
 
@@ -76,22 +78,29 @@ class _Said:
 class Replica:
     """Holds one model and answers questions with it.
 
-    ``images`` gives the images where they do not lie at ``settings.images``.
+    ``images`` gives the images where they do not lie at ``settings.images``; ``answerer`` is the
+    model where it is loaded already.
     """
 
-    def __init__(self, settings: ReplicaSettings, images: ImageSource | None = None) -> None:
-        self._model = load_model(
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        images: ImageSource | None = None,
+        answerer: Answerer[Any, Any] | None = None,
+    ) -> None:
+        self._answerer = answerer or load_answerer(
             settings.model,
             adapter=Path(settings.adapter) if settings.adapter else None,
             quantization=settings.quantization,
         )
         self._images = images or image_source(settings.images)
         self._batch_size = settings.batch_size
+        self._images_at_once = max(1, settings.batch_size // QUESTIONS_PER_IMAGE)
         self._measure_grounding = settings.measure_grounding
 
     def facts(self) -> ModelFacts:
         """Return which model this is."""
-        return model_facts(self._model)
+        return model_facts(self._answerer)
 
     def answer(self, questions: Sequence[Question]) -> list[Reply]:
         """Answer questions, in any order; questions of one image should stand together.
@@ -105,44 +114,62 @@ class Replica:
 
     def adapter_effect(self, questions: Sequence[Question]) -> AdapterEffect:
         """Answer questions with the adapter and without it; count what differs."""
-        if self._model.peft is None:
+        peft = self._answerer.model.peft
+        if peft is None:
             return AdapterEffect(0, 0)
         with_adapter = {reply.question_id: reply.answer for reply in self.answer(questions)}
-        with self._model.peft.disable_adapter():
+        with peft.disable_adapter():
             without = {reply.question_id: reply.answer for reply in self.answer(questions)}
         changed = sum(with_adapter[key] != without[key] for key in with_adapter)
         return AdapterEffect(len(with_adapter), changed)
 
     def _answered(self, batch: _Batch) -> list[_Said]:
-        if not batch.questions:
-            return []
-        texts = [question.text for question in batch.questions]
-        memory = remember_pixels(self._model, torch.cat(batch.pixels))
-        return self._in_batches_that_fit(memory, batch.image_of, texts)
+        """Answer image by image; as many of them are held at once as fit."""
+        done: list[_Said] = []
+        first = 0
+        while first < len(batch.images):
+            part = slice(first, first + self._images_at_once)
+            try:
+                memory = self._answerer.remember(batch.images[part])
+            except OUT_OF_MEMORY as error:
+                self._images_at_once = halved(self._images_at_once, "images", error)
+                continue
+            asked = [
+                (image, question.text)
+                for image, questions in enumerate(batch.questions[part])
+                for question in questions
+            ]
+            done.extend(self._in_batches_that_fit(memory, asked))
+            first += self._images_at_once
+        return done
 
     def _in_batches_that_fit(
-        self, memory: ImageMemory, image_of: Sequence[int], texts: Sequence[str]
+        self,
+        memory: Any,  # noqa: ANN401 (each family has its own)
+        asked: Sequence[tuple[int, str]],
     ) -> list[_Said]:
         done: list[_Said] = []
-        while len(done) < len(texts):
-            part = slice(len(done), len(done) + self._batch_size)
+        while len(done) < len(asked):
+            part = asked[len(done) : len(done) + self._batch_size]
             try:
-                done.extend(self._answer_batch(memory, image_of[part], texts[part]))
-            except torch.OutOfMemoryError:
-                if self._batch_size == 1:
-                    raise
-                self._batch_size //= 2
-                torch.cuda.empty_cache()
+                done.extend(
+                    self._answer_batch(memory, [image for image, _ in part], [q for _, q in part])
+                )
+            except OUT_OF_MEMORY as error:
+                self._batch_size = halved(self._batch_size, "questions", error)
         return done
 
     def _answer_batch(
-        self, memory: ImageMemory, image_of: Sequence[int], texts: Sequence[str]
+        self,
+        memory: Any,  # noqa: ANN401 (each family has its own)
+        image_of: Sequence[int],
+        texts: Sequence[str],
     ) -> list[_Said]:
-        answers = answer_questions(self._model, memory, image_of, texts)
+        answers = self._answerer.answer(memory, image_of, texts)
         if not self._measure_grounding:
             return [_Said(answer) for answer in answers]
         regions = grounding_regions(
-            self._model, memory, image_of, texts, [answer.text for answer in answers]
+            self._answerer.model, memory, image_of, texts, [answer.text for answer in answers]
         )
         overlap_B = jaccard(
             np.stack([region.answer_region for region in regions]),
@@ -159,6 +186,7 @@ class Replica:
 
     @staticmethod
     def _replies(batch: _Batch, answered: Sequence[_Said]) -> list[Reply]:
+        asked = [question for questions in batch.questions for question in questions]
         replies = [
             Reply(
                 question.id,
@@ -168,7 +196,7 @@ class Replica:
                 broken_image=False,
                 attention=said.attention,
             )
-            for question, said in zip(batch.questions, answered, strict=True)
+            for question, said in zip(asked, answered, strict=True)
         ]
         broken = [
             Reply(question.id, BROKEN_IMAGE_ANSWER, None, None, broken_image=True)
@@ -180,19 +208,19 @@ class Replica:
         by_image: dict[str, list[Question]] = {}
         for question in questions:
             by_image.setdefault(question.filename, []).append(question)
-        groups = list(_grouped(list(by_image.items()), self._batch_size))
+        groups = list(_grouped(by_image, self._batch_size, self._images_at_once))
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
             # One batch ahead of the model: memory stays bounded whatever the shard's size.
-            ahead = [pool.map(self._pixels, [name for name, _ in group]) for group in groups[:1]]
+            ahead = [pool.map(self._prepared, [name for name, _ in group]) for group in groups[:1]]
             for position, group in enumerate(groups):
                 if position + 1 < len(groups):
                     names = [name for name, _ in groups[position + 1]]
-                    ahead.append(pool.map(self._pixels, names))
+                    ahead.append(pool.map(self._prepared, names))
                 yield _batch(group, list(ahead.pop(0)))
 
-    def _pixels(self, filename: str) -> torch.Tensor | None:
+    def _prepared(self, filename: str) -> Any | None:  # noqa: ANN401 (each family has its own)
         try:
-            return pixel_values(self._model.image_processor, [self._images.read(filename)])
+            return self._answerer.prepare(self._images.read(filename))
         except CorruptImage:
             return None
 
@@ -227,26 +255,33 @@ def replica_settings(
     )
 
 
-def model_facts(model: LoadedModel) -> ModelFacts:
-    """Return which model was loaded, for provenance."""
+def model_facts(answerer: Answerer[Any, Any]) -> ModelFacts:
+    """Return which model was loaded and how it answers, for provenance."""
+    model = answerer.model
     return ModelFacts(
         model=model.name,
         revision=model.revision,
         quantization=model.quantization.value,
         adapter_sha256=model.adapter_sha256,
         device=model.device.type,
-        dtype=str(model.blip.dtype).removeprefix("torch."),
+        dtype=str(model.network.dtype).removeprefix("torch."),
+        architecture=type(model.network).__name__,
+        computed_once=answerer.computed_once or "nothing: the model's own generate",
     )
 
 
 ImageGroup = list[tuple[str, list[Question]]]
 
 
-def _grouped(images: ImageGroup, batch_size: int) -> Iterator[ImageGroup]:
+def _grouped(
+    by_image: Mapping[str, list[Question]], batch_size: int, images_at_once: int
+) -> Iterator[ImageGroup]:
+    """Cut images into batches by both costs: their questions, and what is kept of each image."""
     group: ImageGroup = []
     size = 0
-    for name, questions in images:
-        if group and size + len(questions) > batch_size:
+    for name, questions in by_image.items():
+        full = size + len(questions) > batch_size or len(group) == images_at_once
+        if group and full:
             yield group
             group, size = [], 0
         group.append((name, questions))
@@ -255,16 +290,20 @@ def _grouped(images: ImageGroup, batch_size: int) -> Iterator[ImageGroup]:
         yield group
 
 
-def _batch(group: ImageGroup, pixels: Sequence[torch.Tensor | None]) -> _Batch:
-    readable: list[torch.Tensor] = []
-    image_of: list[int] = []
-    asked: list[Question] = []
-    broken: list[Question] = []
-    for (_, questions), pixel in zip(group, pixels, strict=True):
-        if pixel is None:
-            broken.extend(questions)
-            continue
-        image_of.extend([len(readable)] * len(questions))
-        asked.extend(questions)
-        readable.append(pixel)
-    return _Batch(tuple(readable), tuple(image_of), tuple(asked), tuple(broken))
+def _batch(group: ImageGroup, prepared: Sequence[Any | None]) -> _Batch:
+    readable = [
+        (image, tuple(questions))
+        for (_, questions), image in zip(group, prepared, strict=True)
+        if image is not None
+    ]
+    broken = [
+        question
+        for (_, questions), image in zip(group, prepared, strict=True)
+        if image is None
+        for question in questions
+    ]
+    return _Batch(
+        tuple(image for image, _ in readable),
+        tuple(questions for _, questions in readable),
+        tuple(broken),
+    )

@@ -31,6 +31,9 @@ class ModelFacts:
     adapter_sha256: str
     device: str
     dtype: str
+    architecture: str = ""
+    computed_once: str = ""
+    """What is computed once per image and not for each of its questions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ END_BIAS = 1.0
 def save_tiny_model(folder: Path, seed: int = 2) -> Path:
     """Write a model folder, the same one for the same seed."""
     torch.manual_seed(seed)
-    tokenizer = _tokenizer()
+    tokenizer = word_tokenizer()
     model = new_model(SHAPE, tokenizer)
     _widen(model, tokenizer.sep_token_id)
     model.save_pretrained(folder)
@@ -100,7 +100,8 @@ def load_nf4(model: Path, adapter: Path | None = None) -> LoadedModel:
     )
 
 
-def _tokenizer() -> BertTokenizerFast:
+def word_tokenizer() -> BertTokenizerFast:
+    """Return a WordPiece tokenizer that knows the words of ``QUESTIONS`` and ``ANSWERS``."""
     # Spelled out: a learned vocabulary breaks its ties at random, in every process anew.
     known = sorted({word for text in (*QUESTIONS, *ANSWERS) for word in text.split()})
     letters = [mark + letter for mark in ("", "##") for letter in string.ascii_lowercase]

@@ -129,7 +129,7 @@ def _exact_match(model: LoadedModel, images: Path, pairs: tuple[QAPair, ...]) ->
 
 def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> LoadedModel:
     return LoadedModel(
-        blip=model,
+        network=model,
         peft=None,
         tokenizer=processor.tokenizer,
         image_processor=processor.image_processor,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,10 +24,12 @@ from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
     AutoTokenizer,
+    BaseImageProcessor,
     BitsAndBytesConfig,
-    BlipConfig,
     BlipForQuestionAnswering,
     BlipImageProcessorPil,
+    PretrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import logging as transformers_logging
@@ -40,6 +42,13 @@ EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 MAX_QUESTION_TOKENS = 128
+PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
+BLIP = "BlipForQuestionAnswering"
+_DEFAULT_ARCHITECTURES = {
+    "blip": BLIP,
+    "blip-2": "Blip2ForConditionalGeneration",
+    "vilt": "ViltForQuestionAnswering",
+}
 
 
 class Quantization(StrEnum):
@@ -53,18 +62,23 @@ class Quantization(StrEnum):
 class LoadedModel:
     """A base with its processor, ready on a device; ``adapter_sha256`` is empty without adapter.
 
-    ``blip`` holds the adapter's layers in place; ``peft`` is the wrapper that saves them.
+    ``network`` holds the adapter's layers in place; ``peft`` is the wrapper that saves them.
     """
 
-    blip: BlipForQuestionAnswering
+    network: PreTrainedModel
     peft: PeftModel | None
     tokenizer: PreTrainedTokenizerBase
-    image_processor: BlipImageProcessorPil
+    image_processor: BaseImageProcessor
     device: torch.device
     name: str
     revision: str
     quantization: Quantization
     adapter_sha256: str = ""
+
+    @property
+    def blip(self) -> BlipForQuestionAnswering:
+        """The network of a model that ``load_model`` loaded, which is a BLIP."""
+        return self.network
 
 
 def best_device() -> torch.device:
@@ -110,38 +124,87 @@ def load_model(
     quantization: Quantization = Quantization.NF4,
     device: torch.device | None = None,
 ) -> LoadedModel:
-    """Load a base for inference or training, frozen, in evaluation mode.
+    """Load a BLIP for VQA, for inference or training, frozen, in evaluation mode.
 
     Raises:
-        InputError: ``model`` or ``adapter`` cannot be found or is of a kind that we do not know.
+        InputError: ``model`` or ``adapter`` cannot be found, or ``model`` is no BLIP for VQA.
+        AdapterNotApplied: the adapter does not fit the base or changes nothing.
+    """
+    config = read_config(model)
+    if architecture(config) != BLIP:
+        raise InputError(
+            f"{model}: is a {architecture(config) or config.model_type}; only BLIP for VQA "
+            f"({BLIP}) is trained so far"
+        )
+    return load_network(
+        model,
+        config,
+        BlipForQuestionAnswering,
+        BlipImageProcessorPil,
+        adapter=adapter,
+        quantization=quantization,
+        device=device,
+    )
+
+
+def read_config(model: str) -> PretrainedConfig:
+    """Return the configuration of the model that ``model`` names.
+
+    Raises:
+        InputError: no such folder, or no such model on a hub that can be reached.
+    """
+    source = resolve_model(model)
+    with quiet_transformers(), hub_errors(model):
+        return AutoConfig.from_pretrained(source)
+
+
+def architecture(config: PretrainedConfig) -> str:
+    """Return the name of the class that a checkpoint was saved from."""
+    named = getattr(config, "architectures", None)
+    return str(named[0]) if named else _DEFAULT_ARCHITECTURES.get(config.model_type, "")
+
+
+def load_network(
+    model: str,
+    config: PretrainedConfig,
+    network_class: type[PreTrainedModel],
+    image_processor_class: type[BaseImageProcessor],
+    *,
+    adapter: Path | None,
+    quantization: Quantization,
+    device: torch.device | None,
+) -> LoadedModel:
+    """Load any network with its processor, frozen, in evaluation mode.
+
+    Raises:
+        InputError: weights are pickled, missing or broken, or ``adapter`` is no adapter.
         AdapterNotApplied: the adapter does not fit the base or changes nothing.
     """
     device = device or best_device()
     source = resolve_model(model)
-    with _quiet_transformers(), _hub_errors(model):
-        config = AutoConfig.from_pretrained(source)
-        if config.model_type != "blip":
-            raise InputError(
-                f"{model}: is a {config.model_type!r} model; only BLIP for VQA is supported so far"
-            )
-        blip = BlipForQuestionAnswering.from_pretrained(
+    _refuse_pickles(model, Path(source))
+    with quiet_transformers(), hub_errors(model):
+        network, found = network_class.from_pretrained(
             source,
             config=config,
             use_safetensors=True,
             dtype=compute_dtype(device),
+            output_loading_info=True,
             **_quantization_arguments(quantization, device),
         )
         tokenizer = AutoTokenizer.from_pretrained(source)
-        image_processor = BlipImageProcessorPil.from_pretrained(source)
+        image_processor = image_processor_class.from_pretrained(source)
+    _require_all_weights(model, network_class, sorted(found["missing_keys"]))
     if quantization is Quantization.NONE:
-        blip.to(device)
+        network.to(device)
     else:
-        _use_portable_kernels(blip)
-    heed_question_mask(blip)
-    blip.requires_grad_(requires_grad=False).eval()
-    peft = None if adapter is None else apply_adapter(blip, adapter)
+        _use_portable_kernels(network)
+    if architecture(config) == BLIP:
+        heed_question_mask(network)
+    network.requires_grad_(requires_grad=False).eval()
+    peft = None if adapter is None else apply_adapter(network, adapter)
     return LoadedModel(
-        blip=blip,
+        network=network,
         peft=peft,
         tokenizer=tokenizer,
         image_processor=image_processor,
@@ -153,8 +216,30 @@ def load_model(
     )
 
 
-def apply_adapter(blip: BlipForQuestionAnswering, adapter: Path) -> PeftModel:
-    """Put a PEFT adapter's layers into ``blip``, in place, and check that they took.
+def _refuse_pickles(model: str, folder: Path) -> None:
+    if not folder.is_dir() or any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLED)
+    if pickles:
+        raise InputError(
+            f"{model}: has pickled weights alone ({pickles[0]}), which can run code and are not "
+            "loaded; save the model as safetensors"
+        )
+
+
+def _require_all_weights(
+    model: str, network_class: type[PreTrainedModel], missing: Sequence[str]
+) -> None:
+    """A layer without weights would be left as it was drawn at random, and answer."""
+    if missing:
+        raise InputError(
+            f"{model}: lacks {len(missing)} tensors of a {network_class.__name__}, such as "
+            f"{missing[0]}; it is a model for something else"
+        )
+
+
+def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
+    """Put a PEFT adapter's layers into ``network``, in place, and check that they took.
 
     Raises:
         InputError: the folder is not an adapter with safetensors.
@@ -170,7 +255,7 @@ def apply_adapter(blip: BlipForQuestionAnswering, adapter: Path) -> PeftModel:
     config.inference_mode = True
     try:
         with quiet_renames():
-            peft = PeftModel(blip, config)
+            peft = PeftModel(network, config)
         outcome = set_peft_model_state_dict(peft, tensors)
     except (ValueError, RuntimeError) as error:
         raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
@@ -222,18 +307,18 @@ def adapter_digest(adapter: Path) -> str:
     return digest.hexdigest()
 
 
-def _use_portable_kernels(blip: BlipForQuestionAnswering) -> None:
+def _use_portable_kernels(network: PreTrainedModel) -> None:
     """Keep bitsandbytes from repacking weights on CPUs with AVX512-BF16.
 
     The repacked path rounds to bfloat16, so that answers would depend on the kind of CPU; it
     wants a kernel from a hub, and fails on layers whose input is not a multiple of 64 wide.
     """
-    for module in blip.modules():
+    for module in network.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
 
 
-def _revision(source: str, config: BlipConfig) -> str:
+def _revision(source: str, config: PretrainedConfig) -> str:
     commit = getattr(config, "_commit_hash", None)
     if commit:
         return str(commit)
@@ -267,7 +352,8 @@ def quiet_renames() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
+    """Keep progress bars and reports of unused weights off the terminal."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
@@ -281,7 +367,12 @@ def _quiet_transformers() -> Iterator[None]:
 
 
 @contextmanager
-def _hub_errors(model: str) -> Iterator[None]:
+def hub_errors(model: str) -> Iterator[None]:
+    """Say in one line why ``model`` cannot be loaded.
+
+    Raises:
+        InputError: what is done inside raised because of a file or a hub.
+    """
     try:
         yield
     except (OSError, ValueError, SafetensorError) as error:

@@ -148,7 +148,7 @@ def decode(
             tokens_B, live_B, mask_BT = tokens_B[kept], live_B[kept], mask_BT[kept]
             heard = [_rows(pair, kept) for pair in heard]
             said = [_rows(pair, kept) if pair else None for pair in said]
-    return _collected(steps, batch, ids.end)
+    return _collected(steps, batch)
 
 
 def _answer_step(
@@ -246,7 +246,7 @@ def _rows(pair: KeysAndValues, kept: torch.Tensor) -> KeysAndValues:
 
 
 def _collected(
-    steps: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], batch: int, end: int
+    steps: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], batch: int
 ) -> list[Decoded]:
     tokens: list[list[int]] = [[] for _ in range(batch)]
     log_p = [0.0] * batch
@@ -255,6 +255,5 @@ def _collected(
             live_B.tolist(), tokens_B.tolist(), log_p_B.tolist(), strict=True
         ):
             log_p[row] += value
-            if token != end:
-                tokens[row].append(token)
+            tokens[row].append(token)
     return [Decoded(tuple(row), value) for row, value in zip(tokens, log_p, strict=True)]

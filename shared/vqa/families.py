@@ -1,0 +1,129 @@
+"""Which answerer serves which architecture, and loading one.
+
+What is not named here but known to transformers for questions about images is answered by its own
+``generate``; a warning and the run's provenance say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import torch
+import transformers
+from transformers import (
+    AutoImageProcessor,
+    BaseImageProcessor,
+    BlipImageProcessorPil,
+    PretrainedConfig,
+    ViltImageProcessorPil,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    MODEL_FOR_VISUAL_QUESTION_ANSWERING_MAPPING_NAMES,
+)
+
+from shared.errors import InputError
+from shared.vqa.answerer import Answerer
+from shared.vqa.blip.answerer import BlipAnswerer
+from shared.vqa.blip2 import Blip2Answerer
+from shared.vqa.loading import (
+    BLIP,
+    EMBEDDED_MODEL,
+    Quantization,
+    architecture,
+    load_network,
+    read_config,
+)
+from shared.vqa.plain import PlainAnswerer
+from shared.vqa.vilt import ViltAnswerer
+
+log = structlog.get_logger(__name__)
+
+VILT: Final = "ViltForQuestionAnswering"
+BLIP2: Final = "Blip2ForConditionalGeneration"
+BLIP2_LANGUAGE_MODELS: Final = frozenset({"opt", "t5"})
+"""Those that BLIP-2 was published with; of another one nothing is assumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    answerer: type[Answerer[Any, Any]]
+    image_processor: type[BaseImageProcessor]
+
+
+_FAMILIES: Final[Mapping[str, _Family]] = {
+    BLIP: _Family(BlipAnswerer, BlipImageProcessorPil),
+    BLIP2: _Family(Blip2Answerer, BlipImageProcessorPil),
+    VILT: _Family(ViltAnswerer, ViltImageProcessorPil),
+}
+_PLAIN: Final = _Family(PlainAnswerer, AutoImageProcessor)
+
+
+def load_answerer(
+    model: str,
+    *,
+    adapter: Path | None = None,
+    quantization: Quantization = Quantization.NF4,
+    device: torch.device | None = None,
+) -> Answerer[Any, Any]:
+    """Load a model of any family that answers questions about images.
+
+    Raises:
+        InputError: ``model`` or ``adapter`` cannot be found, or ``model`` answers no questions.
+        AdapterNotApplied: the adapter does not fit the base or changes nothing.
+    """
+    config = read_config(model)
+    family = _family(model, config)
+    loaded = load_network(
+        model,
+        config,
+        getattr(transformers, architecture(config)),
+        family.image_processor,
+        adapter=adapter,
+        quantization=quantization,
+        device=device,
+    )
+    if family.answerer is PlainAnswerer:
+        log.warning(
+            "answers_by_plain_generate",
+            model=model,
+            architecture=architecture(config),
+            reason="no family of ours; every question is asked alone and encodes its image anew",
+        )
+    return family.answerer(loaded)
+
+
+def why_no_regions(model: str) -> str:
+    """Return why VTGS's regions cannot be had from a model; empty where they can.
+
+    Raises:
+        InputError: ``model`` cannot be found.
+    """
+    named = architecture(read_config(model))
+    if named == BLIP:
+        return ""
+    return f"regions behind an answer are read from BLIP's cross-attention; this is a {named}"
+
+
+def _family(model: str, config: PretrainedConfig) -> _Family:
+    named = architecture(config)
+    family = _FAMILIES.get(named)
+    if named == BLIP2 and config.text_config.model_type not in BLIP2_LANGUAGE_MODELS:
+        return _PLAIN
+    if family is not None:
+        return family
+    known = {
+        *MODEL_FOR_VISUAL_QUESTION_ANSWERING_MAPPING_NAMES.values(),
+        *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values(),
+    }
+    if named in known:
+        return _PLAIN
+    raise InputError(
+        f"{model}: is a {config.model_type!r} model ({named or 'no architecture named'}), which "
+        f"answers no questions about images; give a BLIP, ViLT or BLIP-2 for VQA, another "
+        f"image-text-to-text model, or {EMBEDDED_MODEL}"
+    )
