@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol, TextIO
 
-from shared.corpus import COLUMN_ALIASES
 from shared.errors import InputError
-from shared.records import ImageRef, Listing
+from shared.records import COLUMN_ALIASES, ImageRef, Listing
 
 ABO_FIELDS: Final = (
     "item_name",

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
-from shared.corpus import write_pairs
-from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.progress import ProgressReport, report_progress
 from shared.records import QAPair, Split
-from shared.splits import split_by_image
 
 PAGE: Final = 1_000
 """Items read from the ledger at a time."""
@@ -51,6 +48,9 @@ async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int
 
     Pairs are streamed: memory does not grow with their number.
     """
+    # Imported here, for pyarrow takes half the memory of a run, which needs none of it.
+    from shared.corpus import write_pairs  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     pairs = _pairs(ledger, report, loop)
     return await asyncio.to_thread(write_pairs, pairs, path)
@@ -82,6 +82,9 @@ def _write_folder(
     *,
     embeds: bool,
 ) -> int:
+    from shared.dataset_folder import write_dataset  # noqa: PLC0415
+    from shared.splits import split_by_image  # noqa: PLC0415
+
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; give --images DIR")
     names = list(dict.fromkeys(pair.filename for pair in pairs()))

@@ -63,8 +63,12 @@ class Gemini:
         self._model = model
         self._base_url = base_url
         self._timeout_s = timeout_s
-        self._clients: dict[str, genai.Client] = {}
-        self._configs: dict[ReplySchema, types.GenerateContentConfig] = {}
+        self._clients: dict[tuple[str, ReplySchema], genai.Client] = {}
+        self._config = types.GenerateContentConfig(
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            # The body as received is kept in the ledger, so it is taken before the SDK parses it.
+            should_return_http_response=True,
+        )
 
     @classmethod
     @asynccontextmanager
@@ -99,8 +103,9 @@ class Gemini:
         """
         refusal: Refusal
         try:
-            response = await self._client(key).aio.models.generate_content(
-                model=self._model, contents=_contents(request), config=self._config(request.schema)
+            client = self._client(key, request.schema)
+            response = await client.aio.models.generate_content(
+                model=self._model, contents=_contents(request), config=self._config
             )
         except errors.APIError as error:
             refusal = refusal_of(error.code, error.details, SecretMask([key.secret]))
@@ -117,19 +122,8 @@ class Gemini:
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _config(self, schema: ReplySchema) -> types.GenerateContentConfig:
-        if schema not in self._configs:
-            self._configs[schema] = types.GenerateContentConfig(
-                response_mime_type="application/json",
-                response_schema=types.Schema.model_validate(schema.content),
-                automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-                # The body as received is kept in the ledger: taken before the SDK parses it.
-                should_return_http_response=True,
-            )
-        return self._configs[schema]
-
-    def _client(self, key: Key) -> genai.Client:
-        client = self._clients.get(key.secret)
+    def _client(self, key: Key, schema: ReplySchema) -> genai.Client:
+        client = self._clients.get((key.secret, schema))
         if client is None:
             context = self._ssl_context
             options = types.HttpOptions(
@@ -137,12 +131,19 @@ class Gemini:
                 timeout=int(self._timeout_s * 1000),
                 # Without this the SDK sends a request again, unasked, when a connection breaks.
                 retry_options=types.HttpRetryOptions(attempts=1),
+                # In the request's config the SDK would check and convert it each time anew.
+                extra_body={
+                    "generationConfig": {
+                        "responseMimeType": "application/json",
+                        "responseSchema": schema.content,
+                    }
+                },
                 aiohttp_client=self._session,
                 client_args={"verify": context},
                 async_client_args={"ssl": context, "verify": context},
             )
             client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
-            self._clients[key.secret] = client
+            self._clients[key.secret, schema] = client
         return client
 
 

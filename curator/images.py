@@ -79,3 +79,15 @@ def _opaque(image: Image.Image) -> Image.Image:
     layer = image.convert("RGBA")
     white = Image.new("RGBA", layer.size, "white")
     return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Read the header of an image file; pixels are decoded when they are needed.
+
+    Raises:
+        CorruptImage: not an image that can be read.
+    """
+    try:
+        return Image.open(io.BytesIO(content))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise CorruptImage(f"not a readable image ({error})") from error

@@ -20,11 +20,11 @@ import numpy as np
 from evaluator.captioning import is_statistic
 from evaluator.scorecard import Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring import Columns
+from shared.atomic import remove_parts
 from shared.corpus import (
     read_json,
     read_number_columns,
     read_predictions,
-    remove_parts,
     write_json,
     write_predictions,
 )

@@ -11,11 +11,8 @@ import csv
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,34 +21,13 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
+from shared.atomic import atomic_path
 from shared.errors import InputError
-from shared.records import SPLITS, Prediction, Provenance, QAPair, Question, pair_id
+from shared.records import COLUMN_ALIASES, SPLITS, Prediction, Provenance, QAPair, Question, pair_id
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
 WRITE_BATCH: Final = 10_000
-
-COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "id": ("id", "pair_id", "question_id"),
-    "question": ("question",),
-    "answer": ("answer", "reference", "reference_answer", "ground_truth"),
-    "answers": ("answers",),
-    "filename": ("filename", "image_name", "image_path", "path", "image_id", "image"),
-    "prediction": ("prediction", "generated_answer", "predicted_answer"),
-    "split": ("split",),
-    "difficulty": ("difficulty",),
-    "model": ("model",),
-    "prompt_version": ("prompt_version",),
-    "listing_id": ("listing_id",),
-    "agreement": ("agreement",),
-    "second_answer": ("second_answer",),
-    "second_opinion": ("second_opinion",),
-    "confidence": ("confidence",),
-    "grounding": ("grounding",),
-    "broken_image": ("broken_image",),
-    "attention": ("attention",),
-}
-"""Names that a column may carry, any case, most specific first."""
 
 PAIR_SCHEMA: Final = pa.schema(
     [
@@ -74,39 +50,6 @@ CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
 PREDICTION_COLUMNS: Final = ("id", "filename", "question", "answer", "prediction")
 
 Row = Mapping[str, Any]
-
-
-@contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a path to write to, beside ``target``; rename it there unless the block raises.
-
-    Raises:
-        InputError: the folder of ``target`` cannot be created or written to.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}.", suffix=f".part{target.suffix}"
-        )
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what ``atomic_path`` left in ``folder`` where its process was killed.
-
-    Only for a folder that no one else writes to.
-    """
-    for part in folder.glob(".*.part.*"):
-        part.unlink(missing_ok=True)
 
 
 def write_json(value: object, target: Path) -> None:

@@ -5,10 +5,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "id": ("id", "pair_id", "question_id"),
+    "question": ("question",),
+    "answer": ("answer", "reference", "reference_answer", "ground_truth"),
+    "answers": ("answers",),
+    "filename": ("filename", "image_name", "image_path", "path", "image_id", "image"),
+    "prediction": ("prediction", "generated_answer", "predicted_answer"),
+    "split": ("split",),
+    "difficulty": ("difficulty",),
+    "model": ("model",),
+    "prompt_version": ("prompt_version",),
+    "listing_id": ("listing_id",),
+    "agreement": ("agreement",),
+    "second_answer": ("second_answer",),
+    "second_opinion": ("second_opinion",),
+    "confidence": ("confidence",),
+    "grounding": ("grounding",),
+    "broken_image": ("broken_image",),
+    "attention": ("attention",),
+}
+"""Names that a column may carry, any case, most specific first."""
 
 
 @dataclass(frozen=True, slots=True)

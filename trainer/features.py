@@ -20,7 +20,8 @@ import structlog
 import torch
 from PIL import Image
 
-from shared.corpus import atomic_path, file_digest
+from shared.atomic import atomic_path
+from shared.corpus import file_digest
 from shared.progress import report_progress
 from shared.vqa.blip.forward import encode_images
 from shared.vqa.loading import LoadedModel

@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 import torch
 
-from shared.corpus import atomic_path, pairs_digest
+from shared.atomic import atomic_path
+from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from shared.corpus import atomic_path
+from shared.atomic import atomic_path
 from shared.errors import AboVqaError, InputError
 from shared.locking import LockHeld, sole_holder
 

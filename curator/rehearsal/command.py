@@ -9,12 +9,11 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from curator.keys import read_keys
-from curator.rehearsal.answer_book import AnswerBook
 from curator.rehearsal.script import (
     QuotaTable,
     RehearsalScript,
@@ -22,12 +21,14 @@ from curator.rehearsal.script import (
     require_keys,
     with_campaign_keys,
 )
-from curator.rehearsal.server import STATS_PATH, RehearsalServer
-from curator.rehearsal.wiring import build_server, default_cache, read_answers
+from shared.atomic import atomic_path
 from shared.clock import SystemClock
-from shared.corpus import atomic_path
 from shared.errors import InputError
 from shared.events import SecretMask, set_up_events
+
+if TYPE_CHECKING:
+    from curator.rehearsal.answer_book import AnswerBook
+    from curator.rehearsal.server import RehearsalServer
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
@@ -71,6 +72,13 @@ def rehearse(
 
     Give either --script, or --answers and --images. Ends on Ctrl-C or SIGTERM.
     """
+    # Imported here, for the other commands need neither the server nor numpy.
+    from curator.rehearsal.wiring import (  # noqa: PLC0415
+        build_server,
+        default_cache,
+        read_answers,
+    )
+
     scene = _scene(script, answers, images)
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
     if keys is not None:
@@ -144,7 +152,7 @@ async def _serve(
 def _announce(base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None) -> None:
     print(f"Rehearsal server on {base_url}: {len(book)} images, {book.pair_count} questions.")
     print(f"  {_campaign(base_url, scene, pool)}")
-    print(f"Figures: {base_url}{STATS_PATH}. Ctrl-C ends it.", flush=True)
+    print(f"Figures: {_stats_url(base_url)}. Ctrl-C ends it.", flush=True)
 
 
 def _announce_json(
@@ -152,12 +160,18 @@ def _announce_json(
 ) -> None:
     ready = {
         "base_url": base_url,
-        "stats_url": base_url + STATS_PATH,
+        "stats_url": _stats_url(base_url),
         "images": len(book),
         "questions": book.pair_count,
         "campaign": _campaign(base_url, scene, pool),
     }
     print(json.dumps(ready), flush=True)
+
+
+def _stats_url(base_url: str) -> str:
+    from curator.rehearsal.server import STATS_PATH  # noqa: PLC0415
+
+    return base_url + STATS_PATH
 
 
 def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curator.rehearsal.thumbnails import open_image
+from curator.images import open_image
 from shared.errors import AboVqaError, CorruptImage
 
 IMAGE_TOKENS: Final = 258

@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 
 from curator.rehearsal.thumbnails import LENGTH, Thumbnails, thumbnail_of
-from shared.corpus import atomic_path
+from shared.atomic import atomic_path
 from shared.errors import CorruptImage, InputError
 from shared.progress import ProgressReport, report_progress
 

@@ -7,13 +7,13 @@ of ABO and 7.0 on easy-VQA at half size; two different easy-VQA images never cam
 
 from __future__ import annotations
 
-import io
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from curator.images import open_image
 from shared.errors import CorruptImage
 
 SIDE: Final = 16
@@ -23,18 +23,6 @@ BLOCK: Final = SIDE // COARSE_SIDE
 
 Thumbnails: TypeAlias = NDArray[np.uint8]
 """One thumbnail a row: (images, ``LENGTH``)."""
-
-
-def open_image(content: bytes) -> Image.Image:
-    """Read the header of an image file; pixels are decoded when they are needed.
-
-    Raises:
-        CorruptImage: not an image that can be read.
-    """
-    try:
-        return Image.open(io.BytesIO(content))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise CorruptImage(f"not a readable image ({error})") from error
 
 
 def thumbnail_of(content: bytes) -> NDArray[np.uint8]:

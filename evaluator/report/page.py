@@ -30,7 +30,7 @@ from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
 from evaluator.run_folder import Run
 from evaluator.scorecard import Breakdown, Group
-from shared.corpus import atomic_path
+from shared.atomic import atomic_path
 from shared.errors import InputError
 
 _HERE: Final = Path(__file__).parent

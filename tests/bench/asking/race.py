@@ -1,0 +1,115 @@
+"""Runs each contender as a process against a fresh lean server and reads what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from PIL import Image
+
+from curator.prompt import Prompt
+from tests.bench.asking.contenders import KEYS
+
+LATENCY_S = 0.05
+CONCURRENCY = 100
+DISTINCT = 50
+_CONTENDERS = Path(__file__).with_name("contenders.py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Requests a second while it sent, CPU milliseconds a request, MB of memory at the most.
+
+    The CPU time is that of the whole program, its start included.
+    """
+
+    name: str
+    rate: float
+    cpu_ms: float
+    peak_mb: float
+
+
+def write_course(folder: Path, count: int) -> None:
+    """Write ``count`` pictures of 256 px, each of ``DISTINCT`` linked many times, and the keys."""
+    images = folder / "images"
+    images.mkdir()
+    for number in range(min(count, DISTINCT)):
+        noise = Image.effect_noise((16, 16), 60 + number).resize((256, 256)).convert("RGB")
+        noise.save(images / f"{number:06}.jpg", quality=85)
+    for number in range(DISTINCT, count):
+        (images / f"{number:06}.jpg").hardlink_to(images / f"{number % DISTINCT:06}.jpg")
+    (folder / "keys.txt").write_text("\n".join(KEYS))
+    (folder / "prompt.txt").write_text(Prompt(10, 1).text)
+
+
+@contextmanager
+def lean_server() -> Iterator[str]:
+    """Start a server in a process of its own and yield its address."""
+    command = [sys.executable, "-m", "tests.bench.asking.lean_server", str(LATENCY_S)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
+
+
+def race(name: str, command: Sequence[str], url: str, count: int) -> Run:
+    """Run ``command`` to its end against the server at ``url``.
+
+    Raises:
+        RuntimeError: it failed, or did not send exactly ``count`` requests.
+    """
+    environment = {
+        key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
+    }
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"},
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    with urlopen(f"{url}/stats") as response:
+        stats = json.load(response)
+    if process.returncode or stats["requests"] != count:
+        raise RuntimeError(
+            f"{name}: exit {process.returncode}, {stats['requests']} of {count} requests\n"
+            + errors[-2000:]
+        )
+    return Run(
+        name=name,
+        rate=count / stats["seconds"],
+        cpu_ms=1000 * (used.ru_utime + used.ru_stime) / count,
+        peak_mb=used.ru_maxrss / 1024,
+    )
+
+
+def run_contender(name: str, folder: Path, count: int, python: str = sys.executable) -> Run:
+    """Run one of ``contenders`` by the interpreter of its environment."""
+    with lean_server() as url:
+        words = [name, url, str(folder / "images"), str(folder / "prompt.txt"), str(count)]
+        command = [python, str(_CONTENDERS), *words, str(CONCURRENCY)]
+        return race(name, command, url, count)
+
+
+def run_curator(folder: Path, count: int, ledger: str = "race.db") -> Run:
+    """Run ``curator run`` as a user would: ledger, validation and log are on."""
+    with lean_server() as url:
+        command = [
+            *(sys.executable, "-m", "curator", "run", "--catalog", str(folder / "images")),
+            *("--keys", str(folder / "keys.txt"), "--ledger", str(folder / ledger)),
+            *("--base-url", url, "--concurrency", str(CONCURRENCY), "--limit", str(count)),
+        ]
+        return race("curator run", command, url, count)
