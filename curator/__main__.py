@@ -18,7 +18,7 @@ from curator.forecast import forecast
 from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
 from curator.keys import read_keys
-from curator.ledger import Ledger, migrate, require_ledger, sole_writer
+from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
 from curator.plan import (
     ANSWER_TOKENS,
     Assumptions,
@@ -117,6 +117,13 @@ def run(
             help="Send that share of the questions back, without the answers, and compare.",
         ),
     ] = 0.0,
+    shuffle: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help="Ask in an order drawn by SEED, so that every part is a fair sample; kept.",
+        ),
+    ] = None,
     retry_dead: Annotated[
         bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
     ] = False,
@@ -140,6 +147,7 @@ def run(
         watch=watch,
         retry_dead=retry_dead,
         verify=verify,
+        shuffle=shuffle,
     )
     started = stopwatch()
     progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
@@ -281,7 +289,7 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
 
 
 async def _standings(path: Path, now: float) -> list[Standing]:
-    migrate(path)
+    migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(now)
         return [Standing(one, await forecast(ledger, one, now)) for one in reports]
@@ -290,7 +298,7 @@ async def _standings(path: Path, now: float) -> list[Standing]:
 async def _export(
     path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
 ) -> int:
-    migrate(path)
+    migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(SystemClock().now())
         chosen = choose_campaign([one for one in reports if one.pairs], campaign, path)

@@ -53,6 +53,7 @@ class RunOptions:
     watch: bool = False
     retry_dead: bool = False
     verify: float = 0.0
+    shuffle: int | None = None
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -132,7 +133,7 @@ async def _begin(
         file_only=("curator.items", "curator.keypool"),
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)
-    campaign_id = await ledger.enrol(plan.campaign, clock.now())
+    campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
     await ledger.remember_keys(plan.keys, clock.now())
     if options.retry_dead:
         log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))

@@ -4,7 +4,14 @@ The only SQL of the curator. Public names: ``Ledger`` and its records.
 """
 
 from curator.ledger.ledger import Ledger
-from curator.ledger.opening import LedgerBusy, LedgerFailure, migrate, require_ledger, sole_writer
+from curator.ledger.opening import (
+    LedgerBusy,
+    LedgerFailure,
+    migrate,
+    migrate_unless_busy,
+    require_ledger,
+    sole_writer,
+)
 from curator.ledger.records import (
     Attempt,
     Campaign,
@@ -61,6 +68,7 @@ __all__ = [
     "WorkItem",
     "WorkState",
     "migrate",
+    "migrate_unless_busy",
     "require_ledger",
     "sole_writer",
 ]

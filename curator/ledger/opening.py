@@ -101,6 +101,18 @@ def migrate(path: Path) -> None:
         raise InputError(f"{path}: cannot be written ({_first_line(error)})") from error
 
 
+def migrate_unless_busy(path: Path) -> None:
+    """Migrate the ledger at ``path`` for a command that only reads it.
+
+    Raises:
+        LedgerBusy: it is of an older version, and a run of that older release works on it.
+        InputError: as for ``migrate``.
+    """
+    if check_version(path) != HEAD:
+        with sole_writer(path):
+            migrate(path)
+
+
 def _upgrade(path: Path) -> None:
     # Alembic takes a quarter of a second to import, and most runs need no migration.
     from alembic import command  # noqa: PLC0415
