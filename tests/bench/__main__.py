@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
 from tests.bench.scoring import bench_sentence_scores
@@ -27,6 +28,7 @@ def bench(
     benches: list[Callable[[Path], list[Comparison]]] = [
         bench_answers,
         bench_fit,
+        bench_fleet,
         bench_sentence_scores,
     ]
     if full_size:

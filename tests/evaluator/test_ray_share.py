@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.__main__ import app
 from evaluator.ray_cluster import ReplicaShare, replica_share
+from shared.cli import run_program
 
 
 def cpus(*counts):
@@ -46,3 +48,12 @@ def test_all_replicas_fit_on_the_cards_of_any_cluster_that_has_some(nodes, repli
         assert share.num_gpus == 0
         return
     assert total * int(1 / share.num_gpus) >= replicas
+
+
+def test_a_part_of_several_cards_is_refused_before_anything_else(tmp_path, capsys):
+    options = ["--data", "none", "--images", "none", "--model", "none", "--out", tmp_path / "run"]
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", ["run", "--gpus-per-replica", "1.5", *map(str, options)])
+    assert leaving.value.code == 2
+    assert "--gpus-per-replica 1.5: give a part of a card" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

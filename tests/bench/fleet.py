@@ -1,0 +1,70 @@
+"""What Ray gives and what it costs: two replicas against one, and the handing over of a shard.
+
+Each replica has one core and one thread. The reference of the hand-over is the time that the same
+shard takes a replica, so that its ratio is how many shards could be handed over meanwhile: more
+than 33 means that Ray costs less than 3 %.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import ray
+
+from evaluator.fleet import RayFleet
+from evaluator.ray_cluster import ReplicaShare, connect_ray
+from evaluator.replica import Replica, replica_settings
+from evaluator.shards import Shard, cut_shards
+from shared.records import Question
+from shared.vqa.loading import EMBEDDED_MODEL
+from tests.bench.inference import WORDS, make_pictures
+from tests.bench.measure import Comparison, compare
+from tests.evaluator.scripted_replica import ScriptedReplica
+
+IMAGES, PER_IMAGE, SHARDS = 280, 5, 4
+ONE_CORE = ReplicaShare(num_cpus=1, num_gpus=0.0)
+
+
+def bench_fleet(folder: Path) -> list[Comparison]:
+    """Blip-vqa-tiny in float32, four shards of 350 questions."""
+    images = make_pictures(folder / "fleet", IMAGES, side=256)
+    questions = [
+        Question(f"{name}-{i}", f"what is the {WORDS[i]} of the item", name)
+        for name in sorted(path.name for path in images.iterdir())
+        for i in range(PER_IMAGE)
+    ]
+    shards = cut_shards(questions, shard_cost=IMAGES * (PER_IMAGE + 4) / SHARDS)
+    settings = replica_settings(EMBEDDED_MODEL, None, "none", images, batch_size=64)
+    # The replicas inherit it; with more threads one replica would use both cores.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    connect_ray(None, 4)
+    try:
+        one, two = (RayFleet(Replica, [settings], count, ONE_CORE) for count in (1, 2))
+        bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)
+        for fleet in (one, two, bare):
+            _warm_up(fleet, shards[0])
+        return [
+            compare(
+                "two replicas on Ray against one",
+                "questions/s",
+                len(questions),
+                lambda: list(one.answered_shards(shards)),
+                lambda: list(two.answered_shards(shards)),
+            ),
+            compare(
+                "handing over a shard on Ray against answering it",
+                "shards/s",
+                len(shards),
+                lambda: list(one.answered_shards(shards)),
+                lambda: list(bare.answered_shards(shards)),
+            ),
+        ]
+    finally:
+        ray.shutdown()
+
+
+def _warm_up(fleet: RayFleet, shard: Shard) -> None:
+    """Give every replica something to do once."""
+    while fleet.ready < fleet.replicas:
+        list(fleet.answered_shards([shard]))
