@@ -198,7 +198,11 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     facts.add_row(
         "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"
     )
-    money = "no price known for this model" if cost is None else f"{cost:,.{2 if cost >= 1 else 4}f} $ by list price"
+    money = (
+        "no price known for this model"
+        if cost is None
+        else f"{cost:,.{2 if cost >= 1 else 4}f} $ by list price"
+    )
     facts.add_row("cost", f"{money}; free keys pay nothing")
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute of late")
     facts.add_row("time left", time_left(standing, now))

@@ -9,7 +9,8 @@ import random
 import re
 import shutil
 import socket
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from curator.agreement import Agreement
 from curator.forecast import Forecast
@@ -425,3 +427,28 @@ async def test_the_page_works_in_a_browser(stage):
         assert complaints == []
         await asyncio.sleep(0)
         await browser.close()
+
+
+async def test_what_the_page_asks_the_ledger_goes_by_an_index(stage):
+    """Its cost does not grow with the catalogue; the rest comes from memory."""
+    await play(stage)
+    asked: list[tuple[str, tuple]] = []
+    engine = stage.watched.ledger._engine.sync_engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def listen(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    async with page(stage) as session:
+        for path in ("api/status", "api/history", "metrics", "thumbnails/1"):
+            async with session.get(path) as answer:
+                assert answer.status == 200
+        assert len(asked) == 1
+        await read_json(session, "api/newest")
+    assert len(asked) >= 4
+    event.remove(engine, "before_cursor_execute", listen)
+    with closing(sqlite3.connect(stage.watched.images_dir.parent / "l.db")) as database:
+        for statement, parameters in asked:
+            plan = database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps = [step for *_, step in plan]
+            assert [step for step in steps if step.startswith("SCAN")] == [], statement
