@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_STEP: Final = 17
+STEP: Final = 17
 """Sixteen levels are more than the eye tells apart in a heat map, and compress well."""
 
 
@@ -38,7 +38,7 @@ def pack_attention(
         return b""
     largest = float(answer_map_P.max())
     share_P = np.clip(answer_map_P / largest, 0, 1) if largest > 0 else np.zeros(len(answer_map_P))
-    levels_P = (np.rint(share_P * 255 / _STEP) * _STEP).astype(np.uint8)
+    levels_P = (np.rint(share_P * 255 / STEP) * STEP).astype(np.uint8)
     regions = [np.packbits(region).tobytes() for region in (answer_region_P, question_region_P)]
     return bytes([side, side]) + levels_P.tobytes() + b"".join(regions)
 

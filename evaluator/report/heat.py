@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluator.attention import Attention
+from evaluator.attention import STEP, Attention
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,15 @@ def _runs(edges: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 
 
 def _png(levels_RC: NDArray[np.uint8]) -> str:
-    # A palette of 256 entries with its own transparency: the levels themselves are the pixels.
-    picture = Image.fromarray(levels_RC, "L").convert("P")
-    share = np.linspace(0, 1, 256)
-    red = 255 * np.ones(256)
+    # The few levels of a packed map are the indices of a palette with its own transparency.
+    levels = np.arange(255 // STEP + 1)
+    picture = Image.fromarray(levels_RC // STEP, "L").convert("P")
+    share = levels / levels[-1]
+    red = np.full(len(levels), 255)
     green = np.interp(share, [0, 0.5, 1], [220, 140, 20])
     blue = np.interp(share, [0, 0.5, 1], [60, 0, 20])
     picture.putpalette(np.stack([red, green, blue], axis=1).astype(np.uint8).ravel().tolist())
     alpha = (share**0.8 * 215).astype(np.uint8)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True, transparency=alpha.tobytes())
+    picture.save(buffer, "PNG", optimize=True, bits=4, transparency=alpha.tobytes())
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

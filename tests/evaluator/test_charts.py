@@ -1,13 +1,18 @@
 """The figures behind the report's plots."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from evaluator.attention import pack_attention, unpack_attention
 from evaluator.report.confusion import confusion
 from evaluator.report.distributions import BINS, spread
-from evaluator.report.heat import outline
+from evaluator.report.heat import heat_map, outline
 from evaluator.report.reliability import reliability
 from shared.records import Prediction
 from tests.evaluator.predictions import predicted
@@ -77,3 +82,16 @@ def test_the_outline_of_one_patch():
     region = np.zeros((3, 3), np.bool_)
     region[1, 2] = True
     assert outline(region) == "M2 1h1M2 2h1M2 1v1M3 1v1"
+
+
+def test_a_heat_map_is_a_small_picture_that_is_clear_where_nothing_is(tmp_path):
+    values = np.linspace(0, 1, 24 * 24, dtype=np.float32)
+    region = values > 0.5
+    found = heat_map(unpack_attention(pack_attention(values, region, region)))
+    assert (found.rows, found.columns) == (24, 24)
+    data = base64.b64decode(found.picture.removeprefix("data:image/png;base64,"))
+    assert len(data) < 500
+    picture = Image.open(io.BytesIO(data)).convert("RGBA")
+    assert picture.size == (24, 24)
+    assert picture.getpixel((0, 0))[3] == 0
+    assert picture.getpixel((23, 23)) == (255, 20, 20, 215)
