@@ -15,6 +15,8 @@ TOP: Final = 14
 LINE: Final = 15
 """Height of one contestant's line, in units of the drawing."""
 GAP: Final = 16
+BAND: Final = 42
+"""Least height of a band, so that its name and size fit."""
 FOOT: Final = 40
 TICKS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -65,9 +67,10 @@ def dot_plot(metric: str, series: Sequence[tuple[str, Mapping[str, Group]]]) -> 
     order = list(dict.fromkeys(name for _, groups in series for name in groups))
     bands, y = [], float(TOP)
     for name in order:
-        height = LINE * len(series) + GAP
+        height = max(LINE * len(series) + GAP, BAND)
+        first = y + (height - LINE * len(series)) / 2
         dots = tuple(
-            _dot(index, label, groups[name].metrics[metric], y)
+            _dot(index, label, groups[name].metrics[metric], first)
             for index, (label, groups) in enumerate(series)
             if name in groups and metric in groups[name].metrics
         )
@@ -79,7 +82,7 @@ def dot_plot(metric: str, series: Sequence[tuple[str, Mapping[str, Group]]]) -> 
 
 def _dot(index: int, name: str, figure: Figure, top: float) -> Dot:
     low, high = figure.ci95 or (figure.mean, figure.mean)
-    y = top + GAP / 2 + LINE * (index + 0.5)
+    y = top + LINE * (index + 0.5)
     return Dot(name, _x(figure.mean), y, _x(low), _x(high), figure)
 
 

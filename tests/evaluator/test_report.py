@@ -210,7 +210,7 @@ def test_the_rest_is_searched_from_disk_and_nothing_in_it_is_believed(tmp_path):
         load = tab.get_by_role("button", name="Search the other 100 questions too")
         load.focus()
         tab.keyboard.press("Enter")
-        tab.wait_for_function("document.getElementById('rest').hidden")
+        load.wait_for(state="hidden")
         assert shown.text_content() == "300 questions, 200 shown"
         tab.get_by_role("button", name="Show more").click()
         assert tab.locator(".card:visible").count() == 300
