@@ -64,12 +64,19 @@ class Batcher:
         Raises:
             QueueFull: as many questions wait as may.
         """
+        self.refuse_if_full()
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        try:
-            self._waiting.put_nowait((asked, future))
-        except asyncio.QueueFull:
-            raise QueueFull(max(1, math.ceil(self.waiting * self._seconds_each))) from None
+        self._waiting.put_nowait((asked, future))
         return await future
+
+    def refuse_if_full(self) -> None:
+        """Do nothing, unless a question that came now could not wait.
+
+        Raises:
+            QueueFull: as many questions wait as may.
+        """
+        if self._waiting.full():
+            raise QueueFull(max(1, math.ceil(self.waiting * self._seconds_each)))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

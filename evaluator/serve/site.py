@@ -82,12 +82,15 @@ async def _json_errors(
 
 def _answer(batcher: Batcher) -> Handler:
     async def answer(request: web.Request) -> web.Response:
-        asked = await read_asked(request)
         try:
-            reply = await batcher.ask(asked)
+            # Before the body is read, so that those who cannot be answered take no memory.
+            batcher.refuse_if_full()
+            reply = await batcher.ask(await read_asked(request))
         except QueueFull as full:
             headers = {hdrs.RETRY_AFTER: str(full.retry_after_s)}
             raise web.HTTPServiceUnavailable(text=str(full), headers=headers) from full
+        except web.HTTPException:
+            raise
         except Exception as error:
             log.exception("answer_failed")
             raise web.HTTPInternalServerError(text="the model failed; see the log") from error
