@@ -65,7 +65,8 @@ class BertScorer:
 
     def f1(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
         """Return BERTScore F1 for each row, shape (N,), at most 1; 0 where a side is empty."""
-        rows = [(normalise(a), normalise(r)) for a, r in zip(answers, references, strict=True)]
+        normal = {text: normalise(text) for text in {*answers, *references}}
+        rows = [(normal[a], normal[r]) for a, r in zip(answers, references, strict=True)]
         new = {row for row in rows if row[0].strip() and row[1].strip()} - self._known.keys()
         pairs = sorted(new)
         self._known.update(zip(pairs, self._f1(pairs), strict=True))

@@ -52,11 +52,6 @@ def guesses(predictions: Sequence[Prediction], train_pairs: Iterable[QAPair]) ->
     return [_without_picture(p, prior.answer(p.pair.question)) for p in predictions]
 
 
-def constant_answers(predictions: Sequence[Prediction], answer: str) -> list[Prediction]:
-    """Return rows that all say ``answer``."""
-    return [_without_picture(p, answer) for p in predictions]
-
-
 def _without_picture(prediction: Prediction, answer: str) -> Prediction:
     # A guess that saw no picture has no region in it.
     return replace(prediction, answer=answer, confidence=None, grounding=None, broken_image=False)

@@ -39,8 +39,9 @@ class SentenceEncoder:
 
     def cosines(self, answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
         """Return the cosine of each row's two normalised strings, shape (N,), in [-1, 1]."""
-        rows = [(normalise(a), normalise(r)) for a, r in zip(answers, references, strict=True)]
-        self._learn({text for row in rows for text in row})
+        normal = {text: normalise(text) for text in {*answers, *references}}
+        rows = [(normal[a], normal[r]) for a, r in zip(answers, references, strict=True)]
+        self._learn(set(normal.values()))
         cosine = {
             (answer, reference): float(self._vectors[answer] @ self._vectors[reference])
             for answer, reference in set(rows)

@@ -153,6 +153,11 @@ def break_down(tally: Tally) -> Breakdown:
     return Breakdown(whole.n, whole.metrics, of("type"), of("frequency"), of("agreement"))
 
 
+def whole_group(tally: Tally) -> Group:
+    """Form the figures of all rows alone."""
+    return _groups(tally, [np.ones(len(tally.cells), dtype=np.bool_)])[0]
+
+
 def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
     images, cell_image = np.unique([cell.image for cell in tally.cells], return_inverse=True)
     sums: list[NDArray[np.float64]] = []

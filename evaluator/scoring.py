@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -17,7 +17,6 @@ from evaluator import captioning
 from evaluator.controls import (
     CONSTANT_ANSWERS,
     CONSTANT_METRICS,
-    constant_answers,
     guesses,
     rows_of,
 )
@@ -32,7 +31,15 @@ from evaluator.csns import (
 from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
 from evaluator.question_types import question_type
 from evaluator.rows import best_of_references
-from evaluator.scorecard import FREQUENCIES, Breakdown, Figure, Group, Scorecard, break_down
+from evaluator.scorecard import (
+    FREQUENCIES,
+    Breakdown,
+    Figure,
+    Group,
+    Scorecard,
+    break_down,
+    whole_group,
+)
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels, needed
 from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
@@ -133,12 +140,7 @@ def score_columns(
     Raises:
         InputError: a metric is asked for that no row has what it takes for.
     """
-    rows = _Rows(
-        answers=[p.answer for p in predictions],
-        references=[p.pair.references for p in predictions],
-        filenames=[p.pair.filename for p in predictions],
-        sim_vis_N=measured([p.grounding for p in predictions]),
-    )
+    rows = _Rows.of(predictions)
     captions = [metric for metric in metrics if metric in captioning.ALL]
     extra = captioning.caption_columns(captions, rows.answers, rows.references)
     broken = np.array([prediction.broken_image for prediction in predictions])
@@ -157,6 +159,15 @@ class _Rows:
     references: Sequence[tuple[str, ...]]
     filenames: Sequence[str]
     sim_vis_N: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, predictions: Sequence[Prediction]) -> _Rows:
+        return cls(
+            answers=[p.answer for p in predictions],
+            references=[p.pair.references for p in predictions],
+            filenames=[p.pair.filename for p in predictions],
+            sim_vis_N=measured([p.grounding for p in predictions]),
+        )
 
 
 def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float64]:
@@ -246,23 +257,41 @@ def _constants(
     cheap = [metric for metric in metrics if metric in CONSTANT_METRICS]
     if not cheap:
         return {}
-    groups = {}
-    for answer in CONSTANT_ANSWERS:
-        columns = score_columns(constant_answers(predictions, answer), cheap, text_models)
-        whole = break_down(Tally.of(cells, columns))
-        groups[answer] = Group(whole.n, whole.metrics)
-    return groups
+    rows = _Rows.of(predictions)
+    columns = {
+        (answer, metric.value): _score(
+            metric, replace(rows, answers=[answer] * len(predictions)), text_models
+        )
+        for answer in CONSTANT_ANSWERS
+        for metric in cheap
+    }
+    # Counted together, so that the images are drawn once for all of them.
+    names = {key: f"{place}" for place, key in enumerate(columns)}
+    whole = whole_group(Tally.of(cells, {names[key]: column for key, column in columns.items()}))
+    return {
+        answer: Group(
+            whole.n,
+            {
+                metric.value: whole.metrics[names[answer, metric.value]]
+                for metric in cheap
+                if names[answer, metric.value] in whole.metrics
+            },
+        )
+        for answer in CONSTANT_ANSWERS
+    }
 
 
 def _cells(predictions: Sequence[Prediction]) -> list[Cell]:
-    references = [normalise(p.pair.answer) for p in predictions]
+    normal = {answer: normalise(answer) for answer in {p.pair.answer for p in predictions}}
+    references = [normal[p.pair.answer] for p in predictions]
     counts = Counter(references)
     order = sorted(counts, key=lambda answer: (-counts[answer], answer))
     rank = {answer: index for index, answer in enumerate(order)}
+    kinds = {text: question_type(text) for text in {p.pair.question for p in predictions}}
     return [
         Cell(
             p.pair.filename,
-            question_type(p.pair.question),
+            kinds[p.pair.question],
             FREQUENCIES[sum(rank[reference] >= bound for bound in _FREQUENCY_BOUNDS)],
             p.pair.agreement,
         )
