@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from curator.annotator import Service
 from curator.catalog import open_catalog
 from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
 from curator.forecast import forecast
@@ -31,7 +32,7 @@ from curator.prices import PRICES, Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.rehearsal.command import rehearse
-from curator.reparse import Rejudged, prompt_of
+from curator.reparse import Rejudged, rules_of
 from curator.reparse import reparse as judge_replies
 from curator.running import RunOptions, plan_run
 from curator.running import run as run_campaign
@@ -79,7 +80,12 @@ def run(
     ledger: LedgerOption,
     keys: KeysOption = None,
     images: ImagesOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    annotator: Annotated[
+        Service, typer.Option(help="Whose protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...).")
+    ] = Service.GEMINI,
+    model: Annotated[
+        str | None, typer.Option(help="Model.", show_default=f"{DEFAULT_MODEL} of gemini")
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Another server, such as `curator rehearse`.")
     ] = None,
@@ -129,12 +135,15 @@ def run(
     ] = False,
 ) -> None:
     """Ask for questions and answers about every image; goes on where it stopped."""
+    if model is None and annotator is not Service.GEMINI:
+        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
     options = RunOptions(
         catalog=catalog,
         keys=keys,
         ledger=ledger,
         images=images,
-        model=model,
+        annotator=annotator,
+        model=model or DEFAULT_MODEL,
         base_url=base_url,
         questions=questions,
         answer_words=answer_words,
@@ -283,9 +292,9 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
         async with Ledger.opened(path) as ledger:
             asked = [report for report in await ledger.reports(now) if report.outcomes]
             report = choose_campaign(asked, wanted, path)
-            prompt = prompt_of(report.campaign, answer_words)
+            rules = rules_of(report.campaign, answer_words)
             with report_progress("judging replies", None) as progress:
-                return await judge_replies(ledger, report.campaign_id, prompt, now, progress)
+                return await judge_replies(ledger, report.campaign_id, rules, now, progress)
 
 
 async def _standings(path: Path, now: float) -> list[Standing]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from curator.keys import Key
 from curator.prompt import Request
+from shared.errors import InputError
+
+
+class Service(StrEnum):
+    """Whose protocol an annotator speaks."""
+
+    GEMINI = "gemini"
+    OPENAI = "openai"
+    """OpenAI's chat completions, which Ollama, vLLM and others speak too."""
+
 
 FINISHED: Final = "STOP"
 """The ending of a reply that says all the model wanted to say."""
@@ -46,3 +59,31 @@ class Annotator(Protocol):
 def ending_of(word: object) -> str:
     """Return a server's word for how a reply ended, fit for logs and the ledger."""
     return "".join(one for one in str(word or "") if one.isalnum() or one == "_")[:LONGEST_ENDING]
+
+
+def check_base_url(base_url: str | None) -> str:
+    """Return the host in ``base_url``, empty for the service's own.
+
+    Raises:
+        InputError: not an HTTP address.
+    """
+    if base_url is None:
+        return ""
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"--base-url {base_url!r}: not an address ({error})") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

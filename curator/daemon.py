@@ -40,6 +40,7 @@ from curator.live import LiveReport
 from curator.prompt import Prompt, Request
 from curator.refusals import (
     BadRequest,
+    FormNotTaken,
     InvalidKey,
     RateLimited,
     Refusal,
@@ -192,6 +193,9 @@ class Curator:
             return await self._remove_key(one, refusal)
         except Unavailable as refusal:
             return await self._try_later(one, refusal)
+        except FormNotTaken as refusal:
+            await self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
+            return one.failures
         except (BadRequest, UnknownModel) as refusal:
             await self._refuse(one, refusal)
             return None

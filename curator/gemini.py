@@ -7,20 +7,18 @@ are searched for it, because some of them repeat it in clear.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from google import genai
 from google.genai import errors, types
 
-from curator.annotator import PROMPT_BLOCKED, Reply, ending_of
+from curator.annotator import PROMPT_BLOCKED, Reply, check_base_url, ending_of, is_loopback
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
@@ -32,7 +30,6 @@ from curator.refusals import (
     Unavailable,
     UnknownModel,
 )
-from shared.errors import InputError
 from shared.events import SecretMask
 
 DEFAULT_TIMEOUT_S: Final = 120.0
@@ -89,7 +86,7 @@ class Gemini:
         context = ssl.create_default_context()
         connector = aiohttp.TCPConnector(limit=connections, ssl=context)
         # A proxy that the environment names cannot reach a server on this machine.
-        trust_environment = not _is_loopback(host)
+        trust_environment = not is_loopback(host)
         async with aiohttp.ClientSession(
             connector=connector, trust_env=trust_environment
         ) as session:
@@ -155,33 +152,6 @@ def _contents(request: Request) -> list[types.Content]:
     if request.closing_text:
         parts.append(types.Part(text=request.closing_text))
     return [types.Content(role="user", parts=parts)]
-
-
-def check_base_url(base_url: str | None) -> str:
-    """Return the host in ``base_url``, empty for Google's own.
-
-    Raises:
-        InputError: not an HTTP address.
-    """
-    if base_url is None:
-        return ""
-    try:
-        parts = urlsplit(base_url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise InputError(f"--base-url {base_url!r}: not an address ({error})") from error
-    if parts.scheme not in {"http", "https"} or not host:
-        raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
-    return host
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_reply(body: str) -> Reply:

@@ -22,6 +22,7 @@ from shared.errors import InputError
 from shared.settings import Settings, validated
 
 KEYS_VARIABLE: Final = "GEMINI_API_KEYS"
+OPTIONAL_KEYS_VARIABLE: Final = "OPENAI_API_KEY"
 _ENVIRONMENT_PREFIX: Final = "env:"
 _TOML_HINT: Final = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
 
@@ -77,6 +78,23 @@ def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) ->
         keys = _toml_keys(text, source, environment) if is_toml else _plain_keys(text)
     _check(keys, source)
     return tuple(keys)
+
+
+def read_optional_keys(
+    path: Path | None, environment: Mapping[str, str] = os.environ
+) -> tuple[Key, ...]:
+    """Return the keys for a service that may need none: those in ``path`` or ``OPENAI_API_KEY``.
+
+    Without either, one key that is empty stands for the server on this machine.
+
+    Raises:
+        InputError: as ``read_keys``, for what is given.
+    """
+    if path is not None:
+        return read_keys(path)
+    if not environment.get(OPTIONAL_KEYS_VARIABLE, "").strip():
+        return (Key("no-key", "no-project", ""),)
+    return read_keys(None, {KEYS_VARIABLE: environment[OPTIONAL_KEYS_VARIABLE]})
 
 
 def _read_text(path: Path) -> str:

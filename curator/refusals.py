@@ -47,3 +47,7 @@ class BadRequest(Refusal):
 
 class UnknownModel(Refusal):
     """The server does not know the model, so no request of this run can succeed."""
+
+
+class FormNotTaken(Refusal):
+    """The server may not take the form that was asked for; the next request asks more plainly."""

@@ -7,12 +7,13 @@ may come back, and an item of whose pairs none passes any more is given up, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from curator.annotator import Reply
+from curator.annotator import Reply, Service
+from curator.chat_completions import read_completion
 from curator.gemini import read_reply
 from curator.judging import Judgement, judge, judge_answer
 from curator.ledger import (
@@ -34,6 +35,10 @@ from shared.progress import ProgressReport
 
 PAGE: Final = 200
 """Items judged in one transaction."""
+_READERS: Final[Mapping[Service, Callable[[str], Reply]]] = {
+    Service.GEMINI: read_reply,
+    Service.OPENAI: read_completion,
+}
 LONGEST_ANSWERS: Final = range(1, 21)
 """The values of ``--answer-words``."""
 
@@ -66,8 +71,25 @@ def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what replies are judged: the prompt they answer, and what reads a body as received."""
+
+    prompt: Prompt
+    read: Callable[[str], Reply]
+
+
+def rules_of(campaign: Campaign, answer_words: int | None) -> Rules:
+    """Return the rules for a campaign's replies.
+
+    Raises:
+        InputError: the prompt is none of this release's, and no length of answers is given.
+    """
+    return Rules(prompt_of(campaign, answer_words), _READERS[Service(campaign.annotator)])
+
+
 async def reparse(
-    ledger: Ledger, campaign_id: int, prompt: Prompt, now: float, progress: ProgressReport
+    ledger: Ledger, campaign_id: int, rules: Rules, now: float, progress: ProgressReport
 ) -> Rejudged:
     """Judge every kept reply of a campaign again and replace its pairs.
 
@@ -78,25 +100,25 @@ async def reparse(
     replied = await ledger.replied_attempts(campaign_id)
     for page in _pages(replied):
         items = await ledger.replied_items(campaign_id, [attempt for _, attempt in page])
-        judged = [judge_again(item, campaign_id, prompt, now) for item in items]
+        judged = [judge_again(item, campaign_id, rules, now) for item in items]
         await ledger.replace_pairs([result for results in judged for result in results])
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
         progress.advance(len(items))
-    await _reparse_opinions(ledger, campaign_id, now)
+    await _reparse_opinions(ledger, campaign_id, rules, now)
     return total
 
 
-async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
+async def _reparse_opinions(ledger: Ledger, campaign_id: int, rules: Rules, now: float) -> None:
     """Read the replies to single questions again, and compare them with the pairs as they are."""
     after = 0
     while pairs := await ledger.replied_pairs(campaign_id, after, PAGE):
         after = pairs[-1].attempt_id
-        await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
+        await ledger.replace_opinions([_opinion(pair, campaign_id, rules, now) for pair in pairs])
 
 
-def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
-    judgement = judge_answer(_reply(pair.body))
+def _opinion(pair: RepliedPair, campaign_id: int, rules: Rules, now: float) -> Result:
+    judgement = judge_answer(_reply(pair.body, rules))
     waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
     change = opinion_change(
         campaign_id,
@@ -121,9 +143,9 @@ def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         yield page
 
 
-def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
+def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -> list[Result]:
     """Return a result for each reply of ``item``; the first with a valid pair gives the pairs."""
-    judged = [(attempt_id, _judgement(body, item, prompt)) for attempt_id, body in item.replies]
+    judged = [(attempt_id, _judgement(body, item, rules)) for attempt_id, body in item.replies]
     best = next((one for _, one in judged if one.is_usable), None)
     state, reason = item.state, item.reason
     if best is not None:
@@ -148,18 +170,18 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
     return verdict and replace(verdict, accepted=(), agreements=())
 
 
-def _judgement(body: str, item: RepliedItem, prompt: Prompt) -> Judgement:
+def _judgement(body: str, item: RepliedItem, rules: Rules) -> Judgement:
     return judge(
-        _reply(body),
-        questions=prompt.questions,
-        answer_words=prompt.answer_words,
+        _reply(body, rules),
+        questions=rules.prompt.questions,
+        answer_words=rules.prompt.answer_words,
         metadata=item.item.listing.metadata,
     )
 
 
-def _reply(body: str) -> Reply:
+def _reply(body: str, rules: Rules) -> Reply:
     try:
-        return read_reply(body)
+        return rules.read(body)
     except Unavailable:
         # What is no reply holds no pair, like one whose candidate is missing.
         return Reply(body, "", "", 0, 0, 0)

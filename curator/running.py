@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from curator.annotator import Annotator, Service, check_base_url
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator, Queue, waiting_items, waiting_pairs
 from curator.forecast import forecast, kept_up_to_date
-from curator.gemini import Gemini, check_base_url
+from curator.gemini import Gemini
 from curator.importing import import_catalog, next_look
 from curator.keypool import KeyPool, OnExhausted
-from curator.keys import Key, read_keys
+from curator.keys import Key, read_keys, read_optional_keys
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
+from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
 from curator.statuspage import Address, Watched, parse_address, served
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
@@ -54,6 +56,7 @@ class RunOptions:
     retry_dead: bool = False
     verify: float = 0.0
     shuffle: int | None = None
+    annotator: Service = Service.GEMINI
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -78,9 +81,11 @@ def plan_run(options: RunOptions) -> RunPlan:
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),
-        keys=read_keys(options.keys),
+        keys=_keys(options),
         prompt=prompt,
-        campaign=Campaign(options.model, prompt.version, options.questions),
+        campaign=Campaign(
+            options.model, prompt.version, options.questions, options.annotator.value
+        ),
         address=_address(options),
     )
     check_version(options.ledger)
@@ -96,6 +101,26 @@ def plan_run(options: RunOptions) -> RunPlan:
 
 def _address(options: RunOptions) -> Address | None:
     return parse_address(options.status, options.status_token) if options.status else None
+
+
+def _keys(options: RunOptions) -> Sequence[Key]:
+    if options.annotator is Service.GEMINI:
+        return read_keys(options.keys)
+    require_sdk()
+    return read_optional_keys(options.keys)
+
+
+def _annotator(options: RunOptions) -> AbstractAsyncContextManager[Annotator]:
+    if options.annotator is Service.OPENAI:
+        return OpenAIClient.connected(
+            model=options.model, base_url=options.base_url, timeout_s=options.timeout_s
+        )
+    return Gemini.connected(
+        model=options.model,
+        connections=options.concurrency,
+        base_url=options.base_url,
+        timeout_s=options.timeout_s,
+    )
 
 
 async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
@@ -169,12 +194,7 @@ async def _work(
         beside(_keep_forecast(live, ledger, options.concurrency, clock), "forecast"),
         _status_page(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
-        Gemini.connected(
-            model=options.model,
-            connections=options.concurrency,
-            base_url=options.base_url,
-            timeout_s=options.timeout_s,
-        ) as gemini,
+        _annotator(options) as annotator,
     ):
         curator = Curator(
             campaign_id=campaign_id,
@@ -183,7 +203,7 @@ async def _work(
             images_dir=plan.catalog.images_dir,
             ledger=ledger,
             pool=pool,
-            annotator=gemini,
+            annotator=annotator,
             clock=clock,
             stop=stop,
             live=live,

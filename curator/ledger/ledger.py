@@ -186,6 +186,7 @@ class Ledger:
             "model": campaign.model,
             "prompt_version": campaign.prompt_version,
             "questions": campaign.questions,
+            "annotator": campaign.annotator,
         }
         same = [tables.campaigns.c[name] == value for name, value in values.items()]
         async with self._writing() as connection:

@@ -41,6 +41,7 @@ class Campaign:
     model: str
     prompt_version: str
     questions: int
+    annotator: str = "gemini"
 
 
 @dataclass(frozen=True, slots=True)

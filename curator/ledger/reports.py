@@ -53,7 +53,10 @@ async def campaign_reports(connection: AsyncConnection, now: float) -> list[Camp
     rows = (await connection.execute(select(tables.campaigns).order_by("id"))).all()
     return [
         await _report(
-            connection, row.id, Campaign(row.model, row.prompt_version, row.questions), now
+            connection,
+            row.id,
+            Campaign(row.model, row.prompt_version, row.questions, row.annotator),
+            now,
         )
         for row in rows
     ]

@@ -6,7 +6,8 @@ import traceback
 import pytest
 from PIL import Image
 
-from curator.gemini import Gemini, check_base_url, read_reply, refusal_of
+from curator.annotator import check_base_url
+from curator.gemini import Gemini, read_reply, refusal_of
 from curator.images import prepare_photo
 from curator.keys import Key
 from curator.prompt import Prompt
