@@ -115,8 +115,8 @@ async def kept_up_to_date(
     """Await ``update`` for ever: soon after the start, then ever more rarely.
 
     ``update`` returns the seconds until the end, which is looked at more often as it comes near;
-    ``changed`` is set when a key's state has changed, which makes it be looked at anew. At most one
-    part in ``COST_SHARE`` of the time is spent on it.
+    ``changed`` is set when a key's state has changed, which makes it be looked at anew. What takes
+    long is looked at rarely: after ``COST_SHARE`` times as long, or a minute.
     """
     pause_s = FIRST_PAUSE_S
     while True:
@@ -124,7 +124,8 @@ async def kept_up_to_date(
         started = stopwatch()
         left_s = await update()
         near_s = math.inf if left_s is None else max(FIRST_PAUSE_S, left_s / 10)
-        least_s = max(FIRST_PAUSE_S, COST_SHARE * (stopwatch() - started))
+        # The first ones know little and are soon replaced, whatever they cost.
+        least_s = max(FIRST_PAUSE_S, min(pause_s, COST_SHARE * (stopwatch() - started)))
         await wall.sleep(least_s)
         await _sleep_unless(changed, min(pause_s, near_s) - least_s, wall)
         pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
