@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from trainer.checkpoint import RunState, load_checkpoint, read_state, save_check
 from trainer.dataset import SplitPairs, load_pairs
 from trainer.features import RunFeatures, image_features, trains_vision
 from trainer.heldout import held_out_exact_match
+from trainer.live import live_note
 from trainer.loop import (
     NonFiniteGradient,
     Optimization,
@@ -40,11 +41,12 @@ from trainer.loop import (
     new_optimizer,
     train,
 )
-from trainer.memory import out_of_memory_names
+from trainer.memory import out_of_memory_names, peak_memory_gib
 from trainer.recipe import FitRecipe
 from trainer.record import DATASET, RECORD, RunRecord, finished_run, relative_place, write_record
 from trainer.schedule import warmup_steps
 from trainer.stopping import StopSignal
+from trainer.tracking import Tracker, open_trackers, require_libraries
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +55,12 @@ LOG_FILE = "training.jsonl"
 VERSIONS = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
 PLACES = {"data", "images", "out", "feature_store"}
 """Settings of one machine, which do not belong into a card."""
-FREE_TO_CHANGE = PLACES | {"checkpoint_every_steps", "evaluation_batch_size", "feature_store_gib"}
+FREE_TO_CHANGE = PLACES | {
+    "checkpoint_every_steps",
+    "evaluation_batch_size",
+    "feature_store_gib",
+    "track",
+}
 """Settings that a resumed run may change, since they do not change what comes out."""
 
 
@@ -83,6 +90,7 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
+    require_libraries(recipe.track)
     pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
     fingerprint = _fingerprint(recipe, pairs)
     if resume:
@@ -167,6 +175,8 @@ class _Run:
         self._settings = _optimization(recipe, self._batches)
         self._optimizer = new_optimizer(self._peft, self._settings)
         self._held_out_by_epoch: list[float] = []
+        self._losses: list[float] = []
+        self._trackers: list[Tracker] = []
 
     def start(self, *, resume: bool) -> RunState:
         """Return where to begin: at the checkpoint when resuming, else at step 0."""
@@ -189,7 +199,8 @@ class _Run:
     def finish(self, state: RunState) -> FitResult:
         """Train to the end; keep the adapter of the best epoch; write the card and the record."""
         recipe, first_step = self._recipe, state.step
-        state = self._train(state)
+        with self._tracking(first_step):
+            state = self._train(state)
         best = max(self._held_out_by_epoch)
         best_epoch = self._held_out_by_epoch.index(best) + 1
         self._write_card(best_epoch)
@@ -208,6 +219,20 @@ class _Run:
         write_record(record, recipe.out)
         shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
         return _result(recipe.out, record, resumed_at_step=first_step)
+
+    @contextmanager
+    def _tracking(self, first_step: int) -> Iterator[None]:
+        facts = self._recipe.model_dump(mode="json", exclude=PLACES)
+        self._trackers = open_trackers(self._recipe.track, self._recipe.out, facts, first_step)
+        try:
+            yield
+        finally:
+            for tracker in self._trackers:
+                tracker.close()
+
+    def _track(self, step: int, **scalars: float) -> None:
+        for tracker in self._trackers:
+            tracker.log(scalars, step)
 
     def _train(self, state: RunState) -> RunState:
         total = self._settings.total_steps
@@ -228,7 +253,7 @@ class _Run:
                     report = next(steps)
                     self._log({"event": "step", **asdict(report)})
                     state = self._after_step(report, state)
-                    progress.advance(note=f"loss {report.loss:.3f}")
+                    progress.advance(note=self._note(report))
                     self._stop_if_asked(state)
             except NonFiniteGradient as error:
                 self._save(state)
@@ -236,6 +261,18 @@ class _Run:
                     f"{error}; the state before it is in {self._recipe.out / CHECKPOINT}"
                 ) from error
         return state
+
+    def _note(self, report: StepReport) -> str:
+        self._losses.append(report.loss)
+        peak_gib = peak_memory_gib(self._model.device)
+        self._track(
+            report.step,
+            loss=report.loss,
+            grad_norm=report.grad_norm,
+            learning_rate=report.learning_rate,
+            peak_memory_gib=peak_gib,
+        )
+        return live_note(self._losses, self._held_out_by_epoch, peak_gib)
 
     def _enough_memory(self) -> AbstractContextManager[None]:
         size, cut = self._recipe.batch_size, self._recipe.accumulation
@@ -273,6 +310,7 @@ class _Run:
                     "exact_match": exact_match,
                 }
             )
+            self._track(report.step, held_out_exact_match=exact_match)
             log.info("epoch done", epoch=epoch, held_out_exact_match=round(exact_match, 4))
             if exact_match > state.best_exact_match:
                 self._adapter.save(self._recipe.out)

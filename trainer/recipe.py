@@ -16,6 +16,14 @@ REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 """In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
 
 
+class Track(StrEnum):
+    """Where a run's numbers go, besides ``training.jsonl``."""
+
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
+    MLFLOW = "mlflow"
+
+
 class LoraStart(StrEnum):
     """What the first A and B are."""
 
@@ -134,6 +142,11 @@ class FitRecipe(Settings):
     allow_leaks: bool = Field(
         False,
         description="train although an image, or a near-identical one, is in more than one split",
+    )
+    track: tuple[Track, ...] = Field(
+        (Track.TENSORBOARD,),
+        description="where the run's numbers go besides training.jsonl; wandb and mlflow have an "
+        "extra each and are set up by their own environment variables",
     )
     seed: int = Field(0, description="decides the new adapter, the batches and the dropout")
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")

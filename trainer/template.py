@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import PurePath
+from typing import get_args
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -59,7 +60,11 @@ def _explanation(field: FieldInfo) -> str:
 def _choices(annotation: object) -> list[str]:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ["one of " + ", ".join(str(choice.value) for choice in annotation)]
-    return []
+    return [
+        choices.replace("one of", "any of", 1)
+        for inner in get_args(annotation)
+        for choices in _choices(inner)
+    ]
 
 
 def _comment(text: str) -> list[str]:

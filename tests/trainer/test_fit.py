@@ -15,6 +15,7 @@ from shared.settings import validated
 from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization, load_model
 from tests.models import load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
+from tests.trainer.test_tracking import scalars
 from trainer.__main__ import app
 from trainer.adapter import add_adapter
 from trainer.dataset import load_pairs
@@ -80,6 +81,17 @@ def test_the_log_has_every_step_and_epoch(finished):
     assert [row["epoch"] for row in epochs] == [1, 2]
     assert max(row["exact_match"] for row in epochs) == finished.exact_match
     assert epochs[finished.best_epoch - 1]["exact_match"] == finished.exact_match
+
+
+def test_tensorboard_has_the_numbers_of_the_log(finished):
+    found = scalars(finished.adapter / "tensorboard")
+    steps = rows(finished.adapter, "step")
+    for name in ("loss", "grad_norm", "learning_rate"):
+        assert [step for step, _ in found[name]] == [row["step"] for row in steps]
+        assert [value for _, value in found[name]] == pytest.approx([row[name] for row in steps])
+    epochs = rows(finished.adapter, "epoch")
+    assert found["held_out_exact_match"] == [(row["step"], row["exact_match"]) for row in epochs]
+    assert all(value > 0.1 for _, value in found["peak_memory_gib"])
 
 
 def test_the_data_with_its_split_stand_beside_the_adapter(finished, data):

@@ -1,0 +1,122 @@
+"""Sends a run's numbers to the trackers that the recipe names; each library is met here alone."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from shared.errors import InputError
+from trainer.recipe import Track
+
+PROJECT = "abo-vqa"
+Scalars = Mapping[str, float]
+Facts = Mapping[str, object]
+
+
+class Tracker(Protocol):
+    """Takes the numbers of one run."""
+
+    def log(self, scalars: Scalars, step: int) -> None:
+        """Take numbers by name, as they are after ``step`` optimiser steps."""
+        ...
+
+    def close(self) -> None:
+        """Write what is still held back."""
+        ...
+
+
+def open_trackers(
+    names: Sequence[Track], out: Path, recipe: Facts, first_step: int
+) -> list[Tracker]:
+    """Start the trackers of one run, which goes on after ``first_step`` where it was resumed."""
+    return [_OPENERS[name](out, recipe, first_step) for name in names]
+
+
+def require_libraries(names: Sequence[Track]) -> None:
+    """Raise where a tracker's library is missing, before anything slow.
+
+    Raises:
+        InputError: it is; the message names the extra.
+    """
+    for name in names:
+        _library(name)
+
+
+class _TensorBoard:
+    def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
+        writer = _library(Track.TENSORBOARD).SummaryWriter
+        # What an interrupted run wrote after its checkpoint happens again.
+        self._writer = writer(str(out / "tensorboard"), purge_step=first_step + 1)
+        lines = [f"    {name} = {value}" for name, value in recipe.items()]
+        self._writer.add_text("recipe", "\n".join(lines), first_step)
+
+    def log(self, scalars: Scalars, step: int) -> None:
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _WandB:
+    def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
+        del first_step  # the run's id says where to go on
+        self._run = _library(Track.WANDB).init(
+            project=PROJECT,
+            name=out.name,
+            id=_kept_id(out / "wandb-run-id"),
+            resume="allow",
+            dir=str(out),
+            config=dict(recipe),
+        )
+
+    def log(self, scalars: Scalars, step: int) -> None:
+        self._run.log(dict(scalars), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class _MLflow:
+    def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
+        self._mlflow = _library(Track.MLFLOW)
+        self._mlflow.set_experiment(PROJECT)
+        self._mlflow.start_run(run_name=out.name)
+        if first_step == 0:
+            self._mlflow.log_params(dict(recipe))
+
+    def log(self, scalars: Scalars, step: int) -> None:
+        self._mlflow.log_metrics(dict(scalars), step=step)
+
+    def close(self) -> None:
+        self._mlflow.end_run()
+
+
+_OPENERS: Mapping[Track, Callable[[Path, Facts, int], Tracker]] = {
+    Track.TENSORBOARD: _TensorBoard,
+    Track.WANDB: _WandB,
+    Track.MLFLOW: _MLflow,
+}
+_MODULES = {Track.TENSORBOARD: "tensorboardX", Track.WANDB: "wandb", Track.MLFLOW: "mlflow"}
+
+
+def _library(name: Track) -> ModuleType:
+    try:
+        return importlib.import_module(_MODULES[name])
+    except ImportError as error:
+        extra = "trainer" if name is Track.TENSORBOARD else name.value
+        raise InputError(
+            f"track: {name} needs a library that is not installed; pip install 'abo-vqa[{extra}]', "
+            "or leave it out"
+        ) from error
+
+
+def _kept_id(path: Path) -> str:
+    if path.is_file():
+        return path.read_text(encoding="utf-8").strip()
+    fresh: str = _library(Track.WANDB).util.generate_id()
+    path.write_text(fresh + "\n", encoding="utf-8")
+    return fresh
