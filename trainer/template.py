@@ -13,7 +13,6 @@ from pathlib import PurePath
 from typing import get_args
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from shared.settings import Settings
 
@@ -44,7 +43,7 @@ def _settings(model: type[Settings], table: Sequence[str]) -> Iterator[str]:
 
 
 def _default(name: str, field: FieldInfo) -> object:
-    if field.default is not PydanticUndefined:
+    if not field.is_required():
         return field.default
     assert field.examples, f"{name} has neither a default nor an example"
     return field.examples[0]
@@ -52,7 +51,7 @@ def _default(name: str, field: FieldInfo) -> object:
 
 def _explanation(field: FieldInfo) -> str:
     parts = [field.description or "", *_choices(field.annotation)]
-    if field.default is PydanticUndefined:
+    if field.is_required():
         parts.append("required")
     return "; ".join(filter(None, parts))
 
