@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rich import box
 from rich.table import Table
 
 from evaluator.compare import RunComparison, p_text
@@ -92,10 +93,17 @@ def difference_table(comparison: RunComparison) -> Table:
         title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions on "
         f"{comparison.images:,} images",
         title_justify="left",
+        caption="p: paired bootstrap over images; Holm: corrected for the number of metrics. "
+        "The types of question are of the first metric, and not corrected.",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     table.add_column("metric", no_wrap=True)
-    for heading in (comparison.base, comparison.other, "difference", "95 % interval", "p", "Holm"):
-        table.add_column(heading, justify="right")
+    table.add_column(comparison.base, justify="right")
+    table.add_column(comparison.other, justify="right")
+    for heading in ("gain", "95 % interval", "p", "Holm"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in comparison.metrics:
         gain = one.difference
         table.add_row(
@@ -105,10 +113,11 @@ def difference_table(comparison: RunComparison) -> Table:
             f"{gain.mean:+.4f}",
             _signed_interval(gain.ci95),
             *(
-                "-" if p is None else p_text(p).removeprefix("p ")
+                "-" if p is None else p_text(p).removeprefix("p ").removeprefix("= ")
                 for p in (gain.p_value, one.p_holm)
             ),
         )
+    table.add_section()
     for kind, gain in comparison.by_question_type.items():
         row = (f"  {kind}", "", "", f"{gain.mean:+.4f}", _signed_interval(gain.ci95), "", "")
         table.add_row(*row, style="dim")
