@@ -34,7 +34,7 @@ def bench(
     if full_size:
         benches += [bench_full_size, bench_fit_full_size]
     table = Table(title="ours against the reference, same rows, same machine, one run")
-    for heading in ("what", "unit", "reference", "ours", "ratio"):
+    for heading in ("what", "unit", "reference", "ours", "ratio", "ceiling"):
         table.add_column(heading, justify="left" if heading in {"what", "unit"} else "right")
     with TemporaryDirectory() as folder:
         for one in benches:
@@ -45,6 +45,7 @@ def bench(
                     f"{row.reference:,.1f}",
                     f"{row.ours:,.1f}",
                     f"{row.ratio:.2f}",
+                    row.ceiling,
                 )
     Console().print(table)
 

@@ -13,17 +13,28 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rates of the reference and of ours, in ``unit``; higher is better."""
+    """Rates of the reference and of ours, in ``unit``; higher is better.
+
+    ``possible`` is the rate that the measured times of our parts add up to, where they were.
+    """
 
     what: str
     unit: str
     reference: float
     ours: float
+    possible: float | None = None
 
     @property
     def ratio(self) -> float:
         """How many times faster ours is."""
         return self.ours / self.reference
+
+    @property
+    def ceiling(self) -> str:
+        """The ratio that the parts allow, and how much of it is reached; empty if unmeasured."""
+        if self.possible is None:
+            return ""
+        return f"{self.possible / self.reference:.2f} ({self.ours / self.possible:.0%} of it)"
 
 
 def compare(
