@@ -174,7 +174,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     report = standing.report
     campaign, progress = report.campaign, report.progress
     head = Text(
-        f"Campaign {report.campaign_id}: {campaign.model}, {campaign.questions} questions, "
+        f"Campaign {report.campaign_id}: {campaign.model} through {campaign.annotator}, "
+        f"{campaign.questions} questions, "
         f"prompt {campaign.prompt_version}",
         style="bold",
     )

@@ -38,6 +38,10 @@ PIECES = (
 
 def check_reply(text: str) -> None:
     """Raise AssertionError unless ``text`` gives fit drafts or a typed rejection."""
+    single = replies.parse_answer(text)
+    if isinstance(single, replies.ParsedAnswer):
+        single.answer.encode()
+        assert single.answer.strip()
     parsed = replies.parse_reply(text)
     if isinstance(parsed, replies.Unparsable):
         assert parsed.detail
