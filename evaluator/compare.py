@@ -157,7 +157,7 @@ def _require_same_data(base: Run, other: Run) -> None:
     parts = [
         f"{len(pairs):,} {'row is' if len(pairs) == 1 else 'rows are'} only in {run.name}: "
         + "; ".join(_row_text(pair) for pair in pairs[:SHOWN])
-        + ("; ..." if len(pairs) > SHOWN else "")
+        + ("; and others" if len(pairs) > SHOWN else "")
         for run, pairs in ((base, only_base), (other, only_other))
         if pairs
     ]

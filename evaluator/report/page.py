@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -215,8 +216,30 @@ def _provenance(run: Run) -> Sequence[tuple[str, str]]:
     known = {**run.settings, **run.scorecard.provenance}
     # A page travels; where this machine keeps its pictures concerns nobody else.
     known.pop("images", None)
+    if known.get("command") == "evaluator run":
+        known["command"] = _command(known, list(run.columns))
     known |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
     return list(_flat(known))
+
+
+def _command(known: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    """Return the command that makes a run again, where its data and pictures are at hand."""
+    options = {
+        "data": Path(str(known["data"])).name,
+        "images": "IMAGES",
+        "split": known.get("split"),
+        "limit": known.get("limit"),
+        "model": known.get("model"),
+        "adapter": Path(str(known["adapter"])).name if known.get("adapter") else None,
+        "quantize": known.get("quantization"),
+        "metrics": ",".join(metrics),
+        "shuffle-images": known.get("shuffle_images"),
+        "shuffle-sample": known.get("shuffle_sample"),
+        "name": known.get("name"),
+        "out": "RUN",
+    }
+    said = ((name, value) for name, value in options.items() if value is not None)
+    return "evaluator run " + " ".join(f"--{name} {quote(str(value))}" for name, value in said)
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -269,3 +269,20 @@ def test_runs_on_other_data_say_why_they_are_not_compared(tmp_path):
     write_report([one, two], tmp_path / "report.html", images=None)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "one and two answer different data" in text
+
+
+def test_the_page_says_which_command_makes_the_run_again(tmp_path):
+    run = make_run(tmp_path / "base", answers(4, wrong=[1]))
+    settings = {
+        "command": "evaluator run",
+        "data": "/somewhere/of mine/vqa.csv",
+        "model": "blip-vqa-tiny",
+        "quantization": "nf4",
+        "adapter": "",
+        "shuffle_images": 0,
+        "shuffle_sample": 20,
+    }
+    write_report([replace(run, settings=settings)], tmp_path / "report.html", images=None)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "evaluator run --data vqa.csv --images IMAGES --model " in text
+    assert "--quantize nf4 --metrics exact_match,token_f1 --shuffle-images 0" in text
