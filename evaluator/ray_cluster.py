@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import ray
+from ray.exceptions import RayError
 
 from shared.errors import AboVqaError, InputError
 
@@ -45,6 +46,13 @@ def connect_ray(address: str | None, replicas: int) -> None:
         raise InputError(
             f"--address {joined}: no Ray cluster answers there "
             f"({last_line(error)}); leave it out to run on this machine"
+        ) from error
+    except RayError as error:
+        # A cluster that asks for a token, above all; the rest of the message is about Ray's docs.
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"--address {joined}: the cluster refuses ({reason}); where it asks for a token, set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from error
 
 
