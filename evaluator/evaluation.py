@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
 from evaluator.metrics import Metric
@@ -19,6 +20,7 @@ from evaluator.score import TextModelNames
 from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
+from evaluator.tools import CLIP, require_folder
 from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
@@ -65,7 +67,10 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     """
     _check_share(order.gpus_per_replica)
     with fetched_data(order.data) as data:
-        selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
+        require_tools(order.metrics)
+    if Metric.VTGS_CLIP in order.metrics:
+        require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
+    selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
     left_out = _left_out(order)
     order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
     replica = replica_settings(
