@@ -66,11 +66,11 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
     _check_share(order.gpus_per_replica)
-    with fetched_data(order.data) as data:
-        require_tools(order.metrics)
+    require_tools(order.metrics)
     if Metric.VTGS_CLIP in order.metrics:
         require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
-    selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
+    with fetched_data(order.data) as data:
+        selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
     left_out = _left_out(order)
     order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
     replica = replica_settings(
