@@ -254,6 +254,9 @@ def test_a_submitted_job_and_a_submitted_script_write_the_run_folder(job_server,
     with serve_folder(data) as server:
         job = command(data, tmp_path / "job", images=f"{server.url}/images")
         done = ran([*submit, "--", *job], env=environment)
+        # The head takes jobs some seconds after it listens.
+        while "No available agent" in done.stdout + done.stderr:
+            done = ran([*submit, "--", *job], env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
     # `ray submit` copies one file to the head and runs it there.
