@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz lint check bench format clean
+.PHONY: help install demo test test-slow fuzz lint check bench bench-peers format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,9 +47,18 @@ check: lint test  ## lint and the default tests
 bench: $(STAMP)  ## ours against the plain way of doing it, in one run
 	$(BIN)/python -m tests.bench
 
+# Each peer in an environment of its own; one that cannot be installed is left out.
+bench-peers: $(STAMP)  ## the curator against LiteLLM and bespokelabs-curator
+	for peer in litellm bespokelabs-curator; do \
+	  test -x .peers/$$peer/bin/python && continue; \
+	  $(PYTHON) -m venv .peers/$$peer && .peers/$$peer/bin/pip install --quiet $$peer \
+	    || { rm -rf .peers/$$peer; echo "$$peer cannot be installed here"; }; \
+	done
+	$(BIN)/python -m tests.bench.asking --peers .peers
+
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## forget the environment and the demo's output
-	rm -rf $(VENV) demo-run
+	rm -rf $(VENV) .peers demo-run

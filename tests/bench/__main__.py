@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.asking.benches import bench_ledger, bench_requests
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
@@ -26,6 +27,8 @@ def bench(
 ) -> None:
     """Measure and print."""
     benches: list[Callable[[Path], list[Comparison]]] = [
+        bench_requests,
+        bench_ledger,
         bench_answers,
         bench_fit,
         bench_fleet,
@@ -38,7 +41,9 @@ def bench(
         table.add_column(heading, justify="left" if heading in {"what", "unit"} else "right")
     with TemporaryDirectory() as folder:
         for one in benches:
-            for row in one(Path(folder)):
+            own = Path(folder) / one.__name__
+            own.mkdir()
+            for row in one(own):
                 table.add_row(
                     row.what,
                     row.unit,

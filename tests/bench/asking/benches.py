@@ -1,0 +1,84 @@
+"""What ``make bench`` measures of the curator: whole runs, and how fast the ledger writes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from curator.ledger import (
+    Attempt,
+    Campaign,
+    ItemChange,
+    Ledger,
+    Outcome,
+    Result,
+    TokenUse,
+    WorkState,
+    migrate,
+)
+from curator.replies import Draft
+from curator.validation import validate
+from shared.records import ImageRef, Listing
+from tests.bench.asking.lean_server import PAIRS
+from tests.bench.asking.race import LATENCY_S, run_contender, run_curator, write_course
+from tests.bench.measure import Comparison, compare
+
+REQUESTS = 3_000
+RESULTS = 2_000
+DRAFTS = [Draft(**pair) for pair in PAIRS]
+
+
+def bench_requests(folder: Path) -> list[Comparison]:
+    """``curator run`` against the bare SDK and a bare HTTP loop, 100 at a time, no quota."""
+    write_course(folder, REQUESTS)
+    aiohttp, sdk = (run_contender(name, folder, REQUESTS) for name in ("aiohttp", "google-genai"))
+    ours = run_curator(folder, REQUESTS)
+    what = f"curator run, {LATENCY_S * 1000:.0f} ms, against"
+    return [
+        Comparison(f"{what} bare google-genai", "requests/s", sdk.rate, ours.rate),
+        Comparison(f"{what} bare aiohttp", "requests/s", aiohttp.rate, ours.rate),
+        Comparison(
+            f"{what} bare google-genai", "requests/CPU s", 1000 / sdk.cpu_ms, 1000 / ours.cpu_ms
+        ),
+        Comparison(f"{what} 150 MB", "1/GB", 1000 / 150, 1000 / ours.peak_mb),
+    ]
+
+
+def bench_ledger(folder: Path) -> list[Comparison]:
+    """Results of ten pairs, begun and finished: in groups, and each in transactions of its own."""
+    turns = iter(range(100))
+
+    def written(width: int) -> None:
+        asyncio.run(_write(folder / f"{next(turns)}.db", width))
+
+    unit = "results/s"
+    what = "ledger, 100 workers against 1"
+    return [compare(what, unit, RESULTS, lambda: written(1), lambda: written(100), rounds=1)]
+
+
+async def _write(path: Path, workers: int) -> None:
+    migrate(path)
+    async with Ledger.opened(path) as ledger:
+        listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg")) for n in range(RESULTS))
+        await ledger.add_catalog("src", "f", "images", listings, 1.0)
+        campaign_id = await ledger.enrol(Campaign("m", "1-abc", 10), 1.0)
+        waiting = iter(range(1, RESULTS + 1))
+
+        async def work() -> None:
+            for item in waiting:
+                number = ledger.new_attempt_id()
+                await ledger.begin(Attempt(number, campaign_id, item, "fp", "p", "m", 1.0, 700))
+                done = ItemChange(campaign_id, item, WorkState.DONE, 0)
+                await ledger.finish(
+                    Result(
+                        number,
+                        2.0,
+                        Outcome.ANSWERED,
+                        tokens=TokenUse(700, 300, 0),
+                        reply='{"candidates": []}' * 50,
+                        change=done,
+                        verdict=validate(DRAFTS, answer_words=1),
+                    )
+                )
+
+        await asyncio.gather(*(work() for _ in range(workers)))
