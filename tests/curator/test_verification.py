@@ -196,6 +196,7 @@ async def test_second_opinions_are_counted_in_the_quota(stage):
     (campaign.folder / "keys.toml").write_text(keys)
     result = await campaign.run(verify=1.0, keys=campaign.folder / "keys.toml")
     assert result.code == 75, result.err
-    assert campaign.requests == 30
+    # The worker that finds the quota spent stops the other, maybe just before it sends.
+    assert 30 - 1 <= campaign.requests <= 30
     assert "429" not in json.dumps(campaign.server.stats()["statuses"])
-    assert (await opinions(campaign))["waiting"] == PAIRS - (30 - PICTURES)
+    assert (await opinions(campaign))["waiting"] == PAIRS - (campaign.requests - PICTURES)
