@@ -163,6 +163,9 @@ def test_on_one_word_the_variants_differ_as_documented():
 
 @needs_java
 @pytest.mark.slow
+# pycocoevalcap ends its jar without closing the pipes.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_meteor_of_sets_and_rows_equals_the_jar():
     random = np.random.default_rng(0)
     words = np.array(
