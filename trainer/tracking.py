@@ -63,15 +63,17 @@ class _TensorBoard:
 
 class _WandB:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
-        del first_step  # the run's id says where to go on
+        kept = out / "wandb-run-id"
+        resumed = kept.read_text(encoding="utf-8") if first_step and kept.is_file() else None
         self._run = _library(Track.WANDB).init(
             project=PROJECT,
             name=out.name,
-            id=_kept_id(out / "wandb-run-id"),
+            id=resumed,
             resume="allow",
             dir=str(out),
             config=dict(recipe),
         )
+        kept.write_text(self._run.id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
         self._run.log(dict(scalars), step=step)
@@ -112,11 +114,3 @@ def _library(name: Track) -> ModuleType:
             f"track: {name} needs a library that is not installed; pip install 'abo-vqa[{extra}]', "
             "or leave it out"
         ) from error
-
-
-def _kept_id(path: Path) -> str:
-    if path.is_file():
-        return path.read_text(encoding="utf-8").strip()
-    fresh: str = _library(Track.WANDB).util.generate_id()
-    path.write_text(fresh + "\n", encoding="utf-8")
-    return fresh
