@@ -107,7 +107,10 @@ def said(answerer, scenes, image_of, questions, batch_size):
     return answers
 
 
-@pytest.mark.parametrize("adapted", [False, True], ids=["base", "adapter"])
+@pytest.mark.parametrize(
+    "adapted",
+    [pytest.param(False, id="base"), pytest.param(True, id="adapter", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(
     "quantization", [Quantization.NONE, pytest.param(Quantization.NF4, marks=pytest.mark.slow)]
 )
@@ -130,7 +133,7 @@ def test_answers_are_those_of_the_model_alone(
         assert all(0 <= answer.confidence <= 1 for answer in answers)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ["blip", "vilt", "blip2-opt", "blip2-t5"])
 def test_confidence_does_not_depend_on_the_batch_either(folders, scenes, name):
     answerer = load(folders[name])
     image_of, questions = asked(scenes)
