@@ -7,16 +7,15 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
-from curator.annotator import Service
+from curator.annotator import DEFAULT_TIMEOUT_S, Service
 from curator.catalog import open_catalog
 from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
 from curator.forecast import forecast
-from curator.gemini import DEFAULT_TIMEOUT_S
 from curator.keypool import OnExhausted
 from curator.keys import read_keys
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
@@ -32,10 +31,6 @@ from curator.prices import PRICES, Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.rehearsal.command import rehearse
-from curator.reparse import Rejudged, rules_of
-from curator.reparse import reparse as judge_replies
-from curator.running import RunOptions, plan_run
-from curator.running import run as run_campaign
 from curator.simulation import Load, simulate
 from curator.status import Standing, status_object, status_view
 from curator.statuspage import TOKEN_VARIABLE
@@ -43,6 +38,9 @@ from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
 from shared.progress import report_progress
+
+if TYPE_CHECKING:
+    from curator.reparse import Rejudged
 
 app = typer.Typer(
     help="Makes a visual question answering data set out of a product catalogue.",
@@ -135,6 +133,10 @@ def run(
     ] = False,
 ) -> None:
     """Ask for questions and answers about every image; goes on where it stopped."""
+    # The SDK takes a second to import; status and --help need not wait for it.
+    from curator.running import RunOptions, plan_run  # noqa: PLC0415
+    from curator.running import run as run_campaign  # noqa: PLC0415
+
     if model is None and annotator is not Service.GEMINI:
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
     options = RunOptions(
@@ -286,6 +288,9 @@ def reparse(
 
 
 async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
+    from curator.reparse import reparse as judge_replies  # noqa: PLC0415
+    from curator.reparse import rules_of  # noqa: PLC0415
+
     now = SystemClock().now()
     with sole_writer(path):
         migrate(path)

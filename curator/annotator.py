@@ -26,6 +26,8 @@ FINISHED: Final = "STOP"
 PROMPT_BLOCKED: Final = "PROMPT_BLOCKED_"
 """Stands before the reason where the request itself was blocked and nothing was generated."""
 LONGEST_ENDING: Final = 60
+DEFAULT_TIMEOUT_S: Final = 120.0
+"""Longest wait for a reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,14 @@ import aiohttp
 from google import genai
 from google.genai import errors, types
 
-from curator.annotator import PROMPT_BLOCKED, Reply, check_base_url, ending_of, is_loopback
+from curator.annotator import (
+    DEFAULT_TIMEOUT_S,
+    PROMPT_BLOCKED,
+    Reply,
+    check_base_url,
+    ending_of,
+    is_loopback,
+)
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
@@ -32,7 +39,6 @@ from curator.refusals import (
 )
 from shared.events import SecretMask
 
-DEFAULT_TIMEOUT_S: Final = 120.0
 LONGEST_REASON: Final = 200
 """Characters of a server's message that are kept."""
 

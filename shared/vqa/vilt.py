@@ -1,8 +1,9 @@
 """ViLT for VQA: one stream of words and patches, and a classifier over known answers.
 
 Words and patches meet in the first layer, so that little of an image can be computed once for all
-its questions: the patch embedding with its position. It is a few thousandths of the work (`make
-bench` prints it); the layers run again for every question. Images keep their shape, so that their
+its questions: the patch embedding with its position. In ViLT-B/32 it is about 3 % of
+the work (3,072 x 768 multiplications a patch, against 12 x 768 x 768 in each of 12 layers); the
+layers run again for every question. Images keep their shape, so that their
 numbers of patches differ; in a batch they are padded, and the mask is the true one.
 Model: Kim et al. 2021, "ViLT", arXiv:2102.03334.
 """

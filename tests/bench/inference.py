@@ -5,9 +5,10 @@ The report's loop takes rows in file order, opens the image of every row, and ca
 batches of 64. The loop's questions are padded, as they were there; the answers are not compared
 here (tests do that), only the time.
 
-The ceiling is what the times of our parts add up to, each measured by itself: image encoder, keys
-and values, questions, decoding. Random weights seldom end an answer, so that decoding takes all of
-its ten steps, where real answers take two or three: the ratios are those of the worst case.
+The ceiling is the rate of the passes alone, one after the other on inputs that are ready: image
+encoder, keys and values, questions, decoding. Random weights seldom end an answer, so that decoding
+takes all of its ten steps, where real answers take two or three: the ratios are those of the worst
+case.
 """
 
 from __future__ import annotations

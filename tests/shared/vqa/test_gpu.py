@@ -1,4 +1,4 @@
-"""What only a CUDA device can show: bfloat16, pinned memory, running out of a card's memory."""
+"""What only a CUDA device can show: bfloat16, pinned memory, answers on the card."""
 
 import pytest
 import torch
