@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import cycle, islice
@@ -120,6 +121,8 @@ async def litellm_router(url: str, images: list[Path], prompt: str, concurrency:
 
 def bespoke_curator(url: str, images: list[Path], prompt: str, concurrency: int) -> int:
     """bespokelabs-curator, which brings its own loop, on one key; prompts without images."""
+    # Its first request, which looks for rate limits, takes the key from nowhere else.
+    os.environ["GEMINI_API_KEY"] = KEYS[0]
     from bespokelabs import curator
 
     class Annotator(curator.LLM):
