@@ -17,8 +17,9 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     cuts = [len(values) * number // count for number in range(count + 1)]
     means = [sum(values[first:last]) / (last - first) for first, last in pairwise(cuts)]
     low, high = min(means), max(means)
-    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(BARS[round((mean - low) * scale)] for mean in means)
+    # The share of the span first: of a span near zero the reciprocal would be infinite.
+    span = high - low or 1.0
+    return "".join(BARS[round((mean - low) / span * (len(BARS) - 1))] for mean in means)
 
 
 def live_note(losses: Sequence[float], held_out: Sequence[float], peak_gib: float) -> str:

@@ -45,6 +45,7 @@ pytestmark = [
 IMAGES = 300
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 LONGEST_WAIT_S = 400.0
+SUBMISSIONS = 12
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +228,8 @@ def job_server():
                 *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
                 *("--node-ip-address", "127.0.0.1", "--port", str(gcs), "--temp-dir", folder),
                 *("--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)),
+                # Its usual port is that of the other cluster's agents, and no job would start.
+                *("--dashboard-agent-listen-port", str(free_port())),
                 *("--num-cpus", "2", "--object-store-memory", str(100 * 2**20)),
                 "--disable-usage-stats",
             ],
@@ -254,8 +257,10 @@ def test_a_submitted_job_and_a_submitted_script_write_the_run_folder(job_server,
     with serve_folder(data) as server:
         job = command(data, tmp_path / "job", images=f"{server.url}/images")
         done = ran([*submit, "--", *job], env=environment)
-        # The head takes jobs some seconds after it listens.
-        while "No available agent" in done.stdout + done.stderr:
+        for _ in range(SUBMISSIONS):
+            # The head takes jobs some seconds after it listens.
+            if "No available agent" not in done.stdout + done.stderr:
+                break
             done = ran([*submit, "--", *job], env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
