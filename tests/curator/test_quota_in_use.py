@@ -198,8 +198,10 @@ TestHourOfWork = HourOfWork.TestCase
 TestHourOfWork.settings = settings(max_examples=6, stateful_step_count=15, deadline=None)
 
 
+# A timeout would be taken for a failing example and shrunk.
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 class TestManyHoursOfWork(HourOfWork.TestCase):
     """The same, longer."""
 
-    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
