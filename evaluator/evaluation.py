@@ -13,7 +13,7 @@ from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
 from evaluator.metrics import Metric
-from evaluator.ray_cluster import connect_ray, present_share
+from evaluator.ray_cluster import connect_ray, leave_ray, present_share
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
 from evaluator.score import TextModelNames
@@ -93,7 +93,10 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         share = present_share(order.replicas, order.gpus_per_replica)
         return RayFleet(Replica, [replica], order.replicas, share)
 
-    return evaluate(evaluation, order.out, fleet, lambda: _text_models(order), clock)
+    try:
+        return evaluate(evaluation, order.out, fleet, lambda: _text_models(order), clock)
+    finally:
+        leave_ray()
 
 
 def _left_out(order: EvaluationOrder) -> dict[Metric, str]:

@@ -56,6 +56,14 @@ def connect_ray(address: str | None, replicas: int) -> None:
         ) from error
 
 
+def leave_ray() -> None:
+    """Leave the cluster, or stop the one on this machine; nothing happens where none was joined.
+
+    Ray's threads print what became of workers, on standard output, as long as they live.
+    """
+    ray.shutdown()
+
+
 def present_share(replicas: int, gpus_per_replica: float | None) -> ReplicaShare:
     """Return the share of each replica on the nodes that the joined cluster has now."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -114,7 +122,8 @@ def _start_ray_here(replicas: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             **_QUIET,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    # Where its processes start too slowly, Ray raises nothing narrower.
+    except Exception as error:
         raise AboVqaError(f"Ray did not start on this machine: {last_line(error)}") from error
 
 

@@ -103,7 +103,8 @@ class Campaign:
             heapq.heappush(self._in_flight, (lease.at + LATENCY_S, number, lease, attempt))
             if len(begun) == 50:
                 await self._write(begun)
-        self.clock.time = ends
+        # Never back: the pool has forgotten what was over by the time it waited for.
+        self.clock.time = max(self.clock.time, ends)
         await self._write(begun)
 
     async def _write(self, begun: list[Attempt]) -> None:
