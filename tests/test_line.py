@@ -11,7 +11,8 @@ import pytest
 
 from shared.corpus import read_json, read_pairs
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+# One worker of pytest-xdist runs the line, once.
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.xdist_group("line")]
 
 IMAGES = 60
 

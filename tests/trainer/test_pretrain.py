@@ -14,6 +14,9 @@ from shared.vqa.preprocessing import open_image
 from tests.trainer.recipes import write_data, write_recipe
 from trainer.__main__ import app
 
+# The model is made once, in one worker of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("pretrain")
+
 SHAPE = {
     "width": 64,
     "heads": 2,
