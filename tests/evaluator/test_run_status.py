@@ -1,7 +1,6 @@
 """`evaluator status`: a run at work, without a shard, without its driver, finished."""
 
 import json
-import signal
 from dataclasses import replace
 
 import pytest
@@ -36,7 +35,7 @@ class WatchedFleet(LocalFleet):
     def answered_shards(self, shards):
         for count, answers in enumerate(super().answered_shards(shards)):
             if count == self._stop_after:
-                signal.raise_signal(signal.SIGINT)
+                raise KeyboardInterrupt
             self._clock.advance(SHARD_S)
             given_up = answers.shard.index in self._give_up
             yield replace(answers, replies=None, reason="it died") if given_up else answers
