@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 from curator.annotator import FINISHED, Reply, ending_of
+from curator.foreign_json import as_count, as_dict, dicts_in
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
 from curator.refusals import (
@@ -103,25 +104,25 @@ def read_completion(body: str) -> Reply:
         raise Unavailable("a cut-off reply") from error
     if not isinstance(content, dict) or content.get("error"):
         raise Unavailable("a reply that is no completion")
-    choice = next(_dicts(content.get("choices")), {})
-    message, usage = _dict(choice.get("message")), _dict(content.get("usage"))
-    thoughts = _count(_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    choice = next(dicts_in(content.get("choices")), {})
+    message, usage = as_dict(choice.get("message")), as_dict(content.get("usage"))
+    thoughts = as_count(as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     finish = str(choice.get("finish_reason") or "")
     ending = "REFUSAL" if message.get("refusal") else _ENDINGS.get(finish, finish.upper())
     return Reply(
         body=body,
         text=_THOUGHTS.sub("", _text(message.get("content"))),
         ending=ending_of(ending),
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=max(0, _count(usage.get("completion_tokens")) - thoughts),
+        input_tokens=as_count(usage.get("prompt_tokens")),
+        output_tokens=max(0, as_count(usage.get("completion_tokens")) - thoughts),
         thought_tokens=thoughts,
     )
 
 
 def refusal_of(status: int, body: object, headers: Mapping[str, str], mask: SecretMask) -> Refusal:
     """Return our word for an error reply; ``mask`` keeps the key out of its reason."""
-    error = _dict(body)
-    error = _dict(error.get("error")) or error
+    error = as_dict(body)
+    error = as_dict(error.get("error")) or error
     message = " ".join(str(error.get("message") or "").split())
     code = ending_of(error.get("code"))
     described = mask(f"{status}: {message}" if message else str(status))
@@ -150,19 +151,4 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _text(content: object) -> str:
     if isinstance(content, str):
         return content
-    return "".join(str(part.get("text") or "") for part in _dicts(content))
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
-
-
-def _count(value: object) -> int:
-    try:
-        return max(0, int(str(value)))
-    except ValueError:
-        return 0
+    return "".join(str(part.get("text") or "") for part in dicts_in(content))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from curator.annotator import (
     ending_of,
     is_loopback,
 )
+from curator.foreign_json import as_count, as_dict, dicts_in
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
@@ -172,28 +173,28 @@ def read_reply(body: str) -> Reply:
         raise Unavailable("a cut-off reply") from error
     if not isinstance(content, dict):
         raise Unavailable("a reply that is not a JSON object")
-    candidate = next(_dicts(content.get("candidates")), {})
-    parts = _dicts(_dict(candidate.get("content")).get("parts"))
+    candidate = next(dicts_in(content.get("candidates")), {})
+    parts = dicts_in(as_dict(candidate.get("content")).get("parts"))
     texts = [str(part["text"]) for part in parts if "text" in part and not part.get("thought")]
-    blocked = _dict(content.get("promptFeedback")).get("blockReason")
-    usage = _dict(content.get("usageMetadata"))
+    blocked = as_dict(content.get("promptFeedback")).get("blockReason")
+    usage = as_dict(content.get("usageMetadata"))
     return Reply(
         body=body,
         text="".join(texts),
         ending=ending_of(
             PROMPT_BLOCKED + str(blocked) if blocked else candidate.get("finishReason")
         ),
-        input_tokens=_count(usage.get("promptTokenCount")),
-        output_tokens=_count(usage.get("candidatesTokenCount")),
-        thought_tokens=_count(usage.get("thoughtsTokenCount")),
+        input_tokens=as_count(usage.get("promptTokenCount")),
+        output_tokens=as_count(usage.get("candidatesTokenCount")),
+        thought_tokens=as_count(usage.get("thoughtsTokenCount")),
     )
 
 
 def refusal_of(code: int | None, body: object, mask: SecretMask) -> Refusal:
     """Return our word for an error body; ``mask`` keeps the key out of its reason."""
-    error = _dict(body)
-    error = _dict(error.get("error")) or error
-    details = list(_dicts(error.get("details")))
+    error = as_dict(body)
+    error = as_dict(error.get("error")) or error
+    details = list(dicts_in(error.get("details")))
     status = str(error.get("status") or code or "")
     message = mask(" ".join(str(error.get("message") or "").split()))[:LONGEST_REASON]
     reason = next((str(d["reason"]) for d in details if "reason" in d), "")
@@ -221,7 +222,7 @@ def _rate_limited(reason: str, details: Iterable[Mapping[str, Any]]) -> RateLimi
         kind = str(detail.get("@type", ""))
         if kind.endswith("RetryInfo"):
             retry_after_s = _seconds(detail.get("retryDelay"))
-        for violation in _dicts(detail.get("violations")):
+        for violation in dicts_in(detail.get("violations")):
             quota_id = str(violation.get("quotaId") or "")
             if "PerDay" in quota_id:
                 window = Window.DAY
@@ -230,7 +231,7 @@ def _rate_limited(reason: str, details: Iterable[Mapping[str, Any]]) -> RateLimi
 
 
 def _named_limit(quota_id: str, value: object) -> Quota:
-    limit = _count(value)
+    limit = as_count(value)
     if limit < 1:
         return Quota()
     if "Token" in quota_id:
@@ -246,18 +247,3 @@ def _seconds(delay: object) -> float | None:
         return None
     value = float(match["value"])
     return value / 1000 if match["unit"] == "ms" else value
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
-
-
-def _count(value: object) -> int:
-    try:
-        return max(0, int(str(value)))
-    except ValueError:
-        return 0

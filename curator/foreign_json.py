@@ -1,0 +1,24 @@
+"""Values out of JSON that others sent, whatever it holds: wrong kinds count as absent; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """Return ``value`` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def dicts_in(value: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list; nothing where ``value`` is none."""
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
+def as_count(value: object) -> int:
+    """Return ``value`` as a number of things, 0 where it is none."""
+    try:
+        return max(0, int(str(value)))
+    except ValueError:
+        return 0
