@@ -366,7 +366,8 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, the first is the base.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     images: Annotated[
-        Path | None, typer.Option(help="Where the pictures lie, if not where the runs say.")
+        str | None,
+        typer.Option(help="Folder or URL of the pictures, if not where the runs say."),
     ] = None,
     page_only: Annotated[
         bool, typer.Option(help="No folder beside the page with the examples it has no room for.")

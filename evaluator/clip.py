@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from evaluator.tools import CLIP, named_version, require_module
 from shared.answers import normalise
 from shared.errors import CorruptImage, InputError
+from shared.image_source import image_source
 from shared.progress import report_progress
-from shared.vqa.image_source import image_source
 
 CLIP_MODEL: Final = "ViT-B-32-quickgelu"
 """CLIP ViT-B/32 as OpenAI trained it; open_clip's plain ViT-B-32 has another activation."""

@@ -24,11 +24,11 @@ from evaluator.tools import CLIP, require_folder
 from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
+from shared.image_source import require_images
+from shared.stores import fetched_data, is_url
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
-from shared.vqa.image_source import require_images
 from shared.vqa.loading import adapter_digest
-from shared.vqa.stores import fetched_data, is_url
 
 log = structlog.get_logger(__name__)
 

@@ -19,20 +19,19 @@ from evaluator.out_of_memory import OUT_OF_MEMORY, halved
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage
+from shared.image_source import ImageSource, image_source
 from shared.records import Question
+from shared.stores import is_url
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer
-from shared.vqa.image_source import ImageSource, image_source
 from shared.vqa.loading import (
     Quantization,
     require_adapter,
     resolve_model,
 )
-from shared.vqa.stores import is_url
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
-DECODING_THREADS: Final = 2
 QUESTIONS_PER_IMAGE: Final = 4
 """How many questions of a batch pay for one image in it: what is kept of an image is much larger
 than what a question needs, so that a batch of 64 questions holds 16 images at most."""
@@ -209,7 +208,7 @@ class Replica:
         for question in questions:
             by_image.setdefault(question.filename, []).append(question)
         groups = list(_grouped(by_image, self._batch_size, self._images_at_once))
-        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        with ThreadPoolExecutor(self._images.reads_at_once) as pool:
             # One batch ahead of the model: memory stays bounded whatever the shard's size.
             ahead = [pool.map(self._prepared, [name for name, _ in group]) for group in groups[:1]]
             for position, group in enumerate(groups):
@@ -236,7 +235,7 @@ def replica_settings(
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
-    ``images`` is a folder or a URL, see ``shared.vqa.image_source``.
+    ``images`` is a folder or a URL, see ``shared.image_source``.
 
     Raises:
         InputError: no such images folder, model or adapter.

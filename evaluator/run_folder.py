@@ -54,10 +54,9 @@ class Run:
     columns: Columns
 
     @property
-    def images(self) -> Path | None:
-        """Return the folder below which the pictures lie, where the run knows one."""
-        folder = self.settings.get("images")
-        return Path(folder) if folder and "://" not in folder else None
+    def images(self) -> str | None:
+        """Return the folder or URL below which the pictures lie, where the run knows it."""
+        return self.settings.get("images")
 
 
 def shard_path(folder: Path, index: int) -> Path:

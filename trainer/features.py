@@ -22,10 +22,11 @@ from PIL import Image
 
 from shared.atomic import atomic_path
 from shared.corpus import file_digest
+from shared.image_files import open_image
 from shared.progress import report_progress
 from shared.vqa.blip.forward import encode_images
 from shared.vqa.loading import LoadedModel
-from shared.vqa.preprocessing import open_image, pixel_values
+from shared.vqa.preprocessing import pixel_values
 from trainer.gallery import ZOOM_MARGIN, augment
 
 log = structlog.get_logger(__name__)

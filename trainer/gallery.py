@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch.nn.functional import affine_grid, grid_sample
 
+from shared.image_files import open_image
 from shared.progress import report_progress
 from shared.records import QAPair
-from shared.vqa.preprocessing import open_image
 
 ZOOM_MARGIN = 1.25
 """Training pictures are kept this much larger than the input, so that crops stay sharp."""

@@ -20,11 +20,11 @@ from evaluator.report.gallery import Card, Picture, Row, card
 from evaluator.report.thumbnails import Thumbnail, thumbnail
 from evaluator.run_folder import Run
 from shared.errors import InputError
+from shared.image_source import ImageFiles
 from shared.progress import report_progress
 
 CHUNK: Final = 500
 """Cards in one script: about a megabyte."""
-_THREADS: Final = 4
 _MARK: Final = "cards-001.js"
 
 
@@ -45,7 +45,7 @@ def write_beside(
     page: Path,
     runs: Sequence[Run],
     rows: Sequence[Row],
-    images: Path | None,
+    images: ImageFiles | None,
     render: Callable[[Card], str],
     *,
     first_number: int,
@@ -56,7 +56,7 @@ def write_beside(
         page: where the page will lie.
         runs: the runs of the report.
         rows: the questions that the page does not show.
-        images: the folder with the pictures, if any.
+        images: gives the pictures, if any.
         render: makes HTML of a card, with everything in it escaped.
         first_number: of the first card.
 
@@ -97,7 +97,7 @@ def _filename(runs: Sequence[Run], row: Row) -> str:
 
 
 def _write_pictures(
-    part: Path, name: str, runs: Sequence[Run], rows: Sequence[Row], images: Path | None
+    part: Path, name: str, runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | None
 ) -> dict[str, Picture]:
     if images is None:
         return {}
@@ -106,10 +106,10 @@ def _write_pictures(
     found: dict[str, Picture] = {}
 
     def small(filename: str) -> Thumbnail | None:
-        return thumbnail(images / filename)
+        return thumbnail(images, filename)
 
     with (
-        ThreadPoolExecutor(_THREADS) as pool,
+        ThreadPoolExecutor(images.reads_at_once) as pool,
         report_progress("pictures beside the report", len(names)) as progress,
     ):
         for number, (filename, picture) in enumerate(

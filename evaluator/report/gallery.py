@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from evaluator.question_types import question_type
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.thumbnails import thumbnail
 from evaluator.run_folder import Run
+from shared.image_source import ImageFiles
 from shared.progress import report_progress
 from shared.records import Prediction
 
@@ -117,13 +117,13 @@ def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Row], list[Ro
     return order[:LIMIT], order[LIMIT:]
 
 
-def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: Path | None) -> list[Card]:
+def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | None) -> list[Card]:
     """Return cards with their pictures inside, numbered from 0."""
     cards = []
     with report_progress("pictures for the report", len(rows)) as progress:
         for number, row in enumerate(rows):
             filename = runs[0].predictions[row[0]].pair.filename
-            small = None if images is None else thumbnail(images / filename)
+            small = None if images is None else thumbnail(images, filename)
             picture = None if small is None else Picture(small.uri, small.width, small.height)
             cards.append(card(runs, row, number, picture))
             progress.advance()

@@ -33,6 +33,7 @@ from evaluator.run_folder import Run
 from evaluator.scorecard import Breakdown, Group
 from shared.atomic import atomic_path
 from shared.errors import InputError
+from shared.image_source import image_source
 
 _HERE: Final = Path(__file__).parent
 _COLOURS: Final = 5
@@ -40,22 +41,21 @@ _COLOURS: Final = 5
 
 
 def write_report(
-    runs: Sequence[Run], path: Path, *, images: Path | None, with_rest: bool = True
+    runs: Sequence[Run], path: Path, *, images: str | None, with_rest: bool = True
 ) -> None:
     """Write the page about ``runs``, the first of which is the base of comparison.
 
     Args:
         runs: finished runs, with names of their own.
         path: where to write, whole or not at all.
-        images: where the pictures lie; by default where the first run that knows says so.
+        images: the folder or URL of the pictures; by default of the first run that knows it.
         with_rest: whether the examples that the page has no room for go into a folder beside it.
 
     Raises:
         InputError: the image folder is missing, or the page cannot be written.
     """
-    folder = images or next((run.images for run in runs if run.images is not None), None)
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"{folder}: no such image folder; name it with --images")
+    place = images or next((run.images for run in runs if run.images), None)
+    source = image_source(place) if place else None
     environment = _environment()
     marks, words = _marks(runs), outcome_words(runs)
     show = environment.get_template("card.html.j2").module.show  # type: ignore[attr-defined]
@@ -67,13 +67,13 @@ def write_report(
             path,
             runs,
             rest,
-            folder,
+            source,
             lambda card: str(show(card, words, marks)),
             first_number=len(chosen),
         )
     else:
         remove_beside(path)
-    cards = choose_cards(runs, chosen, folder)
+    cards = choose_cards(runs, chosen, source)
     html = environment.get_template("report.html.j2").render(
         **_values(runs, paired),
         marks=marks,

@@ -8,7 +8,7 @@ import io
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from PIL import Image
 
@@ -16,8 +16,9 @@ from evaluator.replica import Replica, ReplicaSettings
 from evaluator.replies import Reply
 from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
+from shared.image_files import decode_image
+from shared.image_source import ImageFolder
 from shared.records import Question
-from shared.vqa.preprocessing import decode_image
 from shared.web.access import Access, Address, listening
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -33,6 +34,8 @@ class Limits:
 
 class ReceivedImages:
     """The images of one batch, by the digest of their content; an ``ImageSource``."""
+
+    reads_at_once: ClassVar[int] = ImageFolder.reads_at_once
 
     def __init__(self) -> None:
         self._content: Mapping[str, bytes] = {}

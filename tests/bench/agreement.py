@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from shared.corpus import read_questions
+from shared.image_files import open_image
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import EMBEDDED_MODEL, Quantization
-from shared.vqa.preprocessing import open_image
 
 
 def count_differences(

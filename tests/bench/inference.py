@@ -24,6 +24,7 @@ from transformers import BlipConfig, BlipForQuestionAnswering
 
 from evaluator.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
 from shared.clock import stopwatch
+from shared.image_files import open_image
 from shared.records import Question
 from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.answerer import BlipAnswerer
@@ -37,7 +38,7 @@ from shared.vqa.blip.towers import (
     question_states,
 )
 from shared.vqa.loading import EMBEDDED_MODEL, LoadedModel, Quantization, load_model
-from shared.vqa.preprocessing import open_image, pixel_values
+from shared.vqa.preprocessing import pixel_values
 from tests.bench.measure import Comparison, compare
 
 WORDS = ("color", "shape", "main material", "type", "style of the sole", "number of legs")

@@ -13,12 +13,13 @@ from pathlib import Path
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from shared.image_files import open_image
 from shared.records import QAPair, pair_id
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import answer_batch, question_batch
 from shared.vqa.loading import EMBEDDED_MODEL, Quantization, load_model
-from shared.vqa.preprocessing import open_image, pixel_values
+from shared.vqa.preprocessing import pixel_values
 from tests.bench.inference import WORDS, full_size_model, make_pictures
 from tests.bench.measure import Comparison, compare
 from trainer.adapter import NewAdapter, add_adapter

@@ -7,9 +7,9 @@ import pytest
 
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
 from shared.errors import InputError
+from shared.image_files import open_image
 from shared.records import Question
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.preprocessing import open_image
 from tests.evaluator.replicas import settings_for
 from tests.fakes.file_server import serve_folder
 from tests.models import QUESTIONS, load_float

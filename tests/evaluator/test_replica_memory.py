@@ -1,10 +1,12 @@
 """Where memory runs out, a replica halves what it holds at once, remembers it and loses nothing."""
 
+import threading
+
 import pytest
 import torch
 from structlog.testing import capture_logs
 
-from evaluator.replica import Replica
+from evaluator.replica import QUESTIONS_PER_IMAGE, Replica
 from shared.errors import AboVqaError
 from shared.records import Question
 from shared.vqa.blip.answerer import BlipAnswerer
@@ -127,3 +129,32 @@ def test_each_image_is_read_and_encoded_once(tiny_model, pictures, model, asked)
     Replica(settings, answerer=Counting(model)).answer(asked)
     images = len({question.filename for question in asked})
     assert len(read) == len(encoded) == images
+
+
+def test_the_next_batch_is_decoded_while_the_model_works(tiny_model, pictures, model):
+    names = sorted({pair.filename for pair in pictures[1]})[:12]
+    decoded, size = threading.Semaphore(0), 4
+
+    class Working(BlipAnswerer):
+        left = len(names)
+
+        def prepare(self, image):
+            prepared = super().prepare(image)
+            decoded.release()
+            return prepared
+
+        def remember(self, images):
+            # The model does not end before what comes next lies ready; without decoding ahead
+            # nothing ever would.
+            self.left -= len(images)
+            for _ in range(len(images) + min(size, self.left)):
+                assert decoded.acquire(timeout=60), "the model waits for images"
+            for _ in range(min(size, self.left)):
+                decoded.release()
+            return super().remember(images)
+
+    settings = settings_for(tiny_model, pictures[0], batch_size=size * QUESTIONS_PER_IMAGE)
+    replies = Replica(settings, answerer=Working(model)).answer(
+        [Question(name, "what", name) for name in names]
+    )
+    assert {reply.question_id for reply in replies} == set(names)

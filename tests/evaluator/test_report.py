@@ -15,6 +15,7 @@ from evaluator.report.page import write_report
 from shared.errors import InputError
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
+from tests.fakes.file_server import serve_folder
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 VOID = {"meta", "link", "input", "br"}
@@ -118,9 +119,16 @@ def test_runs_without_common_questions_have_a_page(tmp_path):
     outline_of(text)
 
 
+def test_pictures_behind_a_url_are_shown_like_those_of_a_folder(runs, page, tmp_path):
+    with serve_folder(tmp_path / "images") as server:
+        write_report(runs, tmp_path / "url.html", images=server.url)
+    # Inside the run's settings, which the page shows, no place differs.
+    assert (tmp_path / "url.html").read_bytes() == page.read_bytes()
+
+
 def test_a_missing_image_folder_is_refused_and_nothing_written(runs, tmp_path):
-    with pytest.raises(InputError, match="no such image folder; name it with --images"):
-        write_report(runs, tmp_path / "report.html", images=tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"--images .*nowhere: no such folder"):
+        write_report(runs, tmp_path / "report.html", images=str(tmp_path / "nowhere"))
     assert not (tmp_path / "report.html").exists()
 
 

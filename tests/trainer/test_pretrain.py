@@ -8,9 +8,9 @@ import pytest
 
 from shared.cli import run_program
 from shared.corpus import read_pairs
+from shared.image_files import open_image
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import Quantization, load_model
-from shared.vqa.preprocessing import open_image
 from tests.trainer.recipes import write_data, write_recipe
 from trainer.__main__ import app
 

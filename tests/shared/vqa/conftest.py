@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from shared.image_files import open_image
 from shared.vqa.loading import LoadedModel
-from shared.vqa.preprocessing import open_image
 from tests.models import load_float
 
 

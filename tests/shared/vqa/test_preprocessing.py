@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from shared.errors import CorruptImage
-from shared.vqa.preprocessing import open_image, pixel_values
+from shared.image_files import open_image
+from shared.vqa.preprocessing import pixel_values
 from tests.models import SHAPE
 
 

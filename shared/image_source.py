@@ -7,16 +7,17 @@ counts as such, the second would make a score out of a bad network.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from PIL import Image
 
 from shared.errors import CorruptImage, InputError
-from shared.vqa.preprocessing import decode_image, open_image
-from shared.vqa.stores import Store, is_url, open_store
+from shared.image_files import decode_image, open_image
+from shared.stores import Store, is_url, open_store
 
 LOOKED_FOR: Final = 20
 """Images of which one must be there, or the place is taken for a wrong one."""
@@ -24,6 +25,9 @@ LOOKED_FOR: Final = 20
 
 class ImageSource(Protocol):
     """Gives images by name; may be asked by several threads."""
+
+    reads_at_once: ClassVar[int]
+    """How many threads read faster than fewer do."""
 
     def read(self, name: str) -> Image.Image:
         """Return an image, decoded, as RGB.
@@ -39,11 +43,33 @@ class ImageSource(Protocol):
         ...
 
 
+class ImageFiles(ImageSource, Protocol):
+    """Images that are files somewhere."""
+
+    def content(self, name: str) -> bytes:
+        """Return an image file as it is.
+
+        Raises:
+            CorruptImage: it is missing.
+            StoreUnreachable: nobody knows.
+        """
+        ...
+
+
 class ImageFolder:
-    """Images below a folder of this machine."""
+    """Images below a folder of this machine, whose cores decode them."""
+
+    reads_at_once: ClassVar[int] = min(8, os.cpu_count() or 1)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def content(self, name: str) -> bytes:
+        """Return an image file as it is."""
+        try:
+            return (self._folder / name).read_bytes()
+        except OSError as error:
+            raise CorruptImage(f"{self._folder / name}: cannot be read ({error})") from error
 
     def read(self, name: str) -> Image.Image:
         """Return an image, decoded, as RGB."""
@@ -55,25 +81,30 @@ class ImageFolder:
 
 
 class ImageStore:
-    """Images below a URL: ``s3://bucket/prefix``, ``gs://...``, ``https://...``."""
+    """Images below a URL (``s3://..``, ``gs://..``, ``https://..``); a read is mostly waiting."""
+
+    reads_at_once: ClassVar[int] = 16
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(self, name: str) -> Image.Image:
-        """Return an image, decoded, as RGB."""
+    def content(self, name: str) -> bytes:
+        """Return an image file as it is."""
         try:
-            content = self._store.read(name)
+            return self._store.read(name)
         except FileNotFoundError as error:
             raise CorruptImage(f"{self._store.place(name)}: not there") from error
-        return decode_image(io.BytesIO(content), self._store.place(name))
+
+    def read(self, name: str) -> Image.Image:
+        """Return an image, decoded, as RGB."""
+        return decode_image(io.BytesIO(self.content(name)), self._store.place(name))
 
     def has(self, name: str) -> bool:
         """Return whether the store has the image."""
         return self._store.has(name)
 
 
-def image_source(location: str) -> ImageSource:
+def image_source(location: str) -> ImageFiles:
     """Return the images at a path or URL.
 
     Raises:

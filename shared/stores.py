@@ -10,8 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import fsspec
-
 from shared.corpus import QA_FILE
 from shared.errors import AboVqaError, InputError
 
@@ -84,6 +82,9 @@ def open_store(url: str) -> Store:
             f"{parts.scheme}://{parts.hostname}: credentials in a URL would end up in run folders; "
             "give them as the store's environment variables do"
         )
+    # Slow to import, and most places are folders.
+    import fsspec  # noqa: PLC0415
+
     try:
         files, root = fsspec.core.url_to_fs(url)
     except ImportError as error:
