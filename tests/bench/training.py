@@ -32,8 +32,9 @@ from trainer.schedule import Schedule, learning_rate_factor
 PER_IMAGE, EPOCHS, BATCH = 5, 3, 8
 RATE = 1e-3
 MAX_TOKENS = 128
-LOSS_TOLERANCE = 1e-2
-"""Stored features are float16, which moves a loss by less than this share."""
+LOSS_TOLERANCE = 1e-3
+"""Stored features are float16, which moves no loss of 75 steps by more than 2e-5 of it; features
+computed anew move none by more than 1e-6."""
 
 
 def bench_fit(folder: Path) -> list[Comparison]:
@@ -81,8 +82,13 @@ def _with_adapter(source: str) -> NewAdapter:
     """Put a new adapter on the base, the same one each time."""
     model = load_model(source, quantization=Quantization.NONE)
     torch.manual_seed(0)
-    # Dropout would draw other numbers in the two loops.
-    return add_adapter(model, LoraRecipe(dropout=0))
+    # Dropout would draw other numbers in the two loops: the adapter's, and the base's own, which
+    # blip-vqa-tiny has where blip-vqa-base has none.
+    adapter = add_adapter(model, LoraRecipe(dropout=0))
+    for module in adapter.peft.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return adapter
 
 
 def _settings(batches: Batches) -> Optimization:
