@@ -1,11 +1,11 @@
-"""Runs every benchmark and prints one table: ours, the reference, and the ratio."""
+"""Runs the benchmarks and prints one table: ours, the reference, and the ratio."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -20,39 +20,58 @@ from tests.bench.training import bench_fit, bench_fit_full_size
 
 app = typer.Typer(add_completion=False)
 
+BENCHES: Final[dict[str, Callable[[Path], list[Comparison]]]] = {
+    "requests": bench_requests,
+    "ledger": bench_ledger,
+    "answers": bench_answers,
+    "fit": bench_fit,
+    "fleet": bench_fleet,
+    "scores": bench_sentence_scores,
+    "answers-full-size": bench_full_size,
+    "fit-full-size": bench_fit_full_size,
+}
+
 
 @app.command()
 def bench(
-    full_size: Annotated[bool, typer.Option(help="also a BLIP of blip-vqa-base's size")] = True,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"which: {', '.join(BENCHES)}", show_default="all"),
+    ] = None,
 ) -> None:
-    """Measure and print."""
-    benches: list[Callable[[Path], list[Comparison]]] = [
-        bench_requests,
-        bench_ledger,
-        bench_answers,
-        bench_fit,
-        bench_fleet,
-        bench_sentence_scores,
-    ]
-    if full_size:
-        benches += [bench_full_size, bench_fit_full_size]
-    table = Table(title="ours against the reference, same rows, same machine, one run")
-    for heading in ("what", "unit", "reference", "ours", "ratio", "ceiling"):
-        table.add_column(heading, justify="left" if heading in {"what", "unit"} else "right")
+    """Measure and print; each row as soon as it is there, and all of them at the end."""
+    unknown = set(names or ()) - BENCHES.keys()
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(BENCHES)}")
+    rows: list[Comparison] = []
     with TemporaryDirectory() as folder:
-        for one in benches:
-            own = Path(folder) / one.__name__
+        for name in names or BENCHES:
+            own = Path(folder, name)
             own.mkdir()
-            for row in one(own):
-                table.add_row(
-                    row.what,
-                    row.unit,
-                    f"{row.reference:,.1f}",
-                    f"{row.ours:,.1f}",
-                    f"{row.ratio:.2f}",
-                    row.ceiling,
-                )
-    Console().print(table)
+            for row in BENCHES[name](own):
+                typer.echo(f"{row.what}: {row.ours:,.1f} {row.unit}, {row.ratio:.2f} times")
+                rows.append(row)
+    Console().print(_table(rows))
+
+
+def _table(rows: Sequence[Comparison]) -> Table:
+    table = Table(title="ours against the reference, same rows, same machine, one run")
+    for words in ("what", "unit"):
+        table.add_column(words)
+    for number in ("reference", "ours", "ratio", "ceiling"):
+        table.add_column(number, justify="right")
+    table.add_column("made of")
+    for row in rows:
+        table.add_row(
+            row.what,
+            row.unit,
+            f"{row.reference:,.1f}",
+            f"{row.ours:,.1f}",
+            f"{row.ratio:.2f}",
+            row.ceiling,
+            row.shares,
+        )
+    return table
 
 
 if __name__ == "__main__":

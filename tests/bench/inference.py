@@ -14,6 +14,7 @@ case.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -44,6 +45,7 @@ from tests.bench.measure import Comparison, compare
 WORDS = ("color", "shape", "main material", "type", "style of the sole", "number of legs")
 BATCH = 64
 REPORT_BATCH = 2
+PARTS = ("images", "keys and values", "questions", "decoding")
 
 
 def bench_answers(folder: Path) -> list[Comparison]:
@@ -88,24 +90,33 @@ def _compare(
         lambda: replica.answer(questions),
         rounds,
     )
-    possible = median(_possible(model, images, questions[:BATCH]) for _ in range(rounds))
-    return replace(compared, possible=possible)
+    measured = [_parts(model, images, questions[:BATCH]) for _ in range(rounds)]
+    parts = {name: median(times[name] for times in measured) for name in measured[0]}
+    return replace(compared, parts=parts, work=1)
 
 
 @torch.inference_mode()
-def _possible(model: LoadedModel, images: Path, questions: list[Question]) -> float:
-    """Return questions per second of the parts alone, on one batch."""
+def _parts(model: LoadedModel, images: Path, questions: list[Question]) -> dict[str, float]:
+    """Return seconds per question of each part alone, measured on one batch."""
     names = list(dict.fromkeys(question.filename for question in questions))
     names = names[: BATCH // QUESTIONS_PER_IMAGE]
     asked = [question for question in questions if question.filename in names]
     pixels = pixel_values(model.image_processor, [open_image(images / name) for name in names])
     rows = token_lists(model.tokenizer, [question.text for question in asked], 128)
     packed = pack(rows, [names.index(question.filename) for question in asked], model.device)
-    started = stopwatch()
-    layers = image_keys_and_values(model.blip, image_features(model.blip, pixels))
+    times = [stopwatch()]
+    features = image_features(model.blip, pixels)
+    times.append(stopwatch())
+    layers = image_keys_and_values(model.blip, features)
+    times.append(stopwatch())
     states = question_states(model.blip, layers, packed)
+    times.append(stopwatch())
     decode(model.blip, states, packed.mask_BT, token_ids(model.blip.config), MAX_NEW_TOKENS)
-    return len(asked) / (stopwatch() - started)
+    times.append(stopwatch())
+    return {
+        name: (end - start) / len(asked)
+        for name, (start, end) in zip(PARTS, pairwise(times), strict=True)
+    }
 
 
 @torch.inference_mode()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
 from shared.clock import stopwatch
@@ -15,14 +15,16 @@ ROUNDS = 3
 class Comparison:
     """Rates of the reference and of ours, in ``unit``; higher is better.
 
-    ``possible`` is the rate that the measured times of our parts add up to, where they were.
+    ``parts`` has the seconds that each part of ours takes alone for ``work`` pieces of work, where
+    they were measured.
     """
 
     what: str
     unit: str
     reference: float
     ours: float
-    possible: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    work: int = 0
 
     @property
     def ratio(self) -> float:
@@ -32,9 +34,16 @@ class Comparison:
     @property
     def ceiling(self) -> str:
         """The ratio that the parts allow, and how much of it is reached; empty if unmeasured."""
-        if self.possible is None:
+        if not self.parts:
             return ""
-        return f"{self.possible / self.reference:.2f} ({self.ours / self.possible:.0%} of it)"
+        possible = self.work / sum(self.parts.values())
+        return f"{possible / self.reference:.2f} ({self.ours / possible:.0%} of it)"
+
+    @property
+    def shares(self) -> str:
+        """Return what the ceiling is made of."""
+        total = sum(self.parts.values())
+        return ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in self.parts.items())
 
 
 def compare(
