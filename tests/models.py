@@ -14,7 +14,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
+from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loading import LoadedModel, Quantization, load_model, quiet_renames
+from trainer.learners.blip import BlipLearner
+from trainer.learners.learner import TokenLimits
 from trainer.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
 
 SHAPE = Shape(
@@ -98,6 +101,11 @@ def load_nf4(model: Path, adapter: Path | None = None) -> LoadedModel:
     return load_model(
         str(model), adapter=adapter, quantization=Quantization.NF4, device=torch.device("cpu")
     )
+
+
+def learner_of_blip(model: LoadedModel) -> BlipLearner:
+    """Return what trains a loaded model."""
+    return BlipLearner(BlipAnswerer(model), TokenLimits(64, 64))
 
 
 def word_tokenizer() -> BertTokenizerFast:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
@@ -19,14 +20,12 @@ from safetensors.torch import save_file
 from shared.errors import InputError
 from shared.vqa.loading import (
     ADAPTER_WEIGHTS,
-    LoadedModel,
     Quantization,
-    load_model,
     quiet_renames,
 )
+from trainer.learners.families import load_learner
+from trainer.learners.learner import Learner
 from trainer.recipe import LoraRecipe, LoraStart
-
-TOWERS = ("vision_model", "text_encoder", "text_decoder")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class NewAdapter:
     """
 
     peft: PeftModel
-    model: LoadedModel
+    learner: Learner[Any]
     first: Mapping[str, torch.Tensor] | None = None
 
     def base_alone(self) -> AbstractContextManager[None]:
@@ -58,8 +57,8 @@ class NewAdapter:
             self.peft.save_pretrained(str(part), safe_serialization=True)
         else:
             self._save_difference(self.first, part)
-        self.model.tokenizer.save_pretrained(str(part))
-        self.model.image_processor.save_pretrained(str(part))
+        self.learner.model.tokenizer.save_pretrained(str(part))
+        self.learner.model.image_processor.save_pretrained(str(part))
         folder.mkdir(parents=True, exist_ok=True)
         for file in part.iterdir():
             file.replace(folder / file.name)
@@ -92,13 +91,14 @@ class NewAdapter:
         )
 
 
-def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> NewAdapter:
-    """Insert trainable LoRA layers into ``model.blip``, in place.
+def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
+    """Insert trainable LoRA layers into the learner's network, in place.
 
     Raises:
         InputError: no module's name ends with one of the targets, or the kind of adapter does
             not go with this base.
     """
+    model = learner.model
     _refuse_what_does_not_go_together(recipe, model.quantization)
     config = LoraConfig(
         r=recipe.rank,
@@ -109,23 +109,23 @@ def add_adapter(model: LoadedModel, recipe: LoraRecipe) -> NewAdapter:
         use_dora=recipe.dora,
         init_lora_weights=_peft_start(recipe.start),
         bias="none",
-        # The named task types call forward with arguments that BLIP does not have.
+        # The named task types call forward with arguments that these models do not have.
         task_type=None,
     )
     try:
         with quiet_renames():
-            peft = get_peft_model(model.blip, config)
+            peft = get_peft_model(model.network, config)
     except ValueError as error:
         raise InputError(
-            f"lora.targets {list(recipe.targets)} match no layer of {model.name}; BLIP's are "
-            "query, key, value, dense (text) and qkv, projection, fc1, fc2 (vision)"
+            f"lora.targets {list(recipe.targets)} match no layer of {model.name}; those of "
+            f"{learner.family} are {learner.layer_names}"
         ) from error
     if recipe.start is LoraStart.PISSA:
         first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
-        return NewAdapter(peft, model, first)
+        return NewAdapter(peft, learner, first)
     if recipe.start is LoraStart.LOFTQ:
-        _start_at_rounding_error(peft, model)
-    return NewAdapter(peft, model)
+        _start_at_rounding_error(peft, learner)
+    return NewAdapter(peft, learner)
 
 
 def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
@@ -137,13 +137,14 @@ def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
     }
 
 
-def matched_layers(peft: PeftModel) -> dict[str, int]:
+def matched_layers(adapter: NewAdapter) -> dict[str, int]:
     """Return how many layers got an adapter, by tower."""
+    towers = adapter.learner.towers
     found: Counter[str] = Counter(
-        next((tower for tower in TOWERS if name.startswith(f"{tower}.")), "other")
-        for name in lora_layers(peft)
+        next((tower for tower in towers if name.startswith(f"{tower}.")), "other")
+        for name in lora_layers(adapter.peft)
     )
-    return {tower: found[tower] for tower in (*TOWERS, "other") if found[tower] or tower != "other"}
+    return {tower: found[tower] for tower in (*towers, "other") if found[tower] or tower != "other"}
 
 
 def unmatched_targets(peft: PeftModel, recipe: LoraRecipe) -> list[str]:
@@ -197,13 +198,13 @@ def _peft_start(start: LoraStart) -> bool | str:
 
 
 @torch.no_grad()
-def _start_at_rounding_error(peft: PeftModel, model: LoadedModel) -> None:
+def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
     """Set ``B A`` to the best approximation of ``W - Q(W)``, in place.
 
     LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
     peft's own ``replace_lora_weights_loftq`` wants CUDA.
     """
-    exact = load_model(model.name, quantization=Quantization.NONE, device=model.device).blip
+    exact = load_learner(learner.model.name, quantization=Quantization.NONE).model.network
     for name, layer in lora_layers(peft).items():
         rounded_off = exact.get_submodule(name).weight.float() - base_weight(layer)
         left, scale, right = torch.linalg.svd(rounded_off, full_matrices=False)

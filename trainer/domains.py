@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from shared.corpus import file_digest, read_pairs
 from shared.errors import InputError
 from shared.records import QAPair
-from shared.vqa.loading import LoadedModel
-from trainer.features import FreshFeatures
-from trainer.heldout import held_out_exact_match
+from shared.vqa.answerer import Answerer
+from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.record import DATASET, RunRecord
 
 BATCH = 16
@@ -54,9 +54,10 @@ def kept_domain(adapter: Path, record: RunRecord, images: Path | None) -> Domain
     return Domain(adapter.resolve().name, folder, split, by_split[split], by_split["train"])
 
 
-def exact_match_in(domain: Domain, model: LoadedModel) -> float:
-    """Return the share of the domain's held-out pairs that ``model`` answers exactly."""
-    return held_out_exact_match(model, FreshFeatures(model, domain.images), domain.held_out, BATCH)
+def exact_match_in(domain: Domain, answerer: Answerer[Any, Any]) -> float:
+    """Return the share of the domain's held-out pairs that ``answerer`` answers exactly."""
+    remember = seen_anew(answerer, domain.images)
+    return held_out_exact_match(answerer, remember, domain.held_out, BATCH)
 
 
 def unseen_by_all(domains: Sequence[Domain]) -> list[Domain]:

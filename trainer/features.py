@@ -1,4 +1,4 @@
-"""Image features of a frozen vision tower: computed once and kept on disk, or anew each time.
+"""Features of a frozen image encoder: computed once and kept on disk, or anew each time.
 
 LoRA's default targets match nothing in BLIP's vision tower, so its outputs never change: not during
 a run, nor from one run to the next. They are kept as float16 ``(L, D)``, one memory-mapped file an
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import structlog
@@ -24,10 +24,8 @@ from shared.atomic import atomic_path
 from shared.corpus import file_digest
 from shared.image_files import open_image
 from shared.progress import report_progress
-from shared.vqa.blip.forward import encode_images
-from shared.vqa.loading import LoadedModel
-from shared.vqa.preprocessing import pixel_values
 from trainer.gallery import ZOOM_MARGIN, augment
+from trainer.learners.learner import Features, Learner
 
 log = structlog.get_logger(__name__)
 
@@ -40,27 +38,30 @@ NPY_HEADER = 128
 class ImageFeatures(Protocol):
     """Looks up the features of images by file name."""
 
-    def of(self, filenames: Sequence[str]) -> torch.Tensor:
-        """Return features ``(B, L, D)`` on the model's device, one row for each name."""
+    def of(self, filenames: Sequence[str]) -> Features:
+        """Return the features of each name ``(L, D)``, on the model's device."""
         ...
 
 
 class FreshFeatures:
-    """Encodes the distinct images of each request; differentiable where the tower is trained."""
+    """Encodes the distinct images of each request; differentiable where the encoder is trained."""
 
-    def __init__(self, model: LoadedModel, images_dir: Path) -> None:
-        self._model, self._images_dir = model, images_dir
+    def __init__(self, learner: Learner[Any], images_dir: Path) -> None:
+        self._learner, self._images_dir = learner, images_dir
 
-    def of(self, filenames: Sequence[str]) -> torch.Tensor:
-        """Return features ``(B, L, D)``; each distinct image is decoded and encoded once."""
+    def of(self, filenames: Sequence[str]) -> Features:
+        """Return features ``(L, D)``; each distinct image is decoded and encoded once."""
         distinct = list(dict.fromkeys(filenames))
-        rows = {name: row for row, name in enumerate(distinct)}
         with ThreadPoolExecutor() as pool:
-            images = list(pool.map(lambda name: open_image(self._images_dir / name), distinct))
-        pixels_NCHW = pixel_values(self._model.image_processor, images)
-        blip = self._model.blip
-        features_NLD = encode_images(blip, pixels_NCHW.to(self._model.device, blip.dtype))
-        return features_NLD[torch.tensor([rows[name] for name in filenames])]
+            pixels = list(pool.map(self._pixels, distinct))
+        encoded = dict(zip(distinct, self._learner.encode(pixels), strict=True))
+        return [encoded[name] for name in filenames]
+
+    def _pixels(self, name: str) -> torch.Tensor:
+        pixels_1CHW: torch.Tensor = self._learner.answerer.prepare(
+            open_image(self._images_dir / name)
+        )
+        return pixels_1CHW
 
 
 class AugmentedFeatures:
@@ -69,28 +70,27 @@ class AugmentedFeatures:
     The random numbers are torch's, which the loop seeds by the step.
     """
 
-    def __init__(self, model: LoadedModel, images_dir: Path) -> None:
-        self._model, self._images_dir = model, images_dir
-        processor = model.image_processor
+    def __init__(self, learner: Learner[Any], images_dir: Path) -> None:
+        self._learner, self._images_dir = learner, images_dir
+        processor = learner.model.image_processor
         self._mean = torch.tensor(processor.image_mean).view(1, 3, 1, 1)
         self._std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
 
-    def of(self, filenames: Sequence[str]) -> torch.Tensor:
-        """Return features ``(B, L, D)``; each distinct image is changed and encoded once."""
+    def of(self, filenames: Sequence[str]) -> Features:
+        """Return features ``(L, D)``; each distinct image is changed and encoded once."""
         distinct = list(dict.fromkeys(filenames))
-        rows = {name: row for row, name in enumerate(distinct)}
         with ThreadPoolExecutor() as pool:
             pictures_NCHW = torch.stack(list(pool.map(self._picture, distinct)))
         seed = int(torch.randint(2**62, ()))
-        side = self._model.blip.config.vision_config.image_size
+        side = self._learner.image_side
         pixels_NCHW = augment(pictures_NCHW, side, np.random.default_rng(seed))
         pixels_NCHW = (pixels_NCHW - self._mean) / self._std
-        blip = self._model.blip
-        features_NLD = encode_images(blip, pixels_NCHW.to(self._model.device, blip.dtype))
-        return features_NLD[torch.tensor([rows[name] for name in filenames])]
+        encoded = self._learner.encode(pixels_NCHW.split(1))
+        of_name = dict(zip(distinct, encoded, strict=True))
+        return [of_name[name] for name in filenames]
 
     def _picture(self, name: str) -> torch.Tensor:
-        side = round(self._model.blip.config.vision_config.image_size * ZOOM_MARGIN)
+        side = round(self._learner.image_side * ZOOM_MARGIN)
         image = open_image(self._images_dir / name)
         resized = image.resize((side, side), Image.Resampling.BICUBIC)
         return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
@@ -100,10 +100,10 @@ class StoredFeatures:
     """Serves features from the store, after encoding those images that it lacks."""
 
     def __init__(
-        self, model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path
+        self, learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path
     ) -> None:
-        self._device, self._dtype = model.device, model.blip.dtype
-        self._files = _files_of(model, images_dir, filenames, store)
+        self._device, self._dtype = learner.model.device, learner.model.network.dtype
+        self._files = _files_of(learner, images_dir, filenames, store)
         # One file serves images of the same bytes.
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
@@ -112,7 +112,7 @@ class StoredFeatures:
             stored_before=len(self._files) - len(missing),
             store=str(store),
         )
-        fresh = FreshFeatures(model, images_dir)
+        fresh = FreshFeatures(learner, images_dir)
         todo = list(missing.items())
         with report_progress("encoding images once", len(todo)) as progress, torch.no_grad():
             for first in range(0, len(todo), ENCODE_BATCH):
@@ -123,14 +123,14 @@ class StoredFeatures:
                         np.save(stream, features_LD.to("cpu", torch.float16).numpy())
                 progress.advance(len(batch))
 
-    def of(self, filenames: Sequence[str]) -> torch.Tensor:
-        """Return features ``(B, L, D)`` read from the store.
+    def of(self, filenames: Sequence[str]) -> Features:
+        """Return features ``(L, D)`` read from the store.
 
         Raises:
             KeyError: a name was not among those encoded.
         """
-        rows = [np.load(self._files[name], mmap_mode="r") for name in filenames]
-        return torch.from_numpy(np.stack(rows)).to(self._device, self._dtype)
+        rows = [torch.from_numpy(np.load(self._files[name])) for name in filenames]
+        return [row.to(self._device, self._dtype) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -141,19 +141,8 @@ class RunFeatures:
     held_out: ImageFeatures
 
 
-def feature_shape(model: LoadedModel) -> tuple[int, int]:
-    """Return ``(L, D)``: image tokens with the class token, and their width."""
-    vision = model.blip.config.vision_config
-    return (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
-
-
-def trains_vision(model: LoadedModel) -> bool:
-    """Return whether training changes the vision tower, and with it every image's features."""
-    return any(parameter.requires_grad for parameter in model.blip.vision_model.parameters())
-
-
 def image_features(
-    model: LoadedModel,
+    learner: Learner[Any],
     images_dir: Path,
     *,
     training: Sequence[str],
@@ -162,27 +151,27 @@ def image_features(
     store: Path,
     store_gib: float,
 ) -> RunFeatures:
-    """Return stored features where the vision tower is frozen and ``store_gib`` holds them.
+    """Return stored features where the image encoder is frozen and ``store_gib`` holds them.
 
     Elsewhere images are encoded anew for every batch, which is slower; the log says why.
     """
-    if trains_vision(model):
+    if learner.trains_image_encoder:
         log.info("encoding images for every batch", reason="the vision tower is trained")
-        fresh = FreshFeatures(model, images_dir)
-        changed = AugmentedFeatures(model, images_dir) if augmented else fresh
+        fresh = FreshFeatures(learner, images_dir)
+        changed = AugmentedFeatures(learner, images_dir) if augmented else fresh
         return RunFeatures(changed, fresh)
     if augmented:
         log.info("encoding images for every batch", reason="images are augmented")
-        kept = _stored_or_fresh(model, images_dir, held_out, store, store_gib)
-        return RunFeatures(AugmentedFeatures(model, images_dir), kept)
-    kept = _stored_or_fresh(model, images_dir, [*training, *held_out], store, store_gib)
+        kept = _stored_or_fresh(learner, images_dir, held_out, store, store_gib)
+        return RunFeatures(AugmentedFeatures(learner, images_dir), kept)
+    kept = _stored_or_fresh(learner, images_dir, [*training, *held_out], store, store_gib)
     return RunFeatures(kept, kept)
 
 
 def _stored_or_fresh(
-    model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path, store_gib: float
+    learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path, store_gib: float
 ) -> ImageFeatures:
-    tokens, width = feature_shape(model)
+    tokens, width = learner.feature_shape
     each = tokens * width * np.dtype(np.float16).itemsize + NPY_HEADER
     needed, limit = len(set(filenames)) * each, store_gib * GIB
     if needed > limit:
@@ -191,28 +180,29 @@ def _stored_or_fresh(
             reason="feature_store_gib is too small",
             needed_gib=round(needed / GIB, 2),
         )
-        return FreshFeatures(model, images_dir)
-    _make_room(store, set(_files_of(model, images_dir, filenames, store).values()), each, limit)
-    return StoredFeatures(model, images_dir, filenames, store)
+        return FreshFeatures(learner, images_dir)
+    _make_room(store, set(_files_of(learner, images_dir, filenames, store).values()), each, limit)
+    return StoredFeatures(learner, images_dir, filenames, store)
 
 
 def _files_of(
-    model: LoadedModel, images_dir: Path, filenames: Sequence[str], store: Path
+    learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path
 ) -> dict[str, Path]:
     """Return the store's file for each image, whether it is there or not."""
-    folder = store / _model_key(model)
+    folder = store / _encoder_key(learner)
     return {
         name: folder / f"{file_digest(images_dir / name)}.npy" for name in dict.fromkeys(filenames)
     }
 
 
-def _model_key(model: LoadedModel) -> str:
+def _encoder_key(learner: Learner[Any]) -> str:
     """Return a name for all that decides an image's features but the image."""
+    model = learner.model
     facts = {
         "model": model.revision,
         "quantization": model.quantization.value,
-        "computed in": str(model.blip.dtype),
-        "shape": feature_shape(model),
+        "computed in": str(model.network.dtype),
+        "shape": learner.feature_shape,
         "preprocessing": model.image_processor.to_dict(),
     }
     text = json.dumps(facts, sort_keys=True, default=str)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 import torch
@@ -19,7 +20,6 @@ from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
-from shared.vqa.loading import LoadedModel, load_model, quiet_renames
 from trainer.adapter import (
     NewAdapter,
     add_adapter,
@@ -31,8 +31,10 @@ from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
 from trainer.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
 from trainer.dataset import SplitPairs, load_pairs
-from trainer.features import RunFeatures, image_features, trains_vision
+from trainer.features import RunFeatures, image_features
 from trainer.heldout import held_out_exact_match
+from trainer.learners.families import load_learner
+from trainer.learners.learner import Learner, TokenLimits
 from trainer.live import live_note
 from trainer.loop import (
     NonFiniteGradient,
@@ -100,11 +102,12 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
             return _result(recipe.out, record, resumed_at_step=record.steps)
     else:
         _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
-    model = load_model(recipe.model, quantization=recipe.quantize)
+    limits = TokenLimits(recipe.max_question_tokens, recipe.max_answer_tokens)
+    learner = load_learner(recipe.model, quantization=recipe.quantize, limits=limits)
     # Before anything slow: a target that matches nothing is an error in the recipe.
-    adapter = _trainable(model, recipe)
+    adapter = _trainable(learner, recipe)
     features = image_features(
-        model,
+        learner,
         recipe.images,
         training=[pair.filename for pair in pairs.train],
         held_out=[pair.filename for pair in pairs.validation],
@@ -115,7 +118,7 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
     run = _Run(
         recipe=recipe,
         pairs=pairs,
-        model=model,
+        learner=learner,
         adapter=adapter,
         features=features,
         fingerprint=fingerprint,
@@ -159,14 +162,14 @@ class _Run:
         *,
         recipe: FitRecipe,
         pairs: SplitPairs,
-        model: LoadedModel,
+        learner: Learner[Any],
         adapter: NewAdapter,
         features: RunFeatures,
         fingerprint: str,
         stop: StopSignal,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
-        self._model, self._features = model, features
+        self._learner, self._features = learner, features
         self._adapter, self._peft = adapter, adapter.peft
         self._fingerprint, self._stop = fingerprint, stop
         with adapter.base_alone():
@@ -206,9 +209,9 @@ class _Run:
         self._write_card(best_epoch)
         record = RunRecord(
             recipe_sha256=self._fingerprint,
-            base=self._model.name,
-            base_revision=self._model.revision,
-            quantization=self._model.quantization.value,
+            base=self._learner.model.name,
+            base_revision=self._learner.model.revision,
+            quantization=self._learner.model.quantization.value,
             lora_start=recipe.lora.start.value,
             images=relative_place(recipe.images, recipe.out),
             steps=state.step,
@@ -237,7 +240,7 @@ class _Run:
     def _train(self, state: RunState) -> RunState:
         total = self._settings.total_steps
         steps = train(
-            self._model,
+            self._learner,
             self._peft,
             self._optimizer,
             features=self._features.training,
@@ -264,7 +267,7 @@ class _Run:
 
     def _note(self, report: StepReport) -> str:
         self._losses.append(report.loss)
-        peak_gib = peak_memory_gib(self._model.device)
+        peak_gib = peak_memory_gib(self._learner.model.device)
         self._track(
             report.step,
             loss=report.loss,
@@ -326,8 +329,11 @@ class _Run:
         size = self._recipe.evaluation_batch_size
         with out_of_memory_names(f"lower evaluation_batch_size (now {size})"):
             return held_out_exact_match(
-                self._model, self._features.held_out, self._pairs.validation, size
+                self._learner.answerer, self._remember, self._pairs.validation, size
             )
+
+    def _remember(self, filenames: Sequence[str]) -> object:
+        return self._learner.remember(self._features.held_out.of(filenames))
 
     def _log(self, row: Mapping[str, object]) -> None:
         with (self._recipe.out / LOG_FILE).open("a", encoding="utf-8") as file:
@@ -340,9 +346,9 @@ class _Run:
             "test": self._pairs.test,
         }
         facts = AdapterFacts(
-            base=self._model.name,
-            base_revision=self._model.revision,
-            quantization=self._model.quantization.value,
+            base=self._learner.model.name,
+            base_revision=self._learner.model.revision,
+            quantization=self._learner.model.quantization.value,
             recipe=self._recipe.model_dump(mode="json", exclude=PLACES),
             pairs_by_split={split: len(pairs) for split, pairs in by_split.items()},
             images_by_split={
@@ -357,27 +363,24 @@ class _Run:
         (self._recipe.out / "README.md").write_text(adapter_card(facts), encoding="utf-8")
 
 
-def _trainable(model: LoadedModel, recipe: FitRecipe) -> NewAdapter:
+def _trainable(learner: Learner[Any], recipe: FitRecipe) -> NewAdapter:
     # A new adapter's A is drawn at random; it is part of what the seed decides.
     torch.manual_seed(recipe.seed)
-    adapter = add_adapter(model, recipe.lora)
-    if _checkpoints_activations(recipe, model):
-        with quiet_renames():
-            model.blip.activation_checkpointing_enable({"use_reentrant": False})
-        # BLIP adds position embeddings in place to what would then be a leaf with a gradient.
-        model.blip.disable_input_require_grads()
+    adapter = add_adapter(learner, recipe.lora)
+    if _checkpoints_activations(recipe, learner):
+        learner.checkpoint_activations()
     log.info(
         "adapter added",
-        layers=matched_layers(adapter.peft),
+        layers=matched_layers(adapter),
         targets_without_layer=unmatched_targets(adapter.peft, recipe.lora),
         trainable_parameters=trainable_parameters(adapter.peft),
     )
     return adapter
 
 
-def _checkpoints_activations(recipe: FitRecipe, model: LoadedModel) -> bool:
+def _checkpoints_activations(recipe: FitRecipe, learner: Learner[Any]) -> bool:
     if recipe.gradient_checkpointing == "auto":
-        return trains_vision(model)
+        return learner.trains_image_encoder
     return recipe.gradient_checkpointing
 
 
@@ -390,8 +393,6 @@ def _optimization(recipe: FitRecipe, batches: Batches) -> Optimization:
         warmup_steps=warmup_steps(total, recipe.warmup_min_steps, recipe.warmup_fraction),
         total_steps=total,
         max_grad_norm=recipe.max_grad_norm,
-        max_question_tokens=recipe.max_question_tokens,
-        max_answer_tokens=recipe.max_answer_tokens,
         seed=recipe.seed,
     )
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from shared.errors import InputError
+from shared.vqa.answerer import Answerer
+from shared.vqa.families import load_answerer
 from shared.vqa.loading import (
     ADAPTER_WEIGHTS,
-    LoadedModel,
     Quantization,
     load_model,
     quiet_renames,
@@ -242,20 +244,20 @@ def _scores(
     """Return exact match by model, for each domain; one model is loaded at a time."""
     scores: list[dict[str, float]] = [{} for _ in domains]
     for name, adapter in adapters.items():
-        model = load_model(
+        answerer = load_answerer(
             record.base, adapter=adapter, quantization=Quantization(record.quantization)
         )
         if BASE not in scores[0]:
-            _add_base(scores, model, domains)
+            _add_base(scores, answerer, domains)
         for by_model, domain in zip(scores, domains, strict=True):
-            by_model[name] = exact_match_in(domain, model)
+            by_model[name] = exact_match_in(domain, answerer)
     return scores
 
 
 def _add_base(
-    scores: Sequence[dict[str, float]], model: LoadedModel, domains: Sequence[Domain]
+    scores: Sequence[dict[str, float]], answerer: Answerer[Any, Any], domains: Sequence[Domain]
 ) -> None:
-    assert model.peft is not None
-    with model.peft.disable_adapter():
+    assert answerer.model.peft is not None
+    with answerer.model.peft.disable_adapter():
         for by_model, domain in zip(scores, domains, strict=True):
-            by_model[BASE] = exact_match_in(domain, model)
+            by_model[BASE] = exact_match_in(domain, answerer)

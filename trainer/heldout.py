@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from shared.answers import exact_match
+from shared.image_files import open_image
 from shared.progress import report_progress
 from shared.records import QAPair
-from shared.vqa.blip.inference import answer_questions, memory_of
-from shared.vqa.loading import LoadedModel
-from trainer.features import ImageFeatures
+from shared.vqa.answerer import Answerer
+
+Recollection = Callable[[Sequence[str]], object]
+"""Returns what an answerer remembers of the images with these file names."""
+
+
+def seen_anew(answerer: Answerer[Any, Any], images_dir: Path) -> Recollection:
+    """Return what decodes and encodes the images of every request."""
+
+    def prepare(name: str) -> object:
+        return answerer.prepare(open_image(images_dir / name))
+
+    def remember(names: Sequence[str]) -> object:
+        with ThreadPoolExecutor() as pool:
+            return answerer.remember(list(pool.map(prepare, names)))
+
+    return remember
 
 
 @torch.no_grad()
 def held_out_exact_match(
-    model: LoadedModel, features: ImageFeatures, pairs: Sequence[QAPair], batch_size: int
+    answerer: Answerer[Any, Any],
+    remember: Recollection,
+    pairs: Sequence[QAPair],
+    batch_size: int,
 ) -> float:
     """Return the share of ``pairs`` answered exactly, in [0, 1]; batches hold whole images."""
     correct = 0
-    model.blip.eval()
+    answerer.model.network.eval()
     with report_progress("held-out exact match", len(pairs)) as progress:
         for batch in _whole_images(pairs, batch_size):
             names = list(dict.fromkeys(pair.filename for pair in batch))
             rows = {name: row for row, name in enumerate(names)}
-            answers = answer_questions(
-                model,
-                memory_of(model, features.of(names)),
+            answers = answerer.answer(
+                remember(names),
                 [rows[pair.filename] for pair in batch],
                 [pair.question for pair in batch],
             )

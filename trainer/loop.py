@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -12,12 +13,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from shared.errors import AboVqaError
 from shared.records import QAPair
-from shared.vqa.blip.config import token_ids
-from shared.vqa.blip.forward import answer_loss_sum, answer_token_count
-from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
-from shared.vqa.loading import LoadedModel
 from trainer.batches import Batches
 from trainer.features import ImageFeatures
+from trainer.learners.learner import Learner, Tokenised
 from trainer.schedule import Schedule, learning_rate_factor
 
 
@@ -45,8 +43,6 @@ class Optimization:
     warmup_steps: int
     total_steps: int
     max_grad_norm: float
-    max_question_tokens: int
-    max_answer_tokens: int
     seed: int
 
 
@@ -57,7 +53,7 @@ def new_optimizer(peft: PeftModel, settings: Optimization) -> torch.optim.Optimi
 
 
 def train(
-    model: LoadedModel,
+    learner: Learner[Any],
     peft: PeftModel,
     optimizer: torch.optim.Optimizer,
     *,
@@ -83,7 +79,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
         peft.train()
-        loss = _accumulate(model, features, batches.micro_batches(step), settings)
+        loss = _accumulate(learner, features, batches.micro_batches(step))
         grad_norm = float(clip_grad_norm_(weights, settings.max_grad_norm))
         if not math.isfinite(grad_norm):
             raise NonFiniteGradient(
@@ -96,38 +92,16 @@ def train(
 
 
 def _accumulate(
-    model: LoadedModel,
-    features: ImageFeatures,
-    micro_batches: Sequence[Sequence[QAPair]],
-    settings: Optimization,
+    learner: Learner[Any], features: ImageFeatures, micro_batches: Sequence[Sequence[QAPair]]
 ) -> float:
-    """Add the gradients of one step; return its mean loss per answer token."""
-    tokenised = [_tokens(model, pairs, settings) for pairs in micro_batches]
-    answer_tokens = sum(answer_token_count(answers) for _, answers in tokenised)
+    """Add the gradients of one step; return its mean loss per term."""
+    tokenised: list[Tokenised] = [learner.tokenise(pairs) for pairs in micro_batches]
+    terms = sum(examples.loss_terms for examples in tokenised)
     total = 0.0
-    for pairs, (questions, answers) in zip(micro_batches, tokenised, strict=True):
+    for pairs, examples in zip(micro_batches, tokenised, strict=True):
         rows = {name: row for row, name in enumerate(dict.fromkeys(p.filename for p in pairs))}
-        loss = answer_loss_sum(
-            model.blip,
-            features.of(list(rows)),
-            questions.to(model.device),
-            answers.to(model.device),
-            image_of_B=torch.tensor([rows[p.filename] for p in pairs], device=model.device),
-        )
-        (loss / answer_tokens).backward()
+        image_of = [rows[pair.filename] for pair in pairs]
+        loss = learner.loss_sum(features.of(list(rows)), image_of, examples)
+        (loss / terms).backward()
         total += float(loss.detach())
-    return total / answer_tokens
-
-
-def _tokens(
-    model: LoadedModel, pairs: Sequence[QAPair], settings: Optimization
-) -> tuple[TokenBatch, AnswerBatch]:
-    ids = token_ids(model.blip.config)
-    return (
-        question_batch(
-            model.tokenizer, [pair.question for pair in pairs], ids, settings.max_question_tokens
-        ),
-        answer_batch(
-            model.tokenizer, [pair.answer for pair in pairs], ids, settings.max_answer_tokens
-        ),
-    )
+    return total / terms

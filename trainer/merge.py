@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.errors import AboVqaError, InputError
+from shared.vqa.answerer import Answerer
+from shared.vqa.families import load_answerer
 from shared.vqa.loading import LoadedModel, Quantization, load_model
 from trainer.adapter import base_weight, lora_layers
 from trainer.card import merged_card
@@ -53,11 +56,11 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
     domain = kept_domain(adapter, record, images)
     with new_folder(out) as part:
         quantization = Quantization(record.quantization)
-        trained = load_model(record.base, adapter=adapter, quantization=quantization)
+        trained = load_answerer(record.base, adapter=adapter, quantization=quantization)
         scores = _scores_with_and_without(trained, domain)
-        _save(_merged(trained, adapter, record), trained, part)
+        _save(_merged(trained.model, adapter, record), trained.model, part)
         for stage, held in ((MERGED, Quantization.NONE), (MERGED_NF4, Quantization.NF4)):
-            scores[stage] = exact_match_in(domain, load_model(str(part), quantization=held))
+            scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
             record.base, result.split, result.pairs, result.quantization, result.exact_match
@@ -88,11 +91,11 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _scores_with_and_without(model: LoadedModel, domain: Domain) -> dict[str, float]:
-    assert model.peft is not None
-    with model.peft.disable_adapter():
-        base = exact_match_in(domain, model)
-    return {BASE: base, ADAPTER: exact_match_in(domain, model)}
+def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> dict[str, float]:
+    assert answerer.model.peft is not None
+    with answerer.model.peft.disable_adapter():
+        base = exact_match_in(domain, answerer)
+    return {BASE: base, ADAPTER: exact_match_in(domain, answerer)}
 
 
 @torch.no_grad()

@@ -16,12 +16,12 @@ from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.prior import QuestionPrior
 from shared.records import QAPair
+from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loading import LoadedModel, Quantization, load_model
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
-from trainer.features import FreshFeatures
 from trainer.gallery import ZOOM_MARGIN, load_gallery
-from trainer.heldout import held_out_exact_match
+from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.pretraining import BatchSource, PretrainRecipe, pretrain
 from trainer.scratch import new_model, new_processor, train_tokenizer
 
@@ -124,7 +124,8 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
 
 
 def _exact_match(model: LoadedModel, images: Path, pairs: tuple[QAPair, ...]) -> float:
-    return held_out_exact_match(model, FreshFeatures(model, images), pairs, EVALUATION_BATCH)
+    answerer = BlipAnswerer(model)
+    return held_out_exact_match(answerer, seen_anew(answerer, images), pairs, EVALUATION_BATCH)
 
 
 def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> LoadedModel:

@@ -18,13 +18,14 @@ from shared.records import QAPair, pair_id
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import answer_batch, question_batch
-from shared.vqa.loading import EMBEDDED_MODEL, Quantization, load_model
+from shared.vqa.loading import EMBEDDED_MODEL, Quantization
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.inference import WORDS, full_size_model, make_pictures
 from tests.bench.measure import Comparison, compare
 from trainer.adapter import NewAdapter, add_adapter
 from trainer.batches import Batches
 from trainer.features import StoredFeatures
+from trainer.learners.families import load_learner
 from trainer.loop import Optimization, new_optimizer, train
 from trainer.recipe import LoraRecipe
 from trainer.schedule import Schedule, learning_rate_factor
@@ -80,11 +81,11 @@ def _compare(what: str, source: str, folder: Path, images: int) -> Comparison:
 
 def _with_adapter(source: str) -> NewAdapter:
     """Put a new adapter on the base, the same one each time."""
-    model = load_model(source, quantization=Quantization.NONE)
+    learner = load_learner(source, quantization=Quantization.NONE)
     torch.manual_seed(0)
     # Dropout would draw other numbers in the two loops: the adapter's, and the base's own, which
     # blip-vqa-tiny has where blip-vqa-base has none.
-    adapter = add_adapter(model, LoraRecipe(dropout=0))
+    adapter = add_adapter(learner, LoraRecipe(dropout=0))
     for module in adapter.peft.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -99,18 +100,16 @@ def _settings(batches: Batches) -> Optimization:
         warmup_steps=2,
         total_steps=EPOCHS * batches.steps_per_epoch,
         max_grad_norm=1.0,
-        max_question_tokens=MAX_TOKENS,
-        max_answer_tokens=MAX_TOKENS,
         seed=0,
     )
 
 
 def _our_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path, store: Path) -> list[float]:
     batches = Batches(pairs, BATCH, accumulation=1, seed=0)
-    features = StoredFeatures(adapter.model, pictures, [pair.filename for pair in pairs], store)
+    features = StoredFeatures(adapter.learner, pictures, [pair.filename for pair in pairs], store)
     settings = _settings(batches)
     steps = train(
-        adapter.model,
+        adapter.learner,
         adapter.peft,
         new_optimizer(adapter.peft, settings),
         features=features,
@@ -122,9 +121,9 @@ def _our_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path, store: P
 
 
 def _report_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path) -> list[float]:
-    model, blip, ids = adapter.model, adapter.model.blip, token_ids(adapter.model.blip.config)
-    blip.activation_checkpointing_enable({"use_reentrant": False})
-    blip.disable_input_require_grads()
+    model = adapter.learner.model
+    blip, ids = model.blip, token_ids(model.blip.config)
+    adapter.learner.checkpoint_activations()
     batches = Batches(pairs, BATCH, accumulation=1, seed=0)
     settings = _settings(batches)
     optimizer = new_optimizer(adapter.peft, settings)

@@ -5,7 +5,7 @@ import torch
 
 from shared.errors import InputError
 from shared.vqa.loading import Quantization, load_model
-from tests.models import TEXT_TARGETS, load_float, load_nf4
+from tests.models import TEXT_TARGETS, learner_of_blip, load_float, load_nf4
 from tests.trainer.losses import loss_of
 from trainer.adapter import (
     add_adapter,
@@ -37,7 +37,7 @@ def test_an_adapter_of_each_kind_trains_and_loads_again(tiny_model, tmp_path, qu
     model = LOADERS[quantization](tiny_model)
     base_loss = float(loss_of(model))
     torch.manual_seed(0)
-    adapter = add_adapter(model, lora(**kind))
+    adapter = add_adapter(learner_of_blip(model), lora(**kind))
     with adapter.base_alone():
         assert float(loss_of(model)) == pytest.approx(base_loss, rel=1e-4)
     optimizer = torch.optim.AdamW((p for p in adapter.peft.parameters() if p.requires_grad), 1e-3)
@@ -55,7 +55,7 @@ def test_an_adapter_of_each_kind_trains_and_loads_again(tiny_model, tmp_path, qu
 def test_loftq_starts_nearer_to_the_exact_base_than_4_bits_alone(tiny_model):
     exact = load_float(tiny_model)
     model = load_nf4(tiny_model)
-    adapter = add_adapter(model, lora(rank=32, alpha=16, start="loftq"))
+    adapter = add_adapter(learner_of_blip(model), lora(rank=32, alpha=16, start="loftq"))
     for name, layer in lora_layers(adapter.peft).items():
         wanted = exact.blip.get_submodule(name).weight
         update = layer.get_delta_weight("default")
@@ -75,17 +75,19 @@ def test_loftq_starts_nearer_to_the_exact_base_than_4_bits_alone(tiny_model):
 )
 def test_kinds_that_do_not_go_together_are_refused(tiny_model, load, kind, reason):
     with pytest.raises(InputError, match=reason):
-        add_adapter(load(tiny_model), lora(**kind))
+        add_adapter(learner_of_blip(load(tiny_model)), lora(**kind))
 
 
 def test_matches_are_counted_by_tower_and_targets_without_a_layer_are_named(tiny_model):
-    peft = add_adapter(load_float(tiny_model), lora(targets=("qkv", "value", "nothing"))).peft
+    learner = learner_of_blip(load_float(tiny_model))
+    adapter = add_adapter(learner, lora(targets=("qkv", "value", "nothing")))
     # Two layers a tower; self- and cross-attention in each of the text towers'.
-    assert matched_layers(peft) == {"vision_model": 2, "text_encoder": 4, "text_decoder": 4}
-    assert unmatched_targets(peft, lora(targets=("qkv", "value", "nothing"))) == ["nothing"]
+    assert matched_layers(adapter) == {"vision_model": 2, "text_encoder": 4, "text_decoder": 4}
+    assert unmatched_targets(adapter.peft, lora(targets=("qkv", "value", "nothing"))) == ["nothing"]
 
 
 def test_the_reports_targets_name_three_layers_that_blip_does_not_have(tiny_model):
-    peft = add_adapter(load_float(tiny_model), lora(targets=REPORT_TARGETS)).peft
+    learner = learner_of_blip(load_float(tiny_model))
+    peft = add_adapter(learner, lora(targets=REPORT_TARGETS)).peft
     missing = unmatched_targets(peft, lora(targets=REPORT_TARGETS))
     assert missing == ["q_proj", "k_proj", "v_proj"]

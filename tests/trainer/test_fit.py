@@ -13,7 +13,7 @@ from shared.corpus import read_pairs
 from shared.errors import InputError, StoppedForNow
 from shared.settings import validated
 from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization, load_model
-from tests.models import load_float
+from tests.models import learner_of_blip, load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from tests.trainer.test_tracking import scalars
 from trainer.__main__ import app
@@ -206,18 +206,18 @@ class Vast:
     """Features of a size that no machine has."""
 
     def of(self, filenames):
-        return torch.empty(len(filenames), 2**50, 64)
+        return [torch.empty(2**50, 64) for _ in filenames]
 
 
 def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, tiny_model):
     recipe = recipe_for(tiny_model, data, tmp_path / "out")
-    model = load_float(tiny_model)
+    learner = learner_of_blip(load_float(tiny_model))
     with pytest.raises(OutOfMemory, match=r"lower evaluation_batch_size \(now 16\)"):
         _Run(
             recipe=recipe,
             pairs=load_pairs(recipe.data, recipe.images, recipe.split),
-            model=model,
-            adapter=add_adapter(model, recipe.lora),
+            learner=learner,
+            adapter=add_adapter(learner, recipe.lora),
             features=RunFeatures(Vast(), Vast()),
             fingerprint="",
             stop=StopSignal(),

@@ -7,12 +7,12 @@ import torch
 from peft import get_peft_model_state_dict
 
 from shared.errors import InputError
-from tests.models import TEXT_TARGETS, load_float, load_nf4
+from tests.models import TEXT_TARGETS, learner_of_blip, load_float, load_nf4
 from trainer.adapter import add_adapter, matched_layers, trainable_parameters
 from trainer.batches import Batches
 from trainer.checkpoint import RunState, load_checkpoint, save_checkpoint
 from trainer.features import FreshFeatures, StoredFeatures
-from trainer.heldout import held_out_exact_match
+from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.loop import Optimization, new_optimizer, train
 from trainer.recipe import REPORT_TARGETS, LoraRecipe
 from trainer.schedule import Schedule
@@ -28,8 +28,6 @@ def optimization(steps: int, rate: float = 3e-3) -> Optimization:
         warmup_steps=3,
         total_steps=steps,
         max_grad_norm=1.0,
-        max_question_tokens=64,
-        max_answer_tokens=64,
         seed=1,
     )
 
@@ -39,18 +37,18 @@ class Setup:
 
     def __init__(self, model, pictures, *, lora=DROPOUT, steps=12, rate=3e-3, batch=4, cut=1):
         folder, pairs = pictures
-        self.model, self.pairs = model, pairs[:10]
+        self.learner, self.pairs = learner_of_blip(model), pairs[:10]
         self.settings = optimization(steps, rate)
         torch.manual_seed(0)
-        self.peft = add_adapter(model, lora).peft
+        self.peft = add_adapter(self.learner, lora).peft
         names = [pair.filename for pair in self.pairs]
-        self.features = StoredFeatures(model, folder, names, folder.parent / "store")
+        self.features = StoredFeatures(self.learner, folder, names, folder.parent / "store")
         self.batches = Batches(self.pairs, batch, cut, seed=1)
         self.optimizer = new_optimizer(self.peft, self.settings)
 
     def steps(self, first: int = 0):
         return train(
-            self.model,
+            self.learner,
             self.peft,
             self.optimizer,
             features=self.features,
@@ -79,7 +77,8 @@ def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(tiny_model,
     run = Setup(model, pictures, lora=everywhere, steps=120, rate=1e-2, batch=10)
     reports = list(run.steps())
     assert reports[-1].loss < 0.1 < reports[0].loss
-    assert held_out_exact_match(model, run.features, run.pairs, 16) == 1.0
+    answerer = run.learner.answerer
+    assert held_out_exact_match(answerer, seen_anew(answerer, pictures[0]), run.pairs, 16) == 1.0
     after = base_weights(model)
     assert before.keys() == after.keys()
     for name, weight in before.items():
@@ -129,7 +128,7 @@ def test_micro_batches_change_nothing_but_rounding(tiny_model, pictures):
 
 def test_fresh_features_train_like_stored_ones(tiny_model, pictures):
     stored, fresh = (Setup(load_float(tiny_model), pictures, steps=4) for _ in range(2))
-    fresh.features = FreshFeatures(fresh.model, pictures[0])
+    fresh.features = FreshFeatures(fresh.learner, pictures[0])
     losses = [[report.loss for report in run.steps()] for run in (stored, fresh)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
 
@@ -141,8 +140,7 @@ def test_questions_that_share_an_image_train_like_questions_with_an_image_each(
     still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
     shared, apart = (Setup(load(tiny_model), pictures, lora=still, steps=4) for _ in range(2))
     # Activations that are computed twice leave no cache to share.
-    apart.model.blip.activation_checkpointing_enable({"use_reentrant": False})
-    apart.model.blip.disable_input_require_grads()
+    apart.learner.checkpoint_activations()
     losses = [[report.loss for report in run.steps()] for run in (shared, apart)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     for name, weight in shared.weights().items():
@@ -150,16 +148,17 @@ def test_questions_that_share_an_image_train_like_questions_with_an_image_each(
 
 
 def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):
-    model = load_float(tiny_model)
-    peft = add_adapter(model, LoraRecipe(targets=REPORT_TARGETS)).peft
+    adapter = add_adapter(
+        learner_of_blip(load_float(tiny_model)), LoraRecipe(targets=REPORT_TARGETS)
+    )
     # Two layers, self- and cross-attention, three projections each.
-    assert matched_layers(peft) == {"vision_model": 0, "text_encoder": 12, "text_decoder": 12}
-    assert trainable_parameters(peft) == 24 * 2 * 16 * 64
+    assert matched_layers(adapter) == {"vision_model": 0, "text_encoder": 12, "text_decoder": 12}
+    assert trainable_parameters(adapter.peft) == 24 * 2 * 16 * 64
 
 
 def test_targets_that_match_nothing_are_named(tiny_model):
     with pytest.raises(InputError, match=r"\['q_proj'\] match no layer"):
-        add_adapter(load_float(tiny_model), LoraRecipe(targets=("q_proj",)))
+        add_adapter(learner_of_blip(load_float(tiny_model)), LoraRecipe(targets=("q_proj",)))
 
 
 def saved(tiny_model, pictures, folder: Path) -> Setup:

@@ -1,0 +1,1 @@
+"""What training needs of each family of models, behind one interface."""
