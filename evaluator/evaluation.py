@@ -13,7 +13,6 @@ from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
 from evaluator.metrics import Metric
-from evaluator.ray_cluster import connect_ray, leave_ray, present_share
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
 from evaluator.score import TextModelNames
@@ -25,6 +24,7 @@ from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.image_source import require_images
+from shared.ray_cluster import connect_ray, leave_ray, present_share
 from shared.stores import fetched_data, is_url
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

@@ -20,10 +20,10 @@ import ray
 import structlog
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from evaluator.ray_cluster import ReplicaShare, last_line
 from evaluator.replies import AdapterEffect, Answering, ModelFacts, Reply
 from evaluator.shards import Shard
 from shared.errors import AboVqaError
+from shared.ray_cluster import ReplicaShare, last_line
 from shared.records import Question
 
 log = structlog.get_logger(__name__)

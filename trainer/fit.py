@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -55,8 +55,8 @@ log = structlog.get_logger(__name__)
 CHECKPOINT = "checkpoint"
 LOG_FILE = "training.jsonl"
 VERSIONS = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
-PLACES = {"data", "images", "out", "feature_store"}
-"""Settings of one machine, which do not belong into a card."""
+PLACES = {"data", "images", "out", "feature_store", "sweep"}
+"""Settings of one machine, or of other runs, which do not belong into a card."""
 FREE_TO_CHANGE = PLACES | {
     "checkpoint_every_steps",
     "evaluation_batch_size",
@@ -82,8 +82,25 @@ class FitResult:
     resumed_at_step: int
 
 
-def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> FitResult:
+OnEpoch = Callable[[Sequence[float]], None]
+"""Hears, after an epoch is saved, the held-out exact match of every epoch so far."""
+
+
+def _tell_nobody(_: Sequence[float]) -> None:
+    pass
+
+
+def fit(
+    recipe: FitRecipe,
+    *,
+    resume: bool,
+    stop: StopSignal | None = None,
+    pairs: SplitPairs | None = None,
+    on_epoch: OnEpoch = _tell_nobody,
+) -> FitResult:
     """Fine-tune an adapter and write it to ``recipe.out``, with its card, data and log.
+
+    ``pairs`` are those of the recipe's data, where they were read and checked before.
 
     Raises:
         InputError: the recipe's model, data or images cannot be used, or ``out`` holds the same
@@ -93,7 +110,8 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
     require_libraries(recipe.track)
-    pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
+    if pairs is None:
+        pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
     fingerprint = _fingerprint(recipe, pairs)
     if resume:
         record = finished_run(recipe.out)
@@ -123,6 +141,7 @@ def fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal | None = None) -> F
         features=features,
         fingerprint=fingerprint,
         stop=stop or StopSignal(),
+        on_epoch=on_epoch,
     )
     return run.finish(run.start(resume=resume))
 
@@ -167,11 +186,12 @@ class _Run:
         features: RunFeatures,
         fingerprint: str,
         stop: StopSignal,
+        on_epoch: OnEpoch = _tell_nobody,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
         self._learner, self._features = learner, features
         self._adapter, self._peft = adapter, adapter.peft
-        self._fingerprint, self._stop = fingerprint, stop
+        self._fingerprint, self._stop, self._on_epoch = fingerprint, stop, on_epoch
         with adapter.base_alone():
             self._base_exact_match = self._held_out()
         self._batches = Batches(pairs.train, recipe.batch_size, recipe.accumulation, recipe.seed)
@@ -320,6 +340,8 @@ class _Run:
                 state = RunState(report.step, exact_match, self._fingerprint)
         if inside == 0 or report.step % self._recipe.checkpoint_every_steps == 0:
             self._save(state)
+        if inside == 0:
+            self._on_epoch(tuple(self._held_out_by_epoch))
         return state
 
     def _save(self, state: RunState) -> None:

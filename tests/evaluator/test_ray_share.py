@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.__main__ import app
-from evaluator.ray_cluster import ReplicaShare, replica_share
 from shared.cli import run_program
+from shared.ray_cluster import ReplicaShare, replica_share
 
 
 def cpus(*counts):

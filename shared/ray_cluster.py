@@ -1,4 +1,4 @@
-"""Which Ray the replicas run on, and how much of it each of them takes."""
+"""Which Ray the work runs on, and how much of it each replica of a model takes."""
 
 from __future__ import annotations
 
