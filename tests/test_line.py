@@ -12,7 +12,12 @@ import pytest
 from shared.corpus import read_json, read_pairs
 
 # One worker of pytest-xdist runs the line, once.
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.xdist_group("line")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ray,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("line"),
+]
 
 IMAGES = 60
 

@@ -1,16 +1,18 @@
-"""How often an answer depends on its batch, by the precision of the model.
+"""How often an answer depends on its batch, or differs from plain ``generate``, by precision.
 
     python -m tests.bench.agreement IMAGES QUESTIONS.csv [LIMIT]
 
-Answers the same questions one at a time and in batches of 64, and counts what differs: in float32,
-in bfloat16 (whose 8 bits of precision round a sum otherwise when its terms stand otherwise, so that
-a near tie between two tokens turns), and in 4 bit, computed in float32 as on every CPU.
+Answers the same questions in batches about up to 12 images, one at a time, and by the model's own
+``generate`` on each question alone, and counts what differs: in float32, in bfloat16 (whose 8 bits
+of precision round a sum otherwise when its terms stand otherwise, so that a near tie between two
+tokens turns), and in 4 bit, computed in float32 as on every CPU.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -18,29 +20,54 @@ import torch
 
 from shared.corpus import read_questions
 from shared.image_files import open_image
+from shared.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import EMBEDDED_MODEL, Quantization
+from tests.shared.vqa.asking import plain_answer
+
+IMAGES_TOGETHER = 12
+
+
+@dataclass
+class Differences:
+    """Answers of a batch that differ from those alone, and from ``generate``; of how many.
+
+    ``confidences`` has the probability of each answer that differs anywhere, in [0, 1].
+    """
+
+    asked: int = 0
+    from_alone: int = 0
+    from_generate: int = 0
+    confidences: list[float] = field(default_factory=list)
 
 
 def count_differences(
     answerer: Answerer, images: Path, questions: Sequence[Question]
-) -> tuple[int, int]:
-    """Return how many answers differ between single questions and batches, and of how many."""
-    differing = 0
+) -> Differences:
+    """Answer in three ways and count."""
+    found = Differences()
     ordered = sorted(questions, key=lambda question: question.filename)
     groups = [list(group) for _, group in groupby(ordered, key=lambda q: q.filename)]
-    while groups:
-        part, groups = groups[:12], groups[12:]
-        prepared = [answerer.prepare(open_image(images / group[0].filename)) for group in part]
-        asked = [(index, q.text) for index, group in enumerate(part) for q in group]
-        memory = answerer.remember(prepared)
-        together = answerer.answer(memory, [i for i, _ in asked], [text for _, text in asked])
-        for (index, text), answer in zip(asked, together, strict=True):
-            alone = answerer.answer(answerer.remember([prepared[index]]), [0], [text])
-            differing += alone[0].text != answer.text
-    return differing, len(ordered)
+    with report_progress("questions", len(ordered)) as progress:
+        for first in range(0, len(groups), IMAGES_TOGETHER):
+            part = groups[first : first + IMAGES_TOGETHER]
+            pictures = [open_image(images / group[0].filename) for group in part]
+            prepared = [answerer.prepare(picture) for picture in pictures]
+            asked = [(index, q.text) for index, group in enumerate(part) for q in group]
+            memory = answerer.remember(prepared)
+            together = answerer.answer(memory, [i for i, _ in asked], [text for _, text in asked])
+            for (index, text), answer in zip(asked, together, strict=True):
+                [alone] = answerer.answer(answerer.remember([prepared[index]]), [0], [text])
+                said = plain_answer(answerer.model, pictures[index], text)
+                found.asked += 1
+                found.from_alone += alone.text != answer.text
+                found.from_generate += said != answer.text
+                if {alone.text, said} != {answer.text}:
+                    found.confidences.append(answer.confidence)
+            progress.advance(len(asked))
+    return found
 
 
 def main(images: Path, table: Path, limit: int) -> None:
@@ -56,8 +83,13 @@ def main(images: Path, table: Path, limit: int) -> None:
         )
         if dtype is not None:
             answerer.model.network.to(dtype)
-        differing, count = count_differences(answerer, images, questions)
-        print(f"{name}: {differing} of {count} answers differ", flush=True)
+        found = count_differences(answerer, images, questions)
+        unsure = ", ".join(f"{confidence:.2f}" for confidence in sorted(found.confidences))
+        print(
+            f"{name}: of {found.asked} answers {found.from_alone} differ from those alone, "
+            f"{found.from_generate} from generate's; their probabilities: {unsure or 'none'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

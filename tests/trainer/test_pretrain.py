@@ -15,7 +15,7 @@ from tests.trainer.recipes import write_data, write_recipe
 from trainer.__main__ import app
 
 # The model is made once, in one worker of pytest-xdist.
-pytestmark = pytest.mark.xdist_group("pretrain")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
 
 SHAPE = {
     "width": 64,

@@ -25,7 +25,7 @@ def plain_tokens(model: LoadedModel, image: Image.Image, question: str) -> list[
     """Return what ``BlipForQuestionAnswering.generate`` says to a question on its own."""
     encoded = model.tokenizer([question], return_tensors="pt")
     output = model.blip.generate(
-        pixel_values=pixel_values(model.image_processor, [image]),
+        pixel_values=pixel_values(model.image_processor, [image]).to(model.blip.dtype),
         input_ids=encoded["input_ids"],
         attention_mask=encoded["attention_mask"],
         max_new_tokens=MAX_NEW_TOKENS,
