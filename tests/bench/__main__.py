@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Final
@@ -20,7 +20,7 @@ from tests.bench.training import bench_fit, bench_fit_full_size
 
 app = typer.Typer(add_completion=False)
 
-BENCHES: Final[dict[str, Callable[[Path], list[Comparison]]]] = {
+BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "requests": bench_requests,
     "ledger": bench_ledger,
     "answers": bench_answers,

@@ -13,6 +13,7 @@ case.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -48,27 +49,23 @@ REPORT_BATCH = 2
 PARTS = ("images", "keys and values", "questions", "decoding")
 
 
-def bench_answers(folder: Path) -> list[Comparison]:
+def bench_answers(folder: Path) -> Iterator[Comparison]:
     """Blip-vqa-tiny in float32."""
     model = load_model(EMBEDDED_MODEL, quantization=Quantization.NONE)
     images = make_pictures(folder / "tiny", 13, side=256)
-    return [
-        _compare("blip-vqa-tiny", model, images, per_image, batch)
-        for per_image in (5, 10)
-        for batch in (REPORT_BATCH, BATCH)
-    ]
+    for per_image in (5, 10):
+        for batch in (REPORT_BATCH, BATCH):
+            yield _compare("blip-vqa-tiny", model, images, per_image, batch)
 
 
-def bench_full_size(folder: Path) -> list[Comparison]:
+def bench_full_size(folder: Path) -> Iterator[Comparison]:
     """A BLIP of the size of blip-vqa-base with random weights, in float32; 60 rows, or 20."""
     model = load_model(str(full_size_model(folder / "full-model")), quantization=Quantization.NONE)
-    rows = []
     for per_image in (5, 10):
         for batch, count in ((REPORT_BATCH, 20), (BATCH, 60)):
             name = folder / f"full-{per_image}-{batch}"
             images = make_pictures(name, count // per_image, side=384)
-            rows.append(_compare("BLIP, full size", model, images, per_image, batch, rounds=1))
-    return rows
+            yield _compare("BLIP, full size", model, images, per_image, batch, rounds=1)
 
 
 def _compare(
