@@ -8,11 +8,15 @@ bit a patch, each padded to whole bytes. A 24 x 24 grid takes 722 bytes, and les
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluator.vtgs import jaccard
+from shared.boxes import Box, box_patches
 
 STEP: Final = 17
 """Sixteen levels are more than the eye tells apart in a heat map, and compress well."""
@@ -59,3 +63,16 @@ def unpack_attention(data: bytes) -> Attention | None:
         for bits in (first, second)
     ]
     return Attention(levels.reshape(rows, columns), *regions)
+
+
+def overlap_with_boxes(attention: bytes, boxes: Sequence[Box]) -> float | None:
+    """Return the Jaccard overlap of the answer's region with the boxes' patches, in [0, 1].
+
+    ``None`` where there are no boxes or no region was packed.
+    """
+    looked = unpack_attention(attention) if boxes else None
+    if looked is None:
+        return None
+    region_RC = looked.answer_region_RC
+    boxed_RC = box_patches(boxes, *region_RC.shape)
+    return float(jaccard(region_RC.ravel(), boxed_RC.ravel()))

@@ -54,7 +54,14 @@ def guesses(predictions: Sequence[Prediction], train_pairs: Iterable[QAPair]) ->
 
 def _without_picture(prediction: Prediction, answer: str) -> Prediction:
     # A guess that saw no picture has no region in it.
-    return replace(prediction, answer=answer, confidence=None, grounding=None, broken_image=False)
+    return replace(
+        prediction,
+        answer=answer,
+        confidence=None,
+        grounding=None,
+        grounding_boxes=None,
+        broken_image=False,
+    )
 
 
 def rows_of(predictions: Sequence[Prediction], some: Sequence[Prediction]) -> list[int]:

@@ -12,7 +12,7 @@ import structlog
 from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
-from evaluator.metrics import Metric
+from evaluator.metrics import REGION_METRICS, Metric, with_boxes
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
 from evaluator.score import TextModelNames
@@ -71,6 +71,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
+    order = replace(order, metrics=_for_boxes(order, selection))
     left_out = _left_out(order)
     order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
     replica = replica_settings(
@@ -79,7 +80,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         order.quantization,
         order.images,
         batch_size=order.batch_size,
-        measure_grounding=Metric.VTGS in order.metrics,
+        measure_grounding=not REGION_METRICS.isdisjoint(order.metrics),
     )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
     evaluation = _evaluation(order, selection, replica, left_out)
@@ -99,13 +100,26 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         leave_ray()
 
 
+def _for_boxes(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]:
+    if any(pair.boxes for pair in selection.pairs):
+        return with_boxes(order.metrics)
+    if Metric.VTGS_BOXES in order.metrics:
+        raise InputError(
+            f"--metrics {Metric.VTGS_BOXES}: no question of {order.data} has a box; leave it out, "
+            "or give boxes in a column `boxes`"
+        )
+    return order.metrics
+
+
 def _left_out(order: EvaluationOrder) -> dict[Metric, str]:
     """Return the metrics that this model cannot have, and why."""
-    reason = why_no_regions(order.model) if Metric.VTGS in order.metrics else ""
+    asked = [metric for metric in order.metrics if metric in REGION_METRICS]
+    reason = why_no_regions(order.model) if asked else ""
     if not reason:
         return {}
-    log.warning("metric_left_out", metric=Metric.VTGS.value, reason=reason)
-    return {Metric.VTGS: reason}
+    for metric in asked:
+        log.warning("metric_left_out", metric=metric.value, reason=reason)
+    return dict.fromkeys(asked, reason)
 
 
 def _check_share(gpus_per_replica: float | None) -> None:

@@ -23,6 +23,7 @@ class Metric(StrEnum):
     BERTSCORE_F1 = "bertscore_f1"
     CSNS = "csns"
     VTGS = "vtgs"
+    VTGS_BOXES = "vtgs_boxes"
     VTGS_CLIP = "vtgs_clip"
     VQA_SOFT = "vqa_soft"
     SUBSTRING = "substring"
@@ -48,6 +49,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         Metric.BERTSCORE_F1: "BERTScore F1",
         Metric.CSNS: "CSNS",
         Metric.VTGS: "VTGS",
+        Metric.VTGS_BOXES: "VTGS (boxes)",
         Metric.VTGS_CLIP: "VTGS (CLIP)",
         Metric.VQA_SOFT: "VQA accuracy",
         Metric.SUBSTRING: "Substring",
@@ -86,7 +88,10 @@ CAPTION_METRICS: Final = (
 )
 """For longer answers; each needs a tool that may be missing."""
 
-SENTENCE_METRICS: Final = frozenset({Metric.CSNS, Metric.VTGS})
+REGION_METRICS: Final = frozenset({Metric.VTGS, Metric.VTGS_BOXES})
+"""What needs the regions that the model looked at."""
+
+SENTENCE_METRICS: Final = frozenset({Metric.CSNS, *REGION_METRICS})
 """What needs sentence embeddings."""
 
 BERTSCORE_METRICS: Final = frozenset({Metric.BERTSCORE_F1, Metric.VTGS_CLIP})
@@ -114,6 +119,14 @@ GROUPS: Final[Mapping[str, tuple[Metric, ...]]] = MappingProxyType(
     }
 )
 """Names for several metrics. Of these, what lacks its tool is left out; all need but the texts."""
+
+
+def with_boxes(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return metrics for data that has boxes: VTGS against them too, where VTGS is asked for."""
+    if Metric.VTGS not in metrics or Metric.VTGS_BOXES in metrics:
+        return tuple(metrics)
+    after = metrics.index(Metric.VTGS) + 1
+    return (*metrics[:after], Metric.VTGS_BOXES, *metrics[after:])
 
 
 def parse_metrics(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 
+from evaluator.attention import overlap_with_boxes
 from evaluator.fleet import Fleet
 from evaluator.metrics import Metric
 from evaluator.replies import AdapterEffect, Reply
@@ -231,15 +232,18 @@ def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> Ad
 
 
 def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:
-    rows = [
-        Prediction(
-            pair=pairs[int(reply.question_id)],
-            answer=reply.answer,
-            confidence=reply.confidence,
-            grounding=reply.grounding,
-            broken_image=reply.broken_image,
-            attention=reply.attention,
-        )
-        for reply in replies
-    ]
+    rows = [_prediction(reply, pairs[int(reply.question_id)]) for reply in replies]
     return sorted(rows, key=lambda row: (row.pair.filename, row.pair.id, row.pair.answer))
+
+
+def _prediction(reply: Reply, pair: QAPair) -> Prediction:
+    return Prediction(
+        pair=pair,
+        answer=reply.answer,
+        confidence=reply.confidence,
+        grounding=reply.grounding,
+        broken_image=reply.broken_image,
+        attention=reply.attention,
+        # Here, since replicas are not told of boxes: nothing must see what it is judged by.
+        grounding_boxes=overlap_with_boxes(reply.attention, pair.boxes),
+    )

@@ -28,7 +28,14 @@ from evaluator.csns import (
     parse_number_or_word,
     text_similarity,
 )
-from evaluator.metrics import OVERLAP_METRICS, REPORT_METRICS, SENTENCE_METRICS, Metric
+from evaluator.metrics import (
+    OVERLAP_METRICS,
+    REGION_METRICS,
+    REPORT_METRICS,
+    SENTENCE_METRICS,
+    Metric,
+    with_boxes,
+)
 from evaluator.question_types import question_type
 from evaluator.rows import best_of_references
 from evaluator.scorecard import (
@@ -45,6 +52,7 @@ from evaluator.text_models import TextModels, needed
 from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
 from evaluator.vtgs import BETA, measured, vtgs, vtgs_clip
 from shared.answers import normalise
+from shared.boxes import BOX_RULE
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
 
@@ -91,7 +99,7 @@ def score_predictions(
     columns = score_columns(predictions, metrics, text_models)
     cells = _cells(predictions)
     # A guess that saw no picture has no region in it.
-    textual = [metric for metric in metrics if metric is not Metric.VTGS]
+    textual = [metric for metric in metrics if metric not in REGION_METRICS]
     prior, over_prior = _NO_CONTROL
     if train_pairs:
         guessed = score_columns(guesses(predictions, train_pairs), textual, text_models)
@@ -99,11 +107,11 @@ def score_predictions(
     blind, over_blind = _NO_CONTROL
     if shuffled:
         rows = rows_of(predictions, shuffled)
-        grounded = any(p.grounding is not None for p in shuffled)
+        seen = _Rows.of(shuffled).measured_regions()
         blind, over_blind = _control(
             [cells[row] for row in rows],
             {name: column[rows] for name, column in columns.items()},
-            score_columns(shuffled, metrics if grounded else textual, text_models),
+            score_columns(shuffled, [m for m in metrics if m in seen or m in textual], text_models),
         )
     scorecard = Scorecard(
         images=len({p.pair.filename for p in predictions}),
@@ -115,21 +123,27 @@ def score_predictions(
         over_shuffled=over_blind,
         constants=_constants(predictions, cells, metrics, text_models),
         signatures={metric.value: signature(metric, text_models, provenance) for metric in metrics},
-        provenance={**provenance, "versions": _versions()},
+        provenance={**provenance, **_boxed(predictions), "versions": _versions()},
     )
     return scorecard, columns
+
+
+def _boxed(predictions: Sequence[Prediction]) -> dict[str, int]:
+    boxed = sum(bool(p.pair.boxes) for p in predictions)
+    return {"questions_with_boxes": boxed} if boxed else {}
 
 
 def default_metrics(predictions: Sequence[Prediction]) -> tuple[Metric, ...]:
     """Return the report's metrics, and what else the data has what it takes for.
 
-    VTGS is there only where a prediction has its regions measured, VQA accuracy only where one has
-    several references.
+    VTGS is there only where a prediction has its regions measured, against boxes only where one
+    has boxes too, VQA accuracy only where one has several references.
     """
-    grounded = any(prediction.grounding is not None for prediction in predictions)
+    regions = _Rows.of(predictions).measured_regions()
     asked_several = any(len(prediction.pair.references) > 1 for prediction in predictions)
-    metrics = [metric for metric in REPORT_METRICS if grounded or metric is not Metric.VTGS]
-    return (*metrics, *([Metric.VQA_SOFT] if asked_several else []))
+    metrics = with_boxes(REPORT_METRICS)
+    kept = [metric for metric in metrics if metric not in REGION_METRICS - regions]
+    return (*kept, *([Metric.VQA_SOFT] if asked_several else []))
 
 
 def score_columns(
@@ -148,7 +162,12 @@ def score_columns(
         metric.value: _score(metric, rows, text_models) for metric in metrics if metric not in extra
     }
     order = [*(metric.value for metric in metrics), *filter(captioning.is_statistic, extra)]
-    return {name: np.where(broken, 0.0, (columns | extra)[name]) for name in order}
+    scored = {name: np.where(broken, 0.0, (columns | extra)[name]) for name in order}
+    if Metric.VTGS_BOXES in metrics:
+        boxed = np.array([bool(prediction.pair.boxes) for prediction in predictions])
+        of_boxes = Metric.VTGS_BOXES.value
+        scored[of_boxes] = np.where(boxed, scored[of_boxes], np.nan)
+    return scored
 
 
 @dataclass(frozen=True)
@@ -158,7 +177,7 @@ class _Rows:
     answers: Sequence[str]
     references: Sequence[tuple[str, ...]]
     filenames: Sequence[str]
-    sim_vis_N: NDArray[np.float64]
+    sim_vis_N: Mapping[Metric, NDArray[np.float64]]
 
     @classmethod
     def of(cls, predictions: Sequence[Prediction]) -> _Rows:
@@ -166,8 +185,16 @@ class _Rows:
             answers=[p.answer for p in predictions],
             references=[p.pair.references for p in predictions],
             filenames=[p.pair.filename for p in predictions],
-            sim_vis_N=measured([p.grounding for p in predictions]),
+            sim_vis_N={
+                Metric.VTGS: measured([p.grounding for p in predictions]),
+                Metric.VTGS_BOXES: measured([p.grounding_boxes for p in predictions]),
+            },
         )
+
+    def measured_regions(self) -> frozenset[Metric]:
+        """Return the metrics of regions that some row has the overlap for."""
+        found = (metric for metric, of_N in self.sim_vis_N.items() if not np.isnan(of_N).all())
+        return frozenset(found)
 
 
 def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float64]:
@@ -184,14 +211,16 @@ def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float6
         number = parse_number_or_word if models.number_words else parse_number
         sbert = needed(models.sentences, metric)
         return best(lambda a, r: csns(a, r, sbert.cosines(a, r), number=number))
-    if metric is Metric.VTGS:
-        if np.isnan(rows.sim_vis_N).all():
+    if metric in REGION_METRICS:
+        if metric not in rows.measured_regions():
+            needs = "grounding" if metric is Metric.VTGS else "grounding_boxes"
             raise InputError(
-                "--metrics vtgs: no prediction has a grounding value; leave vtgs out, or let "
-                "`evaluator run` make the predictions"
+                f"--metrics {metric}: no prediction has a value in column `{needs}`; leave "
+                f"{metric} out, or let `evaluator run` make the predictions"
             )
         sbert = needed(models.sentences, metric)
-        return vtgs(best(lambda a, r: text_similarity(sbert.cosines(a, r))), rows.sim_vis_N)
+        similar_N = best(lambda a, r: text_similarity(sbert.cosines(a, r)))
+        return vtgs(similar_N, rows.sim_vis_N[metric])
     if metric is Metric.BERTSCORE_F1:
         return best(needed(models.words, metric).f1)
     if metric is Metric.VTGS_CLIP:
@@ -223,6 +252,7 @@ def _definition(metric: Metric, models: TextModels, provenance: Mapping[str, Any
         options = {
             Metric.CSNS: f"alpha {ALPHA:g}|eps {EPSILON:g}|{numbers}",
             Metric.VTGS: f"beta {BETA:g}|{regions}",
+            Metric.VTGS_BOXES: f"beta {BETA:g}|{regions}|against boxes: {BOX_RULE}",
         }
         return f"{needed(models.sentences, metric).signature}|{options[metric]}"
     kind = ""

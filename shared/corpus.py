@@ -22,6 +22,7 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.atomic import atomic_path
+from shared.boxes import boxes_json, parse_boxes
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES, SPLITS, Prediction, Provenance, QAPair, Question, pair_id
 
@@ -44,6 +45,7 @@ PAIR_SCHEMA: Final = pa.schema(
         ("answers", pa.string()),
         ("second_answer", pa.string()),
         ("second_opinion", pa.string()),
+        ("boxes", pa.list_(pa.list_(pa.float64()))),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -98,6 +100,8 @@ class PairsDigest:
     def add(self, pair: QAPair) -> None:
         """Count ``pair`` in; the order does not matter."""
         fields = (pair.filename, pair.question, pair.answer, pair.split or "", *pair.answers)
+        boxes = boxes_json(pair.boxes)
+        fields = fields if boxes is None else (*fields, boxes)
         line = hashlib.sha256("\0".join(fields).encode())
         self._sum += int.from_bytes(line.digest(), "big")
 
@@ -110,7 +114,8 @@ def read_pairs(path: Path) -> list[QAPair]:
     """Read pairs from a data set folder or from a CSV, JSON lines or Parquet file.
 
     Column names may be in any case and under the aliases of ``COLUMN_ALIASES``; rows without an
-    id get ``shared.records.pair_id``. Rows with an empty question, answer or file name raise.
+    id get ``shared.records.pair_id``. Rows with an empty question, answer or file name raise, and
+    so does a cell of ``boxes`` that holds none, see ``shared.boxes``.
 
     Raises:
         InputError: nothing readable is there, or the needed columns are missing.
@@ -303,6 +308,11 @@ def _prediction_table(
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
     if any(p.pair.answers for p in predictions):
         arrays["answers"] = pa.array([_as_list(p.pair) for p in predictions], pa.string())
+    if any(p.pair.boxes for p in predictions):
+        boxes = [boxes_json(p.pair.boxes) for p in predictions]
+        arrays["boxes"] = pa.array(boxes, pa.string())
+        overlaps = [p.grounding_boxes for p in predictions]
+        arrays["grounding_boxes"] = pa.array(overlaps, pa.float64())
     for name, values in columns.items():
         arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
     return pa.table(arrays)
@@ -336,7 +346,7 @@ def _write_jsonl_pairs(pairs: Iterable[QAPair], part: Path) -> int:
 
 def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
     count = 0
-    batch: list[dict[str, str | None]] = []
+    batch: list[dict[str, Any]] = []
     with pq.ParquetWriter(part, PAIR_SCHEMA) as writer:
         for pair in pairs:
             batch.append(pair_row(pair))
@@ -348,7 +358,7 @@ def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
     return count + len(batch)
 
 
-def pair_row(pair: QAPair) -> dict[str, str | None]:
+def pair_row(pair: QAPair) -> dict[str, Any]:
     """Return the fields of ``pair`` under the names in ``PAIR_SCHEMA``."""
     return {
         "id": pair.id,
@@ -364,6 +374,7 @@ def pair_row(pair: QAPair) -> dict[str, str | None]:
         "answers": _as_list(pair),
         "second_answer": pair.second_answer,
         "second_opinion": pair.second_opinion,
+        "boxes": [box.edges for box in pair.boxes] or None,
     }
 
 
@@ -437,8 +448,12 @@ def _with_answer(columns: Sequence[str], *needed: str) -> tuple[str, ...]:
     return needed if several else ("answer", *needed)
 
 
+def _cell(row: Row, names: Mapping[str, str], field: str) -> Any:  # noqa: ANN401 (as it is in the file)
+    return row.get(names[field]) if field in names else None
+
+
 def _text(row: Row, names: Mapping[str, str], field: str) -> str:
-    value = row.get(names[field]) if field in names else None
+    value = _cell(row, names, field)
     if isinstance(value, float):
         # A column of whole numbers with a gap in it is one of floats: 2.0 was written for 2.
         value = "" if math.isnan(value) else int(value) if value.is_integer() else value
@@ -447,7 +462,7 @@ def _text(row: Row, names: Mapping[str, str], field: str) -> str:
 
 def _several(row: Row, names: Mapping[str, str], path: Path, line: int) -> tuple[str, ...]:
     """Return the references of a column ``answers``; none where there is no such cell."""
-    value = row.get(names["answers"]) if "answers" in names else None
+    value = _cell(row, names, "answers")
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.strip() else None
@@ -486,6 +501,7 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
             answers=answers,
             second_answer=_text(row, names, "second_answer"),
             second_opinion=_text(row, names, "second_opinion"),
+            boxes=parse_boxes(_cell(row, names, "boxes")),
         )
     except ValueError as error:
         raise InputError(f"{path}: row {line}: {error}") from error
@@ -498,6 +514,10 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
     answer = _text(row, names, "answer") or most_frequent(answers)
     if not answer:
         return None
+    try:
+        boxes = parse_boxes(_cell(row, names, "boxes"))
+    except ValueError as error:
+        raise InputError(f"{path}: row {line}: {error}") from error
     return Prediction(
         pair=QAPair(
             id=_text(row, names, "id") or pair_id(filename, question),
@@ -506,17 +526,19 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
             filename=filename,
             agreement=_text(row, names, "agreement"),
             answers=answers,
+            boxes=boxes,
         ),
         answer=_text(row, names, "prediction"),
         confidence=_number(row, names, "confidence"),
         grounding=_number(row, names, "grounding"),
         broken_image=_text(row, names, "broken_image").lower() in {"true", "1"},
         attention=_bytes(row, names, "attention"),
+        grounding_boxes=_number(row, names, "grounding_boxes"),
     )
 
 
 def _bytes(row: Row, names: Mapping[str, str], field: str) -> bytes:
-    value = row.get(names[field]) if field in names else None
+    value = _cell(row, names, field)
     # Of CSV and JSON lines it can only be text, which holds no such thing.
     return value if isinstance(value, bytes) else b""
 

@@ -40,6 +40,10 @@ IMAGE_BATCH: Final = 1_000
 """Rows in a row group that holds images; an image in it is stored once, whatever its rows."""
 _LARGEST_DICTIONARY: Final = 1 << 30
 _IMAGE: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_TEXT: Final = {"dtype": "string", "_type": "Value"}
+_NUMBERS: Final = {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "Sequence"}
+_BOXES: Final = {"feature": _NUMBERS, "_type": "Sequence"}
+"""As `datasets` calls them; versions before 4.0 know no ``List``."""
 
 
 def write_dataset(
@@ -185,7 +189,7 @@ class _RowFile:
 def _split_file(path: Path, *, embeds: bool) -> _RowFile:
     """Open a file in which `datasets` finds its types, the image's among them."""
     types: dict[str, object] = {
-        name: {"dtype": "string", "_type": "Value"} for name in PAIR_SCHEMA.names
+        name: _BOXES if name == "boxes" else _TEXT for name in PAIR_SCHEMA.names
     }
     schema = PAIR_SCHEMA
     if embeds:

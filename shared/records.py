@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from shared.boxes import Box
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -29,6 +31,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
     "attention": ("attention",),
+    "boxes": ("boxes",),
+    "grounding_boxes": ("grounding_boxes",),
 }
 """Names that a column may carry, any case, most specific first."""
 
@@ -79,6 +83,7 @@ class QAPair:
     what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
     ``second_answer`` is what the annotator said when the question alone was sent back, and
     ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
+    ``boxes`` say where in the picture the question's object is; empty where the data does not.
     """
 
     id: str
@@ -92,6 +97,7 @@ class QAPair:
     answers: tuple[str, ...] = ()
     second_answer: str = ""
     second_opinion: str = ""
+    boxes: tuple[Box, ...] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -123,7 +129,8 @@ class Prediction:
     """A model's answer to one pair, with the scores that only the model can give.
 
     ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
-    ``grounding`` is VTGS's visual term in [0, 1]. Both are ``None`` where they were not asked for.
+    ``grounding`` is VTGS's visual term in [0, 1], ``grounding_boxes`` the same against the pair's
+    boxes. Each is ``None`` where it was not asked for, the last also where there are no boxes.
     ``broken_image`` marks an answer that stands for an image that could not be read. ``attention``
     is where the model looked, packed by ``evaluator.attention``; empty where nobody asked.
     """
@@ -134,6 +141,7 @@ class Prediction:
     grounding: float | None = None
     broken_image: bool = False
     attention: bytes = b""
+    grounding_boxes: float | None = None
 
 
 def pair_id(filename: str, question: str) -> str:

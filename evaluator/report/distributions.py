@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluator.run_folder import Run
 
 BINS: Final = 20
-SPREAD_METRICS: Final = ("csns", "vtgs", "vtgs_clip")
+SPREAD_METRICS: Final = ("csns", "vtgs", "vtgs_boxes", "vtgs_clip")
 
 
 @dataclass(frozen=True)

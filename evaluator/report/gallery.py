@@ -18,6 +18,7 @@ from evaluator.question_types import question_type
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.thumbnails import thumbnail
 from evaluator.run_folder import Run
+from shared.boxes import Box
 from shared.image_source import ImageFiles
 from shared.progress import report_progress
 from shared.records import Prediction
@@ -64,7 +65,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """One question with its picture; ``number`` tells cards of one page apart."""
+    """One question with its picture and boxes; ``number`` tells cards of one page apart."""
 
     number: int
     outcome: Outcome
@@ -74,6 +75,7 @@ class Card:
     reference: str
     answers: Sequence[Answer]
     picture: Picture | None
+    boxes: Sequence[Box]
 
     @property
     def text(self) -> str:
@@ -146,6 +148,7 @@ def card(runs: Sequence[Run], row: Row, number: int, picture: Picture | None) ->
         reference=pair.answer,
         answers=[_answer(run, index) for run, index in zip(runs, row, strict=True)],
         picture=picture,
+        boxes=pair.boxes,
     )
 
 

@@ -80,6 +80,7 @@ def write_report(
         words=words,
         cards=cards,
         heated=any(answer.heat for card in cards for answer in card.answers),
+        boxed=any(card.boxes for card in cards),
         beside=beside,
     )
     with atomic_path(path) as part:

@@ -4,6 +4,7 @@ On pictures where the truth is known, by layer and by the share of a map that ma
 
 - *sim_vis*: answers of the shipped model, with their own picture and with another one shown to the
   same question and answer. A grounded answer must overlap its question more with its own picture.
+- *boxes*: the same against the object's box, as ``vtgs_boxes`` does.
 - *truth*: how much of the answer's map lies on the product (ABO, white background), on a product
   pasted small onto a bare ground, or on the shape (easy-VQA), against the share of the area there.
 
@@ -27,6 +28,7 @@ from rich.table import Table
 
 from evaluator.intervals import bootstrap_means, percentile_interval
 from evaluator.vtgs import jaccard
+from shared.boxes import Box, box_patches
 from shared.corpus import read_pairs
 from shared.records import QAPair
 from shared.splits import split_by_image
@@ -45,7 +47,8 @@ PASTED, CANVAS = 96, 256
 class Case:
     """A picture, the file it came from, and what is asked about it; ``answer`` "" for the model's.
 
-    ``truth_P`` marks the share of each patch that the answer's object covers.
+    ``truth_P`` marks the share of each patch that the answer's object covers, ``box_P`` the patches
+    of its box.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Case:
     questions: tuple[str, ...]
     answer: str
     truth_P: NDArray[np.float64]
+    box_P: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Looked:
     own: list[list[Regions]]
     other: list[list[Regions]]
     truth_NP: NDArray[np.float64]
+    box_NP: NDArray[np.bool_]
 
 
 app = typer.Typer(add_completion=False)
@@ -84,6 +89,7 @@ def bench(images: Annotated[int, typer.Option(help="pictures of each kind")] = 4
         looked = _look(model, cases)
         Console().print(_truth_table(kind, looked))
         Console().print(_overlap_table(kind, looked))
+        Console().print(_boxes_table(kind, looked))
 
 
 def _unseen(count: int) -> dict[str, list[QAPair]]:
@@ -99,8 +105,8 @@ def _unseen(count: int) -> dict[str, list[QAPair]]:
 
 def _product(name: str, pairs: Sequence[QAPair], side: int) -> Case:
     picture = Image.open(ABO / "images" / "small" / name).convert("RGB")
-    truth = _shares(_not_white(picture), side)
-    return Case(name, picture, tuple(pair.question for pair in pairs), "", truth)
+    asked = tuple(pair.question for pair in pairs)
+    return Case(name, picture, asked, "", *_truth(_not_white(picture), side))
 
 
 def _pasted(name: str, pairs: Sequence[QAPair], side: int) -> Case:
@@ -109,8 +115,8 @@ def _pasted(name: str, pairs: Sequence[QAPair], side: int) -> Case:
     small = Image.open(ABO / "images" / "small" / name).convert("RGB").resize((PASTED, PASTED))
     canvas = Image.new("RGB", (CANVAS, CANVAS), "white")
     canvas.paste(small, (int(left), int(top)))
-    truth = _shares(_not_white(canvas), side)
-    return Case(name, canvas, tuple(pair.question for pair in pairs), "", truth)
+    asked = tuple(pair.question for pair in pairs)
+    return Case(name, canvas, asked, "", *_truth(_not_white(canvas), side))
 
 
 def _shapes(count: int, side: int) -> list[Case]:
@@ -125,7 +131,7 @@ def _shapes(count: int, side: int) -> list[Case]:
         # The ground is pale noise, the shape one full colour.
         shape = pixels.max(-1) - pixels.min(-1) > 60
         shape |= pixels.max(-1) < 140
-        cases[image] = Case(str(image), picture, (question,), answer, _shares(shape, side))
+        cases[image] = Case(str(image), picture, (question,), answer, *_truth(shape, side))
     return list(cases.values())
 
 
@@ -133,6 +139,23 @@ def _not_white(picture: Image.Image) -> NDArray[np.bool_]:
     pixels: NDArray[np.uint8] = np.asarray(picture)
     mask: NDArray[np.bool_] = pixels.min(axis=-1) < 235
     return mask
+
+
+def _truth(mask_HW: NDArray[np.bool_], side: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the share of each patch that an object covers, and the patches of its box, (P,)."""
+    return _shares(mask_HW, side), box_patches([bounding_box(mask_HW)], side, side).ravel()
+
+
+def bounding_box(mask_HW: NDArray[np.bool_]) -> Box:
+    """Return the box of an object of at least one pixel."""
+    height, width = mask_HW.shape
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    return Box(
+        float(columns[0] / width),
+        float(rows[0] / height),
+        float((columns[-1] + 1) / width),
+        float((rows[-1] + 1) / height),
+    )
 
 
 def _shares(mask_HW: NDArray[np.bool_], side: int) -> NDArray[np.float64]:
@@ -146,6 +169,7 @@ def _look(model: LoadedModel, cases: Sequence[Case]) -> Looked:
     layers = len(model.blip.text_encoder.encoder.layer)
     names: list[str] = []
     truth: list[NDArray[np.float64]] = []
+    boxes: list[NDArray[np.bool_]] = []
     own: list[list[Regions]] = [[] for _ in range(layers)]
     other: list[list[Regions]] = [[] for _ in range(layers)]
     for start in range(0, len(cases), BATCH):
@@ -167,7 +191,8 @@ def _look(model: LoadedModel, cases: Sequence[Case]) -> Looked:
             )
         names += [part[place].name for place in image_of]
         truth += [part[place].truth_P for place in image_of]
-    return Looked(names, own, other, np.stack(truth))
+        boxes += [part[place].box_P for place in image_of]
+    return Looked(names, own, other, np.stack(truth), np.stack(boxes))
 
 
 def _truth_table(kind: str, looked: Looked) -> Table:
@@ -196,12 +221,38 @@ def _on_object(looked: Looked, maps: Sequence[NDArray[np.float32]]) -> NDArray[n
 
 
 def _overlap_table(kind: str, looked: Looked) -> Table:
-    table = Table(title=f"{kind}: sim_vis with the own picture and with another")
+    return _contrast(
+        f"{kind}: sim_vis with the own picture and with another",
+        looked,
+        lambda regions, mass: jaccard(
+            _marked([region.answer_map_P for region in regions], mass),
+            _marked([region.question_map_P for region in regions], mass),
+        ),
+    )
+
+
+def _boxes_table(kind: str, looked: Looked) -> Table:
+    return _contrast(
+        f"{kind}: sim_vis against boxes with the own picture and with another, boxes "
+        f"{looked.box_NP.mean():.3f} of the area",
+        looked,
+        lambda regions, mass: jaccard(
+            _marked([region.answer_map_P for region in regions], mass), looked.box_NP
+        ),
+    )
+
+
+def _contrast(
+    title: str,
+    looked: Looked,
+    overlap: Callable[[Sequence[Regions], float], NDArray[np.float64]],
+) -> Table:
+    table = Table(title=title)
     for heading in ("layer", "region mass", "own", "another", "difference", "in deviations"):
         table.add_column(heading, justify="right")
     for layer, (own, other) in enumerate(zip(looked.own, looked.other, strict=True), start=1):
         for mass in MASSES:
-            own_N, other_N = _overlaps(own, mass), _overlaps(other, mass)
+            own_N, other_N = overlap(own, mass), overlap(other, mass)
             gain_N = own_N - other_N
             table.add_row(
                 str(layer),
@@ -214,11 +265,8 @@ def _overlap_table(kind: str, looked: Looked) -> Table:
     return table
 
 
-def _overlaps(regions: Sequence[Regions], mass: float) -> NDArray[np.float64]:
-    def marked(map_of: Callable[[Regions], NDArray[np.float32]]) -> NDArray[np.bool_]:
-        return np.stack([strongest_patches(map_of(region), mass) for region in regions])
-
-    return jaccard(marked(lambda r: r.answer_map_P), marked(lambda r: r.question_map_P))
+def _marked(maps: Sequence[NDArray[np.float32]], mass: float) -> NDArray[np.bool_]:
+    return np.stack([strongest_patches(map_P, mass) for map_P in maps])
 
 
 def _with_interval(values_N: NDArray[np.float64], names: Sequence[str]) -> str:

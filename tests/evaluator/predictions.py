@@ -1,5 +1,6 @@
 """Small predictions for the evaluator's tests."""
 
+from shared.boxes import Box
 from shared.records import Prediction, QAPair, pair_id
 
 
@@ -11,6 +12,14 @@ def predicted(
     image: str = "a.jpg",
     grounding: float | None = None,
     broken: bool = False,
+    boxes: tuple[Box, ...] = (),
+    grounding_boxes: float | None = None,
 ) -> Prediction:
-    pair = QAPair(pair_id(image, question), question, reference, image)
-    return Prediction(pair, answer, grounding=grounding, broken_image=broken)
+    pair = QAPair(pair_id(image, question), question, reference, image, boxes=boxes)
+    return Prediction(
+        pair,
+        answer,
+        grounding=grounding,
+        broken_image=broken,
+        grounding_boxes=grounding_boxes,
+    )

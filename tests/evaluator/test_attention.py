@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.attention import pack_attention, unpack_attention
+from evaluator.attention import overlap_with_boxes, pack_attention, unpack_attention
 from evaluator.replica import Replica
 from evaluator.vtgs import jaccard
+from shared.boxes import Box
 from shared.corpus import read_predictions, write_predictions
 from shared.records import Question
 from tests.evaluator.predictions import predicted
@@ -53,6 +54,18 @@ def test_the_stored_regions_are_those_that_vtgs_compares(tiny_model, pictures, t
         inside = seen.answer_map_RC[seen.answer_region_RC]
         outside = seen.answer_map_RC[~seen.answer_region_RC]
         assert not outside.size or not inside.size or inside.min() >= outside.max()
+
+
+def test_the_answers_region_is_held_against_the_boxes():
+    region = np.zeros((4, 4), np.bool_)
+    region[:2, :2] = True
+    packed = pack_attention(region.ravel().astype(np.float32), region.ravel(), ~region.ravel())
+    assert overlap_with_boxes(packed, [Box(0, 0, 0.5, 0.5)]) == 1
+    assert overlap_with_boxes(packed, [Box(0, 0, 1, 0.5)]) == 0.5
+    assert overlap_with_boxes(packed, [Box(0, 0, 0.25, 0.25), Box(0.25, 0, 0.5, 0.25)]) == 0.5
+    assert overlap_with_boxes(packed, [Box(0.5, 0.5, 1, 1)]) == 0
+    assert overlap_with_boxes(packed, []) is None
+    assert overlap_with_boxes(b"", [Box(0, 0, 1, 1)]) is None
 
 
 def test_parquet_keeps_the_bytes_and_csv_leaves_them_out(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from evaluator.__main__ import app
 from shared.cli import run_program
+from shared.corpus import write_pairs
 
 BASIC = ["--metrics", "exact_match,token_f1"]
 
@@ -48,6 +49,16 @@ def test_json_is_one_object_on_standard_output(answers, capsys):
     assert value["metrics"]["exact_match"]["n"] == 3
     assert value["prior"] is None
     assert value["provenance"]["predictions"] == "published.csv"
+
+
+def test_vtgs_against_boxes_needs_boxes_before_anything_starts(tmp_path, pictures, capsys):
+    data = tmp_path / "pairs.jsonl"
+    write_pairs(pictures[1], data)
+    options = ["--data", data, "--images", pictures[0], "--model", "blip-vqa-tiny"]
+    code = run("run", *options, "--metrics", "vtgs_boxes", "--out", tmp_path / "run")
+    assert code == 2
+    assert "no question of" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_table_names_model_and_prior(answers, tmp_path, capsys, text_models):
@@ -100,7 +111,7 @@ def test_several_files_make_run_folders_and_a_report(answers, tmp_path, capsys):
     [
         (["missing.csv"], "missing.csv: no such file"),
         (["{answers}", "--metrics", "exakt"], "did you mean 'exact_match'"),
-        (["{answers}", "--metrics", "vtgs"], "no prediction has a grounding value"),
+        (["{answers}", "--metrics", "vtgs"], "no prediction has a value in column `grounding`"),
         (["{answers}", "--train", "{answers}"], "holds 2 of the images scored in"),
         (
             ["{answers}", "--metrics", "csns", "--sentence-model", "{tmp}"],

@@ -12,6 +12,7 @@ import pytest
 from evaluator.report.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
 from evaluator.report.gallery import LIMIT
 from evaluator.report.page import write_report
+from shared.boxes import Box
 from shared.errors import InputError
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
@@ -73,6 +74,21 @@ def test_the_page_nests_and_asks_the_network_for_nothing(page):
         for name in ("src", "href"):
             assert (attributes.get(name) or "#").startswith(("data:", "#"))
     assert not re.search(r"https?://|url\(|@import", text)
+
+
+def test_boxes_are_drawn_over_the_heat_map(tmp_path):
+    draw_images(tmp_path / "images", 2)
+    rows = answers(2, wrong=[])
+    boxed = replace(rows[0].pair, boxes=(Box(0.25, 0.5, 0.75, 1), Box(0, 0, 0.1, 0.2)))
+    run = make_run(tmp_path / "run", [replace(rows[0], pair=boxed), rows[1]])
+    write_report([run], tmp_path / "report.html", images=tmp_path / "images")
+    page = outline_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    drawn = [rect for rect in page.of("rect") if rect.get("class") == "box"]
+    assert [(r["x"], r["y"], float(r["width"]), float(r["height"])) for r in drawn] == [
+        ("0.25", "0.5", 0.5, 0.5),
+        ("0.0", "0.0", 0.1, 0.2),
+    ]
+    assert "Green frames are the boxes" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_page_is_accessible_in_its_structure(page):

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from evaluator.attention import unpack_attention
 from evaluator.controls import other_images
 from evaluator.fleet import LocalFleet
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
 from evaluator.run import ShardsGivenUp, evaluate
 from evaluator.run_folder import read_run, shard_path
 from shared.answers import exact_match
+from shared.boxes import Box
 from shared.errors import InputError
 from shared.records import Question
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
@@ -55,6 +57,29 @@ def test_the_scorecard_is_that_of_the_answers(tmp_path, fleet, pairs):
     assert mean == pytest.approx(sum(right) / len(right))
     assert run.columns["exact_match"].tolist() == right
     assert run.scorecard == scorecard
+
+
+def test_regions_are_held_against_the_boxes_of_the_pairs_that_have_some(
+    tmp_path, tiny_model, pictures
+):
+    left = (Box(0, 0, 0.5, 1),)
+    pairs = [
+        replace(pair, boxes=left if row % 2 else ()) for row, pair in enumerate(pictures[1][:8])
+    ]
+    fleet = CountingFleet(settings_for(tiny_model, pictures[0], measure_grounding=True))
+    scorecard = evaluate(
+        evaluation_of(pairs), tmp_path / "run", lambda: fleet, no_text_models, FakeClock()
+    )
+    for prediction in read_run(tmp_path / "run").predictions:
+        seen = unpack_attention(prediction.attention).answer_region_RC
+        if not prediction.pair.boxes:
+            assert prediction.grounding_boxes is None
+            continue
+        half = seen.shape[1] // 2
+        inside, outside = seen[:, :half].sum(), seen[:, half:].sum()
+        expected = inside / (half * len(seen) + outside)
+        assert prediction.grounding_boxes == pytest.approx(expected)
+    assert scorecard.provenance["questions_with_boxes"] == 4
 
 
 def test_the_run_says_which_model_made_it(tmp_path, fleet, pairs):

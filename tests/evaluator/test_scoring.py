@@ -17,6 +17,7 @@ from evaluator.scorecard import break_down
 from evaluator.scoring import default_metrics, score_columns, score_predictions
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels, load_text_models
+from shared.boxes import Box
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
 from tests.evaluator.predictions import predicted
@@ -100,8 +101,53 @@ def test_the_prior_has_no_grounding(text_models):
 def test_vtgs_without_regions_is_refused_and_not_a_default(text_models):
     predictions = [predicted("red", "red")]
     assert Metric.VTGS not in default_metrics(predictions)
-    with pytest.raises(InputError, match="no prediction has a grounding value"):
+    with pytest.raises(InputError, match="no prediction has a value in column `grounding`"):
         score(predictions, [Metric.VTGS], text_models)
+
+
+def test_vtgs_against_boxes_is_another_metric_of_the_rows_that_have_boxes(text_models):
+    boxes = (Box(0, 0, 1, 1),)
+    rows = [
+        predicted("red", "red", grounding=0.25, boxes=boxes, grounding_boxes=0.81),
+        predicted("red", "red", grounding=0.49, image="b.jpg"),
+        predicted("", "red", image="c.jpg", broken=True, boxes=boxes),
+        predicted("", "red", image="d.jpg", broken=True),
+    ]
+    metrics = default_metrics(rows)
+    assert metrics.index(Metric.VTGS) + 1 == metrics.index(Metric.VTGS_BOXES)
+    scorecard, columns = score(rows, [Metric.VTGS, Metric.VTGS_BOXES], text_models)
+    assert columns["vtgs"] == pytest.approx([0.5, 0.7, 0, 0], abs=1e-6)
+    assert columns["vtgs_boxes"] == pytest.approx([0.9, np.nan, 0, np.nan], abs=1e-6, nan_ok=True)
+    assert scorecard.scores.metrics["vtgs_boxes"].n == 2
+    assert scorecard.provenance["questions_with_boxes"] == 2
+    assert "boxes" in scorecard.signatures["vtgs_boxes"]
+    assert "boxes" not in scorecard.signatures["vtgs"]
+    with pytest.raises(InputError, match="vtgs_boxes: no prediction has a value in column"):
+        score(rows[1:2], [Metric.VTGS_BOXES], text_models)
+
+
+def test_the_shuffled_control_is_held_against_the_questions_own_boxes(text_models):
+    boxes = (Box(0, 0, 1, 1),)
+    own = [predicted("red", "red", boxes=boxes, grounding_boxes=0.64), predicted("a", "b")]
+    other = [replace(own[0], grounding_boxes=0.04)]
+    scorecard, _ = score_predictions(
+        own,
+        metrics=[Metric.VTGS_BOXES],
+        text_models=text_models,
+        train_pairs=None,
+        provenance={},
+        shuffled=other,
+    )
+    assert scorecard.over_shuffled["vtgs_boxes"].mean == pytest.approx(0.6, abs=1e-6)
+    unseen, _ = score_predictions(
+        own,
+        metrics=[Metric.EXACT_MATCH, Metric.VTGS_BOXES],
+        text_models=text_models,
+        train_pairs=None,
+        provenance={},
+        shuffled=own[1:],
+    )
+    assert set(unseen.over_shuffled) == {"exact_match"}
 
 
 def test_answer_frequency_is_that_of_the_reference():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from shared.boxes import Box
 from shared.corpus import (
     MANIFEST_FILE,
     QA_FILE,
@@ -208,6 +209,38 @@ def test_pairs_keep_several_references(tmp_path):
         write_pairs(pairs, tmp_path / name)
         assert read_pairs(tmp_path / name) == pairs
     assert pairs_digest(pairs) != pairs_digest(FULL[:2])
+
+
+BOXED = [replace(FULL[0], boxes=(Box(0.1, 0.2, 0.5, 1 / 3), Box(0, 0, 1, 1))), *FULL[1:]]
+
+
+def test_boxes_are_kept_wherever_pairs_are(tmp_path):
+    for name in ("pairs.jsonl", "pairs.parquet"):
+        write_pairs(BOXED, tmp_path / name)
+        assert read_pairs(tmp_path / name) == BOXED
+    row = json.loads((tmp_path / "pairs.jsonl").read_text().splitlines()[0])
+    assert row["boxes"][1] == [0, 0, 1, 1]
+    write_dataset(BOXED, tmp_path / "set", source={}, split_rule={})
+    assert read_pairs(tmp_path / "set") == BOXED
+    assert pairs_digest(BOXED) != pairs_digest(FULL)
+    predictions = [Prediction(pair, "x", grounding_boxes=0.5) for pair in BOXED[:1]]
+    for name in ("answers.parquet", "answers.csv"):
+        write_predictions(predictions, tmp_path / name, {})
+        [row] = read_predictions(tmp_path / name)
+        assert (row.pair.boxes, row.grounding_boxes) == (BOXED[0].boxes, 0.5)
+
+
+def test_boxes_of_a_csv_are_json_and_wrong_ones_name_their_row(tmp_path):
+    header = ["question", "answer", "filename", "Boxes"]
+    rows = [["q", "a", "f", ""], ["q", "a", "f", "[[0, 0, 0.5, 1]]"]]
+    [none, one] = read_pairs(write_csv(tmp_path / "a.csv", header, *rows))
+    assert (none.boxes, one.boxes) == ((), (Box(0, 0, 0.5, 1),))
+    path = write_csv(tmp_path / "b.csv", header, rows[0], ["q", "a", "f", "[[0, 0, 50, 80]]"])
+    with pytest.raises(InputError, match=r"b\.csv: row 2: box .* divide left and right"):
+        read_pairs(path)
+    path = write_csv(tmp_path / "c.csv", ["answer", "prediction", "boxes"], ["a", "a", "4"])
+    with pytest.raises(InputError, match=r"c\.csv: row 1: `boxes` must be a list"):
+        read_predictions(path)
 
 
 @pytest.mark.parametrize("cell", ["red", "[1, 2]", '{"answer": "red"}'])

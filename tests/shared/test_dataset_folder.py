@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from shared.boxes import Box
 from shared.corpus import MANIFEST_FILE, QA_FILE, file_digest, read_json, read_pairs
 from shared.dataset_folder import CARD_FILE, write_dataset
 from shared.records import QAPair, Split
@@ -29,6 +30,7 @@ def pairs(count: int = 5) -> list[QAPair]:
             agreement=("agrees", "disagrees", "unknown")[number],
             second_answer="leg" if number == 0 else "",
             second_opinion="agrees" if number == 0 else "",
+            boxes=(Box(0, 0.25, 0.5, 1),) if number == 0 else (),
         )
         for image in range(count)
         for number in range(3)
@@ -60,13 +62,16 @@ def test_datasets_gives_the_splits_of_the_folder(tmp_path):
         "validation": 3,
         "test": 3,
     }
-    types = {feature.dtype for feature in splits["train"].features.values()}
-    assert types == {"string"}
+    features = dict(splits["train"].features)
+    assert features.pop("boxes") == datasets.List(datasets.List(datasets.Value("float64")))
+    assert {feature.dtype for feature in features.values()} == {"string"}
     rows = {row["id"]: row for split in splits.values() for row in split}
     assert {name: row["split"] for name, row in rows.items()} == {
         pair.id: pair.split for pair in read_pairs(folder)
     }
     assert rows["0-0"]["second_opinion"] == "agrees"
+    assert rows["0-0"]["boxes"] == [[0, 0.25, 0.5, 1]]
+    assert not rows["0-1"]["boxes"]
     assert isinstance(splits["train"].features["question"], datasets.Value)
 
 
