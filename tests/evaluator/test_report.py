@@ -81,7 +81,7 @@ def test_boxes_are_drawn_over_the_heat_map(tmp_path):
     rows = answers(2, wrong=[])
     boxed = replace(rows[0].pair, boxes=(Box(0.25, 0.5, 0.75, 1), Box(0, 0, 0.1, 0.2)))
     run = make_run(tmp_path / "run", [replace(rows[0], pair=boxed), rows[1]])
-    write_report([run], tmp_path / "report.html", images=tmp_path / "images")
+    write_report([run], tmp_path / "report.html", images=str(tmp_path / "images"))
     page = outline_of((tmp_path / "report.html").read_text(encoding="utf-8"))
     drawn = [rect for rect in page.of("rect") if rect.get("class") == "box"]
     assert [(r["x"], r["y"], float(r["width"]), float(r["height"])) for r in drawn] == [
