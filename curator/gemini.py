@@ -3,10 +3,14 @@
 One client for each key; all share one aiohttp session and one SSL context. Every error becomes a
 ``curator.refusals.Refusal``. A key never leaves this module: error texts that come from the server
 are searched for it, because some of them repeat it in clear.
+
+Requests go through the client's own HTTP layer, below ``generate_content``: that checks and
+converts each request and reply several times over, which takes four times the rest of a request.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import ssl
@@ -28,7 +32,7 @@ from curator.annotator import (
 )
 from curator.foreign_json import as_count, as_dict, dicts_in
 from curator.keys import Key
-from curator.prompt import ReplySchema, Request
+from curator.prompt import Request
 from curator.quota import Quota, Window
 from curator.refusals import (
     BadRequest,
@@ -64,15 +68,10 @@ class Gemini:
         """Ask ``model``; the session stays the caller's to close."""
         self._session = session
         self._ssl_context = ssl_context
-        self._model = model
+        self._path = f"models/{model.removeprefix('models/')}:generateContent"
         self._base_url = base_url
         self._timeout_s = timeout_s
-        self._clients: dict[tuple[str, ReplySchema], genai.Client] = {}
-        self._config = types.GenerateContentConfig(
-            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            # The body as received is kept in the ledger, so it is taken before the SDK parses it.
-            should_return_http_response=True,
-        )
+        self._clients: dict[str, tuple[genai.Client, SecretMask]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -106,13 +105,13 @@ class Gemini:
             Refusal: whatever came instead of a reply; see ``curator.refusals``.
         """
         refusal: Refusal
+        client, mask = self._client(key)
         try:
-            client = self._client(key, request.schema)
-            response = await client.aio.models.generate_content(
-                model=self._model, contents=_contents(request), config=self._config
+            response = await client._api_client.async_request(  # noqa: SLF001 - see above
+                "post", self._path, request_body(request)
             )
         except errors.APIError as error:
-            refusal = refusal_of(error.code, error.details, SecretMask([key.secret]))
+            refusal = refusal_of(error.code, error.details, mask)
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -120,45 +119,46 @@ class Gemini:
         except ValueError:
             refusal = Unavailable("a cut-off error body")
         else:
-            body = response.sdk_http_response.body if response.sdk_http_response else None
             # Nothing says that a reply will not repeat the key, and the body is kept for good.
-            return read_reply(SecretMask([key.secret])(body or ""))
+            return read_reply(mask(response.body or ""))
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _client(self, key: Key, schema: ReplySchema) -> genai.Client:
-        client = self._clients.get((key.secret, schema))
-        if client is None:
+    def _client(self, key: Key) -> tuple[genai.Client, SecretMask]:
+        found = self._clients.get(key.secret)
+        if found is None:
             context = self._ssl_context
             options = types.HttpOptions(
                 base_url=self._base_url,
                 timeout=int(self._timeout_s * 1000),
                 # Without this the SDK sends a request again, unasked, when a connection breaks.
                 retry_options=types.HttpRetryOptions(attempts=1),
-                # In the request's config the SDK would check and convert it each time anew.
-                extra_body={
-                    "generationConfig": {
-                        "responseMimeType": "application/json",
-                        "responseSchema": schema.content,
-                    }
-                },
                 aiohttp_client=self._session,
                 client_args={"verify": context},
                 async_client_args={"ssl": context, "verify": context},
             )
             client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
-            self._clients[key.secret, schema] = client
-        return client
+            found = self._clients[key.secret] = (client, SecretMask([key.secret]))
+        return found
 
 
-def _contents(request: Request) -> list[types.Content]:
-    parts = [
-        types.Part(text=request.prompt_text),
-        types.Part(inline_data=types.Blob(data=request.image_jpeg, mime_type="image/jpeg")),
+def request_body(request: Request) -> dict[str, object]:
+    """Return the body of a ``generateContent`` request."""
+    # URL-safe, as the SDK sends it.
+    image = base64.urlsafe_b64encode(request.image_jpeg).decode()
+    parts: list[dict[str, object]] = [
+        {"text": request.prompt_text},
+        {"inlineData": {"mimeType": "image/jpeg", "data": image}},
     ]
     if request.closing_text:
-        parts.append(types.Part(text=request.closing_text))
-    return [types.Content(role="user", parts=parts)]
+        parts.append({"text": request.closing_text})
+    return {
+        "contents": [{"role": "user", "parts": parts}],
+        "generationConfig": {
+            "responseMimeType": "application/json",
+            "responseSchema": request.schema.content,
+        },
+    }
 
 
 def read_reply(body: str) -> Reply:

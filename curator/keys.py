@@ -35,15 +35,15 @@ class Key:
     project: str
     secret: str = field(repr=False)
     quota: Quota = field(default_factory=Quota)
+    fingerprint: str = field(init=False)
+    """16 hexadecimal digits that tell keys apart and reveal none.
 
-    @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell keys apart and reveal none.
+    They are the start of a plain SHA-256. That would betray a secret that can be guessed, but
+    Google's keys are 35 random characters: nobody can try them all.
+    """
 
-        They are the start of a plain SHA-256. That would betray a secret that can be guessed, but
-        Google's keys are 35 random characters: nobody can try them all.
-        """
-        return _fingerprint(self.secret)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", _fingerprint(self.secret))
 
 
 class _KeyTable(Settings):

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 _TEXT: Final = """\
@@ -73,7 +74,7 @@ ANSWER_SCHEMA: Final = ReplySchema(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt:
     """The constant part of every request of a campaign.
 
@@ -87,7 +88,7 @@ class Prompt:
         if self.questions < 1 or self.answer_words < 1:
             raise ValueError(f"at least one question and one word are needed, got {self!r}")
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The words that precede the image."""
         easy = (self.questions + 1) // 2
@@ -99,7 +100,7 @@ class Prompt:
     def _length(self) -> str:
         return "one word" if self.answer_words == 1 else f"at most {self.answer_words} words"
 
-    @property
+    @cached_property
     def version(self) -> str:
         """A name for exactly these words and this schema."""
         content = repr((self.text, sorted(self.schema().items()), METADATA_CHARACTERS))
