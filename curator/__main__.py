@@ -1,4 +1,8 @@
-"""The ``curator`` command: parses, wires and runs."""
+"""The ``curator`` command: parses, wires and runs.
+
+Each command imports what it alone needs: the SDK, aiohttp and pydantic take a second, and
+``curator status`` has to answer in less.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
 from curator.annotator import DEFAULT_TIMEOUT_S, Service
-from curator.catalog import open_catalog
-from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
-from curator.forecast import forecast
 from curator.keypool import OnExhausted
-from curator.keys import read_keys
-from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
-from curator.plan import (
-    ANSWER_TOKENS,
-    Assumptions,
-    measure_catalog,
-    plan_object,
-    plan_view,
-    with_limits,
-)
-from curator.prices import PRICES, Price
-from curator.prompt import Prompt
-from curator.quota import Quota
 from curator.rehearsal.command import rehearse
-from curator.simulation import Load, simulate
-from curator.status import Standing, status_object, status_view
-from curator.statuspage import TOKEN_VARIABLE
+from curator.variables import TOKEN_VARIABLE
 from shared.cli import run_program
 from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
-from shared.progress import report_progress
 
 if TYPE_CHECKING:
+    from curator.prices import Price
     from curator.reparse import Rejudged
+    from curator.status import Standing
 
 app = typer.Typer(
     help="Makes a visual question answering data set out of a product catalogue.",
@@ -133,9 +119,8 @@ def run(
     ] = False,
 ) -> None:
     """Ask for questions and answers about every image; goes on where it stopped."""
-    # The SDK takes a second to import; status and --help need not wait for it.
-    from curator.running import RunOptions, plan_run  # noqa: PLC0415
-    from curator.running import run as run_campaign  # noqa: PLC0415
+    from curator.running import RunOptions, plan_run
+    from curator.running import run as run_campaign
 
     if model is None and annotator is not Service.GEMINI:
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
@@ -174,6 +159,11 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Tell the progress, the keys, the tokens, the cost, what was given up and the time left."""
+    from rich.console import Console
+
+    from curator.ledger import require_ledger
+    from curator.status import status_object, status_view
+
     require_ledger(ledger)
     now = SystemClock().now()
     standings = asyncio.run(_standings(ledger, now))
@@ -215,6 +205,22 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Tell how long a campaign will take, its tokens and its money; sends no request."""
+    from rich.console import Console
+
+    from curator.catalog import open_catalog
+    from curator.keyfile import read_keys
+    from curator.plan import (
+        ANSWER_TOKENS,
+        Assumptions,
+        measure_catalog,
+        plan_object,
+        plan_view,
+        with_limits,
+    )
+    from curator.prompt import Prompt
+    from curator.quota import Quota
+    from curator.simulation import Load, simulate
+
     prompt = Prompt(questions, answer_words)
     found = with_limits(read_keys(keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     size = measure_catalog(open_catalog(catalog, images), prompt)
@@ -237,6 +243,8 @@ def plan(
 
 
 def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+    from curator.prices import PRICES, Price
+
     if input_price is None and output_price is None:
         return PRICES.get(model)
     if input_price is None or output_price is None:
@@ -259,6 +267,9 @@ def export(
     ] = False,
 ) -> None:
     """Write the pairs: a file by its suffix, or a data set folder split by image."""
+    from curator.export import FILE_SUFFIXES
+    from curator.ledger import require_ledger
+
     require_ledger(ledger)
     if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
@@ -279,6 +290,8 @@ def reparse(
     ] = None,
 ) -> None:
     """Judge the kept replies again, by this release's parser and rules; sends no request."""
+    from curator.ledger import require_ledger
+
     require_ledger(ledger)
     changed = asyncio.run(_reparse(ledger, campaign, answer_words))
     print(
@@ -288,8 +301,11 @@ def reparse(
 
 
 async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
-    from curator.reparse import reparse as judge_replies  # noqa: PLC0415
-    from curator.reparse import rules_of  # noqa: PLC0415
+    from curator.export import choose_campaign
+    from curator.ledger import Ledger, migrate, sole_writer
+    from curator.reparse import reparse as judge_replies
+    from curator.reparse import rules_of
+    from shared.progress import report_progress
 
     now = SystemClock().now()
     with sole_writer(path):
@@ -303,6 +319,10 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
 
 
 async def _standings(path: Path, now: float) -> list[Standing]:
+    from curator.forecast import forecast
+    from curator.ledger import Ledger, migrate_unless_busy
+    from curator.status import Standing
+
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(now)
@@ -312,6 +332,9 @@ async def _standings(path: Path, now: float) -> list[Standing]:
 async def _export(
     path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
 ) -> int:
+    from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
+    from curator.ledger import Ledger, migrate_unless_busy
+
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         reports = await ledger.reports(SystemClock().now())

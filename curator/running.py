@@ -18,8 +18,9 @@ from curator.daemon import Curator, Queue, waiting_items, waiting_pairs
 from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini
 from curator.importing import import_catalog, next_look
+from curator.keyfile import read_keys, read_optional_keys
 from curator.keypool import KeyPool, OnExhausted
-from curator.keys import Key, read_keys, read_optional_keys
+from curator.keys import Key
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.opening import check_version
 from curator.live import LiveReport

@@ -14,7 +14,7 @@ import typer
 import curator.__main__
 import evaluator.__main__
 import trainer.__main__
-from curator.keys import read_keys
+from curator.keyfile import read_keys
 from curator.rehearsal.script import read_script
 from trainer.recipe import FitRecipe
 

@@ -57,7 +57,6 @@ from curator.ledger.rows import (
     unpack_reply,
 )
 from curator.pace import History
-from curator.quota import MINUTE_S, day_start
 from shared.records import Listing, Provenance, QAPair, pair_id
 
 IMPORT_BATCH: Final = 2_000
@@ -259,27 +258,8 @@ class Ledger:
 
         A request that was begun and never finished counts with its estimate.
         """
-        use = tables.attempts
-        today = (
-            select(use.c.project, func.count())
-            .where(use.c.model == model, use.c.started_at >= day_start(now))
-            .group_by(use.c.project)
-        )
-        tokens = func.iif(use.c.input_tokens > 0, use.c.input_tokens, use.c.reserved_tokens)
-        minute = (
-            select(use.c.project, use.c.started_at, tokens)
-            .where(use.c.model == model, use.c.started_at > now - MINUTE_S)
-            .order_by(use.c.started_at)
-        )
         async with _reading(self._engine) as connection:
-            counts = {row[0]: row[1] for row in await connection.execute(today)}
-            recent: dict[str, list[tuple[float, int]]] = {}
-            for project, at, spent in await connection.execute(minute):
-                recent.setdefault(project, []).append((at, spent))
-        return {
-            project: ProjectUse(tuple(recent.get(project, ())), counts.get(project, 0))
-            for project in counts.keys() | recent.keys()
-        }
+            return await reports.project_use(connection, model, now)
 
     async def project_records(self, model: str) -> dict[str, ProjectRecord]:
         """Return what is remembered of each project for ``model``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, select, text, tuple_, update
+from sqlalchemy import and_, delete, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -94,9 +94,12 @@ async def retry_dead(connection: AsyncConnection, campaign_id: int) -> None:
 async def counts(connection: AsyncConnection, campaign_id: int) -> OpinionCounts:
     """Count the chosen pairs; those that judging again took away do not count."""
     kinds = (_opinions.c.state, _opinions.c.agrees)
-    statement = select(*kinds, func.count()).join(_pairs, SAME_PAIR)
+    # Not a join: SQLite would go through all pairs and look for the opinion on each.
+    still_there = exists().where(SAME_PAIR).correlate(_opinions)
     rows = await connection.execute(
-        statement.where(_opinions.c.campaign_id == campaign_id).group_by(*kinds)
+        select(*kinds, func.count())
+        .where(_opinions.c.campaign_id == campaign_id, still_there)
+        .group_by(*kinds)
     )
     found = {(state, agrees): count for state, agrees, count in rows}
     return OpinionCounts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Integer, Select, cast, func, select
+from sqlalchemy import Integer, Select, Text, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.judging import ReplyFacts
@@ -17,12 +17,13 @@ from curator.ledger.records import (
     Outcome,
     Progress,
     ProjectRecord,
+    ProjectUse,
     RecentLoad,
     TokenUse,
     WorkState,
 )
 from curator.pace import RECENT_S, Bin, History, history_of, width_for
-from curator.quota import LearnedLimit, Quota, Window, corrected, day_start
+from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, corrected, day_start
 from curator.replies import Form
 
 DEAD_LETTERS: Final = 20
@@ -155,6 +156,42 @@ async def _key_reports(
 def _quota_of(row: Any, learned: ProjectRecord | None, now: float) -> Quota:  # noqa: ANN401 - as above
     stated = Quota(rpm=row.rpm, tpm=row.tpm, rpd=row.rpd)
     return corrected(stated, learned.learned, now) if learned else stated
+
+
+async def project_use(connection: AsyncConnection, model: str, now: float) -> dict[str, ProjectUse]:
+    """Return what each project has used of its minute and day at ``now``."""
+    use = tables.attempts
+    projects = [row[0] for row in await connection.execute(_projects_asked(), {"model": model})]
+    tokens = func.iif(use.c.input_tokens > 0, use.c.input_tokens, use.c.reserved_tokens)
+    found: dict[str, ProjectUse] = {}
+    for project in projects:
+        statement = (
+            select(use.c.started_at, tokens)
+            .where(
+                use.c.model == model, use.c.project == project, use.c.started_at > now - MINUTE_S
+            )
+            .order_by(use.c.started_at)
+        )
+        minute = tuple((at, spent) for at, spent in await connection.execute(statement))
+        today = await _requests_since(connection, model, project, day_start(now))
+        if minute or today:
+            found[project] = ProjectUse(minute, today)
+    return found
+
+
+def _projects_asked() -> Select[Any]:
+    """Return the query for all projects that a model was asked through.
+
+    From one to the next by the index: a plain DISTINCT goes through all attempts.
+    """
+    use, model = tables.attempts, bindparam("model", type_=Text)
+    first = select(func.min(use.c.project).label("project")).where(use.c.model == model)
+    known = first.cte("known", recursive=True)
+    after = select(func.min(use.c.project)).where(
+        use.c.model == model, use.c.project > known.c.project
+    )
+    known = known.union_all(select(after.scalar_subquery()).where(known.c.project.is_not(None)))
+    return select(known.c.project).where(known.c.project.is_not(None))
 
 
 async def _requests_since(

@@ -13,14 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from curator.keys import read_keys
-from curator.rehearsal.script import (
-    QuotaTable,
-    RehearsalScript,
-    read_script,
-    require_keys,
-    with_campaign_keys,
-)
 from shared.atomic import atomic_path
 from shared.clock import SystemClock
 from shared.errors import InputError
@@ -28,6 +20,7 @@ from shared.events import SecretMask, set_up_events
 
 if TYPE_CHECKING:
     from curator.rehearsal.answer_book import AnswerBook
+    from curator.rehearsal.script import QuotaTable, RehearsalScript
     from curator.rehearsal.server import RehearsalServer
 
 DEFAULT_PORT: Final = 8765
@@ -73,11 +66,9 @@ def rehearse(
     Give either --script, or --answers and --images. Ends on Ctrl-C or SIGTERM.
     """
     # Imported here, for the other commands need neither the server nor numpy.
-    from curator.rehearsal.wiring import (  # noqa: PLC0415
-        build_server,
-        default_cache,
-        read_answers,
-    )
+    from curator.keyfile import read_keys
+    from curator.rehearsal.script import QuotaTable, require_keys, with_campaign_keys
+    from curator.rehearsal.wiring import build_server, default_cache, read_answers
 
     scene = _scene(script, answers, images)
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
@@ -96,6 +87,8 @@ def rehearse(
 
 
 def _scene(script: Path | None, answers: Path | None, images: Path | None) -> RehearsalScript:
+    from curator.rehearsal.script import RehearsalScript, read_script
+
     if script is not None:
         scene = read_script(script)
         given = {"answers": answers, "images": images}
@@ -108,6 +101,8 @@ def _scene(script: Path | None, answers: Path | None, images: Path | None) -> Re
 def _with_options(
     scene: RehearsalScript, quota: QuotaTable, latency_ms: float | None
 ) -> RehearsalScript:
+    from curator.rehearsal.script import QuotaTable
+
     changes: dict[str, object] = {}
     if quota != QuotaTable():
         changes["unlisted_quota"] = quota
@@ -118,6 +113,8 @@ def _with_options(
 
 def _write_keys(scene: RehearsalScript, path: Path) -> None:
     """Write the pool as a keys file: what a campaign may know, so neither states nor faults."""
+    from curator.rehearsal.script import QuotaTable
+
     limits = {project.name: project for project in scene.project}
     tables = []
     for key in scene.labelled_keys():
@@ -169,7 +166,7 @@ def _announce_json(
 
 
 def _stats_url(base_url: str) -> str:
-    from curator.rehearsal.server import STATS_PATH  # noqa: PLC0415
+    from curator.rehearsal.server import STATS_PATH
 
     return base_url + STATS_PATH
 

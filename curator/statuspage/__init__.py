@@ -3,8 +3,8 @@
 Public names: ``Address``, ``parse_address``, ``Watched`` and ``served``.
 """
 
-from curator.statuspage.access import TOKEN_VARIABLE, parse_address
+from curator.statuspage.access import parse_address
 from curator.statuspage.site import Watched, served
 from shared.web.access import Address
 
-__all__ = ["TOKEN_VARIABLE", "Address", "Watched", "parse_address", "served"]
+__all__ = ["Address", "Watched", "parse_address", "served"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from curator.variables import TOKEN_VARIABLE
 from shared.errors import InputError
 from shared.web.access import Address, checked_address
-
-TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
 
 
 def parse_address(text: str, token: str | None = None) -> Address:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from curator.annotator import Reply, Service
 from curator.chat_completions import AskedForm, form_fields, read_completion, refusal_of
 from curator.images import prepare_photo
-from curator.keys import Key, read_optional_keys
+from curator.keyfile import read_optional_keys
+from curator.keys import Key
 from curator.openai_client import OpenAIClient
 from curator.prompt import PAIRS_SCHEMA, Prompt
 from curator.refusals import (

@@ -17,8 +17,9 @@ from urllib.parse import quote, quote_plus
 import aiohttp
 import pytest
 
-from curator.keys import KEYS_VARIABLE, read_keys
+from curator.keyfile import read_keys
 from curator.ledger.rows import unpack_reply
+from curator.variables import KEYS_VARIABLE
 from shared.events import SecretMask, set_up_events
 from tests.curator.campaigns import until_requests
 

@@ -17,10 +17,11 @@ PEERS = ("litellm", "bespokelabs-curator")
 
 def main(
     peers: Annotated[Path, typer.Option(help="folder with an environment for each peer")],
-    requests: Annotated[int, typer.Option(help="images to ask about")] = 2_000,
+    requests: Annotated[int, typer.Option(help="images to ask about")] = 3_000,
 ) -> None:
     """Race."""
-    table = Table("who", "requests/s", "CPU ms a request", "peak MB")
+    headings = ("who", "start s", "requests/s", "ours is", "CPU ms a request", "peak MB")
+    table = Table(*headings, "kB a request")
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_course(folder, requests)
@@ -36,7 +37,15 @@ def main(
             except RuntimeError as error:
                 print(error)
     for run in runs:
-        table.add_row(run.name, f"{run.rate:,.0f}", f"{run.cpu_ms:.2f}", f"{run.peak_mb:.0f}")
+        table.add_row(
+            run.name,
+            f"{run.start_s:.1f}",
+            f"{run.rate:,.0f}",
+            f"{runs[0].rate / run.rate:.2f} x",
+            f"{run.cpu_ms:.2f}",
+            f"{run.peak_mb:.0f}",
+            f"{run.sent_kb:.1f}",
+        )
     Console().print(table)
 
 

@@ -120,17 +120,17 @@ async def litellm_router(url: str, images: list[Path], prompt: str, concurrency:
 
 
 def bespoke_curator(url: str, images: list[Path], prompt: str, concurrency: int) -> int:
-    """bespokelabs-curator, which brings its own loop, on one key; prompts without images."""
+    """bespokelabs-curator, which brings its own loop, on one key."""
     # Its first request, which looks for rate limits, takes the key from nowhere else.
     os.environ["GEMINI_API_KEY"] = KEYS[0]
     from bespokelabs import curator
 
     class Annotator(curator.LLM):
-        def prompt(self, row: dict[str, str]) -> str:
-            return f"{prompt} {row['name']}"
+        def prompt(self, row: dict[str, str]) -> tuple[str, curator.types.Image]:
+            return prompt, curator.types.Image(url=row["path"], mime_type="image/jpeg")
 
         def parse(self, row: dict[str, str], response: str) -> dict[str, str]:
-            return {"name": row["name"], "text": str(response)}
+            return {"path": row["path"], "text": str(response)}
 
     annotator = Annotator(
         model_name=f"gemini/{MODEL}",
@@ -143,7 +143,7 @@ def bespoke_curator(url: str, images: list[Path], prompt: str, concurrency: int)
             "max_tokens_per_minute": 1_000_000_000,
         },
     )
-    found = annotator([{"name": image.name} for image in images])
+    found = annotator([{"path": str(image)} for image in images])
     rows = getattr(found, "dataset", found)
     return sum(bool(row["text"]) for row in rows)
 

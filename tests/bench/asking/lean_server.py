@@ -56,10 +56,11 @@ REPLY = _response(
 
 
 class Tally:
-    """Requests so far, when the first came and when the last was answered."""
+    """Requests and bytes so far, when the first came and when the last was answered."""
 
     def __init__(self) -> None:
         self.requests = 0
+        self.received = 0
         self.first = 0.0
         self.last = 0.0
 
@@ -68,7 +69,9 @@ class Tally:
         self.first = self.first or stopwatch()
 
     def response(self) -> bytes:
-        return _response({"requests": self.requests, "seconds": self.last - self.first})
+        seconds = self.last - self.first
+        told = {"requests": self.requests, "first": self.first, "seconds": seconds}
+        return _response({**told, "received": self.received})
 
 
 class Connection(asyncio.Protocol):
@@ -86,6 +89,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self._tally.received += len(data)
         if self._missing is None:
             self._head += data
             end = self._head.find(b"\r\n\r\n")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from curator.keys import read_keys
+from curator.keyfile import read_keys
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.keys import read_keys
+from curator.keyfile import read_keys
 from curator.quota import Quota
 from shared.errors import InputError
 
