@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import structlog
 
 from shared.clock import Clock
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# What was there before is not put back: within asyncio.run that is a handler of its own, which
+# would stay for good where the block ends after it, as when the loop is closed over a running task.
+_DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+}
 
 
 log = structlog.stdlib.get_logger("curator.stopping")
@@ -76,7 +82,6 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
         stop.request(f"stopped by {received.name}")
         log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
 
-    before = {one: signal.getsignal(one) or signal.SIG_DFL for one in SIGNALS}
     for one in SIGNALS:
         loop.add_signal_handler(one, first, one)
     try:
@@ -84,4 +89,4 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     finally:
         for one in SIGNALS:
             loop.remove_signal_handler(one)
-            signal.signal(one, before[one])
+            signal.signal(one, _DEFAULTS[one])

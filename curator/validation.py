@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from curator.agreement import Agreement, agreement
+from curator.choices import offers
 from curator.replies import Draft
 
 LONGEST_QUESTION: Final = 300
@@ -63,6 +64,7 @@ class Rule(StrEnum):
     LANGUAGE = "language"
     """Letters of another script, or a question without one common English word."""
     ANSWER_IN_QUESTION = "answer_in_question"
+    """The question gives its answer away, and not as one of several choices."""
     DUPLICATE_QUESTION = "duplicate_question"
     SURPLUS = "surplus"
     """More questions than were asked for: the first ones stay, and every image weighs the same."""
@@ -129,7 +131,7 @@ def _broken_rule(draft: Draft, question: Sequence[str], answer_words: int) -> Ru
         return Rule.REFUSAL
     if len(draft.answer.split()) > answer_words:
         return Rule.WORD_COUNT
-    if _contains(question, answer):
+    if _contains(question, answer) and not offers(draft.question, answer):
         return Rule.ANSWER_IN_QUESTION
     in_english = _is_latin(draft.question + draft.answer) and _is_english(question)
     return None if in_english else Rule.LANGUAGE

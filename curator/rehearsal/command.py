@@ -141,9 +141,13 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with server.serving(host=host, port=port) as base_url:
-        announce(base_url)
-        await stopped.wait()
+    try:
+        async with server.serving(host=host, port=port) as base_url:
+            announce(base_url)
+            await stopped.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def _announce(base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None) -> None:

@@ -49,7 +49,7 @@ from tests.fakes.jumping_clock import JumpingClock
 CAMPAIGN = Campaign("gemini-x", "1-abc", 3)
 DRAFTS = [
     Draft("What is the colour of it?", "red", "easy"),
-    Draft("Is it red or blue in here?", "red", "easy"),
+    Draft("Is the red shoe red in here?", "red", "easy"),
     Draft("What is it made of?", "wood", "hard"),
 ]
 

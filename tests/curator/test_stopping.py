@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from curator.keypool import OnExhausted
+from curator.stopping import StopSignal, stop_on_signals
 from tests.curator.campaigns import KEYS, ended, until_requests
 
 
@@ -19,6 +20,21 @@ async def until_logged(campaign, event: str) -> None:
     async with asyncio.timeout(60):
         while not (log.exists() and event in log.read_text()):  # noqa: ASYNC110 - as below
             await asyncio.sleep(0.01)
+
+
+def test_a_block_that_outlives_its_run_leaves_no_handler_behind():
+    async def entered() -> None:
+        block.__enter__()
+
+    async def left() -> None:
+        block.__exit__(None, None, None)
+
+    block = stop_on_signals(StopSignal())
+    with asyncio.Runner() as runner:
+        runner.run(entered())
+        runner.run(left())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

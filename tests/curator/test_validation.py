@@ -15,7 +15,8 @@ TEXTS = st.text(max_size=30)
     ("draft", "rule"),
     [
         (Draft("What is the colour?", "dark blue"), Rule.WORD_COUNT),
-        (Draft("Is the shoe black or white?", "White"), Rule.ANSWER_IN_QUESTION),
+        (Draft("Is the white shoe white?", "White"), Rule.ANSWER_IN_QUESTION),
+        (Draft("Is the shoe black or white?", "Shoe"), Rule.ANSWER_IN_QUESTION),
         (Draft("Who made the shoe?", "Unknown"), Rule.REFUSAL),
         (Draft("Who made the shoe?", "N/A"), Rule.REFUSAL),
         (Draft("Who made the shoe?", "?!"), Rule.EMPTY),
@@ -45,6 +46,11 @@ def test_more_pairs_than_asked_for_are_kept_apart() -> None:
     verdict = validate([Draft("Why?", "so"), *drafts], answer_words=1, most=3)
     assert verdict.accepted == tuple(drafts[:3])
     assert [one.rule for one in verdict.rejected] == [Rule.QUESTION_LENGTH, Rule.SURPLUS]
+
+
+def test_an_answer_that_its_question_offers_as_a_choice_is_accepted() -> None:
+    draft = Draft("Is the shoe black or white?", "White")
+    assert validate([draft], answer_words=1).accepted == (draft,)
 
 
 def test_a_word_inside_a_word_is_not_the_answer_inside_the_question() -> None:
