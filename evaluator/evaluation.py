@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from evaluator.bundle import NO_REGIONS
 from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
@@ -24,6 +25,7 @@ from shared.clock import Clock
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.image_source import require_images
+from shared.onnx_vqa import is_bundle
 from shared.ray_cluster import connect_ray, leave_ray, present_share
 from shared.stores import fetched_data, is_url
 from shared.vqa.blip.grounding import REGIONS
@@ -114,7 +116,9 @@ def _for_boxes(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]
 def _left_out(order: EvaluationOrder) -> dict[Metric, str]:
     """Return the metrics that this model cannot have, and why."""
     asked = [metric for metric in order.metrics if metric in REGION_METRICS]
-    reason = why_no_regions(order.model) if asked else ""
+    if not asked:
+        return {}
+    reason = NO_REGIONS if is_bundle(order.model) else why_no_regions(order.model)
     if not reason:
         return {}
     for metric in asked:

@@ -15,11 +15,13 @@ from typing import Any, Final
 import numpy as np
 
 from evaluator.attention import pack_attention
+from evaluator.bundle import BundleAnswerer
 from evaluator.out_of_memory import OUT_OF_MEMORY, halved
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, InputError
 from shared.image_source import ImageSource, image_source
+from shared.onnx_vqa import is_bundle
 from shared.records import Question
 from shared.stores import is_url
 from shared.vqa.answerer import Answer, Answerer
@@ -87,11 +89,7 @@ class Replica:
         images: ImageSource | None = None,
         answerer: Answerer[Any, Any] | None = None,
     ) -> None:
-        self._answerer = answerer or load_answerer(
-            settings.model,
-            adapter=Path(settings.adapter) if settings.adapter else None,
-            quantization=settings.quantization,
-        )
+        self._answerer = answerer or _loaded(settings)
         self._images = images or image_source(settings.images)
         self._batch_size = settings.batch_size
         self._images_at_once = max(1, settings.batch_size // QUESTIONS_PER_IMAGE)
@@ -99,6 +97,8 @@ class Replica:
 
     def facts(self) -> ModelFacts:
         """Return which model this is."""
+        if isinstance(self._answerer, BundleAnswerer):
+            return self._answerer.facts()
         return model_facts(self._answerer)
 
     def answer(self, questions: Sequence[Question]) -> list[Reply]:
@@ -113,7 +113,8 @@ class Replica:
 
     def adapter_effect(self, questions: Sequence[Question]) -> AdapterEffect:
         """Answer questions with the adapter and without it; count what differs."""
-        peft = self._answerer.model.peft
+        answerer = self._answerer
+        peft = None if isinstance(answerer, BundleAnswerer) else answerer.model.peft
         if peft is None:
             return AdapterEffect(0, 0)
         with_adapter = {reply.question_id: reply.answer for reply in self.answer(questions)}
@@ -165,7 +166,7 @@ class Replica:
         texts: Sequence[str],
     ) -> list[_Said]:
         answers = self._answerer.answer(memory, image_of, texts)
-        if not self._measure_grounding:
+        if not self._measure_grounding or isinstance(self._answerer, BundleAnswerer):
             return [_Said(answer) for answer in answers]
         regions = grounding_regions(
             self._answerer.model, memory, image_of, texts, [answer.text for answer in answers]
@@ -243,7 +244,9 @@ def replica_settings(
     image_source(str(images))
     if adapter is not None:
         require_adapter(adapter)
-    source = resolve_model(model)
+    if is_bundle(model) and adapter is not None:
+        raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
+    source = model if is_bundle(model) else resolve_model(model)
     return ReplicaSettings(
         model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,
         adapter="" if adapter is None else str(adapter.resolve()),
@@ -251,6 +254,16 @@ def replica_settings(
         images=str(images) if is_url(str(images)) else str(Path(images).resolve()),
         batch_size=batch_size,
         measure_grounding=measure_grounding,
+    )
+
+
+def _loaded(settings: ReplicaSettings) -> Answerer[Any, Any] | BundleAnswerer:
+    if is_bundle(settings.model):
+        return BundleAnswerer(settings.model)
+    return load_answerer(
+        settings.model,
+        adapter=Path(settings.adapter) if settings.adapter else None,
+        quantization=settings.quantization,
     )
 
 

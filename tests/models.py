@@ -46,14 +46,14 @@ END_BIAS = 1.0
 """Makes random weights end some answers early, at different lengths."""
 
 
-def save_tiny_model(folder: Path, seed: int = 2) -> Path:
+def save_tiny_model(folder: Path, seed: int = 2, shape: Shape = SHAPE) -> Path:
     """Write a model folder, the same one for the same seed."""
     torch.manual_seed(seed)
     tokenizer = word_tokenizer()
-    model = new_model(SHAPE, tokenizer)
+    model = new_model(shape, tokenizer)
     _widen(model, tokenizer.sep_token_id)
     model.save_pretrained(folder)
-    new_processor(SHAPE, tokenizer).save_pretrained(folder)
+    new_processor(shape, tokenizer).save_pretrained(folder)
     return folder
 
 

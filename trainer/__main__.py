@@ -15,6 +15,7 @@ from shared.cli import run_program
 from shared.errors import InputError
 from shared.events import set_up_events
 from shared.settings import load_settings
+from trainer.export.command import export_command
 from trainer.stopping import StopSignal, stop_on_signals
 from trainer.tables import fuse_table, merge_table
 from trainer.template import commented_toml
@@ -180,6 +181,9 @@ def pretrain_command(
         f"{result.exact_match:.4f}, in 4 bit {result.exact_match_nf4:.4f}, question-only prior "
         f"{result.prior_exact_match:.4f}"
     )
+
+
+app.command("export")(export_command)
 
 
 def main() -> None:

@@ -69,6 +69,17 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
     return result
 
 
+def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
+    """Write the merged model alone, without scores and card.
+
+    Raises:
+        NotFinite: the merged weights do not fit into 16 bits.
+    """
+    quantization = Quantization(record.quantization)
+    trained = load_model(record.base, adapter=adapter, quantization=quantization)
+    _save(_merged(trained, adapter, record), trained, folder)
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes ``out`` unless the block raises.

@@ -1,0 +1,222 @@
+"""Answers questions about pictures with an exported BLIP, on a CPU.
+
+Needs onnxruntime, tokenizers, numpy and Pillow, and nothing else: `trainer export` copies this file
+into every bundle, so that the folder is all that a device needs.
+
+    python vqa.py chair.jpg "what color is the chair" "what is it made of"
+
+Shapes: N images, C channels, H height, W width, B questions, T question tokens, S answer tokens so
+far, Y layers, K heads, L image tokens, E a head's size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+from tokenizers import Tokenizer
+
+MANIFEST: Final = "bundle.json"
+FORMAT: Final = 1
+"""Rises when a bundle that this file reads would not be read by the one before."""
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+class BundleError(ValueError):
+    """A folder is no bundle, or one of another format."""
+
+
+class Answer(NamedTuple):
+    """An answer's text and its probability under greedy decoding, in [0, 1]."""
+
+    text: str
+    confidence: float
+
+
+class Seen(NamedTuple):
+    """What the question encoder reads of N images, ``(Y, N, K, L, E)``; computed once for each."""
+
+    keys: Floats
+    values: Floats
+
+
+class OnnxVqa:
+    """An exported model that answers; ``prepare`` may run in any thread.
+
+    Raises:
+        BundleError: ``folder`` holds no bundle of this format.
+    """
+
+    def __init__(self, folder: str | Path, threads: int = 0) -> None:
+        """Load a bundle; ``threads`` are those of each product, 0 for one a core."""
+        folder = Path(folder)
+        self.manifest = read_manifest(folder)
+        self._image = self.manifest["image"]
+        self._ids = self.manifest["tokens"]
+        self._tokenizer = Tokenizer.from_file(str(folder / self.manifest["tokenizer"]))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(self.manifest["max_question_tokens"])
+        graphs = self.manifest["graphs"]
+        self._encode_image = _session(folder / graphs["image_encoder"], threads)
+        self._encode_question = _session(folder / graphs["question_encoder"], threads)
+        self._decode_step = _session(folder / graphs["decoder_step"], threads)
+
+    def prepare(self, image: Image.Image) -> Floats:
+        """Return an image as pixels ``(1, C, H, W)``: resized, rescaled and normalised."""
+        rules = self._image
+        size = (rules["width"], rules["height"])
+        resized = image.convert("RGB").resize(size, Image.Resampling(rules["resample"]))
+        # In the order and precision of the processor that the model was trained with.
+        scaled = (np.asarray(resized).astype(np.float64) * rules["rescale"]).astype(np.float32)
+        mean, std = (np.array(rules[name], dtype=np.float32) for name in ("mean", "std"))
+        pixels: Floats = ((scaled - mean) / std).transpose(2, 0, 1)[None]
+        return np.ascontiguousarray(pixels)
+
+    def remember(self, images: Sequence[Floats]) -> Seen:
+        """Encode N images, each once for all its questions."""
+        keys, values = self._encode_image.run(
+            ["image_keys", "image_values"], {"pixels": np.concatenate(list(images))}
+        )
+        return Seen(keys, values)
+
+    def answer(self, seen: Seen, image_of: Sequence[int], questions: Sequence[str]) -> list[Answer]:
+        """Answer each question about the image that ``seen`` holds at its index, greedily."""
+        answers: dict[int, Answer] = {}
+        for image in dict.fromkeys(image_of):
+            asked = [at for at, one in enumerate(image_of) if one == image]
+            said = self._about(
+                seen.keys[:, image], seen.values[:, image], [questions[at] for at in asked]
+            )
+            answers.update(zip(asked, said, strict=True))
+        return [answers[at] for at in range(len(questions))]
+
+    def ask(self, image: Image.Image, *questions: str) -> list[Answer]:
+        """Answer questions about one image."""
+        return self.answer(self.remember([self.prepare(image)]), [0] * len(questions), questions)
+
+    def _about(
+        self, keys_YKLE: Floats, values_YKLE: Floats, questions: Sequence[str]
+    ) -> list[Answer]:
+        ids_BT, mask_BT = self._tokens(questions)
+        heard = self._encode_question.run(
+            ["question_keys", "question_values"],
+            {
+                "ids": ids_BT,
+                "mask": mask_BT,
+                "image_keys": keys_YKLE,
+                "image_values": values_YKLE,
+            },
+        )
+        said, log_p_B = self._decode(heard[0], heard[1], mask_BT)
+        texts = self._tokenizer.decode_batch(said, skip_special_tokens=True)
+        return [
+            Answer(text.strip(), math.exp(log_p))
+            for text, log_p in zip(texts, log_p_B, strict=True)
+        ]
+
+    def _tokens(self, questions: Sequence[str]) -> tuple[Integers, Integers]:
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(questions))]
+        ids_BT = np.full((len(rows), max(map(len, rows))), self._ids["pad"], dtype=np.int64)
+        mask_BT = np.zeros_like(ids_BT)
+        for index, row in enumerate(rows):
+            ids_BT[index, : len(row)] = row
+            mask_BT[index, : len(row)] = 1
+        return ids_BT, mask_BT
+
+    def _decode(
+        self, keys_YBKTE: Floats, values_YBKTE: Floats, mask_BT: Integers
+    ) -> tuple[list[list[int]], list[float]]:
+        """Say the likeliest token after the other; an answer that has ended leaves the batch."""
+        layers, batch, heads, _, size = keys_YBKTE.shape
+        past_keys = past_values = np.zeros((layers, batch, heads, 0, size), dtype=np.float32)
+        said: list[list[int]] = [[] for _ in range(batch)]
+        log_p = [0.0] * batch
+        live = np.arange(batch)
+        token_B1 = np.full((batch, 1), self._ids["start"], dtype=np.int64)
+        for position in range(self.manifest["max_new_tokens"]):
+            logits_BV, past_keys, past_values = self._decode_step.run(
+                ["logits", "keys", "values"],
+                {
+                    "token": token_B1,
+                    "position": np.array([[position]], dtype=np.int64),
+                    "mask": mask_BT,
+                    "question_keys": keys_YBKTE,
+                    "question_values": values_YBKTE,
+                    "past_keys": past_keys,
+                    "past_values": past_values,
+                },
+            )
+            best_B = logits_BV.argmax(-1)
+            for row, token, value in zip(
+                live, best_B, _log_softmax_at(logits_BV, best_B), strict=True
+            ):
+                said[row].append(int(token))
+                log_p[row] += float(value)
+            going = np.flatnonzero(best_B != self._ids["end"])
+            if not going.size:
+                break
+            live, token_B1, mask_BT = live[going], best_B[going, None], mask_BT[going]
+            if going.size < best_B.size:
+                keys_YBKTE, values_YBKTE, past_keys, past_values = (
+                    cached[:, going]
+                    for cached in (keys_YBKTE, values_YBKTE, past_keys, past_values)
+                )
+        return said, log_p
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what a bundle says of itself.
+
+    Raises:
+        BundleError: ``folder`` holds no bundle of this format.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder}: no exported model ({MANIFEST} is missing)") from None
+    except ValueError as error:
+        raise BundleError(f"{path}: not readable ({error})") from error
+    if manifest.get("format") != FORMAT:
+        raise BundleError(f"{path}: format {manifest.get('format')}, and this reads {FORMAT}")
+    return manifest
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _log_softmax_at(logits_BV: Floats, token_B: Integers) -> Floats:
+    """Return each row's log-probability of its token, ``(B,)``."""
+    top_B = logits_BV.max(-1)
+    total_B = np.log(np.exp(logits_BV - top_B[:, None]).sum(-1))
+    value: Floats = logits_BV[np.arange(len(token_B)), token_B] - top_B - total_B
+    return value
+
+
+def _main(arguments: Sequence[str]) -> int:
+    if len(arguments) < 2:  # noqa: PLR2004 (an image and a question)
+        print('usage: vqa.py IMAGE "QUESTION" ...', file=sys.stderr)
+        return 2
+    model = OnnxVqa(Path(__file__).resolve().parent)
+    with Image.open(arguments[0]) as image:
+        for question, said in zip(arguments[1:], model.ask(image, *arguments[1:]), strict=True):
+            print(f"{question}: {said.text} ({said.confidence:.2f})")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""``trainer export``: a BLIP as ONNX graphs, checked against the original."""

@@ -1,0 +1,104 @@
+"""A bundle: the folder with three graphs, tokenizer, preprocessing and the code that runs them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from transformers import BaseImageProcessor
+
+from shared.corpus import write_json
+from shared.errors import InputError
+from shared.onnx_vqa import runtime
+from shared.vqa.answerer import MAX_NEW_TOKENS
+from shared.vqa.blip.config import token_ids
+from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel, architecture
+from trainer.export.graphs import GRAPHS
+from trainer.export.variants import Variant, write_variant
+
+RUNTIME: Final = "vqa.py"
+CARD: Final = "README.md"
+_TOKENIZER: Final = "tokenizer.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What was exported; ``adapter_sha256`` is empty where no adapter was merged in."""
+
+    model: str
+    revision: str
+    adapter_sha256: str
+
+
+def graph_path(folder: Path, name: str) -> Path:
+    """Return where a bundle's folder has one of ``GRAPHS``."""
+    return folder / f"{name}.onnx"
+
+
+def write_bundle(
+    graphs: Path, model: LoadedModel, variant: Variant, provenance: Provenance, folder: Path
+) -> None:
+    """Write everything but the card, from the float32 graphs in the folder ``graphs``.
+
+    Raises:
+        InputError: the model's preprocessing does something else than the runtime can.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    preprocessing = image_rules(model.image_processor)
+    for name in GRAPHS:
+        write_variant(graph_path(graphs, name), variant, graph_path(folder, name))
+    model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
+    ids = token_ids(model.blip.config)
+    manifest = {
+        "format": runtime.FORMAT,
+        "variant": variant.value,
+        "architecture": architecture(model.blip.config),
+        "model": provenance.model,
+        "revision": provenance.revision,
+        "adapter_sha256": provenance.adapter_sha256,
+        "graphs": {name: graph_path(folder, name).name for name in GRAPHS},
+        "sha256": {name: _digest(graph_path(folder, name)) for name in GRAPHS},
+        "tokenizer": _TOKENIZER,
+        "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
+        "max_question_tokens": MAX_QUESTION_TOKENS,
+        "max_new_tokens": MAX_NEW_TOKENS,
+        "image": preprocessing,
+    }
+    write_json(manifest, folder / runtime.MANIFEST)
+    shutil.copyfile(runtime.__file__, folder / RUNTIME)
+
+
+def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:
+    """Return how a picture becomes pixels, for the runtime.
+
+    Raises:
+        InputError: not by resizing to one size, rescaling and normalising.
+    """
+    size = processor.size
+    steps = (processor.do_resize, processor.do_rescale, processor.do_normalize)
+    if not all(steps) or not (size.height and size.width):
+        raise InputError(
+            "the model's image processor does not resize to one size, rescale and normalise, and "
+            "nothing else is exported; see its preprocessor_config.json"
+        )
+    return {
+        "height": size.height,
+        "width": size.width,
+        "resample": int(processor.resample),
+        "rescale": processor.rescale_factor,
+        "mean": list(processor.image_mean),
+        "std": list(processor.image_std),
+    }
+
+
+def bytes_in(folder: Path) -> int:
+    """Return what a folder's files take on disk."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

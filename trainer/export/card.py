@@ -1,0 +1,110 @@
+"""What an export says of itself: the card in a bundle, and the table on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from trainer.export.bundle import Provenance
+    from trainer.export.checking import CheckedModel, CheckedQuestions
+    from trainer.export.export import ExportResult
+    from trainer.export.variants import Variant
+
+COLUMNS = (
+    "model",
+    "on disk, MB",
+    "image, ms",
+    "question, ms",
+    "peak memory, MiB",
+    "exact match",
+    "same answers",
+)
+
+
+def cells(model: CheckedModel) -> tuple[str, ...]:
+    """Return one row under ``COLUMNS``."""
+    return (
+        model.name,
+        f"{model.bytes_on_disk / 1e6:.1f}",
+        f"{model.encode_ms:.1f}",
+        f"{model.answer_ms:.1f}",
+        f"{model.peak_mib:.0f}",
+        f"{model.exact_match:.4f}",
+        "" if model.agreement is None else f"{model.agreement:.1%}",
+    )
+
+
+def export_table(result: ExportResult) -> Table:
+    """Return original and variants side by side."""
+    title = f"{result.questions} {result.split} questions, {_threads(result.threads)}"
+    table = Table(*COLUMNS, title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for model in result.models:
+        table.add_row(*cells(model))
+    return table
+
+
+def bundle_card(
+    provenance: Provenance,
+    variant: Variant,
+    questions: CheckedQuestions,
+    threads: int,
+    models: Sequence[CheckedModel],
+) -> str:
+    """Return the README.md of a bundle."""
+    rows = "\n".join(f"| {' | '.join(cells(model))} |" for model in models)
+    merged = ""
+    if provenance.adapter_sha256:
+        merged = f", with the adapter `{provenance.adapter_sha256[:12]}` merged in"
+    return f"""---
+library_name: onnx
+base_model: {provenance.model}
+pipeline_tag: visual-question-answering
+tags: [onnx, blip, vqa, abo-vqa]
+---
+
+# {provenance.model} for onnxruntime, {variant.value}
+
+Made by `trainer export` of abo-vqa from revision `{provenance.revision}`{merged}. Three graphs:
+`image_encoder` runs once for an image, `question_encoder` once for a question about it,
+`decoder_step` once for a token of the answer. `bundle.json` says how pictures and words become
+numbers.
+
+## Use
+
+    pip install onnxruntime tokenizers numpy pillow
+    python vqa.py chair.jpg "what color is the chair"
+
+Or, with this folder on Python's path:
+
+```python
+from PIL import Image
+from vqa import OnnxVqa
+
+model = OnnxVqa(".")
+image = Image.open("chair.jpg")
+for answer in model.ask(image, "what color is the chair", "what is it made of"):
+    print(answer.text, answer.confidence)
+```
+
+## How it compares
+
+On {len(questions.pairs)} {questions.split} questions, with {_threads(threads)}: milliseconds
+to encode an image and to answer one question about it (medians), the peak memory of a process that
+answers, the share of questions answered right, and the share answered as the original does.
+
+| {" | ".join(COLUMNS)} |
+| --- | {" | ".join(["---:"] * (len(COLUMNS) - 1))} |
+{rows}
+
+The original is the model in transformers and torch, its weights computed in float32. Times are of
+the machine that made this folder.
+"""
+
+
+def _threads(count: int) -> str:
+    return "one thread" if count == 1 else f"{count} threads"

@@ -1,0 +1,139 @@
+"""Which questions an export is checked with, and how far a variant's answers are the original's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.answers import exact_match
+from shared.corpus import read_pairs
+from shared.errors import AboVqaError, InputError
+from shared.records import QAPair
+from trainer.domains import kept_domain
+from trainer.export.measure import ImageQuestions, Measurement
+from trainer.record import require_record
+
+SEED = 0
+SPLITS = ("test", "validation")
+
+
+class AnswersDiffer(AboVqaError):
+    """The float32 graphs do not answer as the original does."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedQuestions:
+    """Pairs image by image, and the folder of their images."""
+
+    pairs: tuple[QAPair, ...]
+    images: Path
+    split: str
+
+    def asked(self) -> list[ImageQuestions]:
+        """Return each image with its questions, in the pairs' order."""
+        by_image: dict[str, list[str]] = {}
+        for pair in self.pairs:
+            by_image.setdefault(pair.filename, []).append(pair.question)
+        return [
+            ImageQuestions(str(self.images / name), tuple(questions))
+            for name, questions in by_image.items()
+        ]
+
+    def exact_match(self, answers: Sequence[str]) -> float:
+        """Return the share of answers that are right, in [0, 1]."""
+        right = sum(
+            exact_match(said, pair.answer) for said, pair in zip(answers, self.pairs, strict=True)
+        )
+        return right / len(self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    """One row of the table: ``agreement`` is the share of answers equal to the original's."""
+
+    name: str
+    bytes_on_disk: int
+    encode_ms: float
+    answer_ms: float
+    peak_mib: float
+    exact_match: float
+    agreement: float | None = None
+
+
+def kept_questions(adapter: Path, images: Path | None, wanted: int) -> CheckedQuestions:
+    """Draw from the held-out pairs beside an adapter.
+
+    Raises:
+        InputError: the pairs or their images are not there.
+    """
+    domain = kept_domain(adapter, require_record(adapter), images)
+    return CheckedQuestions(_drawn(domain.held_out, wanted), domain.images, domain.split)
+
+
+def questions_of(data: Path, images: Path, wanted: int) -> CheckedQuestions:
+    """Draw from the test split of ``data``, else its validation split, else from all of it.
+
+    Raises:
+        InputError: the pairs or their images are not there.
+    """
+    pairs = read_pairs(data)
+    split = next((name for name in SPLITS if any(pair.split == name for pair in pairs)), "")
+    drawn = _drawn([pair for pair in pairs if not split or pair.split == split], wanted)
+    missing = [pair.filename for pair in drawn if not (images / pair.filename).is_file()]
+    if missing:
+        raise InputError(f"--images {images}: lacks {missing[0]}, which {data} asks about")
+    return CheckedQuestions(drawn, images, split or "all")
+
+
+def checked(
+    name: str,
+    size: int,
+    measured: Measurement,
+    questions: CheckedQuestions,
+    original: Measurement | None = None,
+) -> CheckedModel:
+    """Sum up one model's measurement beside that of the original."""
+    agreement = None
+    if original is not None:
+        equal = map(str.__eq__, measured.answers, original.answers)
+        agreement = sum(equal) / len(original.answers)
+    return CheckedModel(
+        name=name,
+        bytes_on_disk=size,
+        encode_ms=measured.encode_ms,
+        answer_ms=measured.answer_ms,
+        peak_mib=measured.peak_mib,
+        exact_match=questions.exact_match(measured.answers),
+        agreement=agreement,
+    )
+
+
+def require_equal(
+    measured: Measurement, original: Measurement, questions: CheckedQuestions
+) -> None:
+    """See that every answer is the original's.
+
+    Raises:
+        AnswersDiffer: one is not.
+    """
+    rows = zip(questions.pairs, measured.answers, original.answers, strict=True)
+    differing = [row for row in rows if row[1] != row[2]]
+    if differing:
+        pair, said, before = differing[0]
+        raise AnswersDiffer(
+            f"{len(differing)} of {len(questions.pairs)} answers of the float32 graphs differ from "
+            f"the original's, such as {said!r} instead of {before!r} to {pair.question!r} about "
+            f"{pair.filename}; nothing was written"
+        )
+
+
+def _drawn(pairs: Sequence[QAPair], wanted: int) -> tuple[QAPair, ...]:
+    """Return ``wanted`` pairs or all of them, image by image, in an order that a seed decides."""
+    by_image: dict[str, list[QAPair]] = {}
+    for pair in pairs:
+        by_image.setdefault(pair.filename, []).append(pair)
+    names = sorted(by_image)
+    random.Random(SEED).shuffle(names)
+    return tuple(pair for name in names for pair in by_image[name])[:wanted]

@@ -1,0 +1,86 @@
+"""``trainer export`` on the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from shared.errors import InputError
+from trainer.export.card import export_table
+
+_PACKAGES: Final = ("onnx", "onnxruntime", "onnxscript")
+
+
+class VariantName(StrEnum):
+    """``trainer.export.variants.Variant``, without importing onnx for ``--help``."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    INT4 = "int4"
+
+
+def export_command(
+    adapter: Annotated[
+        Path | None, typer.Argument(help="folder of a finished run", show_default=False)
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="folder to make", show_default=False)],
+    model: Annotated[
+        str | None, typer.Option(help="instead of a run: a model folder or a hub id")
+    ] = None,
+    variant: Annotated[
+        list[VariantName] | None,
+        typer.Option(
+            help="how weights are stored; may be repeated, each then in a folder of its own",
+            show_default="float32",
+        ),
+    ] = None,
+    questions: Annotated[int, typer.Option(help="how many to check with", min=1)] = 200,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="what to check with", show_default="the run's held-out pairs"),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="where its images are", show_default="as trained")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="of each model while it is timed", min=1)] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object on standard output")
+    ] = False,
+) -> None:
+    """Write ONNX graphs that run without torch, and check their answers against the original's."""
+    if (adapter is None) == (model is None):
+        raise InputError("give the folder of a finished run, or --model, and not both")
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
+    from trainer.export.export import ExportOrder, export  # noqa: PLC0415 (torch takes seconds)
+    from trainer.export.variants import Variant  # noqa: PLC0415
+
+    chosen = [Variant(name.value) for name in dict.fromkeys(variant or [VariantName.FLOAT32])]
+    result = export(
+        ExportOrder(
+            out=out,
+            variants=chosen,
+            questions=questions,
+            threads=threads,
+            adapter=adapter,
+            model=model,
+            data=data,
+            images=images,
+        )
+    )
+    bundles = [str(folder) for folder in result.bundles]
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "folder": str(out), "bundles": bundles}))
+        return
+    Console().print(export_table(result))
+    typer.echo("\n".join(bundles))

@@ -1,0 +1,173 @@
+"""Writes a model as ONNX bundles and checks each against the original before it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import torch
+from transformers.utils import cached_file
+
+from shared.errors import InputError
+from shared.progress import report_progress
+from shared.vqa.loading import (
+    BLIP,
+    LoadedModel,
+    Quantization,
+    adapter_digest,
+    architecture,
+    load_model,
+    read_config,
+    resolve_model,
+)
+from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
+from trainer.export.card import bundle_card
+from trainer.export.checking import (
+    CheckedModel,
+    CheckedQuestions,
+    checked,
+    kept_questions,
+    questions_of,
+    require_equal,
+)
+from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.measure import Kind, measure
+from trainer.export.variants import Variant
+from trainer.merge import new_folder, write_merged
+from trainer.record import require_record
+
+ORIGINAL: Final = "original"
+_CPU: Final = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What the command line asks for; see ``trainer export --help``.
+
+    Without ``adapter`` there is a ``model``, ``data`` and ``images``.
+    """
+
+    out: Path
+    variants: Sequence[Variant]
+    questions: int
+    threads: int
+    adapter: Path | None = None
+    model: str | None = None
+    data: Path | None = None
+    images: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written and how it answers: the original first, then every variant."""
+
+    folder: Path
+    bundles: tuple[Path, ...]
+    questions: int
+    split: str
+    threads: int
+    models: tuple[CheckedModel, ...]
+
+
+def export(order: ExportOrder) -> ExportResult:
+    """Write one bundle to ``order.out``, or a folder in it for each of several variants.
+
+    Raises:
+        InputError: the model is no BLIP, or it, the pairs or their images cannot be used.
+        AnswersDiffer: the float32 graphs do not answer as the original does.
+        NotMeasured: a process that answers failed.
+    """
+    base = require_record(order.adapter).base if order.adapter else order.model
+    if base is None:
+        raise InputError("give the folder of a finished run, or --model")
+    _refuse_other_families(base)
+    questions = _questions(order)
+    with new_folder(order.out) as part, TemporaryDirectory(dir=part.parent) as folder:
+        scratch = Path(folder)
+        model, provenance = _original(order.adapter, base, scratch / "merged")
+        bundles = _write_bundles(model, provenance, order.variants, part, scratch)
+        models = _check(model.name, bundles, questions, order.threads)
+        for variant in order.variants:
+            card = bundle_card(provenance, variant, questions, order.threads, models)
+            (bundles[variant] / CARD).write_text(card, encoding="utf-8")
+        places = tuple(order.out / bundles[one].relative_to(part) for one in order.variants)
+    return ExportResult(
+        order.out, places, len(questions.pairs), questions.split, order.threads, models
+    )
+
+
+def _refuse_other_families(base: str) -> None:
+    named = architecture(read_config(base))
+    if named != BLIP:
+        raise InputError(f"{base}: is a {named}; only BLIP for VQA ({BLIP}) is exported so far")
+
+
+def _questions(order: ExportOrder) -> CheckedQuestions:
+    if order.data is not None and order.images is not None:
+        return questions_of(order.data, order.images, order.questions)
+    if order.adapter is None or order.data is not None:
+        raise InputError(
+            "say with --data and --images which questions the exported model is checked with"
+        )
+    return kept_questions(order.adapter, order.images, order.questions)
+
+
+def _original(adapter: Path | None, base: str, merged: Path) -> tuple[LoadedModel, Provenance]:
+    """Return the model that is exported, with its adapter merged into it on the way."""
+    if adapter is None:
+        model = load_model(base, quantization=Quantization.NONE, device=_CPU)
+        return model, Provenance(base, model.revision, "")
+    record = require_record(adapter)
+    write_merged(adapter, record, merged)
+    model = load_model(str(merged), quantization=Quantization.NONE, device=_CPU)
+    return model, Provenance(base, record.base_revision, adapter_digest(adapter))
+
+
+def _write_bundles(
+    model: LoadedModel,
+    provenance: Provenance,
+    variants: Sequence[Variant],
+    part: Path,
+    scratch: Path,
+) -> dict[Variant, Path]:
+    """Write the variants, and float32 for the check where it is none of them."""
+    image_rules(model.image_processor)
+    wanted = dict.fromkeys((Variant.FLOAT32, *variants))
+    graphs = scratch / "graphs"
+    graphs.mkdir()
+    folders = {}
+    with report_progress("writing graphs", len(GRAPHS) + len(wanted)) as progress:
+        for name in GRAPHS:
+            write_graph(name, model.blip, graph_path(graphs, name))
+            progress.advance(note=name)
+        for variant in wanted:
+            above = part if variant in variants else scratch
+            folders[variant] = above if list(variants) == [variant] else above / variant.value
+            write_bundle(graphs, model, variant, provenance, folders[variant])
+            progress.advance(note=variant.value)
+    return folders
+
+
+def _check(
+    original: str, bundles: Mapping[Variant, Path], questions: CheckedQuestions, threads: int
+) -> tuple[CheckedModel, ...]:
+    asked = questions.asked()
+    first = measure(Kind.MODEL, original, asked, threads, ORIGINAL)
+    rows = [checked(ORIGINAL, _stored_bytes(original), first, questions)]
+    for variant, folder in bundles.items():
+        said = measure(Kind.BUNDLE, str(folder), asked, threads, variant.value)
+        if variant is Variant.FLOAT32:
+            require_equal(said, first, questions)
+        rows.append(checked(variant.value, bytes_in(folder), said, questions, first))
+    return tuple(rows)
+
+
+def _stored_bytes(model: str) -> int:
+    """Return what the original's weights take on disk."""
+    folder = Path(resolve_model(model))
+    if not folder.is_dir():
+        folder = Path(cached_file(model, "config.json")).parent
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

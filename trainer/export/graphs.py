@@ -1,0 +1,292 @@
+"""BLIP's towers as three ONNX graphs, cut where the work repeats: per image, question and token.
+
+- image encoder: once per image; also projects the keys and values that the question encoder's
+  cross-attention reads, so that a device encodes an image once for all its questions;
+- question encoder: once per question, under its true mask; also projects the keys and values that
+  the decoder's cross-attention reads;
+- decoder step: once per token said, with the keys and values of the answer so far.
+
+Shapes, besides those of ``shared.vqa``: Y layers, K heads, E = D / K, S answer tokens so far. One
+tensor holds the keys of all layers, and one the values.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import BlipForQuestionAnswering
+from transformers.models.blip.modeling_blip_text import BlipTextAttention
+
+from shared.vqa.blip.towers import image_features, image_keys_and_values
+from trainer.export.quiet import quiet_logging
+
+IMAGE_ENCODER: Final = "image_encoder"
+QUESTION_ENCODER: Final = "question_encoder"
+DECODER_STEP: Final = "decoder_step"
+GRAPHS: Final = (IMAGE_ENCODER, QUESTION_ENCODER, DECODER_STEP)
+
+OPSET: Final = 21
+"""The first with tensors of 4 bits."""
+
+
+class ImageEncoder(nn.Module):
+    """Pixels ``(N, C, H, W)`` to features ``(N, L, D)``, keys and values ``(Y, N, K, L, E)``."""
+
+    def __init__(self, blip: BlipForQuestionAnswering) -> None:
+        super().__init__()
+        self.blip = blip
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Encode the images."""
+        features_NLD = image_features(self.blip, pixels)
+        layers = image_keys_and_values(self.blip, features_NLD)
+        keys = torch.stack([layer.keys for layer in layers])
+        values = torch.stack([layer.values for layer in layers])
+        return features_NLD, keys, values
+
+
+class QuestionEncoder(nn.Module):
+    """Questions about one image to the keys and values that decoding reads, ``(Y, B, K, T, E)``."""
+
+    def __init__(self, blip: BlipForQuestionAnswering) -> None:
+        super().__init__()
+        self.tower = blip.text_encoder
+        self.decoder_layers = blip.text_decoder.bert.encoder.layer
+
+    def forward(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        image_keys: torch.Tensor,
+        image_values: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read the questions.
+
+        ``ids`` and ``mask`` (1 for a real token) are ``(B, T)``, the image's keys and values
+        ``(Y, K, L, E)``.
+        """
+        seen_B11T = mask.bool()[:, None, None, :]
+        positions_1T = torch.arange(ids.shape[1], device=ids.device)[None]
+        states_BTD = self.tower.embeddings(input_ids=ids, position_ids=positions_1T)
+        for number, layer in enumerate(self.tower.encoder.layer):
+            attention, cross = layer.attention, layer.crossattention
+            queries, keys, values = (
+                _heads(projection(states_BTD), attention)
+                for projection in (attention.self.query, attention.self.key, attention.self.value)
+            )
+            context = scaled_dot_product_attention(queries, keys, values, attn_mask=seen_B11T)
+            states_BTD = attention.output(_joined_heads(context), states_BTD)
+            queries = _heads(cross.self.query(states_BTD), cross)
+            context = _at_image(queries, image_keys[number], image_values[number])
+            states_BTD = cross.output(_joined_heads(context), states_BTD)
+            states_BTD = layer.feed_forward_chunk(states_BTD)
+        heard = [layer.crossattention for layer in self.decoder_layers]
+        return (
+            torch.stack([_heads(cross.self.key(states_BTD), cross) for cross in heard]),
+            torch.stack([_heads(cross.self.value(states_BTD), cross) for cross in heard]),
+        )
+
+
+class DecoderStep(nn.Module):
+    """The token said last to the logits of the next, ``(B, V)``, and keys and values with it."""
+
+    def __init__(self, blip: BlipForQuestionAnswering) -> None:
+        super().__init__()
+        self.tower = blip.text_decoder.bert
+        self.head = blip.text_decoder.cls
+
+    def forward(
+        self,
+        *,
+        token: torch.Tensor,
+        position: torch.Tensor,
+        mask: torch.Tensor,
+        question_keys: torch.Tensor,
+        question_values: torch.Tensor,
+        past_keys: torch.Tensor,
+        past_values: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Decode one step.
+
+        ``token`` is ``(B, 1)``, ``position`` ``(1, 1)``, ``mask`` ``(B, T)``; the question's keys
+        and values are ``(Y, B, K, T, E)``, those of the answer so far ``(Y, B, K, S, E)``.
+        """
+        seen_B11T = mask.bool()[:, None, None, :]
+        states_B1D = self.tower.embeddings(input_ids=token, position_ids=position)
+        all_keys, all_values = [], []
+        for number, layer in enumerate(self.tower.encoder.layer):
+            attention, cross = layer.attention, layer.crossattention
+            queries, fresh_keys, fresh_values = (
+                _heads(projection(states_B1D), attention)
+                for projection in (attention.self.query, attention.self.key, attention.self.value)
+            )
+            keys = torch.cat((past_keys[number], fresh_keys), dim=2)
+            values = torch.cat((past_values[number], fresh_values), dim=2)
+            all_keys.append(keys)
+            all_values.append(values)
+            context = scaled_dot_product_attention(queries, keys, values)
+            states_B1D = attention.output(_joined_heads(context), states_B1D)
+            queries = _heads(cross.self.query(states_B1D), cross)
+            context = scaled_dot_product_attention(
+                queries, question_keys[number], question_values[number], attn_mask=seen_B11T
+            )
+            states_B1D = cross.output(_joined_heads(context), states_B1D)
+            states_B1D = layer.feed_forward_chunk(states_B1D)
+        logits_BV = self.head(states_B1D)[:, 0]
+        return logits_BV, torch.stack(all_keys), torch.stack(all_values)
+
+
+@dataclass(frozen=True)
+class _Graph:
+    module: nn.Module
+    inputs: Mapping[str, torch.Tensor]
+    dynamic: Mapping[str, Mapping[int, str]]
+    outputs: Sequence[str]
+
+
+def write_graph(name: str, blip: BlipForQuestionAnswering, path: Path) -> None:
+    """Write one of ``GRAPHS`` with float32 weights; every batch and length is dynamic."""
+    graph = _graph(name, blip)
+    # Both are of torch's own making, inside its exporter.
+    with quiet_logging(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph.module.eval(),
+            kwargs=dict(graph.inputs),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes={
+                key: dict.fromkeys(axes, torch.export.Dim.DYNAMIC)
+                for key, axes in graph.dynamic.items()
+            },
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _name_axes(model, graph.dynamic)
+    _forget_where_it_was_made(model)
+    onnx.save_model(model, path)
+
+
+def _graph(name: str, blip: BlipForQuestionAnswering) -> _Graph:
+    text, vision = blip.config.text_config, blip.config.vision_config
+    layers, heads = text.num_hidden_layers, text.num_attention_heads
+    size = text.hidden_size // heads
+    # No two sizes are equal and no tensor stands for two inputs, or the exporter takes one for the
+    # other.
+    N, B, T, S = 2, 3, 7, 4
+    L = (vision.image_size // vision.patch_size) ** 2 + 1
+    match name:
+        case "image_encoder":
+            side = vision.image_size
+            return _Graph(
+                ImageEncoder(blip),
+                {"pixels": torch.zeros(N, 3, side, side)},
+                {"pixels": {0: "N"}},
+                ("features", "image_keys", "image_values"),
+            )
+        case "question_encoder":
+            image = (layers, heads, L, size)
+            return _Graph(
+                QuestionEncoder(blip),
+                {
+                    "ids": torch.zeros(B, T, dtype=torch.long),
+                    "mask": torch.ones(B, T, dtype=torch.long),
+                    "image_keys": torch.zeros(image),
+                    "image_values": torch.zeros(image),
+                },
+                {
+                    "ids": {0: "B", 1: "T"},
+                    "mask": {0: "B", 1: "T"},
+                    "image_keys": {},
+                    "image_values": {},
+                },
+                ("question_keys", "question_values"),
+            )
+        case "decoder_step":
+            heard, said = (layers, B, heads, T, size), (layers, B, heads, S, size)
+            return _Graph(
+                DecoderStep(blip),
+                {
+                    "token": torch.zeros(B, 1, dtype=torch.long),
+                    "position": torch.zeros(1, 1, dtype=torch.long),
+                    "mask": torch.ones(B, T, dtype=torch.long),
+                    "question_keys": torch.zeros(heard),
+                    "question_values": torch.zeros(heard),
+                    "past_keys": torch.zeros(said),
+                    "past_values": torch.zeros(said),
+                },
+                {
+                    "token": {0: "B"},
+                    "position": {},
+                    "mask": {0: "B", 1: "T"},
+                    "question_keys": {1: "B", 3: "T"},
+                    "question_values": {1: "B", 3: "T"},
+                    "past_keys": {1: "B", 3: "S"},
+                    "past_values": {1: "B", 3: "S"},
+                },
+                ("logits", "keys", "values"),
+            )
+    raise ValueError(name)
+
+
+def _heads(states_BTD: torch.Tensor, attention: BlipTextAttention) -> torch.Tensor:
+    size: int = attention.self.attention_head_size
+    heads_BKTE: torch.Tensor = states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
+    return heads_BKTE
+
+
+def _joined_heads(context_BKTE: torch.Tensor) -> torch.Tensor:
+    return context_BKTE.transpose(1, 2).flatten(2)
+
+
+def _at_image(
+    queries_BKTE: torch.Tensor, keys_KLE: torch.Tensor, values_KLE: torch.Tensor
+) -> torch.Tensor:
+    """Attention of all questions' tokens to one image, in one product."""
+    batch, heads, length, size = queries_BKTE.shape
+    queries_1KPE = queries_BKTE.transpose(0, 1).reshape(1, heads, batch * length, size)
+    context_1KPE = scaled_dot_product_attention(queries_1KPE, keys_KLE[None], values_KLE[None])
+    return context_1KPE.reshape(heads, batch, length, size).transpose(0, 1)
+
+
+def _name_axes(model: onnx.ModelProto, dynamic: Mapping[str, Mapping[int, str]]) -> None:
+    """Give the dynamic axes of inputs and outputs their letters instead of the exporter's names."""
+    shapes = {
+        value.name: value.type.tensor_type.shape.dim
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    letters = {
+        shapes[name][axis].dim_param: letter
+        for name, axes in dynamic.items()
+        for axis, letter in axes.items()
+    }
+    for shape in shapes.values():
+        for size in shape:
+            if size.dim_param:
+                size.dim_param = re.sub(
+                    r"\w+", lambda found: letters.get(found[0], found[0]), size.dim_param
+                )
+
+
+def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
+    """Drop notes that name files of this machine, and shapes in between, which are inferred."""
+    del model.metadata_props[:]
+    del model.graph.value_info[:]
+    parts: list[Any] = [*model.functions, model.graph]
+    for part in parts:
+        for entry in (part, *part.node):
+            entry.doc_string = ""
+            del entry.metadata_props[:]

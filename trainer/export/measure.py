@@ -1,0 +1,167 @@
+"""Answers questions with one model in a process of its own, and says what that took.
+
+Run as ``python -m trainer.export.measure KIND PLACE QUESTIONS THREADS``: a line of JSON for each
+image, and one with the peak memory. Of a bundle no torch is loaded, as on a device.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from shared.clock import stopwatch
+from shared.errors import AboVqaError
+from shared.image_files import open_image
+from shared.progress import report_progress
+
+MIB: Final = 2**20
+_STATUS: Final = Path("/proc/self/status")
+
+
+class Kind(StrEnum):
+    """What answers: a model that transformers loads, or a bundle."""
+
+    MODEL = "model"
+    BUNDLE = "bundle"
+
+
+class NotMeasured(AboVqaError):
+    """The process that measures a model failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuestions:
+    """An image file and what is asked about it."""
+
+    image: str
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Answers in the order asked, and what they took.
+
+    Times are medians: encoding an image, and then answering one question about it, alone. The
+    peak memory is that of the whole process, the interpreter and its libraries included.
+    """
+
+    answers: tuple[str, ...]
+    encode_ms: float
+    answer_ms: float
+    peak_mib: float
+
+
+def measure(
+    kind: Kind, place: str, asked: Sequence[ImageQuestions], threads: int, description: str
+) -> Measurement:
+    """Start a process that answers, and wait for it; ``place`` is a folder or a hub id.
+
+    Raises:
+        NotMeasured: it failed.
+    """
+    with TemporaryDirectory() as scratch:
+        questions, errors = Path(scratch, "questions.json"), Path(scratch, "errors.txt")
+        questions.write_text(
+            json.dumps([[one.image, list(one.questions)] for one in asked]), encoding="utf-8"
+        )
+        words = ["-m", "trainer.export.measure", kind, place, questions, threads]
+        with (
+            errors.open("w", encoding="utf-8") as stderr,
+            subprocess.Popen(  # noqa: S603 (this interpreter and this module)
+                [sys.executable, *map(str, words)],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            ) as process,
+            report_progress(description, len(asked)) as progress,
+        ):
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(json.loads(line))
+                if "answers" in lines[-1]:
+                    progress.advance()
+        if process.returncode:
+            last = deque(errors.read_text(encoding="utf-8").splitlines(), maxlen=1)
+            reason = last[0] if last else f"exit code {process.returncode}"
+            raise NotMeasured(f"{description}: cannot be measured ({reason})")
+    return _summed_up(lines)
+
+
+def _summed_up(lines: Sequence[dict[str, Any]]) -> Measurement:
+    *images, end = lines
+    return Measurement(
+        answers=tuple(answer for image in images for answer in image["answers"]),
+        encode_ms=median(image["encode_ms"] for image in images),
+        answer_ms=median(took for image in images for took in image["answer_ms"]),
+        peak_mib=end["peak_mib"],
+    )
+
+
+def _measured(
+    answerer: Any,  # noqa: ANN401 (a bundle's or a network's; both remember and answer)
+    asked: Sequence[tuple[str, Sequence[str]]],
+) -> Iterator[dict[str, Any]]:
+    first_image, first_questions = asked[0]
+    # The first time through, libraries set themselves up.
+    seen = answerer.remember([answerer.prepare(open_image(Path(first_image)))])
+    answerer.answer(seen, [0], first_questions[:1])
+    for image, questions in asked:
+        pixels = answerer.prepare(open_image(Path(image)))
+        started = stopwatch()
+        seen = answerer.remember([pixels])
+        encode_ms = 1e3 * (stopwatch() - started)
+        answers, answer_ms = [], []
+        for question in questions:
+            started = stopwatch()
+            [said] = answerer.answer(seen, [0], [question])
+            answer_ms.append(1e3 * (stopwatch() - started))
+            answers.append(said.text)
+        yield {"answers": answers, "encode_ms": encode_ms, "answer_ms": answer_ms}
+    yield {"peak_mib": _peak_mib()}
+
+
+def _peak_mib() -> float:
+    if _STATUS.is_file():
+        # Of this program alone: what getrusage tells began before its start, in its parent.
+        for line in _STATUS.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / MIB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MIB if sys.platform == "darwin" else peak * 1024 / MIB
+
+
+def _load(kind: Kind, place: str, threads: int) -> Any:  # noqa: ANN401 (see _measured)
+    # Imported here, so that each kind's memory is that of its own libraries.
+    if kind is Kind.BUNDLE:
+        from shared.onnx_vqa.runtime import OnnxVqa  # noqa: PLC0415
+
+        return OnnxVqa(place, threads)
+    import torch  # noqa: PLC0415
+
+    from shared.vqa.families import load_answerer  # noqa: PLC0415
+    from shared.vqa.loading import Quantization  # noqa: PLC0415
+
+    torch.set_num_threads(threads)
+    return load_answerer(place, quantization=Quantization.NONE, device=torch.device("cpu"))
+
+
+def _main(kind: str, place: str, questions: str, threads: str) -> None:
+    answerer = _load(Kind(kind), place, int(threads))
+    asked = json.loads(Path(questions).read_text(encoding="utf-8"))
+    for line in _measured(answerer, asked):
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
