@@ -22,11 +22,11 @@ from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
 from evaluator.tools import CLIP, require_folder
 from shared.clock import Clock
+from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.image_source import require_images
 from shared.onnx_vqa import is_bundle
-from shared.ray_cluster import connect_ray, leave_ray, present_share
 from shared.stores import fetched_data, is_url
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

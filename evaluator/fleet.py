@@ -22,8 +22,8 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from evaluator.replies import AdapterEffect, Answering, ModelFacts, Reply
 from evaluator.shards import Shard
+from shared.cluster.ray_cluster import ReplicaShare, last_line
 from shared.errors import AboVqaError
-from shared.ray_cluster import ReplicaShare, last_line
 from shared.records import Question
 
 log = structlog.get_logger(__name__)

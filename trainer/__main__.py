@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +20,7 @@ from shared.events import set_up_events
 from shared.settings import load_settings
 from trainer.export.command import export_command
 from trainer.stopping import StopSignal, stop_on_signals
-from trainer.tables import fuse_table, merge_table
+from trainer.tables import fuse_table, merge_table, sweep_table
 from trainer.template import commented_toml
 
 app = typer.Typer(
@@ -76,6 +79,41 @@ def fit_command(
         f"{result.adapter}: held-out exact match {result.exact_match:.4f} "
         f"(base alone {result.base_exact_match:.4f}), epoch {result.best_epoch}, "
         f"{result.steps} steps"
+    )
+
+
+@app.command("sweep")
+def sweep_command(recipe: Recipe, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Train every combination that the recipe's [sweep] lists; say which settings mattered.
+
+    Given again, it goes on where it stopped.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
+    from trainer.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.sweep.files import findings_json  # noqa: PLC0415
+    from trainer.sweep.findings import sentences  # noqa: PLC0415
+    from trainer.sweep.run import CHART_FILE, CSV_FILE, JSON_FILE, sweep  # noqa: PLC0415
+    from trainer.sweep.space import fit_command, trial_folder  # noqa: PLC0415
+
+    settings = load_settings(FitRecipe, recipe, overrides or ())
+    # Ray reports dead workers on standard output, which is the JSON object's.
+    with redirect_stdout(sys.stderr):
+        findings = sweep(settings)
+    best = findings.best
+    assert best is not None
+    again = fit_command(recipe, settings, best.best_seed.trial)
+    if as_json:
+        found = {"folder": str(settings.out), **findings_json(findings), "command": again}
+        typer.echo(json.dumps(found))
+        return
+    Console().print(sweep_table(findings))
+    for sentence in sentences(findings):
+        typer.echo(sentence)
+    typer.echo(f"its adapter: {trial_folder(settings.out, best.best_seed.trial)}")
+    typer.echo(f"to train it again: {again}")
+    typer.echo(
+        f"files: {', '.join(str(settings.out / f) for f in (JSON_FILE, CSV_FILE, CHART_FILE))}"
     )
 
 

@@ -23,7 +23,7 @@ from shared.vqa.loading import (
     Quantization,
     quiet_renames,
 )
-from trainer.learners.families import load_learner
+from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe import LoraRecipe, LoraStart
 
@@ -91,6 +91,28 @@ class NewAdapter:
         )
 
 
+def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) -> None:
+    """Raise, without loading a weight, where ``add_adapter`` would.
+
+    Raises:
+        InputError: no learner trains ``model``, no layer's name ends with one of the targets, or
+            the kind of adapter does not go with this base.
+    """
+    learner = learner_class(model)
+    _refuse_what_does_not_go_together(recipe, quantization)
+    layers = empty_network(model).named_modules()
+    ends = tuple(f".{target}" for target in recipe.targets)
+    if not any(f".{name}".endswith(ends) for name, _ in layers):
+        raise _no_layer(recipe, model, learner)
+
+
+def _no_layer(recipe: LoraRecipe, model: str, learner: type[Learner[Any]]) -> InputError:
+    return InputError(
+        f"lora.targets {list(recipe.targets)} match no layer of {model}; those of "
+        f"{learner.family} are {learner.layer_names}"
+    )
+
+
 def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
     """Insert trainable LoRA layers into the learner's network, in place.
 
@@ -116,10 +138,7 @@ def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
         with quiet_renames():
             peft = get_peft_model(model.network, config)
     except ValueError as error:
-        raise InputError(
-            f"lora.targets {list(recipe.targets)} match no layer of {model.name}; those of "
-            f"{learner.family} are {learner.layer_names}"
-        ) from error
+        raise _no_layer(recipe, model.name, type(learner)) from error
     if recipe.start is LoraStart.PISSA:
         first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
         return NewAdapter(peft, learner, first)

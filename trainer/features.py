@@ -23,6 +23,7 @@ from PIL import Image
 from shared.atomic import atomic_path
 from shared.corpus import file_digest
 from shared.image_files import open_image
+from shared.locking import in_turn
 from shared.progress import report_progress
 from trainer.gallery import ZOOM_MARGIN, augment
 from trainer.learners.learner import Features, Learner
@@ -30,6 +31,7 @@ from trainer.learners.learner import Features, Learner
 log = structlog.get_logger(__name__)
 
 GIB = 2**30
+LOCK_FILE = "encoding.lock"
 ENCODE_BATCH = 32
 NPY_HEADER = 128
 """Bytes that numpy writes before an array of so few dimensions."""
@@ -104,6 +106,11 @@ class StoredFeatures:
     ) -> None:
         self._device, self._dtype = learner.model.device, learner.model.network.dtype
         self._files = _files_of(learner, images_dir, filenames, store)
+        # Runs that start at the same time would all encode the same images.
+        with in_turn(store / _encoder_key(learner) / LOCK_FILE):
+            self._encode_missing(FreshFeatures(learner, images_dir), store)
+
+    def _encode_missing(self, fresh: FreshFeatures, store: Path) -> None:
         # One file serves images of the same bytes.
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
@@ -112,7 +119,6 @@ class StoredFeatures:
             stored_before=len(self._files) - len(missing),
             store=str(store),
         )
-        fresh = FreshFeatures(learner, images_dir)
         todo = list(missing.items())
         with report_progress("encoding images once", len(todo)) as progress, torch.no_grad():
             for first in range(0, len(todo), ENCODE_BATCH):

@@ -24,6 +24,7 @@ from trainer.adapter import (
     NewAdapter,
     add_adapter,
     matched_layers,
+    require_targets,
     trainable_parameters,
     unmatched_targets,
 )
@@ -110,9 +111,11 @@ def fit(
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
     require_libraries(recipe.track)
+    # Looking for near-identical images takes minutes; an error in the recipe need not wait.
+    require_targets(recipe.model, recipe.lora, recipe.quantize)
     if pairs is None:
         pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
-    fingerprint = _fingerprint(recipe, pairs)
+    fingerprint = run_fingerprint(recipe, pairs)
     if resume:
         record = finished_run(recipe.out)
         if record is not None and record.recipe_sha256 == fingerprint:
@@ -122,7 +125,6 @@ def fit(
         _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
     limits = TokenLimits(recipe.max_question_tokens, recipe.max_answer_tokens)
     learner = load_learner(recipe.model, quantization=recipe.quantize, limits=limits)
-    # Before anything slow: a target that matches nothing is an error in the recipe.
     adapter = _trainable(learner, recipe)
     features = image_features(
         learner,
@@ -146,7 +148,8 @@ def fit(
     return run.finish(run.start(resume=resume))
 
 
-def _fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
+def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
+    """Return one digest of all that decides what a run makes, so that only the same run resumes."""
     settings = recipe.model_dump(mode="json", exclude=FREE_TO_CHANGE)
     text = json.dumps([settings, pairs_digest(pairs.everything)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -67,6 +67,55 @@ class SplitRecipe(Settings):
     )
     test: float = Field(0.1, ge=0, le=1, description="share that is kept for the evaluation")
     seed: int = Field(0, description="decides which image goes where")
+
+
+class SweepRecipe(Settings):
+    """What ``trainer sweep`` varies: every combination of the values listed here is a trial."""
+
+    rank: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (), description="values of lora.rank to try, such as [4, 16]; empty: the recipe's own"
+    )
+    alpha: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (), description="values of lora.alpha; empty: the recipe's own"
+    )
+    dropout: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
+        (), description="values of lora.dropout; empty: the recipe's own"
+    )
+    targets: tuple[tuple[str, ...], ...] = Field(
+        (),
+        description="values of lora.targets, each a list of names, such as "
+        '[["query", "value"], ["query", "key", "value", "dense"]]; empty: the recipe\'s own',
+    )
+    learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="values of learning_rate, such as [2e-5, 5e-5, 1e-4]; empty: the recipe's"
+    )
+    seeds: tuple[int, ...] = Field(
+        (),
+        description="seeds to train each combination with, such as [0, 1, 2], which shows what is "
+        "mere chance; empty: the recipe's seed alone",
+    )
+    combinations: int = Field(
+        0, ge=0, description="how many combinations to draw at random; 0: all of them"
+    )
+    draw_seed: int = Field(0, description="decides which combinations are drawn")
+    grace_epochs: int = Field(
+        1,
+        gt=0,
+        description="no trial is stopped before so many epochs; as many as `epochs`, or more: none "
+        "is stopped early",
+    )
+    reduction: float = Field(
+        3,
+        gt=1,
+        description="of the trials that come so far as grace_epochs, that times reduction, and so "
+        "on, the best 1 / reduction go on (ASHA: arXiv:1810.05934)",
+    )
+    concurrent: int = Field(1, gt=0, description="trials at a time")
+    gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="cards for each, such as 0.5, or 0 to train on CPUs; auto: all cards, shared "
+        "evenly",
+    )
 
 
 class FitRecipe(Settings):
@@ -152,4 +201,7 @@ class FitRecipe(Settings):
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
     split: SplitRecipe = Field(
         SplitRecipe(), description="by image, for data without a split of their own"
+    )
+    sweep: SweepRecipe = Field(
+        SweepRecipe(), description="what `trainer sweep` varies; `trainer fit` does not read it"
     )

@@ -9,6 +9,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from trainer.fuse import FuseResult
     from trainer.merge import MergeResult
+    from trainer.sweep.findings import Findings
 
 
 def merge_table(result: MergeResult) -> Table:
@@ -31,5 +32,23 @@ def fuse_table(result: FuseResult) -> Table:
         scores = [f"{domain.exact_match[model]:.4f}" for model in models]
         table.add_row(
             domain.name, f"{domain.pairs} {domain.split}", *scores, f"{-domain.forgotten:+.4f}"
+        )
+    return table
+
+
+def sweep_table(findings: Findings) -> Table:
+    """Return the combinations from the best on; what does not vary is left out."""
+    names = [effect.setting for effect in findings.effects]
+    table = Table(*names, "exact match", "± seeds", "seeds", "epochs", "state", title="sweep")
+    for column in table.columns[len(names) :]:
+        column.justify = "right"
+    for one in findings.scored:
+        table.add_row(
+            *(one.combination.value(name) for name in names),
+            f"{one.mean:.4f}",
+            "" if one.spread is None else f"{one.spread:.4f}",
+            str(len(one.outcomes)),
+            "/".join(str(len(outcome.held_out)) for outcome in one.outcomes),
+            ", ".join(dict.fromkeys(outcome.state.value for outcome in one.outcomes)),
         )
     return table

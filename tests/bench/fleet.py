@@ -15,7 +15,7 @@ import ray
 from evaluator.fleet import RayFleet
 from evaluator.replica import Replica, replica_settings
 from evaluator.shards import Shard, cut_shards
-from shared.ray_cluster import ReplicaShare, connect_ray
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
 from shared.vqa.loading import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures

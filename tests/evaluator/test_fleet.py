@@ -11,8 +11,8 @@ from evaluator.fleet import LocalFleet, RayFleet
 from evaluator.replica import Replica
 from evaluator.run import evaluate
 from evaluator.shards import LARGEST_COST, cut_shards
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.errors import AboVqaError, InputError
-from shared.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
 from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
 from tests.evaluator.scripted_replica import ScriptedReplica

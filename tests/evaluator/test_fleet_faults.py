@@ -27,8 +27,8 @@ from evaluator.fleet import MAX_TRIES, LocalFleet, RayFleet
 from evaluator.replica import Replica
 from evaluator.run import ShardsGivenUp, evaluate
 from evaluator.run_status import State, read_status
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.corpus import read_json, write_pairs
-from shared.ray_cluster import ReplicaShare, connect_ray
 from shared.records import QAPair
 from tests.evaluator.replicas import DeadlyReplica, evaluation_of, no_text_models, settings_for
 from tests.fakes.clock import FakeClock

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from evaluator.__main__ import app
 from shared.cli import run_program
-from shared.ray_cluster import ReplicaShare, replica_share
+from shared.cluster.ray_cluster import ReplicaShare, replica_share
 
 
 def cpus(*counts):

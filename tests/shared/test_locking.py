@@ -3,11 +3,12 @@
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from shared.errors import InputError
-from shared.locking import LockHeld, is_held, sole_holder
+from shared.locking import LockHeld, in_turn, is_held, sole_holder
 
 HOLDER = """
 import sys, time
@@ -47,3 +48,23 @@ def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"), sole_holder(tmp_path / "file" / "l"):
         pass
+
+
+def test_who_waits_gets_the_lock_when_its_holder_is_gone(tmp_path):
+    lock = tmp_path / "run.lock"
+    command = [sys.executable, "-c", HOLDER, str(lock)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        got = threading.Event()
+
+        def wait() -> None:
+            with in_turn(lock):
+                got.set()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not got.wait(0.2)
+        process.send_signal(signal.SIGKILL)
+        waiting.join(30)
+    assert got.is_set()

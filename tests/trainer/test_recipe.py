@@ -11,6 +11,7 @@ from trainer.recipe import FitRecipe
 from trainer.template import commented_toml, toml_value
 
 PLACES = {"data": "dataset", "images": "abo/images/small", "out": "adapter"}
+TABLES = ("lora", "split", "sweep")
 
 
 def test_the_printed_recipe_parses_back_to_the_defaults(tmp_path, capsys):
@@ -26,7 +27,10 @@ def test_every_setting_is_printed_below_its_description():
     text = commented_toml(FitRecipe)
     printed = tomllib.loads(text)
     assert set(printed) == set(FitRecipe.model_fields)
-    for table in (FitRecipe, *(type(FitRecipe(**PLACES).__dict__[t]) for t in ("lora", "split"))):
+    for table in (
+        FitRecipe,
+        *(type(getattr(FitRecipe(**PLACES), name)) for name in TABLES),
+    ):
         for name, field in table.model_fields.items():
             assert field.description, name
             assert field.description.split(";")[0].split()[0] in text

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import torch
+import transformers
+from transformers import PreTrainedModel
+
 from shared.errors import InputError
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
@@ -23,23 +27,36 @@ def load_learner(
     Raises:
         InputError: ``model`` cannot be found, or no learner trains its architecture.
     """
-    require_trainable(model)
+    learner_class(model)
     return learner_of(load_answerer(model, quantization=quantization), limits)
 
 
-def require_trainable(model: str) -> None:
-    """Raise before anything is loaded where no learner trains ``model``.
+def learner_class(model: str) -> type[Learner[Any]]:
+    """Return what trains ``model``, before anything is loaded.
 
     Raises:
         InputError: ``model`` cannot be found, or no learner trains its architecture.
     """
     config = read_config(model)
-    if architecture(config) not in _LEARNERS:
+    learner = _LEARNERS.get(architecture(config))
+    if learner is None:
         known = ", ".join(learner.family for learner in _LEARNERS.values())
         raise InputError(
             f"{model}: is a {architecture(config) or config.model_type}, which is not trained "
             f"here; give one of {known} for VQA"
         )
+    return learner
+
+
+def empty_network(model: str) -> PreTrainedModel:
+    """Return a network of the shape of ``model``, without weights and so without memory.
+
+    Raises:
+        InputError: ``model`` cannot be found.
+    """
+    config = read_config(model)
+    with torch.device("meta"):
+        return getattr(transformers, architecture(config))(config)
 
 
 def learner_of(answerer: Answerer[Any, Any], limits: TokenLimits | None = None) -> Learner[Any]:

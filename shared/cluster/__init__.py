@@ -1,0 +1,1 @@
+"""Ray, for the parts whose extras ask for it."""

@@ -1,0 +1,1 @@
+"""Trains one recipe with many settings, and says which of them mattered."""

@@ -1,0 +1,151 @@
+"""One sweep from recipe to table; given again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from shared.corpus import read_json, write_json
+from shared.errors import AboVqaError, InputError, StoppedForNow
+from shared.locking import LockHeld, sole_holder
+from shared.progress import report_progress
+from trainer.adapter import require_targets
+from trainer.dataset import load_pairs
+from trainer.fit import run_fingerprint
+from trainer.recipe import FitRecipe, LoraRecipe, SweepRecipe
+from trainer.stopping import StopSignal
+from trainer.sweep.chart import sweep_chart
+from trainer.sweep.files import findings_json, write_trials_csv
+from trainer.sweep.findings import Findings, find
+from trainer.sweep.outcome import Outcome, State, read_outcome
+from trainer.sweep.space import PLACE_IN_RECIPE, trials, varied
+from trainer.sweep.tuning import Sweeping, train_trials
+from trainer.tracking import require_libraries
+
+log = structlog.get_logger(__name__)
+
+LOCK_FILE: Final = "sweep.lock"
+JSON_FILE, CSV_FILE, CHART_FILE = "sweep.json", "sweep.csv", "sweep.svg"
+ENDED: Final = frozenset({State.FINISHED, State.STOPPED_EARLY})
+
+
+def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
+    """Train what ``recipe.sweep`` asks for and is not trained yet; write table and chart.
+
+    Everything goes below ``recipe.out``; each trial's folder is an adapter folder.
+
+    Raises:
+        InputError: the recipe, its data or its model cannot be used, nothing varies, or ``out``
+            holds a sweep of another recipe or is being worked in.
+        StoppedForNow: ``stop`` was requested.
+        AboVqaError: no trial could be trained.
+    """
+    stop = stop or StopSignal()
+    wanted = trials(recipe)
+    require_libraries(recipe.track)
+    for targets in {trial.combination.targets for trial in wanted}:
+        require_targets(
+            recipe.model, recipe.lora.model_copy(update={"targets": targets}), recipe.quantize
+        )
+    pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
+    fingerprint = run_fingerprint(_without_what_varies(recipe), pairs)
+    _require_same(recipe.out / JSON_FILE, fingerprint)
+    recipe = _absolute(recipe)
+    with _sole(recipe.out):
+        outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
+        done = sum(one.state in ENDED for one in outcomes)
+        if done:
+            log.info("resumed", folder=str(recipe.out), done=done, trials=len(wanted))
+        if done < len(wanted):
+            _write(recipe, fingerprint, outcomes)
+            _train(Sweeping(recipe, pairs, stop), outcomes)
+            outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
+        findings = _write(recipe, fingerprint, outcomes)
+    if stop.requested and any(one.state is State.UNFINISHED for one in outcomes):
+        ended = sum(one.state in ENDED for one in outcomes)
+        raise StoppedForNow(
+            f"{stop.reason} with {ended} of {len(outcomes)} trials done; give the same command to "
+            "go on"
+        )
+    if not findings.scored:
+        raise AboVqaError(f"{recipe.out}: no trial could be trained: {outcomes[0].reason}")
+    return findings
+
+
+def _train(sweeping: Sweeping, outcomes: Sequence[Outcome]) -> None:
+    done = [one for one in outcomes if one.state in ENDED]
+    scores = [one.exact_match for one in done if one.exact_match is not None]
+    with report_progress("trials", len(outcomes), done=len(done)) as progress:
+
+        def count(outcome: Outcome) -> None:
+            if outcome.exact_match is not None:
+                scores.append(outcome.exact_match)
+            if outcome.state is State.FAILED:
+                log.warning("trial failed", trial=outcome.trial.name, reason=outcome.reason)
+            progress.advance(note=f"best exact match {max(scores, default=0):.4f}")
+
+        train_trials(sweeping, outcomes, count)
+
+
+def _write(recipe: FitRecipe, fingerprint: str, outcomes: Sequence[Outcome]) -> Findings:
+    findings = find(outcomes, varied(recipe.sweep))
+    found = {"recipe_sha256": fingerprint, **findings_json(findings)}
+    write_json(found, recipe.out / JSON_FILE)
+    write_trials_csv(outcomes, recipe.out / CSV_FILE)
+    if findings.scored:
+        chart = sweep_chart(findings, recipe.epochs)
+        (recipe.out / CHART_FILE).write_text(chart, encoding="utf-8")
+    return findings
+
+
+def _without_what_varies(recipe: FitRecipe) -> FitRecipe:
+    """Return the same for recipes whose trials may stand in one table."""
+    default = LoraRecipe()
+    varies = [place.removeprefix("lora.") for place in PLACE_IN_RECIPE.values()]
+    lora = {name: getattr(default, name) for name in varies if name in LoraRecipe.model_fields}
+    return recipe.model_copy(
+        update={
+            "lora": recipe.lora.model_copy(update=lora),
+            "learning_rate": 1.0,
+            "seed": 0,
+            "sweep": SweepRecipe(),
+        }
+    )
+
+
+def _require_same(written: Path, fingerprint: str) -> None:
+    others = {file.name for file in written.parent.glob("*")} - {LOCK_FILE}
+    if others and not written.is_file():
+        raise InputError(f"{written.parent}: is there and holds no sweep; give another `out`")
+    if written.is_file() and read_json(written).get("recipe_sha256") != fingerprint:
+        raise InputError(
+            f"{written.parent}: holds a sweep of another recipe or other data; give another `out`"
+        )
+
+
+@contextmanager
+def _sole(out: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(sole_holder(out / LOCK_FILE))
+        except LockHeld:
+            raise InputError(
+                f"{out}: another `trainer sweep` works in this folder; wait for it, stop it, or "
+                "give another `out`"
+            ) from None
+        yield
+
+
+def _absolute(recipe: FitRecipe) -> FitRecipe:
+    """Return the recipe as a process that works in another folder reads it."""
+    places = {
+        name: getattr(recipe, name).expanduser().resolve()
+        for name in ("data", "images", "out", "feature_store")
+    }
+    is_folder = Path(recipe.model).expanduser().is_dir()
+    model = str(Path(recipe.model).expanduser().resolve()) if is_folder else recipe.model
+    return recipe.model_copy(update={**places, "model": model})
