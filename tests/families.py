@@ -54,8 +54,11 @@ def save_vilt(folder: Path) -> Path:
     return _save(ViltForQuestionAnswering(config), ViltProcessor(images, tokenizer), folder)
 
 
-def save_blip2_opt(folder: Path) -> Path:
-    """BLIP-2 with a decoder as its language model."""
+def save_blip2_opt(folder: Path, end: str = "e") -> Path:
+    """BLIP-2 with a decoder as its language model, which stops at ``end``.
+
+    Random weights say "e" early; to be trained, a model must end where no word does.
+    """
     tokenizer = _byte_tokenizer()
     processor = _blip2_processor(tokenizer)
     text = OPTConfig(
@@ -66,14 +69,14 @@ def save_blip2_opt(folder: Path) -> Path:
         max_position_embeddings=256,
         dropout=0.0,
         bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.convert_tokens_to_ids("e"),
+        eos_token_id=tokenizer.convert_tokens_to_ids(end),
         pad_token_id=tokenizer.pad_token_id,
     )
     return _save_blip2(text, processor, folder)
 
 
-def save_blip2_t5(folder: Path) -> Path:
-    """BLIP-2 with an encoder-decoder as its language model."""
+def save_blip2_t5(folder: Path, end: str = "e") -> Path:
+    """BLIP-2 with an encoder-decoder as its language model, which stops at ``end``."""
     tokenizer = _sentence_tokenizer()
     processor = _blip2_processor(tokenizer)
     text = T5Config(
@@ -86,7 +89,7 @@ def save_blip2_t5(folder: Path) -> Path:
         dropout_rate=0.0,
         decoder_start_token_id=tokenizer.pad_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.convert_tokens_to_ids("e"),
+        eos_token_id=tokenizer.convert_tokens_to_ids(end),
         tie_word_embeddings=False,
     )
     return _save_blip2(text, processor, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
 from shared.errors import InputError
+from shared.vqa.added_labels import write_added_labels
 from shared.vqa.loading import (
     ADAPTER_WEIGHTS,
     Quantization,
@@ -38,6 +39,7 @@ class NewAdapter:
 
     peft: PeftModel
     learner: Learner[Any]
+    targets: Sequence[str]
     first: Mapping[str, torch.Tensor] | None = None
 
     def base_alone(self) -> AbstractContextManager[None]:
@@ -63,6 +65,7 @@ class NewAdapter:
         for file in part.iterdir():
             file.replace(folder / file.name)
         part.rmdir()
+        write_added_labels(self.learner.added_labels, folder)
 
     def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
         """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.
@@ -73,8 +76,10 @@ class NewAdapter:
         for name, now in get_peft_model_state_dict(self.peft).items():
             if "lora_A" in name:
                 learned[name] = torch.cat([now, first[name]], dim=0)
-            else:
+            elif "lora_B" in name:
                 learned[name] = torch.cat([now, -first[name]], dim=1)
+            else:
+                learned[name] = now
         config = self.peft.peft_config["default"]
         # The scale stays what it was: alpha / rank, or alpha / sqrt(rank) with rsLoRA.
         growth = math.sqrt(2) if config.use_rslora else 2
@@ -100,15 +105,17 @@ def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) 
     """
     learner = learner_class(model)
     _refuse_what_does_not_go_together(recipe, quantization)
+    if recipe.targets == "auto":
+        return
     layers = empty_network(model).named_modules()
     ends = tuple(f".{target}" for target in recipe.targets)
     if not any(f".{name}".endswith(ends) for name, _ in layers):
-        raise _no_layer(recipe, model, learner)
+        raise _no_layer(recipe.targets, model, learner)
 
 
-def _no_layer(recipe: LoraRecipe, model: str, learner: type[Learner[Any]]) -> InputError:
+def _no_layer(targets: Sequence[str], model: str, learner: type[Learner[Any]]) -> InputError:
     return InputError(
-        f"lora.targets {list(recipe.targets)} match no layer of {model}; those of "
+        f"lora.targets {list(targets)} match no layer of {model}; those of "
         f"{learner.family} are {learner.layer_names}"
     )
 
@@ -122,11 +129,13 @@ def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
     """
     model = learner.model
     _refuse_what_does_not_go_together(recipe, model.quantization)
+    targets = list(learner.default_targets if recipe.targets == "auto" else recipe.targets)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
-        target_modules=list(recipe.targets),
+        target_modules=targets,
+        modules_to_save=list(learner.trained_whole) or None,
         use_rslora=recipe.rslora,
         use_dora=recipe.dora,
         init_lora_weights=_peft_start(recipe.start),
@@ -138,13 +147,14 @@ def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
         with quiet_renames():
             peft = get_peft_model(model.network, config)
     except ValueError as error:
-        raise _no_layer(recipe, model.name, type(learner)) from error
+        raise _no_layer(targets, model.name, type(learner)) from error
+    learner.adapter_added()
     if recipe.start is LoraStart.PISSA:
         first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
-        return NewAdapter(peft, learner, first)
+        return NewAdapter(peft, learner, targets, first)
     if recipe.start is LoraStart.LOFTQ:
         _start_at_rounding_error(peft, learner)
-    return NewAdapter(peft, learner)
+    return NewAdapter(peft, learner, targets)
 
 
 def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
@@ -166,12 +176,12 @@ def matched_layers(adapter: NewAdapter) -> dict[str, int]:
     return {tower: found[tower] for tower in (*towers, "other") if found[tower] or tower != "other"}
 
 
-def unmatched_targets(peft: PeftModel, recipe: LoraRecipe) -> list[str]:
-    """Return the targets that are the end of no layer's name."""
-    names = [f".{name}" for name in lora_layers(peft)]
+def unmatched_targets(adapter: NewAdapter) -> list[str]:
+    """Return the targets that are the end of no layer's name, in order."""
+    names = [f".{name}" for name in lora_layers(adapter.peft)]
     return [
         target
-        for target in recipe.targets
+        for target in adapter.targets
         if not any(name.endswith(f".{target}") for name in names)
     ]
 

@@ -13,10 +13,13 @@ class AdapterFacts:
 
     base: str
     base_revision: str
+    family: str
     quantization: str
     recipe: Mapping[str, object]
     pairs_by_split: Mapping[str, int]
     images_by_split: Mapping[str, int]
+    left_out: int
+    added_labels: int
     data_sha256: str
     held_out: tuple[float, ...]
     base_held_out: float
@@ -39,13 +42,13 @@ def adapter_card(facts: AdapterFacts) -> str:
 library_name: peft
 base_model: {facts.base}
 pipeline_tag: visual-question-answering
-tags: [lora, blip, vqa, abo-vqa]
+tags: [lora, {facts.family.lower()}, vqa, abo-vqa]
 ---
 
 # LoRA adapter for {facts.base}
 
-Fine-tuned with `trainer fit` of abo-vqa. Base revision `{facts.base_revision}`, held in
-`{facts.quantization}` while training.
+Fine-tuned with `trainer fit` of abo-vqa. The base is a {facts.family}, revision
+`{facts.base_revision}`, held in `{facts.quantization}` while training.
 
 ## Held-out exact match
 
@@ -64,7 +67,7 @@ alone: {facts.base_held_out:.4f}. The weights here are those after epoch {facts.
 | --- | --- | --- |
 {splits}
 
-SHA-256 of the pairs: `{facts.data_sha256}`
+{_answers(facts)}SHA-256 of the pairs: `{facts.data_sha256}`
 
 ## Recipe
 
@@ -76,16 +79,35 @@ Versions: {versions}
 """
 
 
+def _answers(facts: AdapterFacts) -> str:
+    """Say what became of answers that are no label of the base, where it chooses among labels."""
+    if facts.added_labels:
+        return (
+            f"{facts.added_labels} of the training answers were no label of the base; they were "
+            "added to its labels, in\n`added_labels.json`.\n\n"
+        )
+    if facts.left_out:
+        return (
+            f"{facts.left_out} training questions were left out: their answers are no label of "
+            "the base.\n\n"
+        )
+    return ""
+
+
 def merged_card(
-    base: str, split: str, pairs: int, quantization: str, exact_match: Mapping[str, float]
+    base: str,
+    family: str,
+    asked: str,
+    quantization: str,
+    exact_match: Mapping[str, float],
 ) -> str:
-    """Return the README.md of a model that an adapter was merged into."""
+    """Return the README.md of a merged model; ``asked`` has number and split of the questions."""
     rows = "\n".join(f"| {stage} | {value:.4f} |" for stage, value in exact_match.items())
     return f"""---
 library_name: transformers
 base_model: {base}
 pipeline_tag: visual-question-answering
-tags: [blip, vqa, abo-vqa]
+tags: [{family.lower()}, vqa, abo-vqa]
 ---
 
 # {base} with an adapter merged in
@@ -93,7 +115,7 @@ tags: [blip, vqa, abo-vqa]
 Made by `trainer merge` of abo-vqa: W0 + BA in float16, no adapter left. The base was held in
 `{quantization}` while the adapter was trained.
 
-Exact match on the {pairs} {split} questions kept beside the adapter:
+Exact match on the {asked} questions kept beside the adapter:
 
 | model | exact match |
 | --- | --- |
@@ -103,6 +125,7 @@ Exact match on the {pairs} {split} questions kept beside the adapter:
 
 def fused_card(
     base: str,
+    family: str,
     method: str,
     weights: Mapping[str, float],
     domains: Sequence[tuple[str, str, int, Mapping[str, float]]],
@@ -122,7 +145,7 @@ def fused_card(
 library_name: peft
 base_model: {base}
 pipeline_tag: visual-question-answering
-tags: [lora, blip, vqa, abo-vqa]
+tags: [lora, {family.lower()}, vqa, abo-vqa]
 ---
 
 # Adapters for {base}, fused

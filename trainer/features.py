@@ -1,8 +1,9 @@
 """Features of a frozen image encoder: computed once and kept on disk, or anew each time.
 
 LoRA's default targets match nothing in BLIP's vision tower, so its outputs never change: not during
-a run, nor from one run to the next. They are kept as float16 ``(L, D)``, one memory-mapped file an
-image, found by what decides them: the model, how it is held, and the image's bytes.
+a run, nor from one run to the next; what is kept of other families is the output of their frozen
+parts. It is float16 ``(L, D)``, one file an image, found by what decides it: the model, how it is
+held, and the image's bytes.
 """
 
 from __future__ import annotations
@@ -82,20 +83,22 @@ class AugmentedFeatures:
         """Return features ``(L, D)``; each distinct image is changed and encoded once."""
         distinct = list(dict.fromkeys(filenames))
         with ThreadPoolExecutor() as pool:
-            pictures_NCHW = torch.stack(list(pool.map(self._picture, distinct)))
+            pictures = list(pool.map(self._picture, distinct))
         seed = int(torch.randint(2**62, ()))
-        side = self._learner.image_side
-        pixels_NCHW = augment(pictures_NCHW, side, np.random.default_rng(seed))
-        pixels_NCHW = (pixels_NCHW - self._mean) / self._std
-        encoded = self._learner.encode(pixels_NCHW.split(1))
+        random = np.random.default_rng(seed)
+        pixels = [augment(picture_1CHW, shape, random) for picture_1CHW, shape in pictures]
+        encoded = self._learner.encode([(one - self._mean) / self._std for one in pixels])
         of_name = dict(zip(distinct, encoded, strict=True))
         return [of_name[name] for name in filenames]
 
-    def _picture(self, name: str) -> torch.Tensor:
-        side = round(self._learner.image_side * ZOOM_MARGIN)
+    def _picture(self, name: str) -> tuple[torch.Tensor, tuple[int, int]]:
+        """Return a picture ``(1, C, H, W)`` larger than the input, and the input's shape."""
         image = open_image(self._images_dir / name)
-        resized = image.resize((side, side), Image.Resampling.BICUBIC)
-        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+        height, width = self._learner.input_shape(image)
+        larger = round(width * ZOOM_MARGIN), round(height * ZOOM_MARGIN)
+        resized = image.resize(larger, Image.Resampling.BICUBIC)
+        picture_CHW = torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+        return picture_CHW[None], (height, width)
 
 
 class StoredFeatures:
@@ -105,6 +108,7 @@ class StoredFeatures:
         self, learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path
     ) -> None:
         self._device, self._dtype = learner.model.device, learner.model.network.dtype
+        self._kept = learner.kept
         self._files = _files_of(learner, images_dir, filenames, store)
         # Runs that start at the same time would all encode the same images.
         with in_turn(store / _encoder_key(learner) / LOCK_FILE):
@@ -115,6 +119,7 @@ class StoredFeatures:
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
             "encoding images once",
+            kept=self._kept,
             images=len(self._files),
             stored_before=len(self._files) - len(missing),
             store=str(store),
@@ -162,7 +167,7 @@ def image_features(
     Elsewhere images are encoded anew for every batch, which is slower; the log says why.
     """
     if learner.trains_image_encoder:
-        log.info("encoding images for every batch", reason="the vision tower is trained")
+        log.info("encoding images for every batch", reason="what encodes them is trained")
         fresh = FreshFeatures(learner, images_dir)
         changed = AugmentedFeatures(learner, images_dir) if augmented else fresh
         return RunFeatures(changed, fresh)
@@ -208,6 +213,7 @@ def _encoder_key(learner: Learner[Any]) -> str:
         "model": model.revision,
         "quantization": model.quantization.value,
         "computed in": str(model.network.dtype),
+        "kept": learner.kept,
         "shape": learner.feature_shape,
         "preprocessing": model.image_processor.to_dict(),
     }

@@ -10,32 +10,20 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import structlog
-import torch
 
 from shared.atomic import atomic_path
 from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
-from trainer.adapter import (
-    NewAdapter,
-    add_adapter,
-    matched_layers,
-    require_targets,
-    trainable_parameters,
-    unmatched_targets,
-)
+from trainer.adapter import require_targets
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
 from trainer.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
 from trainer.dataset import SplitPairs, load_pairs
-from trainer.features import RunFeatures, image_features
 from trainer.heldout import held_out_exact_match
-from trainer.learners.families import load_learner
-from trainer.learners.learner import Learner, TokenLimits
 from trainer.live import live_note
 from trainer.loop import (
     NonFiniteGradient,
@@ -45,6 +33,7 @@ from trainer.loop import (
     train,
 )
 from trainer.memory import out_of_memory_names, peak_memory_gib
+from trainer.preparation import Preparation, prepare
 from trainer.recipe import FitRecipe
 from trainer.record import DATASET, RECORD, RunRecord, finished_run, relative_place, write_record
 from trainer.schedule import warmup_steps
@@ -123,24 +112,10 @@ def fit(
             return _result(recipe.out, record, resumed_at_step=record.steps)
     else:
         _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
-    limits = TokenLimits(recipe.max_question_tokens, recipe.max_answer_tokens)
-    learner = load_learner(recipe.model, quantization=recipe.quantize, limits=limits)
-    adapter = _trainable(learner, recipe)
-    features = image_features(
-        learner,
-        recipe.images,
-        training=[pair.filename for pair in pairs.train],
-        held_out=[pair.filename for pair in pairs.validation],
-        augmented=recipe.augment,
-        store=recipe.feature_store.expanduser(),
-        store_gib=recipe.feature_store_gib,
-    )
     run = _Run(
         recipe=recipe,
         pairs=pairs,
-        learner=learner,
-        adapter=adapter,
-        features=features,
+        prepared=prepare(recipe, pairs),
         fingerprint=fingerprint,
         stop=stop or StopSignal(),
         on_epoch=on_epoch,
@@ -184,20 +159,21 @@ class _Run:
         *,
         recipe: FitRecipe,
         pairs: SplitPairs,
-        learner: Learner[Any],
-        adapter: NewAdapter,
-        features: RunFeatures,
+        prepared: Preparation,
         fingerprint: str,
         stop: StopSignal,
         on_epoch: OnEpoch = _tell_nobody,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
-        self._learner, self._features = learner, features
-        self._adapter, self._peft = adapter, adapter.peft
+        self._learner, self._features = prepared.learner, prepared.features
+        self._adapter, self._peft = prepared.adapter, prepared.adapter.peft
+        self._left_out = len(pairs.train) - len(prepared.training)
         self._fingerprint, self._stop, self._on_epoch = fingerprint, stop, on_epoch
-        with adapter.base_alone():
+        with self._adapter.base_alone():
             self._base_exact_match = self._held_out()
-        self._batches = Batches(pairs.train, recipe.batch_size, recipe.accumulation, recipe.seed)
+        self._batches = Batches(
+            prepared.training, recipe.batch_size, recipe.accumulation, recipe.seed
+        )
         self._settings = _optimization(recipe, self._batches)
         self._optimizer = new_optimizer(self._peft, self._settings)
         self._held_out_by_epoch: list[float] = []
@@ -373,12 +349,15 @@ class _Run:
         facts = AdapterFacts(
             base=self._learner.model.name,
             base_revision=self._learner.model.revision,
+            family=self._learner.family,
             quantization=self._learner.model.quantization.value,
             recipe=self._recipe.model_dump(mode="json", exclude=PLACES),
             pairs_by_split={split: len(pairs) for split, pairs in by_split.items()},
             images_by_split={
                 split: len({pair.filename for pair in pairs}) for split, pairs in by_split.items()
             },
+            left_out=self._left_out,
+            added_labels=len(self._learner.added_labels),
             data_sha256=pairs_digest(self._pairs.everything),
             held_out=tuple(self._held_out_by_epoch),
             base_held_out=self._base_exact_match,
@@ -386,27 +365,6 @@ class _Run:
             versions={name: version(name) for name in VERSIONS},
         )
         (self._recipe.out / "README.md").write_text(adapter_card(facts), encoding="utf-8")
-
-
-def _trainable(learner: Learner[Any], recipe: FitRecipe) -> NewAdapter:
-    # A new adapter's A is drawn at random; it is part of what the seed decides.
-    torch.manual_seed(recipe.seed)
-    adapter = add_adapter(learner, recipe.lora)
-    if _checkpoints_activations(recipe, learner):
-        learner.checkpoint_activations()
-    log.info(
-        "adapter added",
-        layers=matched_layers(adapter),
-        targets_without_layer=unmatched_targets(adapter.peft, recipe.lora),
-        trainable_parameters=trainable_parameters(adapter.peft),
-    )
-    return adapter
-
-
-def _checkpoints_activations(recipe: FitRecipe, learner: Learner[Any]) -> bool:
-    if recipe.gradient_checkpointing == "auto":
-        return learner.trains_image_encoder
-    return recipe.gradient_checkpointing
 
 
 def _optimization(recipe: FitRecipe, batches: Batches) -> Optimization:

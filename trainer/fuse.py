@@ -18,11 +18,11 @@ from shared.vqa.families import load_answerer
 from shared.vqa.loading import (
     ADAPTER_WEIGHTS,
     Quantization,
-    load_model,
     quiet_renames,
 )
 from trainer.card import fused_card
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
+from trainer.learners.families import learner_class
 from trainer.merge import new_folder
 from trainer.record import RunRecord, require_record
 
@@ -130,6 +130,7 @@ def fuse(
         )
         card = fused_card(
             records[0].base,
+            learner_class(records[0].base).family,
             method.value,
             dict(zip(names, shares, strict=True)),
             [(d.name, d.split, d.pairs, d.exact_match) for d in fused],
@@ -152,6 +153,11 @@ def _require_summable(adapter: Path) -> LoraConfig:
         raise InputError(
             f"{adapter}: is a DoRA adapter, whose magnitudes cannot be added; train it again with "
             "lora.dora = false"
+        )
+    if config.modules_to_save:
+        raise InputError(
+            f'{adapter}: has answers of its own (answers = "extend"), whose layer cannot be '
+            'fused; train it again with answers = "base"'
         )
     return config
 
@@ -211,10 +217,10 @@ def _write_fused(
     density: float,
 ) -> int:
     """Write the fused adapter, computed in float32; return its rank."""
-    model = load_model(base, quantization=Quantization.NONE, device=torch.device("cpu"))
+    model = load_answerer(base, quantization=Quantization.NONE, device=torch.device("cpu")).model
     ids = [f"adapter_{number}" for number in range(len(adapters))]
     with quiet_renames():
-        peft = PeftModel.from_pretrained(model.blip, str(adapters[0]), adapter_name=ids[0])
+        peft = PeftModel.from_pretrained(model.network, str(adapters[0]), adapter_name=ids[0])
         for name, adapter in zip(ids[1:], adapters[1:], strict=True):
             peft.load_adapter(str(adapter), adapter_name=name)
         # The new adapter takes its configuration from the first one, and the scale of each is

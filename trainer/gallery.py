@@ -47,8 +47,10 @@ def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Galler
     return Gallery(pictures, [by_image[name] for name in names])
 
 
-def augment(pictures_NCHW: torch.Tensor, side: int, random: np.random.Generator) -> torch.Tensor:
-    """Zoom, shift and mirror uint8 pictures at random; return ``(N, C, side, side)`` in [0, 1]."""
+def augment(
+    pictures_NCHW: torch.Tensor, shape: tuple[int, int], random: np.random.Generator
+) -> torch.Tensor:
+    """Zoom, shift and mirror uint8 pictures at random; return ``(N, C, *shape)`` in [0, 1]."""
     count = len(pictures_NCHW)
     zoom = random.uniform(0.75, 1.05, count)
     stretch = np.exp(random.uniform(-0.1, 0.1, count))
@@ -59,6 +61,6 @@ def augment(pictures_NCHW: torch.Tensor, side: int, random: np.random.Generator)
     slack = np.maximum(0.05, 1 - zoom)
     theta[:, 0, 2] = random.uniform(-1, 1, count) * slack
     theta[:, 1, 2] = random.uniform(-1, 1, count) * slack
-    grid = affine_grid(torch.from_numpy(theta), [count, 3, side, side], align_corners=False)
+    grid = affine_grid(torch.from_numpy(theta), [count, 3, *shape], align_corners=False)
     pictures = pictures_NCHW.float() / 255
     return grid_sample(pictures, grid, padding_mode="border", align_corners=False)

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BlipForQuestionAnswering, BlipProcessor
+from transformers import AutoProcessor, PreTrainedModel
 
 from shared.errors import AboVqaError, InputError
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import LoadedModel, Quantization, load_model
+from shared.vqa.loading import LoadedModel, Quantization, quiet_transformers, resolve_model
 from trainer.adapter import base_weight, lora_layers
 from trainer.card import merged_card
 from trainer.domains import Domain, exact_match_in, kept_domain
+from trainer.learners.families import learner_class
 from trainer.recipe import LoraStart
 from trainer.record import RunRecord, require_record
 
@@ -63,7 +64,11 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
             scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
-            record.base, result.split, result.pairs, result.quantization, result.exact_match
+            record.base,
+            learner_class(record.base).family,
+            f"{result.pairs} {result.split}",
+            result.quantization,
+            result.exact_match,
         )
         (part / "README.md").write_text(card, encoding="utf-8")
     return result
@@ -76,7 +81,7 @@ def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
         NotFinite: the merged weights do not fit into 16 bits.
     """
     quantization = Quantization(record.quantization)
-    trained = load_model(record.base, adapter=adapter, quantization=quantization)
+    trained = load_answerer(record.base, adapter=adapter, quantization=quantization).model
     _save(_merged(trained, adapter, record), trained, folder)
 
 
@@ -110,11 +115,11 @@ def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> di
 
 
 @torch.no_grad()
-def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> BlipForQuestionAnswering:
+def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTrainedModel:
     """Return the model with the update added in float32, then rounded to 16 bits once."""
-    exact = load_model(
+    exact = load_answerer(
         record.base, adapter=adapter, quantization=Quantization.NONE, device=torch.device("cpu")
-    )
+    ).model
     assert exact.peft is not None
     assert trained.peft is not None
     if record.lora_start == LoraStart.LOFTQ:
@@ -122,13 +127,16 @@ def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> BlipForQu
         rounded = lora_layers(trained.peft)
         for name, layer in lora_layers(exact.peft).items():
             layer.get_base_layer().weight.copy_(base_weight(rounded[name]).cpu())
-    model: BlipForQuestionAnswering = exact.peft.merge_and_unload(safe_merge=False).half()
+    model: PreTrainedModel = exact.peft.merge_and_unload(safe_merge=False).half()
     for name, weight in model.named_parameters():
         if not weight.isfinite().all():
             raise NotFinite(f"{name}: the merged weights do not fit into 16 bits")
     return model
 
 
-def _save(model: BlipForQuestionAnswering, trained: LoadedModel, folder: Path) -> None:
+def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
     model.save_pretrained(folder)
-    BlipProcessor(trained.image_processor, trained.tokenizer).save_pretrained(folder)
+    with quiet_transformers():
+        processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
+    processor.image_processor = trained.image_processor
+    processor.save_pretrained(folder)

@@ -101,7 +101,8 @@ class BatchSource:
     def _batch(self, images: np.ndarray) -> Batch:
         recipe, max_tokens = self._recipe, self._recipe.shape.max_text_tokens
         pictures = self._gallery.pictures_NCHW[torch.from_numpy(images)]
-        pixels = augment(pictures, recipe.shape.image_size, self._random)
+        side = recipe.shape.image_size
+        pixels = augment(pictures, (side, side), self._random)
         asked: list[tuple[int, QAPair]] = []
         for position, image in enumerate(images):
             pairs = self._gallery.questions[image]

@@ -33,16 +33,26 @@ class LoraStart(StrEnum):
     LOFTQ = "loftq"
 
 
+class AnswerChoice(StrEnum):
+    """Which answers a model that chooses among labels learns to give."""
+
+    BASE = "base"
+    EXTEND = "extend"
+
+
 class LoraRecipe(Settings):
     """LoRA (Hu et al. 2021): the update is ``alpha / rank * B A`` on every target."""
 
     rank: int = Field(16, gt=0, description="rank of the update")
     alpha: int = Field(32, gt=0, description="the update is scaled by alpha / rank")
     dropout: float = Field(0.05, ge=0, lt=1, description="dropout before A while training")
-    targets: tuple[str, ...] = Field(
-        REPORT_TARGETS,
-        description="ends of the names of the layers that get an update; in BLIP these are query, "
-        "key, value, dense (text towers) and qkv, projection, fc1, fc2 (vision tower)",
+    targets: tuple[str, ...] | Literal["auto"] = Field(
+        "auto",
+        description='ends of the names of the layers that get an update, such as ["query", '
+        '"value"]; auto: the attention of the text towers in BLIP (the report\'s q_proj, k_proj, '
+        "v_proj, query, key, value), of all layers in ViLT (query, key, value), of the language "
+        "model in BLIP-2 (q_proj, k_proj, v_proj of OPT; q, k, v of T5). BLIP also has dense and, "
+        "in the vision tower, qkv, projection, fc1, fc2",
     )
     rslora: bool = Field(
         default=False, description="scale by alpha / sqrt(rank), for high ranks: arXiv:2312.03732"
@@ -123,7 +133,8 @@ class FitRecipe(Settings):
 
     model: str = Field(
         "Salesforce/blip-vqa-base",
-        description="the base: a hub id, a model folder or blip-vqa-tiny",
+        description="the base, a BLIP, ViLT or BLIP-2 for VQA: a hub id, a model folder or "
+        "blip-vqa-tiny",
     )
     data: Path = Field(
         description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
@@ -165,10 +176,16 @@ class FitRecipe(Settings):
         MAX_QUESTION_TOKENS, gt=4, description="longer questions are cut"
     )
     max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2, description="longer answers are cut")
+    answers: AnswerChoice = Field(
+        AnswerChoice.BASE,
+        description="for models that choose among labels (ViLT); base: its own labels, and pairs "
+        "with other answers are left out of training; extend: add the training answers that it "
+        "lacks, train the last layer whole, and keep it with the adapter",
+    )
     gradient_checkpointing: bool | Literal["auto"] = Field(
         "auto",
-        description="compute activations twice to save memory; auto: only where the vision tower "
-        "is trained, which is where they are large. The weights come out the same",
+        description="compute activations twice to save memory; auto: only where what encodes "
+        "images is trained, which is where they are large. The weights come out the same",
     )
     augment: bool = Field(
         default=False,
@@ -177,8 +194,8 @@ class FitRecipe(Settings):
     )
     feature_store: Path = Field(
         Path("~/.cache/abo-vqa/features"),
-        description="where encoded images are kept, for this and later runs, while the vision "
-        "tower is frozen",
+        description="where encoded images are kept, for this and later runs, while what encodes "
+        "them is frozen",
     )
     feature_store_gib: float = Field(
         16.0,

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from transformers import DynamicCache
+from transformers import Blip2ForConditionalGeneration, DynamicCache
 
 from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
@@ -45,6 +45,47 @@ class QueryMemory:
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
+def vision_features(
+    network: Blip2ForConditionalGeneration, pixels_NCHW: torch.Tensor
+) -> torch.Tensor:
+    """Return what the vision tower makes of N images, ``(N, L, D)``."""
+    features_NLD: torch.Tensor = network.vision_model(pixels_NCHW).last_hidden_state
+    return features_NLD
+
+
+def query_outputs(
+    network: Blip2ForConditionalGeneration, features_NLD: torch.Tensor
+) -> torch.Tensor:
+    """Return what the Q-Former reads out of vision features, ``(N, queries, D)``."""
+    outputs_NLD: torch.Tensor = network.qformer(
+        query_embeds=network.query_tokens.expand(len(features_NLD), -1, -1),
+        encoder_hidden_states=features_NLD,
+    ).last_hidden_state
+    # The Q-Former may be held in float32 where the rest is not.
+    return outputs_NLD.to(features_NLD.dtype)
+
+
+def projected_queries(
+    network: Blip2ForConditionalGeneration, outputs_NLD: torch.Tensor
+) -> torch.Tensor:
+    """Return the Q-Former's outputs as the language model reads them, ``(N, queries, D)``."""
+    queries_NLD: torch.Tensor = network.language_projection(outputs_NLD)
+    return queries_NLD.to(network.language_model.dtype)
+
+
+def prompt_of(network: Blip2ForConditionalGeneration) -> str:
+    """Return the prompt of a network's language model, with ``{}`` for the question."""
+    if network.language_model.config.is_encoder_decoder:
+        return ENCODER_DECODER_PROMPT
+    return DECODER_PROMPT
+
+
+def padding_id(network: Blip2ForConditionalGeneration) -> int:
+    """Return the language model's padding token; any will do where it names none."""
+    pad = network.language_model.config.pad_token_id
+    return 0 if pad is None else int(pad)
+
+
 class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
     """Keeps each image's queries, and a decoder's keys and values for them."""
 
@@ -54,7 +95,8 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         super().__init__(model)
         self._language = model.network.language_model
         self._decoder_only = not self._language.config.is_encoder_decoder
-        self._prompt = DECODER_PROMPT if self._decoder_only else ENCODER_DECODER_PROMPT
+        self._prompt = prompt_of(model.network)
+        self._pad = padding_id(model.network)
 
     def prepare(self, image: Image.Image) -> torch.Tensor:
         """Return pixels ``(1, C, H, W)``."""
@@ -63,10 +105,14 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
     @torch.inference_mode()
     def remember(self, images: Sequence[torch.Tensor]) -> QueryMemory:
         """Encode the images and let a decoder read them."""
-        pixels_NCHW = to_device(
-            torch.cat(list(images)), self.model.device, self.model.network.dtype
-        )
-        queries_NLD = self._queries(pixels_NCHW)
+        network = self.model.network
+        pixels_NCHW = to_device(torch.cat(list(images)), self.model.device, network.dtype)
+        outputs_NLD = query_outputs(network, vision_features(network, pixels_NCHW))
+        return self.remember_queries(projected_queries(network, outputs_NLD))
+
+    @torch.inference_mode()
+    def remember_queries(self, queries_NLD: torch.Tensor) -> QueryMemory:
+        """Let a decoder read the projected queries of N images."""
         if not self._decoder_only:
             return QueryMemory(queries_NLD, ())
         cache = DynamicCache(config=self._language.config)
@@ -95,17 +141,6 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             Answer(text.strip(), math.exp(one.log_probability))
             for text, one in zip(texts, said, strict=True)
         ]
-
-    def _queries(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
-        network = self.model.network
-        features_NLD = network.vision_model(pixels_NCHW).last_hidden_state
-        # The Q-Former may be held in float32 where the rest is not.
-        outputs_NLD = network.qformer(
-            query_embeds=network.query_tokens.expand(len(features_NLD), -1, -1),
-            encoder_hidden_states=features_NLD,
-        ).last_hidden_state.to(features_NLD.dtype)
-        queries_NLD: torch.Tensor = network.language_projection(outputs_NLD)
-        return queries_NLD.to(self._language.dtype)
 
     def _continue(
         self, memory: QueryMemory, index_B: torch.Tensor, rows: Sequence[Sequence[int]]
@@ -151,8 +186,3 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
 
     def _said(self, output: object, prompt_length: int) -> list[Decoded]:
         return decoded_rows(output, prompt_length, end_tokens(self._language))
-
-    @property
-    def _pad(self) -> int:
-        pad = self._language.config.pad_token_id
-        return 0 if pad is None else int(pad)

@@ -32,7 +32,9 @@ from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
 from shared.vqa.loading import (
     BLIP,
+    BLIP2,
     EMBEDDED_MODEL,
+    VILT,
     Quantization,
     architecture,
     load_network,
@@ -43,8 +45,6 @@ from shared.vqa.vilt import ViltAnswerer
 
 log = structlog.get_logger(__name__)
 
-VILT: Final = "ViltForQuestionAnswering"
-BLIP2: Final = "Blip2ForConditionalGeneration"
 BLIP2_LANGUAGE_MODELS: Final = frozenset({"opt", "t5"})
 """Those that BLIP-2 was published with; of another one nothing is assumed."""
 
@@ -109,13 +109,18 @@ def why_no_regions(model: str) -> str:
     return f"regions behind an answer are read from BLIP's cross-attention; this is a {named}"
 
 
+def is_known_family(config: PretrainedConfig) -> bool:
+    """Return whether one of our families answers for a model, rather than its own ``generate``."""
+    named = architecture(config)
+    if named == BLIP2:
+        return config.text_config.model_type in BLIP2_LANGUAGE_MODELS
+    return named in _FAMILIES
+
+
 def _family(model: str, config: PretrainedConfig) -> _Family:
     named = architecture(config)
-    family = _FAMILIES.get(named)
-    if named == BLIP2 and config.text_config.model_type not in BLIP2_LANGUAGE_MODELS:
-        return _PLAIN
-    if family is not None:
-        return family
+    if is_known_family(config):
+        return _FAMILIES[named]
     known = {
         *MODEL_FOR_VISUAL_QUESTION_ANSWERING_MAPPING_NAMES.values(),
         *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values(),

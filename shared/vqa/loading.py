@@ -31,10 +31,17 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    ViltForQuestionAnswering,
 )
 from transformers.utils import logging as transformers_logging
 
 from shared.errors import AdapterNotApplied, InputError
+from shared.vqa.added_labels import (
+    ADDED_LABELS,
+    grow_head,
+    make_head_trainable,
+    read_added_labels,
+)
 from shared.vqa.blip.forward import heed_question_mask
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
@@ -44,11 +51,9 @@ ADAPTER_CONFIG = "adapter_config.json"
 MAX_QUESTION_TOKENS = 128
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
-_DEFAULT_ARCHITECTURES = {
-    "blip": BLIP,
-    "blip-2": "Blip2ForConditionalGeneration",
-    "vilt": "ViltForQuestionAnswering",
-}
+BLIP2 = "Blip2ForConditionalGeneration"
+VILT = "ViltForQuestionAnswering"
+_DEFAULT_ARCHITECTURES = {"blip": BLIP, "blip-2": BLIP2, "vilt": VILT}
 
 
 class Quantization(StrEnum):
@@ -253,13 +258,21 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         raise InputError(f"{weights}: not a safetensors file ({error})") from error
     config = _adapter_config(adapter)
     config.inference_mode = True
+    labels = read_added_labels(adapter)
+    if labels and not isinstance(network, ViltForQuestionAnswering):
+        raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
     try:
+        if labels:
+            make_head_trainable(network)
         with quiet_renames():
             peft = PeftModel(network, config)
+        if labels:
+            grow_head(network, labels)
         outcome = set_peft_model_state_dict(peft, tensors)
-    except (ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError) as error:
         raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
-    missing = [name for name in outcome.missing_keys if "lora_" in name]
+    kept = ("lora_", "modules_to_save")
+    missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
     if missing or outcome.unexpected_keys:
         example = (missing or outcome.unexpected_keys)[0]
         raise AdapterNotApplied(
@@ -300,10 +313,11 @@ def _adapter_config(adapter: Path) -> LoraConfig:
 
 
 def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration and weights."""
+    """Return the SHA-256 of an adapter's configuration, weights and labels."""
     digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
-        digest.update((adapter / name).read_bytes())
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS):
+        if (adapter / name).is_file():
+            digest.update((adapter / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import ViltForQuestionAnswering
 
 from shared.vqa.answerer import Answer, Answerer
+from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
 PatchMemory = tuple[torch.Tensor, ...]
@@ -39,7 +40,7 @@ class ViltAnswerer(Answerer[torch.Tensor, PatchMemory]):
         """Embed the patches of each image."""
         network, device = self.model.network, self.model.device
         return tuple(
-            _patch_embeddings(network, to_device(pixels_1CHW, device, network.dtype))
+            patch_embeddings(network, to_device(pixels_1CHW, device, network.dtype))
             for pixels_1CHW in images
         )
 
@@ -50,33 +51,49 @@ class ViltAnswerer(Answerer[torch.Tensor, PatchMemory]):
         """Return the likeliest of the classifier's answers and its (sigmoid) probability."""
         if not questions:
             return []
-        network, device = self.model.network, self.model.device
-        tokens = self.model.tokenizer(
-            list(questions),
-            padding=True,
-            truncation=True,
-            max_length=network.config.max_position_embeddings,
-            return_tensors="pt",
-        ).to(device)
-        patches_BLD = pad_sequence([memory[image] for image in image_of], batch_first=True)
-        lengths_B = torch.tensor([len(memory[image]) for image in image_of], device=device)
-        mask_BL = torch.arange(patches_BLD.shape[1], device=device) < lengths_B[:, None]
-        logits_BV = network(
-            input_ids=tokens["input_ids"],
-            attention_mask=tokens["attention_mask"],
-            token_type_ids=tokens.get("token_type_ids"),
-            image_embeds=patches_BLD,
-            pixel_mask=mask_BL.long(),
-        ).logits.float()
+        labels = self.model.network.config.id2label
+        logits_BV = answer_logits(self.model, memory, image_of, questions)
         best_B = logits_BV.argmax(-1).tolist()
         probability_BV = logits_BV.sigmoid()
         return [
-            Answer(network.config.id2label[best], float(probability_BV[row, best]))
+            Answer(labels[best], float(probability_BV[row, best]))
             for row, best in enumerate(best_B)
         ]
 
 
-def _patch_embeddings(network: ViltForQuestionAnswering, pixels_1CHW: torch.Tensor) -> torch.Tensor:
+def answer_logits(
+    model: LoadedModel,
+    patches: Sequence[torch.Tensor],
+    image_of: Sequence[int],
+    questions: Sequence[str],
+    max_tokens: int = MAX_QUESTION_TOKENS,
+) -> torch.Tensor:
+    """Return the logits ``(B, V)`` of every label, in float32.
+
+    ``patches`` are the embeddings ``(L, D)`` of images, ``image_of`` the image of each question.
+    """
+    network, device = model.network, model.device
+    tokens = model.tokenizer(
+        list(questions),
+        padding=True,
+        truncation=True,
+        max_length=min(max_tokens, network.config.max_position_embeddings),
+        return_tensors="pt",
+    ).to(device)
+    patches_BLD = pad_sequence([patches[image] for image in image_of], batch_first=True)
+    lengths_B = torch.tensor([len(patches[image]) for image in image_of], device=device)
+    mask_BL = torch.arange(patches_BLD.shape[1], device=device) < lengths_B[:, None]
+    logits_BV: torch.Tensor = network(
+        input_ids=tokens["input_ids"],
+        attention_mask=tokens["attention_mask"],
+        token_type_ids=tokens.get("token_type_ids"),
+        image_embeds=patches_BLD,
+        pixel_mask=mask_BL.long(),
+    ).logits
+    return logits_BV.float()
+
+
+def patch_embeddings(network: ViltForQuestionAnswering, pixels_1CHW: torch.Tensor) -> torch.Tensor:
     """Return an image's class token and patches, with positions stretched to its shape: (L, D).
 
     ``ViltEmbeddings.visual_embed`` gives the same rows in an order drawn at random, which no

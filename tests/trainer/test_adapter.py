@@ -83,11 +83,11 @@ def test_matches_are_counted_by_tower_and_targets_without_a_layer_are_named(tiny
     adapter = add_adapter(learner, lora(targets=("qkv", "value", "nothing")))
     # Two layers a tower; self- and cross-attention in each of the text towers'.
     assert matched_layers(adapter) == {"vision_model": 2, "text_encoder": 4, "text_decoder": 4}
-    assert unmatched_targets(adapter.peft, lora(targets=("qkv", "value", "nothing"))) == ["nothing"]
+    assert unmatched_targets(adapter) == ["nothing"]
 
 
 def test_the_reports_targets_name_three_layers_that_blip_does_not_have(tiny_model):
     learner = learner_of_blip(load_float(tiny_model))
-    peft = add_adapter(learner, lora(targets=REPORT_TARGETS)).peft
-    missing = unmatched_targets(peft, lora(targets=REPORT_TARGETS))
-    assert missing == ["q_proj", "k_proj", "v_proj"]
+    adapter = add_adapter(learner, LoraRecipe())
+    assert adapter.targets == list(REPORT_TARGETS)
+    assert unmatched_targets(adapter) == ["q_proj", "k_proj", "v_proj"]

@@ -23,6 +23,7 @@ from trainer.features import RunFeatures
 from trainer.fit import _Run, fit
 from trainer.loop import NonFiniteGradient
 from trainer.memory import OutOfMemory
+from trainer.preparation import Preparation
 from trainer.recipe import FitRecipe
 from trainer.record import finished_run
 from trainer.stopping import StopSignal
@@ -212,13 +213,14 @@ class Vast:
 def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, tiny_model):
     recipe = recipe_for(tiny_model, data, tmp_path / "out")
     learner = learner_of_blip(load_float(tiny_model))
+    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
     with pytest.raises(OutOfMemory, match=r"lower evaluation_batch_size \(now 16\)"):
         _Run(
             recipe=recipe,
-            pairs=load_pairs(recipe.data, recipe.images, recipe.split),
-            learner=learner,
-            adapter=add_adapter(learner, recipe.lora),
-            features=RunFeatures(Vast(), Vast()),
+            pairs=pairs,
+            prepared=Preparation(
+                add_adapter(learner, recipe.lora), pairs.train, RunFeatures(Vast(), Vast())
+            ),
             fingerprint="",
             stop=StopSignal(),
         )

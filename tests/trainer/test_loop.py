@@ -4,69 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import get_peft_model_state_dict
 
 from shared.errors import InputError
 from tests.models import TEXT_TARGETS, learner_of_blip, load_float, load_nf4
+from tests.trainer.runs import DROPOUT, Setup, base_weights
 from trainer.adapter import add_adapter, matched_layers, trainable_parameters
-from trainer.batches import Batches
 from trainer.checkpoint import RunState, load_checkpoint, save_checkpoint
-from trainer.features import FreshFeatures, StoredFeatures
+from trainer.features import FreshFeatures
 from trainer.heldout import held_out_exact_match, seen_anew
-from trainer.loop import Optimization, new_optimizer, train
 from trainer.recipe import REPORT_TARGETS, LoraRecipe
-from trainer.schedule import Schedule
-
-DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
 
 
-def optimization(steps: int, rate: float = 3e-3) -> Optimization:
-    return Optimization(
-        learning_rate=rate,
-        schedule=Schedule.LINEAR,
-        weight_decay=0.0,
-        warmup_steps=3,
-        total_steps=steps,
-        max_grad_norm=1.0,
-        seed=1,
-    )
-
-
-class Setup:
-    """A model with a new adapter, its optimiser and its batches."""
-
-    def __init__(self, model, pictures, *, lora=DROPOUT, steps=12, rate=3e-3, batch=4, cut=1):
-        folder, pairs = pictures
-        self.learner, self.pairs = learner_of_blip(model), pairs[:10]
-        self.settings = optimization(steps, rate)
-        torch.manual_seed(0)
-        self.peft = add_adapter(self.learner, lora).peft
-        names = [pair.filename for pair in self.pairs]
-        self.features = StoredFeatures(self.learner, folder, names, folder.parent / "store")
-        self.batches = Batches(self.pairs, batch, cut, seed=1)
-        self.optimizer = new_optimizer(self.peft, self.settings)
-
-    def steps(self, first: int = 0):
-        return train(
-            self.learner,
-            self.peft,
-            self.optimizer,
-            features=self.features,
-            batches=self.batches,
-            settings=self.settings,
-            first_step=first,
-        )
-
-    def weights(self):
-        return {k: v.clone() for k, v in get_peft_model_state_dict(self.peft).items()}
-
-
-def base_weights(model) -> dict[str, torch.Tensor]:
-    return {
-        name.replace("base_layer.", ""): weight.detach().clone()
-        for name, weight in model.blip.state_dict().items()
-        if "lora_" not in name
-    }
+def blip(folder, load=load_float):
+    return learner_of_blip(load(folder))
 
 
 @pytest.mark.parametrize("load", [load_float, load_nf4])
@@ -74,7 +24,7 @@ def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(tiny_model,
     model = load(tiny_model)
     before = base_weights(model)
     everywhere = LoraRecipe(rank=16, alpha=32, dropout=0, targets=TEXT_TARGETS)
-    run = Setup(model, pictures, lora=everywhere, steps=120, rate=1e-2, batch=10)
+    run = Setup(learner_of_blip(model), pictures, lora=everywhere, steps=120, rate=1e-2, batch=10)
     reports = list(run.steps())
     assert reports[-1].loss < 0.1 < reports[0].loss
     answerer = run.learner.answerer
@@ -88,17 +38,17 @@ def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(tiny_model,
 def test_a_run_resumed_from_a_checkpoint_equals_one_that_never_stopped(
     tiny_model, pictures, tmp_path
 ):
-    whole = Setup(load_float(tiny_model), pictures)
+    whole = Setup(blip(tiny_model), pictures)
     losses = [report.loss for report in whole.steps()]
 
-    first = Setup(load_float(tiny_model), pictures)
+    first = Setup(blip(tiny_model), pictures)
     steps = first.steps()
     for _ in range(5):
         report = next(steps)
     state = RunState(report.step, 0.25, "recipe")
     save_checkpoint(tmp_path / "checkpoint", first.peft, first.optimizer, state)
 
-    second = Setup(load_float(tiny_model), pictures)
+    second = Setup(blip(tiny_model), pictures)
     restored = load_checkpoint(tmp_path / "checkpoint", second.peft, second.optimizer, "recipe")
     assert restored == state
     assert [report.loss for report in second.steps(restored.step)] == losses[5:]
@@ -110,7 +60,7 @@ def test_dropout_makes_steps_differ_from_those_without(tiny_model, pictures):
     """Without this, the test above would not see random numbers that are not restored."""
     still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
     losses = [
-        [report.loss for report in Setup(load_float(tiny_model), pictures, lora=lora).steps()]
+        [report.loss for report in Setup(blip(tiny_model), pictures, lora=lora).steps()]
         for lora in (DROPOUT, still)
     ]
     assert losses[0][5:] != losses[1][5:]
@@ -119,7 +69,14 @@ def test_dropout_makes_steps_differ_from_those_without(tiny_model, pictures):
 def test_micro_batches_change_nothing_but_rounding(tiny_model, pictures):
     still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
     cuts = [
-        Setup(load_float(tiny_model), pictures, lora=still, batch=batch, cut=cut, steps=4)
+        Setup(
+            blip(tiny_model),
+            pictures,
+            lora=still,
+            batch=batch,
+            cut=cut,
+            steps=4,
+        )
         for batch, cut in ((8, 1), (2, 4))
     ]
     losses = [[report.loss for report in run.steps()] for run in cuts]
@@ -127,7 +84,7 @@ def test_micro_batches_change_nothing_but_rounding(tiny_model, pictures):
 
 
 def test_fresh_features_train_like_stored_ones(tiny_model, pictures):
-    stored, fresh = (Setup(load_float(tiny_model), pictures, steps=4) for _ in range(2))
+    stored, fresh = (Setup(blip(tiny_model), pictures, steps=4) for _ in range(2))
     fresh.features = FreshFeatures(fresh.learner, pictures[0])
     losses = [[report.loss for report in run.steps()] for run in (stored, fresh)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
@@ -138,7 +95,7 @@ def test_questions_that_share_an_image_train_like_questions_with_an_image_each(
     tiny_model, pictures, load
 ):
     still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
-    shared, apart = (Setup(load(tiny_model), pictures, lora=still, steps=4) for _ in range(2))
+    shared, apart = (Setup(blip(tiny_model, load), pictures, lora=still, steps=4) for _ in range(2))
     # Activations that are computed twice leave no cache to share.
     apart.learner.checkpoint_activations()
     losses = [[report.loss for report in run.steps()] for run in (shared, apart)]
@@ -148,9 +105,7 @@ def test_questions_that_share_an_image_train_like_questions_with_an_image_each(
 
 
 def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):
-    adapter = add_adapter(
-        learner_of_blip(load_float(tiny_model)), LoraRecipe(targets=REPORT_TARGETS)
-    )
+    adapter = add_adapter(blip(tiny_model), LoraRecipe(targets=REPORT_TARGETS))
     # Two layers, self- and cross-attention, three projections each.
     assert matched_layers(adapter) == {"vision_model": 0, "text_encoder": 12, "text_decoder": 12}
     assert trainable_parameters(adapter.peft) == 24 * 2 * 16 * 64
@@ -158,11 +113,11 @@ def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):
 
 def test_targets_that_match_nothing_are_named(tiny_model):
     with pytest.raises(InputError, match=r"\['q_proj'\] match no layer"):
-        add_adapter(learner_of_blip(load_float(tiny_model)), LoraRecipe(targets=("q_proj",)))
+        add_adapter(blip(tiny_model), LoraRecipe(targets=("q_proj",)))
 
 
 def saved(tiny_model, pictures, folder: Path) -> Setup:
-    run = Setup(load_float(tiny_model), pictures)
+    run = Setup(blip(tiny_model), pictures)
     save_checkpoint(folder, run.peft, run.optimizer, RunState(3, 0.5, "recipe"))
     return run
 
@@ -174,7 +129,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tiny_model, pictures, tmp_pat
 
 
 def test_where_nothing_was_saved_there_is_nothing_to_resume(tiny_model, pictures, tmp_path):
-    run = Setup(load_float(tiny_model), pictures)
+    run = Setup(blip(tiny_model), pictures)
     assert load_checkpoint(tmp_path / "none", run.peft, run.optimizer, "recipe") is None
 
 

@@ -7,6 +7,7 @@ import pytest
 from shared.cli import run_program
 from shared.settings import load_settings
 from trainer.__main__ import app
+from trainer.learners.blip import BlipLearner
 from trainer.recipe import FitRecipe
 from trainer.template import commented_toml, toml_value
 
@@ -40,7 +41,8 @@ def test_the_defaults_are_those_of_the_report():
     recipe = FitRecipe(**PLACES)
     assert (recipe.model, recipe.quantize) == ("Salesforce/blip-vqa-base", "nf4")
     assert (recipe.lora.rank, recipe.lora.alpha, recipe.lora.dropout) == (16, 32, 0.05)
-    assert recipe.lora.targets == ("q_proj", "k_proj", "v_proj", "query", "key", "value")
+    assert recipe.lora.targets == "auto"
+    assert BlipLearner.default_targets == ("q_proj", "k_proj", "v_proj", "query", "key", "value")
     assert (recipe.epochs, recipe.learning_rate, recipe.weight_decay) == (3, 5e-5, 0.01)
     assert (recipe.batch_size, recipe.evaluation_batch_size) == (8, 16)
     assert (recipe.max_question_tokens, recipe.max_answer_tokens) == (128, 128)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 
 from shared.records import QAPair
 from shared.vqa.blip.config import image_size, token_ids
@@ -14,6 +15,7 @@ from shared.vqa.blip.inference import ImageMemory, memory_of
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from shared.vqa.preprocessing import to_device
 from trainer.learners.learner import Features, Learner
+from trainer.recipe import REPORT_TARGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class BlipLearner(Learner[BlipExamples]):
     family = "BLIP"
     towers = ("vision_model", "text_encoder", "text_decoder")
     layer_names = "query, key, value, dense (text) and qkv, projection, fc1, fc2 (vision)"
+    default_targets = REPORT_TARGETS
     image_encoder = ("vision_model",)
+    kept = "output of the vision tower"
 
     @property
     def feature_shape(self) -> tuple[int, int]:
@@ -43,10 +47,11 @@ class BlipLearner(Learner[BlipExamples]):
         vision = self.model.blip.config.vision_config
         return (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
 
-    @property
-    def image_side(self) -> int:
-        """The side of the square input, in pixels."""
-        return image_size(self.model.blip.config)
+    def input_shape(self, image: Image.Image) -> tuple[int, int]:
+        """Return the side of the square input, twice."""
+        del image
+        side = image_size(self.model.blip.config)
+        return side, side
 
     def encode(self, pixels: Sequence[torch.Tensor]) -> Features:
         """Run the vision tower."""

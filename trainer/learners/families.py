@@ -11,12 +11,25 @@ from transformers import PreTrainedModel
 
 from shared.errors import InputError
 from shared.vqa.answerer import Answerer
-from shared.vqa.families import load_answerer
-from shared.vqa.loading import BLIP, Quantization, architecture, read_config
+from shared.vqa.families import is_known_family, load_answerer
+from shared.vqa.loading import (
+    BLIP,
+    BLIP2,
+    VILT,
+    Quantization,
+    architecture,
+    read_config,
+)
 from trainer.learners.blip import BlipLearner
+from trainer.learners.blip2 import Blip2Learner
 from trainer.learners.learner import Learner, TokenLimits
+from trainer.learners.vilt import ViltLearner
 
-_LEARNERS: Final[Mapping[str, type[Learner[Any]]]] = {BLIP: BlipLearner}
+_LEARNERS: Final[Mapping[str, type[Learner[Any]]]] = {
+    BLIP: BlipLearner,
+    BLIP2: Blip2Learner,
+    VILT: ViltLearner,
+}
 
 
 def load_learner(
@@ -38,11 +51,12 @@ def learner_class(model: str) -> type[Learner[Any]]:
         InputError: ``model`` cannot be found, or no learner trains its architecture.
     """
     config = read_config(model)
-    learner = _LEARNERS.get(architecture(config))
-    if learner is None:
+    named = architecture(config)
+    learner = _LEARNERS.get(named)
+    if learner is None or not is_known_family(config):
         known = ", ".join(learner.family for learner in _LEARNERS.values())
         raise InputError(
-            f"{model}: is a {architecture(config) or config.model_type}, which is not trained "
+            f"{model}: is a {named or config.model_type}, which is not trained "
             f"here; give one of {known} for VQA"
         )
     return learner

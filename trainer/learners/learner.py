@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
+from PIL import Image
 
+from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.answerer import Answerer
 from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel, quiet_renames
@@ -48,6 +50,10 @@ class Learner(ABC, Generic[Examples]):
     """The parts of the network, by the beginning of their layers' names."""
     layer_names: ClassVar[str]
     """Ends of names that an adapter can be put on, for people."""
+    added_labels: tuple[str, ...] = ()
+    """Answers that training added to those of the base."""
+    trained_whole: tuple[str, ...] = ()
+    """Layers that are trained and kept beside the adapter, by the ends of their names."""
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:
         self.answerer, self._limits = answerer, limits
@@ -56,6 +62,16 @@ class Learner(ABC, Generic[Examples]):
     def model(self) -> LoadedModel:
         """The model that is trained."""
         return self.answerer.model
+
+    @property
+    @abstractmethod
+    def default_targets(self) -> tuple[str, ...]:
+        """The ends of the names of the layers that get an adapter unless the recipe names some."""
+
+    @property
+    @abstractmethod
+    def kept(self) -> str:
+        """What is computed once per image, for people."""
 
     @property
     @abstractmethod
@@ -68,11 +84,6 @@ class Learner(ABC, Generic[Examples]):
         """The largest ``(L, D)`` that an image's features can have."""
 
     @property
-    @abstractmethod
-    def image_side(self) -> int:
-        """The side of the square input, in pixels."""
-
-    @property
     def trains_image_encoder(self) -> bool:
         """Whether training changes what an image's features are computed by."""
         return any(
@@ -82,12 +93,36 @@ class Learner(ABC, Generic[Examples]):
         )
 
     @abstractmethod
+    def input_shape(self, image: Image.Image) -> tuple[int, int]:
+        """Return the height and width that an image is resized to, in pixels."""
+
+    @abstractmethod
     def encode(self, pixels: Sequence[torch.Tensor]) -> Features:
         """Return the features of images that the answerer prepared, differentiably."""
 
     @abstractmethod
     def remember(self, features: Features) -> object:
         """Return what the answerer remembers of images with these features."""
+
+    def can_say(self, answer: str) -> bool:
+        """Return whether the network has a way to say an answer; generating ones say anything."""
+        del answer
+        return True
+
+    def add_labels(self, answers: Sequence[str]) -> None:
+        """Give the network those answers that it cannot say, before an adapter is put on it.
+
+        Raises:
+            InputError: the family has no list of answers.
+        """
+        del answers
+        raise InputError(
+            f'answers = "extend" is for models that choose among labels (ViLT); {self.family} '
+            "generates its answers, so leave it out"
+        )
+
+    def adapter_added(self) -> None:
+        """Hear that the adapter's layers are in the network."""
 
     @abstractmethod
     def tokenise(self, pairs: Sequence[QAPair]) -> Examples:

@@ -47,7 +47,7 @@ def findings_json(findings: Findings) -> dict[str, Any]:
         ],
         "combinations": [_scored(one) for one in findings.scored],
         "trials": [
-            {**_row(one), "targets": list(one.trial.combination.targets), "by_epoch": one.held_out}
+            {**_row(one), "targets": one.trial.combination.targets, "by_epoch": one.held_out}
             for one in findings.outcomes
         ],
     }

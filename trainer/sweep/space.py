@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Combination:
     rank: int
     alpha: int
     dropout: float
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] | Literal["auto"]
     learning_rate: float
 
     def value(self, name: str) -> str:
