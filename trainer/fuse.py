@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +13,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from shared.dataset_folder import write_dataset
 from shared.errors import InputError
+from shared.records import QAPair
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import (
@@ -24,7 +27,8 @@ from trainer.card import fused_card
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.learners.families import learner_class
 from trainer.merge import new_folder
-from trainer.record import RunRecord, require_record
+from trainer.recipe import LoraStart
+from trainer.record import DATASET, RunRecord, relative_place, require_record, write_record
 
 BASE, FUSED = "base", "fused"
 
@@ -136,7 +140,48 @@ def fuse(
             [(d.name, d.split, d.pairs, d.exact_match) for d in fused],
         )
         (part / "README.md").write_text(card, encoding="utf-8")
+        images_dir = _keep_pairs(domains, part / DATASET)
+        write_record(_record(records, fused, relative_place(images_dir, out)), part)
     return FuseResult(out, rank, fused)
+
+
+def _keep_pairs(domains: Sequence[Domain], folder: Path) -> Path:
+    """Write the pairs of all domains, split as the fusion saw them; return their images' folder."""
+    images_dir = Path(os.path.commonpath([domain.images.resolve() for domain in domains]))
+    pairs: dict[QAPair, None] = {}
+    for domain in domains:
+        inside = domain.images.resolve().relative_to(images_dir)
+        for pair in domain.trained_on:
+            pairs[replace(pair, filename=str(inside / pair.filename), split="train")] = None
+        for pair in domain.held_out:
+            pairs[replace(pair, filename=str(inside / pair.filename), split="test")] = None
+    write_dataset(
+        pairs, folder, source={"fused": [domain.name for domain in domains]}, split_rule={}
+    )
+    return images_dir
+
+
+def _record(records: Sequence[RunRecord], fused: Sequence[FusedDomain], images: str) -> RunRecord:
+    """Return what `trainer merge` needs to know; nothing was trained, so no step and no epoch."""
+    starts = {record.lora_start for record in records}
+    total = sum(domain.pairs for domain in fused)
+
+    def mean(model: str) -> float:
+        return sum(domain.exact_match[model] * domain.pairs for domain in fused) / total
+
+    return RunRecord(
+        recipe_sha256="",
+        base=records[0].base,
+        base_revision=records[0].base_revision,
+        quantization=records[0].quantization,
+        # What one of them makes up for, the fusion makes up for in part.
+        lora_start=LoraStart.LOFTQ.value if LoraStart.LOFTQ in starts else records[0].lora_start,
+        images=images,
+        steps=0,
+        base_exact_match=mean(BASE),
+        exact_match=mean(FUSED),
+        best_epoch=0,
+    )
 
 
 def _names(adapters: Sequence[Path]) -> list[str]:

@@ -18,7 +18,8 @@ DATASET = "dataset"
 class RunRecord:
     """A finished run: what it was made of, and its exact match in [0, 1] on the validation split.
 
-    ``images`` is relative to the adapter's folder, so that both may move together.
+    ``images`` is relative to the adapter's folder, so that both may move together. A fused adapter
+    has no recipe, no steps and no epochs, and its scores are those of its domains' held-out pairs.
     """
 
     recipe_sha256: str
@@ -51,14 +52,16 @@ def finished_run(adapter: Path) -> RunRecord | None:
     try:
         return RunRecord(**read_json(path))
     except TypeError as error:
-        raise InputError(f"{path}: not the record of a `trainer fit` run ({error})") from error
+        raise InputError(
+            f"{path}: not the record of a `trainer fit` or `fuse` run ({error})"
+        ) from error
 
 
 def require_record(adapter: Path) -> RunRecord:
     """Return the record beside an adapter.
 
     Raises:
-        InputError: the folder is no adapter, or not one that ``trainer fit`` made and finished.
+        InputError: the folder is no adapter, or not one that ``trainer`` made and finished.
     """
     require_adapter(adapter)
     record = finished_run(adapter)

@@ -64,15 +64,21 @@ class _TensorBoard:
 class _WandB:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
         kept = out / "wandb-run-id"
-        resumed = kept.read_text(encoding="utf-8") if first_step and kept.is_file() else None
-        self._run = _library(Track.WANDB).init(
-            project=PROJECT,
-            name=out.name,
-            id=resumed,
-            resume="allow",
-            dir=str(out),
-            config=dict(recipe),
-        )
+        wandb = _library(Track.WANDB)
+        try:
+            self._run = wandb.init(
+                project=PROJECT,
+                name=out.name,
+                id=_kept_id(kept, first_step),
+                resume="allow",
+                dir=str(out),
+                config=dict(recipe),
+            )
+        except wandb.Error as error:
+            raise InputError(
+                f"track: wandb does not start ({_why(error)}); `wandb login`, or set "
+                "WANDB_MODE=offline"
+            ) from error
         kept.write_text(self._run.id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
@@ -85,16 +91,35 @@ class _WandB:
 class _MLflow:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
         self._mlflow = _library(Track.MLFLOW)
-        self._mlflow.set_experiment(PROJECT)
-        self._mlflow.start_run(run_name=out.name)
-        if first_step == 0:
-            self._mlflow.log_params(dict(recipe))
+        kept = out / "mlflow-run-id"
+        resumed = _kept_id(kept, first_step)
+        try:
+            self._mlflow.set_experiment(PROJECT)
+            run = self._mlflow.start_run(run_id=resumed, run_name=out.name)
+            if resumed is None:
+                self._mlflow.log_params(dict(recipe))
+        except (self._mlflow.MlflowException, ImportError) as error:
+            raise InputError(
+                f"track: mlflow does not start ({_why(error)}); set MLFLOW_TRACKING_URI to "
+                "a server, or to a folder and MLFLOW_ALLOW_FILE_STORE=true"
+            ) from error
+        kept.write_text(run.info.run_id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
         self._mlflow.log_metrics(dict(scalars), step=step)
 
     def close(self) -> None:
         self._mlflow.end_run()
+
+
+def _kept_id(kept: Path, first_step: int) -> str | None:
+    """Return the id of the run that goes on, ``None`` where one begins."""
+    return kept.read_text(encoding="utf-8") if first_step and kept.is_file() else None
+
+
+def _why(error: BaseException) -> str:
+    """Return the first sentence of a message."""
+    return str(error).partition("\n")[0].partition(". ")[0]
 
 
 _OPENERS: Mapping[Track, Callable[[Path, Facts, int], Tracker]] = {

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared.cli import run_program
-from shared.corpus import read_json, write_json
+from shared.corpus import read_json, read_pairs, write_json
 from shared.settings import validated
 from tests.models import load_float
 from tests.trainer.recipes import fit_settings, write_data
@@ -17,6 +17,7 @@ from trainer.adapter import lora_layers
 from trainer.domains import kept_domain, unseen_by_all
 from trainer.fit import fit
 from trainer.fuse import Fusion, fuse
+from trainer.merge import merge
 from trainer.recipe import FitRecipe
 from trainer.record import require_record
 
@@ -77,6 +78,33 @@ def test_other_fusions_load_and_lean_towards_both(tmp_path, domains, tiny_model,
 
 def _flat(updates) -> torch.Tensor:
     return torch.cat([updates[name].flatten() for name in sorted(updates)])
+
+
+def test_a_fused_adapter_can_be_merged(tmp_path, domains, tiny_model):
+    fuse([domains / "chairs", domains / "lamps"], tmp_path / "fused", method=Fusion.LINEAR)
+    result = merge(tmp_path / "fused", tmp_path / "merged")
+    # Both were trained on the same data, whose test pairs are the fusion's.
+    held_out = [p for p in read_pairs(domains / "chairs" / "dataset") if p.split == "test"]
+    assert (result.split, result.pairs) == ("test", len(held_out))
+    record = require_record(tmp_path / "fused")
+    assert record.exact_match == result.exact_match["base + adapter"]
+    assert load_float(tmp_path / "merged").network.state_dict().keys() == (
+        load_float(tiny_model).network.state_dict().keys()
+    )
+
+
+def test_domains_with_images_in_several_folders_are_kept_together(tmp_path, domains):
+    shutil.copytree(domains / "images", tmp_path / "more" / "images")
+    result = fuse(
+        [domains / "chairs", domains / "lamps"],
+        tmp_path / "fused",
+        method=Fusion.LINEAR,
+        images=[domains / "images", tmp_path / "more" / "images"],
+    )
+    record = require_record(tmp_path / "fused")
+    domain = kept_domain(tmp_path / "fused", record, None)
+    assert len(domain.held_out) == sum(one.pairs for one in result.domains)
+    assert all((domain.images / pair.filename).is_file() for pair in domain.trained_on)
 
 
 def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys):

@@ -48,3 +48,49 @@ def test_a_library_that_is_missing_is_named_with_its_extra(name):
         pytest.skip(f"{name} is installed")
     with pytest.raises(InputError, match=rf"pip install 'abo-vqa\[{name}\]'"):
         require_libraries([Track.TENSORBOARD, name])
+
+
+RECIPE = {"epochs": 3, "lora": {"rank": 4, "targets": ["query", "value"]}}
+
+
+def log_and_resume(track, out) -> None:
+    """Track two steps, then a third one in a run that was resumed."""
+    for first_step, losses in ((0, [2.5, 2.0]), (2, [1.0])):
+        [tracker] = open_trackers([track], out, RECIPE, first_step)
+        for step, loss in enumerate(losses, start=first_step + 1):
+            tracker.log({"loss": loss}, step)
+        tracker.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_resumed_run_goes_on_in_mlflow(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    log_and_resume(Track.MLFLOW, tmp_path)
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("abo-vqa")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.data.params["epochs"] == "3"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(one.step, one.value) for one in history] == [(1, 2.5), (2, 2.0), (3, 1.0)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_that_mlflow_refuses_is_an_error_with_a_way_out(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_URI"):
+        open_trackers([Track.MLFLOW], tmp_path, RECIPE, 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_resumed_run_goes_on_under_its_id_in_wandb(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    log_and_resume(Track.WANDB, tmp_path)
+    kept = (tmp_path / "wandb-run-id").read_text(encoding="utf-8")
+    parts = sorted(file.name for file in tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    # `wandb sync` puts parts of one id together.
+    assert parts == [f"run-{kept}.wandb"] * 2
