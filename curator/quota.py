@@ -19,6 +19,10 @@ from zoneinfo import ZoneInfo
 MINUTE_S: Final = 60.0
 BURSTS_A_MINUTE: Final = 10
 """A project's requests of a minute are sent in so many bursts, evenly spread."""
+TOKEN_HASTE: Final = 1.2
+"""A burst may take so many times its share of the minute's tokens: what a request really takes is
+known only afterwards, and too slow a pace would leave quota unused."""
+BURST_S: Final = MINUTE_S / BURSTS_A_MINUTE
 LIMITS: Final = ("rpm", "tpm", "rpd")
 LEARNED_FOR_S: Final = 7 * 86_400.0
 """So long a limit that a refusal named is believed; the next refusal renews it."""
@@ -203,9 +207,10 @@ class Usage:
             self._day_requests -= 1
 
     def _minute_opening(self, quota: Quota, tokens: int, now: float) -> float:
-        return max(self._room(quota, tokens, now), self._pace(quota, now))
+        paces = self._request_pace(quota, now), self._token_pace(quota, tokens, now)
+        return max(self._room(quota, tokens, now), *paces)
 
-    def _pace(self, quota: Quota, now: float) -> float:
+    def _request_pace(self, quota: Quota, now: float) -> float:
         """Return when the next burst is due, so that a minute's requests do not come at once."""
         if quota.rpm is None:
             return now
@@ -213,6 +218,19 @@ class Usage:
         if len(self._minute) < burst:
             return now
         return max(now, self._minute[-burst].at + MINUTE_S * burst / quota.rpm)
+
+    def _token_pace(self, quota: Quota, tokens: int, now: float) -> float:
+        """Return when the last burst has room for ``tokens``, or is over."""
+        if quota.tpm is None:
+            return now
+        left = TOKEN_HASTE * quota.tpm / BURSTS_A_MINUTE - tokens
+        for one in reversed(self._minute):
+            if one.at + BURST_S <= now:
+                break
+            left -= one.tokens
+            if left < 0:
+                return one.at + BURST_S
+        return now
 
     def _room(self, quota: Quota, tokens: int, now: float) -> float:
         requests_over = 0 if quota.rpm is None else self._minute_requests + 1 - quota.rpm

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.quota import MINUTE_S, PACIFIC, Quota, Usage, Window, day_start, next_day
+from curator.quota import BURST_S, MINUTE_S, PACIFIC, Quota, Usage, Window, day_start, next_day
 
 TIMES = st.floats(min_value=0, max_value=4e9)
 LIMITS = st.none() | st.integers(1, 6)
@@ -94,7 +94,9 @@ def test_the_opening_is_the_earliest_moment_that_fits(quota: Quota, steps: list)
             too_many = quota.rpm is not None and len(within) >= quota.rpm
             too_much = quota.tpm is not None and sum(within) + tokens > quota.tpm
             too_soon = quota.rpm is not None and sent[-1][0] + MINUTE_S / quota.rpm > earlier
-            assert too_many or too_much or too_soon
+            burst = [spent for moment, spent in sent if moment + BURST_S > earlier]
+            too_thick = quota.tpm is not None and sum(burst) + tokens > 0.12 * quota.tpm
+            assert too_many or too_much or too_soon or (burst and too_thick)
         now = max(now, opening.at)
         usage.reserve(tokens, now)
         sent.append((now, tokens))
@@ -111,6 +113,20 @@ def test_a_minute_is_spread_and_still_used_whole(rpm: int) -> None:
     burst = math.ceil(rpm / 10)
     for earlier, later in zip(sent, sent[burst:], strict=False):
         assert later - earlier >= MINUTE_S * burst / rpm - 1e-6
+
+
+@pytest.mark.parametrize(("estimate", "spent"), [(100, 100), (700, 500), (9_000, 8_000)])
+def test_a_minute_bound_by_tokens_is_spread_and_still_used_whole(estimate, spent) -> None:
+    now, usage, quota, sent = 1_000_000.0, Usage(1_000_000.0), Quota(tpm=10_000), []
+    while now < 1_000_000.0 + 600:
+        usage.settle(usage.reserve(estimate, now), spent)
+        sent.append(now)
+        now = usage.opening(quota, estimate, now).at
+    fit = 1 + (quota.tpm - estimate) // spent
+    assert len(sent) >= 0.99 * fit * 10
+    burst = max(1, math.floor(0.12 * quota.tpm / spent))
+    for earlier, later in zip(sent, sent[burst:], strict=False):
+        assert later - earlier >= BURST_S - 1e-6
 
 
 def test_a_request_larger_than_the_minute_never_fits() -> None:

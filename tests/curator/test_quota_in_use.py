@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,15 +19,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from curator.keypool import KeyPool, KeysExhausted, Lease, OnExhausted
+from curator.keypool import (
+    LONGEST_STRIKE_S,
+    PROBE_AFTER_S,
+    KeyPool,
+    KeysExhausted,
+    Lease,
+    OnExhausted,
+)
 from curator.keys import Key
-from curator.ledger import Attempt, Ledger, Outcome, Result, TokenUse, migrate
-from curator.quota import MINUTE_S, Quota, day_start
+from curator.ledger import Attempt, Ledger, Outcome, ProjectNews, Result, TokenUse, migrate
+from curator.quota import MINUTE_S, Quota, Window, day_start, next_day
+from curator.refusals import RateLimited
 from curator.stopping import StopSignal
 from tests.fakes.jumping_clock import JumpingClock
 
 TOKENS = 500
 LATENCY_S = 4.0
+FIRST_BACKOFF_S = 1.0
+"""Least wait after the first 429 that names no time."""
 HOUR_S = 3600.0
 MIXES = {
     "free keys": [Quota(rpm=10, tpm=250_000, rpd=250)] * 5,
@@ -50,16 +63,65 @@ def allowed_in_an_hour(quota: Quota) -> float:
     return min(60 * a_minute, quota.rpd if quota.rpd is not None else float("inf"))
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A 429 of the service, and the seconds for which it surely means no further request."""
+
+    window: Window
+    retry_after_s: float | None
+
+    def closed_until(self, told_at: float) -> float:
+        if self.window is Window.DAY:
+            return next_day(told_at)
+        return told_at + (FIRST_BACKOFF_S if self.retry_after_s is None else self.retry_after_s)
+
+
+@dataclass
+class Closed:
+    """A project that was refused: since when, until when, and whether its probe was sent."""
+
+    told_at: float
+    until: float
+    window: Window
+    probe: int | None = None
+
+
+class Arrivals(JumpingClock):
+    """Lets what is in flight arrive in its time, however far a sleep goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next_at: Callable[[], float] = lambda: math.inf
+        self.arrive: Callable[[], None] = lambda: None
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.time + max(0.0, seconds)
+        if self.next_at() <= until:
+            self.time = max(self.time, self.next_at())
+            self.arrive()
+        else:
+            self.time = until
+        await asyncio.sleep(0)
+
+
 class Campaign:
     """Twelve keys in five projects at work; a crash loses all but the file."""
 
     def __init__(self, folder: Path, quotas: list[Quota]) -> None:
         self.path = folder / "l.db"
-        self.clock = JumpingClock()
+        self.clock = Arrivals()
+        self.clock.next_at = lambda: self._in_flight[0][0] if self._in_flight else math.inf
+        self.clock.arrive = self._arrive
         self.quotas = {f"p{n}": quota for n, quota in enumerate(quotas)}
         self.keys = [Key(f"k{n}", f"p{n % 5}", f"secret-{n}", quotas[n % 5]) for n in range(12)]
         self.sent: dict[str, list[float]] = {name: [] for name in self.quotas}
+        # What the service will refuse: so many of the next requests of a project.
+        self.refusing: dict[str, list[Refusal]] = {name: [] for name in self.quotas}
+        self.closed: dict[str, Closed] = {}
+        self.refused: Counter[str] = Counter()
+        self.lost_s: Counter[str] = Counter()
         self._in_flight: list[tuple[float, int, Lease, Attempt]] = []
+        self._over: list[tuple[Result, ProjectNews | None]] = []
         self._stack = AsyncExitStack()
         migrate(self.path)
 
@@ -80,6 +142,10 @@ class Campaign:
 
     async def crash(self) -> None:
         """Lose what is in flight, as a kill does, and start again from the file."""
+        lost = {number for _, number, _, _ in self._in_flight}
+        for closed in self.closed.values():
+            # A probe that was lost in the crash may be sent again, like all that was in flight.
+            closed.probe = None if closed.probe in lost else closed.probe
         self._in_flight.clear()
         await self.close()
         await self.open()
@@ -92,11 +158,16 @@ class Campaign:
             try:
                 lease = await self.pool.lease(TOKENS)
             except KeysExhausted:
-                break
+                # A probe may come due in this time, or one that is in flight bring good news.
+                if self.clock.now() >= ends:
+                    break
+                await self.clock.sleep(min(60.0, ends - self.clock.now()))
+                continue
             if lease.at >= ends:
                 self.pool.give_back(lease)
                 break
             number = self.ledger.new_attempt_id()
+            self._check_may_send(lease, number)
             attempt = Attempt(number, 1, 1, "fp", lease.key.project, "m", lease.at, TOKENS)
             begun.append(attempt)
             self.sent[lease.key.project].append(lease.at)
@@ -104,19 +175,61 @@ class Campaign:
             if len(begun) == 50:
                 await self._write(begun)
         # Never back: the pool has forgotten what was over by the time it waited for.
-        self.clock.time = max(self.clock.time, ends)
+        while self.clock.now() < ends:
+            await self.clock.sleep(ends - self.clock.now())
         await self._write(begun)
 
+    def _check_may_send(self, lease: Lease, number: int) -> None:
+        """Assert that a project that was refused gets nothing before its time but one probe."""
+        closed = self.closed.get(lease.key.project)
+        if closed is None or lease.at >= closed.until:
+            return
+        assert closed.window is Window.DAY, (lease.at - closed.told_at, closed)
+        assert closed.probe is None
+        assert lease.at >= closed.told_at + PROBE_AFTER_S
+        closed.probe = number
+
+    def _arrive(self) -> None:
+        """Answer or refuse the request whose time has come."""
+        at, number, lease, _ = heapq.heappop(self._in_flight)
+        project = lease.key.project
+        if self.refusing[project]:
+            refusal = self.refusing[project].pop()
+            self._over.append(self._refuse(number, lease, refusal))
+            return
+        self.pool.settle(lease, TOKENS)
+        if (closed := self.closed.get(project)) and closed.probe == number:
+            self.lost_s[project] -= int(closed.until - at)
+            del self.closed[project]
+        spent = TokenUse(TOKENS, 1, 0)
+        self._over.append((Result(number, at, Outcome.ANSWERED, tokens=spent), None))
+
+    def _refuse(self, number: int, lease: Lease, refusal: Refusal) -> tuple[Result, ProjectNews]:
+        now, project = self.clock.now(), lease.key.project
+        told = RateLimited(
+            "429", window=refusal.window, retry_after_s=refusal.retry_after_s, limits=Quota()
+        )
+        record = self.pool.cool_down(lease, told)
+        self.refused[project] += 1
+        until, before = refusal.closed_until(now), self.closed.get(project)
+        if before is None or until > before.until:
+            probe = before.probe if before and before.window is refusal.window else None
+            start = now if before is None else max(now, before.until)
+            # Without a word on the time the wait grows with each refusal in a row.
+            unknown_s = LONGEST_STRIKE_S if refusal.retry_after_s is None else 0.0
+            is_day = refusal.window is Window.DAY
+            self.lost_s[project] += math.ceil(until - start + (0.0 if is_day else unknown_s))
+            self.closed[project] = Closed(now, until, refusal.window, probe)
+        news = ProjectNews(record, "m", now)
+        return Result(number, now, Outcome.RATE_LIMITED, detail="429"), news
+
     async def _write(self, begun: list[Attempt]) -> None:
-        answered = []
-        while self._in_flight and self._in_flight[0][0] <= self.clock.now():
-            at, _, lease, attempt = heapq.heappop(self._in_flight)
-            self.pool.settle(lease, TOKENS)
-            spent = TokenUse(TOKENS, 1, 0)
-            answered.append(Result(attempt.attempt_id, at, Outcome.ANSWERED, tokens=spent))
+        over, self._over = self._over, []
         # What is in this batch was begun before it was answered.
         await asyncio.gather(*(self.ledger.begin(one) for one in begun))
-        await asyncio.gather(*(self.ledger.finish(one) for one in answered))
+        await asyncio.gather(
+            *(self.ledger.finish(one, *([news] if news else [])) for one, news in over)
+        )
         begun.clear()
 
     def check_windows(self) -> None:
@@ -153,8 +266,44 @@ async def test_an_hour_with_crashes_uses_99_percent_of_what_is_allowed(tmp_path,
     assert 0.99 <= share <= 1.0 + 1 / 60
 
 
+async def test_a_refusal_costs_no_further_request_and_one_probe_a_day(tmp_path):
+    campaign = Campaign(tmp_path, [Quota(rpm=6)] * 5)
+    await campaign.open()
+    day = Refusal(Window.DAY, 12.0)
+    campaign.refusing = {
+        "p0": [Refusal(Window.MINUTE, 30.0)],
+        "p1": [Refusal(Window.MINUTE, None)] * 3,
+        "p2": [day],
+        "p3": [day],
+        "p4": [],
+    }
+    await campaign.work(60.0)
+    told_at = campaign.closed["p2"].told_at
+    campaign.refusing["p2"] = [day]
+    for _ in range(3):
+        await campaign.crash()
+        await campaign.work(1_300.0)
+    await campaign.close()
+    campaign.check_windows()
+    later = {name: sum(at > told_at for at in times) for name, times in campaign.sent.items()}
+    assert later["p2"] == 1
+    assert 1 < later["p3"] < later["p1"] <= later["p4"]
+    assert campaign.refused == {"p0": 1, "p1": 3, "p2": 2, "p3": 1}
+
+
+REFUSALS = st.one_of(
+    st.builds(Refusal, st.just(Window.MINUTE), st.floats(0.5, 90.0)),
+    st.builds(Refusal, st.just(Window.MINUTE), st.none()),
+    # The delay that comes with a day's refusal is too short, and must not be believed.
+    st.builds(Refusal, st.just(Window.DAY), st.sampled_from([None, 12.0])),
+)
+
+
 class HourOfWork(RuleBasedStateMachine):
-    """Any mix of quotas, work and crashes in any order: no window over, and none left unused."""
+    """Any mix of quotas, work, refusals and crashes in any order.
+
+    No window is over its quota, none left unused, and a refusal costs no further request.
+    """
 
     @initialize(mix=st.sampled_from(sorted(MIXES)))
     def start(self, mix: str) -> None:
@@ -169,8 +318,19 @@ class HourOfWork(RuleBasedStateMachine):
         self.runner.run(self.campaign.work(seconds))
 
     @rule()
+    def work_until_a_probe_is_due(self) -> None:
+        self.runner.run(self.campaign.work(PROBE_AFTER_S + 60.0))
+
+    @rule()
     def crash(self) -> None:
         self.runner.run(self.campaign.crash())
+
+    @rule(
+        project=st.sampled_from([f"p{n}" for n in range(5)]),
+        refusals=st.lists(REFUSALS, min_size=1, max_size=4),
+    )
+    def refuse(self, project: str, refusals: list[Refusal]) -> None:
+        self.campaign.refusing[project] = refusals
 
     @invariant()
     def no_window_is_over_its_quota(self) -> None:
@@ -181,12 +341,22 @@ class HourOfWork(RuleBasedStateMachine):
     def no_quota_is_left_unused(self) -> None:
         if not hasattr(self, "campaign"):
             return
-        passed = self.campaign.clock.now() - self.started
-        for project, quota in self.campaign.quotas.items():
-            possible = min(allowed_in_an_hour(quota) * passed / HOUR_S, quota.rpd or float("inf"))
-            # A burst may just be due, and a minute may be bound by tokens in its last part.
-            waiting = allowed_in_an_hour(Quota(quota.rpm, quota.tpm)) / 60 + 1
-            assert len(self.campaign.sent[project]) >= min(0.99 * possible, possible - waiting)
+        campaign = self.campaign
+        passed = campaign.clock.now() - self.started
+        days = 1 + (day_start(campaign.clock.now()) > self.started)
+        for project, quota in campaign.quotas.items():
+            by_day = math.inf if quota.rpd is None else days * quota.rpd
+            open_s = passed - campaign.lost_s[project]
+            possible = min(
+                allowed_in_an_hour(Quota(quota.rpm, quota.tpm)) * open_s / HOUR_S, by_day
+            )
+            # A burst may just be due, and a minute may be bound by tokens in its last part; the
+            # same again after each refusal.
+            a_minute = allowed_in_an_hour(Quota(quota.rpm, quota.tpm)) / 60 + 1
+            waiting = a_minute * (1 + campaign.refused[project])
+            if by_day < math.inf and days > 1:
+                continue
+            assert len(campaign.sent[project]) >= min(0.99 * possible, possible - waiting)
 
     def teardown(self) -> None:
         if hasattr(self, "campaign"):
@@ -196,7 +366,7 @@ class HourOfWork(RuleBasedStateMachine):
 
 
 TestHourOfWork = HourOfWork.TestCase
-TestHourOfWork.settings = settings(max_examples=6, stateful_step_count=15, deadline=None)
+TestHourOfWork.settings = settings(max_examples=3, stateful_step_count=8, deadline=None)
 
 
 # A timeout would be taken for a failing example and shrunk.
