@@ -48,7 +48,21 @@ KeysOption = Annotated[
 ImagesOption = Annotated[
     Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
 ]
-ModelOption = Annotated[str, typer.Option(help="Gemini model.")]
+AnnotatorOption = Annotated[
+    Service, typer.Option(help="Whose protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...).")
+]
+ModelOption = Annotated[
+    str | None, typer.Option(help="Model.", show_default=f"{DEFAULT_MODEL} of gemini")
+]
+VerifyOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="FRACTION",
+        help="Send that share of the questions back, without the answers, and compare.",
+    ),
+]
 QuestionsOption = Annotated[int, typer.Option(min=1, max=50, help="Questions an image.")]
 WordsOption = Annotated[int, typer.Option(min=1, max=20, help="Longest answer.")]
 ConcurrencyOption = Annotated[
@@ -64,12 +78,8 @@ def run(
     ledger: LedgerOption,
     keys: KeysOption = None,
     images: ImagesOption = None,
-    annotator: Annotated[
-        Service, typer.Option(help="Whose protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...).")
-    ] = Service.GEMINI,
-    model: Annotated[
-        str | None, typer.Option(help="Model.", show_default=f"{DEFAULT_MODEL} of gemini")
-    ] = None,
+    annotator: AnnotatorOption = Service.GEMINI,
+    model: ModelOption = None,
     base_url: Annotated[
         str | None, typer.Option(help="Another server, such as `curator rehearse`.")
     ] = None,
@@ -98,15 +108,7 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and ask about listings that are added.")
     ] = False,
-    verify: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            metavar="FRACTION",
-            help="Send that share of the questions back, without the answers, and compare.",
-        ),
-    ] = 0.0,
+    verify: VerifyOption = 0.0,
     shuffle: Annotated[
         int | None,
         typer.Option(
@@ -180,10 +182,12 @@ def plan(
     catalog: CatalogOption,
     keys: KeysOption = None,
     images: ImagesOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    annotator: AnnotatorOption = Service.GEMINI,
+    model: ModelOption = None,
     questions: QuestionsOption = 10,
     answer_words: WordsOption = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Images at most.")] = None,
+    verify: VerifyOption = 0.0,
     concurrency: ConcurrencyOption = 16,
     rpm: Annotated[
         int | None, typer.Option(min=1, help="Requests a minute, for keys that state no limits.")
@@ -208,13 +212,14 @@ def plan(
     from rich.console import Console
 
     from curator.catalog import open_catalog
-    from curator.keyfile import read_keys
+    from curator.keyfile import read_keys, read_optional_keys
     from curator.plan import (
         ANSWER_TOKENS,
         Assumptions,
         measure_catalog,
         plan_object,
         plan_view,
+        planned_work,
         with_limits,
     )
     from curator.prompt import Prompt
@@ -222,19 +227,19 @@ def plan(
     from curator.simulation import Load, simulate
 
     prompt = Prompt(questions, answer_words)
-    found = with_limits(read_keys(keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    read = read_keys if annotator is Service.GEMINI else read_optional_keys
+    found = with_limits(read(keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     size = measure_catalog(open_catalog(catalog, images), prompt)
     size = replace(size, images=min(size.images, limit or size.images))
-    assumed = Assumptions(
-        concurrency=concurrency,
-        latency_s=latency_s,
-        output_tokens=ANSWER_TOKENS * questions if output_tokens is None else output_tokens,
-        price=_price(model, input_price, output_price),
-    )
+    answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
+    work = planned_work(size, questions, verify, answered)
+    name = DEFAULT_MODEL if model is None and annotator is Service.GEMINI else model
+    price = _price(name, input_price, output_price)
+    assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
     now = SystemClock().now()
-    load = Load(size.images, size.input_tokens, latency_s, concurrency)
+    load = Load(work.requests, work.input_tokens, latency_s, concurrency)
     course = asyncio.run(simulate(found, load, now))
-    planned = plan_object(found, size, course, assumed, now)
+    planned = plan_object(found, work, course, assumed, now)
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
@@ -242,11 +247,13 @@ def plan(
         Console().print(plan_view(planned))
 
 
-def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+def _price(
+    model: str | None, input_price: float | None, output_price: float | None
+) -> Price | None:
     from curator.prices import PRICES, Price
 
     if input_price is None and output_price is None:
-        return PRICES.get(model)
+        return PRICES.get(model or "")
     if input_price is None or output_price is None:
         raise InputError("give both --input-price and --output-price, or neither")
     return Price(input_price, output_price)

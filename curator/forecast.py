@@ -54,21 +54,24 @@ async def forecast(
     now: float,
     *,
     remaining: int | None = None,
+    verify: float | None = None,
     concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Forecast:
     """Return when ``remaining`` items (all that wait, if not given) will be settled.
 
-    Takes latency, tokens and requests an item from what the campaign has seen.
+    With second opinions: on the share ``verify`` of all pairs, or on those that already wait for
+    one, if not given. Takes latency, tokens and requests an item from what the campaign has seen.
     """
     items = report.progress.pending if remaining is None else remaining
-    if items == 0:
+    opinions = opinions_left(report, items, verify)
+    if items + opinions == 0:
         return Forecast(now)
     keys = [_key(one) for one in report.keys if not one.removed_because]
     if not keys:
         return Forecast(None, "no key is left that can serve")
     seen = await ledger.recent_load(report.campaign_id)
     load = Load(
-        requests=math.ceil(items * tries_an_item(report)),
+        requests=math.ceil(items * tries_an_item(report)) + opinions,
         tokens=round(seen.input_tokens) or FIRST_TOKENS,
         latency_s=seen.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
@@ -89,8 +92,19 @@ def tries_an_item(report: CampaignReport) -> float:
     """Return the requests that an item took so far, those over a quota left out."""
     settled = report.progress.done + report.progress.dead
     counted = ("answered", "unusable", "unavailable", "bad_request")
-    requests = sum(report.outcomes.get(name, 0) for name in counted)
+    opinions = report.opinions.chosen - report.opinions.waiting
+    requests = sum(report.outcomes.get(name, 0) for name in counted) - opinions
     return min(MOST_TRIES, max(1.0, requests / settled)) if settled else 1.0
+
+
+def opinions_left(report: CampaignReport, items: int, verify: float | None) -> int:
+    """Return the second opinions still to be asked for, those on pairs of ``items`` included."""
+    if verify is None:
+        return report.opinions.waiting
+    done = report.progress.done
+    an_item = report.pairs / done if done else report.campaign.questions
+    asked = report.opinions.chosen - report.opinions.waiting
+    return max(0, round(verify * (report.pairs + items * an_item)) - asked)
 
 
 async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:

@@ -30,25 +30,60 @@ from shared.progress import report_progress
 
 SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""
+_USUAL_QUESTION: Final = "What is the main colour of the product?"
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON; thinking, where a model does it, comes on top."""
 
 
+OPINION_TOKENS: Final = 10
+"""Output tokens of a second opinion, one answer as JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A catalogue's images, and the input tokens of an average request about one."""
+    """A catalogue's images, and the input tokens of an average request about one.
+
+    ``opinion_tokens`` are the input tokens of a request for a second opinion.
+    """
 
     images: int
     input_tokens: int
+    opinion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All requests of a campaign, and the tokens of an average one, in and out."""
+
+    images: int
+    second_opinions: int
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def requests(self) -> int:
+        """Those for questions and those for second opinions."""
+        return self.images + self.second_opinions
+
+
+def planned_work(size: Size, questions: int, verify: float, output_tokens: int) -> Work:
+    """Return the requests for ``size``, with second opinions on the share ``verify`` of pairs.
+
+    ``output_tokens`` are those of a request for ``questions`` pairs.
+    """
+    opinions = round(size.images * questions * verify)
+    requests = size.images + opinions
+    taken = size.images * size.input_tokens + opinions * size.opinion_tokens
+    given = size.images * output_tokens + opinions * OPINION_TOKENS
+    return Work(size.images, opinions, round(taken / requests), round(given / requests))
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What the plan cannot know: seconds and output tokens a request, and the price."""
+    """What the plan cannot know: seconds a request, how many at a time, and the price."""
 
     concurrency: int
     latency_s: float
-    output_tokens: int
     price: Price | None
 
 
@@ -69,7 +104,8 @@ def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
                 progress.advance()
     if not seen:
         raise InputError(f"{catalog.path}: holds no listing with an image")
-    return Size(len(seen), round(tokens / len(seen)))
+    opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
+    return Size(len(seen), round(tokens / len(seen)), opinion.estimated_tokens)
 
 
 def _usual_px(catalog: Catalog) -> int:
@@ -90,7 +126,7 @@ def with_limits(keys: Sequence[Key], limits: Quota) -> list[Key]:
 
 
 def plan_object(
-    keys: Sequence[Key], size: Size, course: Course, assumed: Assumptions, now: float
+    keys: Sequence[Key], work: Work, course: Course, assumed: Assumptions, now: float
 ) -> dict[str, Any]:
     """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
     by_key: Counter[str] = Counter()
@@ -98,36 +134,41 @@ def plan_object(
         for label, requests in span.requests.items():
             by_key[label] += requests * span.days
     return {
-        "images": size.images,
+        "images": work.images,
+        "second_opinions": work.second_opinions,
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
-        "total": _cost(by_key.total(), size, assumed),
+        "total": _cost(by_key.total(), work, assumed),
         "keys": [
-            {"label": key.label, "project": key.project, **_cost(by_key[key.label], size, assumed)}
+            {"label": key.label, "project": key.project, **_cost(by_key[key.label], work, assumed)}
             for key in keys
         ],
-        "days": [_span_object(span, size, assumed) for span in course.spans],
-        "assumptions": {"input_tokens": size.input_tokens, **asdict(assumed)},
+        "days": [_span_object(span, work, assumed) for span in course.spans],
+        "assumptions": {
+            "input_tokens": work.input_tokens,
+            "output_tokens": work.output_tokens,
+            **asdict(assumed),
+        },
     }
 
 
-def _cost(requests: int, size: Size, assumed: Assumptions) -> dict[str, Any]:
-    taken, given = requests * size.input_tokens, requests * assumed.output_tokens
+def _cost(requests: int, work: Work, assumed: Assumptions) -> dict[str, Any]:
+    taken, given = requests * work.input_tokens, requests * work.output_tokens
     price = assumed.price
     usd = None if price is None else price.of(taken, given)
     return {"requests": requests, "input_tokens": taken, "output_tokens": given, "usd": usd}
 
 
-def _span_object(span: DaySpan, size: Size, assumed: Assumptions) -> dict[str, Any]:
+def _span_object(span: DaySpan, work: Work, assumed: Assumptions) -> dict[str, Any]:
     """Return a span of equal days; the figures are those of each single day."""
     return {
         "first": span.first.isoformat(),
         "last": (span.first + timedelta(days=span.days - 1)).isoformat(),
         "days": span.days,
-        "each_day": _cost(sum(span.requests.values()), size, assumed),
+        "each_day": _cost(sum(span.requests.values()), work, assumed),
         "keys_each_day": {
-            label: _cost(requests, size, assumed) for label, requests in span.requests.items()
+            label: _cost(requests, work, assumed) for label, requests in span.requests.items()
         },
     }
 
@@ -148,9 +189,11 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     money = "no price known for this model; give --input-price and --output-price"
     if price:
         money = f"{price['input_usd']:g} and {price['output_usd']:g} $ a million tokens in and out"
+    opinions = plan["second_opinions"]
+    again = f" and {opinions:,} second opinions" if opinions else ""
     return Group(
         Text(
-            f"{plan['images']} images: {_duration(plan['duration_s'])}, until "
+            f"{plan['images']} images{again}: {_duration(plan['duration_s'])}, until "
             f"{ends:%Y-%m-%d %H:%M %Z}",
             style="bold",
         ),

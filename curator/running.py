@@ -192,7 +192,7 @@ async def _work(
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
     async with (
-        beside(_keep_forecast(live, ledger, options.concurrency, clock), "forecast"),
+        beside(_keep_forecast(live, ledger, options, clock), "forecast"),
         _status_page(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         _annotator(options) as annotator,
@@ -240,11 +240,18 @@ async def _live_report(
     return LiveReport(before, history, pool=pool, now=now, goal=goal)
 
 
-async def _keep_forecast(live: LiveReport, ledger: Ledger, concurrency: int, clock: Clock) -> None:
+async def _keep_forecast(
+    live: LiveReport, ledger: Ledger, options: RunOptions, clock: Clock
+) -> None:
     async def update() -> float | None:
         now = clock.now()
         live.forecast = await forecast(
-            ledger, live.report(now), now, remaining=live.remaining, concurrency=concurrency
+            ledger,
+            live.report(now),
+            now,
+            remaining=live.remaining,
+            verify=options.verify,
+            concurrency=options.concurrency,
         )
         ends_at = live.forecast.ends_at
         return None if ends_at is None else ends_at - now

@@ -224,7 +224,8 @@ def time_left(standing: Standing, now: float) -> str:
     if ends_at is None:
         return f"unknown: {standing.forecast.reason}"
     progress = standing.report.progress
-    if progress.pending == 0 or progress.done + progress.dead == standing.goal:
+    is_settled = progress.pending == 0 or progress.done + progress.dead == standing.goal
+    if is_settled and not standing.report.opinions.waiting:
         return "none"
     if ends_at <= now:
         return "1 min or less"

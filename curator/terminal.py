@@ -119,7 +119,7 @@ def line(standing: Standing, now: float) -> str:
         f"{report.progress.dead:,} given up",
         f"{rate_per_minute(report):,.1f} a minute",
     ]
-    if ends_at is not None and settled < total:
+    if ends_at is not None and (settled < total or report.opinions.waiting):
         parts.append(f"{duration(ends_at - now)} left")
     parts.append(f"keys: {listed(states)}")
     if report.opinions.chosen:

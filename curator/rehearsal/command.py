@@ -177,7 +177,8 @@ def _stats_url(base_url: str) -> str:
 
 def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
     """Return a command line that runs a campaign against this server."""
-    words = ["curator", "run", "--catalog", str(scene.images), "--ledger", "rehearsal.db"]
+    catalog = _catalog_of(scene.images)
+    words = ["curator", "run", "--catalog", str(catalog), "--ledger", "rehearsal.db"]
     words += ["--base-url", base_url]
     if scene.models:
         words += ["--model", scene.models[0]]
@@ -188,6 +189,12 @@ def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
         words += ["--keys", "KEYS.toml"]
     prefix = "" if pool or scene.key else f"GEMINI_API_KEYS={_ANY_KEY} "
     return prefix + shlex.join(words)
+
+
+def _catalog_of(images: Path) -> Path:
+    """Return the ABO download that ``images`` belongs to, or the folder, a catalogue by itself."""
+    around = images.resolve().parents[1:2]
+    return next((one for one in around if (one / "listings" / "metadata").is_dir()), images)
 
 
 def _sum_up(server: RehearsalServer) -> None:

@@ -29,7 +29,7 @@ const drawProgress = campaign => {
   at("model").textContent = `${campaign.model}, ${campaign.questions} questions an image`;
   at("percent").textContent = percent;
   at("settled").textContent = `${number(settled)} of ${number(goal)} images${goal < total ? ` (${number(total)} in the catalogue)` : ""}`;
-  const over = settled >= goal || pending === 0;
+  const over = (settled >= goal || pending === 0) && campaign.second_opinions.waiting === 0;
   at("left").textContent = over ? "done" : campaign.eta_s === null ? "time left unknown" : `${duration(campaign.eta_s)} left`;
   at("until").textContent = over ? "" : campaign.eta_s === null ? campaign.eta_unknown_because : `under these quotas, until ${moment(campaign.ends_at)}`;
   const bar = at("bar");
@@ -112,6 +112,29 @@ const drawErrors = campaign => {
   at("rejected").textContent = rejected ? `Pairs rejected by rule: ${rejected}.` : "";
 };
 
+const opinionWords = opinions => {
+  const told = opinions.agrees + opinions.disagrees;
+  const share = told ? `; ${(opinions.agrees / told * 100).toFixed(1)} % of those answered agree` : "";
+  return counts(opinions) + share;
+};
+
+const drawReplies = campaign => {
+  const { by_form, by_ending, wrong_count, rejected } = campaign.replies, opinions = campaign.second_opinions;
+  const rows = [
+    ["forms", counts(by_form)],
+    ["endings", counts(by_ending)],
+    ["of no use", counts(rejected)],
+    ["wrong number of pairs", wrong_count ? number(wrong_count) : ""],
+    ["second opinions", Object.values(opinions).some(count => count) ? opinionWords(opinions) : ""],
+  ];
+  at("replies").replaceChildren(...rows.filter(([, told], place) => told || place < 3).map(([name, told]) => {
+    const row = document.createElement("tr");
+    show(row, "th", name).scope = "row";
+    show(row, "td", told || "none");
+    return row;
+  }));
+};
+
 const drawDead = campaign => {
   at("dead-section").hidden = !campaign.progress.dead;
   at("dead-sum").textContent = `${number(campaign.progress.dead)} images`;
@@ -181,7 +204,7 @@ const found = isThere => {
 
 const refreshStatus = async () => {
   const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawDead].forEach(draw => draw(campaign));
+  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawReplies, drawDead].forEach(draw => draw(campaign));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

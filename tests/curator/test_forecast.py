@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from curator.forecast import SIMULATED, forecast, kept_up_to_date
+from curator.forecast import SIMULATED, forecast, kept_up_to_date, opinions_left
 from curator.keys import Key
 from curator.ledger import (
     Attempt,
@@ -15,7 +16,9 @@ from curator.ledger import (
     ItemChange,
     KeyRemoval,
     Ledger,
+    OpinionCounts,
     Outcome,
+    Progress,
     ProjectNews,
     ProjectRecord,
     Result,
@@ -83,6 +86,26 @@ async def test_requests_that_brought_nothing_are_expected_again(ledger):
     await answer(ledger, 1, key, Outcome.UNUSABLE)
     await answer(ledger, 1, key)
     assert await told(ledger, concurrency=1) == NOW + 80.0
+
+
+async def test_second_opinions_take_their_time(ledger):
+    one = Key("a", "p", "secret-of-a", Quota(rpm=10))
+    await enrol(ledger, 100, one)
+    (report,) = await ledger.reports(NOW)
+    alone = await told(ledger)
+    # A tenth of ten pairs an image: as many requests again.
+    both = await told(ledger, verify=0.1)
+    assert both - NOW == pytest.approx(2 * (alone - NOW), rel=0.05)
+    settled = replace(
+        report,
+        progress=Progress(pending=0, done=100, dead=0),
+        pairs=1_000,
+        opinions=OpinionCounts(waiting=50, agrees=40, disagrees=9, given_up=1),
+    )
+    assert opinions_left(settled, 0, None) == 50
+    assert opinions_left(settled, 0, 0.2) == 150
+    assert opinions_left(settled, 0, 0.0) == 0
+    assert (await forecast(ledger, settled, NOW)).ends_at > NOW + 200
 
 
 async def test_a_cool_down_counts(ledger):

@@ -15,6 +15,7 @@ import pytest
 from curator.__main__ import app
 from curator.keypool import OnExhausted
 from curator.ledger import migrate
+from curator.ledger.order import draw
 from shared.cli import run_program
 from shared.corpus import read_json, read_pairs
 from tests.curator.campaigns import KEYS, PICTURES, ended, until_requests
@@ -232,6 +233,26 @@ async def test_a_watched_catalogue_is_asked_about_as_it_grows(stage):
     assert result.err.endswith("stopped by SIGTERM; run the same command again to go on")
     assert campaign.requests == PICTURES
     assert (await campaign.status())["progress"]["done"] == PICTURES
+
+
+async def test_a_shuffled_watch_asks_in_drawn_order_and_about_new_listings_last(stage):
+    campaign = await stage()
+    write_abo(campaign.catalog, PICTURES - 4)
+    running = asyncio.create_task(
+        campaign.run(JumpingClock(), watch=True, shuffle=7, concurrency=1, limit=PICTURES)
+    )
+    await until_requests(campaign, PICTURES - 4)
+    write_abo(campaign.catalog, PICTURES)
+    assert (await running).code == 0
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        asked = database.execute(
+            "SELECT image_path FROM attempts JOIN items ON items.id = item_id ORDER BY attempts.id"
+        ).fetchall()
+    paths = [path for (path,) in asked]
+    first, added = set(paths[: PICTURES - 4]), set(paths[PICTURES - 4 :])
+    drawn = [sorted(part, key=lambda path: draw(7, path)) for part in (first, added)]
+    assert paths == [*drawn[0], *drawn[1]]
+    assert paths != sorted(paths)
 
 
 async def test_a_watch_ends_at_its_limit(stage):

@@ -112,6 +112,33 @@ def test_a_plan_tells_time_tokens_and_money(tmp_path, capsys):
     assert plan["ends_at"] - plan["starts_at"] == plan["duration_s"] > 0
 
 
+def test_a_plan_counts_second_opinions(tmp_path, capsys):
+    *_, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--json")
+    alone = json.loads(out)
+    *_, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--verify", "0.1", "--json")
+    verified = json.loads(out)
+    assert (verified["images"], verified["second_opinions"]) == (12, 12)
+    assert verified["total"]["requests"] == 24
+    assert verified["duration_s"] > alone["duration_s"]
+    # A question alone is a shorter request than the whole prompt.
+    taken = verified["total"]["input_tokens"] / alone["total"]["input_tokens"]
+    assert 1.3 < taken < 2.0
+    _, out, _ = planned(tmp_path, capsys, "--verify", "0.1")
+    assert "12 images and 12 second opinions" in out
+
+
+def test_a_plan_for_another_annotator_needs_no_key(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    write_abo(tmp_path / "abo", 12)
+    words = ["plan", "--catalog", str(tmp_path / "abo"), "--annotator", "openai", "--json"]
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", [*words, "--concurrency", "4", "--latency", "10"])
+    plan = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert plan["duration_s"] == pytest.approx(30.0)
+    assert plan["total"]["usd"] is None
+
+
 def test_a_plan_is_shown_and_unknown_prices_are_not_made_up(tmp_path, capsys):
     code, out, _ = planned(tmp_path, capsys, "--model", "gemini-9", "--limit", "5")
     assert code == 0

@@ -30,6 +30,7 @@ from curator.ledger import (
     ItemChange,
     KeyRemoval,
     Ledger,
+    OpinionCounts,
     Outcome,
     ProjectNews,
     Result,
@@ -389,6 +390,7 @@ def test_the_page_is_accessible_in_its_structure():
 async def test_the_page_works_in_a_browser(stage):
     async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
     await play(stage)
+    stage.watched.live.chosen(OpinionCounts(waiting=2, agrees=3, disagrees=1))
     complaints: list[str] = []
     address = Address("127.0.0.1", 0, TOKEN)
     async with served(address, stage.watched) as where, async_api.async_playwright() as playwright:
@@ -408,6 +410,8 @@ async def test_the_page_works_in_a_browser(stage):
         assert await bar.get_attribute("aria-valuenow") == "4"
         await expect(tab.locator("#keys tr")).to_have_count(3)
         await expect(tab.locator("#keys")).to_contain_text("removed: API_KEY_INVALID")
+        await expect(tab.locator("#replies")).to_contain_text("75.0 % of those answered agree")
+        await expect(tab.locator("#replies tr").first).to_contain_text("forms")
         await expect(tab.locator("#newest > li")).to_have_count(3)
         first = tab.locator("#newest > li").first
         await expect(first).to_contain_text("agrees with listing")

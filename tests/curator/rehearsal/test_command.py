@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from curator.keyfile import read_keys
+from curator.rehearsal.command import _catalog_of
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 
 
@@ -42,6 +43,14 @@ def started(words: list[str]) -> Iterator[tuple[subprocess.Popen[str], dict[str,
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+def test_the_campaign_that_it_proposes_reads_the_listings_where_there_are_some(tmp_path: Path):
+    images = tmp_path / "abo" / "images" / "small"
+    images.mkdir(parents=True)
+    assert _catalog_of(images) == images
+    (tmp_path / "abo" / "listings" / "metadata").mkdir(parents=True)
+    assert _catalog_of(images) == (tmp_path / "abo").resolve()
 
 
 def ask(base_url: str, key: str) -> int:
