@@ -151,6 +151,14 @@ def test_fewer_bits_weigh_less_and_see_the_same_picture(bundles, images):
         assert 0 < off < most, variant
 
 
+def test_in_4_bits_the_decoders_words_are_stored_once(bundles, original):
+    graph = onnx.load(graph_path(bundles / "int4", "decoder_step")).graph
+    words = load_float(original).blip.config.text_config.vocab_size
+    tables = [t for t in graph.initializer if np.prod(t.dims) * 2 == words * SHAPE.width]
+    assert len(tables) == 1
+    assert sum(node.op_type == "GatherBlockQuantized" for node in graph.node) == 2
+
+
 def test_every_large_weight_has_the_bits_that_the_variant_says(bundles):
     allowed = {
         Variant.FLOAT16: {onnx.TensorProto.FLOAT16},
