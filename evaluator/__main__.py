@@ -16,6 +16,7 @@ from evaluator.captioning import has_tool
 from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
 from evaluator.metrics import REPORT_METRICS, parse_metrics
+from evaluator.named_adapters import AdapterChoice, parse_adapters
 from evaluator.question_types import type_shares
 from evaluator.report.page import write_report
 from evaluator.run_folder import read_runs
@@ -157,7 +158,14 @@ def run(
     model: Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")],
     out: Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")],
     *,
-    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="A PEFT adapter folder; several by name, each for the questions whose `domain` "
+            "(or whose image's first folder) has its name.",
+        ),
+    ] = None,
     quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
     replicas: Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)] = 1,
     gpus_per_replica: Annotated[
@@ -205,7 +213,7 @@ def run(
         images=images,
         model=model,
         out=out,
-        adapter=adapter,
+        adapter=parse_adapters(adapter) if adapter else AdapterChoice(None, {}),
         quantization=quantize.value,
         replicas=replicas,
         gpus_per_replica=gpus_per_replica,

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -14,6 +15,7 @@ from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
 from evaluator.metrics import REGION_METRICS, Metric, with_boxes
+from evaluator.named_adapters import AdapterChoice, assign_domains
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
 from evaluator.score import TextModelNames
@@ -43,7 +45,7 @@ class EvaluationOrder:
     images: str
     model: str
     out: Path
-    adapter: Path | None
+    adapter: AdapterChoice
     quantization: str
     replicas: int
     gpus_per_replica: float | None
@@ -73,16 +75,20 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
+    if order.adapter.named:
+        assigned = assign_domains(selection.pairs, order.adapter.named)
+        selection = replace(selection, pairs=assigned)
     order = replace(order, metrics=_for_boxes(order, selection))
     left_out = _left_out(order)
     order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
     replica = replica_settings(
         order.model,
-        order.adapter,
+        order.adapter.one,
         order.quantization,
         order.images,
         batch_size=order.batch_size,
         measure_grounding=not REGION_METRICS.isdisjoint(order.metrics),
+        adapters=order.adapter.named,
     )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
     evaluation = _evaluation(order, selection, replica, left_out)
@@ -157,7 +163,8 @@ def _evaluation(
         "model": order.model,
         "quantization": order.quantization,
         "adapter": replica.adapter,
-        "adapter_sha256": "" if order.adapter is None else adapter_digest(order.adapter),
+        "adapter_sha256": "" if order.adapter.one is None else adapter_digest(order.adapter.one),
+        **_named_adapters(order, selection),
         "grounding": REGIONS if replica.measure_grounding else "",
         "left_out": {metric.value: reason for metric, reason in left_out.items()},
         "shuffle_images": order.shuffle_seed if shown_instead else None,
@@ -171,6 +178,22 @@ def _evaluation(
         order.metrics,
         shown_instead=shown_instead,
     )
+
+
+def _named_adapters(order: EvaluationOrder, selection: Selection) -> dict[str, Any]:
+    """Return each named adapter's folder and hash, and which questions it answers."""
+    if not order.adapter.named:
+        return {}
+    return {
+        "adapters": {
+            name: {
+                "folder": str(folder.resolve()),
+                "sha256": adapter_digest(folder),
+                "questions_sha256": pairs_digest(p for p in selection.pairs if p.domain == name),
+            }
+            for name, folder in order.adapter.named.items()
+        }
+    }
 
 
 def _text_models(order: EvaluationOrder) -> TextModels:

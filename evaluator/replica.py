@@ -44,7 +44,8 @@ class ReplicaSettings:
     """What a replica loads and how it answers; paths as the replica's machine sees them.
 
     ``batch_size`` counts questions. ``measure_grounding`` asks for VTGS's visual term too, which
-    takes a backward pass through the text towers.
+    takes a backward pass through the text towers. ``adapters`` holds names and folders; each
+    answers the questions of the domain of its name. Where there are some, ``adapter`` is empty.
     """
 
     model: str
@@ -53,6 +54,7 @@ class ReplicaSettings:
     images: str
     batch_size: int
     measure_grounding: bool
+    adapters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Replica:
         self._batch_size = settings.batch_size
         self._images_at_once = max(1, settings.batch_size // QUESTIONS_PER_IMAGE)
         self._measure_grounding = settings.measure_grounding
+        self._adapters = [name for name, _ in settings.adapters]
 
     def facts(self) -> ModelFacts:
         """Return which model this is."""
@@ -107,9 +110,26 @@ class Replica:
         A broken image gets ``BROKEN_IMAGE_ANSWER`` and is marked, never skipped.
         """
         replies: list[Reply] = []
-        for batch in self._batches(questions):
-            replies.extend(self._replies(batch, self._answered(batch)))
+        for part in self._by_adapter(questions):
+            for batch in self._batches(part):
+                replies.extend(self._replies(batch, self._answered(batch)))
         return replies
+
+    def _by_adapter(self, questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
+        """Yield the questions of each adapter, after making it the active one."""
+        if not self._adapters:
+            yield questions
+            return
+        assert not isinstance(self._answerer, BundleAnswerer)
+        peft = self._answerer.model.peft
+        assert peft is not None
+        for name in self._adapters:
+            own = [question for question in questions if question.domain == name]
+            if own:
+                peft.set_adapter(name)
+                # It marks the adapter as one to train.
+                peft.requires_grad_(requires_grad=False)
+                yield own
 
     def adapter_effect(self, questions: Sequence[Question]) -> AdapterEffect:
         """Answer questions with the adapter and without it; count what differs."""
@@ -233,6 +253,7 @@ def replica_settings(
     *,
     batch_size: int,
     measure_grounding: bool = False,
+    adapters: Mapping[str, Path] | None = None,
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
@@ -242,9 +263,11 @@ def replica_settings(
         InputError: no such images folder, model or adapter.
     """
     image_source(str(images))
-    if adapter is not None:
-        require_adapter(adapter)
-    if is_bundle(model) and adapter is not None:
+    named = adapters or {}
+    asked = [*named.values(), *([] if adapter is None else [adapter])]
+    for folder in asked:
+        require_adapter(folder)
+    if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     source = model if is_bundle(model) else resolve_model(model)
     return ReplicaSettings(
@@ -254,6 +277,7 @@ def replica_settings(
         images=str(images) if is_url(str(images)) else str(Path(images).resolve()),
         batch_size=batch_size,
         measure_grounding=measure_grounding,
+        adapters=tuple((name, str(folder.resolve())) for name, folder in named.items()),
     )
 
 
@@ -263,6 +287,7 @@ def _loaded(settings: ReplicaSettings) -> Answerer[Any, Any] | BundleAnswerer:
     return load_answerer(
         settings.model,
         adapter=Path(settings.adapter) if settings.adapter else None,
+        adapters={name: Path(folder) for name, folder in settings.adapters},
         quantization=settings.quantization,
     )
 

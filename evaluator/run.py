@@ -125,7 +125,7 @@ def _cut(evaluation: Evaluation) -> tuple[list[Shard], list[Shard]]:
     """Return the shards of the run, and those of its shuffled control, numbered after them."""
     # Rows are told apart by their place: the same question may stand twice, with two answers.
     questions = [
-        Question(str(row), pair.question, pair.filename)
+        Question(str(row), pair.question, pair.filename, pair.domain)
         for row, pair in enumerate(evaluation.pairs)
     ]
     other = evaluation.shown_instead
@@ -226,9 +226,19 @@ def _agree_on_model(
 
 
 def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> AdapterEffect | None:
-    if not evaluation.settings.get("adapter"):
+    if not evaluation.settings.get("adapter") and not evaluation.settings.get("adapters"):
         return None
-    return fleet.adapter_effect(shards[0].questions[:ADAPTER_SAMPLE])
+    return fleet.adapter_effect(_sample(shards, evaluation.settings.get("adapters") or {}))
+
+
+def _sample(shards: Sequence[Shard], adapters: Mapping[str, Any]) -> list[Question]:
+    """Return questions of the first shard, or, of several adapters, the first ones of each."""
+    if not adapters:
+        return list(shards[0].questions[:ADAPTER_SAMPLE])
+    asked = [question for shard in shards for question in shard.questions]
+    of_domain = {name: [q for q in asked if q.domain == name] for name in adapters}
+    each = max(1, ADAPTER_SAMPLE // len(adapters))
+    return [question for own in of_domain.values() for question in own[:each]]
 
 
 def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:

@@ -50,11 +50,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown(Group):
-    """Figures for all rows, and for each question type, answer frequency and agreement."""
+    """Figures for all rows, and for each question type, answer frequency, agreement and domain."""
 
     by_question_type: Mapping[str, Group]
     by_answer_frequency: Mapping[str, Group]
     by_agreement: Mapping[str, Group]
+    by_domain: Mapping[str, Group]
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,12 @@ def break_down(tally: Tally) -> Breakdown:
     kinds = np.array([cell.question_type for cell in tally.cells], dtype=object)
     ranks = np.array([cell.answer_frequency for cell in tally.cells], dtype=object)
     agreed = np.array([cell.agreement for cell in tally.cells], dtype=object)
+    domains = np.array([cell.domain for cell in tally.cells], dtype=object)
     parts: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", everything)]
     parts += [("type", kind, kinds == kind) for kind in QUESTION_TYPES if kind in kinds]
     parts += [("frequency", rank, ranks == rank) for rank in FREQUENCIES if rank in ranks]
     parts += [("agreement", word, agreed == word) for word in AGREEMENTS if word in agreed]
+    parts += [("domain", name, domains == name) for name in sorted(set(domains) - {""})]
     groups = dict(
         zip(
             ((family, name) for family, name, _ in parts),
@@ -150,7 +153,9 @@ def break_down(tally: Tally) -> Breakdown:
     def of(wanted: str) -> Mapping[str, Group]:
         return {name: group for (family, name), group in groups.items() if family == wanted}
 
-    return Breakdown(whole.n, whole.metrics, of("type"), of("frequency"), of("agreement"))
+    return Breakdown(
+        whole.n, whole.metrics, of("type"), of("frequency"), of("agreement"), of("domain")
+    )
 
 
 def whole_group(tally: Tally) -> Group:
@@ -224,6 +229,7 @@ def _breakdown_json(breakdown: Breakdown) -> dict[str, Any]:
         "by_question_type": _groups_json(breakdown.by_question_type),
         "by_answer_frequency": _groups_json(breakdown.by_answer_frequency),
         "by_agreement": _groups_json(breakdown.by_agreement),
+        "by_domain": _groups_json(breakdown.by_domain),
     }
 
 
@@ -255,6 +261,8 @@ def _breakdown_from(value: Mapping[str, Any]) -> Breakdown:
         _groups_from(value["by_question_type"]),
         _groups_from(value["by_answer_frequency"]),
         _groups_from(value["by_agreement"]),
+        # Scorecards of before have none.
+        _groups_from(value.get("by_domain", {})),
     )
 
 

@@ -324,6 +324,7 @@ def _cells(predictions: Sequence[Prediction]) -> list[Cell]:
             kinds[p.pair.question],
             FREQUENCIES[sum(rank[reference] >= bound for bound in _FREQUENCY_BOUNDS)],
             p.pair.agreement,
+            p.pair.domain,
         )
         for p, reference in zip(predictions, references, strict=True)
     ]

@@ -28,6 +28,7 @@ class Cell:
     question_type: str
     answer_frequency: str
     agreement: str = ""
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Tally:
         # By its values: comparing the records themselves takes longer than all the rest.
         distinct = sorted(
             set(cells),
-            key=lambda c: (c.image, c.question_type, c.answer_frequency, c.agreement),
+            key=lambda c: (c.image, c.question_type, c.answer_frequency, c.agreement, c.domain),
         )
         place = {cell: index for index, cell in enumerate(distinct)}
         row_cell = np.array([place[cell] for cell in cells], dtype=np.int64)

@@ -46,6 +46,7 @@ PAIR_SCHEMA: Final = pa.schema(
         ("second_answer", pa.string()),
         ("second_opinion", pa.string()),
         ("boxes", pa.list_(pa.list_(pa.float64()))),
+        ("domain", pa.string()),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -306,6 +307,8 @@ def _prediction_table(
     }
     if any(p.pair.agreement for p in predictions):
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
+    if any(p.pair.domain for p in predictions):
+        arrays["domain"] = pa.array([p.pair.domain for p in predictions], pa.string())
     if any(p.pair.answers for p in predictions):
         arrays["answers"] = pa.array([_as_list(p.pair) for p in predictions], pa.string())
     if any(p.pair.boxes for p in predictions):
@@ -375,6 +378,7 @@ def pair_row(pair: QAPair) -> dict[str, Any]:
         "second_answer": pair.second_answer,
         "second_opinion": pair.second_opinion,
         "boxes": [box.edges for box in pair.boxes] or None,
+        "domain": pair.domain or None,
     }
 
 
@@ -502,6 +506,7 @@ def _pair(row: Row, names: Mapping[str, str], path: Path, line: int) -> QAPair:
             second_answer=_text(row, names, "second_answer"),
             second_opinion=_text(row, names, "second_opinion"),
             boxes=parse_boxes(_cell(row, names, "boxes")),
+            domain=_text(row, names, "domain"),
         )
     except ValueError as error:
         raise InputError(f"{path}: row {line}: {error}") from error
@@ -527,6 +532,7 @@ def _prediction(row: Row, names: Mapping[str, str], path: Path, line: int) -> Pr
             agreement=_text(row, names, "agreement"),
             answers=answers,
             boxes=boxes,
+            domain=_text(row, names, "domain"),
         ),
         answer=_text(row, names, "prediction"),
         confidence=_number(row, names, "confidence"),

@@ -25,6 +25,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "prompt_version": ("prompt_version",),
     "listing_id": ("listing_id",),
     "agreement": ("agreement",),
+    "domain": ("domain", "adapter"),
     "second_answer": ("second_answer",),
     "second_opinion": ("second_opinion",),
     "confidence": ("confidence",),
@@ -83,6 +84,7 @@ class QAPair:
     what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
     ``second_answer`` is what the annotator said when the question alone was sent back, and
     ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
+    ``domain`` names the source of the question or image, such as a catalogue, where the data does.
     ``boxes`` say where in the picture the question's object is; empty where the data does not.
     """
 
@@ -98,6 +100,7 @@ class QAPair:
     second_answer: str = ""
     second_opinion: str = ""
     boxes: tuple[Box, ...] = ()
+    domain: str = ""
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -113,11 +116,15 @@ class QAPair:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about an image, without its answer: all that a model may see."""
+    """A question about an image, without its answer: all that a model may see.
+
+    ``domain`` decides which of several adapters answers.
+    """
 
     id: str
     text: str
     filename: str
+    domain: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip() or not self.filename:

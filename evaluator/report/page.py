@@ -203,6 +203,7 @@ def _plots(runs: Sequence[Run]) -> list[_Plot]:
             "Listing",
             lambda b: b.by_agreement,
         ),
+        ("domain", f"{label} by domain", "Domain", lambda b: b.by_domain),
     ]
     return [
         _Plot(key, heading, band, dot_plot(metric, [(name, of(b)) for name, b in contestants]))
@@ -239,7 +240,9 @@ def _command(known: Mapping[str, Any], metrics: Sequence[str]) -> str:
         "name": known.get("name"),
         "out": "RUN",
     }
-    said = ((name, value) for name, value in options.items() if value is not None)
+    said = [(name, value) for name, value in options.items() if value is not None]
+    for name, facts in known.get("adapters", {}).items():
+        said.append(("adapter", f"{name}={Path(facts['folder']).name}"))
     return "evaluator run " + " ".join(f"--{name} {quote(str(value))}" for name, value in said)
 
 

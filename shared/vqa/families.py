@@ -67,10 +67,13 @@ def load_answerer(
     model: str,
     *,
     adapter: Path | None = None,
+    adapters: Mapping[str, Path] | None = None,
     quantization: Quantization = Quantization.NF4,
     device: torch.device | None = None,
 ) -> Answerer[Any, Any]:
     """Load a model of any family that answers questions about images.
+
+    It has one ``adapter``, or several ``adapters`` by name, one of which is active at a time.
 
     Raises:
         InputError: ``model`` or ``adapter`` cannot be found, or ``model`` answers no questions.
@@ -84,6 +87,7 @@ def load_answerer(
         getattr(transformers, architecture(config)),
         family.image_processor,
         adapter=adapter,
+        adapters=adapters,
         quantization=quantization,
         device=device,
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -176,10 +177,13 @@ def load_network(
     image_processor_class: type[BaseImageProcessor],
     *,
     adapter: Path | None,
+    adapters: Mapping[str, Path] | None = None,
     quantization: Quantization,
     device: torch.device | None,
 ) -> LoadedModel:
     """Load any network with its processor, frozen, in evaluation mode.
+
+    Of several ``adapters``, by name, the first is active; ``PeftModel.set_adapter`` changes that.
 
     Raises:
         InputError: weights are pickled, missing or broken, or ``adapter`` is no adapter.
@@ -207,7 +211,9 @@ def load_network(
     if architecture(config) == BLIP:
         heed_question_mask(network)
     network.requires_grad_(requires_grad=False).eval()
-    peft = None if adapter is None else apply_adapter(network, adapter)
+    peft = apply_adapters(network, adapters) if adapters else None
+    if adapter is not None:
+        peft = apply_adapter(network, adapter)
     return LoadedModel(
         network=network,
         peft=peft,
@@ -217,7 +223,7 @@ def load_network(
         name=model,
         revision=_revision(source, config),
         quantization=quantization,
-        adapter_sha256="" if adapter is None else adapter_digest(adapter),
+        adapter_sha256=_digests(adapter, adapters or {}),
     )
 
 
@@ -251,13 +257,7 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
-    weights = require_adapter(adapter)
-    try:
-        tensors = load_file(weights)
-    except SafetensorError as error:
-        raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = _adapter_config(adapter)
-    config.inference_mode = True
+    tensors, config = _read_adapter(adapter)
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
         raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
@@ -271,6 +271,58 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         outcome = set_peft_model_state_dict(peft, tensors)
     except (KeyError, ValueError, RuntimeError) as error:
         raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+    _require_applied(adapter, outcome, tensors)
+    peft.eval()
+    return peft
+
+
+def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> PeftModel:
+    """Put several PEFT adapters into ``network``, in place, by name; the first is active.
+
+    Raises:
+        InputError: a folder is not an adapter with safetensors, or adds labels to a classifier.
+        AdapterNotApplied: as ``apply_adapter``.
+    """
+    peft: PeftModel | None = None
+    for name, adapter in adapters.items():
+        if read_added_labels(adapter):
+            raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
+        tensors, config = _read_adapter(adapter)
+        try:
+            with quiet_renames():
+                if peft is None:
+                    peft = PeftModel(network, config, adapter_name=name)
+                else:
+                    peft.add_adapter(name, config)
+            outcome = set_peft_model_state_dict(peft, tensors, adapter_name=name)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+        # Those of the other adapters are missing from each file.
+        own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
+        outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
+        _require_applied(adapter, outcome, tensors)
+    assert peft is not None, "no adapter"
+    peft.set_adapter(next(iter(adapters)))
+    peft.requires_grad_(requires_grad=False).eval()
+    return peft
+
+
+def _read_adapter(adapter: Path) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+    weights = require_adapter(adapter)
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise InputError(f"{weights}: not a safetensors file ({error})") from error
+    config = _adapter_config(adapter)
+    config.inference_mode = True
+    return tensors, config
+
+
+def _require_applied(
+    adapter: Path,
+    outcome: Any,  # noqa: ANN401 (torch's class for it is private)
+    tensors: Mapping[str, torch.Tensor],
+) -> None:
     kept = ("lora_", "modules_to_save")
     missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
     if missing or outcome.unexpected_keys:
@@ -281,8 +333,6 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         )
     if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
         raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
-    peft.eval()
-    return peft
 
 
 def require_adapter(adapter: Path) -> Path:
@@ -310,6 +360,12 @@ def _adapter_config(adapter: Path) -> LoraConfig:
     if not isinstance(config, LoraConfig):
         raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
     return config
+
+
+def _digests(adapter: Path | None, adapters: Mapping[str, Path]) -> str:
+    if adapter is not None:
+        return adapter_digest(adapter)
+    return ",".join(f"{name}={adapter_digest(folder)}" for name, folder in adapters.items())
 
 
 def adapter_digest(adapter: Path) -> str:
