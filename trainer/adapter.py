@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
+from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 
 from shared.errors import InputError
@@ -46,7 +47,7 @@ class NewAdapter:
         """Return a context in which the model answers as the base does."""
         # A PiSSA adapter that has not been trained is the base; without it a part is missing.
         if self.first is not None:
-            return nullcontext()
+            return _last_layer_of_the_base(self.peft)
         switched_off: AbstractContextManager[None] = self.peft.disable_adapter()
         return switched_off
 
@@ -94,6 +95,19 @@ class NewAdapter:
         save_file(
             {name: tensor.contiguous() for name, tensor in learned.items()}, part / ADAPTER_WEIGHTS
         )
+
+
+@contextmanager
+def _last_layer_of_the_base(peft: PeftModel) -> Iterator[None]:
+    """Leave the LoRA layers on, and take the base's own layer for one that is trained whole."""
+    wrappers = [part for part in peft.modules() if isinstance(part, ModulesToSaveWrapper)]
+    for wrapper in wrappers:
+        wrapper.enable_adapters(enabled=False)
+    try:
+        yield
+    finally:
+        for wrapper in wrappers:
+            wrapper.enable_adapters(enabled=True)
 
 
 def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) -> None:

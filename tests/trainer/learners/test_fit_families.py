@@ -8,14 +8,15 @@ import sys
 from dataclasses import replace
 
 import pytest
+from safetensors.torch import load_file
 
 from shared.cli import run_program
 from shared.corpus import read_pairs, write_pairs
-from shared.errors import AdapterNotApplied, InputError
+from shared.errors import AdapterNotApplied, InputError, StoppedForNow
 from shared.settings import validated
 from shared.vqa.added_labels import ADDED_LABELS
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import Quantization
+from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization
 from tests.trainer.learners.families import SAVED, TARGETS, load_learner
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
@@ -24,6 +25,7 @@ from trainer.fuse import Fusion, fuse
 from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.merge import ADAPTER, MERGED, merge
 from trainer.recipe import FitRecipe
+from trainer.stopping import StopSignal
 
 AUTO = {"rank": 8, "alpha": 16, "dropout": 0.0}
 RUN = {"epochs": 2, "warmup_min_steps": 0, "learning_rate": 1e-2, "accumulation": 1, "lora": AUTO}
@@ -190,6 +192,30 @@ def test_an_adapter_with_answers_of_its_own_is_merged_but_not_fused(folders, str
     assert UNKNOWN in plain.model.network.config.id2label.values()
     labels = plain.model.network.classifier[-1].out_features
     assert labels == len(plain.model.network.config.id2label)
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"), [("vilt", "extend"), ("blip2-opt", "base"), ("blip2-t5", "base")]
+)
+def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(
+    folders, strange, tmp_path, name, answers
+):
+    dropping = RUN | {"lora": {"rank": 4, "alpha": 8, "dropout": 0.2}, "answers": answers}
+
+    def recipe(out):
+        settings = fit_settings(folders[name], strange, out=str(tmp_path / out), **dropping)
+        return validated(FitRecipe, settings, source="test")
+
+    stop = StopSignal()
+    stop.request("stopped by SIGTERM")
+    with pytest.raises(StoppedForNow):
+        fit(recipe("stopped"), resume=False, stop=stop)
+    resumed, whole = fit(recipe("stopped"), resume=True), fit(recipe("whole"), resume=False)
+    assert resumed.resumed_at_step == 1
+    ours, theirs = (load_file(one.adapter / ADAPTER_WEIGHTS) for one in (resumed, whole))
+    assert ours.keys() == theirs.keys()
+    for part, weight in ours.items():
+        assert weight.equal(theirs[part]), part
 
 
 def test_labels_of_an_adapter_that_are_missing_are_an_error(folders, strange, tmp_path):

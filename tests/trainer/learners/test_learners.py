@@ -9,6 +9,7 @@ from transformers import AutoProcessor
 from shared.image_files import open_image
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.loading import Quantization
+from shared.vqa.vilt import answer_logits
 from tests.trainer.learners.families import SAVED, TARGETS, draw_noise, load_learner
 from tests.trainer.runs import Setup, base_weights
 from trainer.adapter import add_adapter, matched_layers
@@ -201,3 +202,23 @@ def test_an_adapter_in_what_encodes_images_is_noticed(folders, name):
     learner = load_learner(folders[name])
     add_adapter(learner, LoraRecipe(targets=("projection",)))
     assert learner.trains_image_encoder
+
+
+@pytest.mark.parametrize("start", ["zero", "pissa"])
+def test_the_base_alone_answers_by_its_own_last_layer(folders, noise, start):
+    bare, extended = load_learner(folders["vilt"]), load_learner(folders["vilt"])
+    extended.add_labels(["a turquoise rhombus"])
+    adapter = add_adapter(extended, LoraRecipe(start=start, dropout=0))
+    patches = extended.remember(FreshFeatures(extended, noise[0]).of(["0.png", "1.png"]))
+    asked = ([0, 1], ["what", "what shape is it"])
+
+    def logits(learner):
+        with torch.no_grad():
+            return answer_logits(learner.model, patches, *asked)
+
+    labels = len(bare.model.network.config.id2label)
+    with adapter.base_alone():
+        assert torch.allclose(logits(extended), logits(bare), atol=1e-4)
+    assert logits(extended).shape == (2, labels + 1)
+    head = extended.model.network.classifier[-1].modules_to_save["default"]
+    assert head.weight.requires_grad

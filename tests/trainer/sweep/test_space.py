@@ -88,3 +88,10 @@ def test_the_command_trains_what_the_trial_trained(tmp_path):
         apart = {"out", "sweep"}
         assert again.model_dump(exclude=apart) == expected.model_dump(exclude=apart)
         assert str(again.out) == "sweep-best"
+
+
+def test_targets_that_a_recipe_leaves_to_the_family_stay_so(tmp_path):
+    recipe = recipe_with(rank=[4, 16])
+    trial = trials(recipe)[0]
+    assert trial_recipe(recipe, trial).lora.targets == "auto"
+    assert trial.combination.value("targets") == "auto"
