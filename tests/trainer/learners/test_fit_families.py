@@ -68,6 +68,7 @@ def fitted(base, folder, out, **changes):
 
 @pytest.mark.slow
 @pytest.mark.ray
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", list(SAVED))
 def test_what_fit_scores_is_what_evaluation_scores(folders, data, tmp_path, capsys, name):
     out = tmp_path / "adapter"
