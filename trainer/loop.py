@@ -25,7 +25,7 @@ class NonFiniteGradient(AboVqaError):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One optimiser step, counted from 1; loss in nats per answer token."""
+    """One optimiser step, counted from 1; loss in nats per answer token, with the regions'."""
 
     step: int
     loss: float

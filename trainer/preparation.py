@@ -52,6 +52,8 @@ def prepare(recipe: FitRecipe, pairs: SplitPairs) -> Preparation:
     # Before anything slow: a target that matches nothing is an error in the recipe.
     training = _learnable(learner, recipe, pairs)
     adapter = _with_adapter(learner, recipe)
+    if recipe.regions.weight:
+        _supervise_regions(adapter.learner, recipe, training)
     features = image_features(
         learner,
         recipe.images,
@@ -84,6 +86,25 @@ def _learnable(learner: Learner[Any], recipe: FitRecipe, pairs: SplitPairs) -> t
             held_out_pairs_never_right=never_right,
         )
     return training
+
+
+def _supervise_regions(
+    learner: Learner[Any], recipe: FitRecipe, training: Sequence[QAPair]
+) -> None:
+    weight = recipe.regions.weight
+    if recipe.augment:
+        raise InputError(
+            f"regions.weight = {weight:g}: boxes do not move with an augmented picture; set "
+            "augment = false or regions.weight = 0"
+        )
+    boxed = sum(bool(pair.boxes) for pair in training)
+    if not boxed:
+        raise InputError(
+            f"regions.weight = {weight:g}: no training pair of {recipe.data} has a box; give them "
+            "in a column `boxes`, or set it to 0"
+        )
+    learner.supervise_regions(recipe.regions, training)
+    log.info("supervising regions", pairs_with_boxes=boxed, pairs=len(training))
 
 
 def _with_adapter(learner: Learner[Any], recipe: FitRecipe) -> NewAdapter:

@@ -128,6 +128,28 @@ class SweepRecipe(Settings):
     )
 
 
+class RegionsRecipe(Settings):
+    """Region supervision, for data with boxes: a loss on where the question looks."""
+
+    weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the loss that pulls the attention into the boxes, against the "
+        "answer's; 0: off",
+    )
+    contrast: float = Field(
+        1.0,
+        ge=0,
+        description="within it, weight of the contrastive pairs: another question about the same "
+        "picture whose boxes are elsewhere must look less at these; 0: without",
+    )
+    layers: tuple[int, ...] = Field(
+        (),
+        description="cross-attention layers of the question encoder, from 1; empty: the one that "
+        "VTGS reads, two thirds up",
+    )
+
+
 class FitRecipe(Settings):
     """Everything that decides what ``trainer fit`` makes."""
 
@@ -216,6 +238,9 @@ class FitRecipe(Settings):
     )
     seed: int = Field(0, description="decides the new adapter, the batches and the dropout")
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
+    regions: RegionsRecipe = Field(
+        RegionsRecipe(), description="region supervision, for pairs with boxes (BLIP alone)"
+    )
     split: SplitRecipe = Field(
         SplitRecipe(), description="by image, for data without a split of their own"
     )

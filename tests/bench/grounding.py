@@ -127,12 +127,16 @@ def _shapes(count: int, side: int) -> list[Case]:
         if "what color" not in question or image in cases or len(cases) == count:
             continue
         picture = Image.open(paths[image]).convert("RGB")
-        pixels = np.asarray(picture, dtype=np.int64)
-        # The ground is pale noise, the shape one full colour.
-        shape = pixels.max(-1) - pixels.min(-1) > 60
-        shape |= pixels.max(-1) < 140
-        cases[image] = Case(str(image), picture, (question,), answer, *_truth(shape, side))
+        truth = _truth(shape_mask(picture), side)
+        cases[image] = Case(str(image), picture, (question,), answer, *truth)
     return list(cases.values())
+
+
+def shape_mask(picture: Image.Image) -> NDArray[np.bool_]:
+    """Return where the shape of an easy-VQA picture is: one full colour on pale noise, (H, W)."""
+    pixels = np.asarray(picture, dtype=np.int64)
+    shape: NDArray[np.bool_] = pixels.max(-1) - pixels.min(-1) > 60
+    return shape | (pixels.max(-1) < 140)
 
 
 def _not_white(picture: Image.Image) -> NDArray[np.bool_]:

@@ -8,22 +8,48 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
+from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.blip.config import image_size, token_ids
-from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
+from shared.vqa.blip.forward import (
+    answer_loss_sum,
+    answer_token_count,
+    encode_images,
+    encode_questions_of_images,
+    loss_sum_of_states,
+)
+from shared.vqa.blip.grounding import cross_attentions, default_layer, patch_map
 from shared.vqa.blip.inference import ImageMemory, memory_of
-from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
+from shared.vqa.blip.text import (
+    IGNORED_LABEL,
+    AnswerBatch,
+    TokenBatch,
+    answer_batch,
+    question_batch,
+)
 from shared.vqa.preprocessing import to_device
 from trainer.learners.learner import Features, Learner
-from trainer.recipe import REPORT_TARGETS
+from trainer.recipe import REPORT_TARGETS, RegionsRecipe
+from trainer.regions import (
+    SMALLEST_SHARE,
+    RegionSupervision,
+    RegionTargets,
+    contrastive_pairs,
+    region_losses,
+    region_targets,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class BlipExamples:
-    """Questions for the text encoder and answers for the decoder."""
+    """Questions for the text encoder and answers for the decoder.
+
+    With ``targets``, their extra questions stand after those that have an answer.
+    """
 
     questions: TokenBatch
     answers: AnswerBatch
+    targets: RegionTargets | None = None
 
     @property
     def loss_terms(self) -> int:
@@ -40,6 +66,7 @@ class BlipLearner(Learner[BlipExamples]):
     default_targets = REPORT_TARGETS
     image_encoder = ("vision_model",)
     kept = "output of the vision tower"
+    _supervision: RegionSupervision | None = None
 
     @property
     def feature_shape(self) -> tuple[int, int]:
@@ -67,16 +94,24 @@ class BlipLearner(Learner[BlipExamples]):
         """Tokenise questions and answers apart."""
         tokenizer, ids = self.model.tokenizer, token_ids(self.model.blip.config)
         questions, answers = [p.question for p in pairs], [p.answer for p in pairs]
+        targets = region_targets(pairs, self._supervision) if self._supervision else None
+        if targets:
+            questions += [pair.question for pair in targets.extra]
         return BlipExamples(
             question_batch(tokenizer, questions, ids, self._limits.question),
             answer_batch(tokenizer, answers, ids, self._limits.answer),
+            targets,
         )
 
     def loss_sum(
         self, features: Features, image_of: Sequence[int], examples: BlipExamples
     ) -> torch.Tensor:
-        """Return the cross-entropy of all answer tokens, in nats."""
+        """Return the cross-entropy of all answer tokens, in nats, and the regions' loss."""
         device = self.model.device
+        if examples.targets is not None:
+            return self._supervised_loss_sum(
+                torch.stack(list(features)), image_of, examples, examples.targets.to(device)
+            )
         return answer_loss_sum(
             self.model.blip,
             torch.stack(list(features)),
@@ -84,3 +119,52 @@ class BlipLearner(Learner[BlipExamples]):
             examples.answers.to(device),
             image_of_B=torch.tensor(image_of, device=device),
         )
+
+    def supervise_regions(self, regions: RegionsRecipe, pairs: Sequence[QAPair]) -> None:
+        """Pull the cross-attention of the question encoder into the boxes."""
+        config = self.model.blip.config
+        count = config.text_config.num_hidden_layers
+        for layer in regions.layers:
+            if not 1 <= layer <= count:
+                raise InputError(
+                    f"regions.layers: there is no layer {layer}; {self.model.name} has 1 to {count}"
+                )
+        side = config.vision_config.image_size // config.vision_config.patch_size
+        self._supervision = RegionSupervision(
+            regions.weight,
+            regions.contrast,
+            tuple(layer - 1 for layer in regions.layers) or (default_layer(count),),
+            side,
+            contrastive_pairs(pairs, side),
+        )
+
+    def _supervised_loss_sum(
+        self,
+        features_NLD: torch.Tensor,
+        image_of: Sequence[int],
+        examples: BlipExamples,
+        targets: RegionTargets,
+    ) -> torch.Tensor:
+        """Return the answers' loss with the regions', each pair's weighted by its answer's tokens.
+
+        So both are means over answer tokens once a step has divided them.
+        """
+        assert self._supervision is not None
+        blip, device, supervision = self.model.blip, self.model.device, self._supervision
+        questions, answers = examples.questions.to(device), examples.answers.to(device)
+        beside = [image_of[row] for row in targets.extra_beside]
+        image_of_N = torch.tensor([*image_of, *beside], device=device)
+        with cross_attentions(blip, supervision.layers) as seen:
+            states_NTD = encode_questions_of_images(blip, questions, features_NLD, image_of_N)
+        attention_NTL = torch.stack([one.float().mean(1) for one in seen]).mean(0)
+        maps_NP = patch_map(attention_NTL, questions.mask_BT)
+        losses_B = region_losses(
+            maps_NP / maps_NP.sum(1, keepdim=True).clamp(min=SMALLEST_SHARE),
+            targets,
+            supervision.contrast,
+        )
+        asked = slice(len(losses_B))
+        own = TokenBatch(questions.ids_BT[asked], questions.mask_BT[asked])
+        answer_loss = loss_sum_of_states(blip, states_NTD[asked], own, answers)
+        tokens_B = (answers.labels_BT != IGNORED_LABEL).sum(1)
+        return answer_loss + supervision.weight * (tokens_B * losses_B).sum()

@@ -17,6 +17,7 @@ from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.answerer import Answerer
 from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel, quiet_renames
+from trainer.recipe import RegionsRecipe
 
 Features = Sequence[torch.Tensor]
 """Of each image what is computed once, ``(L, D)``; L may differ between images."""
@@ -137,6 +138,17 @@ class Learner(ABC, Generic[Examples]):
         A sum, so that dividing by the terms of a whole step gives the same loss however the step
         is cut into micro-batches.
         """
+
+    def supervise_regions(self, regions: RegionsRecipe, pairs: Sequence[QAPair]) -> None:  # noqa: ARG002 (for those who can)
+        """Add the loss of ``trainer.regions`` to that of those training pairs that have boxes.
+
+        Raises:
+            InputError: the family has no attention that could be supervised, or not this layer.
+        """
+        raise InputError(
+            f"regions.weight = {regions.weight:g}: {self.family} has no cross-attention from the "
+            "question to the picture; set it to 0, or train a BLIP"
+        )
 
     def checkpoint_activations(self) -> None:
         """Compute activations again in the backward pass, to save memory; the loss stays."""

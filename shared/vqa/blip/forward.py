@@ -122,6 +122,17 @@ def answer_loss_sum(
         states_BTD = encode_questions(model, questions, features_NLD)
     else:
         states_BTD = encode_questions_of_images(model, questions, features_NLD, image_of_B)
+    return loss_sum_of_states(model, states_BTD, questions, answers, label_smoothing)
+
+
+def loss_sum_of_states(
+    model: BlipForQuestionAnswering,
+    states_BTD: torch.Tensor,
+    questions: TokenBatch,
+    answers: AnswerBatch,
+    label_smoothing: float = 0.0,
+) -> torch.Tensor:
+    """Return ``answer_loss_sum`` of questions that were encoded before."""
     logits_BTV = answer_logits(model, states_BTD, questions, answers.inputs)
     return cross_entropy(
         logits_BTV.flatten(0, 1).float(),

@@ -11,12 +11,14 @@ answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import BlipForQuestionAnswering
 
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_logits
@@ -113,19 +115,43 @@ def grounding_regions(
         (gradient_BHTL,) = torch.autograd.grad(log_likelihood, attention_BHTL)
     attention_BHTL = attention_BHTL.detach()
     weighted_BTL = (gradient_BHTL * attention_BHTL).mean(1).clamp(min=0)
-    weighted_BP = _over_tokens(weighted_BTL, tokens.mask_BT)
-    plain_BP = _over_tokens(attention_BHTL.mean(1), tokens.mask_BT)
+    weighted_BP = _as_array(patch_map(weighted_BTL, tokens.mask_BT))
+    plain_BP = _as_array(patch_map(attention_BHTL.mean(1), tokens.mask_BT))
     return [
         Regions(answer_map, question_map)
         for answer_map, question_map in zip(weighted_BP, plain_BP, strict=True)
     ]
 
 
-def _over_tokens(map_BTL: torch.Tensor, mask_BT: torch.Tensor) -> NDArray[np.float32]:
-    """Sum over real tokens without first and last, drop the class token."""
+@contextmanager
+def cross_attentions(
+    blip: BlipForQuestionAnswering, layers: Sequence[int]
+) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that the question encoder's next pass fills, differentiably, layer by layer.
+
+    Each is the attention to the image's tokens ``(B, H, T, L)``, before dropout. BLIP's text
+    towers compute it in any case, whatever attention the rest of the model uses.
+    """
+    seen: list[torch.Tensor] = []
+
+    def keep(_: torch.nn.Module, __: object, output: tuple[torch.Tensor, torch.Tensor]) -> None:
+        seen.append(output[1])
+
+    with ExitStack() as hooks:
+        for layer in layers:
+            attention = blip.text_encoder.encoder.layer[layer].crossattention.self
+            hooks.callback(attention.register_forward_hook(keep).remove)
+        yield seen
+
+
+def patch_map(attention_BTL: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+    """Return attention summed over the words, ``(B, P)``: no special tokens, no class token."""
     inner_BT = mask_BT.clone()
     inner_BT[:, 0] = 0
     inner_BT.scatter_(1, (mask_BT.sum(1, keepdim=True) - 1), 0)
-    summed_BL = (map_BTL * inner_BT.unsqueeze(-1)).sum(1)
-    result: NDArray[np.float32] = summed_BL[:, 1:].float().cpu().numpy()
+    return (attention_BTL * inner_BT.unsqueeze(-1)).sum(1)[:, 1:]
+
+
+def _as_array(map_BP: torch.Tensor) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = map_BP.float().cpu().numpy()
     return result
