@@ -12,7 +12,7 @@ from shared.errors import InputError
 from shared.records import QAPair
 from tests.models import learner_of_blip, load_float
 from tests.trainer.recipes import fit_settings
-from tests.trainer.test_loop import Setup
+from tests.trainer.runs import Setup
 from trainer.dataset import SplitPairs
 from trainer.fit import fit
 from trainer.learners.learner import Learner
@@ -76,7 +76,7 @@ def boxed(pairs):
 
 def supervised(model, pictures, **changes):
     folder, pairs = pictures
-    run = Setup(load_float(model), (folder, boxed(pairs)), lora=LORA, **changes)
+    run = Setup(learner_of_blip(load_float(model)), (folder, boxed(pairs)), lora=LORA, **changes)
     run.learner.supervise_regions(ON, run.pairs)
     return run
 
@@ -121,8 +121,8 @@ def test_attention_moves_into_the_boxes(tiny_model, pictures):
 
 
 def test_without_a_box_the_loss_is_that_of_the_answers(tiny_model, pictures):
-    plain = Setup(load_float(tiny_model), pictures, lora=LORA, steps=2)
-    other = Setup(load_float(tiny_model), pictures, lora=LORA, steps=2)
+    plain = Setup(learner_of_blip(load_float(tiny_model)), pictures, lora=LORA, steps=2)
+    other = Setup(learner_of_blip(load_float(tiny_model)), pictures, lora=LORA, steps=2)
     other.learner.supervise_regions(ON, other.pairs)
     assert list(plain.steps()) == list(other.steps())
 
