@@ -64,17 +64,30 @@ async def waiting(
 ) -> list[PairItem]:
     """Return up to ``limit`` pairs that wait, behind item and question ``after``, in order."""
     place = tuple_(_opinions.c.item_id, _opinions.c.question)
-    statement = (
-        select(_opinions.c.attempts, _opinions.c.question, _pairs.c.answer, *_items.c)
-        .join(_pairs, SAME_PAIR)
-        .join(_items, _items.c.id == _opinions.c.item_id)
+    # First the page, by its index, and then what belongs to it: as one join, SQLite goes through
+    # all pairs of the campaign.
+    page = (
+        select(_opinions)
         .where(
             _opinions.c.campaign_id == campaign_id,
             _opinions.c.state == int(WorkState.PENDING),
             place > tuple_(*after),
+            exists().where(SAME_PAIR).correlate(_opinions),
         )
         .order_by(_opinions.c.item_id, _opinions.c.question)
         .limit(limit)
+        .subquery()
+    )
+    same = (
+        (_pairs.c.campaign_id == page.c.campaign_id)
+        & (_pairs.c.item_id == page.c.item_id)
+        & (_pairs.c.question == page.c.question)
+    )
+    statement = (
+        select(page.c.attempts, page.c.question, _pairs.c.answer, *_items.c)
+        .join(_pairs, same)
+        .join(_items, _items.c.id == page.c.item_id)
+        .order_by(page.c.item_id, page.c.question)
     )
     rows = await connection.execute(statement)
     return [

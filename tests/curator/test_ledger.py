@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, Lease, OnExhausted
 from curator.keys import Key
@@ -461,3 +461,22 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
 TestQuotaThroughCrashes = QuotaThroughCrashes.TestCase
 TestQuotaThroughCrashes.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+
+
+async def test_second_opinions_are_found_without_going_through_all_pairs(ledger):
+    campaign_id = await enrolled(ledger, 2)
+    asked: list[tuple[str, tuple]] = []
+    engine = ledger._engine.sync_engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def listen(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    await ledger.waiting_pairs(campaign_id, (0, ""), 10)
+    await ledger.reports(1.0)
+    event.remove(engine, "before_cursor_execute", listen)
+    with closing(sqlite3.connect(engine.url.database)) as database:
+        plans = [database.execute(f"EXPLAIN QUERY PLAN {one}", given) for one, given in asked]
+        steps = [step for plan in plans for *_, step in plan if " pairs " in step]
+    assert len(steps) == 3
+    assert [step for step in steps if "item_id=?" not in step] == []

@@ -375,4 +375,4 @@ TestHourOfWork.settings = settings(max_examples=3, stateful_step_count=8, deadli
 class TestManyHoursOfWork(HourOfWork.TestCase):
     """The same, longer."""
 
-    settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+    settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
