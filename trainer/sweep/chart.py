@@ -24,7 +24,8 @@ text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size
 .axis { stroke: #999 } .grid { stroke: #e4e4e4 } .base { stroke: #b33; stroke-dasharray: 5 3 }
 .dot { fill: #2a6fb0; fill-opacity: .55; stroke: #2a6fb0 } .stopped { fill: #fff }
 .mean { stroke: #111; stroke-width: 2.5 } .curve { fill: none; stroke: #2a6fb0; stroke-opacity: .6 }
-.end { text-anchor: end } .middle { text-anchor: middle } .background { fill: #fff }
+.end { text-anchor: end } .note { fill: #b33; font-size: 10px }
+.middle { text-anchor: middle } .background { fill: #fff }
 """
 
 
@@ -116,7 +117,9 @@ def _panel(title: str, scale: _Scale, base: float | None) -> ET.Element:
         _line(panel, "grid" if part else "axis", (LEFT, y), (right, y))
         _text(panel, "end", LEFT - 5, y + 4, f"{100 * score:.1f} %")
     if base is not None:
-        _line(panel, "base", (LEFT, scale.y(base)), (right, scale.y(base)))
+        y = scale.y(base)
+        _line(panel, "base", (LEFT, y), (right, y))
+        _text(panel, "end note", right, y - 4, "base alone")
     return panel
 
 
