@@ -37,6 +37,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from shared.errors import AdapterNotApplied, InputError
+from shared.onnx_vqa import MANIFEST
 from shared.vqa.added_labels import (
     ADDED_LABELS,
     grow_head,
@@ -113,7 +114,9 @@ def resolve_model(model: str) -> str:
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise InputError(f"{model}: not a model folder (config.json is missing)")
+            exported = sorted(path.glob(f"*/{MANIFEST}"))
+            hint = f"; give one of its exports, such as {exported[0].parent}" if exported else ""
+            raise InputError(f"{model}: not a model folder (config.json is missing){hint}")
         return str(path)
     looks_like_hub_id = model.count("/") <= 1 and not model.startswith((".", "~", os.sep))
     if path.exists() or not looks_like_hub_id:

@@ -241,6 +241,8 @@ def test_the_evaluator_takes_a_bundle_for_a_model(bundles, original, pictures, t
     }
     facts = asdict(exported.facts())
     assert (facts["quantization"], facts["revision"]) == ("int8", "tiny r1")
+    with pytest.raises(InputError, match=r"give one of its exports, such as .*float16"):
+        replica_settings(str(bundles), None, "none", folder, batch_size=7)
     with pytest.raises(InputError, match="takes no --adapter"):
         replica_settings(str(bundles / "int8"), tiny_adapter, "none", folder, batch_size=7)
 

@@ -39,7 +39,7 @@ def cells(model: CheckedModel) -> tuple[str, ...]:
 
 def export_table(result: ExportResult) -> Table:
     """Return original and variants side by side."""
-    title = f"{result.questions} {result.split} questions, {_threads(result.threads)}"
+    title = f"{_asked(result.questions, result.split)}, {_threads(result.threads)}"
     table = Table(*COLUMNS, title=title)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -93,7 +93,7 @@ for answer in model.ask(image, "what color is the chair", "what is it made of"):
 
 ## How it compares
 
-On {len(questions.pairs)} {questions.split} questions, with {_threads(threads)}: milliseconds
+On {_asked(len(questions.pairs), questions.split)}, with {_threads(threads)}: milliseconds
 to encode an image and to answer one question about it (medians), the peak memory of a process that
 answers, the share of questions answered right, and the share answered as the original does.
 
@@ -104,6 +104,10 @@ answers, the share of questions answered right, and the share answered as the or
 The original is the model in transformers and torch, its weights computed in float32. Times are of
 the machine that made this folder.
 """
+
+
+def _asked(count: int, split: str) -> str:
+    return " ".join(filter(None, [str(count), split, "questions"]))
 
 
 def _threads(count: int) -> str:

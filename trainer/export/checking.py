@@ -25,7 +25,7 @@ class AnswersDiffer(AboVqaError):
 
 @dataclass(frozen=True, slots=True)
 class CheckedQuestions:
-    """Pairs image by image, and the folder of their images."""
+    """Pairs image by image, and the folder of their images; ``split`` is empty without splits."""
 
     pairs: tuple[QAPair, ...]
     images: Path
@@ -84,7 +84,7 @@ def questions_of(data: Path, images: Path, wanted: int) -> CheckedQuestions:
     missing = [pair.filename for pair in drawn if not (images / pair.filename).is_file()]
     if missing:
         raise InputError(f"--images {images}: lacks {missing[0]}, which {data} asks about")
-    return CheckedQuestions(drawn, images, split or "all")
+    return CheckedQuestions(drawn, images, split)
 
 
 def checked(

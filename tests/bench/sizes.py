@@ -1,0 +1,85 @@
+"""What a BLIP with the sizes of blip-vqa-base takes on disk, form by form; its weights are random.
+
+    python -m tests.bench.sizes [FOLDER]
+
+Needs 10 GB of disk and 6 GB of memory, and minutes. With FOLDER the bundles are kept there, so that
+they can be timed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from transformers import BitsAndBytesConfig, BlipForQuestionAnswering
+
+from shared.vqa.loading import LoadedModel, Quantization, load_model
+from tests.bench.inference import full_size_model
+from tests.models import learner_of_blip
+from trainer.adapter import add_adapter
+from trainer.export.bundle import Provenance, bytes_in, graph_path, write_bundle
+from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.variants import Variant
+from trainer.recipe import LoraRecipe
+
+
+def sizes(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield each form with its bytes on disk: safetensors alone, or everything in a bundle."""
+    source = full_size_model(folder / "float32")
+    yield "transformers, float32", _weights(source)
+    for dtype in (torch.float32, torch.float16):
+        yield f"transformers, NF4, the rest {dtype}", _nf4(source, dtype, folder / f"nf4-{dtype}")
+    model = load_model(str(source), quantization=Quantization.NONE, device=torch.device("cpu"))
+    print(f"{sum(weight.numel() for weight in model.blip.parameters()):,} weights")
+    yield from _bundles(model, folder)
+    adapter = add_adapter(learner_of_blip(model), LoraRecipe())
+    adapter.save(folder / "adapter")
+    yield "LoRA adapter with the recipe's defaults", _weights(folder / "adapter")
+    half = BlipForQuestionAnswering.from_pretrained(source, dtype=torch.float16)
+    half.save_pretrained(folder / "float16")
+    yield "transformers, float16", _weights(folder / "float16")
+
+
+def _bundles(model: LoadedModel, folder: Path) -> Iterator[tuple[str, int]]:
+    graphs = folder / "graphs"
+    graphs.mkdir()
+    for name in GRAPHS:
+        write_graph(name, model.blip, graph_path(graphs, name))
+    for variant in Variant:
+        write_bundle(graphs, model, variant, Provenance("random", "", ""), folder / f"{variant}.d")
+        yield f"trainer export, {variant}", bytes_in(folder / f"{variant}.d")
+
+
+def _nf4(source: Path, rest: torch.dtype, target: Path) -> int:
+    settings = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=rest,
+    )
+    model = BlipForQuestionAnswering.from_pretrained(
+        source, dtype=rest, quantization_config=settings, device_map={"": "cpu"}
+    )
+    model.save_pretrained(target)
+    return _weights(target)
+
+
+def _weights(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def main(place: Path) -> None:
+    """Print a line for each form."""
+    for name, size in sizes(place):
+        print(f"{name:45} {size / 1e6:9,.1f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with TemporaryDirectory() as scratch:
+            main(Path(scratch))
