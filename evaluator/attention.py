@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.vtgs import jaccard
-from shared.boxes import Box, box_patches
+from shared.boxes import Box
+from shared.patches import box_patches
 
 STEP: Final = 17
 """Sixteen levels are more than the eye tells apart in a heat map, and compress well."""

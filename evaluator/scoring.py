@@ -52,8 +52,8 @@ from evaluator.text_models import TextModels, needed
 from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
 from evaluator.vtgs import BETA, measured, vtgs, vtgs_clip
 from shared.answers import normalise
-from shared.boxes import BOX_RULE
 from shared.errors import InputError
+from shared.patches import BOX_RULE
 from shared.records import Prediction, QAPair
 
 Columns = Mapping[str, NDArray[np.float64]]

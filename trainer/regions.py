@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from shared.boxes import box_patches
+from shared.patches import box_patches
 from shared.records import QAPair
 
 SMALLEST_SHARE = 1e-6

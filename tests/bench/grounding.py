@@ -28,8 +28,9 @@ from rich.table import Table
 
 from evaluator.intervals import bootstrap_means, percentile_interval
 from evaluator.vtgs import jaccard
-from shared.boxes import Box, box_patches
+from shared.boxes import Box
 from shared.corpus import read_pairs
+from shared.patches import box_patches
 from shared.records import QAPair
 from shared.splits import split_by_image
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches

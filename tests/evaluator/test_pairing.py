@@ -5,6 +5,7 @@ import pytest
 from evaluator.pairing import exact_match_gain, pair_rows
 from evaluator.report.findings import findings
 from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
+from shared.image_source import image_source
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
 
@@ -104,7 +105,7 @@ def test_cards_are_spread_over_outcomes_and_never_repeat_a_picture(runs, tmp_pat
     draw_images(tmp_path / "images", 39)  # number 39 is missing
     chosen, rest = arrange(runs, pair_rows(runs))
     assert rest == []
-    cards = choose_cards(runs, chosen, tmp_path / "images")
+    cards = choose_cards(runs, chosen, image_source(str(tmp_path / "images")))
     assert [card.number for card in cards] == list(range(40))
     assert {card.outcome for card in cards[:4]} == set(Outcome)
     assert len({card.filename for card in cards}) == 40

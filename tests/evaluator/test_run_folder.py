@@ -21,7 +21,7 @@ def test_a_run_comes_back_as_it_was(tmp_path):
     assert run.name == "base"
     assert list(run.predictions) == predictions
     assert run.columns["exact_match"].tolist() == [1, 0, 1, 1, 1, 0]
-    assert run.images == tmp_path
+    assert run.images == str(tmp_path)
     assert run.scorecard.scores.metrics["exact_match"].mean == pytest.approx(4 / 6)
 
 

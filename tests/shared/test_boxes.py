@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.boxes import Box, box_patches, boxes_json, parse_boxes
+from shared.boxes import Box, boxes_json, parse_boxes
+from shared.patches import box_patches
 
 EDGES = st.tuples(*[st.floats(0, 1, allow_subnormal=False)] * 4).filter(
     lambda e: e[0] < e[2] and e[1] < e[3]
