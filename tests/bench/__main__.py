@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +52,8 @@ def bench(
             for row in BENCHES[name](own):
                 typer.echo(f"{row.what}: {row.ours:,.1f} {row.unit}, {row.ratio:.2f} times")
                 rows.append(row)
-    Console().print(_table(rows))
+    # A file has no width of its own, and names are long.
+    Console(width=None if sys.stdout.isatty() else 200).print(_table(rows))
 
 
 def _table(rows: Sequence[Comparison]) -> Table:

@@ -1,6 +1,7 @@
 """What Ray gives and what it costs: two replicas against one, and the handing over of a shard.
 
-Each replica has one core and one thread. The reference of the hand-over is the time that the same
+Each replica has one core and one thread; without being held to its core, one replica would decode
+images on the other core meanwhile. The reference of the hand-over is the time that the same
 shard takes a replica, so that its ratio is how many shards could be handed over meanwhile: more
 than 33 means that Ray costs less than 3 %.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import ray
 
 from evaluator.fleet import RayFleet
-from evaluator.replica import Replica, replica_settings
+from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
@@ -24,6 +25,20 @@ from tests.evaluator.scripted_replica import ScriptedReplica
 
 IMAGES, PER_IMAGE, SHARDS = 280, 5, 4
 ONE_CORE = ReplicaShare(num_cpus=1, num_gpus=0.0)
+
+
+class OneCoreReplica(Replica):
+    """Takes the first core that none of its fleet has, and stays there."""
+
+    def __init__(self, settings: ReplicaSettings, taken: Path) -> None:
+        for core in sorted(os.sched_getaffinity(0)):
+            try:
+                (taken / f"core-{core}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            os.sched_setaffinity(0, {core})
+            break
+        super().__init__(settings)
 
 
 def bench_fleet(folder: Path) -> list[Comparison]:
@@ -40,7 +55,7 @@ def bench_fleet(folder: Path) -> list[Comparison]:
     os.environ["OMP_NUM_THREADS"] = "1"
     connect_ray(None, 4)
     try:
-        one, two = (RayFleet(Replica, [settings], count, ONE_CORE) for count in (1, 2))
+        one, two = (_fleet(settings, folder / f"cores-of-{count}", count) for count in (1, 2))
         bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)
         for fleet in (one, two, bare):
             _warm_up(fleet, shards[0])
@@ -62,6 +77,11 @@ def bench_fleet(folder: Path) -> list[Comparison]:
         ]
     finally:
         ray.shutdown()
+
+
+def _fleet(settings: ReplicaSettings, taken: Path, replicas: int) -> RayFleet:
+    taken.mkdir()
+    return RayFleet(OneCoreReplica, [settings, taken], replicas, ONE_CORE)
 
 
 def _warm_up(fleet: RayFleet, shard: Shard) -> None:
