@@ -23,7 +23,7 @@ from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica
 
-IMAGES, PER_IMAGE, SHARDS = 280, 5, 4
+IMAGES, PER_IMAGE, SHARDS = 560, 5, 8
 ONE_CORE = ReplicaShare(num_cpus=1, num_gpus=0.0)
 
 
@@ -42,7 +42,7 @@ class OneCoreReplica(Replica):
 
 
 def bench_fleet(folder: Path) -> list[Comparison]:
-    """Blip-vqa-tiny in float32, four shards of 350 questions."""
+    """Blip-vqa-tiny in float32, eight shards of 350 questions."""
     images = make_pictures(folder / "fleet", IMAGES, side=256)
     questions = [
         Question(f"{name}-{i}", f"what is the {WORDS[i]} of the item", name)
