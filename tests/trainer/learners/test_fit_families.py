@@ -39,12 +39,6 @@ def run_fit(*words) -> int:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("families")
-    return {name: save(root / name) for name, save in SAVED.items()}
-
-
-@pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     write_data(folder, 15)

@@ -27,12 +27,6 @@ BY_HEART = {
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("families")
-    return {name: save(root / name) for name, save in SAVED.items()}
-
-
-@pytest.fixture(scope="module")
 def noise(tmp_path_factory):
     folder = tmp_path_factory.mktemp("noise") / "images"
     return folder, draw_noise(folder)
