@@ -14,11 +14,13 @@ from evaluator.bertscore import BertScorer
 from evaluator.embeddings import SentenceEncoder
 from evaluator.model_source import find_text_model
 from evaluator.text_models import MINILM
+from shared.clock import stopwatch
 from tests.bench.measure import Comparison, compare
 
 ROWS, DISTINCT = 50_000, 6_000
 """What published predictions about the ABO hold."""
 PAIR_ROWS = 10_000
+COSINE_ROUNDS = 2
 IMAGES = 10_000
 
 
@@ -26,7 +28,8 @@ def bench_sentence_scores(folder: Path) -> list[Comparison]:
     """Cosines of 50,000 rows with 6,000 distinct answers, BERTScore, and the whole command."""
     answers, references = _rows()
     found: dict[str, np.ndarray] = {}
-    encoder = SentenceEncoder(find_text_model(MINILM))
+    # Both sides have their model loaded; ours has a new one each round, since it remembers.
+    encoder, *fresh = [SentenceEncoder(find_text_model(MINILM)) for _ in range(1 + COSINE_ROUNDS)]
 
     def every_row() -> object:
         # The batches hold 256 rows, in the rows' order.
@@ -34,20 +37,20 @@ def bench_sentence_scores(folder: Path) -> list[Comparison]:
         return found
 
     def distinct_once() -> object:
-        found["once"] = SentenceEncoder(find_text_model(MINILM)).cosines(answers, references)
+        found["once"] = fresh.pop().cosines(answers, references)
         return found
 
     cosines = compare(
-        f"CSNS cosines, {ROWS:,} rows", "rows/s", ROWS, every_row, distinct_once, rounds=1
+        f"CSNS cosines, {ROWS:,} rows", "rows/s", ROWS, every_row, distinct_once, COSINE_ROUNDS
     )
     np.testing.assert_allclose(found["once"], found["every"], atol=2e-6)
-    command = compare(
+    started = stopwatch()
+    _score_file(folder, answers, references)
+    command = Comparison(
         f"whole `evaluator score`, {ROWS:,} rows, against the cosines of every row",
         "rows/s",
-        ROWS,
-        every_row,
-        lambda: _score_file(folder, answers, references),
-        rounds=1,
+        cosines.reference,
+        ROWS / (stopwatch() - started),
     )
     return [cosines, command, _bertscore(answers[-PAIR_ROWS:], references[-PAIR_ROWS:])]
 
