@@ -1,0 +1,157 @@
+"""Predictions, with their references and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.lib
+import pyarrow.parquet as pq
+
+from shared.atomic import atomic_path
+from shared.boxes import boxes_json
+from shared.corpus.pairs import answers_json
+from shared.corpus.rows import Fields, most_frequent, read_table, write_cells
+from shared.errors import InputError
+from shared.records import Prediction, QAPair, pair_id
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """Predictions that can be scored, and the rows, from 1, that cannot: they have no reference."""
+
+    predictions: Sequence[Prediction]
+    without_reference: Sequence[int]
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read what ``write_predictions`` wrote: each row has its reference.
+
+    Raises:
+        InputError: as ``read_prediction_table``, or a row has no reference.
+    """
+    table = read_prediction_table(path)
+    for line in table.without_reference:
+        raise InputError(f"{path}: row {line}: the reference answer is empty; mend or remove it")
+    return list(table.predictions)
+
+
+def read_prediction_table(path: Path) -> PredictionTable:
+    """Read anyone's predictions with their references from a CSV, JSON lines or Parquet file.
+
+    Text is taken as it stands: "none", "nan" and "NA" are answers, not missing cells. An empty
+    prediction is kept (it is a wrong answer). A row without a reference cannot be scored, and is
+    named. A file without a ``filename`` column takes each row for an image of its own. Several
+    references stand in a column ``answers``: a list, in CSV a JSON list, of strings or of VQA v2's
+    objects with ``answer``; ``answer`` may then be missing.
+
+    Raises:
+        InputError: the file is unreadable, has no answer or prediction column, or no row that can
+            be scored.
+    """
+    predictions, without = [], []
+    for fields in read_table(path).named("answer", "prediction"):
+        prediction = _prediction(fields)
+        if prediction is None:
+            without.append(fields.line)
+        else:
+            predictions.append(prediction)
+    if not predictions:
+        which = "with a reference answer" if without else "at all"
+        raise InputError(f"{path}: holds no prediction {which}")
+    return PredictionTable(predictions, without)
+
+
+def count_predictions(path: Path) -> int:
+    """Return how many predictions a Parquet file holds, without reading them.
+
+    Raises:
+        InputError: the file is missing or no Parquet.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pyarrow.lib.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+
+
+def write_predictions(
+    predictions: Sequence[Prediction], path: Path, columns: Mapping[str, Sequence[float]]
+) -> None:
+    """Write predictions as ``.csv`` or ``.parquet`` with one extra column for each metric.
+
+    Only Parquet holds where the model looked.
+
+    Raises:
+        InputError: another suffix, or a place that cannot be written.
+    """
+    table = _prediction_table(predictions, columns)
+    with atomic_path(path) as part:
+        if path.suffix == ".parquet":
+            if any(p.attention for p in predictions):
+                packed = pa.array([p.attention for p in predictions], pa.binary())
+                table = table.append_column("attention", packed)
+            pq.write_table(table, part, compression="zstd")
+        elif path.suffix == ".csv":
+            cells = (list(row.values()) for row in table.to_pylist())
+            write_cells(table.column_names, cells, part)
+        else:
+            raise InputError(f"{path}: cannot tell the format; use .csv or .parquet")
+
+
+def _prediction_table(
+    predictions: Sequence[Prediction], columns: Mapping[str, Sequence[float]]
+) -> pa.Table:
+    arrays: dict[str, pa.Array] = {
+        "id": pa.array([p.pair.id for p in predictions], pa.string()),
+        "filename": pa.array([p.pair.filename for p in predictions], pa.string()),
+        "question": pa.array([p.pair.question for p in predictions], pa.string()),
+        "answer": pa.array([p.pair.answer for p in predictions], pa.string()),
+        "prediction": pa.array([p.answer for p in predictions], pa.string()),
+        "confidence": pa.array([p.confidence for p in predictions], pa.float64()),
+        "grounding": pa.array([p.grounding for p in predictions], pa.float64()),
+        "broken_image": pa.array([p.broken_image for p in predictions], pa.bool_()),
+    }
+    if any(p.pair.agreement for p in predictions):
+        arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
+    if any(p.pair.domain for p in predictions):
+        arrays["domain"] = pa.array([p.pair.domain for p in predictions], pa.string())
+    if any(p.pair.answers for p in predictions):
+        arrays["answers"] = pa.array([answers_json(p.pair) for p in predictions], pa.string())
+    if any(p.pair.boxes for p in predictions):
+        boxes = [boxes_json(p.pair.boxes) for p in predictions]
+        arrays["boxes"] = pa.array(boxes, pa.string())
+        overlaps = [p.grounding_boxes for p in predictions]
+        arrays["grounding_boxes"] = pa.array(overlaps, pa.float64())
+    for name, values in columns.items():
+        arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
+    return pa.table(arrays)
+
+
+def _prediction(fields: Fields) -> Prediction | None:
+    text = fields.text
+    question = text("question") or f"row {fields.line}"
+    filename = text("filename") or f"row {fields.line}"
+    answers = fields.references()
+    answer = text("answer") or most_frequent(answers)
+    if not answer:
+        return None
+    return Prediction(
+        pair=QAPair(
+            id=text("id") or pair_id(filename, question),
+            question=question,
+            answer=answer,
+            filename=filename,
+            agreement=text("agreement"),
+            answers=answers,
+            boxes=fields.boxes(),
+            domain=text("domain"),
+        ),
+        answer=text("prediction"),
+        confidence=fields.number("confidence"),
+        grounding=fields.number("grounding"),
+        broken_image=text("broken_image").lower() in {"true", "1"},
+        attention=fields.packed("attention"),
+        grounding_boxes=fields.number("grounding_boxes"),
+    )
