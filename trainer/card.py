@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AdapterFacts:
-    """What an adapter's card says."""
+    """What an adapter's card says; ``epochs_to_come`` is 0 of a run that is finished."""
 
     base: str
     base_revision: str
@@ -24,6 +24,7 @@ class AdapterFacts:
     held_out: tuple[float, ...]
     base_held_out: float
     best_epoch: int
+    epochs_to_come: int
     versions: Mapping[str, str]
 
 
@@ -38,6 +39,11 @@ def adapter_card(facts: AdapterFacts) -> str:
     )
     recipe = json.dumps(facts.recipe, indent=2, default=str)
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    cut_short = (
+        f"\nNot trained to its end: {facts.epochs_to_come} of the recipe's epochs are missing.\n"
+        if facts.epochs_to_come
+        else ""
+    )
     return f"""---
 library_name: peft
 base_model: {facts.base}
@@ -58,7 +64,7 @@ alone: {facts.base_held_out:.4f}. The weights here are those after epoch {facts.
 | epoch | exact match |
 | --- | --- |
 {rows}
-
+{cut_short}
 `evaluator run` gives the scorecard on the test split.
 
 ## Data

@@ -38,7 +38,7 @@ from trainer.recipe import FitRecipe
 from trainer.record import DATASET, RECORD, RunRecord, finished_run, relative_place, write_record
 from trainer.schedule import warmup_steps
 from trainer.stopping import StopSignal
-from trainer.tracking import Tracker, open_trackers, require_libraries
+from trainer.tracking import Tracker, open_trackers, require_trackers
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ def fit(
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
-    require_libraries(recipe.track)
+    require_trackers(recipe.track)
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.
     require_targets(recipe.model, recipe.lora, recipe.quantize)
     if pairs is None:
@@ -125,7 +125,8 @@ def fit(
 
 def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
     """Return one digest of all that decides what a run makes, so that only the same run resumes."""
-    settings = recipe.model_dump(mode="json", exclude=FREE_TO_CHANGE)
+    # The model is the same folder from wherever it is named.
+    settings = recipe.absolute().model_dump(mode="json", exclude=FREE_TO_CHANGE)
     text = json.dumps([settings, pairs_digest(pairs.everything)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -203,9 +204,7 @@ class _Run:
         recipe, first_step = self._recipe, state.step
         with self._tracking(first_step):
             state = self._train(state)
-        best = max(self._held_out_by_epoch)
-        best_epoch = self._held_out_by_epoch.index(best) + 1
-        self._write_card(best_epoch)
+        self._write_card(epochs_to_come=0)
         record = RunRecord(
             recipe_sha256=self._fingerprint,
             base=self._learner.model.name,
@@ -215,8 +214,8 @@ class _Run:
             images=relative_place(recipe.images, recipe.out),
             steps=state.step,
             base_exact_match=self._base_exact_match,
-            exact_match=best,
-            best_epoch=best_epoch,
+            exact_match=max(self._held_out_by_epoch),
+            best_epoch=self._best_epoch,
         )
         write_record(record, recipe.out)
         shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
@@ -320,6 +319,8 @@ class _Run:
         if inside == 0 or report.step % self._recipe.checkpoint_every_steps == 0:
             self._save(state)
         if inside == 0:
+            # Whoever ends the run here, as a sweep does, leaves an adapter that says what it is.
+            self._write_card(epochs_to_come=self._recipe.epochs - epoch)
             self._on_epoch(tuple(self._held_out_by_epoch))
         return state
 
@@ -340,7 +341,12 @@ class _Run:
         with (self._recipe.out / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def _write_card(self, best_epoch: int) -> None:
+    @property
+    def _best_epoch(self) -> int:
+        scores = self._held_out_by_epoch
+        return scores.index(max(scores)) + 1
+
+    def _write_card(self, *, epochs_to_come: int) -> None:
         by_split = {
             "train": self._pairs.train,
             "validation": self._pairs.validation,
@@ -361,10 +367,12 @@ class _Run:
             data_sha256=pairs_digest(self._pairs.everything),
             held_out=tuple(self._held_out_by_epoch),
             base_held_out=self._base_exact_match,
-            best_epoch=best_epoch,
+            best_epoch=self._best_epoch,
+            epochs_to_come=epochs_to_come,
             versions={name: version(name) for name in VERSIONS},
         )
-        (self._recipe.out / "README.md").write_text(adapter_card(facts), encoding="utf-8")
+        with atomic_path(self._recipe.out / "README.md") as part:
+            part.write_text(adapter_card(facts), encoding="utf-8")
 
 
 def _optimization(recipe: FitRecipe, batches: Batches) -> Optimization:

@@ -247,3 +247,13 @@ class FitRecipe(Settings):
     sweep: SweepRecipe = Field(
         SweepRecipe(), description="what `trainer sweep` varies; `trainer fit` does not read it"
     )
+
+    def absolute(self) -> FitRecipe:
+        """Return the recipe as a process that works in another folder reads it."""
+        places = {
+            name: getattr(self, name).expanduser().resolve()
+            for name in ("data", "images", "out", "feature_store")
+        }
+        folder = Path(self.model).expanduser()
+        model = str(folder.resolve()) if folder.is_dir() else self.model
+        return self.model_copy(update={**places, "model": model})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -35,14 +36,20 @@ def open_trackers(
     return [_OPENERS[name](out, recipe, first_step) for name in names]
 
 
-def require_libraries(names: Sequence[Track]) -> None:
-    """Raise where a tracker's library is missing, before anything slow.
+def require_trackers(names: Sequence[Track]) -> None:
+    """Raise where a tracker cannot start, before anything slow; no run is begun.
 
     Raises:
-        InputError: it is; the message names the extra.
+        InputError: its library is missing, or its server or key is refused.
     """
     for name in names:
-        _library(name)
+        library = _library(name)
+        if name is Track.WANDB:
+            with _starting_wandb(library):
+                library.login(verify=True)
+        elif name is Track.MLFLOW:
+            with _starting_mlflow(library):
+                library.set_experiment(PROJECT)
 
 
 class _TensorBoard:
@@ -65,7 +72,7 @@ class _WandB:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
         kept = out / "wandb-run-id"
         wandb = _library(Track.WANDB)
-        try:
+        with _starting_wandb(wandb):
             self._run = wandb.init(
                 project=PROJECT,
                 name=out.name,
@@ -74,11 +81,6 @@ class _WandB:
                 dir=str(out),
                 config=dict(recipe),
             )
-        except wandb.Error as error:
-            raise InputError(
-                f"track: wandb does not start ({_why(error)}); `wandb login`, or set "
-                "WANDB_MODE=offline"
-            ) from error
         kept.write_text(self._run.id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
@@ -93,16 +95,11 @@ class _MLflow:
         self._mlflow = _library(Track.MLFLOW)
         kept = out / "mlflow-run-id"
         resumed = _kept_id(kept, first_step)
-        try:
+        with _starting_mlflow(self._mlflow):
             self._mlflow.set_experiment(PROJECT)
             run = self._mlflow.start_run(run_id=resumed, run_name=out.name)
             if resumed is None:
                 self._mlflow.log_params(dict(recipe))
-        except (self._mlflow.MlflowException, ImportError) as error:
-            raise InputError(
-                f"track: mlflow does not start ({_why(error)}); set MLFLOW_TRACKING_URI to "
-                "a server, or to a folder and MLFLOW_ALLOW_FILE_STORE=true"
-            ) from error
         kept.write_text(run.info.run_id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
@@ -110,6 +107,27 @@ class _MLflow:
 
     def close(self) -> None:
         self._mlflow.end_run()
+
+
+@contextmanager
+def _starting_wandb(wandb: ModuleType) -> Iterator[None]:
+    try:
+        yield
+    except wandb.Error as error:
+        raise InputError(
+            f"track: wandb does not start ({_why(error)}); `wandb login`, or set WANDB_MODE=offline"
+        ) from error
+
+
+@contextmanager
+def _starting_mlflow(mlflow: ModuleType) -> Iterator[None]:
+    try:
+        yield
+    except (mlflow.MlflowException, ImportError) as error:
+        raise InputError(
+            f"track: mlflow does not start ({_why(error)}); set MLFLOW_TRACKING_URI to "
+            "a server, or to a folder and MLFLOW_ALLOW_FILE_STORE=true"
+        ) from error
 
 
 def _kept_id(kept: Path, first_step: int) -> str | None:

@@ -188,6 +188,13 @@ def test_a_finished_run_is_not_trained_again(finished, data, tiny_model):
     assert (finished.adapter / "training.jsonl").read_bytes() == log
 
 
+def test_a_run_is_the_same_from_another_folder(finished, data, tiny_model, tmp_path, monkeypatch):
+    (tmp_path / "base").symlink_to(tiny_model)
+    monkeypatch.chdir(tmp_path)
+    again = fit(recipe_for("base", data, finished.adapter, quantize="nf4"), resume=True)
+    assert again.resumed_at_step == finished.steps
+
+
 def test_the_record_finds_the_images_from_the_adapter(finished, data):
     record = finished_run(finished.adapter)
     assert (finished.adapter / record.images).resolve() == (data / "images").resolve()

@@ -8,7 +8,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from shared.errors import InputError
 from trainer.recipe import Track
-from trainer.tracking import open_trackers, require_libraries
+from trainer.tracking import open_trackers, require_trackers
 
 
 def scalars(folder) -> dict[str, list[tuple[int, float]]]:
@@ -47,7 +47,7 @@ def test_a_library_that_is_missing_is_named_with_its_extra(name):
     if importlib.util.find_spec(name.value) is not None:
         pytest.skip(f"{name} is installed")
     with pytest.raises(InputError, match=rf"pip install 'abo-vqa\[{name}\]'"):
-        require_libraries([Track.TENSORBOARD, name])
+        require_trackers([Track.TENSORBOARD, name])
 
 
 RECIPE = {"epochs": 3, "lora": {"rank": 4, "targets": ["query", "value"]}}
@@ -81,7 +81,25 @@ def test_a_store_that_mlflow_refuses_is_an_error_with_a_way_out(tmp_path, monkey
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
     with pytest.raises(InputError, match="MLFLOW_TRACKING_URI"):
+        require_trackers([Track.MLFLOW])
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_URI"):
         open_trackers([Track.MLFLOW], tmp_path, RECIPE, 0)
+
+
+def test_wandb_without_a_key_is_an_error_with_a_way_out(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    for name in ("HOME", "NETRC", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    # It reads its variables once.
+    wandb.teardown()
+    with pytest.raises(InputError, match=r"wandb login.*WANDB_MODE=offline"):
+        require_trackers([Track.WANDB])
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb.teardown()
+    require_trackers([Track.WANDB])
+    wandb.teardown()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -24,7 +24,7 @@ from trainer.sweep.findings import Findings, find
 from trainer.sweep.outcome import Outcome, State, read_outcome
 from trainer.sweep.space import PLACE_IN_RECIPE, trials, varied
 from trainer.sweep.tuning import Sweeping, train_trials
-from trainer.tracking import require_libraries
+from trainer.tracking import require_trackers
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     """
     stop = stop or StopSignal()
     wanted = trials(recipe)
-    require_libraries(recipe.track)
+    require_trackers(recipe.track)
     for targets in {trial.combination.targets for trial in wanted}:
         require_targets(
             recipe.model, recipe.lora.model_copy(update={"targets": targets}), recipe.quantize
@@ -54,7 +54,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
     fingerprint = run_fingerprint(_without_what_varies(recipe), pairs)
     _require_same(recipe.out / JSON_FILE, fingerprint)
-    recipe = _absolute(recipe)
+    recipe = recipe.absolute()
     with _sole(recipe.out):
         outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
         done = sum(one.state in ENDED for one in outcomes)
@@ -138,14 +138,3 @@ def _sole(out: Path) -> Iterator[None]:
                 "give another `out`"
             ) from None
         yield
-
-
-def _absolute(recipe: FitRecipe) -> FitRecipe:
-    """Return the recipe as a process that works in another folder reads it."""
-    places = {
-        name: getattr(recipe, name).expanduser().resolve()
-        for name in ("data", "images", "out", "feature_store")
-    }
-    is_folder = Path(recipe.model).expanduser().is_dir()
-    model = str(Path(recipe.model).expanduser().resolve()) if is_folder else recipe.model
-    return recipe.model_copy(update={**places, "model": model})

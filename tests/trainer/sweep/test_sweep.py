@@ -116,6 +116,12 @@ def test_bad_trials_are_stopped_early_and_failures_named(tmp_path, data, tiny_mo
     assert diverged["state"] == "failed"
     assert "lower learning_rate" in diverged["reason"]
     assert found["best"]["learning_rate"] == 1e-2
+    cards = {
+        name: (tmp_path / "sweep" / one["folder"] / "README.md").read_text(encoding="utf-8")
+        for name, one in (("good", good), ("idle", idle))
+    }
+    assert "Not trained to its end" not in cards["good"]
+    assert "Not trained to its end: 2 of the recipe's epochs are missing" in cards["idle"]
 
 
 @pytest.mark.slow
