@@ -15,7 +15,7 @@ from rich.console import Console
 from evaluator.captioning import has_tool
 from evaluator.compare import compare_runs, sentences
 from evaluator.controls import SHUFFLE_SAMPLE
-from evaluator.metrics import REPORT_METRICS, parse_metrics
+from evaluator.metrics import parse_metrics
 from evaluator.named_adapters import AdapterChoice, parse_adapters
 from evaluator.question_types import type_shares
 from evaluator.report.page import write_report
@@ -218,7 +218,7 @@ def run(
         replicas=replicas,
         gpus_per_replica=gpus_per_replica,
         address=address,
-        metrics=REPORT_METRICS if metrics is None else parse_metrics(metrics, has_tool),
+        metrics=None if metrics is None else parse_metrics(metrics, has_tool),
         split=split,
         limit=limit,
         train=train,

@@ -14,7 +14,13 @@ from evaluator.bundle import NO_REGIONS
 from evaluator.captioning import require_tools
 from evaluator.controls import other_images
 from evaluator.fleet import RayFleet
-from evaluator.metrics import REGION_METRICS, Metric, with_boxes
+from evaluator.metrics import (
+    REGION_METRICS,
+    Metric,
+    metrics_for,
+    require_several_references,
+    with_boxes,
+)
 from evaluator.named_adapters import AdapterChoice, assign_domains
 from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.run import Evaluation, evaluate, prepare_folder
@@ -39,7 +45,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class EvaluationOrder:
-    """What the command line asks for; see ``evaluator run --help``."""
+    """What the command line asks for; see ``evaluator run --help``.
+
+    ``metrics`` are those that the data has what it takes for where none are named.
+    """
 
     data: str
     images: str
@@ -50,7 +59,7 @@ class EvaluationOrder:
     replicas: int
     gpus_per_replica: float | None
     address: str | None
-    metrics: Sequence[Metric]
+    metrics: Sequence[Metric] | None
     split: SplitChoice
     limit: int | None
     train: Path | None
@@ -70,28 +79,28 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
     _check_share(order.gpus_per_replica)
-    require_tools(order.metrics)
-    if Metric.VTGS_CLIP in order.metrics:
+    require_tools(order.metrics or ())
+    if Metric.VTGS_CLIP in (order.metrics or ()):
         require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
     if order.adapter.named:
         assigned = assign_domains(selection.pairs, order.adapter.named)
         selection = replace(selection, pairs=assigned)
-    order = replace(order, metrics=_for_boxes(order, selection))
-    left_out = _left_out(order)
-    order = replace(order, metrics=[one for one in order.metrics if one not in left_out])
+    asked = _metrics(order, selection)
+    left_out = _left_out(order, asked)
+    metrics = [one for one in asked if one not in left_out]
     replica = replica_settings(
         order.model,
         order.adapter.one,
         order.quantization,
         order.images,
         batch_size=order.batch_size,
-        measure_grounding=not REGION_METRICS.isdisjoint(order.metrics),
+        measure_grounding=not REGION_METRICS.isdisjoint(metrics),
         adapters=order.adapter.named,
     )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
-    evaluation = _evaluation(order, selection, replica, left_out)
+    evaluation = _evaluation(order, selection, metrics, replica, left_out)
     prepare_folder(order.out, evaluation)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -103,12 +112,15 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         return RayFleet(Replica, [replica], order.replicas, share)
 
     try:
-        return evaluate(evaluation, order.out, fleet, lambda: _text_models(order), clock)
+        return evaluate(evaluation, order.out, fleet, lambda: _text_models(order, metrics), clock)
     finally:
         leave_ray()
 
 
-def _for_boxes(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]:
+def _metrics(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]:
+    if order.metrics is None:
+        return metrics_for(selection.pairs)
+    require_several_references(order.metrics, selection.pairs)
     if any(pair.boxes for pair in selection.pairs):
         return with_boxes(order.metrics)
     if Metric.VTGS_BOXES in order.metrics:
@@ -119,9 +131,9 @@ def _for_boxes(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]
     return order.metrics
 
 
-def _left_out(order: EvaluationOrder) -> dict[Metric, str]:
+def _left_out(order: EvaluationOrder, metrics: Sequence[Metric]) -> dict[Metric, str]:
     """Return the metrics that this model cannot have, and why."""
-    asked = [metric for metric in order.metrics if metric in REGION_METRICS]
+    asked = [metric for metric in metrics if metric in REGION_METRICS]
     if not asked:
         return {}
     reason = NO_REGIONS if is_bundle(order.model) else why_no_regions(order.model)
@@ -144,6 +156,7 @@ def _check_share(gpus_per_replica: float | None) -> None:
 def _evaluation(
     order: EvaluationOrder,
     selection: Selection,
+    metrics: Sequence[Metric],
     replica: ReplicaSettings,
     left_out: Mapping[Metric, str],
 ) -> Evaluation:
@@ -175,7 +188,7 @@ def _evaluation(
         selection.pairs,
         selection.train_pairs,
         settings,
-        order.metrics,
+        metrics,
         shown_instead=shown_instead,
     )
 
@@ -196,9 +209,9 @@ def _named_adapters(order: EvaluationOrder, selection: Selection) -> dict[str, A
     }
 
 
-def _text_models(order: EvaluationOrder) -> TextModels:
+def _text_models(order: EvaluationOrder, metrics: Sequence[Metric]) -> TextModels:
     return load_text_models(
-        order.metrics,
+        metrics,
         sentence_model=order.text_models.sentences,
         bertscore_model=order.text_models.bertscore,
         bertscore_layers=order.text_models.bertscore_layers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evaluator import overlap
 from shared.errors import InputError
+from shared.records import QAPair
 
 
 class Metric(StrEnum):
@@ -76,7 +77,7 @@ REPORT_METRICS: Final = (
     Metric.CSNS,
     Metric.VTGS,
 )
-"""What is computed unless told otherwise; VTGS only where the regions were measured."""
+"""What is computed of any data unless told otherwise, see ``metrics_for``."""
 
 CAPTION_METRICS: Final = (
     Metric.BLEU_1,
@@ -127,6 +128,30 @@ def with_boxes(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
         return tuple(metrics)
     after = metrics.index(Metric.VTGS) + 1
     return (*metrics[:after], Metric.VTGS_BOXES, *metrics[after:])
+
+
+def metrics_for(pairs: Iterable[QAPair]) -> tuple[Metric, ...]:
+    """Return the report's metrics, and what else the data has what it takes for.
+
+    VTGS against boxes where a pair has some, VQA accuracy where one has several references.
+    """
+    known = list(pairs)
+    metrics = with_boxes(REPORT_METRICS) if any(pair.boxes for pair in known) else REPORT_METRICS
+    asked_several = any(len(pair.references) > 1 for pair in known)
+    return (*metrics, *([Metric.VQA_SOFT] if asked_several else []))
+
+
+def require_several_references(metrics: Iterable[Metric], pairs: Iterable[QAPair]) -> None:
+    """See that VQA accuracy, where it is asked for, has a row that it can score.
+
+    Raises:
+        InputError: every row has one reference.
+    """
+    if Metric.VQA_SOFT in metrics and all(len(pair.references) == 1 for pair in pairs):
+        raise InputError(
+            "--metrics vqa_soft: no row has several references; give them as a list in a column "
+            "`answers`, or leave vqa_soft out"
+        )
 
 
 def parse_metrics(

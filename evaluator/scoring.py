@@ -31,10 +31,10 @@ from evaluator.csns import (
 from evaluator.metrics import (
     OVERLAP_METRICS,
     REGION_METRICS,
-    REPORT_METRICS,
     SENTENCE_METRICS,
     Metric,
-    with_boxes,
+    metrics_for,
+    require_several_references,
 )
 from evaluator.question_types import question_type
 from evaluator.rows import best_of_references
@@ -92,10 +92,12 @@ def score_predictions(
         The scorecard, and the score of each prediction in the order given.
 
     Raises:
-        InputError: there is nothing to score, or VTGS is asked for and no prediction has regions.
+        InputError: there is nothing to score, VTGS is asked for and no prediction has regions, or
+            VQA accuracy and none has several references.
     """
     if not predictions:
         raise InputError("nothing to score: there are no predictions")
+    require_several_references(metrics, (prediction.pair for prediction in predictions))
     columns = score_columns(predictions, metrics, text_models)
     cells = _cells(predictions)
     # A guess that saw no picture has no region in it.
@@ -134,16 +136,10 @@ def _boxed(predictions: Sequence[Prediction]) -> dict[str, int]:
 
 
 def default_metrics(predictions: Sequence[Prediction]) -> tuple[Metric, ...]:
-    """Return the report's metrics, and what else the data has what it takes for.
-
-    VTGS is there only where a prediction has its regions measured, against boxes only where one
-    has boxes too, VQA accuracy only where one has several references.
-    """
-    regions = _Rows.of(predictions).measured_regions()
-    asked_several = any(len(prediction.pair.references) > 1 for prediction in predictions)
-    metrics = with_boxes(REPORT_METRICS)
-    kept = [metric for metric in metrics if metric not in REGION_METRICS - regions]
-    return (*kept, *([Metric.VQA_SOFT] if asked_several else []))
+    """Return ``metrics_for`` the pairs, VTGS only where a prediction has its regions measured."""
+    unmeasured = REGION_METRICS - _Rows.of(predictions).measured_regions()
+    metrics = metrics_for(prediction.pair for prediction in predictions)
+    return tuple(metric for metric in metrics if metric not in unmeasured)
 
 
 def score_columns(
@@ -163,10 +159,13 @@ def score_columns(
     }
     order = [*(metric.value for metric in metrics), *filter(captioning.is_statistic, extra)]
     scored = {name: np.where(broken, 0.0, (columns | extra)[name]) for name in order}
-    if Metric.VTGS_BOXES in metrics:
-        boxed = np.array([bool(prediction.pair.boxes) for prediction in predictions])
-        of_boxes = Metric.VTGS_BOXES.value
-        scored[of_boxes] = np.where(boxed, scored[of_boxes], np.nan)
+    # Nothing to score, whether the image is broken or not.
+    for metric, judged in (
+        (Metric.VTGS_BOXES, [bool(prediction.pair.boxes) for prediction in predictions]),
+        (Metric.VQA_SOFT, [len(references) > 1 for references in rows.references]),
+    ):
+        if metric in metrics:
+            scored[metric.value] = np.where(judged, scored[metric.value], np.nan)
     return scored
 
 
@@ -199,13 +198,7 @@ class _Rows:
 
 def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float64]:
     if metric is Metric.VQA_SOFT:
-        column = vqa_soft(rows.answers, rows.references)
-        if np.isnan(column).all():
-            raise InputError(
-                "--metrics vqa_soft: no row has several references; give them as a list in a "
-                "column `answers`, or leave vqa_soft out"
-            )
-        return column
+        return vqa_soft(rows.answers, rows.references)
     best = partial(best_of_references, answers=rows.answers, references=rows.references)
     if metric is Metric.CSNS:
         number = parse_number_or_word if models.number_words else parse_number

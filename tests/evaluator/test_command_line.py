@@ -51,13 +51,19 @@ def test_json_is_one_object_on_standard_output(answers, capsys):
     assert value["provenance"]["predictions"] == "published.csv"
 
 
-def test_vtgs_against_boxes_needs_boxes_before_anything_starts(tmp_path, pictures, capsys):
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [("vtgs_boxes", "no question of"), ("vqa_soft", "no row has several references")],
+)
+def test_what_a_metric_needs_of_the_data_is_missed_before_anything_starts(
+    tmp_path, pictures, capsys, metric, reason
+):
     data = tmp_path / "pairs.jsonl"
     write_pairs(pictures[1], data)
     options = ["--data", data, "--images", pictures[0], "--model", "blip-vqa-tiny"]
-    code = run("run", *options, "--metrics", "vtgs_boxes", "--out", tmp_path / "run")
+    code = run("run", *options, "--metrics", metric, "--out", tmp_path / "run")
     assert code == 2
-    assert "no question of" in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

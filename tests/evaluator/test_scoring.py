@@ -267,6 +267,35 @@ def test_several_references_bring_vqa_accuracy_and_the_best_of_the_others(text_m
     assert columns["csns"] == pytest.approx([1, max(np.exp(-5 / 3), *texts)], abs=1e-5)
 
 
+def test_vqa_accuracy_of_a_broken_image_is_0_where_there_are_several_references():
+    rows = [
+        predicted("red", "red"),
+        predicted("red", "red", image="b.jpg", broken=True),
+        predicted("blue", "red", image="c.jpg", broken=True),
+    ]
+    several = ("red", "red", "blue")
+    rows[2] = replace(rows[2], pair=replace(rows[2].pair, answers=several))
+    scorecard, columns = score(rows, [Metric.VQA_SOFT, Metric.EXACT_MATCH])
+    assert columns["vqa_soft"] == pytest.approx([np.nan, np.nan, 0], nan_ok=True)
+    assert columns["exact_match"].tolist() == [1, 0, 0]
+    assert (scorecard.scores.metrics["vqa_soft"].n, scorecard.broken_images) == (1, 2)
+
+
+def test_a_shuffled_sample_without_several_references_has_no_vqa_accuracy():
+    one = predicted("red", "red")
+    rows = [replace(one, pair=replace(one.pair, answers=("red", "red"))), predicted("x", "y")]
+    scorecard, _ = score_predictions(
+        rows,
+        metrics=[Metric.VQA_SOFT, Metric.EXACT_MATCH],
+        text_models=TextModels(),
+        train_pairs=None,
+        provenance={},
+        shuffled=rows[1:],
+    )
+    assert scorecard.scores.metrics["vqa_soft"].mean == 1
+    assert set(scorecard.shuffled.metrics) == {"exact_match"}
+
+
 def test_vqa_accuracy_of_single_references_is_refused():
     with pytest.raises(InputError, match="no row has several references; give them as a list"):
         score([predicted("red", "red")], [Metric.VQA_SOFT])
