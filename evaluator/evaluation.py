@@ -36,9 +36,9 @@ from shared.errors import InputError
 from shared.image_source import require_images
 from shared.onnx_vqa import is_bundle
 from shared.stores import fetched_data, is_url
+from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
-from shared.vqa.loading import adapter_digest
 
 log = structlog.get_logger(__name__)
 

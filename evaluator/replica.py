@@ -24,14 +24,11 @@ from shared.image_source import ImageSource, image_source
 from shared.onnx_vqa import is_bundle
 from shared.records import Question
 from shared.stores import is_url
+from shared.vqa.adapters import require_adapter
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import (
-    Quantization,
-    require_adapter,
-    resolve_model,
-)
+from shared.vqa.loading import Quantization, resolve_model
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 QUESTIONS_PER_IMAGE: Final = 4

@@ -14,8 +14,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
+from shared.vqa.adapters import quiet_renames
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import LoadedModel, Quantization, load_model, quiet_renames
+from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from trainer.learners.blip import BlipLearner
 from trainer.learners.learner import TokenLimits
 from trainer.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
@@ -88,7 +89,7 @@ def new_adapter(
 
 def load_float(model: Path, adapter: Path | None = None) -> LoadedModel:
     """Load a model in float32 on the CPU."""
-    return load_model(
+    return load_blip(
         str(model),
         adapter=adapter,
         quantization=Quantization.NONE,
@@ -98,7 +99,7 @@ def load_float(model: Path, adapter: Path | None = None) -> LoadedModel:
 
 def load_nf4(model: Path, adapter: Path | None = None) -> LoadedModel:
     """Load a model in 4 bit on the CPU."""
-    return load_model(
+    return load_blip(
         str(model), adapter=adapter, quantization=Quantization.NF4, device=torch.device("cpu")
     )
 

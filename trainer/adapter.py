@@ -19,12 +19,9 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 
 from shared.errors import InputError
+from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.added_labels import write_added_labels
-from shared.vqa.loading import (
-    ADAPTER_WEIGHTS,
-    Quantization,
-    quiet_renames,
-)
+from shared.vqa.loading import Quantization
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe import LoraRecipe, LoraStart

@@ -16,13 +16,10 @@ from safetensors.torch import save_file
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.records import QAPair
+from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import (
-    ADAPTER_WEIGHTS,
-    Quantization,
-    quiet_renames,
-)
+from shared.vqa.loading import Quantization
 from trainer.card import fused_card
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.learners.families import learner_class

@@ -17,7 +17,7 @@ from shared.dataset_folder import write_dataset
 from shared.prior import QuestionPrior
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import LoadedModel, Quantization, load_model
+from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
 from trainer.gallery import ZOOM_MARGIN, load_gallery
@@ -87,7 +87,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
     pairs = load_pairs(recipe.data, recipe.images, recipe.split)
     scores = {}
     for quantization in Quantization:
-        model = load_model(str(recipe.out), quantization=quantization)
+        model = load_blip(str(recipe.out), quantization=quantization)
         scores[quantization] = _exact_match(model, recipe.images, pairs.test)
     prior = QuestionPrior.fit(pairs.train)
     guessed = sum(exact_match(prior.answer(pair.question), pair.answer) for pair in pairs.test)
@@ -95,7 +95,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         folder=recipe.out,
         parameters=sum(
             weights.numel()
-            for weights in load_model(
+            for weights in load_blip(
                 str(recipe.out), quantization=Quantization.NONE
             ).blip.parameters()
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.vqa.loading import require_adapter
+from shared.vqa.adapters import require_adapter
 
 RECORD = "run.json"
 DATASET = "dataset"

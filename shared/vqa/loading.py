@@ -1,15 +1,13 @@
-"""Loads a base, in 4 bit or not, and applies an adapter, or says why it cannot.
+"""Loads a base, in 4 bit or not, with an adapter or without, or says why it cannot.
 
-QLoRA's NF4 with double quantisation: Dettmers et al. 2023, arXiv:2305.14314; LoRA: Hu et al. 2021,
-arXiv:2106.09685. Only safetensors are read: a pickle can run code.
+QLoRA's NF4 with double quantisation: Dettmers et al. 2023, arXiv:2305.14314. Only safetensors are
+read: a pickle can run code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +17,8 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
+from peft import PeftModel
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -32,24 +29,16 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    ViltForQuestionAnswering,
 )
 from transformers.utils import logging as transformers_logging
 
-from shared.errors import AdapterNotApplied, InputError
+from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST
-from shared.vqa.added_labels import (
-    ADDED_LABELS,
-    grow_head,
-    make_head_trainable,
-    read_added_labels,
-)
+from shared.vqa.adapters import adapter_digest, apply_adapter, apply_adapters
 from shared.vqa.blip.forward import heed_question_mask
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
 EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
 MAX_QUESTION_TOKENS = 128
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
@@ -84,7 +73,7 @@ class LoadedModel:
 
     @property
     def blip(self) -> BlipForQuestionAnswering:
-        """The network of a model that ``load_model`` loaded, which is a BLIP."""
+        """The network of a model that ``load_blip`` loaded, which is a BLIP."""
         return self.network
 
 
@@ -126,7 +115,7 @@ def resolve_model(model: str) -> str:
     return model
 
 
-def load_model(
+def load_blip(
     model: str,
     *,
     adapter: Path | None = None,
@@ -142,8 +131,8 @@ def load_model(
     config = read_config(model)
     if architecture(config) != BLIP:
         raise InputError(
-            f"{model}: is a {architecture(config) or config.model_type}; only BLIP for VQA "
-            f"({BLIP}) is trained so far"
+            f"{model}: is a {architecture(config) or config.model_type}; this is done with BLIP "
+            f"for VQA ({BLIP}) alone"
         )
     return load_network(
         model,
@@ -252,132 +241,10 @@ def _require_all_weights(
         )
 
 
-def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
-    """Put a PEFT adapter's layers into ``network``, in place, and check that they took.
-
-    Raises:
-        InputError: the folder is not an adapter with safetensors.
-        AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
-            ``lora_B`` is zero.
-    """
-    tensors, config = _read_adapter(adapter)
-    labels = read_added_labels(adapter)
-    if labels and not isinstance(network, ViltForQuestionAnswering):
-        raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
-    try:
-        if labels:
-            make_head_trainable(network)
-        with quiet_renames():
-            peft = PeftModel(network, config)
-        if labels:
-            grow_head(network, labels)
-        outcome = set_peft_model_state_dict(peft, tensors)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
-    _require_applied(adapter, outcome, tensors)
-    peft.eval()
-    return peft
-
-
-def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> PeftModel:
-    """Put several PEFT adapters into ``network``, in place, by name; the first is active.
-
-    Raises:
-        InputError: a folder is not an adapter with safetensors, or adds labels to a classifier.
-        AdapterNotApplied: as ``apply_adapter``.
-    """
-    peft: PeftModel | None = None
-    for name, adapter in adapters.items():
-        if read_added_labels(adapter):
-            raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
-        tensors, config = _read_adapter(adapter)
-        try:
-            with quiet_renames():
-                if peft is None:
-                    peft = PeftModel(network, config, adapter_name=name)
-                else:
-                    peft.add_adapter(name, config)
-            outcome = set_peft_model_state_dict(peft, tensors, adapter_name=name)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
-        # Those of the other adapters are missing from each file.
-        own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
-        outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
-        _require_applied(adapter, outcome, tensors)
-    assert peft is not None, "no adapter"
-    peft.set_adapter(next(iter(adapters)))
-    peft.requires_grad_(requires_grad=False).eval()
-    return peft
-
-
-def _read_adapter(adapter: Path) -> tuple[dict[str, torch.Tensor], LoraConfig]:
-    weights = require_adapter(adapter)
-    try:
-        tensors = load_file(weights)
-    except SafetensorError as error:
-        raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = _adapter_config(adapter)
-    config.inference_mode = True
-    return tensors, config
-
-
-def _require_applied(
-    adapter: Path,
-    outcome: Any,  # noqa: ANN401 (torch's class for it is private)
-    tensors: Mapping[str, torch.Tensor],
-) -> None:
-    kept = ("lora_", "modules_to_save")
-    missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
-    if missing or outcome.unexpected_keys:
-        example = (missing or outcome.unexpected_keys)[0]
-        raise AdapterNotApplied(
-            f"{adapter}: {len(missing)} tensors missing and {len(outcome.unexpected_keys)} "
-            f"unexpected, such as {example}; was it trained on another base?"
-        )
-    if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
-        raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
-
-
-def require_adapter(adapter: Path) -> Path:
-    """Return the weights file of an adapter folder.
-
-    Raises:
-        InputError: the folder is missing or is not an adapter with safetensors.
-    """
-    if not (adapter / ADAPTER_CONFIG).is_file():
-        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
-    weights = adapter / ADAPTER_WEIGHTS
-    if not weights.is_file():
-        raise InputError(
-            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
-        )
-    return weights
-
-
-def _adapter_config(adapter: Path) -> LoraConfig:
-    path = adapter / ADAPTER_CONFIG
-    try:
-        config = PeftConfig.from_pretrained(str(adapter))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
-    if not isinstance(config, LoraConfig):
-        raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
-    return config
-
-
 def _digests(adapter: Path | None, adapters: Mapping[str, Path]) -> str:
     if adapter is not None:
         return adapter_digest(adapter)
     return ",".join(f"{name}={adapter_digest(folder)}" for name, folder in adapters.items())
-
-
-def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration, weights and labels."""
-    digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS):
-        if (adapter / name).is_file():
-            digest.update((adapter / name).read_bytes())
-    return digest.hexdigest()
 
 
 def _use_portable_kernels(network: PreTrainedModel) -> None:
@@ -414,14 +281,6 @@ def _quantization_arguments(quantization: Quantization, device: torch.device) ->
         ),
         "device_map": {"": device},
     }
-
-
-@contextmanager
-def quiet_renames() -> Iterator[None]:
-    """Hide that transformers renames gradient checkpointing: peft knows the old name alone."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
-        yield
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from shared.records import QAPair
 from shared.splits import split_by_image
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loading import LoadedModel, Quantization, load_model
+from shared.vqa.loading import LoadedModel, Quantization, load_blip
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 MASSES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -77,7 +77,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def bench(images: Annotated[int, typer.Option(help="pictures of each kind")] = 400) -> None:
     """Measure and print."""
-    model = load_model("blip-vqa-tiny", quantization=Quantization.NONE)
+    model = load_blip("blip-vqa-tiny", quantization=Quantization.NONE)
     size = model.blip.config.vision_config.image_size
     side = size // model.blip.config.vision_config.patch_size
     unseen = _unseen(images)

@@ -39,7 +39,7 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
-from shared.vqa.loading import EMBEDDED_MODEL, LoadedModel, Quantization, load_model
+from shared.vqa.loading import EMBEDDED_MODEL, LoadedModel, Quantization, load_blip
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.measure import Comparison, compare
 
@@ -51,7 +51,7 @@ PARTS = ("images", "keys and values", "questions", "decoding")
 
 def bench_answers(folder: Path) -> Iterator[Comparison]:
     """Blip-vqa-tiny in float32."""
-    model = load_model(EMBEDDED_MODEL, quantization=Quantization.NONE)
+    model = load_blip(EMBEDDED_MODEL, quantization=Quantization.NONE)
     images = make_pictures(folder / "tiny", 13, side=256)
     for per_image in (5, 10):
         for batch in (REPORT_BATCH, BATCH):
@@ -60,7 +60,7 @@ def bench_answers(folder: Path) -> Iterator[Comparison]:
 
 def bench_full_size(folder: Path) -> Iterator[Comparison]:
     """A BLIP of the size of blip-vqa-base with random weights, in float32; 60 rows, or 20."""
-    model = load_model(str(full_size_model(folder / "full-model")), quantization=Quantization.NONE)
+    model = load_blip(str(full_size_model(folder / "full-model")), quantization=Quantization.NONE)
     for per_image in (5, 10):
         for batch, count in ((REPORT_BATCH, 20), (BATCH, 60)):
             name = folder / f"full-{per_image}-{batch}"
@@ -149,7 +149,7 @@ def make_pictures(folder: Path, count: int, side: int) -> Path:
 
 def full_size_model(folder: Path) -> Path:
     """Save BLIP with blip-vqa-base's sizes; blip-vqa-tiny's words are the first of its 30,524."""
-    tiny = load_model(EMBEDDED_MODEL, quantization=Quantization.NONE)
+    tiny = load_blip(EMBEDDED_MODEL, quantization=Quantization.NONE)
     config = BlipConfig()
     text = tiny.blip.config.text_config
     config.text_config.num_attention_heads = 12

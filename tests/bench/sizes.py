@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import torch
 from transformers import BitsAndBytesConfig, BlipForQuestionAnswering
 
-from shared.vqa.loading import LoadedModel, Quantization, load_model
+from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from tests.bench.inference import full_size_model
 from tests.models import learner_of_blip
 from trainer.adapter import add_adapter
@@ -32,7 +32,7 @@ def sizes(folder: Path) -> Iterator[tuple[str, int]]:
     yield "transformers, float32", _weights(source)
     for dtype in (torch.float32, torch.float16):
         yield f"transformers, NF4, the rest {dtype}", _nf4(source, dtype, folder / f"nf4-{dtype}")
-    model = load_model(str(source), quantization=Quantization.NONE, device=torch.device("cpu"))
+    model = load_blip(str(source), quantization=Quantization.NONE, device=torch.device("cpu"))
     print(f"{sum(weight.numel() for weight in model.blip.parameters()):,} weights")
     yield from _bundles(model, folder)
     adapter = add_adapter(learner_of_blip(model), LoraRecipe())

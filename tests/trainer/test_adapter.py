@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shared.errors import InputError
-from shared.vqa.loading import Quantization, load_model
+from shared.vqa.loading import Quantization, load_blip
 from tests.models import TEXT_TARGETS, learner_of_blip, load_float, load_nf4
 from tests.trainer.losses import loss_of
 from trainer.adapter import (
@@ -48,7 +48,7 @@ def test_an_adapter_of_each_kind_trains_and_loads_again(tiny_model, tmp_path, qu
     trained = float(loss_of(model))
     assert trained < 0.9 * base_loss
     adapter.save(tmp_path / "adapter")
-    again = load_model(str(tiny_model), adapter=tmp_path / "adapter", quantization=quantization)
+    again = load_blip(str(tiny_model), adapter=tmp_path / "adapter", quantization=quantization)
     assert float(loss_of(again)) == pytest.approx(trained, rel=1e-4)
 
 

@@ -12,7 +12,8 @@ from shared.cli import run_program
 from shared.corpus import read_pairs
 from shared.errors import InputError, StoppedForNow
 from shared.settings import validated
-from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization, load_model
+from shared.vqa.adapters import ADAPTER_WEIGHTS
+from shared.vqa.loading import Quantization, load_blip
 from tests.models import learner_of_blip, load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from tests.trainer.test_tracking import scalars
@@ -58,7 +59,7 @@ def finished(tmp_path_factory, data, tiny_model):
 
 
 def test_the_adapter_is_one_that_evaluation_loads(finished, tiny_model):
-    model = load_model(str(tiny_model), adapter=finished.adapter, quantization=Quantization.NF4)
+    model = load_blip(str(tiny_model), adapter=finished.adapter, quantization=Quantization.NF4)
     assert model.adapter_sha256
     assert model.peft is not None
     assert (finished.adapter / "tokenizer.json").is_file()

@@ -8,7 +8,7 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.cli import run_program
 from shared.settings import validated
-from shared.vqa.loading import Quantization, load_model
+from shared.vqa.loading import Quantization, load_blip
 from tests.models import load_float
 from tests.trainer.losses import loss_of
 from tests.trainer.recipes import fit_settings, write_data
@@ -64,7 +64,7 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
         found = plain.get_submodule(name).weight
         assert found.dtype == torch.float16
         assert torch.allclose(found.float(), wanted, rtol=2**-10, atol=1e-6), name
-    merged = load_model(str(tmp_path / "merged"), quantization=Quantization.NONE)
+    merged = load_blip(str(tmp_path / "merged"), quantization=Quantization.NONE)
     assert float(loss_of(merged)) == pytest.approx(float(loss_of(with_adapter)), rel=1e-2)
     assert f"| {MERGED} | {said['exact_match'][MERGED]:.4f} |" in (
         tmp_path / "merged" / "README.md"
@@ -77,7 +77,7 @@ def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(
     lora = {"rank": 32, "alpha": 32, "targets": ["query", "key", "value"], "start": "loftq"}
     adapter = trained(tiny_model, data, tmp_path / "run", quantize="nf4", lora=lora)
     merge(adapter, tmp_path / "merged")
-    held = load_model(str(tiny_model), adapter=adapter, quantization=Quantization.NF4)
+    held = load_blip(str(tiny_model), adapter=adapter, quantization=Quantization.NF4)
     plain = BlipForQuestionAnswering.from_pretrained(tmp_path / "merged")
     into_exact = load_float(tiny_model, adapter)
     for name, layer in lora_layers(into_exact.peft).items():

@@ -10,7 +10,7 @@ from shared.cli import run_program
 from shared.corpus import read_pairs
 from shared.image_files import open_image
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loading import Quantization, load_model
+from shared.vqa.loading import Quantization, load_blip
 from tests.trainer.recipes import write_data, write_recipe
 from trainer.__main__ import app
 
@@ -61,7 +61,7 @@ def made(tmp_path_factory):
 
 def test_the_model_loads_and_has_learned_something(made):
     result, folder = made
-    model = load_model(str(folder / "made"), quantization=Quantization.NONE)
+    model = load_blip(str(folder / "made"), quantization=Quantization.NONE)
     pairs = [p for p in read_pairs(folder / "made-data") if p.split == "train"]
     names = sorted({pair.filename for pair in pairs})
     memory = remember_images(model, [open_image(folder / "images" / name) for name in names])

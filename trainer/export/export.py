@@ -13,13 +13,13 @@ from transformers.utils import cached_file
 
 from shared.errors import InputError
 from shared.progress import report_progress
+from shared.vqa.adapters import adapter_digest
 from shared.vqa.loading import (
     BLIP,
     LoadedModel,
     Quantization,
-    adapter_digest,
     architecture,
-    load_model,
+    load_blip,
     read_config,
     resolve_model,
 )
@@ -118,11 +118,11 @@ def _questions(order: ExportOrder) -> CheckedQuestions:
 def _original(adapter: Path | None, base: str, merged: Path) -> tuple[LoadedModel, Provenance]:
     """Return the model that is exported, with its adapter merged into it on the way."""
     if adapter is None:
-        model = load_model(base, quantization=Quantization.NONE, device=_CPU)
+        model = load_blip(base, quantization=Quantization.NONE, device=_CPU)
         return model, Provenance(base, model.revision, "")
     record = require_record(adapter)
     write_merged(adapter, record, merged)
-    model = load_model(str(merged), quantization=Quantization.NONE, device=_CPU)
+    model = load_blip(str(merged), quantization=Quantization.NONE, device=_CPU)
     return model, Provenance(base, record.base_revision, adapter_digest(adapter))
 
 

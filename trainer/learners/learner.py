@@ -15,8 +15,9 @@ from PIL import Image
 
 from shared.errors import InputError
 from shared.records import QAPair
+from shared.vqa.adapters import quiet_renames
 from shared.vqa.answerer import Answerer
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel, quiet_renames
+from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
 from trainer.recipe import RegionsRecipe
 
 Features = Sequence[torch.Tensor]

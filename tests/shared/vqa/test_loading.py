@@ -10,14 +10,9 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
 from shared.errors import AdapterNotApplied, InputError
+from shared.vqa.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_digest
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loading import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    Quantization,
-    adapter_digest,
-    load_model,
-)
+from shared.vqa.loading import Quantization, load_blip
 from tests.models import QUESTIONS, SHAPE, load_float, load_nf4
 
 
@@ -154,12 +149,12 @@ def test_a_path_to_nowhere_is_bad_input(tmp_path):
 
 def test_a_hub_id_that_cannot_be_fetched_is_bad_input():
     with pytest.raises(InputError, match="no-such/model: cannot be loaded"):
-        load_model("no-such/model")
+        load_blip("no-such/model")
 
 
 def test_another_kind_of_model_is_bad_input(tmp_path):
     BertConfig(hidden_size=8, num_attention_heads=1).save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="is a bert; only BLIP for VQA"):
+    with pytest.raises(InputError, match="is a bert; this is done with BLIP"):
         load_float(tmp_path)
 
 

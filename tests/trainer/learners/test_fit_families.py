@@ -14,9 +14,10 @@ from shared.cli import run_program
 from shared.corpus import read_pairs, write_pairs
 from shared.errors import AdapterNotApplied, InputError, StoppedForNow
 from shared.settings import validated
+from shared.vqa.adapters import ADAPTER_WEIGHTS
 from shared.vqa.added_labels import ADDED_LABELS
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import ADAPTER_WEIGHTS, Quantization
+from shared.vqa.loading import Quantization
 from tests.trainer.learners.families import SAVED, TARGETS, load_learner
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app

@@ -12,7 +12,7 @@ import pytest
 
 from shared.cli import run_program
 from shared.settings import load_settings
-from shared.vqa.loading import Quantization, load_model
+from shared.vqa.loading import Quantization, load_blip
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
 from trainer.fit import fit
@@ -89,7 +89,7 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
 
     # The best one's folder is an adapter, and its command is the very same run.
     best = out / found["best"]["folder"]
-    assert load_model(str(tiny_model), adapter=best, quantization=Quantization.NONE).adapter_sha256
+    assert load_blip(str(tiny_model), adapter=best, quantization=Quantization.NONE).adapter_sha256
     words = shlex.split(found["command"])
     settings = load_settings(FitRecipe, recipe, [*words[4::2], f"out={best}"])
     assert fit(settings, resume=True).resumed_at_step == 18

@@ -1,0 +1,161 @@
+"""PEFT adapters: applied to a base with proof that they took, or refused.
+
+LoRA: Hu et al. 2021, arXiv:2106.09685. Only safetensors are read: a pickle can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import PreTrainedModel, ViltForQuestionAnswering
+
+from shared.errors import AdapterNotApplied, InputError
+from shared.vqa.added_labels import (
+    ADDED_LABELS,
+    grow_head,
+    make_head_trainable,
+    read_added_labels,
+)
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
+    """Put a PEFT adapter's layers into ``network``, in place, and check that they took.
+
+    Raises:
+        InputError: the folder is not an adapter with safetensors.
+        AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
+            ``lora_B`` is zero.
+    """
+    tensors, config = _read_adapter(adapter)
+    labels = read_added_labels(adapter)
+    if labels and not isinstance(network, ViltForQuestionAnswering):
+        raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
+    try:
+        if labels:
+            make_head_trainable(network)
+        with quiet_renames():
+            peft = PeftModel(network, config)
+        if labels:
+            grow_head(network, labels)
+        outcome = set_peft_model_state_dict(peft, tensors)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+    _require_applied(adapter, outcome, tensors)
+    peft.eval()
+    return peft
+
+
+def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> PeftModel:
+    """Put several PEFT adapters into ``network``, in place, by name; the first is active.
+
+    Raises:
+        InputError: a folder is not an adapter with safetensors, or adds labels to a classifier.
+        AdapterNotApplied: as ``apply_adapter``.
+    """
+    peft: PeftModel | None = None
+    for name, adapter in adapters.items():
+        if read_added_labels(adapter):
+            raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
+        tensors, config = _read_adapter(adapter)
+        try:
+            with quiet_renames():
+                if peft is None:
+                    peft = PeftModel(network, config, adapter_name=name)
+                else:
+                    peft.add_adapter(name, config)
+            outcome = set_peft_model_state_dict(peft, tensors, adapter_name=name)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+        # Those of the other adapters are missing from each file.
+        own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
+        outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
+        _require_applied(adapter, outcome, tensors)
+    assert peft is not None, "no adapter"
+    peft.set_adapter(next(iter(adapters)))
+    peft.requires_grad_(requires_grad=False).eval()
+    return peft
+
+
+def _read_adapter(adapter: Path) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+    weights = require_adapter(adapter)
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise InputError(f"{weights}: not a safetensors file ({error})") from error
+    config = _adapter_config(adapter)
+    config.inference_mode = True
+    return tensors, config
+
+
+def _require_applied(
+    adapter: Path,
+    outcome: Any,  # noqa: ANN401 (torch's class for it is private)
+    tensors: Mapping[str, torch.Tensor],
+) -> None:
+    kept = ("lora_", "modules_to_save")
+    missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
+    if missing or outcome.unexpected_keys:
+        example = (missing or outcome.unexpected_keys)[0]
+        raise AdapterNotApplied(
+            f"{adapter}: {len(missing)} tensors missing and {len(outcome.unexpected_keys)} "
+            f"unexpected, such as {example}; was it trained on another base?"
+        )
+    if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
+        raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
+
+
+def require_adapter(adapter: Path) -> Path:
+    """Return the weights file of an adapter folder.
+
+    Raises:
+        InputError: the folder is missing or is not an adapter with safetensors.
+    """
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
+    weights = adapter / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        raise InputError(
+            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
+        )
+    return weights
+
+
+def _adapter_config(adapter: Path) -> LoraConfig:
+    path = adapter / ADAPTER_CONFIG
+    try:
+        config = PeftConfig.from_pretrained(str(adapter))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
+    if not isinstance(config, LoraConfig):
+        raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
+    return config
+
+
+def adapter_digest(adapter: Path) -> str:
+    """Return the SHA-256 of an adapter's configuration, weights and labels."""
+    digest = hashlib.sha256()
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS):
+        if (adapter / name).is_file():
+            digest.update((adapter / name).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def quiet_renames() -> Iterator[None]:
+    """Hide that transformers renames gradient checkpointing: peft knows the old name alone."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
+        yield
