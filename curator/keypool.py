@@ -1,8 +1,9 @@
 """Which key serves next, and how long to wait for one.
 
-Round robin over the keys that can take a request now. Quota is counted per project before the
-request is sent (a lease) and settled after it. The pool keeps no file: what must outlive the
-process leaves it as ``ProjectRecord`` and is handed back at the next start.
+Of the keys that can take a request now, the one that served longest ago: all take turns, those of
+one project too, although each request closes it to all of them for a while. Quota is counted per
+project before the request is sent (a lease) and settled after it. The pool keeps no file: what must
+outlive the process leaves it as ``ProjectRecord`` and is handed back at the next start.
 """
 
 from __future__ import annotations
@@ -150,12 +151,12 @@ class KeyPool:
         records: Mapping[str, ProjectRecord],
     ) -> None:
         """Start with what the ledger remembers: ``use`` and ``records`` by project."""
+        # Those that served longest ago come first.
         self._keys = list(keys)
         self._clock = clock
         self._stop = stop
         self._on_exhausted = on_exhausted
         self._rng = rng
-        self._next = 0
         self._removed: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -246,10 +247,8 @@ class KeyPool:
         """Take a key that fails for good out of the pool; false if it had left already."""
         if key not in self._keys:
             return False
-        index = self._keys.index(key)
         self._keys.remove(key)
         self._removed[key.fingerprint] = reason
-        self._next -= index < self._next
         log.warning(f"Key {key.label} failed ({reason}); removing from pool.")  # noqa: G004
         self._changed.set()
         return True
@@ -273,12 +272,14 @@ class KeyPool:
         return {name: one.usage.requests_in(Window.DAY, now) for name, one in projects}
 
     def _next_key(self, tokens: int, now: float) -> Key | None:
-        for step in range(len(self._keys)):
-            index = (self._next + step) % len(self._keys)
-            key = self._keys[index]
+        closed: set[str] = set()
+        for index, key in enumerate(self._keys):
+            if key.project in closed:
+                continue
             if self._projects[key.project].opening(tokens, now).at <= now:
-                self._next = index + 1
+                self._keys.append(self._keys.pop(index))
                 return key
+            closed.add(key.project)
         return None
 
     def _reserve(self, key: Key, tokens: int, now: float) -> Lease:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from PIL import Image
@@ -129,22 +130,23 @@ def plan_object(
     keys: Sequence[Key], work: Work, course: Course, assumed: Assumptions, now: float
 ) -> dict[str, Any]:
     """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
-    by_key: Counter[str] = Counter()
+    by_project: Counter[str] = Counter()
     for span in course.spans:
-        for label, requests in span.requests.items():
-            by_key[label] += requests * span.days
+        for project, requests in span.requests.items():
+            by_project[project] += requests * span.days
+    by_key = _shares(keys, by_project)
     return {
         "images": work.images,
         "second_opinions": work.second_opinions,
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
-        "total": _cost(by_key.total(), work, assumed),
+        "total": _cost(by_project.total(), work, assumed),
         "keys": [
             {"label": key.label, "project": key.project, **_cost(by_key[key.label], work, assumed)}
             for key in keys
         ],
-        "days": [_span_object(span, work, assumed) for span in course.spans],
+        "days": [_span_object(span, keys, work, assumed) for span in course.spans],
         "assumptions": {
             "input_tokens": work.input_tokens,
             "output_tokens": work.output_tokens,
@@ -160,7 +162,23 @@ def _cost(requests: int, work: Work, assumed: Assumptions) -> dict[str, Any]:
     return {"requests": requests, "input_tokens": taken, "output_tokens": given, "usd": usd}
 
 
-def _span_object(span: DaySpan, work: Work, assumed: Assumptions) -> dict[str, Any]:
+def _shares(keys: Sequence[Key], by_project: Mapping[str, int]) -> dict[str, int]:
+    """Return the requests of each key by label: the keys of a project take turns."""
+    shares: dict[str, int] = {}
+    for project, group in groupby(sorted(keys, key=_project), key=_project):
+        labels = [key.label for key in group]
+        each, more = divmod(by_project.get(project, 0), len(labels))
+        shares |= {label: each + (place < more) for place, label in enumerate(labels)}
+    return shares
+
+
+def _project(key: Key) -> str:
+    return key.project
+
+
+def _span_object(
+    span: DaySpan, keys: Sequence[Key], work: Work, assumed: Assumptions
+) -> dict[str, Any]:
     """Return a span of equal days; the figures are those of each single day."""
     return {
         "first": span.first.isoformat(),
@@ -168,7 +186,8 @@ def _span_object(span: DaySpan, work: Work, assumed: Assumptions) -> dict[str, A
         "days": span.days,
         "each_day": _cost(sum(span.requests.values()), work, assumed),
         "keys_each_day": {
-            label: _cost(requests, work, assumed) for label, requests in span.requests.items()
+            label: _cost(requests, work, assumed)
+            for label, requests in _shares(keys, span.requests).items()
         },
     }
 

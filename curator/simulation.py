@@ -43,7 +43,11 @@ class VirtualClock:
 
 @dataclass(frozen=True, slots=True)
 class DaySpan:
-    """``days`` quota days in a row, each with the same ``requests`` by key label."""
+    """``days`` quota days in a row, each with the same ``requests`` by project.
+
+    The keys of a project take turns, so each has an even share; whose is one more than the others'
+    changes from day to day.
+    """
 
     first: date
     days: int
@@ -112,7 +116,7 @@ async def simulate(
             clock.time += skipped * DAY_S
             left -= skipped * calendar.requests_of_last_day
             continue
-        calendar.count(lease.key.label)
+        calendar.count(lease.key.project)
         pool.settle(lease, load.tokens)
         heapq.heappush(in_flight, lease.at + load.latency_s)
         left -= 1
@@ -147,8 +151,8 @@ class _Calendar:
     def requests_of_last_day(self) -> int:
         return sum(self._spans[-1].requests.values())
 
-    def count(self, label: str) -> None:
-        self._today[label] += 1
+    def count(self, project: str) -> None:
+        self._today[project] += 1
 
     def turn_to(self, now: float, left: int) -> int:
         """Close the day if ``now`` is after it; return how many days like it follow unseen.

@@ -63,6 +63,12 @@ async def test_keys_of_one_project_share_its_quota(make_pool, clock):
     assert clock.now() == started + 60
 
 
+async def test_keys_of_a_project_take_turns_where_its_pace_lets_one_request_through(make_pool):
+    keys = [key(one, one[0], rpm=5) for one in ("a1", "a2", "a3", "b1")]
+    served = Counter(await labels(make_pool(*keys), 60))
+    assert served == {"a1": 10, "a2": 10, "a3": 10, "b1": 30}
+
+
 async def test_unspent_tokens_let_the_next_request_go(make_pool, clock):
     pool = make_pool(key("a", tpm=100))
     started = clock.now()

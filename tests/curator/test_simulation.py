@@ -10,6 +10,7 @@ import pytest
 from curator.__main__ import app
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
+from curator.plan import Assumptions, Work, plan_object
 from curator.quota import PACIFIC, LearnedLimit, Quota
 from curator.simulation import Load, simulate
 from shared.cli import run_program
@@ -69,16 +70,27 @@ async def test_what_was_used_and_learned_counts_against_the_first_day():
     used = {"p-a": ProjectUse(today=7)}
     learned = {"p-a": ProjectRecord("p-a", learned={"rpd": LearnedLimit(9, 10, NOON)})}
     course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
-    assert [one.requests for one in course.spans] == [{"a": 2}, {"a": 9}]
+    assert [one.requests for one in course.spans] == [{"p-a": 2}, {"p-a": 9}]
     closed = {"p-a": ProjectRecord("p-a", blocked_until=NOON + 600)}
     course = await simulate([key("a")], load(4, latency_s=2.0), NOON, records=closed)
     assert course.ends_at == NOON + 602
 
 
-async def test_keys_of_one_project_share_what_is_planned():
-    keys = [key("a", "p", rpd=10), key("b", "p", rpd=10)]
-    course = await simulate(keys, load(10), NOON)
-    assert course.spans[0].requests == {"a": 5, "b": 5}
+async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_share():
+    keys = [key(f"{project}{n}", project, rpm=10, rpd=250) for project in "pqr" for n in range(4)]
+    course = await simulate(keys, load(398_212), NOON)
+    assert [(one.days, one.requests) for one in course.spans[:1]] == [
+        (530, {"p": 250, "q": 250, "r": 250})
+    ]
+    plan = plan_object(
+        keys, Work(398_212, 0, 100, 10), course, Assumptions(4, 1.0, price=None), NOON
+    )
+    requests = [one["requests"] for one in plan["keys"]]
+    assert sum(requests) == 398_212
+    for at in (0, 4, 8):
+        assert max(requests[at : at + 4]) - min(requests[at : at + 4]) <= 1
+    each_day = [one["requests"] for one in plan["days"][0]["keys_each_day"].values()]
+    assert sorted(each_day) == [62] * 6 + [63] * 6
 
 
 async def test_a_request_that_no_key_can_take_is_bad_input():
