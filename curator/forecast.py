@@ -1,7 +1,8 @@
 """When a campaign will be done, by what is left of its keys' quotas.
 
 The rate of late says little about a campaign that spends its quota in an hour and then rests until
-midnight, so the real pool is gone through what is left, by ``curator.simulation``.
+midnight, so the real pool is gone through what is left, by ``curator.simulation``: to the end where
+that is near, else for a while, to learn at what rate a day's quota is spent.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from curator.keys import Key
-from curator.ledger import CampaignReport, KeyReport, Ledger, ProjectRecord, ProjectUse
+from curator.ledger import CampaignReport, KeyReport, Memory
+from curator.quota import day_start, next_day
 from curator.simulation import DAY_S, Load, simulate
 from shared.clock import Clock, stopwatch
 from shared.errors import InputError
 
-SIMULATED: Final = 4_000
-"""Requests that are gone through one by one; what is beyond goes on at their rate."""
-SMALL_DAY: Final = 20_000
+SIMULATED: Final = 1_000
+"""Requests that are gone through one by one; what is beyond goes on at their rate, day by day."""
+SMALL_DAY: Final = 500
 """Requests a day, of all keys, up to which whole days are gone through."""
 FIRST_LATENCY_S: Final = 5.0
 FIRST_TOKENS: Final = 700
@@ -40,17 +42,9 @@ class Forecast:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the ledger knows of the projects: their use of today's windows, and their records."""
-
-    use: dict[str, ProjectUse]
-    records: dict[str, ProjectRecord]
-
-
-async def forecast(
-    ledger: Ledger,
+def forecast(
     report: CampaignReport,
+    memory: Memory,
     now: float,
     *,
     remaining: int | None = None,
@@ -61,6 +55,7 @@ async def forecast(
 
     With second opinions: on the share ``verify`` of all pairs, or on those that already wait for
     one, if not given. Takes latency, tokens and requests an item from what the campaign has seen.
+    It runs a loop of its own, so a running one leaves it to a thread.
     """
     items = report.progress.pending if remaining is None else remaining
     opinions = opinions_left(report, items, verify)
@@ -69,20 +64,15 @@ async def forecast(
     keys = [_key(one) for one in report.keys if not one.removed_because]
     if not keys:
         return Forecast(None, "no key is left that can serve")
-    seen = await ledger.recent_load(report.campaign_id)
+    seen = memory.load
     load = Load(
         requests=math.ceil(items * tries_an_item(report)) + opinions,
         tokens=round(seen.input_tokens) or FIRST_TOKENS,
         latency_s=seen.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
     )
-    memory = Memory(
-        await ledger.project_use(report.campaign.model, now),
-        await ledger.project_records(report.campaign.model),
-    )
     try:
-        # On a loop of its own: going through months of quota takes up to a second.
-        ends_at = await asyncio.to_thread(lambda: asyncio.run(_ends_at(keys, load, now, memory)))
+        ends_at = asyncio.run(_ends_at(keys, load, now, memory))
     except InputError as error:
         return Forecast(None, str(error))
     return Forecast(ends_at)
@@ -108,14 +98,38 @@ def opinions_left(report: CampaignReport, items: int, verify: float | None) -> i
 
 
 async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:
-    by_project = {key.project: key.quota.rpd for key in keys}
-    a_day = math.inf if None in by_project.values() else sum(filter(None, by_project.values()))
-    # Days that repeat are counted at once, so that small ones may be gone through to the end.
-    first = load.requests if a_day <= SMALL_DAY else min(load.requests, SIMULATED)
-    begun = Load(first, load.tokens, load.latency_s, load.concurrency)
-    course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
-    rate = min(first / max(1e-3, course.ends_at - now), a_day / DAY_S)
-    return course.ends_at + (load.requests - first) / rate
+    a_day = _a_day(keys)
+    if load.requests <= SIMULATED or a_day <= SMALL_DAY:
+        # Days that repeat are counted at once, so that small ones may be gone through to the end.
+        known = simulate(keys, load, now, use=memory.use, records=memory.records)
+        return (await known).ends_at
+    begun = replace(load, requests=SIMULATED)
+    today = SIMULATED if math.isinf(a_day) else _left_today(keys, memory, now)
+    if today >= SIMULATED:
+        course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
+    else:
+        course = await simulate(keys, begun, now)
+    rate = SIMULATED / max(1e-3, course.ends_at - now)
+    today = min(today, rate * (next_day(now) - now))
+    if math.isinf(a_day) or load.requests <= today:
+        return now + load.requests / rate
+    left, full_day = load.requests - today, min(a_day, rate * DAY_S)
+    days = math.ceil(left / full_day) - 1
+    # Half a day on, because a day of that span may have had 23 or 25 hours.
+    return day_start(next_day(now) + (days + 0.5) * DAY_S) + (left - days * full_day) / rate
+
+
+def _a_day(keys: Sequence[Key]) -> float:
+    """Return the requests that all projects allow a day."""
+    limits = {key.project: key.quota.rpd for key in keys}.values()
+    return sum(math.inf if limit is None else limit for limit in limits)
+
+
+def _left_today(keys: Sequence[Key], memory: Memory, now: float) -> float:
+    limits = {key.project: key.quota.rpd or 0 for key in keys}
+    rests = {name for name, one in memory.records.items() if one.blocked_until >= next_day(now)}
+    used = {name: one.today for name, one in memory.use.items()}
+    return sum(max(0, limits[name] - used.get(name, 0)) for name in limits.keys() - rests)
 
 
 def _key(report: KeyReport) -> Key:

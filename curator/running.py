@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -245,9 +246,11 @@ async def _keep_forecast(
 ) -> None:
     async def update() -> float | None:
         now = clock.now()
-        live.forecast = await forecast(
-            ledger,
-            live.report(now),
+        report = live.report(now)
+        live.forecast = await asyncio.to_thread(
+            forecast,
+            report,
+            await ledger.memory(report, now),
             now,
             remaining=live.remaining,
             verify=options.verify,

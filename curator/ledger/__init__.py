@@ -3,7 +3,10 @@
 The only SQL of the curator. Public names: ``Ledger`` and its records.
 """
 
-from curator.ledger.ledger import Ledger
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from curator.ledger.opening import (
     LedgerBusy,
     LedgerFailure,
@@ -20,6 +23,7 @@ from curator.ledger.records import (
     ItemChange,
     KeyRemoval,
     KeyReport,
+    Memory,
     NewestItem,
     OpinionChange,
     OpinionCounts,
@@ -39,6 +43,9 @@ from curator.ledger.records import (
     WorkState,
 )
 
+if TYPE_CHECKING:
+    from curator.ledger.ledger import Ledger
+
 __all__ = [
     "Attempt",
     "Campaign",
@@ -50,6 +57,7 @@ __all__ = [
     "Ledger",
     "LedgerBusy",
     "LedgerFailure",
+    "Memory",
     "NewestItem",
     "OpinionChange",
     "OpinionCounts",
@@ -72,3 +80,12 @@ __all__ = [
     "require_ledger",
     "sole_writer",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # SQLAlchemy takes a third of a second to import; `curator status` needs the records alone.
+    if name == "Ledger":
+        from curator.ledger.ledger import Ledger  # noqa: PLC0415
+
+        return Ledger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

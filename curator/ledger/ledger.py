@@ -1,17 +1,18 @@
 """The open ledger: one method, one transaction.
 
-The catalogue, the queue of a campaign, attempts and results, projects and keys. What
-``curator status`` asks is in ``curator.ledger.reports``.
+The catalogue, the queue of a campaign, attempts and results, projects and keys. What is asked of
+the whole, as ``curator status`` does, is in ``curator.ledger.reports``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import event, func, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -25,11 +26,13 @@ from curator.ledger import opinions, order, reports, tables
 from curator.ledger.group import GroupCommit
 from curator.ledger.newest import newest_items
 from curator.ledger.opening import LedgerFailure
+from curator.ledger.reading import reading
 from curator.ledger.records import (
     Attempt,
     Campaign,
     CampaignReport,
     KeyRemoval,
+    Memory,
     NewestItem,
     OpinionCounts,
     PairItem,
@@ -37,7 +40,6 @@ from curator.ledger.records import (
     ProjectNews,
     ProjectRecord,
     ProjectUse,
-    RecentLoad,
     RepliedItem,
     RepliedPair,
     Result,
@@ -59,6 +61,9 @@ from curator.ledger.rows import (
 from curator.pace import History
 from shared.records import Listing, Provenance, QAPair, pair_id
 
+Asked = ParamSpec("Asked")
+Told = TypeVar("Told")
+
 IMPORT_BATCH: Final = 2_000
 _OPINIONS: Final = {None: "", 0: "disagrees", 1: "agrees"}
 NOT_IN_FILE: Final = "not among the keys of the last run"
@@ -74,7 +79,8 @@ _PRAGMAS: Final = (
 class Ledger:
     """A migrated ledger file, open for reading and writing."""
 
-    def __init__(self, engine: AsyncEngine, next_attempt_id: int) -> None:
+    def __init__(self, path: Path, engine: AsyncEngine, next_attempt_id: int) -> None:
+        self._path = path
         self._engine = engine
         self._next_attempt_id = next_attempt_id
         self._group: GroupCommit[Entry] = GroupCommit(self._write_group)
@@ -89,7 +95,7 @@ class Ledger:
         try:
             async with _reading(engine) as connection:
                 last = await connection.scalar(select(func.max(tables.attempts.c.id)))
-            ledger = cls(engine, (last or 0) + 1)
+            ledger = cls(path, engine, (last or 0) + 1)
             try:
                 yield ledger
             finally:
@@ -130,6 +136,18 @@ class Ledger:
             with _translated():
                 async with self._engine.begin() as connection:
                     yield connection
+
+    async def _told(
+        self,
+        report: Callable[Concatenate[sqlite3.Connection, Asked], Told],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Told:
+        def tell() -> Told:
+            with reading(self._path) as connection:
+                return report(connection, *args, **kwargs)
+
+        return await asyncio.to_thread(tell)
 
     async def known_fingerprint(self, source: str) -> str | None:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
@@ -205,8 +223,7 @@ class Ledger:
 
     async def progress(self, campaign_id: int) -> Progress:
         """Return how far a campaign is."""
-        async with _reading(self._engine) as connection:
-            return await reports.progress(connection, campaign_id)
+        return await self._told(reports.progress, campaign_id)
 
     async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
         """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
@@ -233,7 +250,7 @@ class Ledger:
         """
         async with self._writing() as connection:
             await opinions.choose(connection, campaign_id, share)
-            return await opinions.counts(connection, campaign_id)
+        return await self._told(reports.opinion_counts, campaign_id)
 
     async def waiting_pairs(
         self, campaign_id: int, after: tuple[int, str], limit: int
@@ -258,13 +275,11 @@ class Ledger:
 
         A request that was begun and never finished counts with its estimate.
         """
-        async with _reading(self._engine) as connection:
-            return await reports.project_use(connection, model, now)
+        return await self._told(reports.project_use, model, now)
 
     async def project_records(self, model: str) -> dict[str, ProjectRecord]:
         """Return what is remembered of each project for ``model``."""
-        async with _reading(self._engine) as connection:
-            return await reports.project_records(connection, model)
+        return await self._told(reports.project_records, model)
 
     async def remember_keys(self, keys: Iterable[Key], now: float) -> None:
         """Store the keys of a run by fingerprint: these are in service, and no others."""
@@ -290,18 +305,15 @@ class Ledger:
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""
-        async with _reading(self._engine) as connection:
-            return await reports.campaign_reports(connection, now)
+        return await self._told(reports.campaign_reports, now)
 
-    async def recent_load(self, campaign_id: int) -> RecentLoad:
-        """Return how long the latest answered requests took, and their input tokens."""
-        async with _reading(self._engine) as connection:
-            return await reports.recent_load(connection, campaign_id)
+    async def memory(self, report: CampaignReport, now: float) -> Memory:
+        """Return what a forecast of a campaign starts from."""
+        return await self._told(reports.memory, report, now)
 
     async def history(self, campaign_id: int, now: float) -> History:
         """Return the course of a campaign: since its first request, or over the last day."""
-        async with _reading(self._engine) as connection:
-            return await reports.history(connection, campaign_id, now)
+        return await self._told(reports.history, campaign_id, now)
 
     async def newest(self, campaign_id: int, limit: int) -> list[NewestItem]:
         """Return the images of the latest replies, latest first, with what became of the pairs."""

@@ -5,21 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
-
-from sqlalchemy import Connection, NullPool, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.atomic import atomic_path
 from shared.errors import AboVqaError, InputError
 from shared.locking import LockHeld, sole_holder
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The version that this release writes."""
-KNOWN_VERSIONS: Final = ("0001", "0002", "0003", "0004", HEAD)
+KNOWN_VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", HEAD)
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -97,8 +92,8 @@ def migrate(path: Path) -> None:
         else:
             _back_up(path, path.with_name(f"{path.name}.{version}.backup"))
             _upgrade(path)
-    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
-        raise InputError(f"{path}: cannot be written ({_first_line(error)})") from error
+    except (OSError, sqlite3.Error, LedgerFailure) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
 
 
 def migrate_unless_busy(path: Path) -> None:
@@ -114,27 +109,10 @@ def migrate_unless_busy(path: Path) -> None:
 
 
 def _upgrade(path: Path) -> None:
-    # Alembic takes a quarter of a second to import, and most runs need no migration.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    # SQLAlchemy and Alembic take half a second to import, and most commands need no migration.
+    from curator.ledger.upgrade import upgrade  # noqa: PLC0415
 
-    config = Config()
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    # By itself sqlite3 commits before each change of a table: a crash would leave half a version.
-    event.listen(engine, "connect", _leave_transactions_to_us)
-    event.listen(engine, "begin", _begin)
-    with as_file(files("curator.migrations")) as scripts, engine.begin() as connection:
-        config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _leave_transactions_to_us(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    upgrade(path, HEAD)
 
 
 def _back_up(path: Path, copy: Path) -> None:
@@ -144,10 +122,6 @@ def _back_up(path: Path, copy: Path) -> None:
         closing(sqlite3.connect(part)) as target,
     ):
         source.backup(target)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 @contextmanager

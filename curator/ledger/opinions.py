@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger import tables
-from curator.ledger.records import OpinionCounts, PairItem, RepliedPair, WorkState
+from curator.ledger.records import PairItem, RepliedPair, WorkState
 from curator.ledger.rows import listing_of, unpack_reply
 from shared.records import pair_id
 
@@ -101,25 +101,6 @@ async def retry_dead(connection: AsyncConnection, campaign_id: int) -> None:
         update(_opinions)
         .where(_opinions.c.campaign_id == campaign_id, _opinions.c.state == int(WorkState.DEAD))
         .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
-    )
-
-
-async def counts(connection: AsyncConnection, campaign_id: int) -> OpinionCounts:
-    """Count the chosen pairs; those that judging again took away do not count."""
-    kinds = (_opinions.c.state, _opinions.c.agrees)
-    # Not a join: SQLite would go through all pairs and look for the opinion on each.
-    still_there = exists().where(SAME_PAIR).correlate(_opinions)
-    rows = await connection.execute(
-        select(*kinds, func.count())
-        .where(_opinions.c.campaign_id == campaign_id, still_there)
-        .group_by(*kinds)
-    )
-    found = {(state, agrees): count for state, agrees, count in rows}
-    return OpinionCounts(
-        waiting=found.get((WorkState.PENDING, 0), 0),
-        agrees=found.get((WorkState.DONE, 1), 0),
-        disagrees=found.get((WorkState.DONE, 0), 0),
-        given_up=found.get((WorkState.DEAD, 0), 0),
     )
 
 

@@ -303,6 +303,18 @@ class RecentLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What a forecast starts from: the latest requests, and what is known of each project.
+
+    ``use`` is what the projects have used of their windows, ``records`` what refusals told.
+    """
+
+    load: RecentLoad
+    use: Mapping[str, ProjectUse]
+    records: Mapping[str, ProjectRecord]
+
+
+@dataclass(frozen=True, slots=True)
 class RatedPair:
     """A pair as it came: kept, with its agreement with the listing, or rejected, by a rule."""
 

@@ -1,19 +1,23 @@
-"""What ``curator status`` asks the ledger: counts by state, outcome, rule and key."""
+"""What is asked of a ledger as a whole: progress, counts by name, keys, use of quotas, course.
+
+Functions of a connection that ``curator.ledger.reading`` opened. What would have to be counted over
+millions of rows is read from tallies.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from sqlalchemy import Integer, Select, Text, bindparam, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
 
 from curator.judging import ReplyFacts
-from curator.ledger import opinions, tables
 from curator.ledger.records import (
     Campaign,
     CampaignReport,
     DeadLetter,
     KeyReport,
+    Memory,
+    OpinionCounts,
     Outcome,
     Progress,
     ProjectRecord,
@@ -32,16 +36,13 @@ LATEST: Final = 500
 """Requests over which means are taken."""
 DAY_S: Final = 86_400.0
 
+_ANSWERED: Final = Outcome.ANSWERED.value
 
-async def progress(connection: AsyncConnection, campaign_id: int) -> Progress:
+
+def progress(connection: sqlite3.Connection, campaign_id: int) -> Progress:
     """Return how far a campaign is."""
-    work = tables.work
-    counts = await _counts(
-        connection,
-        select(work.c.state, func.count())
-        .where(work.c.campaign_id == campaign_id)
-        .group_by(work.c.state),
-    )
+    statement = "SELECT state, items FROM work_tallies WHERE campaign_id = ?"
+    counts = dict(connection.execute(statement, (campaign_id,)).fetchall())
     return Progress(
         pending=counts.get(WorkState.PENDING, 0),
         done=counts.get(WorkState.DONE, 0),
@@ -49,262 +50,251 @@ async def progress(connection: AsyncConnection, campaign_id: int) -> Progress:
     )
 
 
-async def campaign_reports(connection: AsyncConnection, now: float) -> list[CampaignReport]:
+def opinion_counts(connection: sqlite3.Connection, campaign_id: int) -> OpinionCounts:
+    """Count the chosen pairs; those that judging again took away do not count."""
+    statement = "SELECT state, agrees, pairs FROM opinion_tallies WHERE campaign_id = ?"
+    rows = connection.execute(statement, (campaign_id,))
+    found = {(state, agrees): pairs for state, agrees, pairs in rows}
+    return OpinionCounts(
+        waiting=found.get((WorkState.PENDING, 0), 0),
+        agrees=found.get((WorkState.DONE, 1), 0),
+        disagrees=found.get((WorkState.DONE, 0), 0),
+        given_up=found.get((WorkState.DEAD, 0), 0),
+    )
+
+
+def campaign_reports(connection: sqlite3.Connection, now: float) -> list[CampaignReport]:
     """Return a report of each campaign, oldest first."""
-    rows = (await connection.execute(select(tables.campaigns).order_by("id"))).all()
+    rows = connection.execute("SELECT * FROM campaigns ORDER BY id").fetchall()
     return [
-        await _report(
+        _report(
             connection,
-            row.id,
-            Campaign(row.model, row.prompt_version, row.questions, row.annotator),
+            row["id"],
+            Campaign(row["model"], row["prompt_version"], row["questions"], row["annotator"]),
             now,
         )
         for row in rows
     ]
 
 
-async def _report(
-    connection: AsyncConnection, campaign_id: int, campaign: Campaign, now: float
+def _report(
+    connection: sqlite3.Connection, campaign_id: int, campaign: Campaign, now: float
 ) -> CampaignReport:
-    made, judged = tables.attempt_tallies, tables.pair_tallies
-    mine = made.c.campaign_id == campaign_id
-    spent = (
-        await connection.execute(
-            select(
-                func.total(made.c.input_tokens),
-                func.total(made.c.output_tokens),
-                func.total(made.c.thought_tokens),
-            ).where(mine)
-        )
-    ).one()
-    by_rule = await _counts(
-        connection, select(judged.c.rule, judged.c.pairs).where(judged.c.campaign_id == campaign_id)
-    )
-    by_outcome = select(made.c.outcome, func.sum(made.c.requests)).where(mine)
-    finished_recently, recent_s = await _recent_pace(connection, campaign_id, now)
+    rules = "SELECT rule, pairs FROM pair_tallies WHERE campaign_id = ? AND pairs > 0"
+    by_rule = dict(connection.execute(rules, (campaign_id,)).fetchall())
+    outcomes, by_key = _outcomes(connection, campaign_id)
+    records = project_records(connection, campaign.model)
+    finished_recently, recent_s = _recent_pace(connection, campaign_id, now)
     return CampaignReport(
         campaign_id=campaign_id,
         campaign=campaign,
-        progress=await progress(connection, campaign_id),
+        progress=progress(connection, campaign_id),
         pairs=by_rule.pop("", 0),
         rejected=by_rule,
-        outcomes=await _counts(connection, by_outcome.group_by(made.c.outcome)),
-        replies=await _replies(connection, campaign_id),
-        opinions=await opinions.counts(connection, campaign_id),
-        tokens=TokenUse(*(int(count) for count in spent)),
-        keys=await _key_reports(connection, campaign_id, campaign.model, now),
-        blocked=await _blocked(connection, campaign.model, now),
-        dead_letters=await _dead_letters(connection, campaign_id),
+        outcomes=outcomes,
+        replies=_replies(connection, campaign_id),
+        opinions=opinion_counts(connection, campaign_id),
+        tokens=_tokens(connection, campaign_id),
+        keys=_key_reports(connection, campaign.model, by_key, records, now),
+        blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
+        dead_letters=_dead_letters(connection, campaign_id),
         finished_recently=finished_recently,
         recent_s=recent_s,
     )
 
 
-async def _counts(connection: AsyncConnection, statement: Select[Any]) -> dict[Any, int]:
-    # A tally may have come down to nothing.
-    return {row[0]: row[1] for row in await connection.execute(statement) if row[1]}
+def _is_blocked(record: ProjectRecord, now: float) -> bool:
+    return record.blocked_until > now
 
 
-async def _replies(connection: AsyncConnection, campaign_id: int) -> dict[ReplyFacts, int]:
-    made = tables.attempt_tallies
-    kinds = (made.c.ending, made.c.form, made.c.drafts, made.c.rejection)
-    statement = select(*kinds, func.sum(made.c.requests)).where(
-        made.c.campaign_id == campaign_id,
-        made.c.form != "",
-        made.c.second_opinion == 0,
-        made.c.requests > 0,
+def _tokens(connection: sqlite3.Connection, campaign_id: int) -> TokenUse:
+    statement = (
+        "SELECT total(input_tokens), total(output_tokens), total(thought_tokens) "
+        "FROM attempt_tallies WHERE campaign_id = ?"
     )
-    rows = await connection.execute(statement.group_by(*kinds))
+    spent = connection.execute(statement, (campaign_id,)).fetchone()
+    return TokenUse(*(int(count) for count in spent))
+
+
+def _outcomes(
+    connection: sqlite3.Connection, campaign_id: int
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return the requests by outcome: of all keys, and of each by its fingerprint."""
+    statement = (
+        "SELECT key_fingerprint, outcome, sum(requests) FROM attempt_tallies "
+        "WHERE campaign_id = ? AND requests > 0 GROUP BY key_fingerprint, outcome"
+    )
+    total: dict[str, int] = {}
+    by_key: dict[str, dict[str, int]] = {}
+    for fingerprint, outcome, count in connection.execute(statement, (campaign_id,)):
+        total[outcome] = total.get(outcome, 0) + count
+        by_key.setdefault(fingerprint, {})[outcome] = count
+    return total, by_key
+
+
+def _replies(connection: sqlite3.Connection, campaign_id: int) -> dict[ReplyFacts, int]:
+    statement = (
+        "SELECT ending, form, drafts, rejection, sum(requests) FROM attempt_tallies "
+        "WHERE campaign_id = ? AND form != '' AND second_opinion = 0 AND requests > 0 "
+        "GROUP BY ending, form, drafts, rejection"
+    )
     return {
         ReplyFacts(ending, Form(form), drafts, rejection): count
-        for ending, form, drafts, rejection, count in rows
+        for ending, form, drafts, rejection, count in connection.execute(statement, (campaign_id,))
     }
 
 
-async def _key_reports(
-    connection: AsyncConnection, campaign_id: int, model: str, now: float
+def _key_reports(
+    connection: sqlite3.Connection,
+    model: str,
+    outcomes: Mapping[str, Mapping[str, int]],
+    records: Mapping[str, ProjectRecord],
+    now: float,
 ) -> tuple[KeyReport, ...]:
-    made, keys = tables.attempt_tallies, tables.keys
-    outcomes: dict[str, dict[str, int]] = {}
-    statement = (
-        select(made.c.key_fingerprint, made.c.outcome, func.sum(made.c.requests))
-        .where(made.c.campaign_id == campaign_id, made.c.requests > 0)
-        .group_by(made.c.key_fingerprint, made.c.outcome)
-    )
-    for fingerprint, outcome, count in await connection.execute(statement):
-        outcomes.setdefault(fingerprint, {})[outcome] = count
-    rows = (await connection.execute(select(keys).order_by(keys.c.label))).all()
-    learned = await project_records(connection, model)
-    projects = dict.fromkeys(row.project for row in rows)
-    today = {
-        name: await _requests_since(connection, model, name, day_start(now)) for name in projects
-    }
+    rows = connection.execute("SELECT * FROM keys ORDER BY label").fetchall()
+    since = day_start(now)
+    projects = dict.fromkeys(row["project"] for row in rows)
+    today = {name: _requests_since(connection, model, name, since) for name in projects}
     return tuple(
         KeyReport(
-            fingerprint=row.fingerprint,
-            label=row.label,
-            project=row.project,
-            removed_because=row.removed_because,
-            outcomes=outcomes.get(row.fingerprint, {}),
-            quota=_quota_of(row, learned.get(row.project), now),
-            project_today=today[row.project],
+            fingerprint=row["fingerprint"],
+            label=row["label"],
+            project=row["project"],
+            removed_because=row["removed_because"],
+            outcomes=outcomes.get(row["fingerprint"], {}),
+            quota=_quota_of(row, records.get(row["project"]), now),
+            project_today=today[row["project"]],
         )
         for row in rows
     )
 
 
-def _quota_of(row: Any, learned: ProjectRecord | None, now: float) -> Quota:  # noqa: ANN401 - as above
-    stated = Quota(rpm=row.rpm, tpm=row.tpm, rpd=row.rpd)
-    return corrected(stated, learned.learned, now) if learned else stated
+def _quota_of(row: sqlite3.Row, record: ProjectRecord | None, now: float) -> Quota:
+    stated = Quota(rpm=row["rpm"], tpm=row["tpm"], rpd=row["rpd"])
+    return corrected(stated, record.learned, now) if record else stated
 
 
-async def project_use(connection: AsyncConnection, model: str, now: float) -> dict[str, ProjectUse]:
-    """Return what each project has used of its minute and day at ``now``."""
-    use = tables.attempts
-    projects = [row[0] for row in await connection.execute(_projects_asked(), {"model": model})]
-    tokens = func.iif(use.c.input_tokens > 0, use.c.input_tokens, use.c.reserved_tokens)
+def memory(connection: sqlite3.Connection, report: CampaignReport, now: float) -> Memory:
+    """Return what a forecast of a campaign starts from."""
+    model = report.campaign.model
+    return Memory(
+        recent_load(connection, report.campaign_id),
+        project_use(connection, model, now),
+        project_records(connection, model),
+    )
+
+
+def project_use(connection: sqlite3.Connection, model: str, now: float) -> dict[str, ProjectUse]:
+    """Return what each project has used of its minute and day at ``now``.
+
+    A request that was begun and never finished counts with its estimate.
+    """
+    statement = (
+        "SELECT started_at, iif(input_tokens > 0, input_tokens, reserved_tokens) FROM attempts "
+        "WHERE model = ? AND project = ? AND started_at > ? ORDER BY started_at"
+    )
     found: dict[str, ProjectUse] = {}
-    for project in projects:
-        statement = (
-            select(use.c.started_at, tokens)
-            .where(
-                use.c.model == model, use.c.project == project, use.c.started_at > now - MINUTE_S
-            )
-            .order_by(use.c.started_at)
-        )
-        minute = tuple((at, spent) for at, spent in await connection.execute(statement))
-        today = await _requests_since(connection, model, project, day_start(now))
+    for project in _projects_asked(connection, model):
+        rows = connection.execute(statement, (model, project, now - MINUTE_S))
+        minute = tuple((at, spent) for at, spent in rows)
+        today = _requests_since(connection, model, project, day_start(now))
         if minute or today:
             found[project] = ProjectUse(minute, today)
     return found
 
 
-def _projects_asked() -> Select[Any]:
-    """Return the query for all projects that a model was asked through.
+def _projects_asked(connection: sqlite3.Connection, model: str) -> list[str]:
+    """Return all projects that a model was asked through.
 
     From one to the next by the index: a plain DISTINCT goes through all attempts.
     """
-    use, model = tables.attempts, bindparam("model", type_=Text)
-    first = select(func.min(use.c.project).label("project")).where(use.c.model == model)
-    known = first.cte("known", recursive=True)
-    after = select(func.min(use.c.project)).where(
-        use.c.model == model, use.c.project > known.c.project
+    statement = (
+        "WITH RECURSIVE known(project) AS ("
+        " SELECT min(project) FROM attempts WHERE model = :model"
+        " UNION ALL"
+        " SELECT (SELECT min(project) FROM attempts"
+        "  WHERE model = :model AND project > known.project)"
+        " FROM known WHERE project IS NOT NULL"
+        ") SELECT project FROM known WHERE project IS NOT NULL"
     )
-    known = known.union_all(select(after.scalar_subquery()).where(known.c.project.is_not(None)))
-    return select(known.c.project).where(known.c.project.is_not(None))
+    return [row[0] for row in connection.execute(statement, {"model": model})]
 
 
-async def _requests_since(
-    connection: AsyncConnection, model: str, project: str, since: float
-) -> int:
+def _requests_since(connection: sqlite3.Connection, model: str, project: str, since: float) -> int:
     # Project by project, because the index on all three columns serves such a question only.
-    use = tables.attempts
-    count = await connection.scalar(
-        select(func.count()).where(
-            use.c.model == model, use.c.project == project, use.c.started_at >= since
-        )
-    )
-    return count or 0
+    statement = "SELECT count(*) FROM attempts WHERE model = ? AND project = ? AND started_at >= ?"
+    return int(connection.execute(statement, (model, project, since)).fetchone()[0])
 
 
-async def project_records(connection: AsyncConnection, model: str) -> dict[str, ProjectRecord]:
+def project_records(connection: sqlite3.Connection, model: str) -> dict[str, ProjectRecord]:
     """Return what is remembered of each project for ``model``."""
-    limits = tables.learned_limits
     learned: dict[str, dict[str, LearnedLimit]] = {}
-    for row in await connection.execute(select(limits).where(limits.c.model == model)):
-        one = LearnedLimit(row.value, row.stated, row.learned_at)
-        learned.setdefault(row.project, {})[row.name] = one
-    statement = select(tables.projects).where(tables.projects.c.model == model)
+    for row in connection.execute("SELECT * FROM learned_limits WHERE model = ?", (model,)):
+        one = LearnedLimit(row["value"], row["stated"], row["learned_at"])
+        learned.setdefault(row["project"], {})[row["name"]] = one
     return {
-        row.project: ProjectRecord(
-            project=row.project,
-            blocked_until=row.blocked_until,
-            blocked_window=Window(row.blocked_window),
-            probe_at=row.probe_at,
-            learned=learned.get(row.project, {}),
+        row["project"]: ProjectRecord(
+            project=row["project"],
+            blocked_until=row["blocked_until"],
+            blocked_window=Window(row["blocked_window"]),
+            probe_at=row["probe_at"],
+            learned=learned.get(row["project"], {}),
         )
-        for row in await connection.execute(statement)
+        for row in connection.execute("SELECT * FROM projects WHERE model = ?", (model,))
     }
 
 
-async def _blocked(
-    connection: AsyncConnection, model: str, now: float
-) -> tuple[ProjectRecord, ...]:
-    records = await project_records(connection, model)
-    return tuple(records[name] for name in sorted(records) if records[name].blocked_until > now)
-
-
-async def _dead_letters(connection: AsyncConnection, campaign_id: int) -> tuple[DeadLetter, ...]:
-    work, items = tables.work, tables.items
-    rows = await connection.execute(
-        select(items.c.listing_id, items.c.image_path, work.c.reason)
-        .join(items, items.c.id == work.c.item_id)
-        .where(work.c.campaign_id == campaign_id, work.c.state == int(WorkState.DEAD))
-        .order_by(work.c.item_id.desc())
-        .limit(DEAD_LETTERS)
+def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[DeadLetter, ...]:
+    statement = (
+        "SELECT listing_id, image_path, reason FROM work JOIN items ON items.id = work.item_id "
+        "WHERE campaign_id = ? AND state = ? ORDER BY item_id DESC LIMIT ?"
     )
+    rows = connection.execute(statement, (campaign_id, WorkState.DEAD.value, DEAD_LETTERS))
     return tuple(DeadLetter(*row) for row in rows)
 
 
-async def _recent_pace(
-    connection: AsyncConnection, campaign_id: int, now: float
-) -> tuple[int, float]:
+def _recent_pace(connection: sqlite3.Connection, campaign_id: int, now: float) -> tuple[int, float]:
     """Return the items answered of late, and the seconds that this took until ``now``."""
-    attempts = tables.attempts
-    row = (
-        await connection.execute(
-            select(func.count(), func.min(attempts.c.started_at)).where(
-                attempts.c.campaign_id == campaign_id,
-                attempts.c.finished_at > now - RECENT_S,
-                attempts.c.outcome == Outcome.ANSWERED.value,
-                attempts.c.question.is_(None),
-            )
-        )
-    ).one()
-    return (row[0], max(1.0, now - row[1])) if row[0] else (0, RECENT_S)
+    statement = (
+        "SELECT count(*), min(started_at) FROM attempts "
+        "WHERE campaign_id = ? AND finished_at > ? AND outcome = ? AND question IS NULL"
+    )
+    values = (campaign_id, now - RECENT_S, _ANSWERED)
+    count, first = connection.execute(statement, values).fetchone()
+    return (count, max(1.0, now - first)) if count else (0, RECENT_S)
 
 
-async def recent_load(connection: AsyncConnection, campaign_id: int) -> RecentLoad:
+def recent_load(connection: sqlite3.Connection, campaign_id: int) -> RecentLoad:
     """Return the means of the latest answered requests of a campaign."""
-    attempts = tables.attempts
-    latest = (
-        select(
-            (attempts.c.finished_at - attempts.c.started_at).label("took_s"),
-            attempts.c.input_tokens,
-        )
-        .where(
-            attempts.c.campaign_id == campaign_id,
-            attempts.c.outcome == Outcome.ANSWERED.value,
-        )
-        .order_by(attempts.c.finished_at.desc())
-        .limit(LATEST)
-        .subquery()
+    statement = (
+        "SELECT avg(took_s), avg(input_tokens) FROM ("
+        " SELECT finished_at - started_at AS took_s, input_tokens FROM attempts"
+        " WHERE campaign_id = ? AND outcome = ? ORDER BY finished_at DESC LIMIT ?)"
     )
-    means = select(func.avg(latest.c.took_s), func.avg(latest.c.input_tokens))
-    row = (await connection.execute(means)).one()
-    return RecentLoad(row[0] or 0.0, row[1] or 0.0)
+    took_s, tokens = connection.execute(statement, (campaign_id, _ANSWERED, LATEST)).fetchone()
+    return RecentLoad(took_s or 0.0, tokens or 0.0)
 
 
-async def history(connection: AsyncConnection, campaign_id: int, now: float) -> History:
+def history(connection: sqlite3.Connection, campaign_id: int, now: float) -> History:
     """Return the course of a campaign: since its first request, or over the last day."""
-    attempts = tables.attempts
-    mine = attempts.c.campaign_id == campaign_id
-    first = await connection.scalar(
-        select(func.min(attempts.c.finished_at)).where(mine, attempts.c.finished_at > now - DAY_S)
-    )
+    first_of = "SELECT min(finished_at) FROM attempts WHERE campaign_id = ? AND finished_at > ?"
+    [first] = connection.execute(first_of, (campaign_id, now - DAY_S)).fetchone()
     start = now if first is None else min(first, now)
     width_s = width_for(now - start)
-    number = cast((attempts.c.finished_at - start) / width_s, Integer).label("number")
     statement = (
-        select(number, attempts.c.outcome, func.count())
-        .where(mine, attempts.c.finished_at >= start, attempts.c.finished_at <= now)
-        .group_by(number, attempts.c.outcome)
+        "SELECT CAST((finished_at - :start) / :width AS INTEGER) AS number, outcome, count(*) "
+        "FROM attempts "
+        "WHERE campaign_id = :campaign AND finished_at >= :start AND finished_at <= :now "
+        "GROUP BY number, outcome"
     )
-    rows = await connection.execute(statement)
-    return history_of(start, width_s, ((row[0], _bin(row[1], row[2])) for row in rows))
+    values = {"campaign": campaign_id, "start": start, "width": width_s, "now": now}
+    rows = connection.execute(statement, values)
+    return history_of(
+        start, width_s, ((number, _bin(outcome, count)) for number, outcome, count in rows)
+    )
 
 
 def _bin(outcome: str, count: int) -> Bin:
-    if outcome == Outcome.ANSWERED.value:
+    if outcome == _ANSWERED:
         return Bin(answered=count)
     return Bin(limited=count) if outcome == Outcome.RATE_LIMITED.value else Bin(failed=count)

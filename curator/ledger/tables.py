@@ -1,7 +1,7 @@
 """The ledger's tables. A change here needs a migration; a test compares the two.
 
 Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only. The tallies are
-kept by triggers, which the migration that made them holds: counting millions of rows takes seconds.
+kept by triggers, which the migrations that made them hold: counting millions of rows takes seconds.
 """
 
 from __future__ import annotations
@@ -212,6 +212,26 @@ pair_tallies = Table(
     METADATA,
     Column("campaign_id", Integer, primary_key=True, autoincrement=False),
     Column("rule", Text, primary_key=True),
+    Column("pairs", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+work_tallies = Table(
+    "work_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Integer, primary_key=True, autoincrement=False),
+    Column("items", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Of the opinions whose pair is still there.
+opinion_tallies = Table(
+    "opinion_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Integer, primary_key=True, autoincrement=False),
+    Column("agrees", Integer, primary_key=True, autoincrement=False),
     Column("pairs", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -8,25 +8,30 @@ from dataclasses import replace
 
 import pytest
 
-from curator.forecast import SIMULATED, forecast, kept_up_to_date, opinions_left
+from curator.forecast import Forecast, forecast, kept_up_to_date, opinions_left
 from curator.keys import Key
 from curator.ledger import (
     Attempt,
     Campaign,
+    CampaignReport,
     ItemChange,
     KeyRemoval,
     Ledger,
+    Memory,
     OpinionCounts,
     Outcome,
     Progress,
     ProjectNews,
     ProjectRecord,
+    ProjectUse,
+    RecentLoad,
     Result,
     TokenUse,
     WorkState,
     migrate,
 )
 from curator.quota import Quota, Window, next_day
+from curator.simulation import Load, simulate
 from shared.records import ImageRef, Listing
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
@@ -58,9 +63,14 @@ async def answer(ledger: Ledger, item_id: int, key: Key, outcome=Outcome.ANSWERE
     await ledger.finish(Result(number, NOW - 96, outcome, tokens=tokens, change=done))
 
 
+async def forecast_of(ledger: Ledger, report: CampaignReport, **more) -> Forecast:
+    memory = await ledger.memory(report, NOW)
+    return await asyncio.to_thread(forecast, report, memory, NOW, **more)
+
+
 async def told(ledger: Ledger, **more) -> float | None:
     (report,) = await ledger.reports(NOW)
-    return (await forecast(ledger, report, NOW, **more)).ends_at
+    return (await forecast_of(ledger, report, **more)).ends_at
 
 
 async def test_the_day_quota_decides_not_the_rate_of_late(ledger):
@@ -105,7 +115,7 @@ async def test_second_opinions_take_their_time(ledger):
     assert opinions_left(settled, 0, None) == 50
     assert opinions_left(settled, 0, 0.2) == 150
     assert opinions_left(settled, 0, 0.0) == 0
-    assert (await forecast(ledger, settled, NOW)).ends_at > NOW + 200
+    assert (await forecast_of(ledger, settled)).ends_at > NOW + 200
 
 
 async def test_a_cool_down_counts(ledger):
@@ -125,18 +135,34 @@ async def test_a_removed_key_counts_no_more_and_without_keys_there_is_no_end(led
     assert await told(ledger) > NOW + 3 * DAY_S
     await ledger.remember(KeyRemoval(keys[0].fingerprint, "API_KEY_INVALID", NOW))
     (report,) = await ledger.reports(NOW)
-    ended = await forecast(ledger, report, NOW)
+    ended = await forecast_of(ledger, report)
     assert (ended.ends_at, ended.reason) == (None, "no key is left that can serve")
 
 
-@pytest.mark.parametrize("quota", [Quota(rpm=60), Quota(rpm=600, rpd=30_000)])
-async def test_what_is_beyond_the_simulated_part_goes_on_at_its_rate(ledger, quota):
+@pytest.mark.parametrize(
+    ("quota", "end"),
+    [
+        (Quota(rpm=60), NOW + 80_000),
+        (Quota(rpm=600, rpd=30_000), next_day(NOW) + DAY_S + 2_000),
+    ],
+)
+async def test_what_is_beyond_the_simulated_part_goes_on_at_its_rate(ledger, quota, end):
     key = Key("a", "p", "secret-a", quota)
     await enrol(ledger, 1, key)
-    count = 20 * SIMULATED
-    expected = {60: count / 60 * 60, 600: count / 30_000 * DAY_S}[quota.rpm]
-    ends_at = await told(ledger, remaining=count, concurrency=64)
-    assert ends_at - NOW == pytest.approx(expected, rel=0.3)
+    ends_at = await told(ledger, remaining=80_000, concurrency=64)
+    assert ends_at - NOW == pytest.approx(end - NOW, rel=0.05)
+
+
+@pytest.mark.parametrize("remaining", [2_990, 2_999, 4_000, 8_999, 9_000, 398_212])
+@pytest.mark.parametrize("at", [NOW, next_day(NOW) - 900])
+async def test_a_campaign_of_months_ends_where_going_through_each_day_would(ledger, remaining, at):
+    keys = [Key(f"k{n}", f"p{n}", f"secret-{n}", Quota(rpm=10, rpd=250)) for n in range(12)]
+    await enrol(ledger, 1, *keys)
+    (report,) = await ledger.reports(at)
+    memory = Memory(RecentLoad(5.0, 700.0), {"p0": ProjectUse((), 250)}, {})
+    told = await asyncio.to_thread(forecast, report, memory, at, remaining=remaining)
+    course = await simulate(keys, Load(remaining, 700, 5.0, 16), at, use=memory.use)
+    assert told.ends_at == pytest.approx(course.ends_at, abs=300)
 
 
 async def test_it_is_looked_at_ever_more_rarely():

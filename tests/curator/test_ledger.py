@@ -25,6 +25,8 @@ from curator.ledger import (
     Ledger,
     LedgerBusy,
     LedgerFailure,
+    OpinionChange,
+    OpinionCounts,
     Outcome,
     ProjectNews,
     ProjectRecord,
@@ -36,7 +38,10 @@ from curator.ledger import (
     require_ledger,
     sole_writer,
 )
+from curator.ledger.reading import reading
+from curator.ledger.reports import campaign_reports, history, memory
 from curator.ledger.tables import METADATA
+from curator.ledger.upgrade import upgrade
 from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, day_start, next_day
 from curator.refusals import RateLimited
 from curator.replies import Draft
@@ -473,10 +478,111 @@ async def test_second_opinions_are_found_without_going_through_all_pairs(ledger)
         asked.append((statement, parameters))
 
     await ledger.waiting_pairs(campaign_id, (0, ""), 10)
-    await ledger.reports(1.0)
     event.remove(engine, "before_cursor_execute", listen)
     with closing(sqlite3.connect(engine.url.database)) as database:
         plans = [database.execute(f"EXPLAIN QUERY PLAN {one}", given) for one, given in asked]
         steps = [step for plan in plans for *_, step in plan if " pairs " in step]
-    assert len(steps) == 3
+    assert len(steps) == 2
     assert [step for step in steps if "item_id=?" not in step] == []
+
+
+async def test_reports_go_through_no_table_that_grows_with_the_catalogue(tmp_path, ledger):
+    campaign_id = await enrolled(ledger, 3)
+    await ledger.remember_keys([Key("mine", "p", "AIzaSecret")], 1.0)
+    one = attempt(ledger, campaign_id, 1)
+    await ledger.begin(one)
+    await ledger.finish(answered(one))
+    asked: list[str] = []
+    with reading(tmp_path / "l.db") as connection:
+        connection.set_trace_callback(asked.append)
+        (report,) = campaign_reports(connection, 10.0)
+        memory(connection, report, 10.0)
+        history(connection, campaign_id, 10.0)
+        connection.set_trace_callback(None)
+        plans = [list(connection.execute(f"EXPLAIN QUERY PLAN {one}")) for one in asked]
+    steps = [step for plan in plans for *_, step in plan]
+    large = {"attempts", "items", "pairs", "rejected_pairs", "second_opinions", "work"}
+    read = {word for step in steps for word in step.split()[1:2]}
+    assert {"attempts", "items", "work", "work_tallies", "opinion_tallies"} <= read
+    assert [step for step in steps if "SCAN" in step and step.split()[1] in large] == []
+
+
+TALLIES = {
+    "SELECT campaign_id, state, items FROM work_tallies WHERE items != 0": (
+        "SELECT campaign_id, state, count(*) FROM work GROUP BY 1, 2"
+    ),
+    "SELECT campaign_id, state, agrees, pairs FROM opinion_tallies WHERE pairs != 0": (
+        "SELECT campaign_id, state, agrees, count(*) FROM second_opinions "
+        "JOIN pairs USING (campaign_id, item_id, question) GROUP BY 1, 2, 3"
+    ),
+    "SELECT campaign_id, rule, pairs FROM pair_tallies WHERE pairs != 0": (
+        "SELECT campaign_id, '', count(*) FROM pairs GROUP BY 1 UNION ALL "
+        "SELECT campaign_id, rule, count(*) FROM rejected_pairs GROUP BY 1, 2"
+    ),
+}
+
+
+def tallied(path: Path) -> list[set[tuple]]:
+    """Return what the tallies hold, once it is found to be what counting the rows gives."""
+    with closing(sqlite3.connect(path)) as database:
+        for tally, count in TALLIES.items():
+            assert set(database.execute(tally)) == set(database.execute(count))
+        return [set(database.execute(tally)) for tally in TALLIES]
+
+
+async def test_tallies_are_what_counting_would_give(tmp_path, ledger):
+    path = tmp_path / "l.db"
+    campaign_id = await enrolled(ledger, 3)
+    for item in (1, 2):
+        one = attempt(ledger, campaign_id, item)
+        await ledger.begin(one)
+        await ledger.finish(answered(one))
+    dead = ItemChange(campaign_id, 3, WorkState.DEAD, 5, "unreadable")
+    await ledger.finish(Result(None, 7.0, Outcome.BAD_REQUEST, change=dead))
+    assert tallied(path)[0] == {(campaign_id, 1, 2), (campaign_id, 2, 1)}
+    await ledger.choose_pairs(campaign_id, 0.5)
+    tallied(path)
+    counts = await ledger.choose_pairs(campaign_id, 1.0)
+    assert (counts.waiting, counts.chosen) == (4, 4)
+    question = DRAFTS[0].question
+    for item, agrees in ((1, True), (2, False)):
+        change = OpinionChange(campaign_id, item, question, WorkState.DONE, 0, "", "red", agrees)
+        await ledger.finish(Result(None, 8.0, Outcome.ANSWERED, change=change))
+    given_up = OpinionChange(campaign_id, 2, DRAFTS[2].question, WorkState.DEAD, 3, "no answer")
+    await ledger.finish(Result(None, 8.0, Outcome.UNUSABLE, change=given_up))
+    (report,) = await ledger.reports(10.0)
+    assert report.opinions == OpinionCounts(waiting=1, agrees=1, disagrees=1, given_up=1)
+    done = ItemChange(campaign_id, 1, WorkState.DONE, 0)
+    for drafts, left in ((DRAFTS[1:], 0), (DRAFTS, 1)):
+        again = validate(drafts, answer_words=1)
+        await ledger.replace_pairs([Result(1, 9.0, Outcome.ANSWERED, change=done, verdict=again)])
+        (report,) = await ledger.reports(10.0)
+        assert report.opinions == OpinionCounts(waiting=1, agrees=left, disagrees=1, given_up=1)
+        tallied(path)
+    await ledger.retry_dead(campaign_id)
+    await ledger.choose_pairs(campaign_id, 0.0)
+    assert tallied(path)[:2] == [
+        {(campaign_id, 0, 1), (campaign_id, 1, 2)},
+        {(campaign_id, 1, 0, 1), (campaign_id, 1, 1, 1)},
+    ]
+
+
+def test_a_ledger_without_tallies_is_counted_when_it_is_migrated(tmp_path):
+    path = tmp_path / "l.db"
+    upgrade(path, "0005")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            """
+            INSERT INTO work VALUES (1, 1, 1, 0, '', 2.0, 1), (1, 2, 0, 0, '', NULL, 2);
+            INSERT INTO work VALUES (1, 3, 0, 0, '', NULL, 3), (2, 1, 2, 5, 'no', 2.0, 1);
+            INSERT INTO pairs VALUES (1, 1, 0, 'Q?', 'red', '', ''), (1, 1, 1, 'R?', 'red', '', '');
+            INSERT INTO second_opinions VALUES (1, 1, 'Q?', 1, 0, '', 'red', 1, 3.0);
+            INSERT INTO second_opinions VALUES (1, 1, 'R?', 0, 0, '', '', 0, NULL);
+            INSERT INTO second_opinions VALUES (1, 1, 'gone?', 1, 0, '', 'red', 1, 3.0);
+            """
+        )
+    migrate(path)
+    assert (tmp_path / "l.db.0005.backup").exists()
+    work, opinions, _ = tallied(path)
+    assert work == {(1, 1, 1), (1, 0, 2), (2, 2, 1)}
+    assert opinions == {(1, 1, 1, 1), (1, 0, 0, 1)}
