@@ -40,7 +40,7 @@ def adapter_card(facts: AdapterFacts) -> str:
     recipe = json.dumps(facts.recipe, indent=2, default=str)
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     cut_short = (
-        f"\nNot trained to its end: {facts.epochs_to_come} of the recipe's epochs are missing.\n"
+        f"\nNot trained to its end; epochs still to come: {facts.epochs_to_come}.\n"
         if facts.epochs_to_come
         else ""
     )

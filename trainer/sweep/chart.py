@@ -6,6 +6,7 @@ bar is the mean of the value's combinations, and the dashed line is the base alo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,14 @@ from trainer.sweep.outcome import Outcome, State
 PANEL_WIDTH, PANEL_HEIGHT = 300, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 44
 PER_ROW: Final = 3
+FOOT: Final = 26
+STEPS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Distances between grid lines, in shares."""
+GRID_LINES: Final = 6
+LEGEND: Final = (
+    "held-out exact match; a dot is a trial (hollow: stopped early), a bar the mean, "
+    "the dashed line the base alone"
+)
 LABEL_LETTERS: Final = 14
 Point = tuple[float, float]
 STYLE: Final = """
@@ -25,19 +34,27 @@ text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size
 .dot { fill: #2a6fb0; fill-opacity: .55; stroke: #2a6fb0 } .stopped { fill: #fff }
 .mean { stroke: #111; stroke-width: 2.5 } .curve { fill: none; stroke: #2a6fb0; stroke-opacity: .6 }
 .end { text-anchor: end } .note { fill: #b33; font-size: 10px }
-.middle { text-anchor: middle } .background { fill: #fff }
+.legend { font-size: 10px } .middle { text-anchor: middle } .background { fill: #fff }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Exact match to y, within one panel."""
+    """Exact match to y, within one panel; ``grid`` are round scores, the lowest at the bottom."""
 
-    low: float
-    high: float
+    grid: tuple[float, ...]
+
+    @classmethod
+    def around(cls, low: float, high: float) -> _Scale:
+        """Return the finest round scale that holds both with few lines."""
+        for step in STEPS:
+            first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+            if last - first < GRID_LINES:
+                break
+        return cls(tuple(number * step for number in range(first, max(last, first + 1) + 1)))
 
     def y(self, score: float) -> float:
-        share = (score - self.low) / (self.high - self.low)
+        share = (score - self.grid[0]) / (self.grid[-1] - self.grid[0])
         return round(PANEL_HEIGHT - BOTTOM - share * (PANEL_HEIGHT - TOP - BOTTOM), 1)
 
 
@@ -49,7 +66,7 @@ def sweep_chart(findings: Findings, epochs: int) -> str:
     panels.append(_epochs_panel(drawn, scale, findings.base, epochs))
     columns = min(PER_ROW, len(panels))
     rows = -(-len(panels) // PER_ROW)
-    width, height = columns * PANEL_WIDTH, rows * PANEL_HEIGHT
+    width, height = columns * PANEL_WIDTH, rows * PANEL_HEIGHT + FOOT
     svg = ET.Element(
         "svg",
         {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width} {height}"}
@@ -62,6 +79,7 @@ def sweep_chart(findings: Findings, epochs: int) -> str:
         row, column = divmod(number, PER_ROW)
         panel.set("transform", f"translate({column * PANEL_WIDTH} {row * PANEL_HEIGHT})")
         svg.append(panel)
+    _text(svg, "legend", 12, height - 10, LEGEND)
     return ET.tostring(svg, encoding="unicode") + "\n"
 
 
@@ -69,7 +87,7 @@ def _scale(findings: Findings) -> _Scale:
     scores = [score for one in findings.outcomes for score in one.held_out]
     scores += [findings.base] if findings.base is not None else []
     margin = max(0.02, 0.08 * (max(scores) - min(scores)))
-    return _Scale(max(0.0, min(scores) - margin), min(1.0, max(scores) + margin))
+    return _Scale.around(max(0.0, min(scores) - margin), min(1.0, max(scores) + margin))
 
 
 def _setting_panel(
@@ -111,11 +129,10 @@ def _panel(title: str, scale: _Scale, base: float | None) -> ET.Element:
     panel = ET.Element("g")
     _text(panel, "title", LEFT, TOP - 12, title)
     right = PANEL_WIDTH - RIGHT
-    for part in range(5):
-        score = scale.low + (scale.high - scale.low) * part / 4
+    for score in scale.grid:
         y = scale.y(score)
-        _line(panel, "grid" if part else "axis", (LEFT, y), (right, y))
-        _text(panel, "end", LEFT - 5, y + 4, f"{100 * score:.1f} %")
+        _line(panel, "axis" if score == scale.grid[0] else "grid", (LEFT, y), (right, y))
+        _text(panel, "end", LEFT - 5, y + 4, f"{100 * score:.4g} %")
     if base is not None:
         y = scale.y(base)
         _line(panel, "base", (LEFT, y), (right, y))

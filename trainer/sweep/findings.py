@@ -138,8 +138,12 @@ def sentences(findings: Findings) -> list[str]:
     said.append(f"best: {_named(best.combination, findings)}: exact match {_with_spread(best)}")
     if not best.whole:
         said.append("(no combination was trained to its end with every seed)")
+    if findings.base is not None and best.mean <= findings.base:
+        said.append("no better than the base alone: try other values, or more data")
     if findings.between_seeds is not None:
         said.append(f"the seed alone moves exact match by {findings.between_seeds:.4f} (std)")
+    else:
+        said.append("one seed alone: small differences may be chance; try seeds = [0, 1, 2]")
     said += [_effect_sentence(effect, findings.between_seeds) for effect in findings.effects]
     early = sum(one.state is State.STOPPED_EARLY for one in findings.outcomes)
     if early:

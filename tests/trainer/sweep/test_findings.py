@@ -74,6 +74,12 @@ def test_the_words_name_base_best_chance_and_failures(findings):
     assert "step 2: diverged" in said
 
 
+def test_a_sweep_that_gained_nothing_says_so_and_that_one_seed_may_be_chance():
+    said = sentences(find([outcome(4, 1e-4, 0, 0.05), outcome(16, 1e-4, 0, 0.1)], ["rank"]))
+    assert "no better than the base alone: try other values, or more data" in said
+    assert any(line.startswith("one seed alone") for line in said)
+
+
 def test_nothing_is_said_of_trials_that_never_began():
     nothing = find([outcome(4, 1e-4, 0, state=State.UNFINISHED)], ["rank"])
     assert nothing.best is None
@@ -113,5 +119,7 @@ def test_the_chart_has_a_dot_for_each_trial_in_each_panel(findings):
         dot.find(f"{namespace}title").text: float(dot.get("cy"))
         for dot in panels[0].findall(f"{namespace}circle")
     }
+    grid = [text.text for text in panels[0] if text.get("class") == "end"]
+    assert grid == ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
     by_score = sorted(higher, key=lambda text: float(text.split(": ")[1].split()[0]))
     assert [higher[text] for text in by_score] == sorted(higher.values(), reverse=True)

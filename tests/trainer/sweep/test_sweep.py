@@ -121,7 +121,7 @@ def test_bad_trials_are_stopped_early_and_failures_named(tmp_path, data, tiny_mo
         for name, one in (("good", good), ("idle", idle))
     }
     assert "Not trained to its end" not in cards["good"]
-    assert "Not trained to its end: 2 of the recipe's epochs are missing" in cards["idle"]
+    assert "Not trained to its end; epochs still to come: 2." in cards["idle"]
 
 
 @pytest.mark.slow
