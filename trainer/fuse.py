@@ -20,6 +20,7 @@ from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
+from shared.vqa.question_length import limit_of_adapters, lower_question_limit
 from trainer.card import fused_card
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.learners.families import learner_class
@@ -104,6 +105,7 @@ def fuse(
     names = _names(adapters)
     configs = [_require_summable(adapter) for adapter in adapters]
     _require_same(names, records, configs)
+    limit_of_adapters(adapters)
     shares = _weights(weights, names, method)
     domains = unseen_by_all(
         [
@@ -281,6 +283,7 @@ def _write_fused(
     replace(peft.peft_config[FUSED], inference_mode=True).save_pretrained(str(part))
     tensors = get_peft_model_state_dict(peft, adapter_name=FUSED)
     save_file({name: t.contiguous() for name, t in tensors.items()}, part / ADAPTER_WEIGHTS)
+    lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
     model.tokenizer.save_pretrained(str(part))
     model.image_processor.save_pretrained(str(part))
     return rank

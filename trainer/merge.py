@@ -138,5 +138,5 @@ def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
     model.save_pretrained(folder)
     with quiet_transformers():
         processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
-    processor.image_processor = trained.image_processor
+    processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
     processor.save_pretrained(folder)

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.settings import Settings
-from shared.vqa.loading import MAX_QUESTION_TOKENS, Quantization
+from shared.vqa.loading import Quantization
+from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from trainer.schedule import Schedule
 
 REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
@@ -195,7 +196,10 @@ class FitRecipe(Settings):
         16, gt=0, description="questions answered at a time; batches hold whole images"
     )
     max_question_tokens: int = Field(
-        MAX_QUESTION_TOKENS, gt=4, description="longer questions are cut"
+        MAX_QUESTION_TOKENS,
+        gt=4,
+        le=MAX_QUESTION_TOKENS,
+        description="longer questions are cut, here and whenever the adapter answers",
     )
     max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2, description="longer answers are cut")
     answers: AnswerChoice = Field(

@@ -26,7 +26,7 @@ from transformers import Blip2ForConditionalGeneration, DynamicCache
 from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
 from shared.vqa.decoding import Decoded, decoded_rows, end_tokens
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.vqa.loading import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
 DECODER_PROMPT = "Question: {} Answer:"
@@ -129,7 +129,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         rows = token_lists(
             self.model.tokenizer,
             [self._prompt.format(question) for question in questions],
-            MAX_QUESTION_TOKENS,
+            self.model.max_question_tokens,
         )
         index_B = torch.tensor(image_of, device=self.model.device)
         decode = self._continue if self._decoder_only else self._translate

@@ -36,10 +36,14 @@ from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST
 from shared.vqa.adapters import adapter_digest, apply_adapter, apply_adapters
 from shared.vqa.blip.forward import heed_question_mask
+from shared.vqa.question_length import (
+    limit_of_adapters,
+    lower_question_limit,
+    question_limit,
+)
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
 EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"
-MAX_QUESTION_TOKENS = 128
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
 BLIP2 = "Blip2ForConditionalGeneration"
@@ -75,6 +79,11 @@ class LoadedModel:
     def blip(self) -> BlipForQuestionAnswering:
         """The network of a model that ``load_blip`` loaded, which is a BLIP."""
         return self.network
+
+    @property
+    def max_question_tokens(self) -> int:
+        """How many tokens of a question are read."""
+        return question_limit(self.tokenizer)
 
 
 def best_device() -> torch.device:
@@ -206,6 +215,8 @@ def load_network(
     peft = apply_adapters(network, adapters) if adapters else None
     if adapter is not None:
         peft = apply_adapter(network, adapter)
+    asked = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
+    lower_question_limit(tokenizer, limit_of_adapters(asked))
     return LoadedModel(
         network=network,
         peft=peft,

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import ViltForQuestionAnswering
 
 from shared.vqa.answerer import Answer, Answerer
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.vqa.loading import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
 PatchMemory = tuple[torch.Tensor, ...]
@@ -66,7 +66,6 @@ def answer_logits(
     patches: Sequence[torch.Tensor],
     image_of: Sequence[int],
     questions: Sequence[str],
-    max_tokens: int = MAX_QUESTION_TOKENS,
 ) -> torch.Tensor:
     """Return the logits ``(B, V)`` of every label, in float32.
 
@@ -77,7 +76,7 @@ def answer_logits(
         list(questions),
         padding=True,
         truncation=True,
-        max_length=min(max_tokens, network.config.max_position_embeddings),
+        max_length=min(model.max_question_tokens, network.config.max_position_embeddings),
         return_tensors="pt",
     ).to(device)
     patches_BLD = pad_sequence([patches[image] for image in image_of], batch_first=True)

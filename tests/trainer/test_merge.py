@@ -4,10 +4,13 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.cli import run_program
+from shared.errors import InputError
 from shared.settings import validated
+from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization, load_blip
 from tests.models import load_float
 from tests.trainer.losses import loss_of
@@ -111,3 +114,30 @@ def test_what_cannot_be_merged_is_one_line_and_writes_nothing(
         assert reason in error
         assert "\n" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def answers_to(answerer, images, questions):
+    with Image.open(next(images.glob("*.png"))) as image:
+        memory = answerer.remember([answerer.prepare(image.convert("RGB"))])
+    return answerer.answer(memory, [0] * len(questions), questions)
+
+
+def test_questions_are_cut_alike_wherever_the_adapter_answers(tmp_path, data, tiny_model, adapter):
+    # Six words and two special tokens.
+    cut = trained(tiny_model, data, tmp_path / "cut", max_question_tokens=8)
+    whole = "how many sides does the large shape in the middle of the picture have"
+    short = " ".join(whole.split()[:6])
+    merge(cut, tmp_path / "merged")
+    answerers = [
+        load_answerer(str(tiny_model), adapter=cut, quantization=Quantization.NONE),
+        load_answerer(str(tmp_path / "merged"), quantization=Quantization.NONE),
+    ]
+    for answerer in answerers:
+        assert answerer.model.max_question_tokens == 8
+        first, second = answers_to(answerer, data / "images", [whole, short])
+        assert first == second, "cut after six words"
+    base = load_answerer(str(tiny_model), quantization=Quantization.NONE)
+    first, second = answers_to(base, data / "images", [whole, short])
+    assert first != second
+    with pytest.raises(InputError, match="cut at 8 and at 64 tokens"):
+        load_answerer(str(tiny_model), adapters={"one": cut, "other": adapter})

@@ -15,7 +15,7 @@ from shared.errors import InputError
 from shared.onnx_vqa import runtime
 from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.config import token_ids
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel, architecture
+from shared.vqa.loading import LoadedModel, architecture
 from trainer.export.graphs import GRAPHS
 from trainer.export.variants import Variant, write_variant
 
@@ -63,7 +63,7 @@ def write_bundle(
         "sha256": {name: _digest(graph_path(folder, name)) for name in GRAPHS},
         "tokenizer": _TOKENIZER,
         "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
-        "max_question_tokens": MAX_QUESTION_TOKENS,
+        "max_question_tokens": model.max_question_tokens,
         "max_new_tokens": MAX_NEW_TOKENS,
         "image": preprocessing,
     }

@@ -138,7 +138,7 @@ class Blip2Learner(Learner[Blip2Examples]):
             said, truncation=True, max_length=self._limits.answer - 1, add_special_tokens=False
         )["input_ids"]
         return Blip2Examples(
-            tuple(map(tuple, token_lists(tokenizer, prompts, self._limits.question))),
+            tuple(map(tuple, token_lists(tokenizer, prompts, self.model.max_question_tokens))),
             tuple((*answer, self._end) for answer in answers),
         )
 

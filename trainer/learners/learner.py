@@ -17,7 +17,8 @@ from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.adapters import quiet_renames
 from shared.vqa.answerer import Answerer
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.vqa.loading import LoadedModel
+from shared.vqa.question_length import MAX_QUESTION_TOKENS, lower_question_limit
 from trainer.recipe import RegionsRecipe
 
 Features = Sequence[torch.Tensor]
@@ -59,6 +60,8 @@ class Learner(ABC, Generic[Examples]):
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:
         self.answerer, self._limits = answerer, limits
+        # Kept beside the adapter, so that questions are cut alike when the model answers.
+        lower_question_limit(answerer.model.tokenizer, limits.question)
 
     @property
     def model(self) -> LoadedModel:

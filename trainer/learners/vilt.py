@@ -121,9 +121,7 @@ class ViltLearner(Learner[ViltExamples]):
         self, features: Features, image_of: Sequence[int], examples: ViltExamples
     ) -> torch.Tensor:
         """Return the binary cross-entropy of every label of every question, in nats."""
-        logits_BV = answer_logits(
-            self.model, features, image_of, examples.questions, self._limits.question
-        )
+        logits_BV = answer_logits(self.model, features, image_of, examples.questions)
         targets_BV = torch.zeros_like(logits_BV)
         targets_BV[range(len(examples.labels)), list(examples.labels)] = 1.0
         return binary_cross_entropy_with_logits(logits_BV, targets_BV, reduction="sum")

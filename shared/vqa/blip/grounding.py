@@ -24,7 +24,8 @@ from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_logits
 from shared.vqa.blip.inference import ImageMemory
 from shared.vqa.blip.text import IGNORED_LABEL, answer_batch, question_batch
-from shared.vqa.loading import MAX_QUESTION_TOKENS, LoadedModel
+from shared.vqa.loading import LoadedModel
+from shared.vqa.question_length import MAX_QUESTION_TOKENS
 
 REGION_MASS = 0.5
 """A region is the fewest patches that hold this share of a map's total.
@@ -90,7 +91,9 @@ def grounding_regions(
     if not questions:
         return []
     blip, ids = model.blip, token_ids(model.blip.config)
-    tokens = question_batch(model.tokenizer, questions, ids, MAX_QUESTION_TOKENS).to(model.device)
+    tokens = question_batch(model.tokenizer, questions, ids, model.max_question_tokens).to(
+        model.device
+    )
     said = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(model.device)
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_BLD = memory.features_NLD[torch.tensor(image_of, device=model.device)].clone()
