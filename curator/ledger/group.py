@@ -29,8 +29,8 @@ class GroupCommit(Generic[Entry]):
         self._waiting.append((entries, done))
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        # A worker that is cancelled must not take its entries out of a batch under way.
-        await asyncio.shield(done)
+        # A worker that is cancelled cancels its future alone: its entries stay in the batch.
+        await done
 
     async def drain(self) -> None:
         """Return once everything added so far is committed or has failed."""

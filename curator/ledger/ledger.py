@@ -9,23 +9,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import event, func, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.keys import Key
 from curator.ledger import opinions, order, reports, tables
+from curator.ledger.connecting import set_up_connection, translated
 from curator.ledger.group import GroupCommit
 from curator.ledger.newest import newest_items
-from curator.ledger.opening import LedgerFailure
 from curator.ledger.reading import reading
 from curator.ledger.records import (
     Attempt,
@@ -50,7 +47,6 @@ from curator.ledger.records import (
 from curator.ledger.rows import (
     Entry,
     Row,
-    group_statements,
     listing_of,
     listing_row,
     opinion_statements,
@@ -58,6 +54,7 @@ from curator.ledger.rows import (
     replied_items,
     unpack_reply,
 )
+from curator.ledger.writing import GroupWriter
 from curator.pace import History
 from shared.records import Listing, Provenance, QAPair, pair_id
 
@@ -67,21 +64,17 @@ Told = TypeVar("Told")
 IMPORT_BATCH: Final = 2_000
 _OPINIONS: Final = {None: "", 0: "disagrees", 1: "agrees"}
 NOT_IN_FILE: Final = "not among the keys of the last run"
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",
-    # Of a WAL ledger, a crash of the program loses nothing; only one of the machine may.
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA busy_timeout = 10000",
-    "PRAGMA cache_size = -16000",
-)
 
 
 class Ledger:
     """A migrated ledger file, open for reading and writing."""
 
-    def __init__(self, path: Path, engine: AsyncEngine, next_attempt_id: int) -> None:
+    def __init__(
+        self, path: Path, engine: AsyncEngine, groups: GroupWriter, next_attempt_id: int
+    ) -> None:
         self._path = path
         self._engine = engine
+        self._groups = groups
         self._next_attempt_id = next_attempt_id
         self._group: GroupCommit[Entry] = GroupCommit(self._write_group)
         self._writer = asyncio.Lock()
@@ -91,16 +84,18 @@ class Ledger:
     async def opened(cls, path: Path) -> AsyncIterator[Ledger]:
         """Open the ledger at ``path``, which ``migrate`` made or brought up to date."""
         engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        event.listen(engine.sync_engine, "connect", set_up_connection)
+        groups = GroupWriter(path)
         try:
             async with _reading(engine) as connection:
                 last = await connection.scalar(select(func.max(tables.attempts.c.id)))
-            ledger = cls(path, engine, (last or 0) + 1)
+            ledger = cls(path, engine, groups, (last or 0) + 1)
             try:
                 yield ledger
             finally:
                 await ledger._group.drain()
         finally:
+            groups.close()
             await engine.dispose()
 
     def new_attempt_id(self) -> int:
@@ -125,15 +120,14 @@ class Ledger:
         await self._group.add(Withdrawal(attempt.attempt_id))
 
     async def _write_group(self, entries: Sequence[Entry]) -> None:
-        async with self._writing() as connection:
-            for statement, rows in group_statements(entries):
-                await connection.execute(statement, rows)
+        async with self._writer:
+            await self._groups.write(entries)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         # SQLite has one writer; queueing here, a long import cannot time the others out.
         async with self._writer:
-            with _translated():
+            with translated():
                 async with self._engine.begin() as connection:
                     yield connection
 
@@ -424,26 +418,8 @@ def _next_rows(listings: Iterator[Listing]) -> list[Row]:
     return [listing_row(one) for one in islice(listings, IMPORT_BATCH)]
 
 
-def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-    order.teach_draw(connection)
-    connection.create_function(opinions.SHARE_FUNCTION, 2, opinions.pair_share, deterministic=True)
-
-
 @asynccontextmanager
 async def _reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    with _translated():
+    with translated():
         async with engine.connect() as connection:
             yield connection
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        reason = str(error).partition("\n")[0]
-        raise LedgerFailure(f"the ledger cannot be used any more: {reason}") from error

@@ -1,0 +1,46 @@
+"""How a connection to the ledger is set up, and what becomes of its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from curator.ledger import opinions, order
+from curator.ledger.opening import LedgerFailure
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    # Of a WAL ledger, a crash of the program loses nothing; only one of the machine may.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA cache_size = -16000",
+)
+
+
+def set_up_connection(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set the pragmas of a new connection and teach it the ledger's functions."""
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+    order.teach_draw(connection)
+    connection.create_function(opinions.SHARE_FUNCTION, 2, opinions.pair_share, deterministic=True)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of the database into ours.
+
+    Raises:
+        LedgerFailure: the database gave an error.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(error).partition("\n")[0]
+        raise LedgerFailure(f"the ledger cannot be used any more: {reason}") from error
