@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from curator.replies import Draft
@@ -78,6 +79,10 @@ _PART_NOUNS: Final = frozenset(
     }
 )
 """Parts that names of products mention; about one the catalogue's color says nothing."""
+_NO_PRODUCTS: Final = (
+    COLOURS.keys() | MATERIALS.keys() | _PART_NOUNS | {f"{noun}s" for noun in _PART_NOUNS}
+)
+"""Words like "gold" and "leather" stand in names too, and are no products."""
 _OWNED: Final = re.compile(
     r"\b(?P<owner>\w+)(?:'s|s') (?P<whole>(?:\w+ )?(?:colou?rs?|materials?)\b)?"
 )
@@ -85,15 +90,16 @@ _NAMED: Final = re.compile(
     r".*\b(?:of|is|are|does|do) (?:the|this|these) (?P<noun>[a-z -]+?)"
     r"(?: (?:made|shown|visible|displayed|seen|pictured|depicted|in|on|from|used|appear)\b.*)?$"
 )
+_WORD: Final = re.compile(r"[^\W_]+")
 _BEFORE: Final = re.compile(r"(?P<word>\w+) (?:colou?rs?|materials?)\b")
 
 
 def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
     """Compare the answer of ``draft`` with the listing's fields."""
     question = " ".join(words(draft.question))
-    fields = {name.strip().lower(): text for name, text in metadata.items()}
     for subject in _SUBJECTS:
         if subject.asked.search(question):
+            fields = {name.strip().lower(): text for name, text in metadata.items()}
             if not _is_about_the_whole(draft.question.lower(), question, fields):
                 return Agreement.UNKNOWN
             known = " ".join(fields.get(name, "") for name in subject.fields)
@@ -108,7 +114,7 @@ def _is_about_the_whole(raw: str, question: str, fields: Mapping[str, str]) -> b
     """
     if _PARTIAL.search(question) or _PART.search(question):
         return False
-    product = _product_nouns(fields)
+    product = _product_nouns(fields.get("item_name", ""), fields.get("product_type", ""))
     owned, before = _OWNED.search(raw), _BEFORE.search(question)
     if owned and not (owned["whole"] and _stems(owned["owner"]) & product):
         return False
@@ -125,12 +131,11 @@ def _is_about_the_whole(raw: str, question: str, fields: Mapping[str, str]) -> b
     return bool(_stems(named["noun"].split()[-1]) & product)
 
 
-def _product_nouns(fields: Mapping[str, str]) -> frozenset[str]:
+# A reply's questions are all about one product.
+@lru_cache(maxsize=64)
+def _product_nouns(item_name: str, product_type: str) -> frozenset[str]:
     """Return the words under which a question may name the product."""
-    # Words like "gold" and "leather" stand in names too, and are no products.
-    others = COLOURS.keys() | MATERIALS.keys() | _PART_NOUNS
-    named = _stems(fields.get("item_name", "")) - others - {f"{noun}s" for noun in _PART_NOUNS}
-    return named | _stems(fields.get("product_type", "")) | _GENERIC
+    return (_stems(item_name) - _NO_PRODUCTS) | _stems(product_type) | _GENERIC
 
 
 def _compared(
@@ -147,5 +152,5 @@ def _compared(
 
 def _stems(text: str) -> frozenset[str]:
     """Return the words of ``text``, each also without a final s."""
-    found = re.findall(r"[^\W_]+", text.lower())
+    found = _WORD.findall(text.lower())
     return frozenset(form for word in found for form in (word, word.removesuffix("s")) if form)

@@ -17,7 +17,6 @@ import structlog
 
 from curator.annotator import Annotator, Reply
 from curator.backoff import Outage, backoff_s
-from curator.images import prepare_photo
 from curator.judging import Judgement, judge, judge_answer
 from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
@@ -37,6 +36,7 @@ from curator.ledger import (
     WorkState,
 )
 from curator.live import LiveReport
+from curator.photos import PhotoReader
 from curator.prompt import Prompt, Request
 from curator.refusals import (
     BadRequest,
@@ -135,6 +135,7 @@ class Curator:
     stop: StopSignal
     live: LiveReport
     rng: random.Random
+    photos: PhotoReader = field(default_factory=PhotoReader)
     outage: Outage = field(default_factory=Outage)
     ended_by: AboVqaError | None = None
 
@@ -168,7 +169,7 @@ class Curator:
     async def _ask(self, item: Job) -> None:
         path = self.images_dir / item.listing.image.path
         try:
-            photo = await asyncio.to_thread(prepare_photo, path)
+            photo = await self.photos.read(path)
         except CorruptImage as error:
             await self._give_up_unasked(item, f"broken image: {error}")
             return

@@ -51,6 +51,7 @@ ENGLISH: Final = frozenset(
     }
 )
 """An English question has one of these, or begins with "is"; of 39,730 real ones all do."""
+_WORD: Final = re.compile(r"\w+")
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -148,9 +149,11 @@ def _is_english(question: Sequence[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    if phrase[0] not in words:
+        return False
     spans = range(len(words) - len(phrase) + 1)
     return any(list(words[at : at + len(phrase)]) == list(phrase) for at in spans)
