@@ -6,6 +6,7 @@ are searched for it, because some of them repeat it in clear.
 
 Requests go through the client's own HTTP layer, below ``generate_content``: that checks and
 converts each request and reply several times over, which takes four times the rest of a request.
+The client says where a request goes and with what headers, once; the body is put together as bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
@@ -32,7 +35,7 @@ from curator.annotator import (
 )
 from curator.foreign_json import as_count, as_dict, dicts_in
 from curator.keys import Key
-from curator.prompt import Request
+from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
 from curator.refusals import (
     BadRequest,
@@ -50,6 +53,7 @@ LONGEST_REASON: Final = 200
 _KEY_REASONS: Final = frozenset(
     {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_EXPIRED", "CONSUMER_SUSPENDED"}
 )
+_IMAGE_ENDS: Final = '"}}'
 _DURATION: Final = re.compile(r"^(?P<value>\d+(?:\.\d+)?)(?P<unit>ms|s)$")
 
 
@@ -71,7 +75,7 @@ class Gemini:
         self._path = f"models/{model.removeprefix('models/')}:generateContent"
         self._base_url = base_url
         self._timeout_s = timeout_s
-        self._clients: dict[str, tuple[genai.Client, SecretMask]] = {}
+        self._senders: dict[str, _Sender] = {}
 
     @classmethod
     @asynccontextmanager
@@ -94,7 +98,10 @@ class Gemini:
         # A proxy that the environment names cannot reach a server on this machine.
         trust_environment = not is_loopback(host)
         async with aiohttp.ClientSession(
-            connector=connector, trust_env=trust_environment
+            connector=connector,
+            trust_env=trust_environment,
+            # No key's session should be known by what another key was told.
+            cookie_jar=aiohttp.DummyCookieJar(),
         ) as session:
             yield cls(session, context, model=model, base_url=base_url, timeout_s=timeout_s)
 
@@ -105,13 +112,11 @@ class Gemini:
             Refusal: whatever came instead of a reply; see ``curator.refusals``.
         """
         refusal: Refusal
-        client, mask = self._client(key)
+        sender = self._sender(key)
         try:
-            response = await client._api_client.async_request(  # noqa: SLF001 - see above
-                "post", self._path, request_body(request)
-            )
+            body = await sender.send(request_body(request))
         except errors.APIError as error:
-            refusal = refusal_of(error.code, error.details, mask)
+            refusal = refusal_of(error.code, error.details, sender.mask)
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -120,12 +125,12 @@ class Gemini:
             refusal = Unavailable("a cut-off error body")
         else:
             # Nothing says that a reply will not repeat the key, and the body is kept for good.
-            return read_reply(mask(response.body or ""))
+            return read_reply(sender.mask(body))
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _client(self, key: Key) -> tuple[genai.Client, SecretMask]:
-        found = self._clients.get(key.secret)
+    def _sender(self, key: Key) -> _Sender:
+        found = self._senders.get(key.secret)
         if found is None:
             context = self._ssl_context
             options = types.HttpOptions(
@@ -138,27 +143,49 @@ class Gemini:
                 async_client_args={"ssl": context, "verify": context},
             )
             client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
-            found = self._clients[key.secret] = (client, SecretMask([key.secret]))
+            found = self._senders[key.secret] = _Sender(
+                client, self._path, SecretMask([key.secret])
+            )
         return found
 
 
-def request_body(request: Request) -> dict[str, object]:
-    """Return the body of a ``generateContent`` request."""
+class _Sender:
+    """Sends bodies to one address with one key."""
+
+    def __init__(self, client: genai.Client, path: str, mask: SecretMask) -> None:
+        self._client = client
+        self._without_body = client._api_client._build_request("post", path, {})  # noqa: SLF001
+        self.mask = mask
+
+    async def send(self, body: bytes) -> str:
+        """Return what is answered; raises the SDK's errors and those of aiohttp."""
+        request = replace(self._without_body, data=body)
+        response = await self._client._api_client._async_request_once(request)  # noqa: SLF001
+        return str(response.response_stream[0])
+
+
+def request_body(request: Request) -> bytes:
+    """Return the body of a ``generateContent`` request, as JSON."""
+    head, tail = _around_the_image(request.prompt_text, request.schema)
     # URL-safe, as the SDK sends it.
-    image = base64.urlsafe_b64encode(request.image_jpeg).decode()
-    parts: list[dict[str, object]] = [
-        {"text": request.prompt_text},
-        {"inlineData": {"mimeType": "image/jpeg", "data": image}},
-    ]
-    if request.closing_text:
-        parts.append({"text": request.closing_text})
-    return {
-        "contents": [{"role": "user", "parts": parts}],
-        "generationConfig": {
-            "responseMimeType": "application/json",
-            "responseSchema": request.schema.content,
-        },
+    image = base64.urlsafe_b64encode(request.image_jpeg)
+    closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
+    return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
+
+
+# Few prompts are in use at a time: the campaign's, and that of second opinions.
+@lru_cache(maxsize=16)
+def _around_the_image(prompt_text: str, schema: ReplySchema) -> tuple[bytes, bytes]:
+    """Return what stands before the image's data and what after the parts."""
+    image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
+    form = {"responseMimeType": "application/json", "responseSchema": schema.content}
+    content = {
+        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}],
+        "generationConfig": form,
     }
+    # A quotation mark within a text is escaped, so that these stand here alone.
+    head, mark, tail = json.dumps(content).partition('"data": "')
+    return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
 
 
 def read_reply(body: str) -> Reply:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import base64
 import json
 import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from curator.annotator import check_base_url
-from curator.gemini import Gemini, read_reply, refusal_of
+from curator.gemini import Gemini, read_reply, refusal_of, request_body
 from curator.images import prepare_photo
 from curator.keys import Key
-from curator.prompt import Prompt
+from curator.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.quota import Quota, Window
 from curator.refusals import BadRequest, InvalidKey, RateLimited, Unavailable, UnknownModel
 from curator.rehearsal.faults import Fault
@@ -270,3 +273,22 @@ def test_half_of_the_questions_are_hard():
 def test_pictures_of_the_fixture_differ(images):
     files = sorted(images.rglob("*.jpg"))
     assert len({Image.open(path).tobytes() for path in files}) == len(files) == 12
+
+
+@given(st.text(), st.binary(), st.text())
+def test_a_body_is_json_with_prompt_image_and_data_in_order(prompt_text, image, closing_text):
+    request = Request(prompt_text, image, closing_text, 1, ANSWER_SCHEMA)
+    body = json.loads(request_body(request))
+    encoded = base64.urlsafe_b64encode(image).decode()
+    parts = [
+        {"text": prompt_text},
+        {"inlineData": {"mimeType": "image/jpeg", "data": encoded}},
+        *([{"text": closing_text}] if closing_text else []),
+    ]
+    assert body == {
+        "contents": [{"role": "user", "parts": parts}],
+        "generationConfig": {
+            "responseMimeType": "application/json",
+            "responseSchema": dict(ANSWER_SCHEMA.content),
+        },
+    }
