@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from shared.errors import InputError
@@ -206,17 +206,22 @@ class CsvCatalog:
         with _reading(self.path) as file:
             rows = csv.DictReader(file)
             image_column = self._image_column(rows)
-            by_lower = {name.strip().lower(): name for name in rows.fieldnames or ()}
+            columns = rows.fieldnames or ()
+            by_lower = {name.strip().lower(): name for name in columns}
             id_column = next((by_lower[c] for c in LISTING_COLUMNS if c in by_lower), None)
+            fields = [name for name in columns if name not in {image_column, id_column}]
+            base = _parts(self.images_dir.resolve().as_posix())
             for row in rows:
                 raw = (row.get(image_column) or "").strip()
                 if not raw:
                     skipped[WITHOUT_IMAGE] += 1
-                elif (path := self._below_images(raw)) is None:
+                elif (path := _below(base, raw)) is None:
                     skipped[OUTSIDE] += 1
                 else:
                     listing_id = (row.get(id_column) or "").strip() if id_column else ""
-                    metadata = _csv_metadata(row, {image_column, id_column or ""})
+                    # A short row lacks its last values.
+                    texts = ((name, row[name]) for name in fields)
+                    metadata = {name: " ".join(text.split()) for name, text in texts if text}
                     yield Listing(listing_id or path, ImageRef(path, path), metadata)
 
     def _image_column(self, rows: csv.DictReader[str]) -> str:
@@ -228,22 +233,21 @@ class CsvCatalog:
         wanted, have = ", ".join(COLUMN_ALIASES["filename"]), ", ".join(columns) or "none"
         raise InputError(f"{self.path}: no image column ({wanted}); its columns: {have}")
 
-    def _below_images(self, raw: str) -> str | None:
-        path = PurePosixPath(raw.replace("\\", "/"))
-        if path.is_absolute():
-            base = PurePosixPath(self.images_dir.resolve().as_posix())
-            if not path.is_relative_to(base):
-                return None
-            path = path.relative_to(base)
-        return None if ".." in path.parts else path.as_posix()
+
+def _below(base: list[str], raw: str) -> str | None:
+    """Return an image's path below the folder ``base``; ``None`` if it is elsewhere."""
+    name = raw.replace("\\", "/")
+    parts = _parts(name)
+    if name.startswith("/"):
+        if parts[: len(base)] != base:
+            return None
+        parts = parts[len(base) :]
+    return None if ".." in parts else "/".join(parts) or "."
 
 
-def _csv_metadata(row: Mapping[str | Any, Any], left_out: set[str]) -> dict[str, str]:
-    return {
-        name: " ".join(value.split())
-        for name, value in row.items()
-        if isinstance(name, str) and isinstance(value, str) and value and name not in left_out
-    }
+def _parts(path: str) -> list[str]:
+    # By hand, because pathlib takes a third of the time of reading a large file.
+    return [part for part in path.split("/") if part not in {"", "."}]
 
 
 @dataclass(frozen=True, slots=True)
