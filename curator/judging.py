@@ -7,29 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from curator.annotator import FINISHED, PROMPT_BLOCKED, Reply
-from curator.replies import Form, Unparsable, parse_answer, parse_reply
+from curator.replies import Unparsable, parse_answer, parse_reply
+from curator.reply_facts import NO_CANDIDATE, Form, ReplyFacts
 from curator.validation import Verdict, validate
 
 FINAL_ENDINGS: Final = frozenset(
     {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
 )
 """Ways of ending without text that asking again does not change."""
-NO_CANDIDATE: Final = "no_candidate"
 NO_VALID_PAIR: Final = "no_valid_pair"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyFacts:
-    """What ``curator status`` counts of a reply.
-
-    ``drafts`` is how many pairs stood in it, valid or not. ``rejection`` is why the reply as a
-    whole was of no use (see ``rejection_of``), empty where it was.
-    """
-
-    ending: str
-    form: Form
-    drafts: int
-    rejection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

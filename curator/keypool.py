@@ -17,8 +17,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-import structlog
-
 from curator.backoff import backoff_s
 from curator.keys import Key
 from curator.ledger.records import ProjectRecord, ProjectUse
@@ -39,13 +37,14 @@ from curator.refusals import RateLimited
 from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
 from shared.errors import StoppedForNow
+from shared.event_log import EventLog
 
 PROBE_AFTER_S: Final = 3600.0
 """After a day 429, one careful request is tried so much later: the label has been seen wrong."""
 LONGEST_STRIKE_S: Final = 900.0
 """Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
 
-log = structlog.stdlib.get_logger("curator.keypool")
+log = EventLog("curator.keypool")
 
 
 class OnExhausted(StrEnum):
@@ -180,9 +179,10 @@ class KeyPool:
                     raise StopRequested
                 now = self._clock.now()
                 self._changed.clear()
-                if key := self._next_key(tokens, now):
+                key, openings = self._next_key(tokens, now)
+                if key is not None:
                     return self._reserve(key, tokens, now)
-                await self._wait_for_opening(tokens, now)
+                await self._wait_for_opening(openings, tokens, now)
 
     def may_send(self, lease: Lease) -> bool:
         """Return whether nothing that was told since ``lease`` speaks against its request."""
@@ -271,16 +271,18 @@ class KeyPool:
         projects = self._projects.items()
         return {name: one.usage.requests_in(Window.DAY, now) for name, one in projects}
 
-    def _next_key(self, tokens: int, now: float) -> Key | None:
-        closed: set[str] = set()
+    def _next_key(self, tokens: int, now: float) -> tuple[Key | None, Mapping[str, Opening]]:
+        """Return the key whose turn it is, if one can serve, and when the projects before it do."""
+        openings: dict[str, Opening] = {}
         for index, key in enumerate(self._keys):
-            if key.project in closed:
+            if key.project in openings:
                 continue
-            if self._projects[key.project].opening(tokens, now).at <= now:
+            opening = self._projects[key.project].opening(tokens, now)
+            if opening.at <= now:
                 self._keys.append(self._keys.pop(index))
-                return key
-            closed.add(key.project)
-        return None
+                return key, openings
+            openings[key.project] = opening
+        return None, openings
 
     def _reserve(self, key: Key, tokens: int, now: float) -> Lease:
         project = self._projects[key.project]
@@ -289,18 +291,19 @@ class KeyPool:
             project.probe, project.probe_at = reservation, None
         return Lease(key, reservation)
 
-    async def _wait_for_opening(self, tokens: int, now: float) -> None:
-        names = {key.project for key in self._keys}
-        openings = [self._projects[name].opening(tokens, now) for name in names]
-        first = min(openings, key=lambda opening: opening.at, default=Opening(math.inf, Window.DAY))
-        if all(opening.window is Window.DAY for opening in openings):
-            surely = [self._projects[name].reopens_at(tokens, now) for name in names]
+    async def _wait_for_opening(
+        self, openings: Mapping[str, Opening], tokens: int, now: float
+    ) -> None:
+        """Sleep until the first of ``openings``, by project, or until something changes."""
+        first = min((one.at for one in openings.values()), default=math.inf)
+        if all(one.window is Window.DAY for one in openings.values()):
+            surely = [self._projects[name].reopens_at(tokens, now) for name in openings]
             opens_at = min(surely, default=math.inf)
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
-            if self._on_exhausted is OnExhausted.STOP or math.isinf(first.at):
+            if self._on_exhausted is OnExhausted.STOP or math.isinf(first):
                 raise exhausted
-            log.warning("All API keys exhausted", waiting_until=_local(first.at))
-        await self._stop.sleep(self._clock, first.at - now, self._changed)
+            log.warning("All API keys exhausted", waiting_until=_local(first))
+        await self._stop.sleep(self._clock, first - now, self._changed)
 
 
 def _restored(

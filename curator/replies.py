@@ -12,8 +12,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
+
+from curator.reply_facts import Form
 
 LONGEST_REPLY: Final = 200_000
 """Characters; what comes after is not read."""
@@ -44,25 +45,6 @@ _LOOSE_PAIR = re.compile(
 _DASHES = "-\N{EN DASH}\N{EM DASH}"
 _BULLETS = f"{_DASHES}\N{BULLET} "
 _SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
-
-
-class Form(StrEnum):
-    """How a reply was written; the names appear in ``curator status`` and in the ledger."""
-
-    JSON = "json"
-    """As it was asked for, and nothing else."""
-    FENCED = "fenced"
-    """Valid JSON in a fence or between other words."""
-    REPAIRED = "repaired"
-    """JSON with mistakes in it, such as a comma too many."""
-    CUT_OFF = "cut_off"
-    """JSON that ends in the middle; the pairs that are complete are kept."""
-    LIST = "list"
-    """A plain list, numbered or not."""
-    EMPTY = "empty"
-    """No text at all."""
-    UNPARSABLE = "unparsable"
-    """Text without one question and its answer."""
 
 
 @dataclass(frozen=True, slots=True)

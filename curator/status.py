@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.forecast import Forecast
-from curator.judging import NO_CANDIDATE
 from curator.ledger import CampaignReport, KeyReport, ProjectRecord
 from curator.prices import PRICES
 from curator.quota import next_day
+from curator.reply_facts import NO_CANDIDATE
 
 DAY_MINUTES: Final = 1_440
 NOT_ERRORS: Final = frozenset({"open", "answered"})

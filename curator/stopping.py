@@ -8,9 +8,8 @@ import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import structlog
-
 from shared.clock import Clock
+from shared.event_log import EventLog
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 # What was there before is not put back: within asyncio.run that is a handler of its own, which
@@ -21,7 +20,7 @@ _DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
 }
 
 
-log = structlog.stdlib.get_logger("curator.stopping")
+log = EventLog("curator.stopping")
 
 
 class StopRequested(Exception):

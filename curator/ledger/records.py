@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
-from curator.judging import ReplyFacts
 from curator.quota import LearnedLimits, Quota, Window
-from curator.validation import Verdict
+from curator.reply_facts import ReplyFacts
 from shared.records import Listing
+
+if TYPE_CHECKING:
+    from curator.validation import Verdict
 
 
 class WorkState(IntEnum):

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from curator.judging import ReplyFacts
 from curator.ledger.records import (
     Campaign,
     CampaignReport,
@@ -28,7 +27,7 @@ from curator.ledger.records import (
 )
 from curator.pace import RECENT_S, Bin, History, history_of, width_for
 from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, corrected, day_start
-from curator.replies import Form
+from curator.reply_facts import Form, ReplyFacts
 
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""

@@ -16,7 +16,6 @@ import typer
 from shared.atomic import atomic_path
 from shared.clock import SystemClock
 from shared.errors import InputError
-from shared.events import SecretMask, set_up_events
 
 if TYPE_CHECKING:
     from curator.rehearsal.answer_book import AnswerBook
@@ -69,6 +68,7 @@ def rehearse(
     from curator.keyfile import read_keys
     from curator.rehearsal.script import QuotaTable, require_keys, with_campaign_keys
     from curator.rehearsal.wiring import build_server, default_cache, read_answers
+    from shared.events import SecretMask, set_up_events
 
     scene = _scene(script, answers, images)
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)

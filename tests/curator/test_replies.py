@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.replies import Draft, Form, Parsed, Unparsable, parse_reply
+from curator.replies import Draft, Parsed, Unparsable, parse_reply
+from curator.reply_facts import Form
 from tests.curator.fuzz_replies import PIECES, check_reply
 
 COLOUR = Draft("What is the colour of the shoe?", "white")

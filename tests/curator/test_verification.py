@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from curator.ledger.opinions import pair_share
 from curator.ledger.records import PairItem, WorkState
 from curator.prompt import Prompt
-from curator.replies import Form, ParsedAnswer, Unparsable, parse_answer
+from curator.replies import ParsedAnswer, Unparsable, parse_answer
+from curator.reply_facts import Form
 from curator.verification import opinion_change
 from shared.agreement_rate import AgreementRate, wilson_interval
 from shared.corpus import read_pairs
