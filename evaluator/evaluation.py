@@ -82,6 +82,14 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     require_tools(order.metrics or ())
     if Metric.VTGS_CLIP in (order.metrics or ()):
         require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
+    replica = replica_settings(
+        order.model,
+        order.adapter.one,
+        order.quantization,
+        order.images,
+        batch_size=order.batch_size,
+        adapters=order.adapter.named,
+    )
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
     if order.adapter.named:
@@ -90,15 +98,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     asked = _metrics(order, selection)
     left_out = _left_out(order, asked)
     metrics = [one for one in asked if one not in left_out]
-    replica = replica_settings(
-        order.model,
-        order.adapter.one,
-        order.quantization,
-        order.images,
-        batch_size=order.batch_size,
-        measure_grounding=not REGION_METRICS.isdisjoint(metrics),
-        adapters=order.adapter.named,
-    )
+    replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
     require_images(replica.images, (pair.filename for pair in selection.pairs))
     evaluation = _evaluation(order, selection, metrics, replica, left_out)
     prepare_folder(order.out, evaluation)
@@ -132,7 +132,11 @@ def _metrics(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]:
 
 
 def _left_out(order: EvaluationOrder, metrics: Sequence[Metric]) -> dict[Metric, str]:
-    """Return the metrics that this model cannot have, and why."""
+    """Return the metrics that this model cannot have, and why.
+
+    Raises:
+        InputError: one of them is asked for by name.
+    """
     asked = [metric for metric in metrics if metric in REGION_METRICS]
     if not asked:
         return {}
@@ -140,6 +144,8 @@ def _left_out(order: EvaluationOrder, metrics: Sequence[Metric]) -> dict[Metric,
     if not reason:
         return {}
     for metric in asked:
+        if metric in (order.metrics or ()):
+            raise InputError(f"--metrics {metric}: {reason}; leave it out")
         log.warning("metric_left_out", metric=metric.value, reason=reason)
     return dict.fromkeys(asked, reason)
 

@@ -29,6 +29,7 @@ from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization, resolve_model
+from shared.vqa.question_length import limit_of_adapters
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 QUESTIONS_PER_IMAGE: Final = 4
@@ -257,7 +258,7 @@ def replica_settings(
     ``images`` is a folder or a URL, see ``shared.image_source``.
 
     Raises:
-        InputError: no such images folder, model or adapter.
+        InputError: no such images folder, model or adapter, or they do not go together.
     """
     image_source(str(images))
     named = adapters or {}
@@ -266,6 +267,7 @@ def replica_settings(
         require_adapter(folder)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
+    limit_of_adapters(asked)
     source = model if is_bundle(model) else resolve_model(model)
     return ReplicaSettings(
         model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,

@@ -32,6 +32,7 @@ from shared.corpus import pairs_digest, read_json, read_predictions, write_json,
 from shared.errors import AboVqaError, InputError
 from shared.progress import report_progress
 from shared.records import Prediction, QAPair, Question
+from shared.vqa.adapters import warn_of_another_base
 
 log = structlog.get_logger(__name__)
 
@@ -210,6 +211,9 @@ def _agree_on_model(
 ) -> None:
     """Write which model answers, or see that it is the one that answered before."""
     facts = asdict(fleet.facts())
+    for adapter in _adapters(evaluation.settings):
+        # A replica says so where nobody reads it.
+        warn_of_another_base(adapter, facts["revision"])
     if not (folder / MODEL_FILE).is_file():
         effect = _effect(fleet, shards, evaluation)
         changed = None if effect is None else asdict(effect)
@@ -223,6 +227,12 @@ def _agree_on_model(
             f"--out {folder}: another model answered its first shards ({said}); "
             "give another folder, or the same model on the same kind of machine"
         )
+
+
+def _adapters(settings: Mapping[str, Any]) -> list[Path]:
+    named = (settings.get("adapters") or {}).values()
+    folders = [settings.get("adapter"), *(one["folder"] for one in named)]
+    return [Path(folder) for folder in folders if folder]
 
 
 def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> AdapterEffect | None:

@@ -135,8 +135,8 @@ def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTraine
 
 
 def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
-    model.save_pretrained(folder)
     with quiet_transformers():
+        model.save_pretrained(folder)
         processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
     processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
     processor.save_pretrained(folder)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.vqa.adapters import require_adapter
+from shared.vqa.adapters import TRAINING_RECORD, require_adapter
 
-RECORD = "run.json"
+RECORD = TRAINING_RECORD
 DATASET = "dataset"
 
 
@@ -66,5 +66,8 @@ def require_record(adapter: Path) -> RunRecord:
     require_adapter(adapter)
     record = finished_run(adapter)
     if record is None:
-        raise InputError(f"{adapter}: {RECORD} is missing; give the folder of a finished run")
+        raise InputError(
+            f"{adapter}: {RECORD} is missing, so that its run is not finished; give the folder of "
+            "one that is, or finish it with `trainer fit --resume`"
+        )
     return record

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, ViltForQuestionAnswering
 
+from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.added_labels import (
     ADDED_LABELS,
@@ -29,6 +31,10 @@ from shared.vqa.added_labels import (
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+TRAINING_RECORD = "run.json"
+"""What `trainer` writes beside an adapter; see ``trainer.record``."""
+
+log = structlog.get_logger(__name__)
 
 
 def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
@@ -142,6 +148,19 @@ def _adapter_config(adapter: Path) -> LoraConfig:
     if not isinstance(config, LoraConfig):
         raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
     return config
+
+
+def warn_of_another_base(adapter: Path, revision: str) -> None:
+    """Say so where an adapter was trained on another base than the one with this revision.
+
+    Its layers fit any base of the same shape, so that nothing else would tell.
+    """
+    record = adapter / TRAINING_RECORD
+    trained_on = read_json(record).get("base_revision") if record.is_file() else None
+    if trained_on and trained_on != revision:
+        log.warning(
+            "adapter_of_another_base", adapter=str(adapter), trained_on=trained_on, base=revision
+        )
 
 
 def adapter_digest(adapter: Path) -> str:

@@ -34,7 +34,12 @@ from transformers.utils import logging as transformers_logging
 
 from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST
-from shared.vqa.adapters import adapter_digest, apply_adapter, apply_adapters
+from shared.vqa.adapters import (
+    adapter_digest,
+    apply_adapter,
+    apply_adapters,
+    warn_of_another_base,
+)
 from shared.vqa.blip.forward import heed_question_mask
 from shared.vqa.question_length import (
     limit_of_adapters,
@@ -116,7 +121,8 @@ def resolve_model(model: str) -> str:
             hint = f"; give one of its exports, such as {exported[0].parent}" if exported else ""
             raise InputError(f"{model}: not a model folder (config.json is missing){hint}")
         return str(path)
-    looks_like_hub_id = model.count("/") <= 1 and not model.startswith((".", "~", os.sep))
+    looks_like_path = model.startswith((".", "~", os.sep)) or model.endswith(os.sep)
+    looks_like_hub_id = model.count("/") <= 1 and not looks_like_path
     if path.exists() or not looks_like_hub_id:
         raise InputError(
             f"{model}: no such model folder; give a folder, a hub id or {EMBEDDED_MODEL}"
@@ -217,6 +223,9 @@ def load_network(
         peft = apply_adapter(network, adapter)
     asked = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
     lower_question_limit(tokenizer, limit_of_adapters(asked))
+    revision = _revision(source, config)
+    for folder in asked:
+        warn_of_another_base(folder, revision)
     return LoadedModel(
         network=network,
         peft=peft,
@@ -224,7 +233,7 @@ def load_network(
         image_processor=image_processor,
         device=device,
         name=model,
-        revision=_revision(source, config),
+        revision=revision,
         quantization=quantization,
         adapter_sha256=_digests(adapter, adapters or {}),
     )

@@ -1,5 +1,6 @@
 """Several adapters on one base: which answers what, and that each answers as it does alone."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from evaluator.replica import Replica
 from evaluator.run import evaluate
 from evaluator.run_folder import read_run
 from shared.cli import run_program
-from shared.corpus import read_pairs, write_pairs
+from shared.corpus import read_pairs, write_json, write_pairs
 from shared.errors import InputError
+from shared.events import set_up_events
 from shared.records import QAPair, Question
+from shared.vqa.adapters import TRAINING_RECORD
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
 from tests.fakes.clock import FakeClock
-from tests.models import save_tiny_adapter
+from tests.models import load_float, save_tiny_adapter
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,8 @@ def test_the_scorecard_has_each_domain_and_each_hash(
     tmp_path, tiny_model, pictures, adapters, pairs
 ):
     fleet = CountingFleet(settings_for(tiny_model, pictures[0], adapters=adapters))
-    evaluation = evaluation_of(pairs, adapters={name: {} for name in adapters})
+    folders = {name: {"folder": str(folder)} for name, folder in adapters.items()}
+    evaluation = evaluation_of(pairs, adapters=folders)
     scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models, FakeClock())
     run = read_run(tmp_path / "run")
     assert run.scorecard == scorecard
@@ -72,6 +76,20 @@ def test_the_scorecard_has_each_domain_and_each_hash(
     assert len(set(hashes)) == 2
     effect = scorecard.provenance["adapter_effect"]
     assert 0 < effect["changed"] < effect["checked"] == len(pairs)
+
+
+def test_an_adapter_of_another_base_is_named(tmp_path, tiny_model, adapters, capsys):
+    revision = load_float(tiny_model).revision
+    for name, trained_on in (("same", revision), ("other", "sha256:another")):
+        shutil.copytree(adapters["lamps"], tmp_path / name)
+        write_json({"base_revision": trained_on}, tmp_path / name / TRAINING_RECORD)
+    set_up_events()
+    load_float(tiny_model, tmp_path / "same")
+    assert "adapter_of_another_base" not in capsys.readouterr().err
+    load_float(tiny_model, tmp_path / "other")
+    said = capsys.readouterr().err
+    assert "adapter_of_another_base" in said
+    assert "trained_on=sha256:another" in said
 
 
 def test_a_domain_survives_every_format(tmp_path, pairs):

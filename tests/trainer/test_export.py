@@ -13,8 +13,10 @@ import onnxruntime
 import pytest
 from PIL import Image
 
+from evaluator.__main__ import app as evaluator
 from evaluator.replica import Replica, replica_settings
 from shared.cli import run_program
+from shared.corpus import write_pairs
 from shared.errors import InputError
 from shared.image_files import open_image
 from shared.onnx_vqa import MANIFEST, is_bundle
@@ -247,6 +249,33 @@ def test_the_evaluator_takes_a_bundle_for_a_model(bundles, original, pictures, t
         replica_settings(str(bundles / "int8"), tiny_adapter, "none", folder, batch_size=7)
 
 
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_replicas_on_ray_answer_with_a_bundle(bundles, pictures, tmp_path, capsys, tiny_adapter):
+    folder, pairs = pictures
+    several = [replace(pair, answers=(pair.answer, "red"), boxes=()) for pair in pairs[:6]]
+    write_pairs([*several, *pairs[6:]], tmp_path / "pairs.jsonl")
+
+    def run_evaluator(*words) -> int:
+        data = ("--data", tmp_path / "pairs.jsonl", "--images", folder)
+        model = ("--model", bundles / "float32", "--out", tmp_path / "run")
+        with pytest.raises(SystemExit) as leaving:
+            run_program(evaluator, "evaluator", ["run", *map(str, (*data, *model, *words))])
+        return leaving.value.code
+
+    assert run_evaluator("--metrics", "exact_match,vtgs") == 2
+    assert "vtgs: regions behind an answer need gradients" in capsys.readouterr().err
+    assert run_evaluator("--adapter", f"lamps={tiny_adapter}") == 2
+    assert "takes no --adapter" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert run_evaluator("--replicas", "2", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metrics"]["vqa_soft"]["n"] == 6
+    assert set(found["provenance"]["left_out"]) == {"vtgs"}
+    assert found["provenance"]["revision"] == "tiny r1"
+
+
 def test_a_bundle_of_another_format_is_refused(bundles, tmp_path):
     assert is_bundle(str(bundles / "int4"))
     assert not is_bundle(str(tmp_path))
@@ -281,6 +310,7 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
     known = ("--data", data / "pairs.jsonl", "--images", data / "images")
     cases = {
         "or --model, and not both": ("--out", out),
+        f"give it as --model {original}": (original, "--out", out),
         "run.json is missing": (tiny_adapter, "--out", out),
         "only BLIP for VQA": ("--model", vilt, "--out", out, *known),
         "say with --data and --images": ("--model", original, "--out", out),

@@ -16,6 +16,7 @@ from shared.progress import report_progress
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.loading import (
     BLIP,
+    EMBEDDED_MODEL,
     LoadedModel,
     Quantization,
     architecture,
@@ -80,6 +81,8 @@ def export(order: ExportOrder) -> ExportResult:
         AnswersDiffer: the float32 graphs do not answer as the original does.
         NotMeasured: a process that answers failed.
     """
+    if order.adapter is not None:
+        _refuse_model_for_adapter(order.adapter)
     base = require_record(order.adapter).base if order.adapter else order.model
     if base is None:
         raise InputError("give the folder of a finished run, or --model")
@@ -97,6 +100,11 @@ def export(order: ExportOrder) -> ExportResult:
     return ExportResult(
         order.out, places, len(questions.pairs), questions.split, order.threads, models
     )
+
+
+def _refuse_model_for_adapter(adapter: Path) -> None:
+    if str(adapter) == EMBEDDED_MODEL or (adapter / "config.json").is_file():
+        raise InputError(f"{adapter}: is a model, no adapter; give it as --model {adapter}")
 
 
 def _refuse_other_families(base: str) -> None:
