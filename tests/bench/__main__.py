@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.asking.benches import bench_ledger, bench_requests
+from tests.bench.asking.full_ledger import bench_full_ledger
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
@@ -24,6 +25,7 @@ app = typer.Typer(add_completion=False)
 BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "requests": bench_requests,
     "ledger": bench_ledger,
+    "ledger-full-size": bench_full_ledger,
     "answers": bench_answers,
     "fit": bench_fit,
     "fleet": bench_fleet,

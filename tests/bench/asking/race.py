@@ -21,8 +21,8 @@ from urllib.request import urlopen
 from PIL import Image
 
 from curator.prompt import Prompt
-from shared.clock import stopwatch
 from tests.bench.asking.contenders import KEYS
+from tests.bench.asking.cost import cost_of
 
 LATENCY_S = 0.05
 CONCURRENCY = 100
@@ -80,32 +80,21 @@ def race(name: str, command: Sequence[str], url: str, count: int) -> Run:
     environment = {
         key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
     }
-    started = stopwatch()
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"},
-    )
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    cost = cost_of(command, environment | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"})
     with urlopen(f"{url}/stats") as response:
         stats = json.load(response)
-    if process.returncode or stats["requests"] < count:
+    if cost.code or stats["requests"] < count:
         raise RuntimeError(
-            f"{name}: exit {process.returncode}, {stats['requests']} of {count} requests\n"
-            + errors[-2000:]
+            f"{name}: exit {cost.code}, {stats['requests']} of {count} requests\n"
+            + cost.errors[-2000:]
         )
     return Run(
         name=name,
         # Both processes read the same monotonic clock of the machine.
-        start_s=stats["first"] - started,
+        start_s=stats["first"] - cost.started,
         rate=count / stats["seconds"],
-        cpu_ms=1000 * (used.ru_utime + used.ru_stime) / count,
-        peak_mb=used.ru_maxrss / 1024,
+        cpu_ms=1000 * cost.cpu_s / count,
+        peak_mb=cost.peak_mb,
         sent_kb=stats["received"] / stats["requests"] / 1000,
     )
 
