@@ -54,6 +54,7 @@ _SUBJECTS: Final = (
         KINDS,
     ),
 )
+_ASKED: Final = re.compile("|".join(subject.asked.pattern for subject in _SUBJECTS))
 _WHOLE: Final = frozenset(
     {"main", "primary", "dominant", "predominant", "overall", "principal", "what", "the", "is"}
 )
@@ -97,6 +98,8 @@ _BEFORE: Final = re.compile(r"(?P<word>\w+) (?:colou?rs?|materials?)\b")
 def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
     """Compare the answer of ``draft`` with the listing's fields."""
     question = " ".join(words(draft.question))
+    if not _ASKED.search(question):
+        return Agreement.UNKNOWN
     for subject in _SUBJECTS:
         if subject.asked.search(question):
             fields = {name.strip().lower(): text for name, text in metadata.items()}

@@ -23,6 +23,7 @@ JSON_STARTS: Final = 500
 LONGEST_ANSWER: Final = 200
 """Characters; what is longer answers no question."""
 DIFFICULTIES: Final = ("easy", "medium", "hard")
+_ASKED_FOR: Final = {"question", "answer", "difficulty"}
 
 _QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
 _ANSWER = re.compile(r"^(?:a|ans|answer)\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
@@ -239,7 +240,9 @@ def _drafts_in(value: object) -> Iterator[Draft]:
 
 
 def _draft(value: dict[str, object]) -> Draft | None:
-    fields = {name.strip().lower(): field for name, field in value.items()}
+    fields = value
+    if not value.keys() <= _ASKED_FOR:
+        fields = {name.strip().lower(): field for name, field in value.items()}
     question = _text(fields.get("question", fields.get("q")))
     answer = _text(fields.get("answer", fields.get("a")))
     if not question or not answer:
@@ -249,11 +252,11 @@ def _draft(value: dict[str, object]) -> Draft | None:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return _plain(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (str, int, float)):
-        return _plain(str(value))
-    return ""
+    return _plain(str(value)) if isinstance(value, (int, float)) else ""
 
 
 def _plain(text: str) -> str:

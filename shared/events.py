@@ -20,7 +20,11 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared.clock import stopwatch
+
 MASK = "[secret]"
+LOOK_EVERY_S = 1.0
+"""How often a log file's name is looked at."""
 
 
 class SecretMask:
@@ -78,6 +82,18 @@ class _MaskProcessor:
         return self._mask(str(value))
 
 
+class _RotatedFile(WatchedFileHandler):
+    """Looks now and then whether its file was moved away; till then the lines follow the file."""
+
+    _looks_again_at = 0.0
+
+    def reopenIfNeeded(self) -> None:  # noqa: N802 - overrides
+        """Open the file's name anew where another file, or none, has it."""
+        if stopwatch() >= self._looks_again_at:
+            self._looks_again_at = stopwatch() + LOOK_EVERY_S
+            super().reopenIfNeeded()
+
+
 class _StandardError(logging.StreamHandler[TextIO]):
     """Writes to what standard error is at the time: a live view puts lines above itself."""
 
@@ -129,8 +145,7 @@ def set_up_events(
     handlers: list[logging.Handler] = [readable]
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        # Looks at the name before each line, so that the file may be moved away and rotated.
-        lines = WatchedFileHandler(json_file, encoding="utf-8")
+        lines = _RotatedFile(json_file, encoding="utf-8")
         lines.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=common,

@@ -7,6 +7,7 @@ import logging
 import pytest
 import structlog
 
+from shared import events
 from shared.events import MASK, SecretMask, set_up_events
 
 SECRET = "AIzaSy-very-secret-key"
@@ -145,7 +146,8 @@ def test_setting_up_twice_writes_each_event_once(tmp_path):
     assert terminal.getvalue().count("once") == 1
 
 
-def test_a_log_that_was_moved_away_goes_on_in_a_new_file(tmp_path):
+def test_a_log_that_was_moved_away_goes_on_in_a_new_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(events, "LOOK_EVERY_S", 0.0)
     path = tmp_path / "run.log.jsonl"
     set_up_events(json_file=path)
     log = structlog.stdlib.get_logger("curator.test")
@@ -154,6 +156,18 @@ def test_a_log_that_was_moved_away_goes_on_in_a_new_file(tmp_path):
     log.info("after")
     assert "before" in (tmp_path / "run.log.jsonl.1").read_text()
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["after"]
+
+
+def test_until_it_is_looked_at_no_line_of_a_moved_log_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(events, "LOOK_EVERY_S", 1e9)
+    path, moved = tmp_path / "run.log.jsonl", tmp_path / "run.log.jsonl.1"
+    set_up_events(json_file=path)
+    log = structlog.stdlib.get_logger("curator.test")
+    log.info("before")
+    path.rename(moved)
+    log.info("after")
+    lines = moved.read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["before", "after"]
 
 
 def test_lines_go_to_what_standard_error_is_at_the_time(monkeypatch):
