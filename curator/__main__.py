@@ -39,6 +39,8 @@ app = typer.Typer(
 app.command()(rehearse)
 
 DEFAULT_MODEL: Final = "gemini-2.5-flash"
+GARBAGE_THRESHOLD: Final = 20_000
+"""New objects after which a run looks for garbage; Python's own is 700."""
 
 CatalogOption = Annotated[
     Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
@@ -149,8 +151,10 @@ def run(
         shuffle=shuffle,
     )
     started = stopwatch()
-    # What was imported stays: searched again and again for garbage, it would cost a run a tenth.
+    # What was imported stays, and requests leave little garbage: looking through it all again and
+    # again would cost a run a tenth.
     gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
     print(
         f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
