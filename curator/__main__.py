@@ -36,8 +36,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-app.command()(rehearse)
-
 DEFAULT_MODEL: Final = "gemini-2.5-flash"
 GARBAGE_THRESHOLD: Final = 20_000
 """New objects after which a run looks for garbage; Python's own is 700."""
@@ -55,7 +53,7 @@ AnnotatorOption = Annotated[
     Service, typer.Option(help="Whose protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...).")
 ]
 ModelOption = Annotated[
-    str | None, typer.Option(help="Model.", show_default=f"{DEFAULT_MODEL} of gemini")
+    str | None, typer.Option(help="Model.", show_default=f"{DEFAULT_MODEL} for gemini")
 ]
 VerifyOption = Annotated[
     float,
@@ -312,6 +310,9 @@ def reparse(
         f"{changed.items} images judged again, {changed.pairs} pairs; "
         f"{changed.gained} images gained, {changed.lost} given up"
     )
+
+
+app.command()(rehearse)
 
 
 async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:

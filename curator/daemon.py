@@ -162,7 +162,10 @@ class Curator:
                 await self._ask(item)
         except StopRequested:
             return
-        except (KeysExhausted, InputError) as end:
+        except KeysExhausted as end:
+            # Not a stop: what others have reserved is still theirs to send.
+            self.ended_by = self.ended_by or end
+        except InputError as end:
             self.ended_by = self.ended_by or end
             self.stop.request(str(end))
 

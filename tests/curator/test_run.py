@@ -107,6 +107,17 @@ async def test_exhausted_keys_stop_the_run_with_75_and_the_time_to_come_back(sta
     assert "All API keys exhausted" in again.err
 
 
+async def test_the_last_request_that_a_day_allows_is_sent_too(stage):
+    campaign = await stage()
+    keys = campaign.folder / "limited.toml"
+    keys.write_text(f'[[key]]\nlabel = "a"\nproject = "p"\napi_key = "{KEYS[0]}"\nrpd = 5\n')
+    for turn in range(1, 3):
+        result = await campaign.run(keys=keys, concurrency=8, limit=6 * turn)
+        assert result.code == 75, result.err
+        assert campaign.requests == 5
+        assert (await campaign.status())["progress"]["done"] == 5
+
+
 async def test_all_keys_dead_is_exhausted_too(stage):
     campaign = await stage(KEYS[0], key=[{"api_key": KEYS[0], "state": "suspended"}])
     result = await campaign.run(on_exhausted=OnExhausted.WAIT)
