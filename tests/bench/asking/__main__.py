@@ -10,43 +10,105 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.asking.race import Run, run_contender, run_curator, write_course
+from tests.bench.asking.race import Run, Shape, run_contender, run_curator, shape_of, write_course
+from tests.bench.asking.shares import cpu_shares
 
+OURS = "curator run"
 PEERS = ("litellm", "bespokelabs-curator")
+BOUND = """\
+What bounds it: one Python interpreter. The event loop takes all of its time, and what threads do
+beside it (decoding photos, the steps of SQLite) waits for it again and again. The latency of the
+service bounds nothing here, as 100 requests wait at once; in real use the quotas bound everything.
+What is fixed is imports for the most part: google-genai, SQLAlchemy, aiohttp, and Alembic where the
+ledger is new."""
 
 
 def main(
     peers: Annotated[Path, typer.Option(help="folder with an environment for each peer")],
-    requests: Annotated[int, typer.Option(help="images to ask about")] = 3_000,
+    requests: Annotated[list[int] | None, typer.Option(help="images to ask about; again")] = None,
 ) -> None:
-    """Race."""
-    headings = ("who", "start s", "requests/s", "ours is", "CPU ms a request", "peak MB")
-    table = Table(*headings, "kB a request")
+    """Race over each number of requests; from the least and the most, tell apart what is fixed."""
+    lengths = sorted(set(requests or [500, 3_000]))
+    names = [OURS, "aiohttp", "google-genai", *PEERS]
+    console = Console(width=120)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        write_course(folder, requests)
-        runs: list[Run] = [run_curator(folder, requests)]
-        for contender in ("aiohttp", "google-genai", *PEERS):
-            python = peers / contender / "bin" / "python"
-            if contender in PEERS and not python.exists():
-                print(f"{contender}: not installed in {peers}, left out")
-                continue
-            where = {"python": str(python)} if contender in PEERS else {}
-            try:
-                runs.append(run_contender(contender, folder, requests, **where))
-            except RuntimeError as error:
-                print(error)
-    for run in runs:
+        write_course(folder, lengths[-1])
+        runs = {count: _race(folder, count, names, peers) for count in lengths}
+        parts = cpu_shares(folder)
+    for count, found in runs.items():
+        console.print(_race_table(count, found))
+    if len(lengths) > 1:
+        shapes = [
+            shape_of(short, runs[lengths[-1]][name])
+            for name, short in runs[lengths[0]].items()
+            if name in runs[lengths[-1]]
+        ]
+        console.print(_shape_table(shapes, lengths))
+    console.print(_shares_table(parts))
+    console.print(BOUND)
+
+
+def _race(folder: Path, count: int, names: list[str], peers: Path) -> dict[str, Run]:
+    runs = {}
+    for name in names:
+        python = peers / name / "bin" / "python"
+        if name in PEERS and not python.exists():
+            print(f"{name}: not installed in {peers}, left out")
+            continue
+        where = {"python": str(python)} if name in PEERS else {}
+        try:
+            if name == OURS:
+                runs[name] = run_curator(folder, count, f"{count}.db")
+            else:
+                runs[name] = run_contender(name, folder, count, **where)
+        except RuntimeError as error:
+            print(error)
+    return runs
+
+
+def _race_table(count: int, runs: dict[str, Run]) -> Table:
+    headings = ("who", "start s", "requests/s", "ours is", "with its start", "ours is")
+    title = f"{count:,} requests"
+    table = Table(*headings, "CPU ms a request", "peak MB", "kB a request", title=title)
+    ours = runs[OURS]
+    for run in runs.values():
         table.add_row(
             run.name,
             f"{run.start_s:.1f}",
             f"{run.rate:,.0f}",
-            f"{runs[0].rate / run.rate:.2f} x",
+            f"{ours.rate / run.rate:.2f} x",
+            f"{run.whole_rate:,.0f}",
+            f"{ours.whole_rate / run.whole_rate:.2f} x",
             f"{run.cpu_ms:.2f}",
             f"{run.peak_mb:.0f}",
             f"{run.sent_kb:.1f}",
         )
-    Console().print(table)
+    return table
+
+
+def _shares_table(parts: dict[str, float]) -> Table:
+    table = Table("part of a request", "CPU ms", "share", title="Each part of ours alone")
+    total = sum(parts.values())
+    for name, cost_ms in [*parts.items(), ("together", total)]:
+        table.add_row(name, f"{cost_ms:.2f}", f"{cost_ms / total:.0%}")
+    return table
+
+
+def _shape_table(shapes: list[Shape], lengths: list[int]) -> Table:
+    title = f"What is fixed and what each further request costs, from {lengths[0]:,} and "
+    table = Table(
+        *("who", "fixed CPU s", "CPU ms a further request", "further requests/s"),
+        title=f"{title}{lengths[-1]:,} requests",
+    )
+    for shape in shapes:
+        table.add_row(
+            shape.name,
+            f"{shape.fixed_cpu_s:.1f}",
+            f"{shape.further_cpu_ms:.2f}",
+            f"{shape.further_rate:,.0f}",
+        )
+    return table
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 All send the same prompt and the same JPEG files, in base64; the table says how many bytes came.
 Ours also has ledger, validation and log on, looks whether each image is whole, and asks for a form.
 What each does before its first request (imports, reading the catalogue) is not in its rate, but
-stands in a column of its own, and in the CPU time.
+stands in a column of its own, and in the CPU time. Two runs of unlike length tell what is fixed.
 """
 
 from __future__ import annotations
@@ -32,18 +32,56 @@ _CONTENDERS = Path(__file__).with_name("contenders.py")
 
 @dataclass(frozen=True)
 class Run:
-    """Requests a second while it sent, CPU milliseconds a request, MB of memory at the most.
+    """What one program took: seconds before its first request, and from there to the last answer.
 
-    ``start_s`` is the time before the first request, ``sent_kb`` the size of an average one. The
-    CPU time is that of the whole program, its start included.
+    The CPU seconds are those of the whole program, its start included; ``sent_kb`` is the size of
+    an average request, ``peak_mb`` the memory at the most.
     """
 
     name: str
+    count: int
     start_s: float
-    rate: float
-    cpu_ms: float
+    sending_s: float
+    cpu_s: float
     peak_mb: float
     sent_kb: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second while it sent."""
+        return self.count / self.sending_s
+
+    @property
+    def whole_rate(self) -> float:
+        """Requests a second since the program was started."""
+        return self.count / (self.start_s + self.sending_s)
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU milliseconds a request, with its share of the start."""
+        return 1000 * self.cpu_s / self.count
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a program costs however little it asks, and what each further request costs."""
+
+    name: str
+    fixed_cpu_s: float
+    further_cpu_ms: float
+    further_rate: float
+
+
+def shape_of(short: Run, long: Run) -> Shape:
+    """Tell apart what is fixed, from runs of one program over few requests and over many."""
+    further = long.count - short.count
+    each_s = (long.cpu_s - short.cpu_s) / further
+    return Shape(
+        short.name,
+        short.cpu_s - short.count * each_s,
+        1000 * each_s,
+        further / (long.sending_s - short.sending_s),
+    )
 
 
 def write_course(folder: Path, count: int) -> None:
@@ -90,10 +128,11 @@ def race(name: str, command: Sequence[str], url: str, count: int) -> Run:
         )
     return Run(
         name=name,
+        count=count,
         # Both processes read the same monotonic clock of the machine.
         start_s=stats["first"] - cost.started,
-        rate=count / stats["seconds"],
-        cpu_ms=1000 * cost.cpu_s / count,
+        sending_s=stats["seconds"],
+        cpu_s=cost.cpu_s,
         peak_mb=cost.peak_mb,
         sent_kb=stats["received"] / stats["requests"] / 1000,
     )
