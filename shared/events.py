@@ -35,6 +35,7 @@ class SecretMask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
+        self._shortest = 0
         self.register(secrets)
 
     def register(self, secrets: Iterable[str]) -> None:
@@ -42,9 +43,12 @@ class SecretMask:
         for secret in secrets:
             if len(secret) >= 6:  # noqa: PLR2004
                 self._secrets.update(_forms(secret))
+        self._shortest = min(map(len, self._secrets), default=0)
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with each secret replaced by ``MASK``."""
+        if len(text) < self._shortest:
+            return text
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
