@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -27,12 +28,14 @@ from curator.ledger.opening import check_version
 from curator.live import LiveReport
 from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
-from curator.statuspage import Address, Watched, parse_address, served
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
 from curator.terminal import shown
 from shared.clock import Clock, SystemClock
 from shared.errors import InputError, StoppedForNow
 from shared.events import SecretMask, set_up_events
+
+if TYPE_CHECKING:
+    from curator.statuspage import Address
 
 log = structlog.stdlib.get_logger("curator.running")
 
@@ -102,7 +105,11 @@ def plan_run(options: RunOptions) -> RunPlan:
 
 
 def _address(options: RunOptions) -> Address | None:
-    return parse_address(options.status, options.status_token) if options.status else None
+    if options.status is None:
+        return None
+    from curator.statuspage import parse_address  # noqa: PLC0415 - see _status_page
+
+    return parse_address(options.status, options.status_token)
 
 
 def _keys(options: RunOptions) -> Sequence[Key]:
@@ -194,7 +201,7 @@ async def _work(
     live = await _live_report(ledger, campaign_id, pool, left, clock)
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
-        _status_page(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)),
+        _status_page(plan, live, ledger, clock),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         _annotator(options) as annotator,
     ):
@@ -294,10 +301,15 @@ async def _pool(
 
 
 @asynccontextmanager
-async def _status_page(address: Address | None, watched: Watched) -> AsyncIterator[None]:
-    if address is None:
+async def _status_page(
+    plan: RunPlan, live: LiveReport, ledger: Ledger, clock: Clock
+) -> AsyncIterator[None]:
+    if plan.address is None:
         yield
         return
-    async with served(address, watched) as where:
+    # aiohttp's server and the metrics take a tenth of a second, and most runs have no page.
+    from curator.statuspage import Watched, served  # noqa: PLC0415
+
+    async with served(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)) as where:
         log.info("status_page", url=where.url)
         yield
