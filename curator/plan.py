@@ -26,6 +26,7 @@ from curator.prices import Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.simulation import Course, DaySpan
+from curator.status import duration
 from shared.errors import InputError
 from shared.progress import report_progress
 
@@ -212,7 +213,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     again = f" and {opinions:,} second opinions" if opinions else ""
     return Group(
         Text(
-            f"{plan['images']} images{again}: {_duration(plan['duration_s'])}, until "
+            f"{plan['images']} images{again}: {duration(plan['duration_s'])}, until "
             f"{ends:%Y-%m-%d %H:%M %Z}",
             style="bold",
         ),
@@ -234,9 +235,3 @@ def _cells(cost: Mapping[str, Any]) -> tuple[str, ...]:
     money = "?" if cost["usd"] is None else f"{cost['usd']:,.2f}"
     counts = (cost[name] for name in ("requests", "input_tokens", "output_tokens"))
     return (*(f"{count:,}" for count in counts), money)
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    days, hours = minutes // 1440, minutes % 1440 // 60
-    return f"{days} days {hours} h" if days else f"{hours} h {minutes % 60} min"

@@ -237,7 +237,7 @@ def duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     days, hours = minutes // DAY_MINUTES, minutes % DAY_MINUTES // 60
     if days:
-        return f"{days:,} days {hours} h"
+        return f"{days:,} day{'s' * (days != 1)} {hours} h"
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else "1 min"
 
 
