@@ -192,7 +192,6 @@ class Ledger:
         A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue anew; without
         one, the campaign keeps the order that it has.
         """
-        work = tables.work
         values = {
             "model": campaign.model,
             "prompt_version": campaign.prompt_version,
@@ -209,10 +208,8 @@ class Ledger:
                 mine = update(tables.campaigns).where(tables.campaigns.c.id == row.id)
                 await connection.execute(mine.values(shuffle_seed=seed))
                 await connection.execute(order.reordering(row.id, seed))
-            last_of = select(func.max(work.c.item_id), func.max(work.c.rank))
-            last = await connection.execute(last_of.where(work.c.campaign_id == row.id))
-            item_id, rank = last.one()
-            await connection.execute(order.enrolling(row.id, item_id or 0, rank or 0, seed))
+            item_id, rank = (await connection.execute(order.last(row.id))).one()
+            await connection.execute(order.enrolling(row.id, item_id, rank, seed))
         return int(row.id)
 
     async def progress(self, campaign_id: int) -> Progress:

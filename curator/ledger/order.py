@@ -38,6 +38,19 @@ def _key(seed: int | None) -> ColumnElement[int]:
     return func.abo_draw(seed, items.c.image_path)
 
 
+def last(campaign_id: int) -> Select[int, int]:
+    """Return the query for the highest item and the highest rank in a queue, 0 where it is empty.
+
+    Each by an index, for which the ranks have to be asked for state by state.
+    """
+    work = tables.work
+    mine = work.c.campaign_id == campaign_id
+    item = select(func.coalesce(func.max(work.c.item_id), 0)).where(mine)
+    highest = select(func.coalesce(func.max(work.c.rank), 0))
+    ranks = [highest.where(mine, work.c.state == int(state)) for state in WorkState]
+    return select(item.scalar_subquery(), func.max(*(one.scalar_subquery() for one in ranks)))
+
+
 def enrolling(campaign_id: int, last_item: int, last_rank: int, seed: int | None) -> Insert:
     """Return the statement that queues all items above ``last_item``, behind ``last_rank``."""
     items = tables.items
