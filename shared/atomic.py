@@ -35,6 +35,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def require_folder(place: Path, setting: str) -> None:
+    """See that ``place`` is a folder or can become one; nothing is made.
+
+    Raises:
+        InputError: it is a file, or lies where nothing can be written; ``setting`` names it.
+    """
+    existing = next(path for path in (place, *place.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{setting} {place}: {existing} is a file; give a folder")
+    if not os.access(existing, os.W_OK):
+        raise InputError(f"{setting} {place}: nothing can be written to {existing}; give another")
+
+
 def remove_parts(folder: Path) -> None:
     """Remove what ``atomic_path`` left in ``folder`` where its process was killed.
 

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "tuple_type": "a list was expected, such as [1, 2]",
+    "model_type": "a table of settings was expected",
+}
+"""In TOML's words, where pydantic's own speak of Python."""
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -71,7 +77,7 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
     if problem["type"] != "extra_forbidden":
-        return f"{name or 'the file'}: {problem['msg']}"
+        return f"{name or 'the file'}: {_EXPECTED.get(problem['type'], problem['msg'])}"
     known = list(_table_at(model, location[:-1]).model_fields)
     near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

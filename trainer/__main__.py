@@ -84,7 +84,7 @@ def fit_command(
 
 @app.command("sweep")
 def sweep_command(recipe: Recipe, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Train every combination that the recipe's [sweep] lists; say which settings mattered.
+    """Train every combination of the recipe's sweep table; say which settings mattered.
 
     Given again, it goes on where it stopped.
     """

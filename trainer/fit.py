@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from shared.atomic import atomic_path
+from shared.atomic import atomic_path, require_folder
 from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
@@ -99,6 +99,7 @@ def fit(
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
+    require_folder(recipe.out, "out")
     require_trackers(recipe.track)
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.
     require_targets(recipe.model, recipe.lora, recipe.quantize)

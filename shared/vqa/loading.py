@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
+from huggingface_hub.utils import logging as hub_logging
 from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import (
@@ -305,14 +306,18 @@ def _quantization_arguments(quantization: Quantization, device: torch.device) ->
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep progress bars and reports of unused weights off the terminal."""
+    """Keep progress bars, retries and reports of unused weights off the terminal."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    hub_level = hub_logging.get_verbosity()
+    # Every retry is told twice; what became of it is in the error.
+    hub_logging.set_verbosity_error()
     try:
         yield
     finally:
+        hub_logging.set_verbosity(hub_level)
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()

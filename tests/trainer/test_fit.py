@@ -253,12 +253,15 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, c
         ({"model": "./nowhere"}, "no such model folder"),
         ({"data": "nowhere.csv"}, "nowhere.csv: no such file"),
         ({"images": "nowhere"}, "nowhere: no such images folder"),
+        ({"out": __file__}, "test_fit.py is a file; give a folder"),
+        ({"out": f"{__file__}/below"}, "test_fit.py is a file; give a folder"),
+        ({"lora": 3}, "lora: a table of settings was expected"),
     ],
 )
 def test_a_wrong_recipe_is_one_line_and_writes_nothing(
     tmp_path, data, tiny_model, capsys, changes, reason
 ):
-    settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), **changes)
+    settings = fit_settings(tiny_model, data, **({"out": str(tmp_path / "out")} | changes))
     assert run_fit(write_recipe(tmp_path / "recipe.toml", settings)) == 2
     *before, error = capsys.readouterr().err.strip().splitlines()
     assert reason in error

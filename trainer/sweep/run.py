@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from shared.atomic import require_folder
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.locking import LockHeld, sole_holder
@@ -46,6 +47,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     """
     stop = stop or StopSignal()
     wanted = trials(recipe)
+    require_folder(recipe.out, "out")
     require_trackers(recipe.track)
     for targets in {trial.combination.targets for trial in wanted}:
         require_targets(
