@@ -25,6 +25,7 @@ class Outage:
 
     def __init__(self) -> None:
         self._failed: set[int] = set()
+        self._unreached = 0
 
     @property
     def suspected(self) -> bool:
@@ -36,6 +37,12 @@ class Outage:
         if not self.suspected:
             self._failed.add(item_id)
 
+    def unreached(self) -> int:
+        """Count a request that found no connection; return how many did since the last success."""
+        self._unreached += 1
+        return self._unreached
+
     def success(self) -> None:
         """The service answered."""
         self._failed.clear()
+        self._unreached = 0

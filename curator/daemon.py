@@ -46,6 +46,7 @@ from curator.refusals import (
     Refusal,
     Unavailable,
     UnknownModel,
+    Unreachable,
 )
 from curator.stopping import StopRequested, StopSignal
 from curator.verification import opinion_change
@@ -61,6 +62,7 @@ PAGE: Final = 500
 LOGGED_CHARACTERS: Final = 2_000
 
 # Its own name, so that these lines, one an item, can be kept off the terminal.
+log = structlog.stdlib.get_logger("curator.daemon")
 item_log = structlog.stdlib.get_logger("curator.items")
 
 
@@ -196,7 +198,7 @@ class Curator:
         except InvalidKey as refusal:
             return await self._remove_key(one, refusal)
         except Unavailable as refusal:
-            return await self._try_later(one, refusal)
+            return await self._try_later(one, attempt, refusal)
         except FormNotTaken as refusal:
             await self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
             return one.failures
@@ -253,7 +255,10 @@ class Curator:
         await self._finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
         return one.failures
 
-    async def _try_later(self, one: _Try, refusal: Unavailable) -> int | None:
+    async def _try_later(self, one: _Try, attempt: Attempt, refusal: Unavailable) -> int | None:
+        if isinstance(refusal, Unreachable):
+            await self._wait_for_service(one, attempt, refusal)
+            return one.failures
         self.outage.failure(one.item.item_id)
         failures = one.failures + 1
         limit = OUTAGE_ATTEMPTS if self.outage.suspected else ATTEMPTS
@@ -265,6 +270,17 @@ class Curator:
         await self._finish(one, Outcome.UNAVAILABLE, refusal.reason, change=kept)
         await self.stop.sleep(self.clock, backoff_s(failures, self.rng))
         return failures
+
+    async def _wait_for_service(self, one: _Try, attempt: Attempt, refusal: Unreachable) -> None:
+        """Take back a request that was never sent: neither the quota nor the item pays for it."""
+        await self._take_back(one.lease, attempt)
+        self.live.unsent(one.lease.key, refusal.reason)
+        in_a_row = self.outage.unreached()
+        if in_a_row == 1:
+            log.warning(
+                "service_unreachable", reason=refusal.reason, tried_again="until it answers"
+            )
+        await self.stop.sleep(self.clock, backoff_s(in_a_row, self.rng))
 
     async def _refuse(self, one: _Try, refusal: Refusal) -> None:
         if isinstance(refusal, UnknownModel):

@@ -44,6 +44,7 @@ from curator.refusals import (
     Refusal,
     Unavailable,
     UnknownModel,
+    Unreachable,
 )
 from shared.events import SecretMask
 
@@ -119,6 +120,8 @@ class Gemini:
             refusal = refusal_of(error.code, error.details, sender.mask)
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+        except aiohttp.ClientConnectorError as error:
+            refusal = Unreachable(f"no connection ({type(error).__name__})")
         except (aiohttp.ClientError, OSError) as error:
             refusal = Unavailable(f"connection failed ({type(error).__name__})")
         except ValueError:

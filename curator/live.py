@@ -37,6 +37,8 @@ from curator.status import Standing
 _ANSWERED: Final = Bin(answered=1)
 _LIMITED: Final = Bin(limited=1)
 _FAILED: Final = Bin(failed=1)
+UNREACHABLE: Final = "unreachable"
+"""The kind of failure that no outcome stands for, because nothing was sent; until an answer."""
 _OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY})
 
 
@@ -113,6 +115,11 @@ class LiveReport:
         """Count a request that is about to be sent."""
         self._count_outcome(key, Outcome.OPEN, 1)
 
+    def unsent(self, key: Key, reason: str) -> None:
+        """Take back the count of a request that found no connection."""
+        self._count_outcome(key, Outcome.OPEN, -1)
+        self._last_errors[UNREACHABLE] = reason
+
     def finished(self, result: Result, item: WorkItem | PairItem, key: Key | None) -> None:
         """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
         if key is not None:
@@ -146,6 +153,7 @@ class LiveReport:
 
     def _count_time(self, result: Result) -> None:
         if result.outcome is Outcome.ANSWERED:
+            self._last_errors.pop(UNREACHABLE, None)
             if isinstance(result.change, ItemChange):
                 self._recent.add(result.finished_at)
             self.history.add(result.finished_at, _ANSWERED)

@@ -21,7 +21,7 @@ from curator.chat_completions import (
 )
 from curator.keys import Key
 from curator.prompt import Request
-from curator.refusals import BadRequest, FormNotTaken, Refusal, Unavailable
+from curator.refusals import BadRequest, FormNotTaken, Refusal, Unavailable, Unreachable
 from shared.errors import InputError
 from shared.events import SecretMask
 
@@ -91,7 +91,11 @@ class OpenAIClient:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except openai.APIConnectionError as error:
             cause = type(error.__cause__ or error).__name__
-            refusal = Unavailable(f"connection failed ({cause})")
+            # By name, for releases of the SDK differ in the library that connects.
+            if cause == "ConnectError":
+                refusal = Unreachable(f"no connection ({cause})")
+            else:
+                refusal = Unavailable(f"connection failed ({cause})")
         except openai.APIStatusError as error:
             headers, mask = error.response.headers, SecretMask([key.secret])
             refusal = self._refused(refusal_of(error.status_code, error.body, headers, mask), form)

@@ -41,6 +41,10 @@ class Unavailable(Refusal):
     """A transient failure: server error, timeout, broken connection, cut-off body."""
 
 
+class Unreachable(Unavailable):
+    """No connection came about, so the request was never sent."""
+
+
 class BadRequest(Refusal):
     """The server will never take this request, whatever the key."""
 

@@ -100,7 +100,8 @@ def view(standing: Standing, now: float, height: int) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute, {report.pairs:,} pairs")
     facts.add_row("time left", time_left(standing, now))
-    facts.add_row("errors", _errors(standing))
+    errors = _errors(standing) or "none"
+    facts.add_row("errors", Text(errors, no_wrap=True, overflow="ellipsis"))
     if report.opinions.chosen:
         facts.add_row("second opinions", listed(asdict(report.opinions)))
     most = max(_FEWEST_KEYS, height - _OTHER_LINES)
@@ -124,9 +125,8 @@ def line(standing: Standing, now: float) -> str:
     parts.append(f"keys: {listed(states)}")
     if report.opinions.chosen:
         parts.append(f"second opinions: {listed(asdict(report.opinions))}")
-    errors = {name: n for name, n in report.outcomes.items() if name not in NOT_ERRORS}
-    if errors:
-        parts.append(f"errors: {listed(errors)}")
+    if errors := _errors(standing):
+        parts.append(f"errors: {errors}")
     return "; ".join(parts)
 
 
@@ -136,11 +136,12 @@ def _settled(standing: Standing) -> tuple[int, int]:
     return progress.done + progress.dead, goal
 
 
-def _errors(standing: Standing) -> Text:
-    counts = standing.report.outcomes
-    told = [
-        f"{name} {count:,}" + (f" ({reason})" if (reason := standing.last_errors.get(name)) else "")
-        for name, count in sorted(counts.items())
-        if name not in NOT_ERRORS
-    ]
-    return Text(", ".join(told) or "none", no_wrap=True, overflow="ellipsis")
+def _errors(standing: Standing) -> str:
+    counts, reasons = standing.report.outcomes, standing.last_errors
+    names = sorted((counts.keys() | reasons.keys()) - NOT_ERRORS)
+    return ", ".join(_error(name, counts.get(name, 0), reasons.get(name, "")) for name in names)
+
+
+def _error(name: str, count: int, reason: str) -> str:
+    told = f"{name} {count:,}" if count else name
+    return f"{told} ({reason})" if reason else told

@@ -98,12 +98,13 @@ const drawKeys = campaign => {
 
 const drawErrors = campaign => {
   const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
-  const errors = Object.entries(campaign.attempts).filter(([name]) => !NOT_ERRORS.has(name)).sort((a, b) => b[1] - a[1]);
+  const unsent = Object.fromEntries(Object.keys(campaign.last_errors).map(name => [name, 0]));
+  const errors = Object.entries({ ...unsent, ...campaign.attempts }).filter(([name]) => !NOT_ERRORS.has(name)).sort((a, b) => b[1] - a[1]);
   at("errors").replaceChildren(...errors.map(([name, count]) => {
     const row = document.createElement("tr");
     show(row, "th", name.replaceAll("_", " ")).scope = "row";
     show(row, "td", number(count), "number");
-    show(row, "td", `${(count / all * 100).toFixed(1)} %`, "number");
+    show(row, "td", count ? `${(count / all * 100).toFixed(1)} %` : "", "number");
     show(row, "td", campaign.last_errors[name] ?? "");
     return row;
   }));

@@ -15,7 +15,14 @@ from curator.images import prepare_photo
 from curator.keys import Key
 from curator.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.quota import Quota, Window
-from curator.refusals import BadRequest, InvalidKey, RateLimited, Unavailable, UnknownModel
+from curator.refusals import (
+    BadRequest,
+    InvalidKey,
+    RateLimited,
+    Unavailable,
+    UnknownModel,
+    Unreachable,
+)
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.key_ring import KeyState
 from shared.errors import InputError
@@ -248,11 +255,11 @@ async def test_over_http_a_model_and_a_day_quota_are_named(rehearsal, images):
     assert caught.value.window is Window.DAY
 
 
-async def test_a_server_that_is_not_there_is_unavailable(images):
+async def test_a_server_that_is_not_there_was_sent_nothing(images):
     photo = prepare_photo(images / "00" / "00000000.jpg")
     request = PROMPT.request({}, photo.jpeg, photo.longest_px)
     async with Gemini.connected(model="m", connections=1, base_url="http://127.0.0.1:9") as gemini:
-        with pytest.raises(Unavailable, match="connection"):
+        with pytest.raises(Unreachable, match="no connection"):
             await gemini.generate(request, KEY)
 
 

@@ -28,6 +28,7 @@ from curator.refusals import (
     Refusal,
     Unavailable,
     UnknownModel,
+    Unreachable,
 )
 from curator.replies import Parsed, parse_reply
 from shared.corpus import read_pairs
@@ -77,6 +78,14 @@ async def ask(server: OpenAIServer, abo: Path, *, secret="", model="llava", time
         if isinstance(refusal, Refusal):
             assert SECRET not in "".join(traceback.format_exception(refusal))
     return came
+
+
+async def test_a_server_that_is_not_there_was_sent_nothing():
+    request = PROMPT.request({}, b"", 256)
+    url = "http://127.0.0.1:9/v1"
+    async with OpenAIClient.connected(model="m", base_url=url, timeout_s=5.0) as client:
+        with pytest.raises(Unreachable, match="no connection"):
+            await client.generate(request, Key("k", "p", ""))
 
 
 async def test_a_known_picture_gets_its_pairs_by_the_schema_without_a_key(server, abo):

@@ -118,6 +118,24 @@ async def test_the_last_request_that_a_day_allows_is_sent_too(stage):
         assert (await campaign.status())["progress"]["done"] == 5
 
 
+async def test_a_service_that_cannot_be_reached_costs_neither_quota_nor_images(stage):
+    campaign = await stage()
+    keys = campaign.folder / "limited.toml"
+    keys.write_text(f'[[key]]\nlabel = "a"\nproject = "p"\napi_key = "{KEYS[0]}"\nrpd = 12\n')
+    running = asyncio.create_task(campaign.run(keys=keys, base_url="http://127.0.0.1:9"))
+    log = campaign.ledger.with_name(f"{campaign.ledger.name}.log.jsonl")
+    while not log.exists() or "service_unreachable" not in log.read_text():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(1.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert (await running).code == 75
+    assert log.read_text().count("service_unreachable") == 1
+    status = await campaign.status()
+    assert (status["progress"]["pending"], status["attempts"]) == (PICTURES, {})
+    result = await campaign.run(keys=keys)
+    assert (result.code, campaign.requests) == (0, PICTURES), result.err
+
+
 async def test_all_keys_dead_is_exhausted_too(stage):
     campaign = await stage(KEYS[0], key=[{"api_key": KEYS[0], "state": "suspended"}])
     result = await campaign.run(on_exhausted=OnExhausted.WAIT)

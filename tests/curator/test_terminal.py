@@ -96,7 +96,8 @@ def test_a_narrow_terminal_has_one_line_a_key_still():
 def test_one_line_says_the_same():
     assert line(standing(), NOW) == (
         "curating: 40 of 100; 0 given up; 30.0 a minute; 10 h 32 min left; "
-        "keys: cooling down 1, ready 1, removed 1, resting 1; errors: unavailable 3"
+        "keys: cooling down 1, ready 1, removed 1, resting 1; "
+        "errors: unavailable 3 (503: [red]overloaded[/red])"
     )
 
 
