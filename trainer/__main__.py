@@ -17,7 +17,7 @@ from rich.console import Console
 from shared.cli import run_program
 from shared.errors import InputError
 from shared.events import set_up_events
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 from trainer.export.command import export_command
 from trainer.stopping import StopSignal, stop_on_signals
 from trainer.tables import fuse_table, merge_table, sweep_table
@@ -48,6 +48,13 @@ class FusionName(StrEnum):
     TIES = "ties"
     DARE_LINEAR = "dare_linear"
     DARE_TIES = "dare_ties"
+
+
+class Purpose(StrEnum):
+    """Which command a recipe is for."""
+
+    FIT = "fit"
+    PRETRAIN = "pretrain"
 
 
 @app.callback()
@@ -189,16 +196,28 @@ def _numbers(text: str | None) -> list[float]:
 
 
 @app.command("recipe")
-def recipe_command() -> None:
+def recipe_command(
+    purpose: Annotated[
+        Purpose, typer.Argument(help="the command that reads it; `sweep` reads that of `fit`")
+    ] = Purpose.FIT,
+) -> None:
     """Print a recipe with every setting, what it does and its default."""
+    from trainer.pretraining import PretrainRecipe  # noqa: PLC0415
     from trainer.recipe import FitRecipe  # noqa: PLC0415
 
-    typer.echo(commented_toml(FitRecipe), nl=False)
+    recipes: dict[Purpose, type[Settings]] = {
+        Purpose.FIT: FitRecipe,
+        Purpose.PRETRAIN: PretrainRecipe,
+    }
+    typer.echo(commented_toml(recipes[purpose]), nl=False)
 
 
 @app.command("pretrain")
 def pretrain_command(
-    recipe: Recipe,
+    recipe: Annotated[
+        Path,
+        typer.Argument(help="TOML file; `trainer recipe pretrain` prints one", show_default=False),
+    ],
     overrides: Overrides = None,
     describe_only: Annotated[
         bool, typer.Option(help="only measure the model in `out` again and write its card")

@@ -12,12 +12,14 @@ import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
+from shared.atomic import require_folder
 from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
+from shared.errors import InputError
 from shared.prior import QuestionPrior
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import LoadedModel, Quantization, load_blip
+from shared.vqa.loading import LoadedModel, Quantization, load_blip, quiet_transformers
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
 from trainer.gallery import ZOOM_MARGIN, load_gallery
@@ -49,8 +51,9 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
     The folder is replaced as a whole at the end.
 
     Raises:
-        InputError: the data or images cannot be used.
+        InputError: the data or images cannot be used, or ``out`` holds something else.
     """
+    _require_place(recipe.out)
     pairs = load_pairs(recipe.data, recipe.images, recipe.split)
     torch.manual_seed(recipe.seed)
     texts = [text for pair in pairs.train for text in (pair.question, pair.answer)]
@@ -141,11 +144,18 @@ def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> Loa
     )
 
 
+def _require_place(out: Path) -> None:
+    require_folder(out, "out")
+    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
+        raise InputError(f"out {out}: is there and holds no model; give another, or remove it")
+
+
 def _save(model: BlipForQuestionAnswering, processor: BlipProcessor, out: Path) -> None:
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     # Half the size, and 4 bits are coarser still.
-    model.half().save_pretrained(part)
+    with quiet_transformers():
+        model.half().save_pretrained(part)
     processor.save_pretrained(part)
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)

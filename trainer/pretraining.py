@@ -34,33 +34,54 @@ from trainer.scratch import Shape
 
 
 class PretrainRecipe(Settings):
-    """Everything that decides what ``pretrain`` makes.
+    """Everything that decides what `trainer pretrain` makes."""
 
-    ``dataset`` is where the pairs with their split are kept, for ``evaluator run``; ``credit``
-    and ``remarks`` go into the card.
-    """
-
-    data: Path
-    images: Path
-    out: Path
-    dataset: Path | None = None
-    title: str = "BLIP for VQA, small, from scratch"
-    credit: str = ""
-    remarks: str = ""
-    split: SplitRecipe = SplitRecipe()
-    shape: Shape = Shape()
-    epochs: int = Field(30, gt=0)
-    images_per_batch: int = Field(64, gt=0)
-    questions_per_image: int = Field(5, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
-    warmup_fraction: float = Field(0.05, ge=0, lt=1)
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    average_decay: float = Field(0.998, ge=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
-    bfloat16: bool = False
-    evaluate_every_epochs: int = Field(5, gt=0)
-    seed: int = 0
+    data: Path = Field(
+        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
+        examples=["dataset"],
+    )
+    images: Path = Field(
+        description="folder that the file names of the pairs start from",
+        examples=["abo/images/small"],
+    )
+    out: Path = Field(
+        description="folder to write the model to; a model that is there is replaced",
+        examples=["model"],
+    )
+    dataset: Path | None = Field(
+        None,
+        description="where to keep the pairs with their split, for `evaluator run`",
+        examples=["model-data"],
+    )
+    title: str = Field("BLIP for VQA, small, from scratch", description="head of the model card")
+    credit: str = Field("", description="whose pictures and texts these are, for the card")
+    remarks: str = Field("", description="what else the card should say")
+    epochs: int = Field(30, gt=0, description="passes over the training images")
+    images_per_batch: int = Field(64, gt=0, description="images of a step, each encoded once")
+    questions_per_image: int = Field(
+        5, gt=0, description="questions asked of each of them, drawn at random where it has more"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW's peak rate, falling as a cosine")
+    weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of the weights")
+    warmup_fraction: float = Field(0.05, ge=0, lt=1, description="share of all optimiser steps")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="share of each target that all word pieces get"
+    )
+    average_decay: float = Field(
+        0.998, ge=0, lt=1, description="decay of the moving average of the weights, which is kept"
+    )
+    max_grad_norm: float = Field(1.0, gt=0, description="longer gradients are cut to this norm")
+    bfloat16: bool = Field(
+        default=False, description="compute in bfloat16, faster on CPUs that have it"
+    )
+    evaluate_every_epochs: int = Field(
+        5, gt=0, description="epochs between scores on the validation images"
+    )
+    seed: int = Field(0, description="decides the first weights, the batches and the dropout")
+    split: SplitRecipe = Field(
+        SplitRecipe(), description="by image, for data without a split of their own"
+    )
+    shape: Shape = Field(Shape(), description="sizes of the model")
 
 
 @dataclass(frozen=True)

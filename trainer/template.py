@@ -33,7 +33,11 @@ def _settings(model: type[Settings], table: Sequence[str]) -> Iterator[str]:
             nested[name] = (type(default), field)
             continue
         yield from _comment(_explanation(field))
-        yield f"{name} = {toml_value(default)}"
+        if default is None:
+            # TOML has no word for nothing.
+            yield f"# {name} = {toml_value((field.examples or [''])[0])}"
+        else:
+            yield f"{name} = {toml_value(default)}"
     for name, (inner, field) in nested.items():
         path = (*table, name)
         yield ""

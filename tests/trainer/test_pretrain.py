@@ -105,6 +105,16 @@ def test_measuring_again_gives_the_same_figures(made, capsys):
     assert json.loads(capsys.readouterr().out) == result
 
 
+def test_a_folder_that_holds_no_model_is_not_replaced(tmp_path, capsys):
+    write_data(tmp_path, 10)
+    arguments = ["pretrain", str(recipe(tmp_path)), "--set", f"out={tmp_path / 'images'}"]
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "trainer", arguments)
+    assert leaving.value.code == 2
+    assert "is there and holds no model" in capsys.readouterr().err
+    assert any((tmp_path / "images").iterdir())
+
+
 def test_training_that_diverges_leaves_no_model(tmp_path, capsys):
     write_data(tmp_path, 10)
     arguments = ["pretrain", str(recipe(tmp_path, learning_rate=1e30))]

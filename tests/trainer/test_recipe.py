@@ -8,6 +8,7 @@ from shared.cli import run_program
 from shared.settings import load_settings
 from trainer.__main__ import app
 from trainer.learners.blip import BlipLearner
+from trainer.pretraining import PretrainRecipe
 from trainer.recipe import FitRecipe
 from trainer.template import commented_toml, toml_value
 
@@ -15,13 +16,20 @@ PLACES = {"data": "dataset", "images": "abo/images/small", "out": "adapter"}
 TABLES = ("lora", "split", "sweep")
 
 
-def test_the_printed_recipe_parses_back_to_the_defaults(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("words", "kind", "places"),
+    [
+        ([], FitRecipe, PLACES),
+        (["pretrain"], PretrainRecipe, PLACES | {"out": "model"}),
+    ],
+)
+def test_the_printed_recipe_parses_back_to_the_defaults(tmp_path, capsys, words, kind, places):
     with pytest.raises(SystemExit) as leaving:
-        run_program(app, "trainer", ["recipe"])
+        run_program(app, "trainer", ["recipe", *words])
     assert leaving.value.code == 0
     path = tmp_path / "recipe.toml"
     path.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert load_settings(FitRecipe, path) == FitRecipe(**PLACES)
+    assert load_settings(kind, path) == kind(**places)
 
 
 def test_every_setting_is_printed_below_its_description():
