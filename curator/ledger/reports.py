@@ -33,6 +33,8 @@ DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""
 LATEST: Final = 500
 """Requests over which means are taken."""
+MOST_RECENT: Final = 5_000
+"""Items that the present rate is taken from, at most."""
 DAY_S: Final = 86_400.0
 
 _ANSWERED: Final = Outcome.ANSWERED.value
@@ -253,14 +255,22 @@ def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[Dea
 
 
 def _recent_pace(connection: sqlite3.Connection, campaign_id: int, now: float) -> tuple[int, float]:
-    """Return the items answered of late, and the seconds that this took until ``now``."""
+    """Return the items answered of late, and the seconds that this took until ``now``.
+
+    At a high rate, those are the latest: counting minutes of them would take a second.
+    """
     statement = (
-        "SELECT count(*), min(started_at) FROM attempts "
-        "WHERE campaign_id = ? AND finished_at > ? AND outcome = ? AND question IS NULL"
+        "SELECT count(*), min(started_at), min(finished_at) FROM ("
+        " SELECT started_at, finished_at FROM attempts"
+        " WHERE campaign_id = ? AND finished_at > ? AND outcome = ? AND question IS NULL"
+        " ORDER BY finished_at DESC LIMIT ?)"
     )
-    values = (campaign_id, now - RECENT_S, _ANSWERED)
-    count, first = connection.execute(statement, values).fetchone()
-    return (count, max(1.0, now - first)) if count else (0, RECENT_S)
+    values = (campaign_id, now - RECENT_S, _ANSWERED, MOST_RECENT)
+    count, started_at, finished_at = connection.execute(statement, values).fetchone()
+    if not count:
+        return 0, RECENT_S
+    first = started_at if count < MOST_RECENT else finished_at
+    return count, max(1.0, now - first)
 
 
 def recent_load(connection: sqlite3.Connection, campaign_id: int) -> RecentLoad:

@@ -586,3 +586,24 @@ def test_a_ledger_without_tallies_is_counted_when_it_is_migrated(tmp_path):
     work, opinions, _ = tallied(path)
     assert work == {(1, 1, 1), (1, 0, 2), (2, 2, 1)}
     assert opinions == {(1, 1, 1, 1), (1, 0, 0, 1)}
+
+
+async def test_the_rate_of_late_is_that_of_the_latest_where_there_are_very_many(tmp_path, ledger):
+    campaign_id = await enrolled(ledger, 1)
+    with closing(sqlite3.connect(tmp_path / "l.db")) as database:
+        database.executemany(
+            "INSERT INTO attempts (campaign_id, item_id, key_fingerprint, project, model,"
+            " started_at, reserved_tokens, finished_at, outcome, detail, input_tokens,"
+            " output_tokens, thought_tokens) VALUES (?, 1, 'fp', 'p', 'm', ?, 9, ?, 'answered',"
+            " '', 9, 9, 0)",
+            # A hundred a second lately, and one a second before.
+            [(campaign_id, at - 2.0, at) for at in (900 + n / 100 for n in range(10_000))]
+            + [(campaign_id, at - 2.0, at) for at in (800.0 + n for n in range(100))],
+        )
+        database.commit()
+    (report,) = await ledger.reports(1_000.0)
+    assert report.finished_recently / report.recent_s == pytest.approx(100, rel=0.01)
+    (report,) = await ledger.reports(1_195.0)
+    assert (report.finished_recently, report.recent_s) == (5_000, pytest.approx(245.0, abs=0.1))
+    (report,) = await ledger.reports(1_299.505)
+    assert (report.finished_recently, report.recent_s) == (49, pytest.approx(302.0, abs=0.1))
