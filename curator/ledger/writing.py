@@ -17,6 +17,8 @@ from typing import Final
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from curator.ledger.connecting import set_up_connection, translated
@@ -32,6 +34,7 @@ class GroupWriter:
     def __init__(self, path: Path) -> None:
         self._engine = create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", set_up_connection)
+        event.listen(self._engine, "connect", _keep_few_pages)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     async def write(self, entries: Sequence[Entry]) -> None:
@@ -51,6 +54,13 @@ class GroupWriter:
         with translated(), self._engine.begin() as connection:
             for statement, rows in group_statements(entries):
                 _execute(connection, statement, rows)
+
+
+def _keep_few_pages(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Make do with 4 MB of pages: a run adds at the ends of tables and looks little up."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA cache_size = -4000")
+    cursor.close()
 
 
 def _execute(
