@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -123,7 +122,10 @@ def group_statements(entries: Sequence[Entry]) -> list[Statement]:
     results = [entry for entry in entries if isinstance(entry, Result)]
     statements: list[Statement] = [
         (_INSERT_ATTEMPT, [_attempt_row(e) for e in entries if isinstance(e, Attempt)]),
-        (_WITHDRAW_ATTEMPT, [asdict(e) for e in entries if isinstance(e, Withdrawal)]),
+        (
+            _WITHDRAW_ATTEMPT,
+            [{"attempt_id": e.attempt_id} for e in entries if isinstance(e, Withdrawal)],
+        ),
         (_FINISH_ATTEMPT, [_finish_row(r) for r in results if r.attempt_id is not None]),
         (_INSERT_REPLY, [_reply_row(r) for r in results if r.reply is not None]),
         (_CHANGE_WORK, [row for r in results for row in _work_rows(r)]),
@@ -222,7 +224,9 @@ def _finish_row(result: Result) -> Row:
         "at": result.finished_at,
         "outcome": result.outcome.value,
         "detail": result.detail,
-        **asdict(result.tokens),
+        "input": result.tokens.input,
+        "output": result.tokens.output,
+        "thoughts": result.tokens.thoughts,
         **_facts_row(result),
     }
 
