@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
-from shared.records import QAPair
+from shared.records import QAPair, Split
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
@@ -139,23 +139,34 @@ def fuse(
             [(d.name, d.split, d.pairs, d.exact_match) for d in fused],
         )
         (part / "README.md").write_text(card, encoding="utf-8")
-        images_dir = _keep_pairs(domains, part / DATASET)
+        images_dir = _keep_pairs(domains, names, part / DATASET)
         write_record(_record(records, fused, relative_place(images_dir, out)), part)
     return FuseResult(out, rank, fused)
 
 
-def _keep_pairs(domains: Sequence[Domain], folder: Path) -> Path:
-    """Write the pairs of all domains, split as the fusion saw them; return their images' folder."""
+def _keep_pairs(domains: Sequence[Domain], names: Sequence[str], folder: Path) -> Path:
+    """Write the pairs of all domains, split as the fusion saw them; return their images' folder.
+
+    Where a pair says no domain it gets its adapter's name, so that the adapters themselves can be
+    run side by side on the same questions.
+    """
     images_dir = Path(os.path.commonpath([domain.images.resolve() for domain in domains]))
-    pairs: dict[QAPair, None] = {}
-    for domain in domains:
+    pairs: dict[QAPair, str] = {}
+    for domain, name in zip(domains, names, strict=True):
         inside = domain.images.resolve().relative_to(images_dir)
-        for pair in domain.trained_on:
-            pairs[replace(pair, filename=str(inside / pair.filename), split="train")] = None
-        for pair in domain.held_out:
-            pairs[replace(pair, filename=str(inside / pair.filename), split="test")] = None
+        asked: tuple[tuple[Split, Sequence[QAPair]], ...] = (
+            ("train", domain.trained_on),
+            ("test", domain.held_out),
+        )
+        for split, ones in asked:
+            for pair in ones:
+                placed = replace(pair, filename=str(inside / pair.filename), split=split)
+                pairs.setdefault(placed, name)
     write_dataset(
-        pairs, folder, source={"fused": [domain.name for domain in domains]}, split_rule={}
+        [replace(pair, domain=pair.domain or name) for pair, name in pairs.items()],
+        folder,
+        source={"fused": [domain.name for domain in domains]},
+        split_rule={},
     )
     return images_dir
 

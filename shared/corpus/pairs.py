@@ -54,7 +54,10 @@ def read_pairs(path: Path) -> list[QAPair]:
     """
     if path.is_dir():
         if not (path / QA_FILE).is_file():
-            raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing)")
+            # As beside an adapter.
+            below = next(path.glob(f"*/{QA_FILE}"), None)
+            hint = f"; give {below.parent}" if below else ""
+            raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
         path = path / QA_FILE
     pairs = [_pair(fields) for fields in read_table(path).named("answer", "question", "filename")]
     if not pairs:

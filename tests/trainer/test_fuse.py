@@ -105,6 +105,10 @@ def test_domains_with_images_in_several_folders_are_kept_together(tmp_path, doma
     domain = kept_domain(tmp_path / "fused", record, None)
     assert len(domain.held_out) == sum(one.pairs for one in result.domains)
     assert all((domain.images / pair.filename).is_file() for pair in domain.trained_on)
+    # So that `evaluator run --adapter chairs=.. --adapter lamps=..` takes the same questions.
+    places = {(pair.domain, pair.filename.startswith("more/")) for pair in domain.held_out}
+    assert len(places) == 2
+    assert {name for name, _ in places} == {"chairs", "lamps"}
 
 
 def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys):
