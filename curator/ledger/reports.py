@@ -248,7 +248,7 @@ def project_records(connection: sqlite3.Connection, model: str) -> dict[str, Pro
 def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[DeadLetter, ...]:
     statement = (
         "SELECT listing_id, image_path, reason FROM work JOIN items ON items.id = work.item_id "
-        "WHERE campaign_id = ? AND state = ? ORDER BY item_id DESC LIMIT ?"
+        "WHERE campaign_id = ? AND state = ? ORDER BY rank DESC LIMIT ?"
     )
     rows = connection.execute(statement, (campaign_id, WorkState.DEAD.value, DEAD_LETTERS))
     return tuple(DeadLetter(*row) for row in rows)
