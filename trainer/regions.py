@@ -1,8 +1,9 @@
 """Region supervision: a loss on where the question looks, for pairs whose data has boxes.
 
-Attention is pulled into the boxes by its own negative logarithm there, as attention supervision
-does (Qiao et al. 2018, arXiv:1709.06308), and told apart from a *contrastive pair*: another
-question about the same picture whose boxes are elsewhere, which must look less at these. HINT
+Attention is spread evenly over the boxes, as attention supervision does with a map of where people
+looked (Qiao et al. 2018, arXiv:1709.06308), and told apart from a *contrastive pair*: another
+question about the same picture whose boxes are elsewhere, which must look less at these. That it is
+spread matters: its mass alone may sit on one patch of a box, and the answer's region with it. HINT
 (Selvaraju et al. 2019, arXiv:1902.03751) aligns gradients in place of attention, which takes second
 derivatives; that is not done here.
 
@@ -23,7 +24,7 @@ from shared.patches import box_patches
 from shared.records import QAPair
 
 SMALLEST_SHARE = 1e-6
-"""Attention inside the boxes below which the loss has no gradient: its logarithm stays finite."""
+"""Attention on a patch below which the loss has no gradient: its logarithm stays finite."""
 
 
 @dataclass(frozen=True)
@@ -124,17 +125,21 @@ def _patches(pair: QAPair, side: int) -> NDArray[np.bool_]:
 def region_losses(maps_NP: torch.Tensor, targets: RegionTargets, contrast: float) -> torch.Tensor:
     """Return the loss of each of B pairs in nats, ``(B,)``; 0 where it has no box.
 
-    ``-log m(q, R) + contrast * log(1 + m(q', R - R') / m(q, R))``: m(q, R) is the share of
-    question q's attention inside its boxes R, q' its partner with boxes R'. The second part is
-    InfoNCE over the two questions, and 0 without a partner.
+    ``KL(u(R) || a(q)) + contrast * log(1 + m(q', R - R') / m(q, R))``: a(q) is how question q's
+    attention is spread over the patches, u(R) the even spread over those of its boxes R, m(q, R)
+    the share of a(q) inside R, and q' its partner with boxes R'. The second part is InfoNCE over
+    the two questions, and 0 without a partner.
 
     Args:
         maps_NP: attention of the B pairs and of the E extra partners, each row summing to 1.
         targets: where they should look.
         contrast: weight of the second part.
     """
-    pairs = len(targets.inside_BP)
-    own_B = (maps_NP[:pairs] * targets.inside_BP).sum(1).clamp(min=SMALLEST_SHARE)
+    own_BP, inside_BP = maps_NP[: len(targets.inside_BP)], targets.inside_BP
+    patches_B = inside_BP.sum(1).clamp(min=1)
+    logarithms_BP = own_BP.clamp(min=SMALLEST_SHARE).log() * inside_BP
+    divergences_B = -logarithms_BP.sum(1) / patches_B - patches_B.log()
+    inside_B = (own_BP * inside_BP).sum(1).clamp(min=SMALLEST_SHARE)
     partners_B = (maps_NP[targets.partner_B] * targets.apart_BP).sum(1)
-    losses_B = contrast * torch.log1p(partners_B / own_B) - own_B.log()
-    return losses_B * targets.inside_BP.any(1)
+    losses_B = divergences_B + contrast * torch.log1p(partners_B / inside_B)
+    return losses_B * inside_BP.any(1)

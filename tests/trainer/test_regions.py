@@ -55,10 +55,11 @@ def test_the_loss_is_that_of_the_definition():
     maps = torch.tensor(
         [[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.0, 0.5, 0.0, 0.5]]
     )
-    first = -np.log(0.4) + 2 * np.log(1 + 0.2 / 0.4)  # LEFT less TOP is patch 2
-    second = -np.log(0.7) + 2 * np.log(1 + 0.2 / 0.7)  # TOP less LEFT is patch 1
+    # LEFT is patches 0 and 2, of which TOP leaves 2 alone; TOP is 0 and 1.
+    first = -np.log([2 * 0.1, 2 * 0.3]).mean() + 2 * np.log(1 + 0.2 / 0.4)
+    second = -np.log([2 * 0.4, 2 * 0.3]).mean() + 2 * np.log(1 + 0.2 / 0.7)
     found = region_losses(maps, targets, contrast=2.0)
-    assert found.tolist() == pytest.approx([first, second, 0.0, -np.log(1e-6)], rel=1e-5)
+    assert found.tolist() == pytest.approx([first, second, 0.0, -np.log(2e-6)], rel=1e-5)
 
 
 def test_a_partner_from_another_micro_batch_comes_along_once():
