@@ -30,7 +30,7 @@ def main(
     """Race over each number of requests; from the least and the most, tell apart what is fixed."""
     lengths = sorted(set(requests or [500, 3_000]))
     names = [OURS, "aiohttp", "google-genai", *PEERS]
-    console = Console(width=120)
+    console = Console(width=132)
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_course(folder, lengths[-1])
