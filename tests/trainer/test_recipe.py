@@ -13,7 +13,7 @@ from trainer.recipe import FitRecipe
 from trainer.template import commented_toml, toml_value
 
 PLACES = {"data": "dataset", "images": "abo/images/small", "out": "adapter"}
-TABLES = ("lora", "split", "sweep")
+TABLES = ("lora", "split", "sweep", "regions")
 
 
 @pytest.mark.parametrize(

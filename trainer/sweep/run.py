@@ -90,7 +90,11 @@ def _train(sweeping: Sweeping, outcomes: Sequence[Outcome]) -> None:
                 log.warning("trial failed", trial=outcome.trial.name, reason=outcome.reason)
             progress.advance(note=f"best exact match {max(scores, default=0):.4f}")
 
-        train_trials(sweeping, outcomes, count)
+        def tell(trial: str, epoch: int, score: float) -> None:
+            # A trial may take an hour.
+            progress.advance(0, note=f"{trial}, epoch {epoch}: exact match {score:.4f}")
+
+        train_trials(sweeping, outcomes, on_epoch=tell, on_end=count)
 
 
 def _write(recipe: FitRecipe, fingerprint: str, outcomes: Sequence[Outcome]) -> Findings:

@@ -57,11 +57,16 @@ class Sweeping:
 
 
 def train_trials(
-    sweeping: Sweeping, outcomes: Sequence[Outcome], on_end: Callable[[Outcome], None]
+    sweeping: Sweeping,
+    outcomes: Sequence[Outcome],
+    *,
+    on_epoch: Callable[[str, int, float], None],
+    on_end: Callable[[Outcome], None],
 ) -> None:
-    """Train the trials that are unfinished or failed; ``on_end`` hears of each when it ends.
+    """Train the trials that are unfinished or failed.
 
-    The others are what ASHA measures them against.
+    The others are what ASHA measures them against. ``on_epoch`` hears of each epoch: the trial's
+    name, which epoch it was, from 1, and its held-out exact match; ``on_end`` of each trial's end.
 
     Raises:
         AboVqaError: Ray does not start.
@@ -94,7 +99,7 @@ def train_trials(
                     run_config=tune.RunConfig(
                         storage_path=storage,
                         verbose=0,
-                        callbacks=[_Watch(sweeping, todo, on_end)],
+                        callbacks=[_Watch(sweeping, todo, on_epoch, on_end)],
                         stop=_StopAll(sweeping.stop),
                     ),
                 )
@@ -155,17 +160,33 @@ def _scheduler(settings: SweepRecipe, epochs: int, outcomes: Sequence[Outcome]) 
 
 
 class _Watch(tune.Callback):
-    """Notes in a trial's folder why it ended, where the trial itself could not."""
+    """Tells how far the trials are; notes in a trial's folder why it ended, where it could not."""
 
     def __init__(
-        self, sweeping: Sweeping, trials: Sequence[Trial], on_end: Callable[[Outcome], None]
+        self,
+        sweeping: Sweeping,
+        trials: Sequence[Trial],
+        on_epoch: Callable[[str, int, float], None],
+        on_end: Callable[[Outcome], None],
     ) -> None:
-        self._sweeping, self._on_end = sweeping, on_end
+        self._sweeping, self._on_epoch, self._on_end = sweeping, on_epoch, on_end
         self._trials = {trial.name: trial for trial in trials}
 
     def __getstate__(self) -> dict[str, object]:
         """Return nothing: Tune keeps a copy for a restart of its own, and ours have no need."""
         return {}
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: Sequence[TunedTrial],
+        trial: TunedTrial,
+        result: Mapping[str, Any],
+        **info: object,
+    ) -> None:
+        """Tell of an epoch."""
+        del iteration, trials, info
+        self._on_epoch(trial.config["trial"], result["training_iteration"], result[SCORE])
 
     def on_trial_complete(
         self,

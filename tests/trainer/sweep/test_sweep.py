@@ -1,6 +1,7 @@
 """`trainer sweep` with real Ray Tune, over a real small BLIP."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -104,11 +105,16 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_bad_trials_are_stopped_early_and_failures_named(tmp_path, data, tiny_model, capfd):
+def test_bad_trials_are_stopped_early_and_failures_named(
+    tmp_path, data, tiny_model, capfd, monkeypatch
+):
+    monkeypatch.setattr("shared.progress.LINE_INTERVAL_S", 0.0)
     space = {"learning_rate": [1e-2, IDLE_RATE, 1e30], "grace_epochs": 4, "reduction": 2}
     recipe = recipe_file(tmp_path, tiny_model, data, space, epochs=6)
     assert run_sweep(recipe, "--json") == 0
-    found = json.loads(capfd.readouterr().out)
+    said = capfd.readouterr()
+    found = json.loads(said.out)
+    assert re.search(r"trials: [0-2]/3 in .*epoch 1: exact match 0\.", said.err)
     good, idle, diverged = found["trials"]
     assert (good["state"], good["epochs"]) == ("finished", 6)
     assert idle["state"] == "stopped early"
