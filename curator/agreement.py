@@ -97,16 +97,17 @@ _BEFORE: Final = re.compile(r"(?P<word>\w+) (?:colou?rs?|materials?)\b")
 
 def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
     """Compare the answer of ``draft`` with the listing's fields."""
-    question = " ".join(words(draft.question))
+    question = " ".join(words(draft.question)) if metadata else ""
     if not _ASKED.search(question):
         return Agreement.UNKNOWN
     for subject in _SUBJECTS:
         if subject.asked.search(question):
             fields = {name.strip().lower(): text for name, text in metadata.items()}
-            if not _is_about_the_whole(draft.question.lower(), question, fields):
+            known = _stems(" ".join(fields.get(name, "") for name in subject.fields))
+            # Most listings say nothing of what is asked; that is quickly seen.
+            if not known or not _is_about_the_whole(draft.question.lower(), question, fields):
                 return Agreement.UNKNOWN
-            known = " ".join(fields.get(name, "") for name in subject.fields)
-            return _compared(_stems(draft.answer), _stems(known), subject.families)
+            return _compared(_stems(draft.answer), known, subject.families)
     return Agreement.UNKNOWN
 
 

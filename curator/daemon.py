@@ -63,7 +63,6 @@ LOGGED_CHARACTERS: Final = 2_000
 
 # Its own name, so that these lines, one an item, can be kept off the terminal.
 log = structlog.stdlib.get_logger("curator.daemon")
-item_log = structlog.stdlib.get_logger("curator.items")
 
 
 Job = WorkItem | PairItem
@@ -140,6 +139,10 @@ class Curator:
     photos: PhotoReader = field(default_factory=PhotoReader)
     outage: Outage = field(default_factory=Outage)
     ended_by: AboVqaError | None = None
+    # Bound once: a logger of the module would be made anew for each line.
+    item_log: structlog.stdlib.BoundLogger = field(
+        default_factory=lambda: structlog.stdlib.get_logger("curator.items").bind()
+    )
 
     async def run(self, queue: Queue, workers: int) -> None:
         """Work until the queue is empty or the run is to stop; what is in flight is finished.
@@ -367,14 +370,14 @@ class Curator:
         await self._finish(
             one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news
         )
-        _log_given_up(one.item, reason)
+        self._log_given_up(one.item, reason)
 
     async def _give_up_unasked(self, item: Job, reason: str) -> None:
         dead = self._change(item, WorkState.DEAD, item.attempts, reason)
         result = Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead)
         await self.ledger.finish(result)
         self.live.finished(result, item, None)
-        _log_given_up(item, reason)
+        self._log_given_up(item, reason)
 
     async def _finish(
         self,
@@ -416,7 +419,7 @@ class Curator:
             if verdict is not None
             else {}
         )
-        item_log.info(
+        self.item_log.info(
             "reply",
             listing=one.item.listing.listing_id,
             image=one.item.listing.image.path,
@@ -430,7 +433,7 @@ class Curator:
             **counts,
         )
 
-
-def _log_given_up(item: Job, reason: str) -> None:
-    about = {"question": item.question} if isinstance(item, PairItem) else {}
-    item_log.warning("item_given_up", image=item.listing.image.path, reason=reason, **about)
+    def _log_given_up(self, item: Job, reason: str) -> None:
+        about = {"question": item.question} if isinstance(item, PairItem) else {}
+        image = item.listing.image.path
+        self.item_log.warning("item_given_up", image=image, reason=reason, **about)

@@ -160,6 +160,9 @@ def set_up_events(
             )
         )
         handlers.append(lines)
+    # None of these is in a line; https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as that page says
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
