@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,7 +30,6 @@ from curator.ledger import (
     ProjectRecord,
     Result,
     TokenUse,
-    WorkItem,
     WorkState,
 )
 from curator.live import LiveReport
@@ -50,6 +47,7 @@ from curator.refusals import (
 )
 from curator.stopping import StopRequested, StopSignal
 from curator.verification import opinion_change
+from curator.work_queue import Job, Queue
 from shared.clock import Clock
 from shared.errors import AboVqaError, CorruptImage, InputError
 
@@ -57,58 +55,9 @@ ATTEMPTS: Final = 5
 """Failures after which an item becomes a dead letter."""
 OUTAGE_ATTEMPTS: Final = 20
 """The same while the whole service seems to be down."""
-PAGE: Final = 500
-"""Items read from the ledger at a time."""
 LOGGED_CHARACTERS: Final = 2_000
 
-# Its own name, so that these lines, one an item, can be kept off the terminal.
 log = structlog.stdlib.get_logger("curator.daemon")
-
-
-Job = WorkItem | PairItem
-"""What one request is about: an image without questions, or a pair without a second opinion."""
-
-
-class Queue:
-    """What waits, in pages: one shared iterator for all workers."""
-
-    def __init__(self, pages: AsyncIterator[Sequence[Job]], limit: int | None = None) -> None:
-        """Hand out what stands in ``pages``, at most ``limit`` of it."""
-        self._pages = pages
-        self._left = limit
-        self._page: deque[Job] = deque()
-        self._turn = asyncio.Lock()
-
-    async def take(self) -> Job | None:
-        """Return the next job; ``None`` when there is none left."""
-        async with self._turn:
-            if self._left == 0:
-                return None
-            if not self._page:
-                # Not a tuple: anext of Python 3.11 stumbles over that as a default.
-                nothing: list[Job] = []
-                self._page.extend(await anext(self._pages, nothing))
-            if not self._page:
-                return None
-            if self._left is not None:
-                self._left -= 1
-            return self._page.popleft()
-
-
-async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[WorkItem]]:
-    """Yield the images of a campaign that wait for their questions."""
-    after = 0
-    while items := await ledger.pending(campaign_id, after, PAGE):
-        after = items[-1].rank
-        yield items
-
-
-async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[PairItem]]:
-    """Yield the pairs of a campaign that wait for a second opinion."""
-    after = (0, "")
-    while pairs := await ledger.waiting_pairs(campaign_id, after, PAGE):
-        after = (pairs[-1].item_id, pairs[-1].question)
-        yield pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +88,8 @@ class Curator:
     photos: PhotoReader = field(default_factory=PhotoReader)
     outage: Outage = field(default_factory=Outage)
     ended_by: AboVqaError | None = None
-    # Bound once: a logger of the module would be made anew for each line.
+    # Of its own name, so that these lines, one an item, can be kept off the terminal; bound once,
+    # since a logger of the module would be made anew for each line.
     item_log: structlog.stdlib.BoundLogger = field(
         default_factory=lambda: structlog.stdlib.get_logger("curator.items").bind()
     )

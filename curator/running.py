@@ -16,7 +16,7 @@ import structlog
 from curator.annotator import Annotator, Service, check_base_url
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
-from curator.daemon import Curator, Queue, waiting_items, waiting_pairs
+from curator.daemon import Curator
 from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini
 from curator.importing import import_catalog, next_look
@@ -30,6 +30,7 @@ from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
 from curator.terminal import shown
+from curator.work_queue import Queue, waiting_items, waiting_pairs
 from shared.clock import Clock, SystemClock
 from shared.errors import InputError, StoppedForNow
 from shared.events import SecretMask, set_up_events
