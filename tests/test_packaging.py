@@ -65,7 +65,9 @@ def test_a_part_runs_without_the_extras_of_the_others(
 
 def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     """The test above can fail: the block is a block."""
-    code = BLOCKED_RUN.format(program="curator", modules=(), blocked=("sqlalchemy",))
+    code = BLOCKED_RUN.format(
+        program="curator", modules=("curator.running",), blocked=("sqlalchemy",)
+    )
     ran = run_python(code, "--help", cwd=ROOT)
     assert "No module named 'sqlalchemy'" in ran.stderr
 
@@ -74,6 +76,7 @@ def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     ("extra", "modules"),
     [
         (None, "shared/*.py"),
+        (None, "shared/corpus/*.py"),
         ("model", "shared/vqa/**/*.py"),
         ("curator", "shared/web/*.py"),
         ("evaluator", "shared/web/*.py"),
