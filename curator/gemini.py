@@ -170,8 +170,8 @@ class _Sender:
 def request_body(request: Request) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
     head, tail = _around_the_image(request.prompt_text, request.schema)
-    # URL-safe, as the SDK sends it.
-    image = base64.urlsafe_b64encode(request.image_jpeg)
+    # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
+    image = base64.b64encode(request.image_jpeg)
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
     return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
 

@@ -286,7 +286,7 @@ def test_pictures_of_the_fixture_differ(images):
 def test_a_body_is_json_with_prompt_image_and_data_in_order(prompt_text, image, closing_text):
     request = Request(prompt_text, image, closing_text, 1, ANSWER_SCHEMA)
     body = json.loads(request_body(request))
-    encoded = base64.urlsafe_b64encode(image).decode()
+    encoded = base64.b64encode(image).decode()
     parts = [
         {"text": prompt_text},
         {"inlineData": {"mimeType": "image/jpeg", "data": encoded}},

@@ -26,6 +26,7 @@ ledger is new."""
 def main(
     peers: Annotated[Path, typer.Option(help="folder with an environment for each peer")],
     requests: Annotated[list[int] | None, typer.Option(help="images to ask about; again")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="turns of each; told is the median run")] = 3,
 ) -> None:
     """Race over each number of requests; from the least and the most, tell apart what is fixed."""
     lengths = sorted(set(requests or [500, 3_000]))
@@ -34,7 +35,7 @@ def main(
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_course(folder, lengths[-1])
-        runs = {count: _race(folder, count, names, peers) for count in lengths}
+        runs = {count: _median_runs(folder, count, names, peers, rounds) for count in lengths}
         parts = cpu_shares(folder)
     for count, found in runs.items():
         console.print(_race_table(count, found))
@@ -49,7 +50,17 @@ def main(
     console.print(BOUND)
 
 
-def _race(folder: Path, count: int, names: list[str], peers: Path) -> dict[str, Run]:
+def _median_runs(
+    folder: Path, count: int, names: list[str], peers: Path, rounds: int
+) -> dict[str, Run]:
+    """Let the contenders take turns; return of each the run whose rate is the median."""
+    turns = [_race(folder, count, names, peers, turn) for turn in range(rounds)]
+    found = {name: [turn[name] for turn in turns if name in turn] for name in names}
+    by_rate = {name: sorted(runs, key=lambda run: run.rate) for name, runs in found.items() if runs}
+    return {name: runs[len(runs) // 2] for name, runs in by_rate.items()}
+
+
+def _race(folder: Path, count: int, names: list[str], peers: Path, turn: int) -> dict[str, Run]:
     runs = {}
     for name in names:
         python = peers / name / "bin" / "python"
@@ -59,7 +70,7 @@ def _race(folder: Path, count: int, names: list[str], peers: Path) -> dict[str, 
         where = {"python": str(python)} if name in PEERS else {}
         try:
             if name == OURS:
-                runs[name] = run_curator(folder, count, f"{count}.db")
+                runs[name] = run_curator(folder, count, f"{count}-{turn}.db")
             else:
                 runs[name] = run_contender(name, folder, count, **where)
         except RuntimeError as error:
