@@ -81,7 +81,7 @@ def _score_file(folder: Path, answers: list[str], references: list[str]) -> obje
 
 def _bertscore(answers: list[str], references: list[str]) -> Comparison:
     found: dict[str, np.ndarray] = {}
-    scorer = BertScorer(find_text_model(MINILM))
+    scorer, fresh = (BertScorer(find_text_model(MINILM)) for _ in range(2))
 
     def every_row() -> object:
         weights = dict.fromkeys(range(len(scorer._tokenizer)), 1.0)
@@ -98,7 +98,7 @@ def _bertscore(answers: list[str], references: list[str]) -> Comparison:
         return found
 
     def distinct_once() -> object:
-        found["once"] = BertScorer(find_text_model(MINILM)).f1(answers, references)
+        found["once"] = fresh.f1(answers, references)
         return found
 
     result = compare(
