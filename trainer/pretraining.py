@@ -28,7 +28,7 @@ from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.gallery import Gallery, augment
 from trainer.loop import NonFiniteGradient
-from trainer.recipe import SplitRecipe
+from trainer.recipe import ImagesFolder, Pairs, SplitRecipe
 from trainer.schedule import Schedule, learning_rate_factor
 from trainer.scratch import Shape
 
@@ -36,14 +36,8 @@ from trainer.scratch import Shape
 class PretrainRecipe(Settings):
     """Everything that decides what `trainer pretrain` makes."""
 
-    data: Path = Field(
-        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
-        examples=["dataset"],
-    )
-    images: Path = Field(
-        description="folder that the file names of the pairs start from",
-        examples=["abo/images/small"],
-    )
+    data: Pairs
+    images: ImagesFolder
     out: Path = Field(
         description="folder to write the model to; a model that is there is replaced",
         examples=["model"],

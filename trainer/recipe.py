@@ -151,6 +151,22 @@ class RegionsRecipe(Settings):
     )
 
 
+Pairs = Annotated[
+    Path,
+    Field(
+        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
+        examples=["dataset"],
+    ),
+]
+ImagesFolder = Annotated[
+    Path,
+    Field(
+        description="folder that the file names of the pairs start from",
+        examples=["abo/images/small"],
+    ),
+]
+
+
 class FitRecipe(Settings):
     """Everything that decides what ``trainer fit`` makes."""
 
@@ -159,14 +175,8 @@ class FitRecipe(Settings):
         description="the base, a BLIP, ViLT or BLIP-2 for VQA: a hub id, a model folder or "
         "blip-vqa-tiny",
     )
-    data: Path = Field(
-        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
-        examples=["dataset"],
-    )
-    images: Path = Field(
-        description="folder that the file names of the pairs start from",
-        examples=["abo/images/small"],
-    )
+    data: Pairs
+    images: ImagesFolder
     out: Path = Field(description="folder to write the adapter to", examples=["adapter"])
     quantize: Quantization = Field(
         Quantization.NF4, description="how the base is held: 4-bit NF4, or as it is"
