@@ -18,6 +18,7 @@ from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
+from shared.vqa.adapters import TRAINING_RECORD
 from trainer.adapter import require_targets
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
@@ -35,7 +36,7 @@ from trainer.loop import (
 from trainer.memory import out_of_memory_names, peak_memory_gib
 from trainer.preparation import Preparation, prepare
 from trainer.recipe import FitRecipe
-from trainer.record import DATASET, RECORD, RunRecord, finished_run, relative_place, write_record
+from trainer.record import DATASET, RunRecord, finished_run, relative_place, write_record
 from trainer.schedule import warmup_steps
 from trainer.stopping import StopSignal
 from trainer.tracking import Tracker, open_trackers, require_trackers
@@ -194,7 +195,7 @@ class _Run:
                 return state
             log.info("nothing to resume; starting at step 0", checkpoint=str(checkpoint))
         shutil.rmtree(checkpoint, ignore_errors=True)
-        for of_another_run in (LOG_FILE, RECORD):
+        for of_another_run in (LOG_FILE, TRAINING_RECORD):
             (self._recipe.out / of_another_run).unlink(missing_ok=True)
         _keep_dataset(self._recipe, self._pairs)
         self._log({"event": "start", "base_exact_match": self._base_exact_match})

@@ -10,7 +10,6 @@ from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.vqa.adapters import TRAINING_RECORD, require_adapter
 
-RECORD = TRAINING_RECORD
 DATASET = "dataset"
 
 
@@ -41,12 +40,12 @@ def relative_place(path: Path, adapter: Path) -> str:
 
 def write_record(record: RunRecord, adapter: Path) -> None:
     """Write the record whole or not at all."""
-    write_json(asdict(record), adapter / RECORD)
+    write_json(asdict(record), adapter / TRAINING_RECORD)
 
 
 def finished_run(adapter: Path) -> RunRecord | None:
     """Return the record of a finished run, or ``None`` where there is none."""
-    path = adapter / RECORD
+    path = adapter / TRAINING_RECORD
     if not path.is_file():
         return None
     try:
@@ -67,7 +66,7 @@ def require_record(adapter: Path) -> RunRecord:
     record = finished_run(adapter)
     if record is None:
         raise InputError(
-            f"{adapter}: {RECORD} is missing, so that its run is not finished; give the folder of "
-            "one that is, or finish it with `trainer fit --resume`"
+            f"{adapter}: {TRAINING_RECORD} is missing, so that its run is not finished; give the "
+            "folder of one that is, or finish it with `trainer fit --resume`"
         )
     return record

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.corpus import read_json, write_json
+from shared.vqa.adapters import TRAINING_RECORD
 from trainer.fit import LOG_FILE
-from trainer.record import RECORD
 from trainer.sweep.space import Trial, trial_folder
 
 ENDED_FILE: Final = "ended.json"
@@ -62,7 +62,7 @@ def read_outcome(out: Path, trial: Trial) -> Outcome:
     rows = list(_log_rows(folder / LOG_FILE))
     base = next((row["base_exact_match"] for row in rows if row["event"] == "start"), None)
     held_out = _by_epoch(rows)
-    if (folder / RECORD).is_file():
+    if (folder / TRAINING_RECORD).is_file():
         return Outcome(trial, State.FINISHED, held_out, base)
     if not (folder / ENDED_FILE).is_file():
         return Outcome(trial, State.UNFINISHED, held_out, base)
