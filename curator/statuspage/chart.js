@@ -1,7 +1,7 @@
 // The rate over time as bars, one for each span, in an SVG of its own making.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 960, HEIGHT = 230, LEFT = 48, RIGHT = 8, TOP = 24, BOTTOM = 26;
+const WIDTH = 960, HEIGHT = 230, LEFT = 60, RIGHT = 8, TOP = 24, BOTTOM = 26;
 const SERIES = ["answered", "limited", "failed"];
 
 const element = (parent, tag, attributes, text) => {
@@ -41,7 +41,7 @@ export const drawChart = (parent, history) => {
     element(svg, "text", { class: "tick", x: LEFT - 8, y: y(top * share) + 4, "text-anchor": "end" },
       (top * share).toLocaleString());
   }
-  element(svg, "text", { class: "tick", x: LEFT - 40, y: 12 }, "a minute");
+  element(svg, "text", { class: "tick", x: LEFT - 52, y: 12 }, "a minute");
   bins.forEach((bin, number) => {
     let height = 0;
     const group = element(svg, "g", {});
