@@ -4,9 +4,9 @@ One client for each key; all share one aiohttp session and one SSL context. Ever
 ``curator.refusals.Refusal``. A key never leaves this module: error texts that come from the server
 are searched for it, because some of them repeat it in clear.
 
-Requests go through the client's own HTTP layer, below ``generate_content``: that checks and
-converts each request and reply several times over, which takes four times the rest of a request.
-The client says where a request goes and with what headers, once; the body is put together as bytes.
+The client says where a request goes and with what headers, once; what is sent there is put
+together as bytes and goes out on the shared session. ``generate_content`` checks and converts each
+request and reply several times over, which takes four times the rest of a request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -76,7 +76,8 @@ class Gemini:
         self._path = f"models/{model.removeprefix('models/')}:generateContent"
         self._base_url = base_url
         self._timeout_s = timeout_s
-        self._senders: dict[str, _Sender] = {}
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._doors: dict[str, _Door] = {}
 
     @classmethod
     @asynccontextmanager
@@ -113,11 +114,16 @@ class Gemini:
             Refusal: whatever came instead of a reply; see ``curator.refusals``.
         """
         refusal: Refusal
-        sender = self._sender(key)
+        door = self._door(key)
+        body = request_body(request)
         try:
-            body = await sender.send(request_body(request))
+            async with self._session.post(
+                door.url, data=body, headers=door.headers, timeout=self._timeout
+            ) as response:
+                await errors.APIError.raise_for_async_response(response)
+                text = await response.text("utf-8")
         except errors.APIError as error:
-            refusal = refusal_of(error.code, error.details, sender.mask)
+            refusal = refusal_of(error.code, error.details, door.mask)
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientConnectorError as error:
@@ -125,46 +131,38 @@ class Gemini:
         except (aiohttp.ClientError, OSError) as error:
             refusal = Unavailable(f"connection failed ({type(error).__name__})")
         except ValueError:
-            refusal = Unavailable("a cut-off error body")
+            refusal = Unavailable("a body that cannot be read")
         else:
             # Nothing says that a reply will not repeat the key, and the body is kept for good.
-            return read_reply(sender.mask(body))
+            return read_reply(door.mask(text))
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _sender(self, key: Key) -> _Sender:
-        found = self._senders.get(key.secret)
+    def _door(self, key: Key) -> _Door:
+        found = self._doors.get(key.secret)
         if found is None:
             context = self._ssl_context
             options = types.HttpOptions(
                 base_url=self._base_url,
                 timeout=int(self._timeout_s * 1000),
-                # Without this the SDK sends a request again, unasked, when a connection breaks.
-                retry_options=types.HttpRetryOptions(attempts=1),
                 aiohttp_client=self._session,
                 client_args={"verify": context},
                 async_client_args={"ssl": context, "verify": context},
             )
             client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
-            found = self._senders[key.secret] = _Sender(
-                client, self._path, SecretMask([key.secret])
-            )
+            sent = client._api_client._build_request("post", self._path, {})  # noqa: SLF001
+            found = _Door(sent.url, sent.headers, SecretMask([key.secret]))
+            self._doors[key.secret] = found
         return found
 
 
-class _Sender:
-    """Sends bodies to one address with one key."""
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Where the requests with one key go, and with what headers; ``mask`` hides the key."""
 
-    def __init__(self, client: genai.Client, path: str, mask: SecretMask) -> None:
-        self._client = client
-        self._without_body = client._api_client._build_request("post", path, {})  # noqa: SLF001
-        self.mask = mask
-
-    async def send(self, body: bytes) -> str:
-        """Return what is answered; raises the SDK's errors and those of aiohttp."""
-        request = replace(self._without_body, data=body)
-        response = await self._client._api_client._async_request_once(request)  # noqa: SLF001
-        return str(response.response_stream[0])
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    mask: SecretMask
 
 
 def request_body(request: Request) -> bytes:
