@@ -14,6 +14,8 @@ from shared.errors import CorruptImage
 LONGEST_PX: Final = 512
 JPEG_QUALITY: Final = 90
 _ORIENTATION_TAG: Final = 0x0112
+_JPEG_ENDS: Final = b"\xff\xd9"
+"""The end-of-image marker (ITU T.81, table B.1), which no file that was cut off ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,10 @@ def _scaled(image: Image.Image, content: bytes) -> Photo:
     longest = max(image.size)
     if image.format == "JPEG" and image.mode == "RGB" and longest <= LONGEST_PX:
         if image.getexif().get(_ORIENTATION_TAG, 1) == 1:
-            # Decoded only to see that it is whole: grey and small, that takes half the time.
-            image.draft("L", (1, 1))
-            image.load()
+            if not content.rstrip(b"\0").endswith(_JPEG_ENDS):
+                # Decoded only to see that it is whole: grey and small, that takes half the time.
+                image.draft("L", (1, 1))
+                image.load()
             return Photo(content, longest)
     elif longest > LONGEST_PX:
         # Lets the JPEG decoder scale by itself, which is many times faster for large photos.

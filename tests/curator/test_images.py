@@ -25,6 +25,14 @@ def test_a_small_jpeg_is_passed_on_as_it_is(tmp_path):
     assert photo.longest_px == 256
 
 
+@pytest.mark.parametrize("more", [b"\0\0\0", b"what a camera adds"])
+def test_what_follows_the_end_of_a_jpeg_does_no_harm(tmp_path, more):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (256, 100), "red").save(path)
+    path.write_bytes(path.read_bytes() + more)
+    assert prepare_photo(path).jpeg == path.read_bytes()
+
+
 @pytest.mark.parametrize(("size", "wanted"), [((2000, 1000), (512, 256)), ((300, 900), (171, 512))])
 def test_a_large_image_is_scaled_to_512(tmp_path, size, wanted):
     Image.new("RGB", size, "red").save(tmp_path / "a.jpg")
@@ -57,11 +65,17 @@ def test_broken_files_are_corrupt_images(tmp_path, content):
         prepare_photo(path)
 
 
-def test_a_cut_off_file_and_a_missing_one_are_corrupt_images(tmp_path):
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_a_file_that_was_cut_off_is_a_corrupt_image(tmp_path, progressive, kept):
     path = tmp_path / "a.jpg"
-    Image.effect_noise((200, 200), 50).convert("RGB").save(path)
-    path.write_bytes(path.read_bytes()[:2000])
+    Image.effect_noise((200, 200), 50).convert("RGB").save(path, progressive=progressive)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises(CorruptImage):
         prepare_photo(path)
+
+
+def test_a_missing_file_is_a_corrupt_image(tmp_path):
     with pytest.raises(CorruptImage, match="no such image"):
         prepare_photo(tmp_path / "none.jpg")
