@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
@@ -31,76 +44,96 @@ from shared.records import ImageRef, Listing
 Row = dict[str, Any]
 Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval
 Statement = tuple[Insert | Update | Delete, list[Row]]
+"""A statement and its parameters, for each of which it is run."""
 
-_INSERT_ATTEMPT = insert(tables.attempts)
-_INSERT_REPLY = insert(tables.replies)
-_INSERT_PAIR = insert(tables.pairs)
-_INSERT_REJECTED = insert(tables.rejected_pairs)
+_ROWS = func.json_each(bindparam("rows")).table_valued("value")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A statement that takes all its rows at once, as one parameter: an array of arrays in JSON.
+
+    sqlite3 lets go of the interpreter at each step of a statement and then has to wait for it; a
+    step for each row would make a group wait a hundred times.
+    """
+
+    statement: Insert | Update
+    columns: tuple[str, ...]
+
+    @classmethod
+    def insert(cls, table: Table, *columns: str) -> _Change:
+        """Add rows of ``columns`` to ``table``."""
+        cells = _cells(columns)
+        return cls(insert(table).from_select(columns, select(*cells.values())), columns)
+
+    @classmethod
+    def update(cls, table: Table, *columns: str, where: tuple[str, ...]) -> _Change:
+        """Set ``columns`` of the rows of ``table`` whose columns ``where`` are the same."""
+        cells = _cells((*columns, *where))
+        same = (table.c[name] == cells.pop(name) for name in where)
+        return cls(update(table).where(*same).values(cells), (*columns, *where))
+
+    def of(self, rows: Sequence[Row]) -> Statement:
+        """Return what writes ``rows``; without parameters where there are none."""
+        if not rows:
+            return self.statement, []
+        values = [tuple(map(row.__getitem__, self.columns)) for row in rows]
+        return self.statement, [{"rows": orjson.dumps(values).decode()}]
+
+
+def _cells(columns: Sequence[str]) -> dict[str, ColumnElement[Any]]:
+    return {
+        name: func.json_extract(_ROWS.c.value, literal_column(f"'$[{place}]'"))
+        for place, name in enumerate(columns)
+    }
+
+
+_FACTS = ("ending", "form", "drafts", "rejection")
+_INSERT_ATTEMPT = _Change.insert(
+    tables.attempts,
+    *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
+    *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
+    "question",
+)
+_FINISH_ATTEMPT = _Change.update(
+    tables.attempts,
+    *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
+    *_FACTS,
+    where=("id",),
+)
+_CHANGE_FACTS = _Change.update(tables.attempts, *_FACTS, where=("id",))
+_CHANGE_WORK = _Change.update(
+    tables.work,
+    *("state", "attempts", "reason", "finished_at"),
+    where=("campaign_id", "item_id"),
+)
+_CHANGE_OPINION = _Change.update(
+    tables.second_opinions,
+    *("state", "attempts", "reason", "answer", "agrees", "finished_at"),
+    where=("campaign_id", "item_id", "question"),
+)
+_INSERT_PAIR = _Change.insert(
+    tables.pairs,
+    *("campaign_id", "item_id", "position", "question", "answer", "difficulty", "agreement"),
+)
+_INSERT_REJECTED = _Change.insert(
+    tables.rejected_pairs,
+    *("campaign_id", "item_id", "attempt_id", "rule", "question", "answer"),
+)
+_PLACE = _cells(("attempt_id", "start", "length"))
+_INSERT_REPLY = insert(tables.replies).from_select(
+    ("attempt_id", "body"),
+    select(
+        _PLACE["attempt_id"],
+        func.substr(bindparam("bodies", type_=LargeBinary), _PLACE["start"], _PLACE["length"]),
+    ),
+)
 _DELETE_PAIRS, _DELETE_REJECTED = (
     delete(table).where(
         table.c.campaign_id == bindparam("campaign"), table.c.item_id == bindparam("item")
     )
     for table in (tables.pairs, tables.rejected_pairs)
 )
-_FINISH_ATTEMPT = (
-    update(tables.attempts)
-    .where(tables.attempts.c.id == bindparam("attempt_id"))
-    .values(
-        finished_at=bindparam("at"),
-        outcome=bindparam("outcome"),
-        detail=bindparam("detail"),
-        input_tokens=bindparam("input"),
-        output_tokens=bindparam("output"),
-        thought_tokens=bindparam("thoughts"),
-        ending=bindparam("reply_ending"),
-        form=bindparam("reply_form"),
-        drafts=bindparam("reply_drafts"),
-        rejection=bindparam("reply_rejection"),
-    )
-)
-_CHANGE_FACTS = (
-    update(tables.attempts)
-    .where(tables.attempts.c.id == bindparam("attempt_id"))
-    .values(
-        ending=bindparam("reply_ending"),
-        form=bindparam("reply_form"),
-        drafts=bindparam("reply_drafts"),
-        rejection=bindparam("reply_rejection"),
-    )
-)
-_CHANGE_WORK = (
-    update(tables.work)
-    .where(
-        tables.work.c.campaign_id == bindparam("campaign"),
-        tables.work.c.item_id == bindparam("item"),
-    )
-    .values(
-        state=bindparam("state"),
-        attempts=bindparam("attempts"),
-        reason=bindparam("reason"),
-        finished_at=bindparam("at"),
-    )
-)
-
-
-_CHANGE_OPINION = (
-    update(tables.second_opinions)
-    .where(
-        tables.second_opinions.c.campaign_id == bindparam("campaign"),
-        tables.second_opinions.c.item_id == bindparam("item"),
-        tables.second_opinions.c.question == bindparam("asked"),
-    )
-    .values(
-        state=bindparam("state"),
-        attempts=bindparam("attempts"),
-        reason=bindparam("reason"),
-        answer=bindparam("answer"),
-        agrees=bindparam("agrees"),
-        finished_at=bindparam("at"),
-    )
-)
-
-
 _WITHDRAW_ATTEMPT = delete(tables.attempts).where(tables.attempts.c.id == bindparam("attempt_id"))
 _UPSERT_PROJECT = sqlite_insert(tables.projects)
 _UPSERT_PROJECT = _UPSERT_PROJECT.on_conflict_do_update(
@@ -118,23 +151,26 @@ _REMOVE_KEY = (
 
 
 def group_statements(entries: Sequence[Entry]) -> list[Statement]:
-    """Return the statements, with their rows, that write ``entries``; empty ones left out."""
+    """Return the statements that write ``entries``; empty ones left out."""
     results = [entry for entry in entries if isinstance(entry, Result)]
-    statements: list[Statement] = [
-        (_INSERT_ATTEMPT, [_attempt_row(e) for e in entries if isinstance(e, Attempt)]),
+    return _needed(
+        _INSERT_ATTEMPT.of([_attempt_row(e) for e in entries if isinstance(e, Attempt)]),
         (
             _WITHDRAW_ATTEMPT,
             [{"attempt_id": e.attempt_id} for e in entries if isinstance(e, Withdrawal)],
         ),
-        (_FINISH_ATTEMPT, [_finish_row(r) for r in results if r.attempt_id is not None]),
-        (_INSERT_REPLY, [_reply_row(r) for r in results if r.reply is not None]),
-        (_CHANGE_WORK, [row for r in results for row in _work_rows(r)]),
-        (_CHANGE_OPINION, [row for r in results for row in _opinion_rows(r)]),
-        (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
-        (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
+        _FINISH_ATTEMPT.of([_finish_row(r) for r in results if r.attempt_id is not None]),
+        (_INSERT_REPLY, _reply_rows(results)),
+        _CHANGE_WORK.of([row for r in results for row in _work_rows(r)]),
+        _CHANGE_OPINION.of([row for r in results for row in _opinion_rows(r)]),
+        _INSERT_PAIR.of([row for r in results for row in _pair_rows(r)]),
+        _INSERT_REJECTED.of([row for r in results for row in _rejected_rows(r)]),
         *_news_statements(entries),
-    ]
-    return [(statement, rows) for statement, rows in statements if rows]
+    )
+
+
+def _needed(*statements: Statement) -> list[Statement]:
+    return [(statement, parameters) for statement, parameters in statements if parameters]
 
 
 def _news_statements(entries: Sequence[Entry]) -> list[Statement]:
@@ -155,24 +191,22 @@ def replacing_statements(results: Sequence[Result]) -> list[Statement]:
         if isinstance(r.change, ItemChange)
     }
     keys = [{"campaign": campaign, "item": item} for campaign, item in changes]
-    statements: list[Statement] = [
+    return _needed(
         (_DELETE_PAIRS, keys),
         (_DELETE_REJECTED, keys),
-        (_CHANGE_WORK, [row for r in changes.values() for row in _work_rows(r)]),
-        (_CHANGE_FACTS, [{"attempt_id": r.attempt_id, **_facts_row(r)} for r in results]),
-        (_INSERT_PAIR, [row for r in results for row in _pair_rows(r)]),
-        (_INSERT_REJECTED, [row for r in results for row in _rejected_rows(r)]),
-    ]
-    return [(statement, rows) for statement, rows in statements if rows]
+        _CHANGE_WORK.of([row for r in changes.values() for row in _work_rows(r)]),
+        _CHANGE_FACTS.of([{"id": r.attempt_id, **_facts_row(r)} for r in results]),
+        _INSERT_PAIR.of([row for r in results for row in _pair_rows(r)]),
+        _INSERT_REJECTED.of([row for r in results for row in _rejected_rows(r)]),
+    )
 
 
 def opinion_statements(results: Sequence[Result]) -> list[Statement]:
     """Return the statements that write second opinions that were judged again."""
-    statements: list[Statement] = [
-        (_CHANGE_FACTS, [{"attempt_id": r.attempt_id, **_facts_row(r)} for r in results]),
-        (_CHANGE_OPINION, [row for r in results for row in _opinion_rows(r)]),
-    ]
-    return [(statement, rows) for statement, rows in statements if rows]
+    return _needed(
+        _CHANGE_FACTS.of([{"id": r.attempt_id, **_facts_row(r)} for r in results]),
+        _CHANGE_OPINION.of([row for r in results for row in _opinion_rows(r)]),
+    )
 
 
 def _project_row(news: ProjectNews) -> Row:
@@ -220,13 +254,13 @@ def _attempt_row(attempt: Attempt) -> Row:
 
 def _finish_row(result: Result) -> Row:
     return {
-        "attempt_id": result.attempt_id,
-        "at": result.finished_at,
+        "id": result.attempt_id,
+        "finished_at": result.finished_at,
         "outcome": result.outcome.value,
         "detail": result.detail,
-        "input": result.tokens.input,
-        "output": result.tokens.output,
-        "thoughts": result.tokens.thoughts,
+        "input_tokens": result.tokens.input,
+        "output_tokens": result.tokens.output,
+        "thought_tokens": result.tokens.thoughts,
         **_facts_row(result),
     }
 
@@ -234,27 +268,39 @@ def _finish_row(result: Result) -> Row:
 def _facts_row(result: Result) -> Row:
     facts = result.facts
     return {
-        "reply_ending": facts.ending if facts else "",
-        "reply_form": facts.form.value if facts else "",
-        "reply_drafts": facts.drafts if facts else 0,
-        "reply_rejection": facts.rejection if facts else "",
+        "ending": facts.ending if facts else "",
+        "form": facts.form.value if facts else "",
+        "drafts": facts.drafts if facts else 0,
+        "rejection": facts.rejection if facts else "",
     }
 
 
-def _reply_row(result: Result) -> Row:
-    return {"attempt_id": result.attempt_id, "body": pack_reply(result.reply or "")}
+def _reply_rows(results: Iterable[Result]) -> list[Row]:
+    """Return one row for all replies: JSON holds no bytes, hence where each stands among them."""
+    bodies: list[bytes] = []
+    places: list[tuple[int | None, int, int]] = []
+    start = 1
+    for result in results:
+        if result.reply is not None:
+            body = pack_reply(result.reply)
+            places.append((result.attempt_id, start, len(body)))
+            bodies.append(body)
+            start += len(body)
+    if not places:
+        return []
+    return [{"rows": orjson.dumps(places).decode(), "bodies": b"".join(bodies)}]
 
 
 def _work_rows(result: Result) -> Iterable[Row]:
     change = result.change
     if isinstance(change, ItemChange):
         yield {
-            "campaign": change.campaign_id,
-            "item": change.item_id,
+            "campaign_id": change.campaign_id,
+            "item_id": change.item_id,
             "state": int(change.state),
             "attempts": change.attempts,
             "reason": change.reason,
-            "at": result.finished_at,
+            "finished_at": result.finished_at,
         }
 
 
@@ -262,15 +308,15 @@ def _opinion_rows(result: Result) -> Iterable[Row]:
     change = result.change
     if isinstance(change, OpinionChange):
         yield {
-            "campaign": change.campaign_id,
-            "item": change.item_id,
-            "asked": change.question,
+            "campaign_id": change.campaign_id,
+            "item_id": change.item_id,
+            "question": change.question,
             "state": int(change.state),
             "attempts": change.attempts,
             "reason": change.reason,
             "answer": change.answer,
             "agrees": int(change.agrees),
-            "at": result.finished_at,
+            "finished_at": result.finished_at,
         }
 
 

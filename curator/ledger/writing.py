@@ -1,8 +1,8 @@
 """Writes groups of entries, each in one transaction and in one visit to a thread of its own.
 
 Through aiosqlite every statement goes to another thread and back three times, and a group has half
-a dozen. sqlite3 also lets go of the interpreter at each step of a statement and then has to wait
-for it: hence several rows in one ``VALUES``.
+a dozen. The thread does as little Python as can be: each time that it needs the interpreter it
+waits for the loop to let go of it.
 """
 
 from __future__ import annotations
@@ -10,22 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from itertools import chain
 from pathlib import Path
-from typing import Final
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from curator.ledger.connecting import set_up_connection, translated
-from curator.ledger.rows import Entry, Row, group_statements
-
-ROWS_A_STEP: Final = 10
-_DIALECT: Final = sqlite.dialect(paramstyle="qmark")
+from curator.ledger.rows import Entry, Statement, group_statements
 
 
 class GroupWriter:
@@ -43,17 +35,18 @@ class GroupWriter:
         Raises:
             LedgerFailure: the transaction failed.
         """
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, entries)
+        loop, statements = asyncio.get_running_loop(), group_statements(entries)
+        await loop.run_in_executor(self._thread, self._write, statements)
 
     def close(self) -> None:
         """Finish what is being written and let go of the file."""
         self._thread.shutdown()
         self._engine.dispose()
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _write(self, statements: Sequence[Statement]) -> None:
         with translated(), self._engine.begin() as connection:
-            for statement, rows in group_statements(entries):
-                _execute(connection, statement, rows)
+            for statement, parameters in statements:
+                connection.execute(statement, parameters)
 
 
 def _keep_few_pages(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -61,31 +54,3 @@ def _keep_few_pages(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor = connection.cursor()
     cursor.execute("PRAGMA cache_size = -4000")
     cursor.close()
-
-
-def _execute(
-    connection: Connection, statement: Insert | Update | Delete, rows: Sequence[Row]
-) -> None:
-    """Write ``rows``, which all have the same columns."""
-    text, columns = _text_of(statement, tuple(rows[0]))
-    values = [tuple(map(row.__getitem__, columns)) for row in rows]
-    whole = 0
-    if isinstance(statement, Insert) and statement._post_values_clause is None:  # noqa: SLF001
-        whole = len(rows) // ROWS_A_STEP * ROWS_A_STEP
-    if whole:
-        steps = range(0, whole, ROWS_A_STEP)
-        flat = [tuple(chain.from_iterable(values[at : at + ROWS_A_STEP])) for at in steps]
-        head, _, row = text.rpartition(" VALUES ")
-        connection.exec_driver_sql(f"{head} VALUES {', '.join([row] * ROWS_A_STEP)}", flat)
-    if rest := values[whole:]:
-        connection.exec_driver_sql(text, rest)
-
-
-@lru_cache(maxsize=64)
-def _text_of(
-    statement: Insert | Update | Delete, columns: tuple[str, ...]
-) -> tuple[str, tuple[str, ...]]:
-    """Return the SQL of ``statement`` for rows with ``columns``, and their order in it."""
-    named = list(columns) if isinstance(statement, Insert) else None
-    compiled = statement.compile(dialect=_DIALECT, column_keys=named)
-    return str(compiled), tuple(compiled.positiontup or ())
