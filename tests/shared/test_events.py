@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import structlog
@@ -176,3 +178,67 @@ def test_lines_go_to_what_standard_error_is_at_the_time(monkeypatch):
     monkeypatch.setattr("sys.stderr", later)
     structlog.stdlib.get_logger("curator.test").warning("heard")
     assert "heard" in later.getvalue()
+
+
+@dataclass
+class Holder:
+    name: str
+    secret: str = field(default="not to be told", repr=False)
+
+    def __str__(self) -> str:
+        return f"holder {self.name}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"jpg": 3, 4: None}, {"jpg": 3, "4": None}),
+        ([1.5, True], [1.5, True]),
+        (2**70, 2**70),
+        ("half of a pair: \ud83d", "half of a pair: \ud83d"),
+        (Path("a/b.jpg"), "a/b.jpg"),
+        (Holder("one"), "holder one"),
+    ],
+)
+def test_any_value_can_be_logged(streams, value, written):
+    _, file = streams
+    structlog.get_logger("curator.pool").info("seen", value=value)
+    assert lines(file)[0]["value"] == written
+
+
+def test_the_level_of_a_library_is_for_the_library_to_say(streams):
+    _, file = streams
+    library = logging.getLogger("library.part")
+    library.setLevel(logging.DEBUG)
+    library.debug("detail %d", 1)
+    library.log(35, "between two levels")
+    library.setLevel(logging.NOTSET)
+    told = [(row["event"], row["level"]) for row in lines(file)]
+    assert told == [("detail 1", "debug"), ("between two levels", "warning")]
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_stops_nothing(streams, monkeypatch):
+    terminal, file = streams
+    log = structlog.get_logger("curator.chatty")
+    log.info("before")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(events._File, "write", fail)
+        log.info("lost")
+        log.info("lost, too")
+    log.info("after")
+    assert terminal.getvalue().count("log_cannot_be_written") == 1
+    assert "No space left" in terminal.getvalue()
+    assert [row["event"] for row in lines(file)] == ["before", "after"]
+
+
+def test_a_terminal_that_is_gone_stops_nothing(tmp_path):
+    terminal = io.StringIO()
+    set_up_events(terminal=terminal, json_file=tmp_path / "log.jsonl")
+    terminal.close()
+    structlog.get_logger("curator").warning("alone")
+    set_up_events()
+    assert [row["event"] for row in lines(tmp_path / "log.jsonl")] == ["alone"]
