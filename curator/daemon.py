@@ -33,7 +33,7 @@ from curator.ledger import (
     WorkState,
 )
 from curator.live import LiveReport
-from curator.photos import PhotoReader
+from curator.photos import Found, PhotoQueue
 from curator.prompt import Prompt, Request
 from curator.refusals import (
     BadRequest,
@@ -85,7 +85,6 @@ class Curator:
     stop: StopSignal
     live: LiveReport
     rng: random.Random
-    photos: PhotoReader = field(default_factory=PhotoReader)
     outage: Outage = field(default_factory=Outage)
     ended_by: AboVqaError | None = None
     # Of its own name, so that these lines, one an item, can be kept off the terminal; bound once,
@@ -102,19 +101,20 @@ class Curator:
             InputError: the service does not know the model.
             LedgerFailure: the ledger cannot be written.
         """
+        jobs = PhotoQueue(queue, self.images_dir, ahead=workers)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
-                    group.create_task(self._work(queue))
+                    group.create_task(self._work(jobs))
         except* LedgerFailure as failures:
             raise failures.exceptions[0] from None
         if self.ended_by is not None:
             raise self.ended_by
 
-    async def _work(self, queue: Queue) -> None:
+    async def _work(self, jobs: PhotoQueue) -> None:
         try:
-            while not self.stop.requested and (item := await queue.take()):
-                await self._ask(item)
+            while not self.stop.requested and (job := await jobs.take()):
+                await self._ask(*job)
         except StopRequested:
             return
         except KeysExhausted as end:
@@ -124,12 +124,9 @@ class Curator:
             self.ended_by = self.ended_by or end
             self.stop.request(str(end))
 
-    async def _ask(self, item: Job) -> None:
-        path = self.images_dir / item.listing.image.path
-        try:
-            photo = await self.photos.read(path)
-        except CorruptImage as error:
-            await self._give_up_unasked(item, f"broken image: {error}")
+    async def _ask(self, item: Job, photo: Found) -> None:
+        if isinstance(photo, CorruptImage):
+            await self._give_up_unasked(item, f"broken image: {photo}")
             return
         if isinstance(item, PairItem):
             request = self.prompt.question_request(item.question, photo.jpeg, photo.longest_px)

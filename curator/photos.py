@@ -1,74 +1,72 @@
-"""Reads photos in threads, several a visit: a visit costs as much as reading a small photo."""
+"""Hands out what waits with its photos, read ahead in threads and several a visit.
+
+Reading a small photo takes no longer than going to a thread and back, and a worker should not have
+to wait for either.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from curator.images import Photo, prepare_photo
+from curator.work_queue import Job, Queue
 from shared.errors import CorruptImage
 
-PHOTOS_A_VISIT: Final = 8
-VISITS: Final = 6
+VISITS: Final = 4
 """At a time: a large photo, or a slow disk, keeps its thread busy for long."""
 
-Asked = tuple[Path, asyncio.Future[Photo]]
+Found = Photo | CorruptImage
 
 
-class PhotoReader:
-    """Prepares photos for whoever waits, in the order in which they asked."""
+class PhotoQueue:
+    """A queue whose jobs come with their photos, in the queue's order."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[Asked] = deque()
-        self._visits = 0
+    def __init__(self, queue: Queue, images_dir: Path, ahead: int) -> None:
+        """Read the photos of up to ``ahead`` jobs before they are asked for."""
+        self._queue = queue
+        self._images_dir = images_dir
+        self._most = max(1, ahead)
+        self._ahead: deque[tuple[Job, asyncio.Future[list[Found]], int]] = deque()
+        self._turn = asyncio.Lock()
 
-    async def read(self, path: Path) -> Photo:
-        """Return the photo at ``path``, made fit for a request.
+    async def take(self) -> tuple[Job, Found] | None:
+        """Return the next job, with its photo or what is wrong with that; ``None`` at the end."""
+        async with self._turn:
+            if len(self._ahead) <= self._most // 2:
+                await self._look_ahead()
+            if not self._ahead:
+                return None
+            job, visit, place = self._ahead.popleft()
+        # Shielded, for others wait for the same visit.
+        found = visit.result() if visit.done() else await asyncio.shield(visit)
+        return job, found[place]
 
-        Raises:
-            CorruptImage: missing, empty, not an image, cut off, or absurdly large.
-        """
+    async def _look_ahead(self) -> None:
+        jobs: list[Job] = []
+        while len(self._ahead) + len(jobs) < self._most:
+            job = await self._queue.take()
+            if job is None:
+                break
+            jobs.append(job)
+        size = math.ceil(len(jobs) / VISITS)
         loop = asyncio.get_running_loop()
-        photo: asyncio.Future[Photo] = loop.create_future()
-        self._waiting.append((path, photo))
-        # Not at once: workers that were woken together share a visit.
-        loop.call_soon(self._visit)
-        return await photo
-
-    def _visit(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting and self._visits < VISITS:
-            count = min(PHOTOS_A_VISIT, len(self._waiting))
-            asked = [self._waiting.popleft() for _ in range(count)]
-            self._visits += 1
-            visit = loop.run_in_executor(None, _read, [path for path, _ in asked])
-            visit.add_done_callback(partial(self._hand_out, asked))
-
-    def _hand_out(
-        self, asked: Sequence[Asked], visit: asyncio.Future[list[Photo | CorruptImage]]
-    ) -> None:
-        self._visits -= 1
-        bug = visit.exception()
-        found = [bug] * len(asked) if bug else visit.result()
-        for (_, photo), one in zip(asked, found, strict=True):
-            if photo.done():
-                continue
-            if isinstance(one, BaseException):
-                photo.set_exception(one)
-            else:
-                photo.set_result(one)
-        self._visit()
+        for start in range(0, len(jobs), max(1, size)):
+            some = jobs[start : start + size]
+            paths = [self._images_dir / job.listing.image.path for job in some]
+            visit = loop.run_in_executor(None, _read, paths)
+            self._ahead.extend((job, visit, place) for place, job in enumerate(some))
 
 
-def _read(paths: Sequence[Path]) -> list[Photo | CorruptImage]:
+def _read(paths: Sequence[Path]) -> list[Found]:
     return [_read_one(path) for path in paths]
 
 
-def _read_one(path: Path) -> Photo | CorruptImage:
+def _read_one(path: Path) -> Found:
     try:
         return prepare_photo(path)
     except CorruptImage as error:
