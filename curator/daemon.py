@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +50,7 @@ from curator.stopping import StopRequested, StopSignal
 from curator.verification import opinion_change
 from curator.work_queue import Job, Queue
 from shared.clock import Clock
-from shared.errors import AboVqaError, CorruptImage, InputError
+from shared.errors import CorruptImage, InputError
 
 ATTEMPTS: Final = 5
 """Failures after which an item becomes a dead letter."""
@@ -86,7 +87,7 @@ class Curator:
     live: LiveReport
     rng: random.Random
     outage: Outage = field(default_factory=Outage)
-    ended_by: AboVqaError | None = None
+    ended_by: BaseException | None = None
     # Of its own name, so that these lines, one an item, can be kept off the terminal; bound once,
     # since a logger of the module would be made anew for each line.
     item_log: structlog.stdlib.BoundLogger = field(
@@ -108,6 +109,7 @@ class Curator:
                     group.create_task(self._work(jobs))
         except* LedgerFailure as failures:
             raise failures.exceptions[0] from None
+        await self.ledger.settled()
         if self.ended_by is not None:
             raise self.ended_by
 
@@ -144,18 +146,18 @@ class Curator:
         try:
             reply = await self.annotator.generate(request, lease.key)
         except RateLimited as refusal:
-            return await self._cool_down(one, refusal)
+            return self._cool_down(one, refusal)
         except InvalidKey as refusal:
-            return await self._remove_key(one, refusal)
+            return self._remove_key(one, refusal)
         except Unavailable as refusal:
             return await self._try_later(one, attempt, refusal)
         except FormNotTaken as refusal:
-            await self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
+            self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
             return one.failures
         except (BadRequest, UnknownModel) as refusal:
-            await self._refuse(one, refusal)
+            self._refuse(one, refusal)
             return None
-        return await self._take_reply(one, reply)
+        return self._take_reply(one, reply)
 
     async def _begin(self, item: Job, request: Request) -> tuple[Lease, Attempt]:
         """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.
@@ -193,16 +195,16 @@ class Curator:
     def _news(self, record: ProjectRecord) -> ProjectNews:
         return ProjectNews(record, self.model, self.clock.now())
 
-    async def _cool_down(self, one: _Try, refusal: RateLimited) -> int:
+    def _cool_down(self, one: _Try, refusal: RateLimited) -> int:
         news = self._news(self.pool.cool_down(one.lease, refusal))
-        await self._finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
+        self._finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
         return one.failures
 
-    async def _remove_key(self, one: _Try, refusal: InvalidKey) -> int:
+    def _remove_key(self, one: _Try, refusal: InvalidKey) -> int:
         key = one.lease.key
         self.pool.remove(key, refusal.reason)
         news = KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
-        await self._finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
+        self._finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
         return one.failures
 
     async def _try_later(self, one: _Try, attempt: Attempt, refusal: Unavailable) -> int | None:
@@ -213,11 +215,11 @@ class Curator:
         failures = one.failures + 1
         limit = OUTAGE_ATTEMPTS if self.outage.suspected else ATTEMPTS
         if failures >= limit:
-            await self._give_up(one, Outcome.UNAVAILABLE, refusal.reason)
+            self._give_up(one, Outcome.UNAVAILABLE, refusal.reason)
             return None
         # What an outage did to an item must not be held against it in the next run.
         kept = self._pending(one, min(failures, ATTEMPTS - 1), refusal.reason)
-        await self._finish(one, Outcome.UNAVAILABLE, refusal.reason, change=kept)
+        self._finish(one, Outcome.UNAVAILABLE, refusal.reason, change=kept)
         await self.stop.sleep(self.clock, backoff_s(failures, self.rng))
         return failures
 
@@ -232,13 +234,13 @@ class Curator:
             )
         await self.stop.sleep(self.clock, backoff_s(in_a_row, self.rng))
 
-    async def _refuse(self, one: _Try, refusal: Refusal) -> None:
+    def _refuse(self, one: _Try, refusal: Refusal) -> None:
         if isinstance(refusal, UnknownModel):
-            await self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
+            self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
             raise InputError(f"model {self.model!r}: {refusal.reason}; give another --model")
-        await self._give_up(one, Outcome.BAD_REQUEST, refusal.reason)
+        self._give_up(one, Outcome.BAD_REQUEST, refusal.reason)
 
-    async def _take_reply(self, one: _Try, reply: Reply) -> int | None:
+    def _take_reply(self, one: _Try, reply: Reply) -> int | None:
         self.outage.success()
         # A reply that counts no tokens leaves the estimate standing.
         spent = reply.input_tokens or one.lease.reservation.tokens
@@ -248,7 +250,7 @@ class Curator:
         self._log_reply(one, reply, judgement)
         if judgement.is_usable:
             done = self._change(one.item, WorkState.DONE, one.failures, answer=judgement.answer)
-            await self._finish(
+            self._finish(
                 one,
                 Outcome.ANSWERED,
                 reply.ending,
@@ -260,7 +262,7 @@ class Curator:
             return None
         failures = one.failures + 1
         if judgement.is_final or failures >= ATTEMPTS:
-            await self._give_up(
+            self._give_up(
                 one,
                 Outcome.UNUSABLE,
                 judgement.reason,
@@ -270,7 +272,7 @@ class Curator:
             )
             return None
         kept = self._pending(one, failures, judgement.reason)
-        await self._finish(
+        self._finish(
             one,
             Outcome.UNUSABLE,
             judgement.reason,
@@ -303,7 +305,7 @@ class Curator:
     def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange | OpinionChange:
         return self._change(one.item, WorkState.PENDING, failures, reason)
 
-    async def _give_up(
+    def _give_up(
         self,
         one: _Try,
         outcome: Outcome,
@@ -314,9 +316,7 @@ class Curator:
         news: ProjectNews | None = None,
     ) -> None:
         dead = self._change(one.item, WorkState.DEAD, one.failures + 1, reason)
-        await self._finish(
-            one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news
-        )
+        self._finish(one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news)
         self._log_given_up(one.item, reason)
 
     async def _give_up_unasked(self, item: Job, reason: str) -> None:
@@ -326,7 +326,7 @@ class Curator:
         self.live.finished(result, item, None)
         self._log_given_up(item, reason)
 
-    async def _finish(
+    def _finish(
         self,
         one: _Try,
         outcome: Outcome,
@@ -351,8 +351,15 @@ class Curator:
             verdict=None if judgement is None else judgement.verdict,
             facts=None if judgement is None else judgement.facts,
         )
-        await self.ledger.finish(result, *([] if news is None else [news]))
-        self.live.finished(result, one.item, one.lease.key)
+        written = self.ledger.finish(result, *([] if news is None else [news]))
+        written.add_done_callback(partial(self._written, result, one))
+
+    def _written(self, result: Result, one: _Try, written: asyncio.Future[None]) -> None:
+        if error := written.exception():
+            self.ended_by = error
+            self.stop.request(str(error))
+        else:
+            self.live.finished(result, one.item, one.lease.key)
 
     def _log_reply(self, one: _Try, reply: Reply, judgement: Judgement) -> None:
         verdict = judgement.verdict

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from curator.ledger.opening import LedgerFailure
-
 Entry = TypeVar("Entry")
 
 
@@ -19,18 +17,18 @@ class GroupCommit(Generic[Entry]):
         self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
         self._runner: asyncio.Task[None] | None = None
 
-    async def add(self, *entries: Entry) -> None:
-        """Return once ``entries`` are committed, in one transaction.
+    def add(self, *entries: Entry) -> asyncio.Future[None]:
+        """Return what is done once ``entries`` are committed, in one transaction.
 
-        Raises:
-            LedgerFailure: the transaction that held it failed.
+        It raises ``LedgerFailure`` where that transaction failed. What is added first is committed
+        first, or together with what comes after. Whoever is cancelled while waiting cancels the
+        future alone: the entries stay.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, done))
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        # A worker that is cancelled cancels its future alone: its entries stay in the batch.
-        await done
+        return done
 
     async def drain(self) -> None:
         """Return once everything added so far is committed or has failed."""
@@ -42,7 +40,7 @@ class GroupCommit(Generic[Entry]):
             batch, self._waiting = self._waiting, []
             try:
                 await self._write([entry for entries, _ in batch for entry in entries])
-            except LedgerFailure as error:
+            except Exception as error:  # noqa: BLE001 - what it is, whoever waits has to know
                 for _, done in batch:
                     if not done.cancelled():
                         done.set_exception(error)

@@ -93,7 +93,7 @@ class Ledger:
             try:
                 yield ledger
             finally:
-                await ledger._group.drain()
+                await ledger.settled()
         finally:
             groups.close()
             await engine.dispose()
@@ -107,9 +107,17 @@ class Ledger:
         """Make an attempt durable; only then may its request be sent."""
         await self._group.add(attempt)
 
-    async def finish(self, result: Result, *news: ProjectNews | KeyRemoval) -> None:
-        """Write a result whole: attempt, reply, pairs, the item's new state, and what it told."""
-        await self._group.add(result, *news)
+    def finish(self, result: Result, *news: ProjectNews | KeyRemoval) -> asyncio.Future[None]:
+        """Write a result whole: attempt, reply, pairs, the item's new state, and what it told.
+
+        The future that is returned is done once that is durable, before or together with whatever
+        is begun after this call.
+        """
+        return self._group.add(result, *news)
+
+    async def settled(self) -> None:
+        """Return once everything so far is durable or has failed."""
+        await self._group.drain()
 
     async def remember(self, news: ProjectNews | KeyRemoval) -> None:
         """Write what was told about a project or a key."""

@@ -78,7 +78,15 @@ class _Change:
         if not rows:
             return self.statement, []
         values = [tuple(map(row.__getitem__, self.columns)) for row in rows]
-        return self.statement, [{"rows": orjson.dumps(values).decode()}]
+        return self.statement, [{"rows": _as_json(values)}]
+
+
+def _as_json(rows: Sequence[tuple[Any, ...]]) -> str:
+    try:
+        return orjson.dumps(rows).decode()
+    except TypeError:
+        # Half of a character, which a server's JSON may hold, and no database.
+        return json.dumps(rows, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def _cells(columns: Sequence[str]) -> dict[str, ColumnElement[Any]]:
@@ -288,7 +296,7 @@ def _reply_rows(results: Iterable[Result]) -> list[Row]:
             start += len(body)
     if not places:
         return []
-    return [{"rows": orjson.dumps(places).decode(), "bodies": b"".join(bodies)}]
+    return [{"rows": _as_json(places), "bodies": b"".join(bodies)}]
 
 
 def _work_rows(result: Result) -> Iterable[Row]:

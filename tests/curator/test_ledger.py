@@ -399,6 +399,9 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.begun.append(begun)
         self.in_flight.append((lease, one, begun))
 
+    async def finish(self, result: Result) -> None:
+        await self.ledger.finish(result)
+
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def answer(self, data) -> None:
@@ -407,7 +410,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.pool.settle(lease, begun.tokens)
         tokens = TokenUse(begun.tokens, 1, 0)
         result = Result(one.attempt_id, self.clock.now(), Outcome.ANSWERED, tokens=tokens)
-        self.runner.run(self.ledger.finish(result))
+        self.runner.run(self.finish(result))
 
     @precondition(lambda self: self.in_flight)
     @rule(window=st.sampled_from(Window), delay=st.sampled_from([None, 12.0, 90.0]))
