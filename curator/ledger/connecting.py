@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.ledger import opinions, order
+from curator.ledger.inbox import inbox_definitions
 from curator.ledger.opening import LedgerFailure
 
 _PRAGMAS: Final = (
@@ -23,10 +24,12 @@ _PRAGMAS: Final = (
 
 
 def set_up_connection(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Set the pragmas of a new connection and teach it the ledger's functions."""
+    """Set the pragmas of a new connection, give it its inbox and the ledger's functions."""
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    for definition in inbox_definitions():
+        cursor.execute(definition)
     cursor.close()
     order.teach_draw(connection)
     connection.create_function(opinions.SHARE_FUNCTION, 2, opinions.pair_share, deterministic=True)

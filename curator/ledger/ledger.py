@@ -22,6 +22,7 @@ from curator.keys import Key
 from curator.ledger import opinions, order, reports, tables
 from curator.ledger.connecting import set_up_connection, translated
 from curator.ledger.group import GroupCommit
+from curator.ledger.inbox import PUT, Row
 from curator.ledger.newest import newest_items
 from curator.ledger.reading import reading
 from curator.ledger.records import (
@@ -46,11 +47,11 @@ from curator.ledger.records import (
 )
 from curator.ledger.rows import (
     Entry,
-    Row,
+    changes_by,
     listing_of,
     listing_row,
-    opinion_statements,
-    replacing_statements,
+    opinion_replacements_by,
+    replacements_by,
     replied_items,
     unpack_reply,
 )
@@ -129,7 +130,7 @@ class Ledger:
 
     async def _write_group(self, entries: Sequence[Entry]) -> None:
         async with self._writer:
-            await self._groups.write(entries)
+            await self._groups.write(changes_by(entries))
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -266,8 +267,7 @@ class Ledger:
     async def replace_opinions(self, results: Sequence[Result]) -> None:
         """Write what judging the replies again made of second opinions; attempts stay."""
         async with self._writing() as connection:
-            for statement, rows in opinion_statements(results):
-                await connection.execute(statement, rows)
+            await connection.execute(PUT, opinion_replacements_by(results).parameters())
 
     async def project_use(self, model: str, now: float) -> dict[str, ProjectUse]:
         """Return what each project has used of its minute and day at ``now``.
@@ -408,8 +408,7 @@ class Ledger:
     async def replace_pairs(self, results: Sequence[Result]) -> None:
         """Put the verdicts of ``results`` in the place of what their items had; attempts stay."""
         async with self._writing() as connection:
-            for statement, rows in replacing_statements(results):
-                await connection.execute(statement, rows)
+            await connection.execute(PUT, replacements_by(results).parameters())
 
     async def reply(self, attempt_id: int) -> str | None:
         """Return the body that an attempt got, as received."""

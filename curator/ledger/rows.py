@@ -1,31 +1,15 @@
-"""Records to rows: what one group of attempts and results changes, table by table."""
+"""Records to rows: what attempts and results change, table by table."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-import orjson
-from sqlalchemy import (
-    ColumnElement,
-    LargeBinary,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.dml import Delete, Insert, Update
-
-from curator.ledger import tables
+from curator.ledger import inbox
+from curator.ledger.inbox import Inbox, Row
 from curator.ledger.records import (
     Attempt,
     ItemChange,
@@ -41,180 +25,93 @@ from curator.ledger.records import (
 )
 from shared.records import ImageRef, Listing
 
-Row = dict[str, Any]
 Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval
-Statement = tuple[Insert | Update | Delete, list[Row]]
-"""A statement and its parameters, for each of which it is run."""
-
-_ROWS = func.json_each(bindparam("rows")).table_valued("value")
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A statement that takes all its rows at once, as one parameter: an array of arrays in JSON.
-
-    sqlite3 lets go of the interpreter at each step of a statement and then has to wait for it; a
-    step for each row would make a group wait a hundred times.
-    """
-
-    statement: Insert | Update
-    columns: tuple[str, ...]
-
-    @classmethod
-    def insert(cls, table: Table, *columns: str) -> _Change:
-        """Add rows of ``columns`` to ``table``."""
-        cells = _cells(columns)
-        return cls(insert(table).from_select(columns, select(*cells.values())), columns)
-
-    @classmethod
-    def update(cls, table: Table, *columns: str, where: tuple[str, ...]) -> _Change:
-        """Set ``columns`` of the rows of ``table`` whose columns ``where`` are the same."""
-        cells = _cells((*columns, *where))
-        same = (table.c[name] == cells.pop(name) for name in where)
-        return cls(update(table).where(*same).values(cells), (*columns, *where))
-
-    def of(self, rows: Sequence[Row]) -> Statement:
-        """Return what writes ``rows``; without parameters where there are none."""
-        if not rows:
-            return self.statement, []
-        values = [tuple(map(row.__getitem__, self.columns)) for row in rows]
-        return self.statement, [{"rows": _as_json(values)}]
+def changes_by(entries: Iterable[Entry]) -> Inbox:
+    """Return what ``entries`` change."""
+    changes = Inbox()
+    for entry in entries:
+        match entry:
+            case Attempt():
+                changes.put(inbox.ADD_ATTEMPT, _attempt_row(entry))
+            case Result():
+                _put_result(changes, entry)
+            case Withdrawal():
+                changes.put(inbox.REMOVE_ATTEMPT, {"id": entry.attempt_id})
+            case ProjectNews():
+                changes.put(inbox.PUT_PROJECT, _project_row(entry))
+                for row in _limit_rows(entry):
+                    changes.put(inbox.PUT_LIMIT, row)
+            case KeyRemoval():
+                changes.put(inbox.REMOVE_KEY, _removal_row(entry))
+    return changes
 
 
-def _as_json(rows: Sequence[tuple[Any, ...]]) -> str:
-    try:
-        return orjson.dumps(rows).decode()
-    except TypeError:
-        # Half of a character, which a server's JSON may hold, and no database.
-        return json.dumps(rows, ensure_ascii=False).encode(errors="replace").decode()
+def _put_result(changes: Inbox, result: Result) -> None:
+    if result.attempt_id is not None:
+        changes.put(inbox.FINISH_ATTEMPT, _finish_row(result))
+    if result.reply is not None:
+        changes.put(inbox.ADD_REPLY, {"attempt_id": result.attempt_id}, pack_reply(result.reply))
+    _put_change(changes, result)
+    _put_verdict(changes, result)
 
 
-def _cells(columns: Sequence[str]) -> dict[str, ColumnElement[Any]]:
-    return {
-        name: func.json_extract(_ROWS.c.value, literal_column(f"'$[{place}]'"))
-        for place, name in enumerate(columns)
+def _put_change(changes: Inbox, result: Result) -> None:
+    match result.change:
+        case ItemChange() as change:
+            changes.put(inbox.CHANGE_WORK, _work_row(change, result.finished_at))
+        case OpinionChange() as change:
+            changes.put(inbox.CHANGE_OPINION, _opinion_row(change, result.finished_at))
+
+
+def _put_verdict(changes: Inbox, result: Result) -> None:
+    change, verdict = result.change, result.verdict
+    if change is None or verdict is None:
+        return
+    shared = {
+        "campaign_id": change.campaign_id,
+        "item_id": change.item_id,
+        "attempt_id": result.attempt_id,
     }
+    if verdict.accepted:
+        pairs = [
+            (draft.question, draft.answer, draft.difficulty, agreement)
+            for draft, agreement in zip(verdict.accepted, verdict.agreements, strict=True)
+        ]
+        changes.put(inbox.ADD_PAIRS, {**shared, "rows": pairs})
+    if verdict.rejected:
+        rejected = [(one.rule, one.draft.question, one.draft.answer) for one in verdict.rejected]
+        changes.put(inbox.ADD_REJECTED, {**shared, "rows": rejected})
 
 
-_FACTS = ("ending", "form", "drafts", "rejection")
-_INSERT_ATTEMPT = _Change.insert(
-    tables.attempts,
-    *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
-    *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    "question",
-)
-_FINISH_ATTEMPT = _Change.update(
-    tables.attempts,
-    *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    *_FACTS,
-    where=("id",),
-)
-_CHANGE_FACTS = _Change.update(tables.attempts, *_FACTS, where=("id",))
-_CHANGE_WORK = _Change.update(
-    tables.work,
-    *("state", "attempts", "reason", "finished_at"),
-    where=("campaign_id", "item_id"),
-)
-_CHANGE_OPINION = _Change.update(
-    tables.second_opinions,
-    *("state", "attempts", "reason", "answer", "agrees", "finished_at"),
-    where=("campaign_id", "item_id", "question"),
-)
-_INSERT_PAIR = _Change.insert(
-    tables.pairs,
-    *("campaign_id", "item_id", "position", "question", "answer", "difficulty", "agreement"),
-)
-_INSERT_REJECTED = _Change.insert(
-    tables.rejected_pairs,
-    *("campaign_id", "item_id", "attempt_id", "rule", "question", "answer"),
-)
-_PLACE = _cells(("attempt_id", "start", "length"))
-_INSERT_REPLY = insert(tables.replies).from_select(
-    ("attempt_id", "body"),
-    select(
-        _PLACE["attempt_id"],
-        func.substr(bindparam("bodies", type_=LargeBinary), _PLACE["start"], _PLACE["length"]),
-    ),
-)
-_DELETE_PAIRS, _DELETE_REJECTED = (
-    delete(table).where(
-        table.c.campaign_id == bindparam("campaign"), table.c.item_id == bindparam("item")
-    )
-    for table in (tables.pairs, tables.rejected_pairs)
-)
-_WITHDRAW_ATTEMPT = delete(tables.attempts).where(tables.attempts.c.id == bindparam("attempt_id"))
-_UPSERT_PROJECT = sqlite_insert(tables.projects)
-_UPSERT_PROJECT = _UPSERT_PROJECT.on_conflict_do_update(
-    ["project", "model"], set_=dict(_UPSERT_PROJECT.excluded)
-)
-_UPSERT_LIMIT = sqlite_insert(tables.learned_limits)
-_UPSERT_LIMIT = _UPSERT_LIMIT.on_conflict_do_update(
-    ["project", "model", "name"], set_=dict(_UPSERT_LIMIT.excluded)
-)
-_REMOVE_KEY = (
-    update(tables.keys)
-    .where(tables.keys.c.fingerprint == bindparam("key"))
-    .values(removed_because=bindparam("reason"), updated_at=bindparam("at"))
-)
-
-
-def group_statements(entries: Sequence[Entry]) -> list[Statement]:
-    """Return the statements that write ``entries``; empty ones left out."""
-    results = [entry for entry in entries if isinstance(entry, Result)]
-    return _needed(
-        _INSERT_ATTEMPT.of([_attempt_row(e) for e in entries if isinstance(e, Attempt)]),
-        (
-            _WITHDRAW_ATTEMPT,
-            [{"attempt_id": e.attempt_id} for e in entries if isinstance(e, Withdrawal)],
-        ),
-        _FINISH_ATTEMPT.of([_finish_row(r) for r in results if r.attempt_id is not None]),
-        (_INSERT_REPLY, _reply_rows(results)),
-        _CHANGE_WORK.of([row for r in results for row in _work_rows(r)]),
-        _CHANGE_OPINION.of([row for r in results for row in _opinion_rows(r)]),
-        _INSERT_PAIR.of([row for r in results for row in _pair_rows(r)]),
-        _INSERT_REJECTED.of([row for r in results for row in _rejected_rows(r)]),
-        *_news_statements(entries),
-    )
-
-
-def _needed(*statements: Statement) -> list[Statement]:
-    return [(statement, parameters) for statement, parameters in statements if parameters]
-
-
-def _news_statements(entries: Sequence[Entry]) -> list[Statement]:
-    news = [entry for entry in entries if isinstance(entry, ProjectNews)]
-    removals = [entry for entry in entries if isinstance(entry, KeyRemoval)]
-    return [
-        (_UPSERT_PROJECT, [_project_row(one) for one in news]),
-        (_UPSERT_LIMIT, [row for one in news for row in _limit_rows(one)]),
-        (_REMOVE_KEY, [{"key": e.fingerprint, "reason": e.reason, "at": e.at} for e in removals]),
-    ]
-
-
-def replacing_statements(results: Sequence[Result]) -> list[Statement]:
-    """Return the statements that put the verdicts of ``results`` in the place of the old ones."""
-    changes = {
+def replacements_by(results: Iterable[Result]) -> Inbox:
+    """Return what puts the verdicts of ``results`` in the place of the old ones."""
+    latest = {
         (r.change.campaign_id, r.change.item_id): r
         for r in results
         if isinstance(r.change, ItemChange)
     }
-    keys = [{"campaign": campaign, "item": item} for campaign, item in changes]
-    return _needed(
-        (_DELETE_PAIRS, keys),
-        (_DELETE_REJECTED, keys),
-        _CHANGE_WORK.of([row for r in changes.values() for row in _work_rows(r)]),
-        _CHANGE_FACTS.of([{"id": r.attempt_id, **_facts_row(r)} for r in results]),
-        _INSERT_PAIR.of([row for r in results for row in _pair_rows(r)]),
-        _INSERT_REJECTED.of([row for r in results for row in _rejected_rows(r)]),
-    )
+    changes = Inbox()
+    for campaign, item in latest:
+        which = {"campaign_id": campaign, "item_id": item}
+        changes.put(inbox.REMOVE_PAIRS, which)
+        changes.put(inbox.REMOVE_REJECTED, which)
+    for result in latest.values():
+        _put_change(changes, result)
+    for result in results:
+        changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
+        _put_verdict(changes, result)
+    return changes
 
 
-def opinion_statements(results: Sequence[Result]) -> list[Statement]:
-    """Return the statements that write second opinions that were judged again."""
-    return _needed(
-        _CHANGE_FACTS.of([{"id": r.attempt_id, **_facts_row(r)} for r in results]),
-        _CHANGE_OPINION.of([row for r in results for row in _opinion_rows(r)]),
-    )
+def opinion_replacements_by(results: Iterable[Result]) -> Inbox:
+    """Return what writes second opinions that were judged again."""
+    changes = Inbox()
+    for result in results:
+        changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
+        _put_change(changes, result)
+    return changes
 
 
 def _project_row(news: ProjectNews) -> Row:
@@ -239,6 +136,14 @@ def _limit_rows(news: ProjectNews) -> Iterable[Row]:
             "stated": limit.stated,
             "learned_at": limit.at,
         }
+
+
+def _removal_row(removal: KeyRemoval) -> Row:
+    return {
+        "fingerprint": removal.fingerprint,
+        "removed_because": removal.reason,
+        "updated_at": removal.at,
+    }
 
 
 def _attempt_row(attempt: Attempt) -> Row:
@@ -283,81 +188,29 @@ def _facts_row(result: Result) -> Row:
     }
 
 
-def _reply_rows(results: Iterable[Result]) -> list[Row]:
-    """Return one row for all replies: JSON holds no bytes, hence where each stands among them."""
-    bodies: list[bytes] = []
-    places: list[tuple[int | None, int, int]] = []
-    start = 1
-    for result in results:
-        if result.reply is not None:
-            body = pack_reply(result.reply)
-            places.append((result.attempt_id, start, len(body)))
-            bodies.append(body)
-            start += len(body)
-    if not places:
-        return []
-    return [{"rows": _as_json(places), "bodies": b"".join(bodies)}]
+def _work_row(change: ItemChange, at: float) -> Row:
+    return {
+        "campaign_id": change.campaign_id,
+        "item_id": change.item_id,
+        "state": int(change.state),
+        "attempts": change.attempts,
+        "reason": change.reason,
+        "finished_at": at,
+    }
 
 
-def _work_rows(result: Result) -> Iterable[Row]:
-    change = result.change
-    if isinstance(change, ItemChange):
-        yield {
-            "campaign_id": change.campaign_id,
-            "item_id": change.item_id,
-            "state": int(change.state),
-            "attempts": change.attempts,
-            "reason": change.reason,
-            "finished_at": result.finished_at,
-        }
-
-
-def _opinion_rows(result: Result) -> Iterable[Row]:
-    change = result.change
-    if isinstance(change, OpinionChange):
-        yield {
-            "campaign_id": change.campaign_id,
-            "item_id": change.item_id,
-            "question": change.question,
-            "state": int(change.state),
-            "attempts": change.attempts,
-            "reason": change.reason,
-            "answer": change.answer,
-            "agrees": int(change.agrees),
-            "finished_at": result.finished_at,
-        }
-
-
-def _pair_rows(result: Result) -> Iterable[Row]:
-    change, verdict = result.change, result.verdict
-    if change is None or verdict is None:
-        return
-    judged = zip(verdict.accepted, verdict.agreements, strict=True)
-    for position, (draft, agreement) in enumerate(judged):
-        yield {
-            "campaign_id": change.campaign_id,
-            "item_id": change.item_id,
-            "position": position,
-            "question": draft.question,
-            "answer": draft.answer,
-            "difficulty": draft.difficulty,
-            "agreement": agreement.value,
-        }
-
-
-def _rejected_rows(result: Result) -> Iterable[Row]:
-    change, verdict = result.change, result.verdict
-    if change is None or verdict is None:
-        return
-    for one in verdict.rejected:
-        yield {
-            "campaign_id": change.campaign_id,
-            "item_id": change.item_id,
-            "attempt_id": result.attempt_id,
-            "rule": one.rule.value,
-            "question": one.draft.question,
-            "answer": one.draft.answer,
-        }
+def _opinion_row(change: OpinionChange, at: float) -> Row:
+    return {
+        "campaign_id": change.campaign_id,
+        "item_id": change.item_id,
+        "question": change.question,
+        "state": int(change.state),
+        "attempts": change.attempts,
+        "reason": change.reason,
+        "answer": change.answer,
+        "agrees": int(change.agrees),
+        "finished_at": at,
+    }
 
 
 def pack_reply(body: str) -> bytes:

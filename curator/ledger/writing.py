@@ -1,14 +1,13 @@
 """Writes groups of entries, each in one transaction and in one visit to a thread of its own.
 
-Through aiosqlite every statement goes to another thread and back three times, and a group has half
-a dozen. The thread does as little Python as can be: each time that it needs the interpreter it
-waits for the loop to let go of it.
+Through aiosqlite a statement goes to another thread and back three times. The thread does as little
+Python as can be: each time that it needs the interpreter it waits for the loop to let go of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,36 +16,36 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.ledger.connecting import set_up_connection, translated
-from curator.ledger.rows import Entry, Statement, group_statements
+from curator.ledger.inbox import PUT, Inbox
 
 
 class GroupWriter:
     """One connection and one thread; a group that cannot be written whole is not written."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = create_engine(f"sqlite:///{path}")
+        self._engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
         event.listen(self._engine, "connect", set_up_connection)
         event.listen(self._engine, "connect", _keep_few_pages)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
-    async def write(self, entries: Sequence[Entry]) -> None:
-        """Return once ``entries`` are committed, in one transaction.
+    async def write(self, changes: Inbox) -> None:
+        """Return once all ``changes`` are committed, in one transaction.
 
         Raises:
             LedgerFailure: the transaction failed.
         """
-        loop, statements = asyncio.get_running_loop(), group_statements(entries)
-        await loop.run_in_executor(self._thread, self._write, statements)
+        parameters = changes.parameters()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, parameters)
 
     def close(self) -> None:
         """Finish what is being written and let go of the file."""
         self._thread.shutdown()
         self._engine.dispose()
 
-    def _write(self, statements: Sequence[Statement]) -> None:
-        with translated(), self._engine.begin() as connection:
-            for statement, parameters in statements:
-                connection.execute(statement, parameters)
+    def _write(self, parameters: Mapping[str, str | bytes]) -> None:
+        # The one statement is the transaction.
+        with translated(), self._engine.connect() as connection:
+            connection.execute(PUT, parameters)
 
 
 def _keep_few_pages(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

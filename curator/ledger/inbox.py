@@ -1,0 +1,222 @@
+"""Takes all that is to be changed, in however many tables and rows, in one step.
+
+At each step of a statement sqlite3 lets go of the interpreter, and in a busy program it waits long
+to have it back. So changes go as JSON into a view that holds nothing, and triggers take them on to
+their tables. Both belong to the connection alone; without a transaction around it, such a statement
+is one itself. (https://sqlite.org/lang_createtrigger.html, INSTEAD OF)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.sql.dml import Delete, Insert, Update
+
+from curator.ledger import tables
+
+Row = Mapping[str, Any]
+
+_VIEW: Final = "CREATE TEMP VIEW inbox AS SELECT NULL AS change, NULL AS row, NULL AS body"
+# Bodies stand one after the other, because JSON holds no bytes.
+PUT: Final = text(
+    "INSERT INTO inbox"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " substr(:bodies, json_extract(value, '$[2]'), json_extract(value, '$[3]'))"
+    " FROM json_each(:changes)"
+)
+"""Makes all changes of ``Inbox.parameters``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to one row; ``columns`` are those that it takes, in order."""
+
+    name: str
+    columns: tuple[str, ...]
+    statement: Insert | Update | Delete
+
+    @property
+    def trigger(self) -> str:
+        """The trigger that does it."""
+        statement = self.statement.compile(dialect=sqlite.dialect())
+        return (
+            f"CREATE TEMP TRIGGER {self.name} INSTEAD OF INSERT ON inbox"
+            f" WHEN NEW.change = '{self.name}' BEGIN {statement}; END"
+        )
+
+
+def _cells(columns: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
+    return {
+        name: literal_column(f"json_extract(NEW.row, '$[{place}]')")
+        for place, name in enumerate(columns)
+    }
+
+
+def _adding(name: str, table: Table, *columns: str) -> Change:
+    return Change(name, columns, insert(table).values(_cells(columns)).inline())
+
+
+def _adding_each(
+    name: str, table: Table, *columns: str, each: tuple[str, ...], place: str | None = None
+) -> Change:
+    """Add a row for each of ``rows``, a list of lists of the columns ``each``.
+
+    They have ``columns`` in common, and their place in the list goes into the column ``place``.
+    """
+    taken = (*columns, "rows")
+    cells = _cells(taken)
+    rows = func.json_each(cells.pop("rows")).table_valued("key", "value", name="each")
+    if place is not None:
+        cells[place] = rows.c.key
+    for number, column in enumerate(each):
+        cells[column] = func.json_extract(rows.c.value, literal_column(f"'$[{number}]'"))
+    return Change(name, taken, insert(table).from_select(list(cells), select(*cells.values())))
+
+
+def _putting(name: str, table: Table, *columns: str) -> Change:
+    """Add a row, or change the one that has its primary key."""
+    adding = sqlite_insert(table).values(_cells(columns)).inline()
+    key = [column.name for column in table.primary_key]
+    changed = {name: adding.excluded[name] for name in columns}
+    return Change(name, columns, adding.on_conflict_do_update(key, set_=changed))
+
+
+def _changing(name: str, table: Table, *columns: str, where: tuple[str, ...]) -> Change:
+    cells = _cells((*columns, *where))
+    same = (table.c[key] == cells.pop(key) for key in where)
+    return Change(name, (*columns, *where), update(table).where(*same).values(cells))
+
+
+def _removing(name: str, table: Table, *where: str) -> Change:
+    cells = _cells(where)
+    return Change(name, where, delete(table).where(*(table.c[key] == cells[key] for key in where)))
+
+
+_FACTS = ("ending", "form", "drafts", "rejection")
+ADD_ATTEMPT: Final = _adding(
+    "add_attempt",
+    tables.attempts,
+    *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
+    *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
+    "question",
+)
+REMOVE_ATTEMPT: Final = _removing("remove_attempt", tables.attempts, "id")
+FINISH_ATTEMPT: Final = _changing(
+    "finish_attempt",
+    tables.attempts,
+    *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
+    *_FACTS,
+    where=("id",),
+)
+CHANGE_FACTS: Final = _changing("change_facts", tables.attempts, *_FACTS, where=("id",))
+ADD_REPLY: Final = Change(
+    "add_reply",
+    ("attempt_id",),
+    insert(tables.replies)
+    .values(**_cells(("attempt_id",)), body=literal_column("NEW.body"))
+    .inline(),
+)
+CHANGE_WORK: Final = _changing(
+    "change_work",
+    tables.work,
+    *("state", "attempts", "reason", "finished_at"),
+    where=("campaign_id", "item_id"),
+)
+CHANGE_OPINION: Final = _changing(
+    "change_opinion",
+    tables.second_opinions,
+    *("state", "attempts", "reason", "answer", "agrees", "finished_at"),
+    where=("campaign_id", "item_id", "question"),
+)
+ADD_PAIRS: Final = _adding_each(
+    "add_pairs",
+    tables.pairs,
+    *("campaign_id", "item_id"),
+    each=("question", "answer", "difficulty", "agreement"),
+    place="position",
+)
+ADD_REJECTED: Final = _adding_each(
+    "add_rejected",
+    tables.rejected_pairs,
+    *("campaign_id", "item_id", "attempt_id"),
+    each=("rule", "question", "answer"),
+)
+REMOVE_PAIRS: Final = _removing("remove_pairs", tables.pairs, "campaign_id", "item_id")
+REMOVE_REJECTED: Final = _removing(
+    "remove_rejected", tables.rejected_pairs, "campaign_id", "item_id"
+)
+PUT_PROJECT: Final = _putting(
+    "put_project",
+    tables.projects,
+    *("project", "model", "blocked_until", "blocked_window", "probe_at", "updated_at"),
+)
+PUT_LIMIT: Final = _putting(
+    "put_limit",
+    tables.learned_limits,
+    *("project", "model", "name", "value", "stated", "learned_at"),
+)
+REMOVE_KEY: Final = _changing(
+    "remove_key", tables.keys, "removed_because", "updated_at", where=("fingerprint",)
+)
+CHANGES: Final = (
+    *(ADD_ATTEMPT, REMOVE_ATTEMPT, FINISH_ATTEMPT, CHANGE_FACTS, ADD_REPLY, CHANGE_WORK),
+    *(CHANGE_OPINION, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
+    *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY),
+)
+
+
+def inbox_definitions() -> Iterator[str]:
+    """Yield the statements that give a connection its inbox."""
+    yield _VIEW
+    for change in CHANGES:
+        yield change.trigger
+
+
+class Inbox:
+    """Changes, in the order in which they are to be made."""
+
+    def __init__(self) -> None:
+        self._changes: list[tuple[str, tuple[Any, ...], int, int]] = []
+        self._bodies: list[bytes] = []
+        self._length = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to change."""
+        return bool(self._changes)
+
+    def put(self, change: Change, row: Row, body: bytes = b"") -> None:
+        """Add a change; ``body`` is what a reply consists of."""
+        cells = tuple(map(row.__getitem__, change.columns))
+        self._changes.append((change.name, cells, self._length + 1, len(body)))
+        if body:
+            self._bodies.append(body)
+            self._length += len(body)
+
+    def parameters(self) -> dict[str, str | bytes]:
+        """Return what ``PUT`` takes."""
+        return {"changes": _as_json(self._changes), "bodies": b"".join(self._bodies)}
+
+
+def _as_json(changes: object) -> str:
+    try:
+        return orjson.dumps(changes).decode()
+    except TypeError:
+        # Half of a character, which a server's JSON may hold, and no database.
+        return json.dumps(changes, ensure_ascii=False).encode(errors="replace").decode()
