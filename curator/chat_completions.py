@@ -7,14 +7,13 @@ others differ in small things: what is missing here is never an error there.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 from curator.annotator import FINISHED, Reply, ending_of
-from curator.foreign_json import as_count, as_dict, dicts_in
+from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
 from curator.refusals import (
@@ -99,7 +98,7 @@ def read_completion(body: str) -> Reply:
         Unavailable: the body is cut off or not what the service sends.
     """
     try:
-        content = json.loads(body)
+        content = loads(body)
     except (ValueError, RecursionError) as error:
         raise Unavailable("a cut-off reply") from error
     if not isinstance(content, dict) or content.get("error"):

@@ -33,7 +33,7 @@ from curator.annotator import (
     ending_of,
     is_loopback,
 )
-from curator.foreign_json import as_count, as_dict, dicts_in
+from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
@@ -196,7 +196,7 @@ def read_reply(body: str) -> Reply:
         Unavailable: the body is cut off or not what the service sends.
     """
     try:
-        content = json.loads(body)
+        content = loads(body)
     except ValueError as error:
         raise Unavailable("a cut-off reply") from error
     if not isinstance(content, dict):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from curator.foreign_json import loads
 from curator.reply_facts import Form
 
 LONGEST_REPLY: Final = 200_000
@@ -102,7 +103,7 @@ def parse_answer(text: str) -> ParsedAnswer | Unparsable:
     if not text.strip():
         return Unparsable("empty reply", Form.EMPTY)
     try:
-        value, form = json.loads(text), Form.JSON
+        value, form = loads(text), Form.JSON
     except (ValueError, RecursionError):
         value, form = _inner_object(text), Form.FENCED
     if isinstance(value, dict):
@@ -131,7 +132,7 @@ def _inner_object(text: str) -> object:
 def _json_reply(text: str) -> Parsed | Unparsable | None:
     """Return what JSON there is in ``text``; ``None`` where it is something else."""
     try:
-        drafts = tuple(_drafts_in(json.loads(text)))
+        drafts = tuple(_drafts_in(loads(text)))
     except (ValueError, RecursionError):
         return _scanned_reply(text)
     return Parsed(drafts, Form.JSON) if drafts else None
@@ -263,6 +264,8 @@ def _plain(text: str) -> str:
     """Return ``text`` on one line, without control characters and halves of characters."""
     if not text.isprintable():
         text = "".join(" " if unicodedata.category(one) in _UNFIT else one for one in text)
+    elif "  " not in text:
+        return text.strip()
     return " ".join(text.split())
 
 

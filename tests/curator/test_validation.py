@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.replies import Draft
-from curator.validation import Rule, validate
+from curator.validation import _WORD, Rule, _words, validate
 
 GOOD = Draft("What is the colour of the shoe?", "white")
 TEXTS = st.text(max_size=30)
@@ -73,3 +73,8 @@ def test_every_draft_is_either_accepted_or_kept_with_its_reason(drafts, words) -
     verdict = validate(drafts, answer_words=words)
     assert len(verdict.accepted) + len(verdict.rejected) == len(drafts)
     assert all(len(draft.answer.split()) <= words for draft in verdict.accepted)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_those_of_the_regular_expression(text):
+    assert _words(text) == _WORD.findall(text.lower())
