@@ -197,10 +197,6 @@ class Inbox:
         self._bodies: list[bytes] = []
         self._length = 0
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to change."""
-        return bool(self._changes)
-
     def put(self, change: Change, row: Row, body: bytes = b"") -> None:
         """Add a change; ``body`` is what a reply consists of."""
         cells = tuple(map(row.__getitem__, change.columns))

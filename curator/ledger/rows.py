@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -85,7 +85,7 @@ def _put_verdict(changes: Inbox, result: Result) -> None:
         changes.put(inbox.ADD_REJECTED, {**shared, "rows": rejected})
 
 
-def replacements_by(results: Iterable[Result]) -> Inbox:
+def replacements_by(results: Sequence[Result]) -> Inbox:
     """Return what puts the verdicts of ``results`` in the place of the old ones."""
     latest = {
         (r.change.campaign_id, r.change.item_id): r

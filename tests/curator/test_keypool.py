@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections import Counter
 from datetime import datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, OnExhausted
 from curator.keys import Key
@@ -78,19 +78,15 @@ async def test_unspent_tokens_let_the_next_request_go(make_pool, clock):
     assert clock.now() < started + 60
 
 
-async def test_a_removed_key_says_so_once_and_never_serves_again(make_pool, caplog):
+async def test_a_removed_key_says_so_once_and_never_serves_again(make_pool):
     bad, good = key("bad"), key("good")
     pool = make_pool(bad, good)
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as events:
         assert pool.remove(bad, "API_KEY_INVALID")
         assert not pool.remove(bad, "API_KEY_INVALID")
-    assert [
-        (
-            record.levelname,
-            record.getMessage().count("Key bad failed (API_KEY_INVALID); removing from pool."),
-        )
-        for record in caplog.records
-    ] == [("WARNING", 1)]
+    assert [(event["log_level"], event["event"]) for event in events] == [
+        ("warning", "Key bad failed (API_KEY_INVALID); removing from pool.")
+    ]
     assert await labels(pool, 3) == ["good"] * 3
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from curator.__main__ import app
 from curator.keypool import OnExhausted
-from curator.ledger import migrate
+from curator.ledger import Ledger, LedgerFailure, migrate
 from curator.ledger.order import draw
 from shared.cli import run_program
 from shared.corpus import read_json, read_pairs
@@ -157,6 +157,38 @@ async def test_after_a_kill_only_what_was_in_flight_is_repeated(stage):
     status = await campaign.status()
     # A request may be killed after it was counted and before it was sent, never the other way.
     assert campaign.requests <= sum(status["attempts"].values()) <= PICTURES + 2
+
+
+async def test_a_ledger_that_fails_ends_the_run(stage):
+    campaign = await stage(latency={"mean_ms": 100})
+    running = asyncio.create_task(campaign.run())
+    await until_requests(campaign, 3)
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        database.execute("ALTER TABLE replies RENAME TO lost")
+    result = await running
+    assert result.code == 1
+    assert "the ledger cannot be used any more" in result.err
+    assert campaign.requests < PICTURES
+
+
+async def test_a_result_that_cannot_be_kept_ends_the_run(stage, monkeypatch):
+    campaign = await stage()
+    failures = iter([LedgerFailure("disk full")])
+    finish = Ledger.finish
+
+    def fail_once(ledger, result, *news):
+        written = finish(ledger, result, *news)
+        for failure in failures:
+            lost = asyncio.get_running_loop().create_future()
+            lost.set_exception(failure)
+            return lost
+        return written
+
+    monkeypatch.setattr(Ledger, "finish", fail_once)
+    result = await campaign.run()
+    assert result.code == 1
+    assert "disk full" in result.err
+    assert campaign.requests < PICTURES
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

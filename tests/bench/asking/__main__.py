@@ -16,11 +16,11 @@ from tests.bench.asking.shares import cpu_shares
 OURS = "curator run"
 PEERS = ("litellm", "bespokelabs-curator")
 BOUND = """\
-What bounds it: one Python interpreter. The event loop takes all of its time, and what threads do
-beside it (decoding photos, the steps of SQLite) waits for it again and again. The latency of the
-service bounds nothing here, as 100 requests wait at once; in real use the quotas bound everything.
-What is fixed is imports for the most part: google-genai, SQLAlchemy, aiohttp, and Alembic where the
-ledger is new."""
+What bounds it: one Python interpreter. The event loop works two thirds of the time; for the rest it
+waits until a thread (photos, the ledger) hands the interpreter over, and requests for the commit of
+their group. The latency of the service bounds nothing here, as 100 requests wait at once; in real
+use the quotas bound everything. What is fixed is imports for the most part: google-genai,
+SQLAlchemy, aiohttp, and Alembic where the ledger is new."""
 
 
 def main(

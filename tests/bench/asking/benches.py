@@ -5,29 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from curator.ledger import (
-    Attempt,
-    Campaign,
-    ItemChange,
-    Ledger,
-    Outcome,
-    Result,
-    TokenUse,
-    WorkState,
-    migrate,
-)
-from curator.replies import Draft
-from curator.validation import validate
-from shared.records import ImageRef, Listing
-from tests.bench.asking.lean_server import PAIRS
 from tests.bench.asking.race import LATENCY_S, run_contender, run_curator, write_course
+from tests.bench.asking.results import writing
 from tests.bench.measure import Comparison, compare
 
 REQUESTS = 3_000
 RESULTS = 2_000
 WANTED = 1_000
 """Results a second."""
-DRAFTS = [Draft(**pair) for pair in PAIRS]
 
 
 def bench_requests(folder: Path) -> list[Comparison]:
@@ -60,28 +45,11 @@ def bench_ledger(folder: Path) -> list[Comparison]:
 
 
 async def _write(path: Path, workers: int) -> None:
-    migrate(path)
-    async with Ledger.opened(path) as ledger:
-        listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg")) for n in range(RESULTS))
-        await ledger.add_catalog("src", "f", "images", listings, 1.0)
-        campaign_id = await ledger.enrol(Campaign("m", "1-abc", 10), 1.0)
+    async with writing(path, RESULTS) as write:
         waiting = iter(range(1, RESULTS + 1))
 
         async def work() -> None:
             for item in waiting:
-                number = ledger.new_attempt_id()
-                await ledger.begin(Attempt(number, campaign_id, item, "fp", "p", "m", 1.0, 700))
-                done = ItemChange(campaign_id, item, WorkState.DONE, 0)
-                await ledger.finish(
-                    Result(
-                        number,
-                        2.0,
-                        Outcome.ANSWERED,
-                        tokens=TokenUse(700, 300, 0),
-                        reply='{"candidates": []}' * 50,
-                        change=done,
-                        verdict=validate(DRAFTS, answer_words=1),
-                    )
-                )
+                await write(item)
 
         await asyncio.gather(*(work() for _ in range(workers)))

@@ -15,28 +15,15 @@ from curator.gemini import Gemini, read_reply
 from curator.images import prepare_photo
 from curator.judging import judge
 from curator.keyfile import read_keys
-from curator.ledger import (
-    Attempt,
-    Campaign,
-    ItemChange,
-    Ledger,
-    Outcome,
-    Result,
-    TokenUse,
-    WorkState,
-    migrate,
-)
 from curator.prompt import Prompt
 from shared.events import SecretMask, set_up_events
-from shared.records import ImageRef, Listing
 from tests.bench.asking.contenders import KEYS, MODEL
-from tests.bench.asking.lean_server import REPLY
 from tests.bench.asking.race import CONCURRENCY, lean_server
+from tests.bench.asking.results import BODY, writing
 
 TIMES = 1_000
 ROUNDS = 3
 PROMPT = Prompt(10, 1)
-BODY = REPLY.partition(b"\r\n\r\n")[2].decode()
 
 
 def cpu_shares(folder: Path) -> dict[str, float]:
@@ -99,35 +86,9 @@ async def _http_ms(folder: Path) -> float:
 
 
 async def _ledger_ms() -> float:
-    reply = read_reply(BODY)
-    judgement = judge(reply, questions=10, answer_words=1, metadata={})
-    count = TIMES * ROUNDS
     with TemporaryDirectory() as name:
-        path = Path(name) / "ledger.db"
-        migrate(path)
-        async with Ledger.opened(path) as ledger:
-            listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg")) for n in range(count))
-            await ledger.add_catalog("src", "f", "images", listings, 1.0)
-            campaign_id = await ledger.enrol(Campaign(MODEL, PROMPT.version, 10), 1.0)
-
-            async def write(number: int) -> None:
-                item = number + 1
-                attempt = Attempt(item, campaign_id, item, "fp", "p", MODEL, 1.0, 700)
-                await ledger.begin(attempt)
-                result = Result(
-                    attempt_id=item,
-                    finished_at=2.0,
-                    outcome=Outcome.ANSWERED,
-                    detail=reply.ending,
-                    tokens=TokenUse(reply.input_tokens, reply.output_tokens, 0),
-                    reply=reply.body,
-                    change=ItemChange(campaign_id, item, WorkState.DONE, 0),
-                    verdict=judgement.verdict,
-                    facts=judgement.facts,
-                )
-                await ledger.finish(result)
-
-            return await _least_ms_side_by_side(write)
+        async with writing(Path(name) / "ledger.db", TIMES * ROUNDS) as write:
+            return await _least_ms_side_by_side(lambda number: write(number + 1))
 
 
 def _log_ms(text: str) -> float:

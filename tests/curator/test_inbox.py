@@ -1,0 +1,98 @@
+"""All changes of a group are made in one step, or none is."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from curator.ledger import inbox, migrate, tables
+from curator.ledger.group import GroupCommit
+from curator.ledger.inbox import CHANGES, PUT, Inbox, inbox_definitions
+
+
+@pytest.fixture
+def database(tmp_path):
+    migrate(tmp_path / "l.db")
+    with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as connection:
+        for definition in inbox_definitions():
+            connection.execute(definition)
+        yield connection
+
+
+def put(database: sqlite3.Connection, changes: Inbox) -> None:
+    database.execute(PUT.text, changes.parameters())
+
+
+def attempt(number: int) -> dict[str, object]:
+    columns = {column.name: "" for column in tables.attempts.c} | {"question": None}
+    return {**columns, "id": number, "campaign_id": 1, "item_id": number}
+
+
+def test_every_change_takes_the_columns_that_it_names(database):
+    for change in CHANGES:
+        changes = Inbox()
+        changes.put(change, dict.fromkeys(change.columns, 1) | {"rows": []}, b"body")
+        put(database, changes)
+
+
+def test_changes_are_made_in_their_order(database):
+    changes = Inbox()
+    changes.put(inbox.ADD_ATTEMPT, attempt(1))
+    changes.put(inbox.REMOVE_ATTEMPT, {"id": 1})
+    changes.put(inbox.ADD_ATTEMPT, attempt(2))
+    changes.put(inbox.CHANGE_FACTS, {**attempt(2), "form": "list"})
+    put(database, changes)
+    assert database.execute("SELECT id, form FROM attempts").fetchall() == [(2, "list")]
+
+
+def test_each_reply_keeps_its_own_bytes(database):
+    bodies = [b"one", b"\0\xff\xfe", b"a longer one"]
+    changes = Inbox()
+    for number, body in enumerate(bodies):
+        changes.put(inbox.ADD_REPLY, {"attempt_id": number}, body)
+    put(database, changes)
+    kept = database.execute("SELECT body FROM replies ORDER BY attempt_id").fetchall()
+    assert kept == [(body,) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('"quotes" \\ and {"json": [1]}', '"quotes" \\ and {"json": [1]}'),
+        ("12", "12"),
+        ("日本 é", "日本 é"),
+        ("half \ud83d", "half ?"),
+        ("null", "null"),
+    ],
+)
+def test_text_stays_what_it_is(database, text, kept):
+    changes = Inbox()
+    changes.put(inbox.ADD_ATTEMPT, {**attempt(1), "detail": text})
+    changes.put(
+        inbox.ADD_PAIRS, {"campaign_id": 1, "item_id": 1, "rows": [(text, "red", "easy", "")]}
+    )
+    put(database, changes)
+    assert database.execute("SELECT detail FROM attempts").fetchall() == [(kept,)]
+    assert database.execute("SELECT position, question FROM pairs").fetchall() == [(0, kept)]
+
+
+def test_where_one_change_cannot_be_made_none_is(database):
+    changes = Inbox()
+    for number in (1, 2, 1):
+        changes.put(inbox.ADD_ATTEMPT, attempt(number))
+    with pytest.raises(sqlite3.IntegrityError):
+        put(database, changes)
+    assert database.execute("SELECT count(*) FROM attempts").fetchone() == (0,)
+    assert not database.in_transaction
+
+
+async def test_whatever_goes_wrong_reaches_all_who_wait():
+    async def write(entries):
+        raise ZeroDivisionError
+
+    group: GroupCommit[int] = GroupCommit(write)
+    for waiting in (group.add(1), group.add(2)):
+        with pytest.raises(ZeroDivisionError):
+            await waiting
