@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Final, TextIO
 from urllib.parse import quote
@@ -43,7 +44,7 @@ _AS_JSON: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PA
 class SecretMask:
     """Replaces every registered secret in whatever text passes through.
 
-    In clear, and as it looks quoted for an address or in base64.
+    In clear, and as it looks quoted for an address, in JSON, in Python or in base64.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -70,7 +71,8 @@ class SecretMask:
 def _forms(secret: str) -> set[str]:
     content = secret.encode()
     coded = (b64encode(content), urlsafe_b64encode(content))
-    quoted = (quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1])
+    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    quoted = (quote(secret), quote(secret, safe=""), repr(secret)[1:-1], *in_json)
     return {secret, *quoted, *(one.decode().rstrip("=") for one in coded)}
 
 
@@ -88,6 +90,7 @@ class _Terminal:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        self._turn = Lock()
         is_terminal = (stream or sys.stderr).isatty()
         self._render = structlog.dev.ConsoleRenderer(colors=is_terminal, pad_event_to=0)
 
@@ -96,8 +99,9 @@ class _Terminal:
         stream = self._stream or sys.stderr
         line = mask(str(self._render(None, "", dict(event))))
         # A terminal that is gone is no reason to end.
-        with suppress(OSError, ValueError):
-            print(line, file=stream, flush=True)
+        with self._turn, suppress(OSError, ValueError):
+            stream.write(f"{line}\n")
+            stream.flush()
 
 
 class _File(WatchedFileHandler):
@@ -128,11 +132,12 @@ class _File(WatchedFileHandler):
 
 
 def _as_json(event: Event) -> str:
-    try:
+    with suppress(TypeError):
         return orjson.dumps(event, default=str, option=_AS_JSON).decode()
-    except TypeError:
-        # A number of more than 64 bits, or half of a character.
+    # A number of more than 64 bits, half of a character, or names that are no names.
+    with suppress(TypeError, ValueError, RecursionError):
         return json.dumps(event, default=str, sort_keys=True)
+    return json.dumps({name: str(value) for name, value in event.items()}, sort_keys=True)
 
 
 class _Outlet(logging.Handler):
@@ -163,7 +168,7 @@ class _Outlet(logging.Handler):
             channel = self.channel(record.name)
             # What levels a library tells is for the standard library's loggers to say.
             log = structlog.wrap_logger(channel, wrapper_class=_OF_EVERY_LEVEL)
-            level = min(record.levelno // 10 * 10, logging.CRITICAL)
+            level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
             log.log(level, record.getMessage(), exc_info=record.exc_info)
         except Exception:  # noqa: BLE001 - a library's arguments may do anything when put into words
             self.handleError(record)
@@ -185,9 +190,9 @@ class _Outlet(logging.Handler):
         except OSError as error:
             # The run is worth more than its log; one line says so, not one an event.
             if not self._fails:
+                told = {"event": "log_cannot_be_written", "level": "warning", "logger": __name__}
                 reason = {"path": self._file.baseFilename, "reason": str(error)}
-                told = {**event, "level": "warning", "event": "log_cannot_be_written", **reason}
-                self._terminal.write(told, self._mask)
+                self._terminal.write({**told, **reason}, self._mask)
             self._fails = True
         else:
             self._fails = False

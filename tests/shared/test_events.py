@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,6 +191,18 @@ class Holder:
 
 
 @pytest.mark.parametrize(
+    "secret", ['geh\u00e9"im-token', "pa\"ss'word", "back\\slash-\u00fc", "a b/c=d"]
+)
+def test_a_secret_is_masked_however_it_is_quoted(tmp_path, secret):
+    terminal, file = io.StringIO(), tmp_path / "log.jsonl"
+    set_up_events(mask=SecretMask([secret]), terminal=terminal, json_file=file)
+    structlog.get_logger("curator").info("asked", token=secret, within=[f"<{secret}>"])
+    set_up_events()
+    assert terminal.getvalue().count(MASK) == 2
+    assert file.read_text().count(MASK) == 2
+
+
+@pytest.mark.parametrize(
     ("value", "written"),
     [
         ({"jpg": 3, 4: None}, {"jpg": 3, "4": None}),
@@ -206,15 +219,44 @@ def test_any_value_can_be_logged(streams, value, written):
     assert lines(file)[0]["value"] == written
 
 
+def circle() -> list[object]:
+    inner: list[object] = []
+    inner.append(inner)
+    return inner
+
+
+@pytest.mark.parametrize("value", [{(1, 2): 3}, {1: "\ud83d", "a": 2}, circle()])
+def test_what_no_json_holds_is_logged_in_words(streams, value):
+    _, file = streams
+    structlog.get_logger("curator.pool").info("seen", value=value)
+    assert lines(file)[0]["value"] == str(value)
+
+
+def test_lines_of_threads_stay_whole(streams):
+    terminal, file = streams
+    log = structlog.get_logger("curator.pool")
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda number: log.warning("seen", number=number), range(600)))
+    shown = terminal.getvalue().splitlines()
+    assert len([line for line in shown if line.count("seen") == 1]) == len(shown) == 600
+    assert sorted(row["number"] for row in lines(file)) == list(range(600))
+
+
 def test_the_level_of_a_library_is_for_the_library_to_say(streams):
     _, file = streams
     library = logging.getLogger("library.part")
     library.setLevel(logging.DEBUG)
     library.debug("detail %d", 1)
     library.log(35, "between two levels")
+    library.setLevel(1)
+    library.log(5, "lower than all")
     library.setLevel(logging.NOTSET)
     told = [(row["event"], row["level"]) for row in lines(file)]
-    assert told == [("detail 1", "debug"), ("between two levels", "warning")]
+    assert told == [
+        ("detail 1", "debug"),
+        ("between two levels", "warning"),
+        ("lower than all", "debug"),
+    ]
 
 
 def test_a_log_that_cannot_be_written_is_told_once_and_stops_nothing(streams, monkeypatch):
