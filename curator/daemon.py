@@ -102,11 +102,11 @@ class Curator:
             InputError: the service does not know the model.
             LedgerFailure: the ledger cannot be written.
         """
-        jobs = PhotoQueue(queue, self.images_dir, ahead=workers)
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(self._work(jobs))
+            with PhotoQueue(queue, self.images_dir, ahead=workers) as jobs:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(self._work(jobs))
         except* LedgerFailure as failures:
             raise failures.exceptions[0] from None
         await self.ledger.settled()
@@ -355,11 +355,12 @@ class Curator:
         written.add_done_callback(partial(self._written, result, one))
 
     def _written(self, result: Result, one: _Try, written: asyncio.Future[None]) -> None:
-        if error := written.exception():
+        try:
+            written.result()
+            self.live.finished(result, one.item, one.lease.key)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this; the run is to tell
             self.ended_by = error
             self.stop.request(str(error))
-        else:
-            self.live.finished(result, one.item, one.lease.key)
 
     def _log_reply(self, one: _Try, reply: Reply, judgement: Judgement) -> None:
         verdict = judgement.verdict

@@ -29,6 +29,8 @@ class Photo:
 def prepare_photo(path: Path) -> Photo:
     """Read, check and scale the image at ``path``; a JPEG that fits is passed on as it is.
 
+    Such a one is looked at no further than that it has a header and an end.
+
     Raises:
         CorruptImage: missing, empty, not an image, cut off, or absurdly large.
     """
@@ -48,11 +50,15 @@ def small_jpeg(path: Path, longest_px: int) -> bytes:
     Raises:
         CorruptImage: missing, empty, not an image, cut off, or absurdly large.
     """
-    with Image.open(io.BytesIO(prepare_photo(path).jpeg)) as image:
-        image.draft("RGB", (longest_px, longest_px))
-        image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    jpeg = prepare_photo(path).jpeg
+    buffer = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(jpeg)) as image:
+            image.draft("RGB", (longest_px, longest_px))
+            image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+            image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CorruptImage(f"{path}: not a readable image ({error})") from error
     return buffer.getvalue()
 
 

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from curator.images import Photo, prepare_photo
 from curator.work_queue import Job, Queue
 from shared.errors import CorruptImage
 
 VISITS: Final = 4
-"""At a time: a large photo, or a slow disk, keeps its thread busy for long."""
+"""At a time, in threads of their own: a large photo, or a slow disk, keeps one busy for long."""
 
 Found = Photo | CorruptImage
 
 
 class PhotoQueue:
-    """A queue whose jobs come with their photos, in the queue's order."""
+    """A queue whose jobs come with their photos, in the queue's order, within a ``with`` block."""
 
     def __init__(self, queue: Queue, images_dir: Path, ahead: int) -> None:
         """Read the photos of up to ``ahead`` jobs before they are asked for."""
@@ -33,6 +35,17 @@ class PhotoQueue:
         self._most = max(1, ahead)
         self._ahead: deque[tuple[Job, asyncio.Future[list[Found]], int]] = deque()
         self._turn = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(VISITS, thread_name_prefix="photos")
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Return the queue."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave unread what was to be read ahead; do not wait for it."""
+        self._is_over.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def take(self) -> tuple[Job, Found] | None:
         """Return the next job, with its photo or what is wrong with that; ``None`` at the end."""
@@ -58,12 +71,11 @@ class PhotoQueue:
         for start in range(0, len(jobs), max(1, size)):
             some = jobs[start : start + size]
             paths = [self._images_dir / job.listing.image.path for job in some]
-            visit = loop.run_in_executor(None, _read, paths)
+            visit = loop.run_in_executor(self._threads, self._read, paths)
             self._ahead.extend((job, visit, place) for place, job in enumerate(some))
 
-
-def _read(paths: Sequence[Path]) -> list[Found]:
-    return [_read_one(path) for path in paths]
+    def _read(self, paths: Sequence[Path]) -> list[Found]:
+        return [_read_one(path) for path in paths if not self._is_over.is_set()]
 
 
 def _read_one(path: Path) -> Found:
