@@ -20,31 +20,38 @@ class GroupCommit(Generic[Entry]):
     def add(self, *entries: Entry) -> asyncio.Future[None]:
         """Return what is done once ``entries`` are committed, in one transaction.
 
-        It raises ``LedgerFailure`` where that transaction failed. What is added first is committed
-        first, or together with what comes after. Whoever is cancelled while waiting cancels the
-        future alone: the entries stay.
+        The future raises what made that transaction fail, as a rule a ``LedgerFailure``. What is
+        added first is committed first, or together with what comes after. Whoever is cancelled
+        while waiting cancels the future alone: the entries stay.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, done))
-        if self._runner is None or self._runner.done():
+        if self._runner is None or self._runner.done() or self._runner.cancelling():
             self._runner = asyncio.create_task(self._run())
         return done
 
     async def drain(self) -> None:
-        """Return once everything added so far is committed or has failed."""
+        """Return once everything added so far is committed or has failed, and that is known."""
         if self._runner is not None:
             await self._runner
+        # The futures' callbacks may be due in this very turn of the loop.
+        await asyncio.sleep(0)
 
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
+            waiting = [done for _, done in batch]
             try:
                 await self._write([entry for entries, _ in batch for entry in entries])
+            except asyncio.CancelledError:
+                for done in waiting:
+                    done.cancel()
+                raise
             except Exception as error:  # noqa: BLE001 - what it is, whoever waits has to know
-                for _, done in batch:
+                for done in waiting:
                     if not done.cancelled():
                         done.set_exception(error)
             else:
-                for _, done in batch:
+                for done in waiting:
                     if not done.cancelled():
                         done.set_result(None)

@@ -9,6 +9,7 @@ is one itself. (https://sqlite.org/lang_createtrigger.html, INSTEAD OF)
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +34,7 @@ from curator.ledger import tables
 
 Row = Mapping[str, Any]
 
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _VIEW: Final = "CREATE TEMP VIEW inbox AS SELECT NULL AS change, NULL AS row, NULL AS body"
 # Bodies stand one after the other, because JSON holds no bytes.
 PUT: Final = text(
@@ -212,7 +214,9 @@ class Inbox:
 
 def _as_json(changes: object) -> str:
     try:
-        return orjson.dumps(changes).decode()
+        text = orjson.dumps(changes).decode()
     except TypeError:
         # Half of a character, which a server's JSON may hold, and no database.
-        return json.dumps(changes, ensure_ascii=False).encode(errors="replace").decode()
+        text = json.dumps(changes, ensure_ascii=False).encode(errors="replace").decode()
+    # SQLite would cut a text there.
+    return _NUL.sub(r"\1 ", text) if "\\u0000" in text else text

@@ -15,6 +15,8 @@ from shared.locking import LockHeld, sole_holder
 HEAD: Final = "0006"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", HEAD)
+OLDEST_SQLITE: Final = (3, 35)
+"""The first to drop columns, as migration 0005 does."""
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -80,11 +82,16 @@ def migrate(path: Path) -> None:
     An older ledger is first copied to ``NAME.VERSION.backup``.
 
     Raises:
-        InputError: not a ledger, too new, or a place that cannot be written.
+        InputError: not a ledger, too new, a place that cannot be written, or an old SQLite.
     """
     version = check_version(path)
     if version == HEAD:
         return
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise InputError(
+            f"{path}: a ledger takes SQLite 3.35 or newer, and this Python has "
+            f"{sqlite3.sqlite_version}; use another Python"
+        )
     try:
         if version is None:
             with atomic_path(path) as part:

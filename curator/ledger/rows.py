@@ -1,4 +1,4 @@
-"""Records to rows: what attempts and results change, table by table."""
+"""Records to rows: what attempts and results change."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
@@ -64,6 +65,8 @@ def test_each_reply_keeps_its_own_bytes(database):
         ("12", "12"),
         ("日本 é", "日本 é"),
         ("half \ud83d", "half ?"),
+        ("nul \0 and \0\0", "nul   and   "),
+        ("no nul: \\u0000, \\\0", "no nul: \\u0000, \\ "),
         ("null", "null"),
     ],
 )
@@ -96,3 +99,33 @@ async def test_whatever_goes_wrong_reaches_all_who_wait():
     for waiting in (group.add(1), group.add(2)):
         with pytest.raises(ZeroDivisionError):
             await waiting
+
+
+@pytest.mark.parametrize("first", ["who waits", "the runner"])
+async def test_what_is_added_while_all_is_cancelled_is_still_written(first):
+    written: list[int] = []
+    begun = asyncio.Event()
+
+    async def write(entries):
+        if 2 in entries:
+            written.extend(entries)
+            return
+        begun.set()
+        await asyncio.sleep(20)
+
+    group: GroupCommit[int] = GroupCommit(write)
+
+    async def work() -> None:
+        try:
+            await group.add(1)
+        finally:
+            await group.add(2)
+
+    worker = asyncio.create_task(work())
+    await begun.wait()
+    runner = group._runner
+    both = [worker, runner] if first == "who waits" else [runner, worker]
+    for one in both:
+        one.cancel()
+    await asyncio.wait(both, timeout=10)
+    assert (worker.done(), written) == (True, [2])

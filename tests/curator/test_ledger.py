@@ -610,3 +610,10 @@ async def test_the_rate_of_late_is_that_of_the_latest_where_there_are_very_many(
     assert (report.finished_recently, report.recent_s) == (5_000, pytest.approx(245.0, abs=0.1))
     (report,) = await ledger.reports(1_299.505)
     assert (report.finished_recently, report.recent_s) == (49, pytest.approx(302.0, abs=0.1))
+
+
+def test_an_sqlite_that_is_too_old_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(InputError, match=r"SQLite 3\.35 or newer"):
+        migrate(tmp_path / "l.db")
+    assert not (tmp_path / "l.db").exists()
