@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+MOST: Final = 2**53
+"""The largest number of things: all above is a mistake of who counted."""
+
 
 def loads(text: str) -> Any:  # noqa: ANN401 - whatever there is
-    """Return the value that ``text`` stands for.
+    """Return the value that ``text`` stands for; whole numbers of over 64 bits become floats.
 
     Raises:
         ValueError: not JSON.
@@ -34,10 +37,9 @@ def dicts_in(value: object) -> Iterator[dict[str, Any]]:
 
 
 def as_count(value: object) -> int:
-    """Return ``value`` as a number of things, 0 where it is none."""
-    if type(value) is int:
-        return max(0, value)
+    """Return ``value`` as a number of things, 0 where it is none; what no ledger holds is cut."""
     try:
-        return max(0, int(str(value)))
+        count = value if type(value) is int else int(str(value))
     except ValueError:
         return 0
+    return max(0, min(count, MOST))

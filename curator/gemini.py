@@ -1,12 +1,12 @@
-"""Gemini's wire format, through google-genai's async client: the only place that knows it.
+"""Gemini's wire format and google-genai: the only place that knows them.
 
-One client for each key; all share one aiohttp session and one SSL context. Every error becomes a
+All keys share one aiohttp session and one SSL context. Every error becomes a
 ``curator.refusals.Refusal``. A key never leaves this module: error texts that come from the server
 are searched for it, because some of them repeat it in clear.
 
-The client says where a request goes and with what headers, once; what is sent there is put
-together as bytes and goes out on the shared session. ``generate_content`` checks and converts each
-request and reply several times over, which takes four times the rest of a request.
+google-genai's client says, once a key, where requests go and with what headers; what is sent there
+is put together as bytes and goes out on the shared session. ``generate_content`` checks and
+converts each request and reply several times over, which takes four times the rest of a request.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Gemini:
             refusal = Unreachable(f"no connection ({type(error).__name__})")
         except (aiohttp.ClientError, OSError) as error:
             refusal = Unavailable(f"connection failed ({type(error).__name__})")
-        except ValueError:
+        except (ValueError, RecursionError):
             refusal = Unavailable("a body that cannot be read")
         else:
             # Nothing says that a reply will not repeat the key, and the body is kept for good.
@@ -197,7 +197,7 @@ def read_reply(body: str) -> Reply:
     """
     try:
         content = loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unavailable("a cut-off reply") from error
     if not isinstance(content, dict):
         raise Unavailable("a reply that is not a JSON object")

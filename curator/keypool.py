@@ -43,6 +43,8 @@ PROBE_AFTER_S: Final = 3600.0
 """After a day 429, one careful request is tried so much later: the label has been seen wrong."""
 LONGEST_STRIKE_S: Final = 900.0
 """Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
+LONGEST_DELAY_S: Final = 86_400.0
+"""Of what a server asks for a minute's quota, more is a mistake of its own."""
 
 log = EventLog("curator.keypool")
 
@@ -228,9 +230,10 @@ class KeyPool:
         else:
             if lease.at >= project.blocked_until:
                 project.strikes += 1
-            until = now + (
-                refusal.retry_after_s or backoff_s(project.strikes + 1, self._rng, LONGEST_STRIKE_S)
+            delay_s = refusal.retry_after_s or backoff_s(
+                project.strikes + 1, self._rng, LONGEST_STRIKE_S
             )
+            until = now + min(delay_s, LONGEST_DELAY_S)
         if until > project.blocked_until:
             project.blocked_until, project.blocked_window = until, refusal.window
         log.info(

@@ -23,6 +23,8 @@ JSON_STARTS: Final = 500
 """How many opening brackets are tried before the text is taken for prose."""
 LONGEST_ANSWER: Final = 200
 """Characters; what is longer answers no question."""
+EXACT: Final = 2.0**63
+"""Numbers from here on have lost digits on the way."""
 DIFFICULTIES: Final = ("easy", "medium", "hard")
 _ASKED_FOR: Final = {"question", "answer", "difficulty"}
 
@@ -257,6 +259,8 @@ def _text(value: object) -> str:
         return _plain(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and abs(value) >= EXACT:
+        return ""
     return _plain(str(value)) if isinstance(value, (int, float)) else ""
 
 

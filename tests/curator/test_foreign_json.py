@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import example, given
@@ -33,18 +34,24 @@ def told(read: Callable[[str], object], text: str) -> str:
         return "ValueError" if isinstance(error, ValueError) else "RecursionError"
 
 
+def whole(digits: str) -> int | float:
+    return int(digits) if -(2**63) <= int(digits) < 2**64 else float(digits)
+
+
 @given(st.text() | st.text('[]{},:"\\-+.0123456789eEtrufalsn '))
 @example('"\\ud83d"')
 @example("NaN")
 @example("[-Infinity]")
 @example("[" * 1500 + "]" * 1500)
 @example("[" * 3)
+@example("[18446744073709551616, -9223372036854775809, 18446744073709551615]")
 def test_whatever_else_it_is_comes_out_as_before(text):
-    assert told(loads, text) == told(json.loads, text)
+    assert told(loads, text) == told(partial(json.loads, parse_int=whole), text)
 
 
 @pytest.mark.parametrize(
-    ("value", "count"), [(3, 3), (-3, 0), ("12", 12), (None, 0), (True, 0), (1.5, 0), ("x", 0)]
+    ("value", "count"),
+    [(3, 3), (-3, 0), ("12", 12), (None, 0), (True, 0), (1.5, 0), ("x", 0), (2**64, 2**53)],
 )
 def test_a_count_is_a_whole_number(value, count):
     assert as_count(value) == count

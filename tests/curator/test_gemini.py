@@ -178,7 +178,9 @@ def test_a_blocked_reply_has_no_text_and_says_why(body, ending):
     assert (reply.text, reply.ending) == ("", ending)
 
 
-@pytest.mark.parametrize("body", ["", '{"candidates": [', "[]", "null"])
+@pytest.mark.parametrize(
+    "body", ["", '{"candidates": [', "[]", "null", "[" * 100_000 + "]" * 100_000]
+)
 def test_a_cut_off_body_is_unavailable(body):
     with pytest.raises(Unavailable):
         read_reply(body)

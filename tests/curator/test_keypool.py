@@ -130,6 +130,12 @@ async def test_a_429_without_detail_waits_longer_each_time(make_pool, clock):
     assert waits[-1] > 4 * waits[0]
 
 
+async def test_no_server_closes_a_minute_for_longer_than_a_day(make_pool, clock):
+    pool = make_pool(key("a"))
+    record = pool.cool_down(await pool.lease(1), limited(retry_after_s=999_999_999_999.0))
+    assert record.blocked_until == clock.now() + 86_400
+
+
 async def test_several_429s_in_flight_count_as_one_strike(make_pool, clock):
     pool = make_pool(key("a"))
     leases = [await pool.lease(1) for _ in range(20)]

@@ -31,7 +31,7 @@ def cpu_shares(folder: Path) -> dict[str, float]:
     photos = cycle(sorted((folder / "images").glob("*.jpg")))
     reply = read_reply(BODY)
     return {
-        "HTTP, through the SDK's client": asyncio.run(_http_ms(folder)),
+        "HTTP, as the SDK would send it": asyncio.run(_http_ms(folder)),
         "reading and checking the photo": _least_ms(lambda: prepare_photo(next(photos))),
         "judging ten pairs": _least_ms(
             lambda: judge(reply, questions=10, answer_words=1, metadata={})
