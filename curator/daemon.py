@@ -87,7 +87,7 @@ class Curator:
     live: LiveReport
     rng: random.Random
     outage: Outage = field(default_factory=Outage)
-    ended_by: BaseException | None = None
+    ended_by: Exception | None = None
     # Of its own name, so that these lines, one an item, can be kept off the terminal; bound once,
     # since a logger of the module would be made anew for each line.
     item_log: structlog.stdlib.BoundLogger = field(

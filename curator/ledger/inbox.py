@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -48,7 +49,7 @@ PUT: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done to one row; ``columns`` are those that it takes, in order."""
+    """One kind of change; ``columns`` names what it takes, in order."""
 
     name: str
     columns: tuple[str, ...]
@@ -184,11 +185,10 @@ CHANGES: Final = (
 )
 
 
-def inbox_definitions() -> Iterator[str]:
-    """Yield the statements that give a connection its inbox."""
-    yield _VIEW
-    for change in CHANGES:
-        yield change.trigger
+@cache
+def inbox_definitions() -> tuple[str, ...]:
+    """Return the statements that give a connection its inbox."""
+    return (_VIEW, *(change.trigger for change in CHANGES))
 
 
 class Inbox:
@@ -214,9 +214,9 @@ class Inbox:
 
 def _as_json(changes: object) -> str:
     try:
-        text = orjson.dumps(changes).decode()
+        coded = orjson.dumps(changes).decode()
     except TypeError:
         # Half of a character, which a server's JSON may hold, and no database.
-        text = json.dumps(changes, ensure_ascii=False).encode(errors="replace").decode()
+        coded = json.dumps(changes, ensure_ascii=False).encode(errors="replace").decode()
     # SQLite would cut a text there.
-    return _NUL.sub(r"\1 ", text) if "\\u0000" in text else text
+    return _NUL.sub(r"\1 ", coded) if "\\u0000" in coded else coded

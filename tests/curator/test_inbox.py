@@ -31,11 +31,27 @@ def attempt(number: int) -> dict[str, object]:
     return {**columns, "id": number, "campaign_id": 1, "item_id": number}
 
 
-def test_every_change_takes_the_columns_that_it_names(database):
-    for change in CHANGES:
-        changes = Inbox()
-        changes.put(change, dict.fromkeys(change.columns, 1) | {"rows": []}, b"body")
-        put(database, changes)
+def test_every_change_is_made(database):
+    database.execute("INSERT INTO work VALUES (1, 1, 0, 0, '', NULL, 1)")
+    database.execute("INSERT INTO second_opinions VALUES (1, 1, '1', 0, 0, '', '', 0, NULL)")
+    database.execute("INSERT INTO keys VALUES ('1', '', '', '', 0, NULL, NULL, NULL)")
+    # What is added first is there to be changed, and then removed.
+    for kind in ("add", "put", "change", "finish", "remove"):
+        for change in CHANGES:
+            if change.name.startswith(kind):
+                before = database.total_changes
+                changes = Inbox()
+                row = dict.fromkeys(change.columns, 1) | {"rows": [[1, 1, 1, 1]]}
+                changes.put(change, row, b"body")
+                put(database, changes)
+                assert database.total_changes > before, change.name
+    for table in ("attempts", "pairs", "rejected_pairs"):
+        assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    for table in ("replies", "projects", "learned_limits"):
+        assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    assert database.execute("SELECT state FROM work").fetchone() == (1,)
+    assert database.execute("SELECT agrees FROM second_opinions").fetchone() == (1,)
+    assert database.execute("SELECT removed_because FROM keys").fetchone() == ("1",)
 
 
 def test_changes_are_made_in_their_order(database):
