@@ -107,7 +107,8 @@ def run(
         float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, seconds.")
     ] = DEFAULT_TIMEOUT_S,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay, and ask about listings that are added.")
+        bool,
+        typer.Option("--watch", help="Stay; twice a minute, look for listings that were added."),
     ] = False,
     verify: VerifyOption = 0.0,
     shuffle: Annotated[
