@@ -34,6 +34,7 @@ from evaluator.tables import (
 from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 from shared.cli import run_program
 from shared.clock import SystemClock
+from shared.command_line import given_arguments
 from shared.corpus import read_pairs
 from shared.data_check import SHOWN, check_data, leak_text
 from shared.errors import AboVqaError, InputError
@@ -82,6 +83,13 @@ MetricList = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
+_PATHS = frozenset(
+    {
+        *("predictions", "data", "images", "model", "adapter", "train", "out"),
+        *("sentence_model", "bertscore_model", "clip_weights"),
+    }
+)
+"""Parameters that take a path, or a path among other things."""
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
 
 
@@ -100,6 +108,7 @@ def prepare() -> None:
 
 @app.command()
 def score(
+    context: typer.Context,
     predictions: Annotated[
         list[Path], typer.Argument(help="Predictions with references: .csv, .jsonl or .parquet.")
     ],
@@ -137,7 +146,7 @@ def score(
         images=images,
     )
     if out is not None:
-        write_run_folders(scored, out, images)
+        write_run_folders(scored, out, images, given_arguments(context, _PATHS))
     if as_json:
         _print_json(scored)
     else:
@@ -146,6 +155,7 @@ def score(
 
 @app.command()
 def run(
+    context: typer.Context,
     data: Annotated[
         str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")
     ],
@@ -234,6 +244,7 @@ def run(
         ),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
+        arguments=given_arguments(context, _PATHS),
     )
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):

@@ -68,6 +68,7 @@ class EvaluationOrder:
     text_models: TextModelNames
     shuffle_seed: int
     shuffle_sample: int
+    arguments: Sequence[str] = ()
 
 
 def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
@@ -196,6 +197,7 @@ def _evaluation(
         settings,
         metrics,
         shown_instead=shown_instead,
+        arguments=order.arguments,
     )
 
 

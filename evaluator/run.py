@@ -53,6 +53,8 @@ class Evaluation:
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
     ``shard_cost`` bounds the size of a shard, see ``evaluator.shards``. ``shown_instead`` names
     images whose questions are asked a second time about another image, see ``evaluator.controls``.
+    ``arguments`` made this order on the command line; they are kept for the report, and a run is
+    also resumed with others.
     """
 
     pairs: Sequence[QAPair]
@@ -61,6 +63,7 @@ class Evaluation:
     metrics: Sequence[Metric]
     shard_cost: float | None = None
     shown_instead: Mapping[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
 
 
 def evaluate(
@@ -163,7 +166,7 @@ def prepare_folder(folder: Path, evaluation: Evaluation) -> None:
                 "give another folder"
             )
         return
-    write_settings(folder, settings)
+    write_settings(folder, {**settings, "arguments": list(evaluation.arguments)})
 
 
 def _fingerprint(evaluation: Evaluation) -> str:

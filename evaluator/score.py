@@ -139,15 +139,19 @@ def refuse_leak(
 
 
 def write_run_folders(
-    scored: Mapping[str, ScoredFile], out: Path, images: Path | None
+    scored: Mapping[str, ScoredFile], out: Path, images: Path | None, arguments: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Write a run folder for each scored file: ``out`` itself for one, below it for several."""
+    """Write a run folder for each scored file: ``out`` itself for one, below it for several.
+
+    ``arguments`` of the command line are kept for the report.
+    """
     folders = {name: out if len(scored) == 1 else out / name for name in scored}
     for name, one in scored.items():
         settings = {
             "command": "evaluator score",
             "name": name,
             "images": None if images is None else str(images.resolve()),
+            "arguments": list(arguments),
         }
         write_settings(folders[name], settings)
         write_results(folders[name], one.predictions, one.columns, one.scorecard)

@@ -8,10 +8,10 @@ for nothing. Examples beyond the first few lie in a folder beside it, see ``besi
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -32,10 +32,13 @@ from evaluator.report.reliability import reliability
 from evaluator.run_folder import Run
 from evaluator.scorecard import Breakdown, Group
 from shared.atomic import atomic_path
+from shared.command_line import without_paths
 from shared.errors import InputError
 from shared.image_source import image_source
 
 _HERE: Final = Path(__file__).parent
+_PLACEHOLDERS: Final = {"--images": "IMAGES", "--out": "RUN", "--address": "ADDRESS"}
+"""What stands on the page for the values of options that differ from machine to machine."""
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -218,32 +221,10 @@ def _provenance(run: Run) -> Sequence[tuple[str, str]]:
     known = {**run.settings, **run.scorecard.provenance}
     # A page travels; where this machine keeps its pictures concerns nobody else.
     known.pop("images", None)
-    if known.get("command") == "evaluator run":
-        known["command"] = _command(known, list(run.columns))
+    arguments = without_paths(known.pop("arguments", []), _PLACEHOLDERS)
+    known["command"] = shlex.join([*str(known.get("command", "")).split(), *arguments])
     known |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
     return list(_flat(known))
-
-
-def _command(known: Mapping[str, Any], metrics: Sequence[str]) -> str:
-    """Return the command that makes a run again, where its data and pictures are at hand."""
-    options = {
-        "data": Path(str(known["data"])).name,
-        "images": "IMAGES",
-        "split": known.get("split"),
-        "limit": known.get("limit"),
-        "model": known.get("model"),
-        "adapter": Path(str(known["adapter"])).name if known.get("adapter") else None,
-        "quantize": known.get("quantization"),
-        "metrics": ",".join(metrics),
-        "shuffle-images": known.get("shuffle_images"),
-        "shuffle-sample": known.get("shuffle_sample"),
-        "name": known.get("name"),
-        "out": "RUN",
-    }
-    said = [(name, value) for name, value in options.items() if value is not None]
-    for name, facts in known.get("adapters", {}).items():
-        said.append(("adapter", f"{name}={Path(facts['folder']).name}"))
-    return "evaluator run " + " ".join(f"--{name} {quote(str(value))}" for name, value in said)
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -299,14 +299,16 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
     run = make_run(tmp_path / "base", answers(4, wrong=[1]))
     settings = {
         "command": "evaluator run",
-        "data": "/somewhere/of mine/vqa.csv",
-        "model": "blip-vqa-tiny",
-        "quantization": "nf4",
-        "adapter": "",
-        "shuffle_images": 0,
-        "shuffle_sample": 20,
+        "arguments": [
+            *("--data", "/somewhere/of mine/vqa.csv", "--images", "/somewhere/pictures"),
+            *("--model", "blip-vqa-tiny", "--adapter", "lamps=/somewhere/lamps"),
+            *("--quantize", "none", "--out", "/somewhere/run", "--shuffle-sample", "20"),
+        ],
     }
     write_report([replace(run, settings=settings)], tmp_path / "report.html", images=None)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "evaluator run --data vqa.csv --images IMAGES --model " in text
-    assert "--quantize nf4 --metrics exact_match,token_f1 --shuffle-images 0" in text
+    assert (
+        "evaluator run --data vqa.csv --images IMAGES --model blip-vqa-tiny --adapter lamps=lamps "
+        "--quantize none --out RUN --shuffle-sample 20"
+    ) in text
+    assert "somewhere" not in text
