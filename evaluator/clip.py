@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from evaluator.tools import CLIP, named_version, require_module
 from shared.answers import normalise
 from shared.errors import CorruptImage, InputError
-from shared.image_source import image_source
+from shared.images.source import image_source
 from shared.progress import report_progress
 
 CLIP_MODEL: Final = "ViT-B-32-quickgelu"

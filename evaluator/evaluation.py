@@ -33,9 +33,9 @@ from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
 from shared.errors import InputError
-from shared.image_source import require_images
+from shared.images.source import require_images
 from shared.onnx_vqa import is_bundle
-from shared.stores import fetched_data, is_url
+from shared.images.stores import fetched_data, is_url
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

@@ -12,7 +12,7 @@ from evaluator.replies import Reply
 from evaluator.shards import cut_shards
 from shared.corpus import QuestionTable, read_questions, write_csv_rows
 from shared.errors import InputError
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.progress import report_progress
 from shared.records import Question
 

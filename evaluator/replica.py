@@ -20,10 +20,10 @@ from evaluator.out_of_memory import OUT_OF_MEMORY, halved
 from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
-from shared.image_source import ImageSource, image_source
+from shared.images.source import ImageSource, image_source
 from shared.onnx_vqa import is_bundle
 from shared.records import Question
-from shared.stores import is_url
+from shared.images.stores import is_url
 from shared.vqa.adapters import require_adapter
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
@@ -255,7 +255,7 @@ def replica_settings(
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
-    ``images`` is a folder or a URL, see ``shared.image_source``.
+    ``images`` is a folder or a URL, see ``shared.images.source``.
 
     Raises:
         InputError: no such images folder, model or adapter, or they do not go together.

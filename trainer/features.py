@@ -23,7 +23,7 @@ from PIL import Image
 
 from shared.atomic import atomic_path
 from shared.corpus import file_digest
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.locking import in_turn
 from shared.progress import report_progress
 from trainer.gallery import ZOOM_MARGIN, augment

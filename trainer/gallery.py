@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import affine_grid, grid_sample
 
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.progress import report_progress
 from shared.records import QAPair
 

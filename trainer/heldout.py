@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from shared.answers import exact_match
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.progress import report_progress
 from shared.records import QAPair
 from shared.vqa.answerer import Answerer

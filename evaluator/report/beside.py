@@ -20,7 +20,7 @@ from evaluator.report.gallery import Card, Picture, Row, card
 from evaluator.report.thumbnails import Thumbnail, thumbnail
 from evaluator.run_folder import Run
 from shared.errors import InputError
-from shared.image_source import ImageFiles
+from shared.images.source import ImageFiles
 from shared.progress import report_progress
 
 CHUNK: Final = 500

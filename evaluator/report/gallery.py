@@ -19,7 +19,7 @@ from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.thumbnails import thumbnail
 from evaluator.run_folder import Run
 from shared.boxes import Box
-from shared.image_source import ImageFiles
+from shared.images.source import ImageFiles
 from shared.progress import report_progress
 from shared.records import Prediction
 

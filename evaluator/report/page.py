@@ -34,7 +34,7 @@ from evaluator.scorecard import Breakdown, Group
 from shared.atomic import atomic_path
 from shared.command_line import without_paths
 from shared.errors import InputError
-from shared.image_source import image_source
+from shared.images.source import image_source
 
 _HERE: Final = Path(__file__).parent
 _PLACEHOLDERS: Final = {"--images": "IMAGES", "--out": "RUN", "--address": "ADDRESS"}

@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from shared.errors import CorruptImage
-from shared.image_source import ImageFiles
+from shared.images.source import ImageFiles
 
 LONGEST_SIDE: Final = 160
 """Pixels."""

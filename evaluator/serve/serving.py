@@ -16,8 +16,8 @@ from evaluator.replica import Replica, ReplicaSettings
 from evaluator.replies import Reply
 from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
-from shared.image_files import decode_image
-from shared.image_source import ImageFolder
+from shared.images.decoding import decode_image
+from shared.images.source import ImageFolder
 from shared.records import Question
 from shared.web.access import Access, Address, listening
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from shared.corpus import read_questions
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer

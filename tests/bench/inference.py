@@ -26,7 +26,7 @@ from transformers import BlipConfig, BlipForQuestionAnswering
 
 from evaluator.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
 from shared.clock import stopwatch
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.records import Question
 from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.answerer import BlipAnswerer

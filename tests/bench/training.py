@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.records import QAPair, pair_id
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images

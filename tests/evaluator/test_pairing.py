@@ -5,7 +5,7 @@ import pytest
 from evaluator.pairing import exact_match_gain, pair_rows
 from evaluator.report.findings import findings
 from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
-from shared.image_source import image_source
+from shared.images.source import image_source
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
 

@@ -8,7 +8,7 @@ import pytest
 from evaluator.__main__ import app
 from evaluator.replica import BROKEN_IMAGE_ANSWER
 from shared.cli import run_program
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.vqa.blip.inference import answer_questions, remember_images
 from tests.models import QUESTIONS, load_float
 

@@ -7,7 +7,7 @@ import pytest
 
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
 from shared.errors import InputError
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.records import Question
 from shared.vqa.blip.inference import answer_questions, remember_images
 from tests.evaluator.replicas import settings_for

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from evaluator.report.thumbnails import thumbnail
-from shared.image_source import image_source
+from shared.images.source import image_source
 
 
 def decoded(small) -> Image.Image:

@@ -18,7 +18,7 @@ from evaluator.replica import Replica, replica_settings
 from shared.cli import run_program
 from shared.corpus import write_pairs
 from shared.errors import InputError
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.onnx_vqa import MANIFEST, is_bundle
 from shared.onnx_vqa.runtime import BundleError, OnnxVqa
 from shared.records import Question

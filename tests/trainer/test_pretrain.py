@@ -8,7 +8,7 @@ import pytest
 
 from shared.cli import run_program
 from shared.corpus import read_pairs
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import Quantization, load_blip
 from tests.trainer.recipes import write_data, write_recipe

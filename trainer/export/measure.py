@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from shared.clock import stopwatch
 from shared.errors import AboVqaError
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.progress import report_progress
 
 MIB: Final = 2**20

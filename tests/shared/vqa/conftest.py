@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.vqa.loading import LoadedModel
 from tests.models import load_float
 

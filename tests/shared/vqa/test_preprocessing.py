@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from shared.errors import CorruptImage
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.vqa.preprocessing import pixel_values
 from tests.models import SHAPE
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoProcessor
 
-from shared.image_files import open_image
+from shared.images.decoding import open_image
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.loading import Quantization
 from shared.vqa.vilt import answer_logits

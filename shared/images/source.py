@@ -16,8 +16,8 @@ from typing import ClassVar, Final, Protocol
 from PIL import Image
 
 from shared.errors import CorruptImage, InputError
-from shared.image_files import decode_image, open_image
-from shared.stores import Store, is_url, open_store
+from shared.images.decoding import decode_image, open_image
+from shared.images.stores import Store, is_url, open_store
 
 LOOKED_FOR: Final = 20
 """Images of which one must be there, or the place is taken for a wrong one."""

@@ -8,8 +8,8 @@ import fsspec
 import pytest
 
 from shared.errors import CorruptImage, InputError
-from shared.image_source import image_source, require_images
-from shared.stores import StoreUnreachable, fetched_data
+from shared.images.source import image_source, require_images
+from shared.images.stores import StoreUnreachable, fetched_data
 from tests.fakes.file_server import serve_folder
 from tests.pictures import draw_gallery
 

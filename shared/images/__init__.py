@@ -1,0 +1,1 @@
+"""Pictures: the one place that reads them, and where they lie."""
