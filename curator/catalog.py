@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from shared.errors import InputError
+from shared.images.formats import is_picture
 from shared.records import COLUMN_ALIASES, ImageRef, Listing
 
 ABO_FIELDS: Final = (
@@ -36,7 +37,6 @@ ABO_FIELDS: Final = (
     "item_keywords",
 )
 """What of an ABO listing goes into the prompt, most telling first."""
-IMAGE_SUFFIXES: Final = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
 LISTING_COLUMNS: Final = ("listing_id", "item_id", "product_id", "id")
 
 WITHOUT_IMAGE: Final = "without image"
@@ -281,7 +281,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
     for name, is_folder in names:
         if is_folder:
             yield from _image_files(folder / name)
-        elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
+        elif is_picture(Path(name)):
             yield folder / name
 
 

@@ -34,8 +34,8 @@ from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.images.source import require_images
-from shared.onnx_vqa import is_bundle
 from shared.images.stores import fetched_data, is_url
+from shared.onnx_vqa import is_bundle
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

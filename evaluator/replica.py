@@ -21,9 +21,9 @@ from evaluator.replies import AdapterEffect, ModelFacts, Reply
 from evaluator.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
 from shared.images.source import ImageSource, image_source
+from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.records import Question
-from shared.images.stores import is_url
 from shared.vqa.adapters import require_adapter
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
