@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,11 +13,19 @@ from typing import Any, Final
 import ray
 from ray.exceptions import RayError
 
+from shared.cluster.authentication import (
+    asks_for_token,
+    make_token_for_here,
+    token_advice,
+)
 from shared.errors import AboVqaError, InputError
 
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 """Enough for what crosses the store here: file names in, rows of text out."""
 CONNECT_TIMEOUT_S: Final = 10.0
+ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+TEMPORARY_VARIABLE: Final = "RAY_TMPDIR"
+_SOCKET_NAME_TOO_LONG: Final = "AF_UNIX path length"
 _QUIET: Final[Mapping[str, Any]] = {"logging_level": "ERROR", "log_to_driver": False}
 
 
@@ -35,24 +44,31 @@ def connect_ray(address: str | None, replicas: int) -> None:
         InputError: no cluster answers there.
         AboVqaError: Ray does not start on this machine.
     """
-    joined = address or os.environ.get("RAY_ADDRESS")
-    if not joined:
+    if address:
+        _join(address, f"--address {address}", "leave it out")
+    elif joined := os.environ.get(ADDRESS_VARIABLE):
+        _join(joined, f"{ADDRESS_VARIABLE}={joined}", "unset it")
+    else:
         _start_ray_here(replicas)
-        return
+
+
+def _join(address: str, origin: str, to_leave: str) -> None:
+    """Join a cluster; ``origin`` is how the address was given, ``to_leave`` how it is not."""
+    if address.startswith(("http://", "https://")):
+        raise InputError(
+            f"{origin}: that is where a cluster takes jobs; give this command to `ray job submit "
+            f"--address {address} -- ...`, or join the cluster by --address HOST:6379; {to_leave} "
+            "to run on this machine"
+        )
     try:
-        _require_listener(joined)
-        ray.init(address=joined, **_QUIET)
-    except (OSError, ValueError, RuntimeError) as error:
+        _require_listener(address)
+        ray.init(address=address, **_QUIET)
+    except (OSError, ValueError, RuntimeError, RayError) as error:
+        if asks_for_token(error):
+            raise InputError(f"{origin}: {token_advice()}") from error
         raise InputError(
-            f"--address {joined}: no Ray cluster answers there "
-            f"({last_line(error)}); leave it out to run on this machine"
-        ) from error
-    except RayError as error:
-        # A cluster that asks for a token, above all; the rest of the message is about Ray's docs.
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"--address {joined}: the cluster refuses ({reason}); where it asks for a token, set "
-            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+            f"{origin}: no Ray cluster answers there ({last_line(error)}); {to_leave} to run on "
+            "this machine"
         ) from error
 
 
@@ -113,6 +129,7 @@ def _room(node: Mapping[str, float], share: ReplicaShare) -> int:
 
 
 def _start_ray_here(replicas: int) -> None:
+    make_token_for_here()
     try:
         ray.init(
             # Not to be left out: Ray would join whatever cluster was last started on this machine.
@@ -124,7 +141,17 @@ def _start_ray_here(replicas: int) -> None:
         )
     # Where its processes start too slowly, Ray raises nothing narrower.
     except Exception as error:
-        raise AboVqaError(f"Ray did not start on this machine: {last_line(error)}") from error
+        reason = last_line(error)
+        if _SOCKET_NAME_TOO_LONG in reason:
+            raise InputError(
+                f"Ray cannot start: the name of the temporary folder {_temporary_folder()} is too "
+                f"long for its sockets; set {TEMPORARY_VARIABLE} to a short one, such as /tmp"
+            ) from error
+        raise AboVqaError(f"Ray did not start on this machine: {reason}") from error
+
+
+def _temporary_folder() -> str:
+    return os.environ.get(TEMPORARY_VARIABLE) or tempfile.gettempdir()
 
 
 def _require_listener(address: str) -> None:

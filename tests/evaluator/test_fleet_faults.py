@@ -178,6 +178,7 @@ def test_a_driver_that_is_told_to_stop_exits_with_75(cluster, data, tmp_path):
         process.terminate()
         said, complaints = process.communicate(timeout=LONGEST_WAIT_S)
     assert process.returncode == 75
+    assert read_status(out, 0.0).state is State.STOPPED
     assert said == ""
     assert complaints.strip().endswith("stopped; run the same command again to go on")
 

@@ -1,0 +1,56 @@
+"""The token that a Ray cluster asks for.
+
+Ray 2.60 finds a user's token by itself, but shows it to a cluster only where ``RAY_AUTH_MODE`` says
+so; a cluster that asks for none takes a token without complaint. A cluster that Ray starts on this
+machine always has one, and unless it is told which, Ray writes it below the user's home.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+MODE: Final = "RAY_AUTH_MODE"
+TOKEN: Final = "RAY_AUTH_TOKEN"  # noqa: S105 (a name, no token)
+TOKEN_PATH: Final = "RAY_AUTH_TOKEN_PATH"  # noqa: S105
+TOKEN_FILE: Final = "~/.ray/auth_token"  # noqa: S105
+
+
+def present_own_token() -> None:
+    """Have Ray show the user's token, where there is one and nothing says otherwise."""
+    if MODE not in os.environ and has_token():
+        os.environ[MODE] = "token"
+
+
+def has_token() -> bool:
+    """Return whether Ray would find a token of the user's."""
+    if os.environ.get(TOKEN) or os.environ.get(TOKEN_PATH):
+        return True
+    # Without a home in the environment or the user database, the name is returned as it is.
+    return Path(os.path.expanduser(TOKEN_FILE)).is_file()  # noqa: PTH111
+
+
+def make_token_for_here() -> None:
+    """Give a cluster of this machine a token of its own, so that the home stays untouched."""
+    if not has_token():
+        os.environ[TOKEN] = secrets.token_hex(32)
+
+
+def asks_for_token(error: BaseException) -> bool:
+    """Return whether a failure to join a cluster comes from its token."""
+    while error.__cause__ is not None and "AuthenticationError" not in f"{error!r}":
+        error = error.__cause__
+    return "AuthenticationError" in f"{error!r}"
+
+
+def token_advice() -> str:
+    """Return what is wrong with the user's token, and the ways to give one."""
+    if os.environ.get(MODE, "token") != "token":
+        return f"it asks for a token, and {MODE}={os.environ[MODE]} keeps yours back; unset {MODE}"
+    state = "is not the cluster's" if has_token() else "is missing"
+    return (
+        f"it asks for a token, and yours {state}; give it in {TOKEN}, in a file that {TOKEN_PATH} "
+        f"names, or in {TOKEN_FILE}"
+    )
