@@ -44,7 +44,8 @@ CatalogOption = Annotated[
     Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
 ]
 KeysOption = Annotated[
-    Path | None, typer.Option(help="API keys, TOML or one a line; else GEMINI_API_KEYS.")
+    Path | None,
+    typer.Option(help="API keys: TOML, or a list (lines, .env, JSON, CSV); else GEMINI_API_KEYS."),
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option(help="Images folder, if not the catalogue's own.")

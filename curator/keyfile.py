@@ -1,19 +1,29 @@
-"""Reads the pool of keys from a TOML file, a plain file or ``GEMINI_API_KEYS``."""
+"""Reads the pool of keys from a file or from ``GEMINI_API_KEYS``: TOML, or a list of any form.
+
+The forms of lists are ``curator.key_list``'s.
+"""
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pydantic import Field
 
+from curator.key_list import WAY_OUT, ListedKey, listed_keys, without_keys
 from curator.keys import Key, fingerprint_of
 from curator.quota import Quota
-from curator.variables import KEYS_VARIABLE, OPTIONAL_KEYS_VARIABLE
+from curator.variables import (
+    KEYS_VARIABLE,
+    NOT_GEMINI,
+    NOT_OPENAI,
+    OPTIONAL_KEYS_VARIABLE,
+)
 from shared.errors import InputError
 from shared.settings import Settings, validated
 
@@ -30,6 +40,9 @@ class _KeyTable(Settings):
     rpd: int | None = Field(default=None, ge=1)
 
 
+_Table = TypeVar("_Table", bound=Settings)
+
+
 class _KeysFile(Settings):
     key: list[_KeyTable] = Field(default_factory=list)
 
@@ -38,21 +51,15 @@ def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) ->
     """Return the keys in ``path``, or those in ``GEMINI_API_KEYS`` where no path is given.
 
     Raises:
-        InputError: no keys, an unreadable file, a secret or label that occurs twice, or keys of
-            one project with different limits. No message holds a secret.
+        InputError: no keys, an unreadable file, something that is no key, a secret or label that
+            occurs twice, or keys of one project with different limits. No message holds a secret.
     """
-    if path is None:
-        source = KEYS_VARIABLE
-        if not environment.get(KEYS_VARIABLE, "").strip():
-            raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}")
-        keys = _plain_keys(environment[KEYS_VARIABLE])
-    else:
-        source = str(path)
-        text = _read_text(path)
-        is_toml = path.suffix.lower() == ".toml" or _TOML_HINT.search(text)
-        keys = _toml_keys(text, source, environment) if is_toml else _plain_keys(text)
-    _check(keys, source)
-    return tuple(keys)
+    if path is not None:
+        return _keys_of_file(path, environment, NOT_GEMINI)
+    text = environment.get(KEYS_VARIABLE, "")
+    if not text.strip():
+        raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}")
+    return _keys_of_text(text, KEYS_VARIABLE, environment, NOT_GEMINI)
 
 
 def read_optional_keys(
@@ -66,33 +73,65 @@ def read_optional_keys(
         InputError: as ``read_keys``, for what is given.
     """
     if path is not None:
-        return read_keys(path)
-    if not environment.get(OPTIONAL_KEYS_VARIABLE, "").strip():
+        return _keys_of_file(path, environment, NOT_OPENAI)
+    text = environment.get(OPTIONAL_KEYS_VARIABLE, "")
+    if not text.strip():
         return (Key("no-key", "no-project", ""),)
-    return read_keys(None, {KEYS_VARIABLE: environment[OPTIONAL_KEYS_VARIABLE]})
+    return _keys_of_text(text, OPTIONAL_KEYS_VARIABLE, environment, NOT_OPENAI)
+
+
+def _keys_of_file(
+    path: Path, environment: Mapping[str, str], foreign: Sequence[str]
+) -> tuple[Key, ...]:
+    text, source = _read_text(path), str(path)
+    if path.suffix.lower() != ".toml" and not _TOML_HINT.search(text):
+        return _keys_of_text(text, source, environment, foreign)
+    keys = _toml_keys(text, source, environment)
+    _check(keys, source)
+    return tuple(keys)
+
+
+def _keys_of_text(
+    text: str, source: str, environment: Mapping[str, str], foreign: Sequence[str]
+) -> tuple[Key, ...]:
+    listed = listed_keys(text, source, foreign)
+    tables = [_table_of(key, source) for key in listed]
+    keys = [
+        _key(table, number, source, environment) for number, table in enumerate(tables, start=1)
+    ]
+    _check(keys, source)
+    return tuple(keys)
+
+
+def _table_of(key: ListedKey, source: str) -> _KeyTable:
+    table = {**key.fields, "label": key.label, "api_key": key.secret}
+    return _without_values(_KeyTable, table, f"{source}: line {key.line}")
+
+
+def _without_values(model: type[_Table], table: Mapping[str, Any], source: str) -> _Table:
+    try:
+        return validated(model, table, source=source)
+    except InputError as error:
+        # Its cause quotes the rejected values, which may be keys, and so may be their names.
+        why = str(error).removeprefix(f"{source}: ")
+        raise InputError(f"{source}: {without_keys(why)}") from None
 
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        # PowerShell writes UTF-16.
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if is_wide else "utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such keys file; give --keys FILE") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; --keys wants a file") from None
     except UnicodeDecodeError:
         # The chained error would carry the file's bytes, and with them the keys.
-        raise InputError(f"{path}: not a text file; write one key a line, or TOML") from None
+        raise InputError(f"{path}: not a text file; {WAY_OUT}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _plain_keys(text: str) -> list[Key]:
-    lines = (line.partition("#")[0] for line in text.splitlines())
-    secrets = [secret.strip() for line in lines for secret in line.split(",") if secret.strip()]
-    return [
-        Key(f"key-{number}", f"project-of-{fingerprint_of(secret)[:8]}", secret)
-        for number, secret in enumerate(secrets, start=1)
-    ]
 
 
 def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[Key]:
@@ -100,18 +139,13 @@ def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[K
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML ({error})") from None
-    try:
-        file = validated(_KeysFile, tables, source=source)
-    except InputError as error:
-        # Its cause quotes the rejected values, which may be keys.
-        raise InputError(str(error)) from None
+    file = _without_values(_KeysFile, tables, source)
     return [
-        _toml_key(table, number, source, environment)
-        for number, table in enumerate(file.key, start=1)
+        _key(table, number, source, environment) for number, table in enumerate(file.key, start=1)
     ]
 
 
-def _toml_key(table: _KeyTable, number: int, source: str, environment: Mapping[str, str]) -> Key:
+def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, str]) -> Key:
     label = table.label or f"key-{number}"
     secret = table.api_key.strip()
     if secret.startswith(_ENVIRONMENT_PREFIX):
@@ -131,7 +165,7 @@ def _toml_key(table: _KeyTable, number: int, source: str, environment: Mapping[s
 
 def _check(keys: Sequence[Key], source: str) -> None:
     if not keys:
-        raise InputError(f"{source}: holds no keys; write one key a line, or [[key]] tables")
+        raise InputError(f"{source}: holds no keys; {WAY_OUT}")
     by_secret: dict[str, Key] = {}
     by_label: dict[str, Key] = {}
     by_project: dict[str, Key] = {}

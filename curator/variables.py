@@ -7,3 +7,14 @@ from typing import Final
 KEYS_VARIABLE: Final = "GEMINI_API_KEYS"
 OPTIONAL_KEYS_VARIABLE: Final = "OPENAI_API_KEY"
 TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
+
+_NEITHER: Final = (
+    *("ANTHROPIC", "CLAUDE", "HF_", "HUGGING", "WANDB", "AWS", "GITHUB", "COHERE", "KAGGLE"),
+    *("LANGCHAIN", "LANGSMITH", "PINECONE", "STRIPE", "SLACK", "TELEGRAM", "REPLICATE"),
+)
+NOT_GEMINI: Final = (
+    *("OPENAI", "OPENROUTER", "GROQ", "MISTRAL", "DEEPSEEK", "TOGETHER", "AZURE", "XAI"),
+    *_NEITHER,
+)
+NOT_OPENAI: Final = ("GEMINI", "GOOGLE", *_NEITHER)
+"""What names of variables, in a ``.env`` file with several, say of a key for another service."""
