@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from PIL import Image
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +26,8 @@ from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.simulation import Course, DaySpan
 from curator.status import duration
-from shared.errors import InputError
+from shared.errors import CorruptImage, InputError, StoreUnreachable
+from shared.images.decoding import opened_image, read_image_file
 from shared.progress import report_progress
 
 SAMPLED_IMAGES: Final = 100
@@ -114,10 +114,11 @@ def _usual_px(catalog: Catalog) -> int:
     """Return the longer side of a usual image, as sent; the largest where none can be read."""
     sides = []
     for listing, _ in zip(catalog.listings(Counter()), range(SAMPLED_IMAGES), strict=False):
+        path = catalog.images_dir / listing.image.path
         try:
-            with Image.open(catalog.images_dir / listing.image.path) as image:
+            with opened_image(read_image_file(path), str(path)) as image:
                 sides.append(max(image.size))
-        except (OSError, ValueError):
+        except (CorruptImage, StoreUnreachable):
             continue
     return min(LONGEST_PX, sorted(sides)[len(sides) // 2]) if sides else LONGEST_PX
 

@@ -33,6 +33,7 @@ from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
 from shared.errors import InputError
+from shared.images.pixels import DECODER
 from shared.images.source import require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
@@ -178,6 +179,7 @@ def _evaluation(
         "data": order.data if is_url(order.data) else str(Path(order.data).resolve()),
         "data_sha256": pairs_digest(selection.pairs),
         "images": replica.images,
+        "decoder": DECODER,
         "split": selection.split.value,
         "limit": order.limit,
         "model": order.model,

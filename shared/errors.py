@@ -3,6 +3,7 @@
     AboVqaError                 exit 1: the work failed
     ├── InputError              exit 2: bad input; the message says the way out
     │   └── CorruptImage        one image cannot be decoded; counted, never fatal for a run
+    ├── StoreUnreachable        exit 1: nobody knows how a file is; never an image's fault
     ├── StoppedForNow           exit 75: run the same command again
     └── AdapterNotApplied       exit 1: an adapter was loaded but changes nothing
 
@@ -32,6 +33,10 @@ class InputError(AboVqaError):
 
 class CorruptImage(InputError):
     """One image file is missing, empty or cannot be decoded."""
+
+
+class StoreUnreachable(AboVqaError):
+    """A disk or a store does not give a file, which may well be there, or does not answer."""
 
 
 class StoppedForNow(AboVqaError):

@@ -1,8 +1,7 @@
 """Divides images, never rows, into train, validation and test.
 
 A split by row leaks every test image into training. Near-identical images stay on one side too:
-two images belong together when their perceptual hashes differ in at most ``HASH_DISTANCE`` bits
-and their thumbnails, which keep the colour that the hash drops, by at most ``COLOUR_DISTANCE``.
+``shared.images.likeness`` says which they are.
 """
 
 from __future__ import annotations
@@ -15,23 +14,22 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-import imagehash
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from shared.errors import InputError
+from shared.errors import CorruptImage, InputError
+from shared.images.likeness import (
+    COLOUR_DISTANCE,
+    HASH_BITS,
+    HASH_DISTANCE,
+    Look,
+    is_near_identical,
+    look_of_file,
+)
 from shared.progress import report_progress
 from shared.records import Split
 
-HASH_DISTANCE: Final = 3
-"""Bits of 64 (pHash; imagehash.phash)."""
-COLOUR_DISTANCE: Final = 4.0
-"""Mean absolute difference of 8 x 8 RGB thumbnails, in grey levels of 256."""
 _BANDS: Final = HASH_DISTANCE + 1
 """By the pigeonhole principle, close hashes agree on at least one of so many bands of bits."""
-
-Signature = tuple[int, NDArray[np.int16]]
 
 
 def split_by_image(
@@ -53,7 +51,7 @@ def split_by_image(
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:  # noqa: PLR2004
         raise InputError(f"split fractions {fractions}: give three shares that add up to 1")
     names = sorted(set(filenames))
-    groups = _group(names, _signatures(images_dir, names))
+    groups = _group(names, _looks(images_dir, names))
     order = np.random.default_rng(seed).permutation(len(groups))
     bounds = np.cumsum(fractions) * len(names)
     assigned: dict[str, Split] = {}
@@ -71,39 +69,34 @@ def split_by_image(
 def near_identical_groups(images_dir: Path, filenames: Sequence[str]) -> list[list[str]]:
     """Return the groups, each sorted, that near-identical images form; most hold one image."""
     names = sorted(set(filenames))
-    return _group(names, _signatures(images_dir, names))
+    return _group(names, _looks(images_dir, names))
 
 
-def _signatures(images_dir: Path, names: Sequence[str]) -> dict[str, Signature]:
-    found: dict[str, Signature] = {}
+def _looks(images_dir: Path, names: Sequence[str]) -> dict[str, Look]:
+    looks: dict[str, Look] = {}
 
-    def one(name: str) -> tuple[str, Signature | None]:
-        return name, _signature(images_dir / name)
+    def named(name: str) -> tuple[str, Look | None]:
+        return name, _look(images_dir / name)
 
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
         report_progress("looking for near-identical images", len(names)) as progress,
     ):
-        for name, signature in pool.map(one, names):
-            if signature is not None:
-                found[name] = signature
+        for name, look in pool.map(named, names):
+            if look is not None:
+                looks[name] = look
             progress.advance()
-    return found
+    return looks
 
 
-def _signature(path: Path) -> Signature | None:
+def _look(path: Path) -> Look | None:
     try:
-        with Image.open(path) as image:
-            picture = image.convert("RGB")
-            bits = imagehash.phash(picture).hash.ravel()
-            thumbnail = picture.resize((8, 8), Image.Resampling.BOX)
-    except OSError:
+        return look_of_file(path)
+    except CorruptImage:
         return None
-    value = int("".join("1" if bit else "0" for bit in bits), 2)
-    return value, np.asarray(thumbnail, dtype=np.int16)
 
 
-def _group(names: Sequence[str], signatures: Mapping[str, Signature]) -> list[list[str]]:
+def _group(names: Sequence[str], looks: Mapping[str, Look]) -> list[list[str]]:
     parent = {name: name for name in names}
 
     def root(name: str) -> str:
@@ -112,8 +105,8 @@ def _group(names: Sequence[str], signatures: Mapping[str, Signature]) -> list[li
             name = parent[name]
         return name
 
-    for left, right in _candidates(signatures):
-        if root(left) != root(right) and _near(signatures[left], signatures[right]):
+    for left, right in _candidates(looks):
+        if root(left) != root(right) and is_near_identical(looks[left], looks[right]):
             parent[max(root(left), root(right))] = min(root(left), root(right))
     members: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -121,11 +114,11 @@ def _group(names: Sequence[str], signatures: Mapping[str, Signature]) -> list[li
     return list(members.values())
 
 
-def _candidates(signatures: Mapping[str, Signature]) -> Iterator[tuple[str, str]]:
-    width = 64 // _BANDS
+def _candidates(looks: Mapping[str, Look]) -> Iterator[tuple[str, str]]:
+    width = HASH_BITS // _BANDS
     for band in range(_BANDS):
         buckets: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-        for name, (value, thumbnail) in signatures.items():
+        for name, (value, thumbnail) in looks.items():
             # Flat pictures share hashes by the thousand; a coarse mean colour, in two
             # overlapping grids so that no close pair is cut apart, keeps the buckets small.
             mean = thumbnail.mean()
@@ -135,9 +128,3 @@ def _candidates(signatures: Mapping[str, Signature]) -> Iterator[tuple[str, str]
                 buckets[band, shift, cell, bits].append(name)
         for bucket in buckets.values():
             yield from combinations(bucket, 2)
-
-
-def _near(left: Signature, right: Signature) -> bool:
-    if (left[0] ^ right[0]).bit_count() > HASH_DISTANCE:
-        return False
-    return float(np.abs(left[1] - right[1]).mean()) <= COLOUR_DISTANCE

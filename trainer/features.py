@@ -24,6 +24,7 @@ from PIL import Image
 from shared.atomic import atomic_path
 from shared.corpus import file_digest
 from shared.images.decoding import open_image
+from shared.images.pixels import DECODER
 from shared.locking import in_turn
 from shared.progress import report_progress
 from trainer.gallery import ZOOM_MARGIN, augment
@@ -216,6 +217,7 @@ def _encoder_key(learner: Learner[Any]) -> str:
         "kept": learner.kept,
         "shape": learner.feature_shape,
         "preprocessing": model.image_processor.to_dict(),
+        "decoder": DECODER,
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

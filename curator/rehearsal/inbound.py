@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curator.images import open_image
 from shared.errors import AboVqaError, CorruptImage
+from shared.images.decoding import opened_image
 
 IMAGE_TOKENS: Final = 258
 CHARACTERS_PER_TOKEN: Final = 4
@@ -177,7 +177,7 @@ def _image(inline_data: object) -> bytes:
 def _image_tokens(content: bytes) -> int:
     """Count as Gemini 2 documents it: one tile up to 384 px, else tiles of 256 to 768 px."""
     try:
-        with open_image(content) as image:
+        with opened_image(content, "the image") as image:
             width, height = image.size
     except CorruptImage as error:
         raise MalformedRequest("Unable to process input image. Please retry or report.") from error

@@ -21,9 +21,10 @@ import structlog
 from curator.rehearsal.thumbnails import LENGTH, Thumbnails, thumbnail_of
 from shared.atomic import atomic_path
 from shared.errors import CorruptImage, InputError
+from shared.images.pixels import DECODER
 from shared.progress import ProgressReport, report_progress
 
-_FORMAT: Final = "thumbnails-1"
+_FORMAT: Final = f"thumbnails-1-decoder-{DECODER}"
 _NO_THUMBNAIL: Final = np.empty(0, dtype=np.uint8)
 _log = structlog.get_logger(__name__)
 

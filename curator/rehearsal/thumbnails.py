@@ -11,10 +11,10 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from curator.images import open_image
-from shared.errors import CorruptImage
+from shared.images.decoding import opened_image
+from shared.images.pixels import rgb
 
 SIDE: Final = 16
 LENGTH: Final = SIDE * SIDE * 3
@@ -31,12 +31,9 @@ def thumbnail_of(content: bytes) -> NDArray[np.uint8]:
     Raises:
         CorruptImage: the image cannot be decoded.
     """
-    image = open_image(content)
-    try:
-        image.draft("RGB", (4 * SIDE, 4 * SIDE))
-        small = _on_white(ImageOps.exif_transpose(image)).resize((SIDE, SIDE), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise CorruptImage(f"not a readable image ({error})") from error
+    with opened_image(content, "the image") as image:
+        image.draft(None, (4 * SIDE, 4 * SIDE))
+        small = rgb(image).resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.uint8).reshape(LENGTH)
 
 
@@ -45,10 +42,3 @@ def coarse(thumbnails: Thumbnails) -> NDArray[np.float64]:
     blocks = thumbnails.reshape(-1, COARSE_SIDE, BLOCK, COARSE_SIDE, BLOCK, 3)
     averages: NDArray[np.float64] = blocks.mean(axis=(2, 4), dtype=np.float64)
     return averages.reshape(len(thumbnails), -1)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if "A" not in image.mode and "transparency" not in image.info:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

@@ -7,9 +7,10 @@ from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from curator.images import small_jpeg
 from curator.ledger import Ledger
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, StoreUnreachable
+from shared.images.decoding import read_image_file
+from shared.images.thumbnails import thumbnail
 
 LONGEST_PX: Final = 320
 KEPT: Final = 200
@@ -38,13 +39,17 @@ class Thumbnails:
         async with self._turns:
             try:
                 path = self._images_dir / name
-                made = await asyncio.to_thread(small_jpeg, path, LONGEST_PX)
-            except CorruptImage:
+                made = await asyncio.to_thread(_jpeg, path)
+            except (CorruptImage, StoreUnreachable):
                 return None
         self._kept[item_id] = made
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return made
+
+
+def _jpeg(path: Path) -> bytes:
+    return thumbnail(read_image_file(path), str(path), LONGEST_PX).jpeg
 
 
 def is_inside(name: str) -> bool:

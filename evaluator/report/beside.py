@@ -17,10 +17,11 @@ from typing import Final
 from urllib.parse import quote
 
 from evaluator.report.gallery import Card, Picture, Row, card
-from evaluator.report.thumbnails import Thumbnail, thumbnail
+from evaluator.report.thumbnails import small_picture
 from evaluator.run_folder import Run
 from shared.errors import InputError
 from shared.images.source import ImageFiles
+from shared.images.thumbnails import Thumbnail
 from shared.progress import report_progress
 
 CHUNK: Final = 500
@@ -106,7 +107,7 @@ def _write_pictures(
     found: dict[str, Picture] = {}
 
     def small(filename: str) -> Thumbnail | None:
-        return thumbnail(images, filename)
+        return small_picture(images, filename)
 
     with (
         ThreadPoolExecutor(images.reads_at_once) as pool,

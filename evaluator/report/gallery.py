@@ -16,7 +16,7 @@ from evaluator.metrics import LABELS, Metric
 from evaluator.pairing import PairedRows, correct
 from evaluator.question_types import question_type
 from evaluator.report.heat import HeatMap, heat_map
-from evaluator.report.thumbnails import thumbnail
+from evaluator.report.thumbnails import small_picture
 from evaluator.run_folder import Run
 from shared.boxes import Box
 from shared.images.source import ImageFiles
@@ -125,7 +125,7 @@ def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | 
     with report_progress("pictures for the report", len(rows)) as progress:
         for number, row in enumerate(rows):
             filename = runs[0].predictions[row[0]].pair.filename
-            small = None if images is None else thumbnail(images, filename)
+            small = None if images is None else small_picture(images, filename)
             picture = None if small is None else Picture(small.uri, small.width, small.height)
             cards.append(card(runs, row, number, picture))
             progress.advance()

@@ -1,54 +1,23 @@
-"""Small pictures, inside a page as data URIs or in files beside it."""
+"""A report's small pictures, and none for what cannot be read."""
 
 from __future__ import annotations
 
-import base64
-import io
-from dataclasses import dataclass
 from typing import Final
-
-from PIL import Image, ImageOps
 
 from shared.errors import CorruptImage
 from shared.images.source import ImageFiles
+from shared.images.thumbnails import Thumbnail, thumbnail
 
-LONGEST_SIDE: Final = 160
-"""Pixels."""
-_QUALITY: Final = 82
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A JPEG and its size in pixels."""
-
-    jpeg: bytes
-    width: int
-    height: int
-
-    @property
-    def uri(self) -> str:
-        """Return the picture as a data URI."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+LONGEST_PX: Final = 160
 
 
-def thumbnail(images: ImageFiles, name: str) -> Thumbnail | None:
+def small_picture(images: ImageFiles, name: str) -> Thumbnail | None:
     """Return a picture of at most 160 x 160 pixels, or ``None`` if unreadable.
-
-    Transparent parts become white, as in a shop's pictures.
 
     Raises:
         StoreUnreachable: the images' store does not answer.
     """
     try:
-        with Image.open(io.BytesIO(images.content(name))) as image:
-            # A big JPEG is decoded at a fraction of its size.
-            image.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
-            picture = ImageOps.exif_transpose(image).convert("RGBA")
-    except (CorruptImage, OSError, ValueError, Image.DecompressionBombError):
+        return thumbnail(images.content(name), name, LONGEST_PX)
+    except CorruptImage:
         return None
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    flat = Image.new("RGB", picture.size, "white")
-    flat.paste(picture, mask=picture.getchannel("A"))
-    buffer = io.BytesIO()
-    flat.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return Thumbnail(buffer.getvalue(), *flat.size)

@@ -13,11 +13,10 @@ import json
 from typing import Any, Final
 
 from aiohttp import web
-from PIL import Image
 
 from evaluator.serve.batching import Asked
+from shared.images.pixels import TooManyPixels, UnreadablePicture, opened
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 LARGEST_IMAGE_BYTES: Final = 10 * 2**20
 LARGEST_IMAGE_PIXELS: Final = 40_000_000
 LARGEST_BODY_BYTES: Final = LARGEST_IMAGE_BYTES * 4 // 3 + 2**16
@@ -85,14 +84,12 @@ def _check_image(image: bytes) -> None:
     if len(image) > LARGEST_IMAGE_BYTES:
         raise _too_large(f"image: larger than {LARGEST_IMAGE_BYTES // 2**20} MiB", len(image))
     try:
-        with Image.open(io.BytesIO(image), formats=FORMATS) as header:
+        with opened(io.BytesIO(image)) as header:
             pixels = header.width * header.height
-    except Image.DecompressionBombError as error:
-        raise _too_large("image: far too many pixels", len(image)) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        raise web.HTTPUnsupportedMediaType(
-            text=f"image: none of {', '.join(FORMATS)} as far as its start tells"
-        ) from error
+    except TooManyPixels as error:
+        raise _too_large(f"image: {error}", len(image)) from error
+    except UnreadablePicture as error:
+        raise web.HTTPUnsupportedMediaType(text=f"image: {error}") from error
     if pixels > LARGEST_IMAGE_PIXELS:
         raise _too_large(f"image: more than {LARGEST_IMAGE_PIXELS:,} pixels", len(image))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ class ReceivedImages:
 
     def read(self, name: str) -> Image.Image:
         """Return an image, decoded, as RGB."""
-        return decode_image(io.BytesIO(self._content[name]), name)
+        return decode_image(self._content[name], name)
 
     def has(self, name: str) -> bool:
         """Return whether the batch has it."""

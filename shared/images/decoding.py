@@ -1,31 +1,117 @@
-"""Image files to pictures in memory: whole or not at all."""
+"""Image files to pictures in memory, whole or not at all, with errors that name the file.
+
+A file that is no picture is told apart from one that the machine does not give: the first is
+counted as a broken image, the second would blame an image for a disk.
+"""
 
 from __future__ import annotations
 
+import errno
+import io
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final
 
-from PIL import Image, ImageFile
+import structlog
+from PIL import Image
 
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, StoreUnreachable
+from shared.images.formats import CONVERT, is_unread_picture
+from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 
-# Truncated downloads must be reported, not filled with grey.
-ImageFile.LOAD_TRUNCATED_IMAGES = False
+LARGEST_FILE_BYTES: Final = 2**30
+TOLD: Final = 5
+"""Images that are named for each thing that is lost of them."""
+
+_ABSENT: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+)
+"""What says that there is no such file, rather than that nobody knows."""
+_HEIC: Final = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
+
+_told: Counter[str] = Counter()
+_log = structlog.get_logger(__name__)
 
 
 def open_image(path: Path) -> Image.Image:
-    """Decode an image file fully, as RGB.
+    """Decode an image file fully, as RGB, upright and on white.
 
     Raises:
         CorruptImage: the file is missing, truncated or not an image.
+        StoreUnreachable: the machine does not give the file.
     """
-    return decode_image(path, str(path))
+    return decode_image(read_image_file(path), str(path))
 
 
-def decode_image(content: Path | BinaryIO, name: str) -> Image.Image:
-    """Do the same for a file or for what is in memory, under the name it has for people."""
+def decode_image(content: bytes, name: str) -> Image.Image:
+    """Do the same for a file's content, under the name that it has for people.
+
+    Raises:
+        CorruptImage: truncated or not an image.
+    """
+    with opened_image(content, name) as image:
+        tell_losses(image, name)
+        return rgb(image)
+
+
+@contextmanager
+def opened_image(content: bytes, name: str) -> Iterator[Image.Image]:
+    """Yield an image of which the header was read; ``pixels.rgb`` decodes it within the block.
+
+    Raises:
+        CorruptImage: no image, truncated or too large; also where that shows in the block.
+    """
     try:
-        with Image.open(content) as image:
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise CorruptImage(f"{name}: not a readable image ({error})") from error
+        with opened(io.BytesIO(content)) as image:
+            yield image
+    except UnreadablePicture as error:
+        reason = _other_kind(content, name) or str(error)
+        raise CorruptImage(f"{name}: not a readable image ({reason})") from error
+
+
+def read_image_file(path: Path) -> bytes:
+    """Return an image file's content.
+
+    Raises:
+        CorruptImage: there is no such file, or it is empty or absurdly large.
+        StoreUnreachable: the machine does not give it; ``__cause__`` is the ``OSError``.
+    """
+    try:
+        # What is no file, such as a pipe, might never end.
+        facts = path.stat()
+        content = path.read_bytes() if _is_plain(facts.st_mode, facts.st_size) else b""
+    except ValueError as error:
+        raise CorruptImage(f"{path}: not a readable image (no such image: {error})") from error
+    except OSError as error:
+        if error.errno in _ABSENT:
+            raise CorruptImage(f"{path}: not a readable image (no such image)") from error
+        raise StoreUnreachable(f"{path}: cannot be read ({error.strerror})") from error
+    if not content:
+        raise CorruptImage(f"{path}: not a readable image (empty, no file, or of over 1 GiB)")
+    return content
+
+
+def _is_plain(mode: int, size_bytes: int) -> bool:
+    return stat.S_ISREG(mode) and size_bytes <= LARGEST_FILE_BYTES
+
+
+def tell_losses(image: Image.Image, name: str) -> None:
+    """Log what is not read of an image; for the first images that lose the same."""
+    for loss in losses(image):
+        _told[loss] += 1
+        if _told[loss] <= TOLD:
+            others = {"others": "not told"} if _told[loss] == TOLD else {}
+            _log.warning("picture_read_in_part", image=name, reason=loss, **others)
+
+
+def _other_kind(content: bytes, name: str) -> str:
+    """Return what a file is that is no picture, where that is easily told."""
+    if not content.strip(b"\0"):
+        return "empty"
+    if content[4:12] in _HEIC or is_unread_picture(Path(name)):
+        kind = "HEIC" if content[4:12] in _HEIC else Path(name).suffix
+        return f"{kind} is not decoded; {CONVERT}"
+    return "text, such as a web page, not a picture" if content.lstrip()[:1] == b"<" else ""

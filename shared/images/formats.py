@@ -1,25 +1,12 @@
-"""Which files are pictures: the one list of formats and file names' endings.
+"""Which files are pictures, by their names' endings: the one list of them.
 
-Formats whose decoders start other programs (EPS) or only know a preview (PSD, ICO) are left out.
+What a file's content may be stands in ``shared.images.pixels``.
 """
 
 from __future__ import annotations
 
 from pathlib import PurePath
 from typing import Final
-
-FORMATS: Final = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "AVIF",
-    "JPEG2000",
-    "PPM",
-)
-"""What is decoded, by Pillow's names; an MPO of a phone or a stereo camera is a JPEG."""
 
 SUFFIXES: Final = frozenset(
     {

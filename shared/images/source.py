@@ -6,7 +6,6 @@ counts as such, the second would make a score out of a bad network.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable
 from itertools import islice
@@ -16,7 +15,7 @@ from typing import ClassVar, Final, Protocol
 from PIL import Image
 
 from shared.errors import CorruptImage, InputError
-from shared.images.decoding import decode_image, open_image
+from shared.images.decoding import decode_image, open_image, read_image_file
 from shared.images.stores import Store, is_url, open_store
 
 LOOKED_FOR: Final = 20
@@ -30,7 +29,7 @@ class ImageSource(Protocol):
     """How many threads read faster than fewer do."""
 
     def read(self, name: str) -> Image.Image:
-        """Return an image, decoded, as RGB.
+        """Return an image, decoded, as RGB, upright and on white.
 
         Raises:
             CorruptImage: it is missing or cannot be decoded.
@@ -66,13 +65,10 @@ class ImageFolder:
 
     def content(self, name: str) -> bytes:
         """Return an image file as it is."""
-        try:
-            return (self._folder / name).read_bytes()
-        except OSError as error:
-            raise CorruptImage(f"{self._folder / name}: cannot be read ({error})") from error
+        return read_image_file(self._folder / name)
 
     def read(self, name: str) -> Image.Image:
-        """Return an image, decoded, as RGB."""
+        """Return an image, decoded, as RGB, upright and on white."""
         return open_image(self._folder / name)
 
     def has(self, name: str) -> bool:
@@ -96,8 +92,8 @@ class ImageStore:
             raise CorruptImage(f"{self._store.place(name)}: not there") from error
 
     def read(self, name: str) -> Image.Image:
-        """Return an image, decoded, as RGB."""
-        return decode_image(io.BytesIO(self.content(name)), self._store.place(name))
+        """Return an image, decoded, as RGB, upright and on white."""
+        return decode_image(self.content(name), self._store.place(name))
 
     def has(self, name: str) -> bool:
         """Return whether the store has the image."""

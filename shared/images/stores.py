@@ -11,14 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from shared.corpus import QA_FILE
-from shared.errors import AboVqaError, InputError
+from shared.errors import InputError, StoreUnreachable
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
 _DATA_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
-
-
-class StoreUnreachable(AboVqaError):
-    """A store does not answer, or refuses; what was asked for may well be there."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Answers questions about pictures with an exported BLIP, on a CPU.
 
-Needs onnxruntime, tokenizers, numpy and Pillow, and nothing else: `trainer export` copies this file
-into every bundle, so that the folder is all that a device needs.
+Needs onnxruntime, tokenizers, numpy and Pillow, and nothing else: `trainer export` writes this file
+into every bundle, with the pixels' module in it, so that the folder is all that a device needs.
 
     python vqa.py chair.jpg "what color is the chair" "what is it made of"
 
@@ -23,6 +23,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
+
+from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 
 MANIFEST: Final = "bundle.json"
 FORMAT: Final = 1
@@ -72,10 +74,13 @@ class OnnxVqa:
         self._decode_step = _session(folder / graphs["decoder_step"], threads)
 
     def prepare(self, image: Image.Image) -> Floats:
-        """Return an image as pixels ``(1, C, H, W)``: resized, rescaled and normalised."""
+        """Return an image as pixels ``(1, C, H, W)``: resized, rescaled and normalised.
+
+        It is turned as its camera says, and put on white where it is transparent.
+        """
         rules = self._image
         size = (rules["width"], rules["height"])
-        resized = image.convert("RGB").resize(size, Image.Resampling(rules["resample"]))
+        resized = rgb(image).resize(size, Image.Resampling(rules["resample"]))
         # In the order and precision of the processor that the model was trained with.
         scaled = (np.asarray(resized).astype(np.float64) * rules["rescale"]).astype(np.float32)
         mean, std = (np.array(rules[name], dtype=np.float32) for name in ("mean", "std"))
@@ -212,9 +217,16 @@ def _main(arguments: Sequence[str]) -> int:
         print('usage: vqa.py IMAGE "QUESTION" ...', file=sys.stderr)
         return 2
     model = OnnxVqa(Path(__file__).resolve().parent)
-    with Image.open(arguments[0]) as image:
-        for question, said in zip(arguments[1:], model.ask(image, *arguments[1:]), strict=True):
-            print(f"{question}: {said.text} ({said.confidence:.2f})")
+    try:
+        with opened(Path(arguments[0])) as image:
+            for loss in losses(image):
+                print(f"{arguments[0]}: {loss}", file=sys.stderr)
+            picture = rgb(image)
+    except (OSError, UnreadablePicture) as error:
+        print(f"{arguments[0]}: not a readable image ({error})", file=sys.stderr)
+        return 2
+    for question, said in zip(arguments[1:], model.ask(picture, *arguments[1:]), strict=True):
+        print(f"{question}: {said.text} ({said.confidence:.2f})")
     return 0
 
 

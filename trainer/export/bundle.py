@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from transformers import BaseImageProcessor
 
 from shared.corpus import write_json
 from shared.errors import InputError
+from shared.images import pixels
 from shared.onnx_vqa import runtime
 from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.config import token_ids
@@ -68,7 +69,27 @@ def write_bundle(
         "image": preprocessing,
     }
     write_json(manifest, folder / runtime.MANIFEST)
-    shutil.copyfile(runtime.__file__, folder / RUNTIME)
+    (folder / RUNTIME).write_text(standalone_runtime(), encoding="utf-8")
+
+
+def standalone_runtime() -> str:
+    """Return the runtime with the module that opens pictures in the place of its import."""
+    source, pixels_source = (
+        Path(module.__file__ or "").read_text(encoding="utf-8") for module in (runtime, pixels)
+    )
+    first, *body = ast.parse(pixels_source).body
+    assert isinstance(first, ast.Expr), "a docstring, which has its place at a module's start"
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    [future] = [node for node in imports if node.module == "__future__"]
+    inlined = "\n".join(pixels_source.splitlines()[future.end_lineno or 0 :]).strip()
+    [place] = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) and node.module == pixels.__name__
+    ]
+    lines = source.splitlines()
+    lines[place.lineno - 1 : place.end_lineno] = [inlined, ""]
+    return "\n".join(lines) + "\n"
 
 
 def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:

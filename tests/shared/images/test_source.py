@@ -7,9 +7,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from shared.errors import CorruptImage, InputError
+from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.images.source import image_source, require_images
-from shared.images.stores import StoreUnreachable, fetched_data
+from shared.images.stores import fetched_data
 from tests.fakes.file_server import serve_folder
 from tests.pictures import draw_gallery
 

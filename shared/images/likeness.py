@@ -1,0 +1,55 @@
+"""How a picture looks, as a few numbers, and whether two pictures are near-identical.
+
+They are when their perceptual hashes differ in at most ``HASH_DISTANCE`` bits, and their
+thumbnails, which keep the colour that the hash drops, by at most ``COLOUR_DISTANCE``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.images.decoding import open_image
+
+HASH_BITS: Final = 64
+HASH_DISTANCE: Final = 3
+"""Bits of ``HASH_BITS`` (pHash; imagehash.phash)."""
+COLOUR_DISTANCE: Final = 4.0
+"""Mean absolute difference of 8 x 8 RGB thumbnails, in grey levels of 256."""
+
+
+class Look(NamedTuple):
+    """A perceptual hash, and a thumbnail ``(8, 8, 3)``."""
+
+    hash: int
+    thumbnail: NDArray[np.int16]
+
+
+def look_of(picture: Image.Image) -> Look:
+    """Return how a decoded picture looks."""
+    bits = imagehash.phash(picture).hash.ravel()
+    thumbnail = picture.resize((8, 8), Image.Resampling.BOX)
+    value = int("".join("1" if bit else "0" for bit in bits), 2)
+    return Look(value, np.asarray(thumbnail, dtype=np.int16))
+
+
+def look_of_file(path: Path) -> Look:
+    """Return how an image file looks.
+
+    Raises:
+        CorruptImage: it is missing or cannot be decoded.
+        StoreUnreachable: the machine does not give it.
+    """
+    return look_of(open_image(path))
+
+
+def is_near_identical(left: Look, right: Look) -> bool:
+    """Return whether two pictures look alike to whoever compares answers about them."""
+    if (left.hash ^ right.hash).bit_count() > HASH_DISTANCE:
+        return False
+    return float(np.abs(left.thumbnail - right.thumbnail).mean()) <= COLOUR_DISTANCE
