@@ -289,8 +289,10 @@ def export(
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
     if embed_images and out.suffix:
         raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
-    count = asyncio.run(_export(ledger, out, campaign, images, embeds=embed_images))
+    count, missing = asyncio.run(_export(ledger, out, campaign, images, embeds=embed_images))
     print(f"{count} pairs in {out}")
+    for line in missing:
+        print(f"left out: {line}")
 
 
 @app.command()
@@ -320,8 +322,8 @@ app.command()(rehearse)
 async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
     from curator.export import choose_campaign
     from curator.ledger import Ledger, migrate, sole_writer
+    from curator.reparse import prompt_of
     from curator.reparse import reparse as judge_replies
-    from curator.reparse import rules_of
     from shared.progress import report_progress
 
     now = SystemClock().now()
@@ -330,9 +332,9 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
         async with Ledger.opened(path) as ledger:
             asked = [report for report in await ledger.reports(now) if report.outcomes]
             report = choose_campaign(asked, wanted, path)
-            rules = rules_of(report.campaign, answer_words)
+            prompt = prompt_of(report.campaign, answer_words)
             with report_progress("judging replies", None) as progress:
-                return await judge_replies(ledger, report.campaign_id, rules, now, progress)
+                return await judge_replies(ledger, report.campaign_id, prompt, now, progress)
 
 
 def _standings(path: Path, now: float) -> list[Standing]:
@@ -350,18 +352,26 @@ def _standings(path: Path, now: float) -> list[Standing]:
 
 async def _export(
     path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
-) -> int:
-    from curator.export import FILE_SUFFIXES, choose_campaign, export_file, export_folder
+) -> tuple[int, list[str]]:
+    from curator.export import (
+        FILE_SUFFIXES,
+        choose_campaign,
+        export_file,
+        export_folder,
+        left_out,
+    )
     from curator.ledger import Ledger, migrate_unless_busy
 
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
-        reports = await ledger.reports(SystemClock().now())
-        chosen = choose_campaign([one for one in reports if one.pairs], campaign, path)
+        reports = [one for one in await ledger.reports(SystemClock().now()) if one.pairs]
+        chosen = choose_campaign(reports, campaign, path)
+        missing = await left_out(ledger, chosen, reports)
         if out.suffix.lower() in FILE_SUFFIXES:
-            return await export_file(ledger, chosen, out)
+            return await export_file(ledger, chosen, out), missing
         folders = [Path(folder) for folder in await ledger.images_dirs()]
-        return await export_folder(ledger, chosen, out, images or folders[0], embeds=embeds)
+        folder = images or folders[0]
+        return await export_folder(ledger, chosen, out, folder, embeds=embeds), missing
 
 
 def main() -> None:

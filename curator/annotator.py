@@ -26,6 +26,7 @@ FINISHED: Final = "STOP"
 PROMPT_BLOCKED: Final = "PROMPT_BLOCKED_"
 """Stands before the reason where the request itself was blocked and nothing was generated."""
 LONGEST_ENDING: Final = 60
+LONGEST_MODEL: Final = 200
 DEFAULT_TIMEOUT_S: Final = 120.0
 """Longest wait for a reply."""
 
@@ -37,6 +38,7 @@ class Reply:
     ``text`` is empty where nothing was generated. ``ending`` is Gemini's finish reason, also where
     another service has its own word for it; ``PROMPT_BLOCKED`` and the block reason where the
     prompt was blocked; empty where there is no candidate. Tokens are as the server counted them.
+    ``model`` is what the server calls the model that answered; empty where it names none.
     """
 
     body: str
@@ -45,6 +47,7 @@ class Reply:
     input_tokens: int
     output_tokens: int
     thought_tokens: int
+    model: str = ""
 
 
 class Annotator(Protocol):
@@ -61,6 +64,12 @@ class Annotator(Protocol):
 def ending_of(word: object) -> str:
     """Return a server's word for how a reply ended, fit for logs and the ledger."""
     return "".join(one for one in str(word or "") if one.isalnum() or one == "_")[:LONGEST_ENDING]
+
+
+def model_of(word: object) -> str:
+    """Return a server's name for the model that answered, fit for logs and the ledger."""
+    name = " ".join(word.split()) if isinstance(word, str) else ""
+    return name.encode(errors="replace").decode()[:LONGEST_MODEL]
 
 
 def check_base_url(base_url: str | None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from curator.annotator import FINISHED, Reply, ending_of
+from curator.annotator import FINISHED, Reply, ending_of, model_of
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.prompt import ReplySchema, Request
 from curator.quota import Quota, Window
@@ -115,6 +115,7 @@ def read_completion(body: str) -> Reply:
         input_tokens=as_count(usage.get("prompt_tokens")),
         output_tokens=max(0, as_count(usage.get("completion_tokens")) - thoughts),
         thought_tokens=thoughts,
+        model=model_of(content.get("model")),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from curator.annotator import Annotator, Reply
+from curator.annotator import Annotator, Reply, Service
 from curator.backoff import Outage, backoff_s
 from curator.judging import Judgement, judge, judge_answer
 from curator.keypool import KeyPool, KeysExhausted, Lease
@@ -77,6 +77,7 @@ class Curator:
 
     campaign_id: int
     model: str
+    service: Service
     prompt: Prompt
     images_dir: Path
     ledger: Ledger
@@ -178,6 +179,7 @@ class Curator:
                 started_at=lease.at,
                 reserved_tokens=request.estimated_tokens,
                 question=item.question if isinstance(item, PairItem) else None,
+                annotator=self.service.value,
             )
             try:
                 await self.ledger.begin(attempt)
@@ -350,6 +352,7 @@ class Curator:
             change=change,
             verdict=None if judgement is None else judgement.verdict,
             facts=None if judgement is None else judgement.facts,
+            model_version="" if reply is None else reply.model,
         )
         written = self.ledger.finish(result, *([] if news is None else [news]))
         written.add_done_callback(partial(self._written, result, one))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
+from curator.status import listed
 from shared.errors import InputError
 from shared.progress import ProgressReport, report_progress
 from shared.records import QAPair, Split
@@ -35,12 +36,38 @@ def choose_campaign(
             raise InputError(f"{ledger}: no campaign {wanted} to work on; see `curator status`")
         return found
     if len(candidates) > 1:
-        names = "; ".join(
-            f"{report.campaign_id} ({report.campaign.model}, {report.campaign.questions} questions)"
-            for report in candidates
-        )
+        names = "; ".join(map(_named, candidates))
         raise InputError(f"{ledger}: several campaigns; give --campaign ID of: {names}")
     return candidates[0]
+
+
+def _named(report: CampaignReport) -> str:
+    campaign = report.campaign
+    return (
+        f"{report.campaign_id} (prompt {campaign.prompt_version}, {campaign.questions} questions, "
+        f"{report.pairs:,} pairs)"
+    )
+
+
+async def left_out(
+    ledger: Ledger, report: CampaignReport, others: Iterable[CampaignReport]
+) -> list[str]:
+    """Return a line for each kind of thing that an export of ``report``'s campaign leaves out."""
+    progress = report.progress
+    answered_twice = await ledger.answered_twice(report.campaign_id)
+    counts = {
+        "{} images given up; `curator status` says why, `curator run --retry-dead` asks again": (
+            progress.dead
+        ),
+        "{} images that wait; `curator run` goes on with them": progress.pending,
+        f"{{}} pairs that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
+        "further replies about {} images; each has the pairs of one reply, the ledger keeps all": (
+            answered_twice
+        ),
+    }
+    lines = [line.format(f"{count:,}") for line, count in counts.items() if count]
+    apart = (one for one in others if one.campaign_id != report.campaign_id)
+    return lines + [f"campaign {_named(one)}; --campaign takes another" for one in apart]
 
 
 async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int:
@@ -95,7 +122,8 @@ def _write_folder(
             folder,
             source={
                 "program": "curator",
-                **asdict(report.campaign),
+                "prompt_version": report.campaign.prompt_version,
+                "questions": report.campaign.questions,
                 "rejected_by_rule": dict(report.rejected),
                 "items_done": report.progress.done,
                 "items_given_up": report.progress.dead,

@@ -32,6 +32,7 @@ from curator.annotator import (
     check_base_url,
     ending_of,
     is_loopback,
+    model_of,
 )
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
@@ -215,6 +216,7 @@ def read_reply(body: str) -> Reply:
         input_tokens=as_count(usage.get("promptTokenCount")),
         output_tokens=as_count(usage.get("candidatesTokenCount")),
         thought_tokens=as_count(usage.get("thoughtsTokenCount")),
+        model=model_of(content.get("modelVersion")),
     )
 
 

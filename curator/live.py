@@ -68,13 +68,13 @@ class LiveReport:
                 WorkState.DEAD: before.progress.dead,
             }
         )
-        self._pairs = before.pairs
+        self._pairs = Counter(before.pairs_by_model)
         self._rejected = Counter(before.rejected)
         self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
         self._outcomes = Counter(before.outcomes)
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
-        self._tokens = before.tokens
+        self._tokens = dict(before.tokens_by_model)
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._recent = RecentRate(now)
         self._last_errors: dict[str, str] = {}
@@ -128,16 +128,13 @@ class LiveReport:
             self._count_time(result)
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
-        spent, tokens = result.tokens, self._tokens
-        self._tokens = TokenUse(
-            tokens.input + spent.input,
-            tokens.output + spent.output,
-            tokens.thoughts + spent.thoughts,
-        )
+        model = self._before.campaign.model
+        if result.tokens != TokenUse():
+            self._tokens[model] = self._tokens.get(model, TokenUse()) + result.tokens
         if result.facts is not None and isinstance(result.change, ItemChange):
             self._replies[result.facts] += 1
         if result.verdict is not None:
-            self._pairs += len(result.verdict.accepted)
+            self._pairs[result.model_version or model] += len(result.verdict.accepted)
             self._rejected.update(one.rule.value for one in result.verdict.rejected)
         if isinstance(result.change, ItemChange) and result.change.state is not WorkState.PENDING:
             self._states[WorkState.PENDING] -= 1
@@ -174,12 +171,12 @@ class LiveReport:
         return replace(
             self._before,
             progress=self.progress,
-            pairs=self._pairs,
+            pairs_by_model={model: count for model, count in self._pairs.items() if count},
             rejected=dict(self._rejected),
             outcomes={name: count for name, count in self._outcomes.items() if count},
             replies=dict(self._replies),
             opinions=self._opinions,
-            tokens=self._tokens,
+            tokens_by_model=dict(self._tokens),
             keys=self._keys(now),
             blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
             dead_letters=tuple(self._dead),

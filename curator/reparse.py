@@ -19,6 +19,7 @@ from curator.judging import Judgement, judge, judge_answer
 from curator.ledger import (
     Campaign,
     ItemChange,
+    KeptReply,
     Ledger,
     Outcome,
     RepliedItem,
@@ -71,25 +72,8 @@ def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """By what replies are judged: the prompt they answer, and what reads a body as received."""
-
-    prompt: Prompt
-    read: Callable[[str], Reply]
-
-
-def rules_of(campaign: Campaign, answer_words: int | None) -> Rules:
-    """Return the rules for a campaign's replies.
-
-    Raises:
-        InputError: the prompt is none of this release's, and no length of answers is given.
-    """
-    return Rules(prompt_of(campaign, answer_words), _READERS[Service(campaign.annotator)])
-
-
 async def reparse(
-    ledger: Ledger, campaign_id: int, rules: Rules, now: float, progress: ProgressReport
+    ledger: Ledger, campaign_id: int, prompt: Prompt, now: float, progress: ProgressReport
 ) -> Rejudged:
     """Judge every kept reply of a campaign again and replace its pairs.
 
@@ -100,25 +84,25 @@ async def reparse(
     replied = await ledger.replied_attempts(campaign_id)
     for page in _pages(replied):
         items = await ledger.replied_items(campaign_id, [attempt for _, attempt in page])
-        judged = [judge_again(item, campaign_id, rules, now) for item in items]
+        judged = [judge_again(item, campaign_id, prompt, now) for item in items]
         await ledger.replace_pairs([result for results in judged for result in results])
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
         progress.advance(len(items))
-    await _reparse_opinions(ledger, campaign_id, rules, now)
+    await _reparse_opinions(ledger, campaign_id, now)
     return total
 
 
-async def _reparse_opinions(ledger: Ledger, campaign_id: int, rules: Rules, now: float) -> None:
+async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
     """Read the replies to single questions again, and compare them with the pairs as they are."""
     after = 0
     while pairs := await ledger.replied_pairs(campaign_id, after, PAGE):
-        after = pairs[-1].attempt_id
-        await ledger.replace_opinions([_opinion(pair, campaign_id, rules, now) for pair in pairs])
+        after = pairs[-1].reply.attempt_id
+        await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
 
 
-def _opinion(pair: RepliedPair, campaign_id: int, rules: Rules, now: float) -> Result:
-    judgement = judge_answer(_reply(pair.body, rules))
+def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
+    judgement = judge_answer(_reply(pair.reply))
     waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
     change = opinion_change(
         campaign_id,
@@ -128,7 +112,9 @@ def _opinion(pair: RepliedPair, campaign_id: int, rules: Rules, now: float) -> R
         reason=judgement.reason,
         answer=judgement.answer,
     )
-    return Result(pair.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts)
+    return Result(
+        pair.reply.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts
+    )
 
 
 def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -143,10 +129,15 @@ def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         yield page
 
 
-def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -> list[Result]:
-    """Return a result for each reply of ``item``; the first with a valid pair gives the pairs."""
-    judged = [(attempt_id, _judgement(body, item, rules)) for attempt_id, body in item.replies]
-    best = next((one for _, one in judged if one.is_usable), None)
+def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
+    """Return a result for each reply of ``item``.
+
+    The pairs come from the reply that gave the present ones, if it still has a valid one; else
+    from the first that has.
+    """
+    judged = [(reply.attempt_id, _judgement(reply, item, prompt)) for reply in item.replies]
+    usable = {attempt_id: one for attempt_id, one in judged if one.is_usable}
+    best = usable.get(item.maker_id) or next(iter(usable.values()), None)
     state, reason = item.state, item.reason
     if best is not None:
         state, reason = WorkState.DONE, ""
@@ -170,21 +161,21 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
     return verdict and replace(verdict, accepted=(), agreements=())
 
 
-def _judgement(body: str, item: RepliedItem, rules: Rules) -> Judgement:
+def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement:
     return judge(
-        _reply(body, rules),
-        questions=rules.prompt.questions,
-        answer_words=rules.prompt.answer_words,
+        _reply(reply),
+        questions=prompt.questions,
+        answer_words=prompt.answer_words,
         metadata=item.item.listing.metadata,
     )
 
 
-def _reply(body: str, rules: Rules) -> Reply:
+def _reply(kept: KeptReply) -> Reply:
     try:
-        return rules.read(body)
+        return _READERS[Service(kept.annotator)](kept.body)
     except Unavailable:
         # What is no reply holds no pair, like one whose candidate is missing.
-        return Reply(body, "", "", 0, 0, 0)
+        return Reply(kept.body, "", "", 0, 0, 0)
 
 
 def _counted(total: Rejudged, item: RepliedItem, results: Sequence[Result]) -> Rejudged:

@@ -209,6 +209,7 @@ async def _work(
         curator = Curator(
             campaign_id=campaign_id,
             model=options.model,
+            service=options.annotator,
             prompt=plan.prompt,
             images_dir=plan.catalog.images_dir,
             ledger=ledger,

@@ -17,12 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.forecast import Forecast
-from curator.ledger import CampaignReport, KeyReport, ProjectRecord
+from curator.ledger import CampaignReport, KeyReport, ProjectRecord, TokenUse
 from curator.prices import PRICES
 from curator.quota import next_day
 from curator.reply_facts import NO_CANDIDATE
 
 DAY_MINUTES: Final = 1_440
+UNKNOWN_MODEL: Final = "unknown model"
 NOT_ERRORS: Final = frozenset({"open", "answered"})
 
 
@@ -64,16 +65,25 @@ def key_state(
     return KeyState.READY, None
 
 
+def named_models(report: CampaignReport) -> dict[str, int]:
+    """Return the pairs by the model that made them, as it is called where people read it."""
+    return {model or UNKNOWN_MODEL: count for model, count in report.pairs_by_model.items()}
+
+
 def rate_per_minute(report: CampaignReport) -> float:
     """Return the items answered a minute of late."""
     return report.finished_recently / report.recent_s * 60
 
 
 def cost_usd(report: CampaignReport) -> float | None:
-    """Return what the tokens cost by list price, in US dollars; ``None`` if no price is known."""
-    price = PRICES.get(report.campaign.model)
-    tokens = report.tokens
-    return price.of(tokens.input, tokens.output + tokens.thoughts) if price else None
+    """Return what the tokens cost by list price, in US dollars; ``None`` if one is not known."""
+    total = 0.0
+    for model, tokens in (report.tokens_by_model or {report.campaign.model: TokenUse()}).items():
+        price = PRICES.get(model)
+        if price is None:
+            return None
+        total += price.of(tokens.input, tokens.output + tokens.thoughts)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "progress": {**asdict(progress), "total": progress.total},
         "goal": standing.goal,
         "pairs": report.pairs,
+        "pairs_by_model": dict(report.pairs_by_model),
         "rejected_by_rule": dict(report.rejected),
         "replies": {
             "by_ending": dict(replies.endings),
@@ -130,6 +141,9 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "attempts": dict(report.outcomes),
         "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
+        "tokens_by_model": {
+            model: asdict(tokens) for model, tokens in report.tokens_by_model.items()
+        },
         "cost_usd": cost_usd(report),
         "rate_per_minute": rate_per_minute(report),
         "ends_at": ends_at,
@@ -187,6 +201,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         f"{progress.pending:,} waiting",
     )
     facts.add_row("pairs", f"{report.pairs:,}")
+    facts.add_row("made by", listed(named_models(report)))
     facts.add_row("rejected", listed(report.rejected))
     replies = reply_counts(report)
     wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}

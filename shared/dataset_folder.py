@@ -89,6 +89,7 @@ class _Facts:
     splits: Counter[str] = field(default_factory=Counter)
     images: dict[str, set[str]] = field(default_factory=dict)
     agreements: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
     digest: PairsDigest = field(default_factory=PairsDigest)
     opinions: AgreementRate = field(default_factory=AgreementRate)
     missing_images: int = 0
@@ -101,6 +102,7 @@ class _Facts:
         self.splits[pair.split or ""] += 1
         self.images.setdefault(pair.split or "", set()).add(pair.filename)
         self.agreements[pair.agreement] += 1
+        self.models[pair.provenance.model] += 1
         self.digest.add(pair)
         if pair.filename != self._image:
             self._next_image(pair.filename)
@@ -121,6 +123,7 @@ class _Facts:
             "images": len(set().union(*self.images.values())),
             "pairs_by_split": dict(self.splits),
             "images_by_split": {split: len(self.images.get(split, ())) for split in SPLITS},
+            "pairs_by_model": dict(self.models),
             "images_missing": self.missing_images,
             "pairs_sha256": self.digest.hexdigest(),
             "agreement_with_listing": {

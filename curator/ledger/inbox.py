@@ -118,14 +118,14 @@ ADD_ATTEMPT: Final = _adding(
     tables.attempts,
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    "question",
+    *("question", "annotator"),
 )
 REMOVE_ATTEMPT: Final = _removing("remove_attempt", tables.attempts, "id")
 FINISH_ATTEMPT: Final = _changing(
     "finish_attempt",
     tables.attempts,
     *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    *_FACTS,
+    *("model_version", *_FACTS),
     where=("id",),
 )
 CHANGE_FACTS: Final = _changing("change_facts", tables.attempts, *_FACTS, where=("id",))
@@ -151,7 +151,7 @@ CHANGE_OPINION: Final = _changing(
 ADD_PAIRS: Final = _adding_each(
     "add_pairs",
     tables.pairs,
-    *("campaign_id", "item_id"),
+    *("campaign_id", "item_id", "attempt_id"),
     each=("question", "answer", "difficulty", "agreement"),
     place="position",
 )

@@ -33,6 +33,7 @@ from curator.ledger.records import (
     Memory,
     NewestItem,
     OpinionCounts,
+    Outcome,
     PairItem,
     Progress,
     ProjectNews,
@@ -198,19 +199,16 @@ class Ledger:
     async def enrol(self, campaign: Campaign, now: float, shuffle_seed: int | None = None) -> int:
         """Queue every item for ``campaign`` that it does not have yet; return its id.
 
+        A campaign of this prompt goes on, whoever was asked so far; what is done stays so.
         A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue anew; without
         one, the campaign keeps the order that it has.
         """
-        values = {
-            "model": campaign.model,
-            "prompt_version": campaign.prompt_version,
-            "questions": campaign.questions,
-            "annotator": campaign.annotator,
-        }
-        same = [tables.campaigns.c[name] == value for name, value in values.items()]
+        which = {"prompt_version": campaign.prompt_version, "questions": campaign.questions}
+        asked = {"model": campaign.model, "annotator": campaign.annotator}
+        same = [tables.campaigns.c[name] == value for name, value in which.items()]
         async with self._writing() as connection:
-            make = sqlite_insert(tables.campaigns).values(**values, created_at=now)
-            await connection.execute(make.on_conflict_do_nothing())
+            make = sqlite_insert(tables.campaigns).values(**which, **asked, created_at=now)
+            await connection.execute(make.on_conflict_do_update(list(which), set_=asked))
             row = (await connection.execute(select(tables.campaigns).where(*same))).one()
             seed = row.shuffle_seed if shuffle_seed is None else shuffle_seed
             if seed != row.shuffle_seed:
@@ -334,7 +332,7 @@ class Ledger:
         The list is empty and the id unchanged at the end.
         """
         pairs, items, work = tables.pairs, tables.items, tables.work
-        second = tables.second_opinions
+        second, attempts = tables.second_opinions, tables.attempts
         page = (
             select(work.c.item_id)
             .where(
@@ -348,7 +346,9 @@ class Ledger:
         statement = (
             select(*pairs.c, items.c.image_path, items.c.listing_id)
             .add_columns(second.c.answer.label("second_answer"), second.c.agrees)
+            .add_columns(attempts.c.model, attempts.c.model_version)
             .join(items, items.c.id == pairs.c.item_id)
+            .outerjoin(attempts, attempts.c.id == pairs.c.attempt_id)
             .outerjoin(second, opinions.SAME_PAIR & (second.c.state == int(WorkState.DONE)))
             .where(pairs.c.campaign_id == campaign_id, pairs.c.item_id.in_(page))
             .order_by(pairs.c.item_id, pairs.c.position)
@@ -365,11 +365,30 @@ class Ledger:
                 agreement=row.agreement,
                 second_answer=row.second_answer or "",
                 second_opinion=_OPINIONS[row.agrees],
-                provenance=Provenance(campaign.model, campaign.prompt_version, row.listing_id),
+                provenance=Provenance(
+                    row.model_version or row.model or "", campaign.prompt_version, row.listing_id
+                ),
             )
             for row in rows
         ]
         return found, rows[-1].item_id if rows else after
+
+    async def answered_twice(self, campaign_id: int) -> int:
+        """Return how many items of a campaign got several replies with pairs in them."""
+        attempts = tables.attempts
+        items = (
+            select(attempts.c.item_id)
+            .where(
+                attempts.c.campaign_id == campaign_id,
+                attempts.c.question.is_(None),
+                attempts.c.outcome == Outcome.ANSWERED.value,
+            )
+            .group_by(attempts.c.item_id)
+            .having(func.count() > 1)
+        )
+        async with _reading(self._engine) as connection:
+            count = await connection.scalar(select(func.count()).select_from(items.subquery()))
+            return count or 0
 
     async def replied_attempts(self, campaign_id: int) -> list[tuple[int, int]]:
         """Return item and attempt of each reply that a campaign got, by item, oldest first."""
@@ -393,9 +412,15 @@ class Ledger:
             tables.work,
             tables.items,
         )
+        maker = (
+            select(func.max(tables.pairs.c.attempt_id))
+            .where(tables.pairs.c.campaign_id == campaign_id, tables.pairs.c.item_id == items.c.id)
+            .scalar_subquery()
+        )
         statement = (
             select(replies.c.attempt_id, replies.c.body, work.c.state, work.c.attempts)
-            .add_columns(work.c.reason, *items.c)
+            .add_columns(attempts.c.annotator, attempts.c.model, attempts.c.model_version)
+            .add_columns(work.c.reason, maker.label("maker_id"), *items.c)
             .join(attempts, attempts.c.id == replies.c.attempt_id)
             .join(items, items.c.id == attempts.c.item_id)
             .join(work, work.c.item_id == items.c.id)

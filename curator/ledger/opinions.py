@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger import tables
 from curator.ledger.records import PairItem, RepliedPair, WorkState
-from curator.ledger.rows import listing_of, unpack_reply
+from curator.ledger.rows import kept_reply, listing_of
 from shared.records import pair_id
 
 SHARE_FUNCTION: Final = "pair_share"
@@ -110,7 +110,10 @@ async def replied(
     """Return pairs with the replies to their questions, of attempts with ids above ``after``."""
     attempts, replies = tables.attempts, tables.replies
     statement = (
-        select(attempts.c.id, replies.c.body, _opinions, _pairs.c.answer.label("first_answer"))
+        select(attempts.c.id.label("attempt_id"), attempts.c.annotator, attempts.c.model)
+        .add_columns(attempts.c.model_version, replies.c.body, _opinions.c.item_id)
+        .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
+        .add_columns(_pairs.c.answer.label("first_answer"))
         .join(replies, replies.c.attempt_id == attempts.c.id)
         .join(
             _opinions,
@@ -133,6 +136,5 @@ def _replied_pair(row: Any) -> RepliedPair:  # noqa: ANN401 - SQLAlchemy types n
         answer=row.first_answer,
         state=WorkState(row.state),
         attempts=row.attempts,
-        attempt_id=row.id,
-        body=unpack_reply(row.body),
+        reply=kept_reply(row),
     )

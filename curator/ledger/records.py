@@ -39,7 +39,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One way of asking about a catalogue; another model or prompt is another campaign."""
+    """One way of asking about a catalogue: another prompt is another campaign.
+
+    ``model`` and ``annotator`` are whom its latest run asks; that tells no campaigns apart.
+    """
 
     model: str
     prompt_version: str
@@ -72,6 +75,16 @@ class PairItem:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptReply:
+    """What an attempt got, as received, whose protocol it is in, and the model that made it."""
+
+    attempt_id: int
+    annotator: str
+    model: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class RepliedPair:
     """A pair with the latest reply to its question, and the failures before it."""
 
@@ -80,21 +93,22 @@ class RepliedPair:
     answer: str
     state: WorkState
     attempts: int
-    attempt_id: int
-    body: str
+    reply: KeptReply
 
 
 @dataclass(frozen=True, slots=True)
 class RepliedItem:
-    """An item with what was received about it: ``replies`` holds attempt ids and bodies, in order.
+    """An item with what was received about it: ``replies`` are in the order in which they came.
 
-    ``state`` and ``reason`` are the item's present ones.
+    ``state`` and ``reason`` are the item's present ones, ``maker_id`` the attempt that brought the
+    present pairs, 0 where there are none.
     """
 
     item: WorkItem
     state: WorkState
     reason: str
-    replies: tuple[tuple[int, str], ...]
+    replies: tuple[KeptReply, ...]
+    maker_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,7 @@ class Attempt:
     started_at: float
     reserved_tokens: int
     question: str | None = None
+    annotator: str = "gemini"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,11 @@ class TokenUse:
     input: int = 0
     output: int = 0
     thoughts: int = 0
+
+    def __add__(self, other: TokenUse) -> TokenUse:
+        return TokenUse(
+            self.input + other.input, self.output + other.output, self.thoughts + other.thoughts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +175,8 @@ class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 
     ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
-    ``reply`` is the body as received, ``facts`` what is counted of it.
+    ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
+    calls its model, empty where it does not.
     """
 
     attempt_id: int | None
@@ -167,6 +188,7 @@ class Result:
     change: ItemChange | OpinionChange | None = None
     verdict: Verdict | None = None
     facts: ReplyFacts | None = None
+    model_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,23 +297,34 @@ class OpinionCounts:
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
+    ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds.
     """
 
     campaign_id: int
     campaign: Campaign
     progress: Progress
-    pairs: int
+    pairs_by_model: Mapping[str, int]
     rejected: Mapping[str, int]
     outcomes: Mapping[str, int]
     replies: Mapping[ReplyFacts, int]
     opinions: OpinionCounts
-    tokens: TokenUse
+    tokens_by_model: Mapping[str, TokenUse]
     keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]
     dead_letters: tuple[DeadLetter, ...]
     finished_recently: int
     recent_s: float
+
+    @property
+    def pairs(self) -> int:
+        """Return the number of pairs."""
+        return sum(self.pairs_by_model.values())
+
+    @property
+    def tokens(self) -> TokenUse:
+        """Return the tokens of all requests."""
+        return sum(self.tokens_by_model.values(), TokenUse())
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,7 @@ def campaign_reports(connection: sqlite3.Connection, now: float) -> list[Campaig
 def _report(
     connection: sqlite3.Connection, campaign_id: int, campaign: Campaign, now: float
 ) -> CampaignReport:
-    rules = "SELECT rule, pairs FROM pair_tallies WHERE campaign_id = ? AND pairs > 0"
-    by_rule = dict(connection.execute(rules, (campaign_id,)).fetchall())
+    by_model, by_rule = _pairs(connection, campaign_id)
     outcomes, by_key = _outcomes(connection, campaign_id)
     records = project_records(connection, campaign.model)
     finished_recently, recent_s = _recent_pace(connection, campaign_id, now)
@@ -90,12 +89,12 @@ def _report(
         campaign_id=campaign_id,
         campaign=campaign,
         progress=progress(connection, campaign_id),
-        pairs=by_rule.pop("", 0),
+        pairs_by_model=by_model,
         rejected=by_rule,
         outcomes=outcomes,
         replies=_replies(connection, campaign_id),
         opinions=opinion_counts(connection, campaign_id),
-        tokens=_tokens(connection, campaign_id),
+        tokens_by_model=_tokens(connection, campaign_id),
         keys=_key_reports(connection, campaign.model, by_key, records, now),
         blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
         dead_letters=_dead_letters(connection, campaign_id),
@@ -108,13 +107,28 @@ def _is_blocked(record: ProjectRecord, now: float) -> bool:
     return record.blocked_until > now
 
 
-def _tokens(connection: sqlite3.Connection, campaign_id: int) -> TokenUse:
+def _pairs(
+    connection: sqlite3.Connection, campaign_id: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the pairs by the model that made them, and the rejected ones by rule."""
+    statement = "SELECT rule, model, pairs FROM pair_tallies WHERE campaign_id = ? AND pairs > 0"
+    by_model: dict[str, int] = {}
+    by_rule: dict[str, int] = {}
+    for rule, model, count in connection.execute(statement, (campaign_id,)):
+        if rule:
+            by_rule[rule] = by_rule.get(rule, 0) + count
+        else:
+            by_model[model] = count
+    return by_model, by_rule
+
+
+def _tokens(connection: sqlite3.Connection, campaign_id: int) -> dict[str, TokenUse]:
     statement = (
-        "SELECT total(input_tokens), total(output_tokens), total(thought_tokens) "
-        "FROM attempt_tallies WHERE campaign_id = ?"
+        "SELECT model, sum(input_tokens), sum(output_tokens), sum(thought_tokens) "
+        "FROM attempt_tallies WHERE campaign_id = ? AND requests > 0 GROUP BY model"
     )
-    spent = connection.execute(statement, (campaign_id,)).fetchone()
-    return TokenUse(*(int(count) for count in spent))
+    rows = connection.execute(statement, (campaign_id,))
+    return {model: TokenUse(*spent) for model, *spent in rows if any(spent)}
 
 
 def _outcomes(

@@ -13,6 +13,7 @@ from curator.ledger.inbox import Inbox, Row
 from curator.ledger.records import (
     Attempt,
     ItemChange,
+    KeptReply,
     KeyRemoval,
     OpinionChange,
     Outcome,
@@ -162,6 +163,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "output_tokens": 0,
         "thought_tokens": 0,
         "question": attempt.question,
+        "annotator": attempt.annotator,
     }
 
 
@@ -174,6 +176,7 @@ def _finish_row(result: Result) -> Row:
         "input_tokens": result.tokens.input,
         "output_tokens": result.tokens.output,
         "thought_tokens": result.tokens.thoughts,
+        "model_version": result.model_version,
         **_facts_row(result),
     }
 
@@ -239,6 +242,12 @@ def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no colum
     return Listing(row.listing_id, image, json.loads(row.metadata))
 
 
+def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+    """Return the reply that a row of attempts and replies holds."""
+    model = row.model_version or row.model
+    return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
+
+
 def replied_items(rows: Iterable[Any]) -> list[RepliedItem]:
     """Return the items that rows of replies, ordered by item, hold."""
     found = []
@@ -249,7 +258,8 @@ def replied_items(rows: Iterable[Any]) -> list[RepliedItem]:
                 item=WorkItem(mine[0].id, listing_of(mine[0]), mine[0].attempts),
                 state=WorkState(mine[0].state),
                 reason=mine[0].reason,
-                replies=tuple((row.attempt_id, unpack_reply(row.body)) for row in mine),
+                replies=tuple(map(kept_reply, mine)),
+                maker_id=mine[0].maker_id or 0,
             )
         )
     return found

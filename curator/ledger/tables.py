@@ -42,18 +42,19 @@ items = Table(
     Column("metadata", Text, nullable=False),
 )
 
+# ``annotator`` and ``model`` are whom the latest run asked; which campaign it is, they do not say.
 campaigns = Table(
     "campaigns",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("annotator", Text, nullable=False, server_default="gemini"),
+    Column("annotator", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("prompt_version", Text, nullable=False),
     Column("questions", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     # Null where the order is the catalogue's.
     Column("shuffle_seed", Integer),
-    UniqueConstraint("annotator", "model", "prompt_version", "questions"),
+    UniqueConstraint("prompt_version", "questions"),
 )
 
 work = Table(
@@ -95,6 +96,9 @@ attempts = Table(
     Column("drafts", Integer, nullable=False, server_default="0"),
     # The question that was sent back for a second opinion; null where questions were asked for.
     Column("question", Text),
+    Column("annotator", Text, nullable=False, server_default="gemini"),
+    # What the reply calls its model; empty where it names none, and then it is ``model``.
+    Column("model_version", Text, nullable=False, server_default=""),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -116,6 +120,8 @@ pairs = Table(
     Column("answer", Text, nullable=False),
     Column("difficulty", Text, nullable=False),
     Column("agreement", Text, nullable=False, server_default=""),
+    # The request that brought it, and with it its model; 0 where that is not known.
+    Column("attempt_id", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -188,10 +194,12 @@ learned_limits = Table(
     sqlite_with_rowid=False,
 )
 
+# ``model`` is the one that was asked for, by which prices go.
 attempt_tallies = Table(
     "attempt_tallies",
     METADATA,
     Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, primary_key=True),
     Column("key_fingerprint", Text, primary_key=True),
     Column("outcome", Text, primary_key=True),
     Column("ending", Text, primary_key=True),
@@ -206,12 +214,14 @@ attempt_tallies = Table(
     sqlite_with_rowid=False,
 )
 
-# ``rule`` is the one that rejected; empty for the pairs that none did.
+# ``rule`` is the one that rejected, empty for the pairs that none did; ``model`` is the one that
+# made them, empty where that is not known.
 pair_tallies = Table(
     "pair_tallies",
     METADATA,
     Column("campaign_id", Integer, primary_key=True, autoincrement=False),
     Column("rule", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("pairs", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

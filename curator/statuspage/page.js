@@ -26,7 +26,9 @@ const drawProgress = campaign => {
   const goal = campaign.goal ?? total, settled = done + dead, share = goal ? settled / goal : 0;
   const percent = `${(Math.floor(share * 1000) / 10).toLocaleString()} %`;
   document.title = `${percent} – curator`;
-  at("model").textContent = `${campaign.model}, ${campaign.questions} questions an image`;
+  const others = Object.entries(campaign.pairs_by_model).filter(([name]) => name !== campaign.model);
+  const before = others.map(([name, count]) => `, ${number(count)} pairs by ${name || "an unknown model"}`).join("");
+  at("model").textContent = `${campaign.model}, ${campaign.questions} questions an image${before}`;
   at("percent").textContent = percent;
   at("settled").textContent = `${number(settled)} of ${number(goal)} images${goal < total ? ` (${number(total)} in the catalogue)` : ""}`;
   const over = (settled >= goal || pending === 0) && campaign.second_opinions.waiting === 0;

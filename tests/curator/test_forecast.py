@@ -109,7 +109,7 @@ async def test_second_opinions_take_their_time(ledger):
     settled = replace(
         report,
         progress=Progress(pending=0, done=100, dead=0),
-        pairs=1_000,
+        pairs_by_model={"m": 1_000},
         opinions=OpinionCounts(waiting=50, agrees=40, disagrees=9, given_up=1),
     )
     assert opinions_left(settled, 0, None) == 50

@@ -90,7 +90,8 @@ def test_text_stays_what_it_is(database, text, kept):
     changes = Inbox()
     changes.put(inbox.ADD_ATTEMPT, {**attempt(1), "detail": text})
     changes.put(
-        inbox.ADD_PAIRS, {"campaign_id": 1, "item_id": 1, "rows": [(text, "red", "easy", "")]}
+        inbox.ADD_PAIRS,
+        {"campaign_id": 1, "item_id": 1, "attempt_id": 1, "rows": [(text, "red", "easy", "")]},
     )
     put(database, changes)
     assert database.execute("SELECT detail FROM attempts").fetchall() == [(kept,)]

@@ -510,6 +510,10 @@ async def test_reports_go_through_no_table_that_grows_with_the_catalogue(tmp_pat
     assert [step for step in steps if "SCAN" in step and step.split()[1] in large] == []
 
 
+MADE_BY = (
+    "coalesce((SELECT iif(model_version = '', model, model_version) "
+    "FROM attempts WHERE id = attempt_id), '')"
+)
 TALLIES = {
     "SELECT campaign_id, state, items FROM work_tallies WHERE items != 0": (
         "SELECT campaign_id, state, count(*) FROM work GROUP BY 1, 2"
@@ -518,9 +522,14 @@ TALLIES = {
         "SELECT campaign_id, state, agrees, count(*) FROM second_opinions "
         "JOIN pairs USING (campaign_id, item_id, question) GROUP BY 1, 2, 3"
     ),
-    "SELECT campaign_id, rule, pairs FROM pair_tallies WHERE pairs != 0": (
-        "SELECT campaign_id, '', count(*) FROM pairs GROUP BY 1 UNION ALL "
-        "SELECT campaign_id, rule, count(*) FROM rejected_pairs GROUP BY 1, 2"
+    "SELECT campaign_id, rule, model, pairs FROM pair_tallies WHERE pairs != 0": (
+        f"SELECT campaign_id, '', {MADE_BY}, count(*) FROM pairs GROUP BY 1, 3 UNION ALL "
+        f"SELECT campaign_id, rule, {MADE_BY}, count(*) FROM rejected_pairs GROUP BY 1, 2, 3"
+    ),
+    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, sum(requests), "
+    "sum(input_tokens) FROM attempt_tallies GROUP BY 1, 2, 3, 4, 5 HAVING sum(requests) != 0": (
+        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*), "
+        "sum(input_tokens) FROM attempts GROUP BY 1, 2, 3, 4, 5"
     ),
 }
 
@@ -586,7 +595,7 @@ def test_a_ledger_without_tallies_is_counted_when_it_is_migrated(tmp_path):
         )
     migrate(path)
     assert (tmp_path / "l.db.0005.backup").exists()
-    work, opinions, _ = tallied(path)
+    work, opinions, *_ = tallied(path)
     assert work == {(1, 1, 1), (1, 0, 2), (2, 2, 1)}
     assert opinions == {(1, 1, 1, 1), (1, 0, 0, 1)}
 

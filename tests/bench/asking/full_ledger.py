@@ -25,7 +25,7 @@ FILL = """
 BEGIN;
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9)
 INSERT INTO pairs SELECT campaign_id, item_id, n, 'What is part ' || n || ' of the thing shown?',
-  'wood', 'easy', 'unknown' FROM work, numbers WHERE state = 0;
+  'wood', 'easy', 'unknown', 1 FROM work, numbers WHERE state = 0;
 INSERT INTO attempts (campaign_id, item_id, key_fingerprint, project, model, started_at,
   reserved_tokens, finished_at, outcome, detail, input_tokens, output_tokens, thought_tokens,
   ending, form, drafts)
