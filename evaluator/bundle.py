@@ -14,6 +14,7 @@ from PIL import Image
 
 from evaluator.replies import ModelFacts
 from shared.errors import InputError
+from shared.questions.folding import AS_IT_COMES
 from shared.vqa.answerer import Answer
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ class BundleAnswerer:
             dtype="float32",
             architecture=f"{manifest['architecture']}, ONNX",
             computed_once="image features, keys and values of the cross-attention",
+            question_folding=self._folding(),
         )
+
+    def _folding(self) -> str:
+        rules = self._bundle.manifest.get("questions")
+        return f"{rules['folding']} {rules['version']}" if rules else str(AS_IT_COMES)
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Return pixels ``(1, C, H, W)``."""

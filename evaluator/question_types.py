@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from shared.answers import normalise
+from shared.questions.folding import american
 
 OTHER: Final = "other"
 
@@ -23,7 +24,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         re.compile(r"^(is|are|was|were|does|do|did|can|could|has|have|will|would|should)\b"),
     ),
     ("count", re.compile(r"^(how many|how much)\b|\b(number|count|quantity) of\b")),
-    ("colour", re.compile(r"\b(colou?r|colou?rs|colou?red|shade|hue)\b")),
+    ("colour", re.compile(r"\b(colors?|colored|shade|hue)\b")),
     (
         "material",
         re.compile(
@@ -87,7 +88,7 @@ QUESTION_TYPES: Final = (*(name for name, _ in _RULES), OTHER)
 
 def question_type(question: str) -> str:
     """Return one of ``QUESTION_TYPES``."""
-    text = normalise(question)
+    text = american(normalise(question))
     return next((name for name, rule in _RULES if rule.search(text)), OTHER)
 
 

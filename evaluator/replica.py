@@ -23,6 +23,7 @@ from shared.errors import CorruptImage, InputError
 from shared.images.source import ImageSource, image_source
 from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
+from shared.questions.folding import AS_IT_COMES, QuestionFolding
 from shared.records import Question
 from shared.vqa.adapters import require_adapter
 from shared.vqa.answerer import Answer, Answerer
@@ -303,7 +304,15 @@ def model_facts(answerer: Answerer[Any, Any]) -> ModelFacts:
         dtype=str(model.network.dtype).removeprefix("torch."),
         architecture=type(model.network).__name__,
         computed_once=answerer.computed_once or "nothing: the model's own generate",
+        question_folding=foldings_text(model.foldings),
     )
+
+
+def foldings_text(foldings: Mapping[str, QuestionFolding]) -> str:
+    """Return how questions are folded; by adapter where they differ."""
+    if len(set(foldings.values())) <= 1:
+        return str(next(iter(foldings.values()), AS_IT_COMES))
+    return ", ".join(f"{name}: {folding}" for name, folding in foldings.items())
 
 
 ImageGroup = list[tuple[str, list[Question]]]

@@ -34,6 +34,8 @@ class ModelFacts:
     architecture: str = ""
     computed_once: str = ""
     """What is computed once per image and not for each of its questions."""
+    question_folding: str = ""
+    """What of a question's spelling the model does not hear, see ``shared.questions.folding``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.answers import normalise, words
+from shared.questions.folding import american
 from shared.records import QAPair
 
 
@@ -29,7 +30,7 @@ class QuestionPrior:
         """
         answers: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
         for pair in pairs:
-            asked = tuple(words(pair.question))
+            asked = _heard(pair.question)
             for length in range(len(asked) + 1):
                 answers[asked[:length]][normalise(pair.answer)] += 1
         if not answers:
@@ -38,10 +39,15 @@ class QuestionPrior:
 
     def answer(self, question: str) -> str:
         """Return the guess for ``question``, normalised."""
-        asked = tuple(words(question))
+        asked = _heard(question)
         while asked not in self.by_words:
             asked = asked[:-1]
         return self.by_words[asked]
+
+
+def _heard(question: str) -> tuple[str, ...]:
+    """Return the words of a question; no mark, case or spelling decides a guess."""
+    return tuple(words(american(question.lower())))
 
 
 def _most_frequent(counts: Counter[str]) -> str:

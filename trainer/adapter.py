@@ -19,6 +19,7 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 
 from shared.errors import InputError
+from shared.questions.folding import write_folding
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.added_labels import write_added_labels
 from shared.vqa.loading import Quantization
@@ -64,6 +65,7 @@ class NewAdapter:
             file.replace(folder / file.name)
         part.rmdir()
         write_added_labels(self.learner.added_labels, folder)
+        write_folding(self.learner.model.folding, folder)
 
     def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
         """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.

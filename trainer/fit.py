@@ -19,6 +19,7 @@ from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
 from shared.vqa.adapters import TRAINING_RECORD
+from shared.vqa.families import training_folding
 from trainer.adapter import require_targets
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
@@ -129,7 +130,8 @@ def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
     """Return one digest of all that decides what a run makes, so that only the same run resumes."""
     # The model is the same folder from wherever it is named.
     settings = recipe.absolute().model_dump(mode="json", exclude=FREE_TO_CHANGE)
-    text = json.dumps([settings, pairs_digest(pairs.everything)], sort_keys=True)
+    folding = str(training_folding(recipe.model))
+    text = json.dumps([settings, pairs_digest(pairs.everything), folding], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

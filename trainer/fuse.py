@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
+from shared.questions.folding import read_folding, write_folding
 from shared.records import QAPair, Split
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.answerer import Answerer
@@ -105,6 +106,7 @@ def fuse(
     names = _names(adapters)
     configs = [_require_summable(adapter) for adapter in adapters]
     _require_same(names, records, configs)
+    _require_one_folding(adapters)
     limit_of_adapters(adapters)
     shares = _weights(weights, names, method)
     domains = unseen_by_all(
@@ -239,6 +241,17 @@ def _require_same(
             )
 
 
+def _require_one_folding(adapters: Sequence[Path]) -> None:
+    foldings = {adapter: read_folding(adapter) for adapter in adapters}
+    first = adapters[0]
+    for adapter, folding in foldings.items():
+        if folding != foldings[first]:
+            raise InputError(
+                f"{first} was trained on questions folded by {foldings[first]}, {adapter} by "
+                f"{folding}; train the older one again"
+            )
+
+
 def _listed(config: LoraConfig) -> str:
     return ", ".join(sorted(config.target_modules))
 
@@ -297,6 +310,7 @@ def _write_fused(
     lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
     model.tokenizer.save_pretrained(str(part))
     model.image_processor.save_pretrained(str(part))
+    write_folding(read_folding(adapters[0]), part)
     return rank
 
 

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoProcessor, PreTrainedModel
 
 from shared.errors import AboVqaError, InputError
+from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import LoadedModel, Quantization, quiet_transformers, resolve_model
@@ -140,3 +141,4 @@ def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
         processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
     processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
     processor.save_pretrained(folder)
+    write_folding(trained.folding, folder)

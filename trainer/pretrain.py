@@ -17,14 +17,21 @@ from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.prior import QuestionPrior
+from shared.questions.folding import write_folding
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import LoadedModel, Quantization, load_blip, quiet_transformers
+from shared.vqa.loading import (
+    BASE_ALONE,
+    LoadedModel,
+    Quantization,
+    load_blip,
+    quiet_transformers,
+)
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
 from trainer.gallery import ZOOM_MARGIN, load_gallery
 from trainer.heldout import held_out_exact_match, seen_anew
-from trainer.pretraining import BatchSource, PretrainRecipe, pretrain
+from trainer.pretraining import QUESTIONS, BatchSource, PretrainRecipe, pretrain
 from trainer.scratch import new_model, new_processor, train_tokenizer
 
 log = structlog.get_logger(__name__)
@@ -56,7 +63,7 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
     _require_place(recipe.out)
     pairs = load_pairs(recipe.data, recipe.images, recipe.split)
     torch.manual_seed(recipe.seed)
-    texts = [text for pair in pairs.train for text in (pair.question, pair.answer)]
+    texts = [t for pair in pairs.train for t in (QUESTIONS.fold(pair.question), pair.answer)]
     tokenizer = train_tokenizer(texts, recipe.shape)
     model = new_model(recipe.shape, tokenizer)
     processor = new_processor(recipe.shape, tokenizer)
@@ -141,6 +148,7 @@ def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> Loa
         name="in training",
         revision="",
         quantization=Quantization.NONE,
+        foldings={BASE_ALONE: QUESTIONS},
     )
 
 
@@ -157,5 +165,6 @@ def _save(model: BlipForQuestionAnswering, processor: BlipProcessor, out: Path) 
     with quiet_transformers():
         model.half().save_pretrained(part)
     processor.save_pretrained(part)
+    write_folding(QUESTIONS, part)
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)

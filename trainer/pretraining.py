@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from transformers import BlipConfig, BlipForQuestionAnswering, BlipProcessor
 
 from shared.clock import stopwatch
 from shared.progress import report_progress
+from shared.questions.folding import BARE
 from shared.records import QAPair
 from shared.settings import Settings
 from shared.vqa.blip.config import token_ids
@@ -31,6 +32,9 @@ from trainer.loop import NonFiniteGradient
 from trainer.recipe import ImagesFolder, Pairs, SplitRecipe
 from trainer.schedule import Schedule, learning_rate_factor
 from trainer.scratch import Shape
+
+QUESTIONS: Final = BARE
+"""How a model that is made here hears questions."""
 
 
 class PretrainRecipe(Settings):
@@ -128,7 +132,10 @@ class BatchSource:
             pixels_NCHW=(pixels - self._mean) / self._std,
             image_of_B=torch.tensor([position for position, _ in asked]),
             questions=question_batch(
-                self._tokenizer, [pair.question for pair in pairs], self._ids, max_tokens
+                self._tokenizer,
+                [QUESTIONS.fold(pair.question) for pair in pairs],
+                self._ids,
+                max_tokens,
             ),
             answers=answer_batch(
                 self._tokenizer, [pair.answer for pair in pairs], self._ids, max_tokens

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +31,10 @@ from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 MANIFEST: Final = "bundle.json"
 FORMAT: Final = 1
 """Rises when a bundle that this file reads would not be read by the one before."""
+
+_WORD: Final = re.compile(r"[a-z]+")
+_QUOTES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+_CLOSING: Final = " ?!.\u00bf"
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -130,7 +136,9 @@ class OnnxVqa:
         ]
 
     def _tokens(self, questions: Sequence[str]) -> tuple[Integers, Integers]:
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(questions))]
+        rules = self.manifest.get("questions") or {}
+        folded = [fold(question, rules) for question in questions]
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(folded)]
         ids_BT = np.full((len(rows), max(map(len, rows))), self._ids["pad"], dtype=np.int64)
         mask_BT = np.zeros_like(ids_BT)
         for index, row in enumerate(rows):
@@ -177,6 +185,20 @@ class OnnxVqa:
                     for cached in (keys_YBKTE, values_YBKTE, past_keys, past_values)
                 )
         return said, log_p
+
+
+def fold(question: str, rules: Mapping[str, Any]) -> str:
+    """Return a question as the model was trained to hear it, by a manifest's rules, if any.
+
+    What ``shared.questions.folding`` does; this file must stand alone.
+    """
+    if not rules:
+        return question
+    text = unicodedata.normalize("NFKC", question).translate(_QUOTES).lower()
+    bare = " ".join(text.split()).rstrip(_CLOSING)
+    spellings: Mapping[str, str] = rules["spellings"]
+    american = _WORD.sub(lambda word: spellings.get(word[0], word[0]), bare)
+    return american + str(rules["ending"])
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
+from shared.questions.folding import FOLDING_FILE
 from shared.vqa.added_labels import (
     ADDED_LABELS,
     grow_head,
@@ -164,9 +165,9 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
 
 
 def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration, weights and labels."""
+    """Return the SHA-256 of an adapter's configuration, weights, labels and folding."""
     digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE):
         if (adapter / name).is_file():
             digest.update((adapter / name).read_bytes())
     return digest.hexdigest()

@@ -128,7 +128,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             return []
         rows = token_lists(
             self.model.tokenizer,
-            [self._prompt.format(question) for question in questions],
+            [self._prompt.format(question) for question in self.model.folded(questions)],
             self.model.max_question_tokens,
         )
         index_B = torch.tensor(image_of, device=self.model.device)

@@ -27,6 +27,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from shared.errors import InputError
+from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
@@ -37,6 +38,7 @@ from shared.vqa.loading import (
     VILT,
     Quantization,
     architecture,
+    base_folding,
     load_network,
     read_config,
 )
@@ -53,12 +55,15 @@ BLIP2_LANGUAGE_MODELS: Final = frozenset({"opt", "t5"})
 class _Family:
     answerer: type[Answerer[Any, Any]]
     image_processor: type[BaseImageProcessor]
+    trained_with: QuestionFolding = AS_IT_COMES
+    """How a new adapter hears questions where its base says nothing of it."""
 
 
 _FAMILIES: Final[Mapping[str, _Family]] = {
-    BLIP: _Family(BlipAnswerer, BlipImageProcessorPil),
+    # The published ones were trained on VQAv2: small letters, American, a mark after each question.
+    BLIP: _Family(BlipAnswerer, BlipImageProcessorPil, ASKED),
     BLIP2: _Family(Blip2Answerer, BlipImageProcessorPil),
-    VILT: _Family(ViltAnswerer, ViltImageProcessorPil),
+    VILT: _Family(ViltAnswerer, ViltImageProcessorPil, ASKED),
 }
 _PLAIN: Final = _Family(PlainAnswerer, AutoImageProcessor)
 
@@ -99,6 +104,16 @@ def load_answerer(
             reason="no family of ours; every question is asked alone and encodes its image anew",
         )
     return family.answerer(loaded)
+
+
+def training_folding(model: str) -> QuestionFolding:
+    """Return how an adapter that is trained on ``model`` hears questions.
+
+    Raises:
+        InputError: ``model`` cannot be found, or answers no questions.
+    """
+    own = base_folding(model)
+    return _family(model, read_config(model)).trained_with if own == AS_IT_COMES else own
 
 
 def why_no_regions(model: str) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,17 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
 
 from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST
+from shared.questions.folding import (
+    AS_IT_COMES,
+    FOLDING_FILE,
+    QuestionFolding,
+    read_folding,
+)
 from shared.vqa.adapters import (
     adapter_digest,
     apply_adapter,
@@ -54,6 +61,9 @@ PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
 BLIP2 = "Blip2ForConditionalGeneration"
 VILT = "ViltForQuestionAnswering"
+BASE_ALONE = ""
+ONLY_ADAPTER = "default"
+"""PEFT's name for an adapter that was given none."""
 _DEFAULT_ARCHITECTURES = {"blip": BLIP, "blip-2": BLIP2, "vilt": VILT}
 
 
@@ -69,6 +79,7 @@ class LoadedModel:
     """A base with its processor, ready on a device; ``adapter_sha256`` is empty without adapter.
 
     ``network`` holds the adapter's layers in place; ``peft`` is the wrapper that saves them.
+    ``foldings`` are those of the adapters by name, and that of the base where there is none.
     """
 
     network: PreTrainedModel
@@ -80,6 +91,17 @@ class LoadedModel:
     revision: str
     quantization: Quantization
     adapter_sha256: str = ""
+    foldings: Mapping[str, QuestionFolding] = field(default_factory=dict)
+
+    @property
+    def folding(self) -> QuestionFolding:
+        """How the questions of the active adapter, or of the base alone, are folded."""
+        name = BASE_ALONE if self.peft is None else self.peft.active_adapter
+        return self.foldings.get(name, AS_IT_COMES)
+
+    def folded(self, questions: Sequence[str]) -> list[str]:
+        """Return questions as the model was trained to hear them."""
+        return list(map(self.folding.fold, questions))
 
     @property
     def blip(self) -> BlipForQuestionAnswering:
@@ -237,7 +259,37 @@ def load_network(
         revision=revision,
         quantization=quantization,
         adapter_sha256=_digests(adapter, adapters or {}),
+        foldings=_foldings(model, adapter, adapters or {}),
     )
+
+
+def base_folding(model: str) -> QuestionFolding:
+    """Return how a base was trained to hear questions, by the record in its folder.
+
+    Raises:
+        InputError: no such model, or its folding is not known here.
+    """
+    source = resolve_model(model)
+    if Path(source).is_dir():
+        return read_folding(Path(source))
+    with quiet_transformers(), hub_errors(model):
+        record = cached_file(
+            source,
+            FOLDING_FILE,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    return AS_IT_COMES if record is None else read_folding(Path(record).parent)
+
+
+def _foldings(
+    model: str, adapter: Path | None, adapters: Mapping[str, Path]
+) -> dict[str, QuestionFolding]:
+    """An adapter without a record was trained on questions as they came."""
+    folders = {**adapters} if adapter is None else {ONLY_ADAPTER: adapter}
+    if not folders:
+        return {BASE_ALONE: base_folding(model)}
+    return {name: read_folding(folder) for name, folder in folders.items()}
 
 
 def _refuse_pickles(model: str, folder: Path) -> None:

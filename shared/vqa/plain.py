@@ -47,7 +47,7 @@ class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
         """Ask each question alone."""
         return [
             self._ask(memory[image], question)
-            for image, question in zip(image_of, questions, strict=True)
+            for image, question in zip(image_of, self.model.folded(questions), strict=True)
         ]
 
     def _ask(self, image: Image.Image, question: str) -> Answer:

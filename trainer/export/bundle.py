@@ -14,6 +14,7 @@ from shared.corpus import write_json
 from shared.errors import InputError
 from shared.images import pixels
 from shared.onnx_vqa import runtime
+from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
 from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.config import token_ids
 from shared.vqa.loading import LoadedModel, architecture
@@ -64,6 +65,7 @@ def write_bundle(
         "sha256": {name: _digest(graph_path(folder, name)) for name in GRAPHS},
         "tokenizer": _TOKENIZER,
         "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
+        "questions": question_rules(model.folding),
         "max_question_tokens": model.max_question_tokens,
         "max_new_tokens": MAX_NEW_TOKENS,
         "image": preprocessing,
@@ -90,6 +92,18 @@ def standalone_runtime() -> str:
     lines = source.splitlines()
     lines[place.lineno - 1 : place.end_lineno] = [inlined, ""]
     return "\n".join(lines) + "\n"
+
+
+def question_rules(folding: QuestionFolding) -> dict[str, Any]:
+    """Return how a question is folded, for the runtime; empty where it is taken as it comes."""
+    if folding == AS_IT_COMES:
+        return {}
+    return {
+        "folding": folding.name.value,
+        "version": folding.version,
+        "ending": folding.ending,
+        "spellings": dict(spellings(folding.version)),
+    }
 
 
 def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:

@@ -98,7 +98,9 @@ class BlipLearner(Learner[BlipExamples]):
         if targets:
             questions += [pair.question for pair in targets.extra]
         return BlipExamples(
-            question_batch(tokenizer, questions, ids, self.model.max_question_tokens),
+            question_batch(
+                tokenizer, self.model.folded(questions), ids, self.model.max_question_tokens
+            ),
             answer_batch(tokenizer, answers, ids, self._limits.answer),
             targets,
         )

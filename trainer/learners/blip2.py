@@ -131,7 +131,8 @@ class Blip2Learner(Learner[Blip2Examples]):
     def tokenise(self, pairs: Sequence[QAPair]) -> Blip2Examples:
         """Tokenise the prompts as the answerer does, and the answers as they are generated."""
         tokenizer = self.model.tokenizer
-        prompts = [self._prompt.format(pair.question) for pair in pairs]
+        asked = self.model.folded([pair.question for pair in pairs])
+        prompts = [self._prompt.format(question) for question in asked]
         # A decoder goes on after "Answer:" with a space, which is part of its next token.
         said = [pair.answer if self._translates else f" {pair.answer}" for pair in pairs]
         answers = tokenizer(

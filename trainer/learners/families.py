@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -11,8 +12,16 @@ from transformers import PreTrainedModel
 
 from shared.errors import InputError
 from shared.vqa.answerer import Answerer
-from shared.vqa.families import is_known_family, load_answerer
-from shared.vqa.loading import BLIP, BLIP2, VILT, Quantization, architecture, read_config
+from shared.vqa.families import is_known_family, load_answerer, training_folding
+from shared.vqa.loading import (
+    BASE_ALONE,
+    BLIP,
+    BLIP2,
+    VILT,
+    Quantization,
+    architecture,
+    read_config,
+)
 from trainer.learners.blip import BlipLearner
 from trainer.learners.blip2 import Blip2Learner
 from trainer.learners.learner import Learner, TokenLimits
@@ -34,7 +43,10 @@ def load_learner(
         InputError: ``model`` cannot be found, or no learner trains its architecture.
     """
     learner_class(model)
-    return learner_of(load_answerer(model, quantization=quantization), limits)
+    answerer = load_answerer(model, quantization=quantization)
+    foldings = {BASE_ALONE: training_folding(model)}
+    answerer.model = replace(answerer.model, foldings=foldings)
+    return learner_of(answerer, limits)
 
 
 def learner_class(model: str) -> type[Learner[Any]]:

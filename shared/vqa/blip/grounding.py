@@ -91,9 +91,9 @@ def grounding_regions(
     if not questions:
         return []
     blip, ids = model.blip, token_ids(model.blip.config)
-    tokens = question_batch(model.tokenizer, questions, ids, model.max_question_tokens).to(
-        model.device
-    )
+    asked = model.folded(questions)
+    tokens = question_batch(model.tokenizer, asked, ids, model.max_question_tokens)
+    tokens = tokens.to(model.device)
     said = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(model.device)
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_BLD = memory.features_NLD[torch.tensor(image_of, device=model.device)].clone()

@@ -79,7 +79,7 @@ def answer_questions(
     if not questions:
         return []
     order = in_order_of_images(image_of)
-    rows = token_lists(model.tokenizer, questions, model.max_question_tokens)
+    rows = token_lists(model.tokenizer, model.folded(questions), model.max_question_tokens)
     packed = pack([rows[at] for at in order], [image_of[at] for at in order], model.device)
     states_PD = question_states(model.blip, memory.layers, packed)
     ids = token_ids(model.blip.config)

@@ -1,0 +1,1 @@
+"""Questions as texts: what makes two of them the same question, without torch."""
