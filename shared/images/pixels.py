@@ -26,6 +26,7 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000
 LARGEST_PIXELS: Final = 178_956_970
 """Pillow's own bound. Files that state more are refused before anything is decoded."""
 
+_BAND_PIXELS: Final = 2**20
 _TOO_MANY: Final = f"more than {LARGEST_PIXELS // 10**6} million pixels; scale it down"
 _WHITE: Final = 255
 _DEEP_MODES: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
@@ -41,7 +42,7 @@ _TURNS: Final = {
 }
 """What undoes each orientation of EXIF (CIPA DC-008, 4.6.4.A)."""
 _BROKEN: Final = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError),
+    *(ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, UserWarning, struct.error, zlib.error),
 )
 """What Pillow's decoders raise over files that are not as they should be."""
@@ -156,12 +157,14 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     """Scale grey of 16 bits or more; a single value may be the transparent one."""
     values = np.asarray(image)
     low, high = _range_of(image, values)
-    exact = np.float64 if image.mode == "F" else np.float32
-    finite = np.nan_to_num(values, posinf=high, neginf=low).astype(exact)
-    share = ((finite - low) / ((high - low) or 1)).clip(0, 1)
-    grey = np.rint(share * _WHITE).astype(np.uint8)
-    if isinstance(key := image.info.get("transparency"), int):
-        grey[values == key] = _WHITE
+    key = image.info.get("transparency")
+    grey = np.empty(values.shape, dtype=np.uint8)
+    for band in _bands(values):
+        finite = np.nan_to_num(values[band].astype(np.float64), posinf=high, neginf=low)
+        share = ((finite - low) / ((high - low) or 1)).clip(0, 1)
+        grey[band] = np.rint(share * _WHITE)
+        if isinstance(key, int):
+            grey[band][values[band] == key] = _WHITE
     return Image.fromarray(grey).convert("RGB")
 
 
@@ -169,7 +172,22 @@ def _range_of(image: Image.Image, values: np.ndarray) -> tuple[float, float]:
     """Return the values that are black and white: the format's, the first usual ones, or theirs."""
     if image.mode.startswith("I;16") or image.format in {"PNG", "PPM"}:
         return _USUAL_RANGES[-1]
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = _ends(values)
     usual = _USUAL_RANGES if image.mode == "F" else _USUAL_RANGES[1:]
     return next((span for span in usual if span[0] <= low and high <= span[1]), (low, high))
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.inf, -np.inf
+    for band in _bands(values):
+        finite = values[band][np.isfinite(values[band])]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def _bands(values: np.ndarray) -> Iterator[slice]:
+    """Yield rows to convert together, so that a large picture takes little more than its size."""
+    rows = max(1, _BAND_PIXELS // max(1, values.shape[1]))
+    for first in range(0, len(values), rows):
+        yield slice(first, first + rows)
