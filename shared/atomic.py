@@ -1,14 +1,22 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Files that are there whole or not at all, whatever happens while they are written.
+
+What is new gets the mode that the user's umask gives, so that whoever may read its neighbours may
+read it too; ``tempfile`` would make it for its owner alone. Keys are the exception.
+"""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from shared.errors import InputError
+
+_ANYONE: Final = 0o666
+_OWNER: Final = 0o600
 
 
 @contextmanager
@@ -18,21 +26,59 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder of ``target`` cannot be created or written to.
     """
+    with _replacing(target, _ANYONE) as part:
+        yield part
+
+
+@contextmanager
+def atomic_private_path(target: Path) -> Iterator[Path]:
+    """Do as ``atomic_path`` does for what nobody but its owner may read.
+
+    Raises:
+        InputError: the folder of ``target`` cannot be created or written to.
+    """
+    with _replacing(target, _OWNER) as part:
+        yield part
+
+
+@contextmanager
+def _replacing(target: Path, mode: int) -> Iterator[Path]:
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}.", suffix=f".part{target.suffix}"
-        )
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror})") from error
-    os.close(handle)
-    part = Path(name)
     try:
         yield part
-        part.chmod(0o644)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def new_folder_beside(target: Path) -> Path:
+    """Make an empty folder beside ``target``, hidden and of a name that nobody else has.
+
+    Raises:
+        InputError: the folder of ``target`` cannot be created or written to.
+    """
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
+    return part
+
+
+def open_to_readers(folder: Path) -> None:
+    """Let whoever may read ``folder``, newly made, read its files too.
+
+    For what libraries write: safetensors makes files that only their owner may read.
+    """
+    mode = folder.stat().st_mode & _ANYONE
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def require_folder(place: Path, setting: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared.agreement_rate import AgreementRate
+from shared.atomic import new_folder_beside
 from shared.corpus import (
     MANIFEST_FILE,
     PAIR_SCHEMA,
@@ -230,13 +230,8 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder for the data set")
+    part = new_folder_beside(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
-    try:
-        part.chmod(0o755)
         yield part
         _put_in_place(part, folder)
     finally:

@@ -18,6 +18,7 @@ from peft.tuners.lora import LoraLayer
 from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 
+from shared.atomic import open_to_readers
 from shared.errors import InputError
 from shared.questions.folding import write_folding
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
@@ -60,6 +61,7 @@ class NewAdapter:
             self._save_difference(self.first, part)
         self.learner.model.tokenizer.save_pretrained(str(part))
         self.learner.model.image_processor.save_pretrained(str(part))
+        open_to_readers(part)
         folder.mkdir(parents=True, exist_ok=True)
         for file in part.iterdir():
             file.replace(folder / file.name)

@@ -16,6 +16,7 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
+from shared.atomic import open_to_readers
 from shared.corpus import read_json
 from shared.errors import InputError
 
@@ -44,6 +45,7 @@ def save_checkpoint(
     save_file(get_peft_model_state_dict(peft), part / WEIGHTS)
     torch.save(optimizer.state_dict(), part / OPTIMIZER)
     (part / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
+    open_to_readers(part)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)

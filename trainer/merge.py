@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoProcessor, PreTrainedModel
 
+from shared.atomic import open_to_readers
 from shared.errors import AboVqaError, InputError
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
@@ -103,6 +104,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise InputError(f"{out}: cannot be made ({error.strerror})") from error
     try:
         yield part
+        open_to_readers(part)
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)

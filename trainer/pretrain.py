@@ -12,7 +12,7 @@ import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
-from shared.atomic import require_folder
+from shared.atomic import open_to_readers, require_folder
 from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
@@ -166,5 +166,6 @@ def _save(model: BlipForQuestionAnswering, processor: BlipProcessor, out: Path) 
         model.half().save_pretrained(part)
     processor.save_pretrained(part)
     write_folding(QUESTIONS, part)
+    open_to_readers(part)
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)

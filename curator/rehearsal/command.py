@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from shared.atomic import atomic_path
+from shared.atomic import atomic_private_path
 from shared.clock import SystemClock
 from shared.errors import InputError
 
@@ -130,7 +130,7 @@ def _write_keys(scene: RehearsalScript, path: Path) -> None:
         tables.append("\n".join(["[[key]]", *lines]))
     if not tables:
         raise InputError(f"--write-keys {path}: the script names no keys; any key works")
-    with atomic_path(path) as part:
+    with atomic_private_path(path) as part:
         part.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
 
 

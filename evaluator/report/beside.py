@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from urllib.parse import quote
 from evaluator.report.gallery import Card, Picture, Row, card
 from evaluator.report.thumbnails import small_picture
 from evaluator.run_folder import Run
+from shared.atomic import new_folder_beside
 from shared.errors import InputError
 from shared.images.source import ImageFiles
 from shared.images.thumbnails import Thumbnail
@@ -67,11 +67,7 @@ def write_beside(
     folder = folder_beside(page)
     if folder.exists() and not (folder / _MARK).is_file():
         raise InputError(f"{folder}: is in the way of the report's examples; move it or --out")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    part = new_folder_beside(folder)
     try:
         pictures = _write_pictures(part, folder.name, runs, rows, images)
         cards = (
@@ -79,7 +75,6 @@ def write_beside(
             for number, row in enumerate(rows, start=first_number)
         )
         scripts = _write_scripts(part, cards, render)
-        part.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     finally:

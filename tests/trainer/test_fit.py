@@ -103,6 +103,13 @@ def test_the_data_with_its_split_stand_beside_the_adapter(finished, data):
     }
 
 
+def test_whoever_reads_the_card_reads_the_weights(finished):
+    folder = finished.adapter
+    modes = {path.name: path.stat().st_mode & 0o666 for path in folder.iterdir()}
+    assert "adapter_model.safetensors" in modes
+    assert set(modes.values()) == {folder.stat().st_mode & 0o666}
+
+
 def test_no_checkpoint_is_left_of_a_finished_run(finished):
     assert not (finished.adapter / "checkpoint").exists()
 
