@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 
-from curator.catalog import Catalog
+from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger
 from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
@@ -29,15 +28,14 @@ async def import_catalog(
     """Add what is new in ``catalog``, unless it is as it was; return what to log about it.
 
     Raises:
-        InputError: a file of the catalogue is unreadable, or no listing has an image.
+        InputError: a file of the catalogue is unreadable, or no listing has an image that is
+            there.
         StopRequested: the run is to stop; nothing was added.
     """
     if await _is_known(catalog, ledger):
         return {"unchanged": True}
     with report_progress("reading the catalogue", None) as progress:
         read = await _add(catalog, ledger, stop, clock, progress.advance)
-    if await ledger.item_count() == 0:
-        raise InputError(f"{catalog.path}: holds no listing with an image")
     return asdict(read)
 
 
@@ -69,10 +67,11 @@ async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """How many images were new, and how many listings were left out, by reason."""
+    """How many images were new; how many were left out by reason, and the first of each."""
 
     added: int
     skipped: Mapping[str, int]
+    first_skipped: Mapping[str, str]
 
 
 async def _add(
@@ -80,14 +79,19 @@ async def _add(
 ) -> _Read:
     # Taken before the reading: what changes meanwhile is seen the next time.
     fingerprint = _state(catalog)
-    skipped: Counter[str] = Counter()
+    skipped = Skipped()
 
     def counted() -> Iterator[Listing]:
+        is_empty = True
         for listing in catalog.listings(skipped):
             if stop.requested:
                 raise StopRequested
+            is_empty = False
             count()
             yield listing
+        if is_empty:
+            # Within the transaction, so that nothing is written.
+            raise nothing_usable(catalog, skipped)
 
     added = await ledger.add_catalog(
         str(catalog.path.resolve()),
@@ -96,7 +100,7 @@ async def _add(
         counted(),
         clock.now(),
     )
-    return _Read(added, dict(skipped))
+    return _Read(added, *skipped.plain())
 
 
 def _state(catalog: Catalog) -> str | None:

@@ -18,7 +18,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from curator.catalog import Catalog
+from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.images import LONGEST_PX
 from curator.keys import Key
 from curator.prices import Price
@@ -26,7 +26,7 @@ from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.simulation import Course, DaySpan
 from curator.status import duration
-from shared.errors import CorruptImage, InputError, StoreUnreachable
+from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.progress import report_progress
 
@@ -98,14 +98,15 @@ def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
     seen: set[str] = set()
     tokens = 0
     longest_px = _usual_px(catalog)
+    skipped = Skipped()
     with report_progress("reading the catalogue", None) as progress:
-        for listing in catalog.listings(Counter()):
+        for listing in catalog.listings(skipped):
             if listing.image.path not in seen:
                 seen.add(listing.image.path)
                 tokens += prompt.request(listing.metadata, b"", longest_px).estimated_tokens
                 progress.advance()
     if not seen:
-        raise InputError(f"{catalog.path}: holds no listing with an image")
+        raise nothing_usable(catalog, skipped)
     opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
     return Size(len(seen), round(tokens / len(seen)), opinion.estimated_tokens)
 
@@ -113,7 +114,7 @@ def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
 def _usual_px(catalog: Catalog) -> int:
     """Return the longer side of a usual image, as sent; the largest where none can be read."""
     sides = []
-    for listing, _ in zip(catalog.listings(Counter()), range(SAMPLED_IMAGES), strict=False):
+    for listing, _ in zip(catalog.listings(Skipped()), range(SAMPLED_IMAGES), strict=False):
         path = catalog.images_dir / listing.image.path
         try:
             with opened_image(read_image_file(path), str(path)) as image:

@@ -1,11 +1,7 @@
 """Catalogues of products, in the forms that they come in, as listings."""
 
-from curator.catalog.catalog import (
-    OUTSIDE,
-    UNKNOWN_IMAGE,
-    WITHOUT_IMAGE,
-    Catalog,
-    open_catalog,
-)
+from curator.catalog.catalog import Catalog, nothing_usable
+from curator.catalog.opening import open_catalog
+from curator.catalog.skipped import Reason, Skipped
 
-__all__ = ["OUTSIDE", "UNKNOWN_IMAGE", "WITHOUT_IMAGE", "Catalog", "open_catalog"]
+__all__ = ["Catalog", "Reason", "Skipped", "nothing_usable", "open_catalog"]

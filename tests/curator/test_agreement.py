@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.agreement import Agreement, agreement
-from curator.catalog import open_catalog
+from curator.catalog import Skipped, open_catalog
 from curator.replies import Draft
 from curator.validation import Rule, validate
 from shared.corpus import read_pairs
@@ -87,7 +87,7 @@ def test_any_text_has_a_verdict(question, answer, metadata):
 def test_on_the_sample_few_answers_disagree_and_no_english_is_refused():
     if not ABO_SAMPLE.is_dir():
         pytest.skip("the ABO sample is not in ../shared/abo")
-    listings = open_catalog(ABO_SAMPLE, None).listings(Counter())
+    listings = open_catalog(ABO_SAMPLE, None).listings(Skipped())
     metadata = {one.image.path: one.metadata for one in listings}
     drafts = defaultdict(list)
     for pair in read_pairs(ABO_SAMPLE / "vqa.csv"):

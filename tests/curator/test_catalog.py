@@ -2,25 +2,32 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from curator.catalog import OUTSIDE, UNKNOWN_IMAGE, WITHOUT_IMAGE, open_catalog
+from curator.catalog import Reason, Skipped, open_catalog
 from shared.errors import InputError
 from shared.records import ImageRef, Listing
 
 ABO_SAMPLE = Path(__file__).parents[3] / "shared" / "abo"
 
 
-def read(path: Path, images: Path | None = None) -> tuple[list[Listing], Counter[str]]:
-    skipped: Counter[str] = Counter()
-    return list(open_catalog(path, images).listings(skipped)), skipped
+def read(path: Path, images: Path | None = None) -> tuple[list[Listing], dict[Reason, int]]:
+    skipped = Skipped()
+    return list(open_catalog(path, images).listings(skipped)), dict(skipped.counts)
+
+
+def with_files(folder: Path, *names: str) -> Path:
+    """Make files of these names; nothing looks into them here."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
 
 
 def write_abo(folder: Path, products: list[dict], index: str) -> Path:
-    (folder / "images" / "small").mkdir(parents=True)
+    with_files(folder / "images" / "small", "0a/A.jpg", "0b/B.jpg")
     for path, text in (
         (folder / "images" / "metadata" / "images.csv.gz", index),
         (
@@ -57,7 +64,7 @@ def test_abo_english_comes_first_fields_may_be_missing_and_all_images_count(tmp_
         Listing("X1", ImageRef("A", "0a/A.jpg"), metadata),
         Listing("X1", ImageRef("B", "0b/B.jpg"), metadata),
     ]
-    assert skipped == {UNKNOWN_IMAGE: 1, WITHOUT_IMAGE: 1}
+    assert skipped == {Reason.UNKNOWN_IMAGE: 1, Reason.WITHOUT_IMAGE: 1}
 
 
 def test_abo_lines_that_are_not_json_are_named(tmp_path):
@@ -73,6 +80,7 @@ def test_abo_lines_that_are_not_json_are_named(tmp_path):
 
 @pytest.mark.parametrize("column", ["filename", "Image_Name", "path"])
 def test_csv_rows_become_listings_with_the_other_columns_as_metadata(tmp_path, column):
+    with_files(tmp_path, "a.jpg", "sub/b.jpg")
     (tmp_path / "goods.csv").write_text(
         f"item_id,{column},colour\n1,a.jpg,red\n2,,blue\n,{tmp_path / 'sub/b.jpg'},\n4,../up.jpg,\n"
     )
@@ -81,7 +89,7 @@ def test_csv_rows_become_listings_with_the_other_columns_as_metadata(tmp_path, c
         Listing("1", ImageRef("a.jpg", "a.jpg"), {"colour": "red"}),
         Listing("sub/b.jpg", ImageRef("sub/b.jpg", "sub/b.jpg"), {}),
     ]
-    assert skipped == {WITHOUT_IMAGE: 1, OUTSIDE: 1}
+    assert skipped == {Reason.WITHOUT_IMAGE: 1, Reason.OUTSIDE: 1}
 
 
 def test_csv_without_an_image_column_lists_what_it_has(tmp_path):
@@ -94,8 +102,9 @@ def test_a_folder_is_read_in_order_with_its_sub_folders(tmp_path):
     for name in ("b.PNG", "a.jpg", "notes.txt", "sub/c.webp"):
         (tmp_path / "pics" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "pics" / name).touch()
-    listings, _ = read(tmp_path / "pics")
+    listings, skipped = read(tmp_path / "pics")
     assert [one.image.path for one in listings] == ["a.jpg", "b.PNG", "sub/c.webp"]
+    assert skipped == {Reason.NOT_A_PICTURE: 1}
 
 
 def test_what_is_missing_is_named(tmp_path, abo):

@@ -1,0 +1,160 @@
+"""An ABO download, as it is or unpacked further, as a catalogue."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from curator.catalog.locating import Locator
+from curator.catalog.reading import fingerprint_of, reading
+from curator.catalog.skipped import Reason, Skipped
+from shared.errors import InputError
+from shared.records import ImageRef, Listing
+
+ABO_FIELDS: Final = (
+    "item_name",
+    "product_type",
+    "color",
+    "material",
+    "fabric_type",
+    "finish_type",
+    "pattern",
+    "style",
+    "item_shape",
+    "brand",
+    "bullet_point",
+    "item_keywords",
+)
+"""What of an ABO listing goes into the prompt, most telling first."""
+
+_ROOTS: Final = (".", "abo-listings", "abo-images-small", "abo-images-original", "abo")
+"""Where the archives' folders stand: together, or each in a folder named after its archive."""
+
+
+def abo_catalog(path: Path, images_dir: Path | None) -> AboCatalog | None:
+    """Return the download at ``path``; ``None`` where there is none.
+
+    Raises:
+        InputError: it lacks a file.
+    """
+    listings = _first_folder(path, "listings/metadata")
+    if listings is None:
+        return None
+    index = _first_folder(path, "images/metadata") or path / "images" / "metadata"
+    images = _first_folder(path, "images/small") or _first_folder(path, "images/original")
+    chosen = images_dir or images or path / "images" / "small"
+    catalog = AboCatalog(path, chosen, listings, index)
+    catalog.check_files()
+    return catalog
+
+
+def _first_folder(path: Path, name: str) -> Path | None:
+    folders = (path / root / name for root in _ROOTS)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class AboCatalog:
+    """An ABO download: JSON lines of products, and an index of images, each packed or not."""
+
+    path: Path
+    images_dir: Path
+    listings_dir: Path
+    index_dir: Path
+
+    def check_files(self) -> None:
+        """Raise ``InputError`` where the download lacks a file."""
+        if not self._index_file.is_file():
+            raise InputError(f"{self._index_file}: missing; it maps image ids to files")
+        if not self._listing_files():
+            raise InputError(f"{self.listings_dir}: no listings_*.json.gz in it")
+
+    def fingerprint(self) -> str | None:
+        """Return a digest of the files' names, sizes and times."""
+        return fingerprint_of([self._index_file, *self._listing_files()])
+
+    def listings(self, skipped: Skipped) -> Iterator[Listing]:
+        """Yield one listing for each main and other image."""
+        paths = self._image_paths()
+        locator = Locator(self.images_dir, self.images_dir)
+        for file in self._listing_files():
+            for product in _json_lines(file):
+                yield from _abo_listings(product, paths, locator, skipped)
+
+    @property
+    def _index_file(self) -> Path:
+        packed, unpacked = (self.index_dir / name for name in ("images.csv.gz", "images.csv"))
+        return unpacked if unpacked.is_file() and not packed.is_file() else packed
+
+    def _listing_files(self) -> list[Path]:
+        """Return each file once: packed where it is there both ways, for that one is whole."""
+        unpacked = {file.name: file for file in self.listings_dir.glob("listings_*.json")}
+        packed = {
+            file.name.removesuffix(".gz"): file
+            for file in self.listings_dir.glob("listings_*.json.gz")
+        }
+        return [file for _, file in sorted((unpacked | packed).items())]
+
+    def _image_paths(self) -> dict[str, str]:
+        with reading(self._index_file) as file:
+            rows = csv.DictReader(file)
+            if not {"image_id", "path"} <= set(rows.fieldnames or ()):
+                raise InputError(f"{self._index_file}: needs the columns image_id and path")
+            return {row["image_id"]: row["path"] for row in rows if row["path"]}
+
+
+def _abo_listings(
+    product: Mapping[str, Any], paths: Mapping[str, str], locator: Locator, skipped: Skipped
+) -> Iterator[Listing]:
+    others = product.get("other_image_id")
+    ids = [product.get("main_image_id"), *(others if isinstance(others, list) else ())]
+    image_ids = [value for value in dict.fromkeys(map(_text, ids)) if value]
+    product_id = _text(product.get("item_id"))
+    if not image_ids:
+        skipped.add(Reason.WITHOUT_IMAGE, product_id or "a product without an id")
+        return
+    texts = {name: _abo_text(product.get(name)) for name in ABO_FIELDS}
+    metadata = {name: text for name, text in texts.items() if text}
+    for image_id in image_ids:
+        path = paths.get(image_id)
+        place = Reason.UNKNOWN_IMAGE if path is None else locator.locate(path)
+        if isinstance(place, Reason):
+            skipped.add(place, path or image_id)
+        else:
+            yield Listing(product_id or image_id, ImageRef(image_id, place), metadata)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _abo_text(values: object) -> str:
+    """Return the English values, else those of the first language, without repeats."""
+    entries = [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+    by_language: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        language = str(entry.get("language_tag") or "")
+        group = "en" if language.startswith("en") else language
+        text = " ".join(str(entry.get("value") or "").split())
+        if text:
+            by_language.setdefault(group, {})[text] = None
+    chosen = by_language.get("en") or next(iter(by_language.values()), {})
+    return "; ".join(chosen)
+
+
+def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    with reading(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}: line {number} is not JSON ({error})") from error
+            if not isinstance(value, dict):
+                raise InputError(f"{path}: line {number} is not a JSON object")
+            yield value

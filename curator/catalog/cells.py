@@ -1,0 +1,118 @@
+"""What stands in a cell: the names of pictures, or a text for people; pure."""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import orjson
+
+from curator.catalog.pictures import is_url, looks_like_picture
+
+_SEPARATORS: Final = ("\n", "|", ";", ",")
+_NAMES_OF_FIELDS: Final = ("url", "src", "link", "href", "path", "filename", "file", "name", "id")
+LONGEST_TEXT: Final = 8_000
+"""Characters of a cell that are looked at as text; a request takes far fewer."""
+_LONGEST_LITERAL: Final = 100_000
+_DEEPEST: Final = 5
+_MARKUP: Final = re.compile(r"<(?:[a-zA-Z/!?])[^<>]*>")
+_UNSEEN: Final = re.compile(r"<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1\s*>", re.IGNORECASE)
+_NOTHING: Final = frozenset({"nan", "none", "null", "n/a", "na", "-", "\\n"})
+_LONGEST_NOTHING: Final = max(map(len, _NOTHING))
+
+
+def picture_names(cell: str) -> Sequence[str]:
+    """Return the names, paths or URLs of the pictures in a cell; several as any list.
+
+    A list in JSON or Python, objects with a URL, or names between lines, ``|``, ``;`` or commas. A
+    separator within a name is told by that its parts do not look like pictures.
+    """
+    text = cell.strip()
+    if not text or _is_nothing(text):
+        return ()
+    if text[0] in "[{(" and text[-1] in "]})":
+        return list(dict.fromkeys(_names_in(_literal(text))))
+    if parts := _parts(text):
+        return list(dict.fromkeys(parts))
+    return (text,)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what a list without brackets holds; nothing where it is a single name."""
+    for separator in _SEPARATORS:
+        if separator in text:
+            parts = [part.partition(" ! ")[0].strip(" \t\r\"'") for part in text.split(separator)]
+            parts = [part for part in parts if part]
+            if parts and all(looks_like_picture(part) for part in parts):
+                return parts
+            if parts and all(is_url(part) for part in parts):
+                return parts
+    words = text.split()
+    return words if len(words) > 1 and all(is_url(word) for word in words) else []
+
+
+def _literal(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text) if len(text) <= _LONGEST_LITERAL else None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        bare = text.strip("[](){} ")
+        return _parts(bare) or ([bare] if looks_like_picture(bare) else None)
+
+
+def _names_in(value: object, depth: int = 0) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return
+    match value:
+        case str():
+            if value.strip():
+                yield value.strip()
+        case list() | tuple() | set():
+            for entry in value:
+                yield from _names_in(entry, depth + 1)
+        case dict():
+            fields = {str(name).lower(): content for name, content in value.items()}
+            names = (fields[name] for name in _NAMES_OF_FIELDS if fields.get(name))
+            if (name := next(names, None)) is not None:
+                yield from _names_in(name, depth + 1)
+            else:
+                yield from filter(_is_picture, value.values())
+
+
+def _is_picture(value: object) -> bool:
+    return isinstance(value, str) and looks_like_picture(value)
+
+
+def plain_text(cell: str) -> str:
+    """Return a cell as people read it: no markup, no list's brackets, single spaces."""
+    text = cell[:LONGEST_TEXT]
+    if "<" in text:
+        text = _MARKUP.sub(" ", _UNSEEN.sub(" ", text))
+    if "&" in text:
+        text = html.unescape(text)
+    text = " ".join(text.split())
+    if text.startswith('["') and text.endswith('"]'):
+        text = _joined(text)
+    return "" if _is_nothing(text) else text
+
+
+def _is_nothing(text: str) -> bool:
+    return len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING
+
+
+def _joined(text: str) -> str:
+    try:
+        entries: Any = orjson.loads(text)
+    except ValueError:
+        return text
+    return "; ".join(entries) if _are_texts(entries) else text
+
+
+def _are_texts(entries: Iterable[object]) -> bool:
+    return all(isinstance(entry, str) for entry in entries)

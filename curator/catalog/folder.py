@@ -1,0 +1,92 @@
+"""A folder of images as a catalogue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from curator.catalog.pictures import is_hidden
+from curator.catalog.skipped import Reason, Skipped
+from shared.errors import InputError
+from shared.images.formats import is_picture, is_unread_picture
+from shared.records import ImageRef, Listing
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCatalog:
+    """A folder of images, also in sub-folders, without metadata."""
+
+    path: Path
+    images_dir: Path
+
+    def fingerprint(self) -> str | None:
+        """Return ``None``: images may appear anywhere below."""
+        return None
+
+    def listings(self, skipped: Skipped) -> Iterator[Listing]:
+        """Yield one listing an image, sorted within each folder; those of linked folders last."""
+        base = self.images_dir.resolve()
+        for path in _Walk(skipped).images(self.path.resolve()):
+            if path.is_relative_to(base):
+                name = path.relative_to(base).as_posix()
+                yield Listing(path.stem, ImageRef(path.stem, name))
+            else:
+                skipped.add(Reason.OUTSIDE, str(path))
+
+
+class _Walk:
+    """A way through folders and links that enters each folder once."""
+
+    def __init__(self, skipped: Skipped) -> None:
+        self._skipped = skipped
+        self._entered: set[tuple[int, int]] = set()
+        self._links: list[Path] = []
+
+    def images(self, folder: Path) -> Iterator[Path]:
+        yield from self._below(folder)
+        # What a link leads to may also lie here by its own name, which then counts.
+        while self._links:
+            yield from self._below(self._links.pop(0))
+
+    def _below(self, folder: Path) -> Iterator[Path]:
+        try:
+            state = folder.stat()
+            if (identity := (state.st_dev, state.st_ino)) in self._entered:
+                return
+            self._entered.add(identity)
+            with os.scandir(folder) as entries:
+                names = sorted((entry.name, _kind(entry)) for entry in entries)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+        for name, kind in names:
+            if is_hidden(name):
+                self._skipped.add(Reason.HIDDEN, str(folder / name))
+            elif kind == "folder":
+                yield from self._below(folder / name)
+            elif kind == "linked folder":
+                self._links.append(folder / name)
+            elif self._is_usable(folder / name, kind):
+                yield folder / name
+
+    def _is_usable(self, path: Path, kind: str) -> bool:
+        if kind == "broken link":
+            self._skipped.add(Reason.BROKEN_LINK, str(path))
+        elif is_unread_picture(path):
+            self._skipped.add(Reason.UNREADABLE_FORMAT, str(path))
+        elif kind != "file" or not is_picture(path):
+            self._skipped.add(Reason.NOT_A_PICTURE, str(path))
+        else:
+            return True
+        return False
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if not entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if entry.is_file(follow_symlinks=False) else "other"
+    if entry.is_dir():
+        return "linked folder"
+    return "file" if entry.is_file() else "broken link"

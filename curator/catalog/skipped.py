@@ -1,0 +1,72 @@
+"""What of a catalogue cannot be used: counted by reason, each with its first example."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """Why a row, a file or an image of a catalogue is left out."""
+
+    WITHOUT_IMAGE = "without image"
+    UNKNOWN_IMAGE = "image id not in images.csv"
+    OUTSIDE = "outside the images folder"
+    URL = "a URL, whose file is not in the images folder"
+    MISSING = "not in the images folder"
+    LONG_ROW = "row longer than the header"
+    HIDDEN = "hidden, or a program's copy"
+    NOT_A_PICTURE = "not a picture"
+    UNREADABLE_FORMAT = "a format that is not read here"
+    BROKEN_LINK = "a link that leads nowhere"
+
+
+_WAYS_OUT: Final = {
+    Reason.WITHOUT_IMAGE: "name the images in a column `filename`",
+    Reason.UNKNOWN_IMAGE: "complete the download, images/metadata/images.csv.gz in particular",
+    Reason.OUTSIDE: "give --images DIR, or paths that start from there",
+    Reason.URL: "fetch the files and give their folder with --images DIR",
+    Reason.MISSING: "give --images DIR, the folder that the names start from",
+    Reason.LONG_ROW: "quote cells that hold the separator",
+    Reason.HIDDEN: "give a folder of images that are not hidden",
+    Reason.NOT_A_PICTURE: "give a folder of images, or a table that names them",
+    Reason.UNREADABLE_FORMAT: "convert them to JPEG",
+    Reason.BROKEN_LINK: "put the files where the links lead",
+}
+
+
+@dataclass(slots=True)
+class Skipped:
+    """Counts by reason, and the first example of each."""
+
+    counts: Counter[Reason] = field(default_factory=Counter)
+    first: dict[Reason, str] = field(default_factory=dict)
+
+    def add(self, reason: Reason, example: str) -> None:
+        """Count one more."""
+        self.counts[reason] += 1
+        self.first.setdefault(reason, example)
+
+    def plain(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Return the counts and the examples by the reasons' words."""
+        counts = {reason.value: count for reason, count in self.counts.most_common()}
+        return counts, {reason.value: _short(self.first[reason]) for reason in self.counts}
+
+    def __str__(self) -> str:
+        """Return all of it in one line, most frequent first."""
+        return "; ".join(
+            f"{count:,} {reason.value} (first: {_short(self.first[reason])})"
+            for reason, count in self.counts.most_common()
+        )
+
+    @property
+    def way_out(self) -> str:
+        """What to do about the most frequent reason."""
+        return next((_WAYS_OUT[reason] for reason, _ in self.counts.most_common(1)), "")
+
+
+def _short(example: str, longest: int = 160) -> str:
+    shown = " ".join(example.split())
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."

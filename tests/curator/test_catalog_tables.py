@@ -1,0 +1,410 @@
+"""Tables of products as shops, tools and other machines write them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from curator.catalog import Reason, Skipped, nothing_usable, open_catalog
+from shared.errors import InputError
+
+
+def table(*rows: tuple[str, ...], separator: str = ",") -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator).writerows(rows)
+    return text.getvalue()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder with pictures in ``images``, and a way to read a table beside it."""
+
+    def read(content: str | bytes, *names: str, file: str = "t.csv") -> tuple[list, Skipped]:
+        for name in ("unnamed.jpg", *names):
+            path = tmp_path / "images" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        path = tmp_path / file
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        skipped = Skipped()
+        catalog = open_catalog(path, tmp_path / "images")
+        listings = [
+            (one.listing_id, one.image.path, dict(one.metadata))
+            for one in catalog.listings(skipped)
+        ]
+        return listings, skipped
+
+    return read
+
+
+def places(listings) -> list[tuple[str, str]]:
+    return [(product, path) for product, path, _ in listings]
+
+
+def test_shopify_rows_below_a_product_are_its_pictures_and_variants_say_nothing(shop):
+    columns = ("Handle", "Title", "Body (HTML)", "Vendor", "Option1 Name", "Option1 Value")
+    text = table(
+        (*columns, "Variant SKU", "Variant Price", "Image Src", "Image Position"),
+        *(
+            (
+                "lamp",
+                "Desk lamp",
+                "<p>Bends &amp; turns.</p>",
+                "Acme",
+                "Colour",
+                "Red",
+                "L-1",
+                "9.00",
+                "https://cdn.example/files/lamp%201.jpg?v=17",
+                "1",
+            ),
+            ("lamp", "", "", "", "", "Blue", "L-2", "9.00", "//cdn.example/files/lamp2.jpg", "2"),
+            ("lamp", "", "", "", "", "Green", "L-3", "9.00", "", ""),
+            ("rug", "Rug", "", "Acme", "", "", "R-1", "5", "https://cdn.example/gone.jpg", "1"),
+        ),
+    )
+    listings, skipped = shop(text, "lamp 1.jpg", "lamp2.jpg")
+    lamp = {"Title": "Desk lamp", "Body (HTML)": "Bends & turns.", "Vendor": "Acme"}
+    assert listings == [("lamp", "lamp 1.jpg", lamp), ("lamp", "lamp2.jpg", lamp)]
+    assert skipped.counts == {Reason.URL: 1}
+    assert skipped.first == {Reason.URL: "https://cdn.example/gone.jpg"}
+
+
+def test_woocommerce_variations_have_their_parents_texts_and_their_own_attributes(shop):
+    text = table(
+        (
+            "ID",
+            "Type",
+            "SKU",
+            "Name",
+            "Description",
+            "Images",
+            "Parent",
+            "Attribute 1 name",
+            "Attribute 1 value(s)",
+            "Meta: x",
+        ),
+        (
+            "7",
+            "variable",
+            "cap",
+            "Cap",
+            "Wool.",
+            "https://s.example/2024/05/a.jpg, b.jpg",
+            "",
+            "Color",
+            "Red, Blue",
+            "1",
+        ),
+        ("8", "simple", "mug", "Mug", "Clay.", "", "", "", "", ""),
+        ("9", "variation", "cap-r", "Cap - Red", "", "2024/05/c.jpg", "cap", "Color", "Red", ""),
+        ("10", "variation", "cap-b", "", "", "d.jpg", "id:7", "Color", "Blue", ""),
+    )
+    listings, skipped = shop(text, "2024/05/a.jpg", "b.jpg", "2024/05/c.jpg", "d.jpg")
+    assert listings == [
+        ("7", "2024/05/a.jpg", {"Name": "Cap", "Description": "Wool.", "Color": "Red, Blue"}),
+        ("7", "b.jpg", {"Name": "Cap", "Description": "Wool.", "Color": "Red, Blue"}),
+        ("9", "2024/05/c.jpg", {"Name": "Cap - Red", "Description": "Wool.", "Color": "Red"}),
+        ("10", "d.jpg", {"Name": "Cap", "Description": "Wool.", "Color": "Blue"}),
+    ]
+    assert skipped.counts == {Reason.WITHOUT_IMAGE: 1}
+
+
+SHOPS = {
+    "bigcommerce": table(
+        ("Item", "ID", "Name", "Type", "SKU", "Description", "Image URL (Import)"),
+        ("Product", "77", "Bowl", "physical", "B", "Deep.", ""),
+        ("Image", "901", "", "", "", "", "https://s.example/product_images/a.jpg"),
+        ("Image", "902", "", "", "", "", "https://s.example/product_images/b.jpg"),
+    ),
+    "bigcommerce, before": table(
+        (
+            "Product ID",
+            "Product Name",
+            "Price",
+            "Product Image File - 1",
+            "Product Image Sort - 1",
+            "Product Image File - 2",
+            "Product Image Description - 2",
+        ),
+        ("77", "Bowl", "3", "a.jpg", "0", "b.jpg", "from above"),
+    ),
+    "prestashop": table(
+        ("Product ID", "Active (0/1)", "Name *", "Image URLs (x,y,z...)"),
+        ("77", "1", "Bowl", "https://s.example/img/a.jpg,https://s.example/img/b.jpg"),
+        separator=";",
+    ),
+    "etsy": table(
+        ("TITLE", "DESCRIPTION", "PRICE", "IMAGE1", "IMAGE2", "IMAGE3", "SKU"),
+        ("Bowl", "Deep.", "3", "https://i.example/a.jpg", "https://i.example/b.jpg", "", "77"),
+    ),
+    "amazon": "TemplateType=fptcustom\tVersion=2024\tkeep\t\n"
+    "Seller SKU\tTitle\tMain Image\tOther Image\n"
+    "item_sku\titem_name\tmain_image_url\tother_image_url1\n"
+    "77\tBowl\thttps://m.example/I/a.jpg\thttps://m.example/I/b.jpg\n",
+    "squarespace": table(
+        (
+            "Product ID [Non Editable]",
+            "Variant ID [Non Editable]",
+            "Title",
+            "Price",
+            "Hosted Image URLs",
+        ),
+        ("77", "1", "Bowl", "3", "https://s.example/a.jpg https://s.example/b.jpg"),
+        ("", "2", "", "4", ""),
+    ),
+    "wix": table(
+        ("handleId", "fieldType", "name", "description", "productImageUrl", "sku"),
+        ("77", "Product", "Bowl", "<p>Deep.</p>", "a.jpg;b.jpg", "B"),
+        ("77", "Variant", "", "", "", "B-2"),
+    ),
+    "magento": table(
+        ("sku", "name", "base_image", "small_image", "thumbnail_image", "additional_images"),
+        ("77", "Bowl", "/a.jpg", "/a.jpg", "/a.jpg", "/a.jpg,/b.jpg"),
+    ),
+    "numbered": table(
+        ("product_id", "name", "image_1", "image_2"), ("77", "Bowl", "a.jpg", "b.jpg")
+    ),
+    "a list as text": table(
+        ("uniq_id", "name", "product_url", "image"),
+        ("77", "Bowl", "https://s.example/p/77", "['https://s.example/a.jpg', 'b.jpg']"),
+    ),
+    "a list as JSON": table(
+        ("id", "name", "images"),
+        ("77", "Bowl", '[{"src": "x/a.jpg"}, {"src": "//s.example/b.jpg"}]'),
+    ).replace("x/a.jpg", "a.jpg"),
+    "bars": table(("id", "name", "gallery"), ("77", "Bowl", "a.jpg ! alt : A bowl | b.jpg")),
+    "by content alone": table(("id", "name", "Bilder"), ("77", "Bowl", "a.jpg\nb.jpg")),
+}
+
+
+@pytest.mark.parametrize("name", SHOPS)
+def test_several_pictures_of_a_product_become_a_listing_each(shop, name):
+    listings, skipped = shop(SHOPS[name], "a.jpg", "b.jpg")
+    assert places(listings) == [("77", "a.jpg"), ("77", "b.jpg")]
+    for _, _, metadata in listings:
+        assert "Bowl" in metadata.values()
+        assert not {"3", "4", "B", "physical?"} & set(metadata.values())
+    assert not skipped.counts or skipped.counts == {Reason.WITHOUT_IMAGE: 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "file"),
+    [
+        (json.dumps([{"id": 77, "images": ["a.jpg", "b.jpg"], "name": "Bowl"}]), "t.json"),
+        (
+            json.dumps(
+                {
+                    "products": [
+                        {"id": 77, "images": [{"src": "a.jpg"}, {"src": "b.jpg"}], "n": None}
+                    ]
+                },
+                indent=1,
+            ),
+            "t.json",
+        ),
+        ('{"id": "77", "image": "a.jpg"}\n\n{"id": "77", "image": "b.jpg"}\n', "t.jsonl"),
+    ],
+)
+def test_json_is_read_like_a_table(shop, text, file):
+    listings, skipped = shop(text, "a.jpg", "b.jpg", file=file)
+    assert places(listings) == [("77", "a.jpg"), ("77", "b.jpg")]
+    assert not skipped.counts
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_separators_and_encodings_are_told_by_what_is_there(shop, separator, encoding):
+    text = table(
+        ("id", "image", "title"),
+        ("1", "a.jpg", f"Bowl, blue; d\u00e9cor {separator}\nof two lines"),
+        separator=separator,
+    )
+    listings, _ = shop(text.encode(encoding), "a.jpg")
+    assert listings == [
+        (
+            "1",
+            "a.jpg",
+            {"title": " ".join(f"Bowl, blue; d\u00e9cor {separator} of two lines".split())},
+        )
+    ]
+
+
+def test_excels_own_first_line_and_packed_tables_are_read(shop):
+    text = "sep=;\r\nid;image;title\r\n1;a.jpg;Bowl\r\n"
+    assert shop(text, "a.jpg")[0] == [("1", "a.jpg", {"title": "Bowl"})]
+    packed = gzip.compress(text.encode())
+    assert shop(packed, "a.jpg", file="t.csv.gz")[0] == [("1", "a.jpg", {"title": "Bowl"})]
+
+
+def test_shifted_rows_are_counted_and_never_misread_and_a_name_may_hold_a_comma(shop):
+    text = (
+        "id,image,title\n1,a.jpg,Bowl\n2,b.jpg,Bowl, blue\n3,c.jpg\n4,d.jpg,Cup,,\n"
+        '5,"cup, blue.jpg",Cup\n'
+    )
+    listings, skipped = shop(text, "a.jpg", "b.jpg", "c.jpg", "d.jpg", "cup, blue.jpg")
+    assert places(listings) == [
+        ("1", "a.jpg"),
+        ("3", "c.jpg"),
+        ("4", "d.jpg"),
+        ("5", "cup, blue.jpg"),
+    ]
+    assert skipped.counts == {Reason.LONG_ROW: 1}
+    assert skipped.first[Reason.LONG_ROW] == "line 3"
+
+
+def test_ids_name_files_where_no_column_does(shop):
+    text = "sku,gender,price\n90001,Men,12\nb-2,Women,13\n90003,Men,14\n"
+    listings, skipped = shop(text, "90001.jpg", "b-2.PNG", "b-2.webp")
+    assert listings == [
+        ("90001", "90001.jpg", {"gender": "Men"}),
+        ("b-2", "b-2.webp", {"gender": "Women"}),
+    ]
+    assert skipped.counts == {Reason.MISSING: 1}
+
+
+def test_of_columns_that_could_name_the_picture_the_one_that_does_is_taken(shop):
+    text = "image_id,image,path,thumbnail\nX1,https://s.example/1,sub/a.jpg,t.jpg\n"
+    listings, skipped = shop(text, "sub/a.jpg", "t.jpg")
+    assert [path for _, path, _ in listings] == ["sub/a.jpg"]
+    assert not skipped.counts
+
+
+def test_rows_of_one_product_go_on_with_its_texts_unless_they_have_their_own(shop):
+    text = table(
+        ("item_id", "filename", "title", "colour", "material"),
+        ("1", "a.jpg", "Chair", "red", "oak"),
+        ("1", "b.jpg", "", "", ""),
+        ("1", "c.jpg", "Chair", "blue", ""),
+        ("2", "d.jpg", "", "", ""),
+    )
+    listings, _ = shop(text, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    chair = {"title": "Chair", "colour": "red", "material": "oak"}
+    assert [metadata for *_, metadata in listings] == [
+        chair,
+        chair,
+        {"title": "Chair", "colour": "blue"},
+        {},
+    ]
+
+
+def test_texts_are_without_markup_and_columns_that_tell_nothing_stay_out(shop):
+    text = table(
+        ("", "Id", "Image", "Price", "Retail SKU", "Product URL", "Description", "Tree", "Brand"),
+        (
+            "0",
+            "1",
+            "a.jpg",
+            "3",
+            "S",
+            "https://s.example/1",
+            "<style>p {}</style><p>Deep&nbsp;<b>bowl</b>, 3 < 4</p>",
+            '["Home >> Bowls"]',
+            "NaN",
+        ),
+    )
+    listings, _ = shop(text, "a.jpg")
+    assert listings == [
+        ("1", "a.jpg", {"Description": "Deep bowl , 3 < 4", "Tree": "Home >> Bowls"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/kaggle/input/x/a.jpg", Reason.OUTSIDE),
+        ("C:\\Users\\me\\x\\a.jpg", Reason.OUTSIDE),
+        ("D:/x/a.jpg", Reason.OUTSIDE),
+        ("\\\\server\\x\\a.jpg", Reason.OUTSIDE),
+        ("file:///home/me/x/a.jpg", Reason.OUTSIDE),
+        ("../../x/a.jpg", Reason.OUTSIDE),
+        ("https://s.example/b.jpg", Reason.URL),
+        ("s3://bucket/b.jpg", Reason.URL),
+        ("x/b.jpg", Reason.MISSING),
+        ("x", Reason.MISSING),
+        ("x" * 5000 + ".jpg", Reason.MISSING),
+        ("x/c.heic", Reason.UNREADABLE_FORMAT),
+        ("x/.ipynb_checkpoints/a-checkpoint.jpg", Reason.HIDDEN),
+        ("__MACOSX/x/._a.jpg", Reason.HIDDEN),
+    ],
+)
+def test_what_cannot_be_used_is_said_with_the_first_example(shop, tmp_path, name, reason):
+    files = ("x/a.jpg", "x/c.heic", "x/.ipynb_checkpoints/a-checkpoint.jpg", "__MACOSX/x/._a.jpg")
+    listings, skipped = shop(table(("image", "title"), (name, "Bowl"), (name, "Cup")), *files)
+    assert not listings
+    assert skipped.counts == {reason: 2}
+    error = nothing_usable(open_catalog(tmp_path / "t.csv", tmp_path / "images"), skipped)
+    assert name[:100] in str(error)
+    assert f"2 {reason.value}" in str(error)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x/a.jpg",
+        "./x/a.jpg",
+        "x\\a.jpg",
+        "/x/a.jpg",
+        "{}/x/a.jpg",
+        "file://{}/x/a.jpg",
+        "images/x/a.jpg",
+        "../images/x/a.jpg".replace("../", "./../{parent}/"),
+        "https://s.example/media/x/a.jpg?width=100#top",
+        "https://s.example/a.jpg",
+    ],
+)
+def test_paths_that_lead_below_the_images_folder_are_found(shop, tmp_path, name):
+    name = name.format(tmp_path / "images", parent=tmp_path.name)
+    listings, skipped = shop(table(("image", "title"), (name, "Bowl")), "x/a.jpg", "a.jpg")
+    assert listings[0][1] == ("a.jpg" if name.endswith("example/a.jpg") else "x/a.jpg")
+    assert not skipped.counts
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"PK\x03\x04\x00\x00", "no text file"),
+        (b"", "no image column"),
+        (b"id,title\n1,Bowl\n", "no image column .*id, title"),
+        (b'{"id": 1}', "no image column"),
+        ("image\n\x81\x8d.jpg\n".encode("latin-1"), "UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_with_a_way_out(shop, content, part):
+    with pytest.raises(InputError, match=part):
+        shop(content)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"a": [', "7", '[{"image": "a.jpg"}', "[" * 10_000])
+def test_json_that_holds_no_products_is_refused(shop, text):
+    with pytest.raises(InputError, match=r"t\.json"):
+        shop(text, file="t.json")
+
+
+def test_long_cells_and_brackets_without_end_are_read(shop):
+    image = "data:image/png;base64," + "A" * 200_000
+    text = table(("id", "image", "text"), ("1", "a.jpg", "x " * 100_000), ("2", image, "[" * 9_000))
+    listings, skipped = shop(text, "a.jpg")
+    assert places(listings) == [("1", "a.jpg")]
+    assert skipped.counts == {Reason.MISSING: 1}
+    assert len(skipped.first[Reason.MISSING]) > 10_000
+    assert len(str(skipped)) < 300
+
+
+def test_links_that_lead_in_circles_are_no_pictures(shop, tmp_path):
+    shop("image\nunnamed.jpg\n")
+    (tmp_path / "images" / "x").symlink_to(tmp_path / "images" / "x")
+    assert shop("image\nx/a.jpg\n")[1].counts == {Reason.MISSING: 1}
+
+
+def test_listings_stream_whatever_the_tables_length(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    path = Path(tmp_path / "t.csv")
+    path.write_text("id,image\n" + "".join(f"{number},a.jpg\n" for number in range(5_000)))
+    listings = open_catalog(path).listings(Skipped())
+    assert [next(listings).listing_id for _ in range(3)] == ["0", "1", "2"]
