@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from curator.catalog import Catalog, Skipped, nothing_usable
-from curator.ledger import Ledger
+from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
+from curator.ledger import Ledger, LeftOut
 from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
 from shared.errors import InputError
@@ -33,7 +33,8 @@ async def import_catalog(
         StopRequested: the run is to stop; nothing was added.
     """
     if await _is_known(catalog, ledger):
-        return {"unchanged": True}
+        left_out = await ledger.left_out(_source(catalog))
+        return {"unchanged": True, "skipped": {entry.reason: entry.count for entry in left_out}}
     with report_progress("reading the catalogue", None) as progress:
         read = await _add(catalog, ledger, stop, clock, progress.advance)
     return asdict(read)
@@ -61,8 +62,15 @@ async def next_look(catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: C
 
 async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:
     fingerprint = _state(catalog)
-    known = await ledger.known_fingerprint(str(catalog.path.resolve()))
-    return fingerprint is not None and known == fingerprint
+    known = await ledger.known_fingerprint(_source(catalog))
+    if fingerprint is None or known != fingerprint:
+        return False
+    # Files that were not there may have come since.
+    return not MAY_APPEAR & {entry.reason for entry in await ledger.left_out(_source(catalog))}
+
+
+def _source(catalog: Catalog) -> str:
+    return str(catalog.path.resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +102,15 @@ async def _add(
             raise nothing_usable(catalog, skipped)
 
     added = await ledger.add_catalog(
-        str(catalog.path.resolve()),
+        _source(catalog),
         fingerprint,
         str(catalog.images_dir.resolve()),
         counted(),
         clock.now(),
+        left_out=lambda: [LeftOut(*entry) for entry in skipped.told()],
     )
-    return _Read(added, *skipped.plain())
+    counts = {reason: count for reason, count, _ in skipped.told()}
+    return _Read(added, counts, {reason: first for reason, _, first in skipped.told()})
 
 
 def _state(catalog: Catalog) -> str | None:

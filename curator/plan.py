@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -45,22 +45,28 @@ OPINION_TOKENS: Final = 10
 class Size:
     """A catalogue's images, and the input tokens of an average request about one.
 
-    ``opinion_tokens`` are the input tokens of a request for a second opinion.
+    ``opinion_tokens`` are the input tokens of a request for a second opinion, ``skipped`` is what
+    of the catalogue cannot be used.
     """
 
     images: int
     input_tokens: int
     opinion_tokens: int = 0
+    skipped: Skipped = field(default_factory=Skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All requests of a campaign, and the tokens of an average one, in and out."""
+    """All requests of a campaign, and the tokens of an average one, in and out.
+
+    ``left_out`` is what of the catalogue cannot be used: reason, count and first example.
+    """
 
     images: int
     second_opinions: int
     input_tokens: int
     output_tokens: int
+    left_out: Sequence[tuple[str, int, str]] = ()
 
     @property
     def requests(self) -> int:
@@ -77,7 +83,13 @@ def planned_work(size: Size, questions: int, verify: float, output_tokens: int) 
     requests = size.images + opinions
     taken = size.images * size.input_tokens + opinions * size.opinion_tokens
     given = size.images * output_tokens + opinions * OPINION_TOKENS
-    return Work(size.images, opinions, round(taken / requests), round(given / requests))
+    return Work(
+        size.images,
+        opinions,
+        round(taken / requests),
+        round(given / requests),
+        size.skipped.told(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,7 @@ def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
     if not seen:
         raise nothing_usable(catalog, skipped)
     opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
-    return Size(len(seen), round(tokens / len(seen)), opinion.estimated_tokens)
+    return Size(len(seen), round(tokens / len(seen)), opinion.estimated_tokens, skipped)
 
 
 def _usual_px(catalog: Catalog) -> int:
@@ -141,6 +153,10 @@ def plan_object(
     return {
         "images": work.images,
         "second_opinions": work.second_opinions,
+        "left_out": [
+            {"reason": reason, "count": count, "first": first}
+            for reason, count, first in work.left_out
+        ],
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
@@ -211,6 +227,10 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     money = "no price known for this model; give --input-price and --output-price"
     if price:
         money = f"{price['input_usd']:g} and {price['output_usd']:g} $ a million tokens in and out"
+    left_out = [
+        Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
+        for entry in plan["left_out"]
+    ]
     opinions = plan["second_opinions"]
     again = f" and {opinions:,} second opinions" if opinions else ""
     return Group(
@@ -219,6 +239,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
             f"{ends:%Y-%m-%d %H:%M %Z}",
             style="bold",
         ),
+        *left_out,
         keys,
         days,
         Text(

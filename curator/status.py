@@ -159,6 +159,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             for project in report.blocked
         ],
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
+        "left_out": [asdict(entry) for entry in report.left_out],
     }
 
 
@@ -200,6 +201,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         f"{progress.done:,} of {progress.total:,} done, {progress.dead:,} given up, "
         f"{progress.pending:,} waiting",
     )
+    for entry in report.left_out:
+        facts.add_row("left out", f"{entry.count:,} {entry.reason} (first: {entry.first})")
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
     facts.add_row("rejected", listed(report.rejected))

@@ -2,6 +2,6 @@
 
 from curator.catalog.catalog import Catalog, nothing_usable
 from curator.catalog.opening import open_catalog
-from curator.catalog.skipped import Reason, Skipped
+from curator.catalog.skipped import MAY_APPEAR, Reason, Skipped
 
-__all__ = ["Catalog", "Reason", "Skipped", "nothing_usable", "open_catalog"]
+__all__ = ["MAY_APPEAR", "Catalog", "Reason", "Skipped", "nothing_usable", "open_catalog"]

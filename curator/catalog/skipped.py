@@ -37,6 +37,10 @@ _WAYS_OUT: Final = {
 }
 
 
+MAY_APPEAR: Final = frozenset({Reason.MISSING, Reason.URL, Reason.BROKEN_LINK})
+"""What may be there the next time although the catalogue is as it was."""
+
+
 @dataclass(slots=True)
 class Skipped:
     """Counts by reason, and the first example of each."""
@@ -49,16 +53,17 @@ class Skipped:
         self.counts[reason] += 1
         self.first.setdefault(reason, example)
 
-    def plain(self) -> tuple[dict[str, int], dict[str, str]]:
-        """Return the counts and the examples by the reasons' words."""
-        counts = {reason.value: count for reason, count in self.counts.most_common()}
-        return counts, {reason.value: _short(self.first[reason]) for reason in self.counts}
+    def told(self) -> list[tuple[str, int, str]]:
+        """Return each reason with its count and its first example, most frequent first."""
+        return [
+            (reason.value, count, _short(self.first[reason]))
+            for reason, count in self.counts.most_common()
+        ]
 
     def __str__(self) -> str:
         """Return all of it in one line, most frequent first."""
         return "; ".join(
-            f"{count:,} {reason.value} (first: {_short(self.first[reason])})"
-            for reason, count in self.counts.most_common()
+            f"{count:,} {reason} (first: {first})" for reason, count, first in self.told()
         )
 
     @property

@@ -30,6 +30,7 @@ from curator.ledger.records import (
     Campaign,
     CampaignReport,
     KeyRemoval,
+    LeftOut,
     Memory,
     NewestItem,
     OpinionCounts,
@@ -49,6 +50,8 @@ from curator.ledger.records import (
 from curator.ledger.rows import (
     Entry,
     changes_by,
+    left_out_of,
+    left_out_text,
     listing_of,
     listing_row,
     opinion_replacements_by,
@@ -153,6 +156,12 @@ class Ledger:
 
         return await asyncio.to_thread(tell)
 
+    async def left_out(self, source: str) -> list[LeftOut]:
+        """Return what of the catalogue at ``source`` could not be used when it was imported."""
+        async with _reading(self._engine) as connection:
+            statement = select(tables.sources.c.left_out).where(tables.sources.c.path == source)
+            return left_out_of(await connection.scalar(statement))
+
     async def known_fingerprint(self, source: str) -> str | None:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
         async with _reading(self._engine) as connection:
@@ -167,19 +176,29 @@ class Ledger:
         images_dir: str,
         listings: Iterable[Listing],
         now: float,
+        *,
+        left_out: Callable[[], Sequence[LeftOut]] = tuple,
     ) -> int:
-        """Add the listings whose image is not known yet, all or none; return how many."""
+        """Add the listings whose image is not known yet, all or none; return how many.
+
+        ``left_out`` is asked once they are read.
+        """
         insert_new = sqlite_insert(tables.items).on_conflict_do_nothing()
-        remember = sqlite_insert(tables.sources).values(
-            path=source, fingerprint=fingerprint, images_dir=images_dir, imported_at=now
-        )
+        remember = sqlite_insert(tables.sources)
         remember = remember.on_conflict_do_update(["path"], set_=dict(remember.excluded))
         remaining = iter(listings)
         async with self._writing() as connection:
             before = await connection.scalar(select(func.count()).select_from(tables.items))
             while batch := await asyncio.to_thread(_next_rows, remaining):
                 await connection.execute(insert_new, batch)
-            await connection.execute(remember)
+            source_row = {
+                "path": source,
+                "fingerprint": fingerprint,
+                "images_dir": images_dir,
+                "imported_at": now,
+                "left_out": left_out_text(left_out()),
+            }
+            await connection.execute(remember, source_row)
             after = await connection.scalar(select(func.count()).select_from(tables.items))
         return (after or 0) - (before or 0)
 

@@ -294,11 +294,21 @@ class OpinionCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a catalogue could not be used for one reason: how many, and the first example."""
+
+    reason: str
+    count: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
     ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
-    ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds.
+    ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
+    ``left_out`` what of the catalogues did not become items.
     """
 
     campaign_id: int
@@ -315,6 +325,7 @@ class CampaignReport:
     dead_letters: tuple[DeadLetter, ...]
     finished_recently: int
     recent_s: float
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def pairs(self) -> int:

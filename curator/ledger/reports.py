@@ -6,6 +6,7 @@ millions of rows is read from tallies.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from typing import Final
@@ -15,6 +16,7 @@ from curator.ledger.records import (
     CampaignReport,
     DeadLetter,
     KeyReport,
+    LeftOut,
     Memory,
     OpinionCounts,
     Outcome,
@@ -100,7 +102,13 @@ def _report(
         dead_letters=_dead_letters(connection, campaign_id),
         finished_recently=finished_recently,
         recent_s=recent_s,
+        left_out=_left_out(connection),
     )
+
+
+def _left_out(connection: sqlite3.Connection) -> tuple[LeftOut, ...]:
+    rows = connection.execute("SELECT left_out FROM sources WHERE left_out IS NOT NULL")
+    return tuple(LeftOut(*entry) for row in rows for entry in json.loads(row["left_out"]))
 
 
 def _is_blocked(record: ProjectRecord, now: float) -> bool:

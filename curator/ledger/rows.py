@@ -15,6 +15,7 @@ from curator.ledger.records import (
     ItemChange,
     KeptReply,
     KeyRemoval,
+    LeftOut,
     OpinionChange,
     Outcome,
     ProjectNews,
@@ -246,6 +247,17 @@ def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no col
     """Return the reply that a row of attempts and replies holds."""
     model = row.model_version or row.model
     return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
+
+
+def left_out_text(left_out: Iterable[LeftOut]) -> str | None:
+    """Return the stored form of what a catalogue left out; ``None`` for nothing."""
+    entries = [(entry.reason, entry.count, entry.first) for entry in left_out]
+    return json.dumps(entries, ensure_ascii=False) if entries else None
+
+
+def left_out_of(text: str | None) -> list[LeftOut]:
+    """Return what ``left_out_text`` was given."""
+    return [LeftOut(*entry) for entry in json.loads(text or "[]")]
 
 
 def replied_items(rows: Iterable[Any]) -> list[RepliedItem]:

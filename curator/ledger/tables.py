@@ -29,6 +29,8 @@ sources = Table(
     Column("fingerprint", Text),
     Column("images_dir", Text, nullable=False),
     Column("imported_at", Float, nullable=False),
+    # What of it could not be used: JSON, a list of reason, count and first example.
+    Column("left_out", Text),
 )
 
 # An image is asked about once, whatever number of listings share it: hence the unique path.
