@@ -86,9 +86,10 @@ async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int
 async def export_folder(
     ledger: Ledger, report: CampaignReport, folder: Path, images_dir: Path, *, embeds: bool
 ) -> int:
-    """Write a data set folder, split by image with near-identical images together.
+    """Write a data set folder, split by product with near-identical images together.
 
-    Pairs are streamed; only the images' names are held. ``embeds`` puts the images into it.
+    Pairs are streamed; only the images' names, looks and products are held. ``embeds`` puts the
+    images into it.
     """
     loop = asyncio.get_running_loop()
     return await asyncio.to_thread(
@@ -110,15 +111,18 @@ def _write_folder(
     embeds: bool,
 ) -> int:
     from shared.dataset_folder import write_dataset  # noqa: PLC0415
-    from shared.splits import split_by_image  # noqa: PLC0415
+    from shared.fingerprints import looks_in  # noqa: PLC0415
+    from shared.splits import RULE, split_units  # noqa: PLC0415
+    from shared.units import units_of  # noqa: PLC0415
 
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; give --images DIR")
     names = list(dict.fromkeys(pair.filename for pair in pairs()))
-    splits = split_by_image(images_dir, names, seed=SPLIT_SEED)
+    units = units_of(pairs(), looks_in(images_dir, names))
+    splits = split_units(units, seed=SPLIT_SEED)
     with report_progress("writing pairs", report.pairs) as progress:
         return write_dataset(
-            _placed(pairs(), splits, progress),
+            _placed(pairs(), units, splits, progress),
             folder,
             source={
                 "program": "curator",
@@ -128,18 +132,22 @@ def _write_folder(
                 "items_done": report.progress.done,
                 "items_given_up": report.progress.dead,
             },
-            split_rule={"by": "image", "near_identical": "together", "seed": SPLIT_SEED},
+            split_rule={**RULE, "seed": SPLIT_SEED, "unit": "product, look-alikes together"},
             embed_from=images_dir if embeds else None,
         )
 
 
 def _placed(
-    pairs: Iterator[QAPair], splits: Mapping[str, Split], progress: ProgressReport
+    pairs: Iterator[QAPair],
+    units: Mapping[str, str],
+    splits: Mapping[str, Split],
+    progress: ProgressReport,
 ) -> Iterator[QAPair]:
     for pair in pairs:
         # A run beside the export may have added images since their splits were drawn.
         if pair.filename in splits:
-            yield replace(pair, split=splits[pair.filename])
+            unit, split = units[pair.filename], splits[pair.filename]
+            yield replace(pair, unit_id=unit, split=split)
         progress.advance()
 
 

@@ -36,7 +36,7 @@ from shared.cli import run_program
 from shared.clock import SystemClock
 from shared.command_line import given_arguments
 from shared.corpus import read_pairs
-from shared.data_check import SHOWN, check_data, leak_text
+from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
 
@@ -324,7 +324,7 @@ def check(
             said = " / ".join(conflict.answers)
             typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {said}")
     if found.leaks:
-        raise AboVqaError(f"{data}: {leak_text(found.leaks)}; split it by image")
+        raise AboVqaError(f"{data}: {leak_text(found.leaks)}; {SPLIT_ANEW}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rich.table import Table
 from evaluator.compare import RunComparison, p_text
 from evaluator.comparison import Column, best_rows, compare_scorecards
 from evaluator.scorecard import Figure, Scorecard
-from shared.data_check import DataCheck
+from shared.data_check import Bond, DataCheck
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
@@ -60,16 +60,16 @@ def controls_table(scorecard: Scorecard) -> Table:
 def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
     """Return what a check of a data set found; ``types`` are shares of its questions."""
     title = f"{name}: {check.pairs:,} questions on {check.images:,} images"
+    if check.products:
+        title += f" of {check.products:,} products"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    pictures = "near-identical ones too" if check.looked_at else "by name; --images compares them"
     rows: list[tuple[str, str]] = [
         (f"  {split or 'no split'}", f"{count:,}") for split, count in check.pairs_by_split.items()
     ]
     rows += [
-        (f"images in several splits ({pictures})", f"{len(check.leaks):,}"),
-        ("rows outside train about images that are trained on", f"{check.leaked_pairs:,}"),
+        *_leak_rows(check),
         ("same question and image, another answer", f"{len(check.conflicts):,}"),
         ("rows that say the same again", f"{check.repeats:,}"),
     ]
@@ -85,6 +85,19 @@ def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Tabl
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _leak_rows(check: DataCheck) -> list[tuple[str, str]]:
+    """Return what stands in several splits: images, products and look-alikes."""
+    look = f"{check.leaks_by(Bond.LOOK):,}" if check.looked_at else "give --images"
+    product = f"{check.leaks_by(Bond.PRODUCT):,}" if check.products else "no column names one"
+    return [
+        ("images in several splits", f"{check.leaks_by(Bond.IMAGE):,}"),
+        ("products with images in several splits", product),
+        ("groups of near-identical images in several splits", look),
+        ("images outside train that are, or show, what is trained on", f"{check.leaked_images:,}"),
+        ("rows about them", f"{check.leaked_pairs:,}"),
+    ]
 
 
 def difference_table(comparison: RunComparison) -> Table:

@@ -88,6 +88,7 @@ class _Facts:
     pairs: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     images: dict[str, set[str]] = field(default_factory=dict)
+    units: dict[str, set[str]] = field(default_factory=dict)
     agreements: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     digest: PairsDigest = field(default_factory=PairsDigest)
@@ -101,6 +102,7 @@ class _Facts:
         self.pairs += 1
         self.splits[pair.split or ""] += 1
         self.images.setdefault(pair.split or "", set()).add(pair.filename)
+        self.units.setdefault(pair.split or "", set()).add(pair.unit_id or pair.filename)
         self.agreements[pair.agreement] += 1
         self.models[pair.provenance.model] += 1
         self.digest.add(pair)
@@ -124,6 +126,8 @@ class _Facts:
             "pairs_by_split": dict(self.splits),
             "images_by_split": {split: len(self.images.get(split, ())) for split in SPLITS},
             "pairs_by_model": dict(self.models),
+            "units": len(set().union(*self.units.values())),
+            "units_by_split": {split: len(self.units.get(split, ())) for split in SPLITS},
             "images_missing": self.missing_images,
             "pairs_sha256": self.digest.hexdigest(),
             "agreement_with_listing": {

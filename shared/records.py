@@ -24,6 +24,13 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "model": ("model",),
     "prompt_version": ("prompt_version",),
     "listing_id": ("listing_id",),
+    # The wider one first: variants of a product are one product.
+    "product": (
+        *("parent_sku", "parent_asin", "parent_id", "item_group_id", "product_group_id"),
+        *("product_id", "product_handle", "product_code", "product", "handle"),
+        *("item_id", "asin", "sku"),
+    ),
+    "unit_id": ("unit_id",),
     "agreement": ("agreement",),
     "domain": ("domain", "adapter"),
     "second_answer": ("second_answer",),
@@ -86,6 +93,8 @@ class QAPair:
     ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
     ``domain`` names the source of the question or image, such as a catalogue, where the data does.
     ``boxes`` say where in the picture the question's object is; empty where the data does not.
+    ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
+    ``shared.units`` made of products and pictures; rows that share one are not independent.
     """
 
     id: str
@@ -101,6 +110,8 @@ class QAPair:
     second_opinion: str = ""
     boxes: tuple[Box, ...] = ()
     domain: str = ""
+    product: str = ""
+    unit_id: str = ""
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -1,18 +1,22 @@
-"""Reads the pairs of a run and sees to it that every one has a split, by image."""
+"""Reads the pairs of a run and sees to it that every one has a split, whole products together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
-from shared.corpus import read_pairs
-from shared.data_check import find_leaks, leak_text
+from shared.corpus import pairs_digest, read_pairs
+from shared.data_check import SPLIT_ANEW, Leak, leak_text, leaks_among
 from shared.errors import InputError
-from shared.records import QAPair
-from shared.splits import split_by_image
+from shared.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.source import ImageFolder
+from shared.records import SPLITS, QAPair
+from shared.splits import RULE, split_units
+from shared.training_images import Recogniser, TrainingImages
+from shared.units import independent_unit, units_of
 from trainer.recipe import SplitRecipe
 
 log = structlog.stdlib.get_logger(__name__)
@@ -20,28 +24,51 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True)
 class SplitPairs:
-    """The pairs of each split; no image is in two of them."""
+    """The pairs of each split; no product is in two of them.
+
+    ``fingerprints`` are those of the images; ``rule`` says how they were divided.
+    """
 
     train: tuple[QAPair, ...]
     validation: tuple[QAPair, ...]
     test: tuple[QAPair, ...]
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    rule: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def everything(self) -> tuple[QAPair, ...]:
         """All pairs, split by split."""
         return self.train + self.validation + self.test
 
+    def training_images(self) -> TrainingImages:
+        """Return what the weights that come of these pairs should say of their images."""
+        trained, chosen = (
+            {pair.filename for pair in pairs} for pairs in (self.train, self.validation)
+        )
+        source = {"pairs_sha256": pairs_digest(self.everything), "split_rule": dict(self.rule)}
+        return TrainingImages(self._prints(trained), self._prints(chosen - trained), [source])
+
+    def _prints(self, names: set[str]) -> list[Fingerprint]:
+        return [self.fingerprints[name] for name in sorted(names) if name in self.fingerprints]
+
 
 def load_pairs(
-    data: Path, images_dir: Path, rule: SplitRecipe, *, allow_leaks: bool = False
+    data: Path,
+    images_dir: Path,
+    rule: SplitRecipe,
+    *,
+    allow_leaks: bool = False,
+    base: TrainingImages | None = None,
 ) -> SplitPairs:
-    """Read ``data`` and keep its split, or split its images by ``rule`` where it has none.
+    """Read ``data`` and keep its split, or split its products by ``rule`` where it has none.
 
-    Where ``allow_leaks`` is set, the same or near-identical images in two splits are but a warning.
+    What ``base``, the images behind the weights to start from, has in it is never held out: it is
+    put into the training split, or left out of the others where the data brings its own. Where
+    ``allow_leaks`` is set, all this is but a warning.
 
     Raises:
         InputError: unreadable data, a missing images folder, missing images, some rows without
-            a split, the same or near-identical images in two splits, or nothing to train or
+            a split, a product or near-identical images in two splits, or nothing to train or
             validate on.
     """
     if not images_dir.is_dir():
@@ -49,27 +76,75 @@ def load_pairs(
     pairs = read_pairs(data)
     _require_images(pairs, images_dir)
     without = sum(pair.split is None for pair in pairs)
-    if without == len(pairs):
-        fractions = (rule.train, rule.validation, rule.test)
-        names = [pair.filename for pair in pairs]
-        splits = split_by_image(images_dir, names, fractions=fractions, seed=rule.seed)
-        pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
-    elif without:
+    if 0 < without < len(pairs):
         raise InputError(f"{data}: {without} of {len(pairs)} rows have no split; fill or drop it")
+    prints = fingerprints(ImageFolder(images_dir), (pair.filename for pair in pairs))
+    looks = looks_of(prints)
+    units = units_of(pairs, looks)
+    if not without:
+        _refuse_leaks(leaks_among(pairs, looks), data, allow=allow_leaks)
+    seen = _units_seen(units, prints, base, data, allow=allow_leaks)
+    pairs = [replace(pair, unit_id=units[pair.filename]) for pair in pairs]
+    if without:
+        fractions = (rule.train, rule.validation, rule.test)
+        splits = split_units(units, fractions=fractions, seed=rule.seed, for_training=seen)
+        pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
     else:
-        _refuse_leaks(pairs, data, images_dir, allow=allow_leaks)
-    divided = SplitPairs(
-        *(
-            tuple(pair for pair in pairs if pair.split == split)
-            for split in ("train", "validation", "test")
-        )
+        pairs = [pair for pair in pairs if pair.split == "train" or pair.unit_id not in seen]
+    described = {**RULE, **rule.model_dump()} if without else {"rule": "the data's own"}
+    train, validation, test = (
+        tuple(pair for pair in pairs if pair.split == split) for split in SPLITS
     )
-    if not divided.train or not divided.validation:
-        raise InputError(
-            f"{data}: {len(divided.train)} training and {len(divided.validation)} validation "
-            "rows; both are needed"
-        )
+    divided = SplitPairs(
+        train,
+        validation,
+        test,
+        fingerprints=prints,
+        rule={**described, "unit": independent_unit(pairs)},
+    )
+    _require_both(divided, data, seen)
     return divided
+
+
+def _units_seen(
+    units: Mapping[str, str],
+    prints: Mapping[str, Fingerprint],
+    base: TrainingImages | None,
+    data: Path,
+    *,
+    allow: bool,
+) -> set[str]:
+    """Return the units of which the base has seen an image, none where that is allowed."""
+    if base is None:
+        return set()
+    recogniser = Recogniser(base.trained_on)
+    images = [name for name, known in prints.items() if recogniser.knows(known)]
+    if not images:
+        return set()
+    log.warning(
+        "base_was_trained_on_images",
+        data=str(data),
+        images=len(images),
+        of=len(units),
+        held_out="they may be" if allow else "none of them or of their products",
+    )
+    return set() if allow else {units[name] for name in images}
+
+
+def _require_both(divided: SplitPairs, data: Path, seen: Collection[str]) -> None:
+    if divided.train and divided.validation:
+        return
+    why, way_out = "", "; both are needed"
+    if seen:
+        why = " after what the base itself was trained on"
+        way_out = (
+            ", so that no score would be honest; give data with other images, or set "
+            "`allow_leaks` to train all the same"
+        )
+    raise InputError(
+        f"{data}: {len(divided.train)} training and {len(divided.validation)} validation "
+        f"rows{why}{way_out}"
+    )
 
 
 def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
@@ -81,13 +156,12 @@ def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
         )
 
 
-def _refuse_leaks(pairs: Sequence[QAPair], data: Path, images_dir: Path, *, allow: bool) -> None:
-    leaks = find_leaks(pairs, images_dir)
+def _refuse_leaks(leaks: Sequence[Leak], data: Path, *, allow: bool) -> None:
     if not leaks:
         return
     if not allow:
         raise InputError(
-            f"{data}: {leak_text(leaks)}, so scores would not be honest; split by image "
-            "(`evaluator check` lists them), or set `allow_leaks` to train all the same"
+            f"{data}: {leak_text(leaks)}, so scores would not be honest; {SPLIT_ANEW} "
+            "(`evaluator check` lists the leaks), or set `allow_leaks` to train all the same"
         )
     log.warning("leaks_allowed", data=str(data), found=leak_text(leaks))

@@ -18,8 +18,10 @@ from shared.corpus import pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
+from shared.training_images import write_training_images
 from shared.vqa.adapters import TRAINING_RECORD
 from shared.vqa.families import training_folding
+from shared.vqa.trained_on import known_training
 from trainer.adapter import require_targets
 from trainer.batches import Batches
 from trainer.card import AdapterFacts, adapter_card
@@ -106,7 +108,7 @@ def fit(
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.
     require_targets(recipe.model, recipe.lora, recipe.quantize)
     if pairs is None:
-        pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
+        pairs = recipe_pairs(recipe)
     fingerprint = run_fingerprint(recipe, pairs)
     if resume:
         record = finished_run(recipe.out)
@@ -124,6 +126,21 @@ def fit(
         on_epoch=on_epoch,
     )
     return run.finish(run.start(resume=resume))
+
+
+def recipe_pairs(recipe: FitRecipe) -> SplitPairs:
+    """Read and divide a recipe's data, none of what its base was trained on held out.
+
+    Raises:
+        InputError: as ``trainer.dataset.load_pairs``, or there is no such model.
+    """
+    return load_pairs(
+        recipe.data,
+        recipe.images,
+        recipe.split,
+        allow_leaks=recipe.allow_leaks,
+        base=known_training(recipe.model).images,
+    )
 
 
 def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
@@ -398,8 +415,9 @@ def _keep_dataset(recipe: FitRecipe, pairs: SplitPairs) -> None:
         pairs.everything,
         recipe.out / DATASET,
         source={"data": recipe.data.name},
-        split_rule=recipe.split.model_dump(),
+        split_rule=pairs.rule,
     )
+    write_training_images(pairs.training_images(), recipe.out)
 
 
 def _rewind_log(log_file: Path, step: int) -> list[float]:

@@ -19,6 +19,7 @@ from shared.errors import InputError
 from shared.prior import QuestionPrior
 from shared.questions.folding import write_folding
 from shared.records import QAPair
+from shared.training_images import TrainingImages, write_training_images
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loading import (
     BASE_ALONE,
@@ -79,11 +80,13 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
             loaded = _in_memory(average, processor)
             score = _exact_match(loaded, recipe.images, pairs.validation)
             log.info("held out", epoch=report.epoch, exact_match=round(score, 4))
-    _save(average, processor, recipe.out)
+    _save(average, processor, pairs.training_images(), recipe.out)
     if recipe.dataset is not None:
-        rule = recipe.split.model_dump()
         write_dataset(
-            pairs.everything, recipe.dataset, source={"data": recipe.data.name}, split_rule=rule
+            pairs.everything,
+            recipe.dataset,
+            source={"data": recipe.data.name},
+            split_rule=pairs.rule,
         )
     return describe(recipe)
 
@@ -158,7 +161,12 @@ def _require_place(out: Path) -> None:
         raise InputError(f"out {out}: is there and holds no model; give another, or remove it")
 
 
-def _save(model: BlipForQuestionAnswering, processor: BlipProcessor, out: Path) -> None:
+def _save(
+    model: BlipForQuestionAnswering,
+    processor: BlipProcessor,
+    images: TrainingImages,
+    out: Path,
+) -> None:
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     # Half the size, and 4 bits are coarser still.
@@ -166,6 +174,7 @@ def _save(model: BlipForQuestionAnswering, processor: BlipProcessor, out: Path) 
         model.half().save_pretrained(part)
     processor.save_pretrained(part)
     write_folding(QUESTIONS, part)
+    write_training_images(images, part)
     open_to_readers(part)
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)

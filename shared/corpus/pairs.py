@@ -37,6 +37,8 @@ PAIR_SCHEMA: Final = pa.schema(
         ("second_opinion", pa.string()),
         ("boxes", pa.list_(pa.list_(pa.float64()))),
         ("domain", pa.string()),
+        ("product", pa.string()),
+        ("unit_id", pa.string()),
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
@@ -128,6 +130,8 @@ def pair_row(pair: QAPair) -> dict[str, Any]:
         "second_opinion": pair.second_opinion,
         "boxes": [box.edges for box in pair.boxes] or None,
         "domain": pair.domain or None,
+        "product": pair.product or None,
+        "unit_id": pair.unit_id or None,
     }
 
 
@@ -185,6 +189,8 @@ def _pair(fields: Fields) -> QAPair:
             second_opinion=text("second_opinion"),
             boxes=boxes,
             domain=text("domain"),
+            product=text("product"),
+            unit_id=text("unit_id"),
         )
     except ValueError as error:
         raise fields.refused(str(error)) from error

@@ -18,8 +18,10 @@ from PIL import Image
 
 from shared.boxes import Box
 from shared.corpus import read_pairs
+from shared.fingerprints import looks_in
 from shared.records import QAPair, Split, pair_id
-from shared.splits import split_by_image
+from shared.splits import split_units
+from shared.units import units_of
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 PHOTOS = ABO / "images" / "small"
@@ -70,7 +72,7 @@ def read_products(setting: Setting) -> tuple[Products, Products]:
     for pair in read_pairs(ABO / "vqa.csv"):
         by_image[pair.filename].append(pair)
     # As `trainer pretrain` divided them for the shipped model.
-    split = split_by_image(PHOTOS, list(by_image))
+    split = split_units(units_of((), looks_in(PHOTOS, by_image)))
     learned: defaultdict[str, list[Product]] = defaultdict(list)
     tested: defaultdict[str, list[Product]] = defaultdict(list)
     for name, pairs in by_image.items():

@@ -30,9 +30,11 @@ from evaluator.intervals import bootstrap_means, percentile_interval
 from evaluator.vtgs import jaccard
 from shared.boxes import Box
 from shared.corpus import read_pairs
+from shared.fingerprints import looks_in
 from shared.patches import box_patches
 from shared.records import QAPair
-from shared.splits import split_by_image
+from shared.splits import split_units
+from shared.units import units_of
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import LoadedModel, Quantization, load_blip
@@ -96,7 +98,8 @@ def bench(images: Annotated[int, typer.Option(help="pictures of each kind")] = 4
 def _unseen(count: int) -> dict[str, list[QAPair]]:
     pairs = read_pairs(ABO / "vqa.csv")
     # As `trainer pretrain` divided them for the shipped model.
-    split = split_by_image(ABO / "images" / "small", [pair.filename for pair in pairs])
+    looks = looks_in(ABO / "images" / "small", (pair.filename for pair in pairs))
+    split = split_units(units_of(pairs, looks))
     by_image: dict[str, list[QAPair]] = {}
     for pair in pairs:
         if split[pair.filename] == "test":

@@ -1,4 +1,4 @@
-"""Images are divided, never rows, and near-identical ones stay together."""
+"""Units are divided, never rows: products whole, and near-identical images together."""
 
 import io
 import random
@@ -10,7 +10,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from shared.errors import InputError
-from shared.splits import near_identical_groups, split_by_image
+from shared.fingerprints import looks_in
+from shared.records import Provenance, QAPair
+from shared.splits import split_units
+from shared.units import independent_unit, members, units_of
 
 
 def photograph(seed: int, side: int = 96) -> Image.Image:
@@ -32,6 +35,15 @@ def gallery(tmp_path_factory):
             original.resize((90, 90)).save(folder / f"{seed:02}-small.png")
             original.point(lambda value: min(255, value + 2)).save(folder / f"{seed:02}-bright.png")
     return folder
+
+
+def near_identical_groups(folder, names):
+    bare = [QAPair(name, "what is it", "a shape", name) for name in names]
+    return members(units_of(bare, looks_in(folder, names)))
+
+
+def split_by_image(folder, names, **options):
+    return split_units(units_of((), looks_in(folder, names)), **options)
 
 
 def names(folder):
@@ -107,3 +119,59 @@ def test_shapes_on_plain_ground_are_not_merged_wholesale():
     groups = near_identical_groups(folder, chosen)
     assert len(groups) > 150
     assert max(map(len, groups)) < 30
+
+
+def view(name, product="", **fields):
+    return QAPair(name, "what is it", "a shoe", name, product=product, **fields)
+
+
+def test_the_views_of_a_product_are_one_unit_and_land_on_one_side():
+    views = [
+        view(f"{product}-{side}.jpg", f"P{product}") for product in range(20) for side in "abc"
+    ]
+    units = units_of(views)
+    assert len(members(units)) == 20
+    for seed in range(5):
+        splits = split_units(units, fractions=(0.5, 0.25, 0.25), seed=seed)
+        assert len({(name.partition("-")[0], split) for name, split in splits.items()}) == 20
+
+
+def test_what_shares_an_image_is_one_unit_through_any_chain():
+    rows = [
+        view("a.jpg", "P1"),
+        view("b.jpg", "P1"),
+        view("b.jpg", "P2"),
+        view("c.jpg", "P2"),
+        view("d.jpg", provenance=Provenance(listing_id="L")),
+        view("c.jpg", provenance=Provenance(listing_id="L")),
+        view("e.jpg", unit_id="a.jpg"),
+        view("f.jpg", unit_id="a.jpg"),
+    ]
+    assert members(units_of(rows)) == [["a.jpg", "b.jpg", "c.jpg", "d.jpg"], ["e.jpg", "f.jpg"]]
+
+
+@pytest.mark.parametrize("nothing", ["", "nan", "None", "NULL", "-", "N/A"])
+def test_cells_that_name_no_product_join_nothing(nothing):
+    assert len(members(units_of([view("a.jpg", nothing), view("b.jpg", nothing)]))) == 2
+
+
+def test_products_and_looks_join_each_other(gallery):
+    rows = [view("01.png", "P"), view("00-copy.jpg", "P"), view("00.png"), view("02.png")]
+    units = units_of(rows, looks_in(gallery, [row.filename for row in rows]))
+    assert members(units) == [["00-copy.jpg", "00.png", "01.png"], ["02.png"]]
+
+
+def test_units_for_training_alone_count_towards_its_share():
+    units = {f"{n}.jpg": f"{n}.jpg" for n in range(20)}
+    seen = {f"{n}.jpg" for n in range(8)}
+    splits = split_units(units, fractions=(0.5, 0.25, 0.25), for_training=seen)
+    assert {splits[name] for name in seen} == {"train"}
+    assert Counter(splits.values()) == {"train": 10, "validation": 5, "test": 5}
+
+
+def test_the_unit_is_named_after_what_the_rows_say():
+    assert independent_unit([view("a.jpg")]) == "image"
+    assert independent_unit([view("a.jpg", "P"), view("b.jpg")]) == "product"
+    assert (
+        independent_unit([view("a.jpg", "P", unit_id="a.jpg")]) == "product, look-alikes together"
+    )

@@ -8,6 +8,9 @@ from PIL import Image
 from shared.corpus import write_pairs
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
+from shared.fingerprints import fingerprints
+from shared.images.source import ImageFolder
+from shared.training_images import TrainingImages
 from tests.pictures import draw_gallery
 from trainer.dataset import load_pairs
 from trainer.recipe import SplitRecipe
@@ -87,6 +90,64 @@ def test_near_identical_images_in_two_splits_are_refused_unless_allowed(tmp_path
         load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
     divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), allow_leaks=True)
     assert len(divided.everything) == 12
+
+
+def test_the_views_of_a_product_stay_on_one_side(tmp_path, images):
+    pairs = [
+        replace(pair, product=f"P{int(pair.filename[:3]) // 3}")
+        for pair in draw_gallery(images, 30)
+    ]
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+    sides = {(pair.product, pair.split) for pair in divided.everything}
+    assert len(sides) == 10
+    assert divided.rule["unit"] == "product, look-alikes together"
+    assert divided.rule["version"] == 2
+
+
+def test_a_product_in_two_splits_is_refused_unless_allowed(tmp_path, images):
+    pairs = [
+        replace(pair, product="P" if pair.filename in {"000.png", "002.png"} else "")
+        for pair in draw_gallery(images, 6, SPLITS)
+    ]
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=r"1 product is in more than one split \(000\.png ~ 002"):
+        load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+    load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), allow_leaks=True)
+
+
+def base_of(images, names):
+    prints = fingerprints(ImageFolder(images), names)
+    return TrainingImages([prints[name] for name in names], [], [])
+
+
+def test_what_the_base_was_trained_on_is_never_held_out(tmp_path, images):
+    pairs = draw_gallery(images, 20)
+    write_pairs(pairs, tmp_path / "a.csv")
+    seen = [f"{number:03}.png" for number in range(3, 15)]
+    divided = load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base_of(images, seen))
+    held_out = {pair.filename for pair in divided.validation + divided.test}
+    assert held_out
+    assert not held_out & set(seen)
+
+
+def test_held_out_rows_that_the_base_was_trained_on_are_left_out(tmp_path, images):
+    pairs = draw_gallery(images, 9, SPLITS)
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    base = base_of(images, ["001.png", "005.png"])
+    divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), base=base)
+    assert {pair.filename for pair in divided.validation} == {"004.png", "007.png"}
+    assert {pair.filename for pair in divided.test} == {"002.png", "008.png"}
+
+
+def test_where_the_base_knows_everything_nothing_is_left_to_score(tmp_path, images):
+    pairs = draw_gallery(images, 9)
+    write_pairs(pairs, tmp_path / "a.csv")
+    base = base_of(images, [f"{number:03}.png" for number in range(9)])
+    with pytest.raises(InputError, match="after what the base itself was trained on, so that no"):
+        load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base)
+    allowed = load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base, allow_leaks=True)
+    assert allowed.validation
 
 
 def test_a_missing_images_folder_is_named(tmp_path):

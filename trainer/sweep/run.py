@@ -15,8 +15,7 @@ from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.locking import LockHeld, sole_holder
 from shared.progress import report_progress
 from trainer.adapter import require_targets
-from trainer.dataset import load_pairs
-from trainer.fit import run_fingerprint
+from trainer.fit import recipe_pairs, run_fingerprint
 from trainer.recipe import FitRecipe, LoraRecipe, SweepRecipe
 from trainer.stopping import StopSignal
 from trainer.sweep.chart import sweep_chart
@@ -53,7 +52,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
         require_targets(
             recipe.model, recipe.lora.model_copy(update={"targets": targets}), recipe.quantize
         )
-    pairs = load_pairs(recipe.data, recipe.images, recipe.split, allow_leaks=recipe.allow_leaks)
+    pairs = recipe_pairs(recipe)
     fingerprint = run_fingerprint(_without_what_varies(recipe), pairs)
     _require_same(recipe.out / JSON_FILE, fingerprint)
     recipe = recipe.absolute()

@@ -1,0 +1,146 @@
+"""Which images some weights were trained on: a small file beside them, which travels with them.
+
+It holds digests and looks, no names and no pictures: an image is known again under another name,
+in another folder or encoded anew. Whoever makes weights out of others' writes the union.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.lib
+import pyarrow.parquet as pq
+
+from shared.atomic import atomic_path
+from shared.errors import InputError
+from shared.fingerprints import DIGEST_BYTES, Fingerprint
+from shared.images.likeness import Look
+from shared.lookalikes import Lookalikes
+
+TRAINING_IMAGES: Final = "training_images.parquet"
+FORMAT: Final = 1
+_HEAD: Final = b"abo-vqa"
+_SIDE: Final = 4
+"""Thumbnails are kept at half their side: a quarter of the bytes, and close pairs stay close."""
+_COLOURS: Final = _SIDE * _SIDE * 3
+_SCHEMA: Final = pa.schema(
+    [
+        ("trained_on", pa.bool_()),
+        ("digest", pa.binary(DIGEST_BYTES)),
+        ("hash", pa.uint64()),
+        ("colours", pa.binary(_COLOURS)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The images that weights were trained on, and those by which they were chosen.
+
+    ``sources`` says of each data set its hash and the rule that divided it.
+    """
+
+    trained_on: Sequence[Fingerprint]
+    chosen_by: Sequence[Fingerprint]
+    sources: Sequence[Mapping[str, Any]]
+
+
+def together(parts: Iterable[TrainingImages]) -> TrainingImages:
+    """Return the images of several weights that became one; trained on by any is trained on."""
+    every = list(parts)
+    return TrainingImages(
+        [known for part in every for known in part.trained_on],
+        [known for part in every for known in part.chosen_by],
+        [source for part in every for source in part.sources],
+    )
+
+
+class Recogniser:
+    """Tells whether an image is one of many that are known by their fingerprints."""
+
+    def __init__(self, known: Sequence[Fingerprint]) -> None:
+        self._digests = {fingerprint.digest for fingerprint in known}
+        self._looks: Lookalikes[int] = Lookalikes()
+        for number, fingerprint in enumerate(known):
+            if fingerprint.look is not None:
+                self._looks.add(number, _coarse(fingerprint.look))
+
+    def knows(self, fingerprint: Fingerprint) -> bool:
+        """Tell whether this is the same file or a near-identical picture."""
+        if fingerprint.digest in self._digests:
+            return True
+        return fingerprint.look is not None and bool(self._looks.of(_coarse(fingerprint.look)))
+
+
+def write_training_images(images: TrainingImages, folder: Path) -> None:
+    """Write the file beside the weights in ``folder``, whole or not at all."""
+    rows = [
+        _row(fingerprint, trained_on=trained)
+        for trained, some in ((True, images.trained_on), (False, images.chosen_by))
+        for fingerprint in some
+    ]
+    # In the order of their digests, the file tells nothing of how the data was ordered.
+    distinct = {(row["trained_on"], row["digest"]): row for row in rows}
+    table = pa.Table.from_pylist([distinct[key] for key in sorted(distinct)], _SCHEMA)
+    head = json.dumps({"format": FORMAT, "sources": list(images.sources)})
+    with atomic_path(folder / TRAINING_IMAGES) as part:
+        pq.write_table(table.replace_schema_metadata({_HEAD: head}), part, compression="zstd")
+
+
+def read_training_images(folder: Path) -> TrainingImages | None:
+    """Return what lies beside the weights in ``folder``; ``None`` where nothing does.
+
+    Raises:
+        InputError: the file is damaged or of another version.
+    """
+    path = folder / TRAINING_IMAGES
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(path)
+        head = json.loads((table.schema.metadata or {})[_HEAD])
+        if head["format"] != FORMAT:
+            raise ValueError(f"format {head['format']}")  # noqa: TRY301
+        rows = table.to_pylist()
+        known = [(row["trained_on"], _fingerprint(row)) for row in rows]
+        sources = list(head["sources"])
+    except (OSError, KeyError, TypeError, ValueError, pyarrow.lib.ArrowException) as error:
+        raise InputError(
+            f"{path}: does not tell which images were trained on ({str(error).splitlines()[0]}); "
+            "remove it, and nothing is known, or train again"
+        ) from error
+    return TrainingImages(
+        [fingerprint for trained, fingerprint in known if trained],
+        [fingerprint for trained, fingerprint in known if not trained],
+        sources,
+    )
+
+
+def _coarse(look: Look) -> Look:
+    side = look.thumbnail.shape[0]
+    if side == _SIDE:
+        return look
+    step = side // _SIDE
+    blocks = look.thumbnail.reshape(_SIDE, step, _SIDE, step, 3)
+    return Look(look.hash, np.rint(blocks.mean(axis=(1, 3))).astype(np.int16))
+
+
+def _row(fingerprint: Fingerprint, *, trained_on: bool) -> dict[str, Any]:
+    row = {"trained_on": trained_on, "digest": fingerprint.digest, "hash": None, "colours": None}
+    if fingerprint.look is None:
+        return row
+    look = _coarse(fingerprint.look)
+    return row | {"hash": look.hash, "colours": look.thumbnail.astype(np.uint8).tobytes()}
+
+
+def _fingerprint(row: Mapping[str, Any]) -> Fingerprint:
+    if row["hash"] is None:
+        return Fingerprint(row["digest"], None)
+    colours = np.frombuffer(row["colours"], dtype=np.uint8).astype(np.int16)
+    return Fingerprint(row["digest"], Look(row["hash"], colours.reshape(_SIDE, _SIDE, 3)))
