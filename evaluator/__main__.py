@@ -191,6 +191,14 @@ def run(
     split: Annotated[
         SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
     ] = SplitChoice.AUTO,
+    include_trained_on: Annotated[
+        bool,
+        typer.Option(
+            "--include-trained-on",
+            help="Score images that the model was trained on too; scorecard and report say so. "
+            "Else they are left out.",
+        ),
+    ] = False,
     limit: Annotated[int | None, typer.Option(help="Only so many images.", min=1)] = None,
     train: Annotated[
         Path | None,
@@ -217,6 +225,7 @@ def run(
     """Answer a data set's questions with Ray actors and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
     from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
+    from evaluator.unseen import TrainedOn  # noqa: PLC0415
 
     order = EvaluationOrder(
         data=data,
@@ -244,6 +253,7 @@ def run(
         ),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
+        trained_on=TrainedOn.INCLUDED if include_trained_on else TrainedOn.LEFT_OUT,
         arguments=given_arguments(context, _PATHS),
     )
     # Ray reports dead workers on standard output, which is the JSON object's.

@@ -29,17 +29,19 @@ from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
 from evaluator.tools import CLIP, require_folder
+from evaluator.unseen import TrainedOn, Unseen, unseen_pairs
 from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.images.pixels import DECODER
-from shared.images.source import require_images
+from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
+from shared.vqa.trained_on import known_training
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,7 @@ class EvaluationOrder:
     text_models: TextModelNames
     shuffle_seed: int
     shuffle_sample: int
+    trained_on: TrainedOn = TrainedOn.LEFT_OUT
     arguments: Sequence[str] = ()
 
 
@@ -93,7 +96,16 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         adapters=order.adapter.named,
     )
     with fetched_data(order.data) as data:
-        selection = select_pairs(data, order.split, limit=order.limit, train=order.train)
+        selection = select_pairs(data, order.split, train=order.train)
+    require_images(replica.images, (pair.filename for pair in selection.pairs))
+    selection, unseen = unseen_pairs(
+        selection,
+        known_training(order.model, order.adapter.folders),
+        image_source(replica.images),
+        trained_on=order.trained_on,
+        limit=order.limit,
+        name=order.data,
+    )
     if order.adapter.named:
         assigned = assign_domains(selection.pairs, order.adapter.named)
         selection = replace(selection, pairs=assigned)
@@ -101,8 +113,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     left_out = _left_out(order, asked)
     metrics = [one for one in asked if one not in left_out]
     replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
-    require_images(replica.images, (pair.filename for pair in selection.pairs))
-    evaluation = _evaluation(order, selection, metrics, replica, left_out)
+    evaluation = _evaluation(order, selection, unseen, metrics, replica, left_out)
     prepare_folder(order.out, evaluation)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -164,6 +175,7 @@ def _check_share(gpus_per_replica: float | None) -> None:
 def _evaluation(
     order: EvaluationOrder,
     selection: Selection,
+    unseen: Unseen | None,
     metrics: Sequence[Metric],
     replica: ReplicaSettings,
     left_out: Mapping[Metric, str],

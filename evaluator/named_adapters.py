@@ -22,6 +22,11 @@ class AdapterChoice:
     one: Path | None
     named: Mapping[str, Path]
 
+    @property
+    def folders(self) -> list[Path]:
+        """All folders, with a name or without."""
+        return [*self.named.values(), *([] if self.one is None else [self.one])]
+
 
 def parse_adapters(words: Sequence[str]) -> AdapterChoice:
     """Read the values of ``--adapter``: one ``DIR``, or any number of ``NAME=DIR``.

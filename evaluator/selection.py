@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,22 +25,30 @@ class SplitChoice(StrEnum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Pairs to score, with the split they are of, and pairs for the prior (may be none)."""
+    """Pairs to score, with the split they are of, and pairs for the prior (may be none).
+
+    ``everything`` are all rows of the data: they tell which images belong to one product.
+    """
 
     split: SplitChoice
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
+    everything: Sequence[QAPair]
+
+    def first_images(self, limit: int | None) -> Selection:
+        """Return the same of at most ``limit`` images, the first by name."""
+        if limit is None:
+            return self
+        first = set(sorted({pair.filename for pair in self.pairs})[:limit])
+        return replace(self, pairs=[pair for pair in self.pairs if pair.filename in first])
 
 
-def select_pairs(
-    data: Path, split: SplitChoice, *, limit: int | None = None, train: Path | None = None
-) -> Selection:
+def select_pairs(data: Path, split: SplitChoice, *, train: Path | None = None) -> Selection:
     """Read ``data`` and choose.
 
     Args:
         data: a data set folder or a file of pairs.
         split: which part to score.
-        limit: how many images to keep, the first by name; all where not given.
         train: data for the prior; by default the training split of ``data``.
 
     Raises:
@@ -53,9 +61,6 @@ def select_pairs(
     chosen = [pair for pair in pairs if split is SplitChoice.ALL or pair.split == split.value]
     if not chosen:
         raise InputError(f"{data}: no pair in split {split.value!r}; give another --split")
-    if limit is not None:
-        kept = set(sorted({pair.filename for pair in chosen})[:limit])
-        chosen = [pair for pair in chosen if pair.filename in kept]
     if train is not None:
         learned = training_pairs(train)
         refuse_leak(data, chosen, train, learned)
@@ -63,4 +68,4 @@ def select_pairs(
         learned = [pair for pair in pairs if pair.split == "train"]
     else:
         learned = []
-    return Selection(split, chosen, learned)
+    return Selection(split, chosen, learned, pairs)

@@ -31,6 +31,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         *("item_id", "asin", "sku"),
     ),
     "unit_id": ("unit_id",),
+    "trained_on": ("trained_on",),
     "agreement": ("agreement",),
     "domain": ("domain", "adapter"),
     "second_answer": ("second_answer",),
@@ -95,6 +96,7 @@ class QAPair:
     ``boxes`` say where in the picture the question's object is; empty where the data does not.
     ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
     ``shared.units`` made of products and pictures; rows that share one are not independent.
+    ``trained_on`` marks a row about what the model that answers it was trained on.
     """
 
     id: str
@@ -112,6 +114,7 @@ class QAPair:
     domain: str = ""
     product: str = ""
     unit_id: str = ""
+    trained_on: bool = False
 
     @property
     def references(self) -> tuple[str, ...]:

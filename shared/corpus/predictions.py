@@ -15,7 +15,7 @@ from shared.boxes import boxes_json
 from shared.corpus.pairs import answers_json
 from shared.corpus.rows import Fields, most_frequent, read_table, write_cells
 from shared.errors import InputError
-from shared.records import Prediction, QAPair, pair_id
+from shared.records import Prediction, Provenance, QAPair, pair_id
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ def _prediction_table(
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
     if any(p.pair.domain for p in predictions):
         arrays["domain"] = pa.array([p.pair.domain for p in predictions], pa.string())
+    for name, cells in _origin(predictions).items():
+        arrays[name] = pa.array(cells)
     if any(p.pair.answers for p in predictions):
         arrays["answers"] = pa.array([answers_json(p.pair) for p in predictions], pa.string())
     if any(p.pair.boxes for p in predictions):
@@ -127,6 +129,17 @@ def _prediction_table(
     for name, values in columns.items():
         arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
     return pa.table(arrays)
+
+
+def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:
+    """Return the columns, of those that any row fills, that say what a row's image stands for."""
+    columns: dict[str, Sequence[object]] = {
+        "product": [p.pair.product for p in predictions],
+        "listing_id": [p.pair.provenance.listing_id for p in predictions],
+        "unit_id": [p.pair.unit_id for p in predictions],
+        "trained_on": [p.pair.trained_on for p in predictions],
+    }
+    return {name: cells for name, cells in columns.items() if any(cells)}
 
 
 def _prediction(fields: Fields) -> Prediction | None:
@@ -147,11 +160,15 @@ def _prediction(fields: Fields) -> Prediction | None:
             answers=answers,
             boxes=fields.boxes(),
             domain=text("domain"),
+            product=text("product"),
+            provenance=Provenance(listing_id=text("listing_id")),
+            unit_id=text("unit_id"),
+            trained_on=fields.truth("trained_on"),
         ),
         answer=text("prediction"),
         confidence=fields.number("confidence"),
         grounding=fields.number("grounding"),
-        broken_image=text("broken_image").lower() in {"true", "1"},
+        broken_image=fields.truth("broken_image"),
         attention=fields.packed("attention"),
         grounding_boxes=fields.number("grounding_boxes"),
     )

@@ -82,6 +82,10 @@ class Fields:
         except ValueError:
             return None
 
+    def truth(self, field: str) -> bool:
+        """Return whether a cell says yes."""
+        return self.text(field).lower() in {"true", "1"}
+
     def packed(self, field: str) -> bytes:
         """Return the bytes of a cell; only Parquet holds any."""
         value = self.cell(field)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.corpus import read_json
+from shared.onnx_vqa import MANIFEST, is_bundle
 from shared.training_images import TrainingImages, read_training_images, together
 from shared.vqa.loading import resolve_model
 
@@ -14,23 +16,26 @@ from shared.vqa.loading import resolve_model
 class KnownTraining:
     """The images of all weights together; ``None`` where nothing is known of any of them.
 
-    ``unknown`` names the adapters that say nothing of theirs.
+    ``unknown`` names the adapters that say nothing of theirs, exported ones too.
     """
 
     images: TrainingImages | None
     unknown: tuple[Path, ...] = ()
 
 
-def known_training(model: str | None, adapters: Iterable[Path] = ()) -> KnownTraining:
+def known_training(model: str, adapters: Iterable[Path] = ()) -> KnownTraining:
     """Read what lies beside a model's weights, where it is a folder, and beside its adapters'.
 
     Raises:
         InputError: there is no such model folder, or a file is damaged.
     """
-    folders = list(adapters)
-    known = [read_training_images(folder) for folder in folders]
-    unknown = tuple(f for f, images in zip(folders, known, strict=True) if images is None)
-    if model is not None:
-        known.append(read_training_images(Path(resolve_model(model))))
-    parts = [images for images in known if images is not None]
-    return KnownTraining(together(parts) if parts else None, unknown)
+    trained = list(adapters)
+    base = Path(model).expanduser() if is_bundle(model) else Path(resolve_model(model))
+    if is_bundle(model) and read_json(base / MANIFEST).get("adapter_sha256"):
+        trained.append(base)
+    known = {folder: read_training_images(folder) for folder in (base, *trained)}
+    parts = [images for images in known.values() if images is not None]
+    return KnownTraining(
+        together(parts) if parts else None,
+        tuple(folder for folder in trained if known[folder] is None),
+    )

@@ -191,7 +191,7 @@ def test_a_leaky_data_set_fails_its_check_with_every_leak_in_the_json(tmp_path, 
     assert run("check", data, "--json") == 1
     captured = capsys.readouterr()
     value = json.loads(captured.out)
-    assert value["leaks"] == [{"images": ["a.jpg"], "splits": ["train", "test"]}]
+    assert value["leaks"] == [{"images": ["a.jpg"], "splits": ["train", "test"], "by": "image"}]
     assert value["conflicts"][0]["answers"] == ["blue", "red"]
     assert value["question_types"] == {"colour": 1.0}
     assert captured.err.strip().endswith("(a.jpg in train and test); split it by image")
