@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluator.captioning import CORPUS_FIGURES
 from evaluator.metrics import LABELS, Metric
-from evaluator.pairing import PairedRows, correct, differing_rows, pair_rows
+from evaluator.pairing import PairedRows, correct, differing_rows, pair_rows, units_between
 from evaluator.question_types import QUESTION_TYPES, question_type
 from evaluator.run_folder import Run
 from evaluator.significance import (
@@ -27,10 +27,11 @@ from evaluator.significance import (
 )
 from shared.errors import InputError
 from shared.records import QAPair
+from shared.units import independent_unit
 
 SHOWN: Final = 3
 """Differing rows that a refusal names."""
-FEW_IMAGES: Final = 30
+FEW_UNITS: Final = 30
 """Below so many, a bootstrap interval is rough."""
 
 
@@ -48,15 +49,29 @@ class MetricDifference:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """``other`` against ``base``; differences by question type are of the first metric."""
+    """``other`` against ``base``; differences by question type are of the first metric.
+
+    ``units`` counts what intervals draw, and ``clustered_by`` says what that is. ``left_out``
+    counts the rows that one run alone answers, since the other's model was trained on them, and
+    ``trained_on`` those that are compared although a model was trained on them.
+    """
 
     base: str
     other: str
     n: int
     images: int
+    units: int
+    clustered_by: str
+    left_out: int
+    trained_on: int
     metrics: Sequence[MetricDifference]
     by_question_type: Mapping[str, Difference]
     mcnemar: McNemar
+
+    @property
+    def noun(self) -> str:
+        """Return what a unit is, in one word."""
+        return self.clustered_by.partition(",")[0]
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``evaluator compare --json`` prints."""
@@ -78,9 +93,14 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
     _require_same_data(base, other)
     metrics = _common_metrics(base, other, chosen)
     paired = pair_rows([base, other])
-    differences = {metric: _difference(base, other, paired, metric) for metric in metrics}
+    units = units_between(base, other)
+    differences = {metric: _difference(base, other, paired, metric, units) for metric in metrics}
     corrected = _corrected([one.difference for one in differences.values()])
-    images = {prediction.pair.filename for prediction in base.predictions}
+    compared = [
+        (base.predictions[before].pair, other.predictions[after].pair)
+        for before, after in paired.rows
+    ]
+    unit_of_row = [units[pair.filename] for pair, _ in compared]
     right = [
         np.array([correct(run.predictions[row[place]]) for row in paired.rows])
         for place, run in enumerate((base, other))
@@ -89,13 +109,17 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
         base.name,
         other.name,
         len(paired.rows),
-        len(images),
+        len({pair.filename for pair, _ in compared}),
+        len(set(unit_of_row)),
+        independent_unit([pair for both in compared for pair in both]),
+        paired.missing,
+        sum(before.trained_on or after.trained_on for before, after in compared),
         [
             MetricDifference(one.metric, one.n, one.base, one.other, one.difference, p_holm)
             for one, p_holm in zip(differences.values(), corrected, strict=True)
         ],
-        _by_question_type(base, other, paired, metrics[0]),
-        mcnemar_exact(*right),
+        _by_question_type(base, other, paired, metrics[0], units),
+        mcnemar_exact(right[0], right[1], unit_of_row),
     )
 
 
@@ -116,11 +140,27 @@ def sentences(comparison: RunComparison) -> list[str]:
     test = comparison.mcnemar
     said.append(
         f"Exactly right in {comparison.other} alone: {test.only_other:,}; in {comparison.base} "
-        f"alone: {test.only_base:,} (McNemar's exact test, questions taken one by one: "
+        f"alone: {test.only_base:,} (McNemar's exact test, each {comparison.noun} as a whole: "
         f"{p_text(test.p_value)})."
     )
-    if comparison.images < FEW_IMAGES:
-        said.append(f"With {comparison.images} images, intervals and p-values are rough.")
+    return [*said, *_cautions(comparison)]
+
+
+def _cautions(comparison: RunComparison) -> list[str]:
+    said = []
+    if comparison.left_out:
+        said.append(
+            f"{comparison.left_out:,} rows that one of the models was trained on are left out."
+        )
+    if comparison.trained_on:
+        said.append(
+            f"{comparison.trained_on:,} of the {comparison.n:,} rows are about images that one of "
+            "the models was trained on: this is no honest comparison."
+        )
+    if comparison.units < FEW_UNITS:
+        said.append(
+            f"With {comparison.units} {comparison.noun}s, intervals and p-values are rough."
+        )
     return said
 
 
@@ -134,7 +174,8 @@ def _headline(comparison: RunComparison, first: MetricDifference) -> str:
     verb = "answers" if first.metric == Metric.EXACT_MATCH else "scores"
     what = "" if first.metric == Metric.EXACT_MATCH else f" {LABELS.get(first.metric)}"
     if gain.ci95 is None or gain.p_value is None:
-        return f"{comparison.other} {verb} {100 * gain.mean:+.1f} points{what}; one image only."
+        only = f"one {comparison.noun} only."
+        return f"{comparison.other} {verb} {100 * gain.mean:+.1f} points{what}; {only}"
     low, high = (100 * bound for bound in gain.ci95)
     if not gain.is_clear:
         return (
@@ -154,6 +195,14 @@ def _require_same_data(base: Run, other: Run) -> None:
     only_base, only_other = differing_rows(base, other)
     if not only_base and not only_other:
         return
+    asked = {_asked_for(run) for run in (base, other)}
+    if len(asked) == 1 and None not in asked:
+        if not pair_rows([base, other]).rows:
+            raise InputError(
+                f"{base.name} and {other.name} have no row in common that neither model was "
+                "trained on; give data that both have not seen"
+            )
+        return
     parts = [
         f"{len(pairs):,} {'row is' if len(pairs) == 1 else 'rows are'} only in {run.name}: "
         + "; ".join(_row_text(pair) for pair in pairs[:SHOWN])
@@ -165,6 +214,12 @@ def _require_same_data(base: Run, other: Run) -> None:
         f"{base.name} and {other.name} answer different data, so their scores do not compare. "
         + ". ".join(parts)
     )
+
+
+def _asked_for(run: Run) -> str | None:
+    """Return the digest of the rows before those were left out that the model was trained on."""
+    trained_on = run.settings.get("trained_on")
+    return trained_on["asked_sha256"] if trained_on else run.settings.get("data_sha256")
 
 
 def _row_text(pair: QAPair) -> str:
@@ -196,19 +251,21 @@ def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> l
     return wanted
 
 
-def _difference(base: Run, other: Run, paired: PairedRows, metric: str) -> MetricDifference:
+def _difference(
+    base: Run, other: Run, paired: PairedRows, metric: str, units: Mapping[str, str]
+) -> MetricDifference:
     rows = np.array(paired.rows)
     before_N, after_N = base.columns[metric][rows[:, 0]], other.columns[metric][rows[:, 1]]
     known_N = ~(np.isnan(before_N) | np.isnan(after_N))
     if not known_N.any():
         raise InputError(f"{metric}: no question has a score in both runs; leave it out")
-    images = [base.predictions[row].pair.filename for row in rows[known_N, 0]]
+    unit_of_row = [units[base.predictions[row].pair.filename] for row in rows[known_N, 0]]
     return MetricDifference(
         metric,
         int(known_N.sum()),
         float(before_N[known_N].mean()),
         float(after_N[known_N].mean()),
-        paired_difference(after_N[known_N] - before_N[known_N], images),
+        paired_difference(after_N[known_N] - before_N[known_N], unit_of_row),
         None,
     )
 
@@ -220,7 +277,7 @@ def _corrected(differences: Sequence[Difference]) -> list[float | None]:
 
 
 def _by_question_type(
-    base: Run, other: Run, paired: PairedRows, metric: str
+    base: Run, other: Run, paired: PairedRows, metric: str, units: Mapping[str, str]
 ) -> dict[str, Difference]:
     groups: dict[str, list[tuple[int, ...]]] = {}
     for row in paired.rows:
@@ -230,7 +287,7 @@ def _by_question_type(
     for kind in (name for name in QUESTION_TYPES if name in groups):
         part = PairedRows(groups[kind], 0)
         try:
-            found[kind] = _difference(base, other, part, metric).difference
+            found[kind] = _difference(base, other, part, metric, units).difference
         except InputError:
             continue  # no row of this type has a score
     return found

@@ -96,3 +96,25 @@ def best_rows(comparison: Comparison) -> Mapping[Column, Sequence[str]]:
         top = max(means.values())
         best[column] = [name for name, mean in means.items() if mean == top]
     return best
+
+
+def trained_on_notes(scorecard: Scorecard) -> list[str]:
+    """Return what a reader must know of scored images that the model had been given before."""
+    facts = scorecard.provenance.get("trained_on")
+    if not facts:
+        return []
+    notes = []
+    of_images = f"of {facts['of_images']:,} images"
+    if facts["images"] and facts["became"] == "included":
+        notes.append(
+            f"The model was trained on {facts['images']:,} {of_images} that are scored: this is "
+            "no score on unseen images."
+        )
+    elif facts["images"]:
+        notes.append(f"{facts['images']:,} {of_images}, trained on by the model, are left out.")
+    if facts["chosen_by"]:
+        notes.append(
+            f"{facts['chosen_by']:,} {of_images} had decided which epoch was kept: on them the "
+            "score is a little too good."
+        )
+    return notes

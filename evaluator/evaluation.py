@@ -29,7 +29,7 @@ from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
 from evaluator.tools import CLIP, require_folder
-from evaluator.unseen import TrainedOn, Unseen, unseen_pairs
+from evaluator.unseen import TrainedOn, unseen_pairs
 from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
@@ -98,7 +98,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     with fetched_data(order.data) as data:
         selection = select_pairs(data, order.split, train=order.train)
     require_images(replica.images, (pair.filename for pair in selection.pairs))
-    selection, unseen = unseen_pairs(
+    selection = unseen_pairs(
         selection,
         known_training(order.model, order.adapter.folders),
         image_source(replica.images),
@@ -113,7 +113,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     left_out = _left_out(order, asked)
     metrics = [one for one in asked if one not in left_out]
     replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
-    evaluation = _evaluation(order, selection, unseen, metrics, replica, left_out)
+    evaluation = _evaluation(order, selection, metrics, replica, left_out)
     prepare_folder(order.out, evaluation)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -175,7 +175,6 @@ def _check_share(gpus_per_replica: float | None) -> None:
 def _evaluation(
     order: EvaluationOrder,
     selection: Selection,
-    unseen: Unseen | None,
     metrics: Sequence[Metric],
     replica: ReplicaSettings,
     left_out: Mapping[Metric, str],
@@ -190,6 +189,7 @@ def _evaluation(
         "name": order.name,
         "data": order.data if is_url(order.data) else str(Path(order.data).resolve()),
         "data_sha256": pairs_digest(selection.pairs),
+        "trained_on": selection.trained_on,
         "images": replica.images,
         "decoder": DECODER,
         "split": selection.split.value,

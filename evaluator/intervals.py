@@ -1,6 +1,6 @@
-"""Bootstrap over images: the rows of one image are not independent, so images are drawn.
+"""Bootstrap over units: the rows of one product are not independent, so products are drawn.
 
-Pure numpy. A mean over a resample is the sum of the drawn images' sums divided by the sum of
+Pure numpy. A mean over a resample is the sum of the drawn units' sums divided by the sum of
 their counts, never a mean of means.
 """
 
@@ -14,52 +14,52 @@ from numpy.typing import NDArray
 RESAMPLES: Final = 2000
 SEED: Final = 0
 _CHUNK: Final = 100
-"""Resamples at a time: 100 x 50,000 images of 8 bytes are 40 MB."""
+"""Resamples at a time: 100 x 50,000 units of 8 bytes are 40 MB."""
 
 
 def bootstrap_means(
-    sums_IK: NDArray[np.float64],
-    counts_IK: NDArray[np.float64],
+    sums_UK: NDArray[np.float64],
+    counts_UK: NDArray[np.float64],
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> NDArray[np.float64]:
-    """Return the means of K quantities over resampled images, shape (resamples, K).
+    """Return the means of K quantities over resampled units, shape (resamples, K).
 
     All quantities share the same draws, so that differences between columns are paired.
 
     Args:
-        sums_IK: each image's sum of each quantity.
-        counts_IK: how many rows that sum covers.
-        resamples: how many times I images are drawn with replacement.
+        sums_UK: each unit's sum of each quantity.
+        counts_UK: how many rows that sum covers.
+        resamples: how many times U units are drawn with replacement.
         seed: of the draws.
 
     Returns:
         The means; NaN where a resample covers no row of a quantity.
     """
-    width = sums_IK.shape[1]
-    drawn = bootstrap_sums(np.hstack([sums_IK, counts_IK]), resamples=resamples, seed=seed)
+    width = sums_UK.shape[1]
+    drawn = bootstrap_sums(np.hstack([sums_UK, counts_UK]), resamples=resamples, seed=seed)
     with np.errstate(invalid="ignore"):
         means: NDArray[np.float64] = drawn[:, :width] / drawn[:, width:]
     return means
 
 
 def bootstrap_sums(
-    values_IK: NDArray[np.float64], *, resamples: int = RESAMPLES, seed: int = SEED
+    values_UK: NDArray[np.float64], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> NDArray[np.float64]:
-    """Return the sums of K quantities over resampled images, shape (resamples, K).
+    """Return the sums of K quantities over resampled units, shape (resamples, K).
 
     All quantities share the same draws, so that differences between columns are paired.
     """
-    images = len(values_IK)
+    units = len(values_UK)
     generator = np.random.default_rng(seed)
-    sums = np.empty((resamples, values_IK.shape[1]), dtype=np.float64)
+    sums = np.empty((resamples, values_UK.shape[1]), dtype=np.float64)
     for start in range(0, resamples, _CHUNK):
         size = min(_CHUNK, resamples - start)
-        drawn = generator.integers(images, size=(size, images))
-        drawn += np.arange(size)[:, None] * images
-        times_RI = np.bincount(drawn.ravel(), minlength=size * images).reshape(size, images)
-        sums[start : start + size] = times_RI.astype(np.float64) @ values_IK
+        drawn = generator.integers(units, size=(size, units))
+        drawn += np.arange(size)[:, None] * units
+        times_RU = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
+        sums[start : start + size] = times_RU.astype(np.float64) @ values_UK
     return sums
 
 

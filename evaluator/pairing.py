@@ -12,6 +12,7 @@ from evaluator.run_folder import Run
 from evaluator.significance import Difference, paired_difference
 from shared.answers import exact_match
 from shared.records import Prediction, QAPair
+from shared.units import units_of
 
 Key = tuple[str, str, int]
 
@@ -53,7 +54,14 @@ def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
     """
     kept = [(base.predictions[one], other.predictions[two]) for one, two in paired.rows]
     gains_N = np.array([correct(after) - correct(before) for before, after in kept], np.float64)
-    return paired_difference(gains_N, [before.pair.filename for before, _ in kept])
+    units = units_between(base, other)
+    return paired_difference(gains_N, [units[before.pair.filename] for before, _ in kept])
+
+
+def units_between(base: Run, other: Run) -> Mapping[str, str]:
+    """Return the unit of each image; what either run joins is joined."""
+    everything = [*base.predictions, *other.predictions]
+    return units_of(prediction.pair for prediction in everything)
 
 
 def differing_rows(base: Run, other: Run) -> tuple[list[QAPair], list[QAPair]]:

@@ -31,7 +31,7 @@ class Figure:
 
     ``mean`` is the mean of the scores, or, for BLEU and METEOR, the figure of all rows together.
     ``std`` is that of the scores (divisor n); ``ci95`` is a 95 % bootstrap interval of the mean
-    over images, ``None`` when there is but one image. ``n`` counts the rows that have a score.
+    over units, ``None`` when there is but one. ``n`` counts the rows that have a score.
     """
 
     mean: float
@@ -62,6 +62,7 @@ class Breakdown(Group):
 class Scorecard:
     """What one run scored, beside what those score on the same rows who did not see the picture.
 
+    ``units`` counts what intervals draw, products or images, and ``clustered_by`` says which.
     ``prior`` is the question-only prior. ``shuffled`` is the same model, shown the picture of
     another question, on a sample of the rows. ``over_prior`` and ``over_shuffled`` hold the paired
     differences, row by row: how much of each score needs the picture. They are empty where there
@@ -71,6 +72,8 @@ class Scorecard:
     """
 
     images: int
+    units: int
+    clustered_by: str
     broken_images: int
     scores: Breakdown
     prior: Breakdown | None
@@ -92,6 +95,8 @@ class Scorecard:
             "over_shuffled": _figures_json(self.over_shuffled),
             "constants": _groups_json(self.constants),
             "images": self.images,
+            "units": self.units,
+            "clustered_by": self.clustered_by,
             "broken_images": self.broken_images,
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
@@ -115,6 +120,9 @@ def read_scorecard(path: Path) -> Scorecard:
     try:
         return Scorecard(
             images=int(value["images"]),
+            # Scorecards of before drew images.
+            units=int(value.get("units", value["images"])),
+            clustered_by=str(value.get("clustered_by", "image")),
             broken_images=int(value["broken_images"]),
             scores=_breakdown_from(value),
             prior=None if value["prior"] is None else _breakdown_from(value["prior"]),
@@ -164,14 +172,14 @@ def whole_group(tally: Tally) -> Group:
 
 
 def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
-    images, cell_image = np.unique([cell.image for cell in tally.cells], return_inverse=True)
+    units, cell_unit = np.unique([cell.unit for cell in tally.cells], return_inverse=True)
     sums: list[NDArray[np.float64]] = []
     counts: list[NDArray[np.float64]] = []
     for mask in masks:
         for source, target in ((tally.sums_CM, sums), (tally.counts_CM, counts)):
-            by_image = np.zeros((len(images), len(tally.metrics)), dtype=np.int64)
-            np.add.at(by_image, cell_image[mask], source[mask])
-            target.append(by_image.astype(np.float64))
+            by_unit = np.zeros((len(units), len(tally.metrics)), dtype=np.int64)
+            np.add.at(by_unit, cell_unit[mask], source[mask])
+            target.append(by_unit.astype(np.float64))
     width = len(tally.metrics)
     sums_RK, counts_RK = np.hsplit(bootstrap_sums(np.hstack([*sums, *counts])), 2)
     return [
@@ -189,7 +197,7 @@ def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
 def _group(
     tally: Tally,
     mask: NDArray[np.bool_],
-    images_M: NDArray[np.int64],
+    units_M: NDArray[np.int64],
     sums_RM: NDArray[np.float64],
     counts_RM: NDArray[np.float64],
 ) -> Group:
@@ -210,7 +218,7 @@ def _group(
             mean=float(figure),
             std=float(max(0.0, square - mean**2) ** 0.5),
             n=n,
-            ci95=percentile_interval(figures_R) if images_M[index] > 1 else None,
+            ci95=percentile_interval(figures_R) if units_M[index] > 1 else None,
         )
     return Group(int(tally.rows_C[mask].sum()), figures)
 

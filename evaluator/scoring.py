@@ -55,6 +55,7 @@ from shared.answers import normalise
 from shared.errors import InputError
 from shared.patches import BOX_RULE
 from shared.records import Prediction, QAPair
+from shared.units import independent_unit, units_of
 
 Columns = Mapping[str, NDArray[np.float64]]
 """One score for each prediction, by metric; NaN where a prediction has none.
@@ -115,7 +116,10 @@ def score_predictions(
             {name: column[rows] for name, column in columns.items()},
             score_columns(shuffled, [m for m in metrics if m in seen or m in textual], text_models),
         )
+    pairs = [prediction.pair for prediction in predictions]
     scorecard = Scorecard(
+        units=len({cell.unit for cell in cells}),
+        clustered_by=independent_unit(pairs),
         images=len({p.pair.filename for p in predictions}),
         broken_images=len({p.pair.filename for p in predictions if p.broken_image}),
         scores=break_down(Tally.of(cells, columns)),
@@ -288,7 +292,7 @@ def _constants(
         for answer in CONSTANT_ANSWERS
         for metric in cheap
     }
-    # Counted together, so that the images are drawn once for all of them.
+    # Counted together, so that the units are drawn once for all of them.
     names = {key: f"{place}" for place, key in enumerate(columns)}
     whole = whole_group(Tally.of(cells, {names[key]: column for key, column in columns.items()}))
     return {
@@ -311,9 +315,10 @@ def _cells(predictions: Sequence[Prediction]) -> list[Cell]:
     order = sorted(counts, key=lambda answer: (-counts[answer], answer))
     rank = {answer: index for index, answer in enumerate(order)}
     kinds = {text: question_type(text) for text in {p.pair.question for p in predictions}}
+    units = units_of(p.pair for p in predictions)
     return [
         Cell(
-            p.pair.filename,
+            units[p.pair.filename],
             kinds[p.pair.question],
             FREQUENCIES[sum(rank[reference] >= bound for bound in _FREQUENCY_BOUNDS)],
             p.pair.agreement,

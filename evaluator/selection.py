@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from evaluator.score import refuse_leak, training_pairs
 from shared.corpus import read_pairs
@@ -28,12 +29,15 @@ class Selection:
     """Pairs to score, with the split they are of, and pairs for the prior (may be none).
 
     ``everything`` are all rows of the data: they tell which images belong to one product.
+    ``trained_on`` counts what the model was trained on, see ``evaluator.unseen``; ``None`` where
+    nothing is known.
     """
 
     split: SplitChoice
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
     everything: Sequence[QAPair]
+    trained_on: Mapping[str, Any] | None = None
 
     def first_images(self, limit: int | None) -> Selection:
         """Return the same of at most ``limit`` images, the first by name."""

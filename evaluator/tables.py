@@ -8,15 +8,18 @@ from rich import box
 from rich.table import Table
 
 from evaluator.compare import RunComparison, p_text
-from evaluator.comparison import Column, best_rows, compare_scorecards
+from evaluator.comparison import Column, best_rows, compare_scorecards, trained_on_notes
 from evaluator.scorecard import Figure, Scorecard
 from shared.data_check import Bond, DataCheck
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
     """Return one scorecard: a row for each metric."""
-    title = f"{name}: {scorecard.scores.n:,} questions on {scorecard.images:,} images"
-    table = Table(title=title, title_justify="left", caption=_broken_note(scorecard))
+    title = (
+        f"{name}: {scorecard.scores.n:,} questions on {scorecard.images:,} images; intervals over "
+        f"{scorecard.units:,} units (by {scorecard.clustered_by})"
+    )
+    table = Table(title=title, title_justify="left", caption=_notes(scorecard))
     table.add_column("metric")
     for heading in ("mean", "std", "95 % interval", "n", "prior"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -104,9 +107,9 @@ def difference_table(comparison: RunComparison) -> Table:
     """Return what the second run scores more than the first, a row for each metric."""
     table = Table(
         title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions on "
-        f"{comparison.images:,} images",
+        f"{comparison.images:,} images, intervals by {comparison.clustered_by}",
         title_justify="left",
-        caption="p: paired bootstrap over images; Holm: corrected for the number of metrics. "
+        caption="p: paired bootstrap over units; Holm: corrected for the number of metrics. "
         "The types of question are of the first metric, and not corrected.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -145,7 +148,7 @@ def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
     """Return scorecards by name side by side: the prior first, a row for each metric."""
     comparison = compare_scorecards(scorecards)
     best = best_rows(comparison)
-    table = Table(title="Mean, and 95 % interval over images", title_justify="left")
+    table = Table(title="Mean, and 95 % interval over units", title_justify="left")
     table.add_column("metric")
     for row in comparison.rows:
         table.add_column(f"{row.name}\n[dim]n = {row.n:,}[/dim]", justify="right")
@@ -191,6 +194,11 @@ def _lead(figure: Figure | None) -> str:
 
 def _interval(figure: Figure) -> str:
     return "-" if figure.ci95 is None else f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+
+
+def _notes(scorecard: Scorecard) -> str | None:
+    notes = [*trained_on_notes(scorecard), _broken_note(scorecard)]
+    return "\n".join(filter(None, notes)) or None
 
 
 def _broken_note(scorecard: Scorecard) -> str | None:

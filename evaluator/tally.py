@@ -19,12 +19,13 @@ UNIT: Final = 2.0**36
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """The rows of one image that ask for the same, with answers equally frequent.
+    """The rows of one unit that ask for the same, with answers equally frequent.
 
+    ``unit`` is what intervals draw: rows of one unit are not independent, see ``shared.units``.
     ``agreement`` is what the listing says to the reference, see ``shared.records.QAPair``.
     """
 
-    image: str
+    unit: str
     question_type: str
     answer_frequency: str
     agreement: str = ""
@@ -90,7 +91,7 @@ class Tally:
         # By its values: comparing the records themselves takes longer than all the rest.
         distinct = sorted(
             set(cells),
-            key=lambda c: (c.image, c.question_type, c.answer_frequency, c.agreement, c.domain),
+            key=lambda c: (c.unit, c.question_type, c.answer_frequency, c.agreement, c.domain),
         )
         place = {cell: index for index, cell in enumerate(distinct)}
         row_cell = np.array([place[cell] for cell in cells], dtype=np.int64)

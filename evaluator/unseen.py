@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import structlog
 
@@ -37,6 +36,8 @@ class TrainedOn(StrEnum):
 class Unseen:
     """How many of the images and rows that were asked for the model was trained on.
 
+    It goes into the run's settings and its scorecard.
+
     ``became`` is what was done with them. ``chosen_by`` counts images that stayed and by which an
     epoch was chosen. ``asked_sha256`` is the digest of all rows that were asked for.
     """
@@ -49,10 +50,6 @@ class Unseen:
     chosen_by: int
     asked_sha256: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what the run's settings and its scorecard hold."""
-        return asdict(self)
-
 
 def unseen_pairs(
     selection: Selection,
@@ -62,7 +59,7 @@ def unseen_pairs(
     trained_on: TrainedOn,
     limit: int | None,
     name: str,
-) -> tuple[Selection, Unseen | None]:
+) -> Selection:
     """Return the pairs to score, each with its unit, and what was left out; say so in one line.
 
     Args:
@@ -88,7 +85,7 @@ def unseen_pairs(
         limited = selection.first_images(limit)
         units, _ = _units(limited, source)
         placed = [replace(pair, unit_id=units[pair.filename]) for pair in limited.pairs]
-        return replace(limited, pairs=placed), None
+        return replace(limited, pairs=placed)
     units, prints = _units(selection, source)
     trained = _recognised(Recogniser(known.images.trained_on), units, prints)
     chosen = _recognised(Recogniser(known.images.chosen_by), units, prints) - trained
@@ -100,7 +97,7 @@ def unseen_pairs(
     ]
     if trained_on is TrainedOn.LEFT_OUT:
         marked = [pair for pair in marked if not pair.trained_on]
-    return replace(selection, pairs=marked).first_images(limit), unseen
+    return replace(selection, pairs=marked, trained_on=asdict(unseen)).first_images(limit)
 
 
 def _units(
@@ -154,8 +151,9 @@ def _tell(unseen: Unseen, name: str) -> None:
         )
     if unseen.rows:
         log.warning(
-            f"images_trained_on_{unseen.became.name.lower()}",
+            "images_trained_on",
             data=name,
+            became=unseen.became.value,
             images=f"{unseen.images:,} of {unseen.of_images:,}",
             rows=f"{unseen.rows:,} of {unseen.of_rows:,}",
         )

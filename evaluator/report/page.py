@@ -106,6 +106,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
     return {
         "runs": runs,
         "findings": findings(runs),
+        "clustered_by": " and by ".join(dict.fromkeys(run.scorecard.clustered_by for run in runs)),
         "comparison": comparison,
         "best": best_rows(comparison),
         "published": published_rows(runs),

@@ -12,6 +12,7 @@ import pytest
 from evaluator.__main__ import app
 from shared.cli import run_program
 from shared.corpus import write_pairs
+from shared.data_check import SPLIT_ANEW
 
 BASIC = ["--metrics", "exact_match,token_f1"]
 
@@ -107,7 +108,7 @@ def test_several_files_make_run_folders_and_a_report(answers, tmp_path, capsys):
     folders = [tmp_path / "runs" / "published", tmp_path / "runs" / "better"]
     assert run("report", *folders, "--out", tmp_path / "page.html") == 0
     out = capsys.readouterr().out
-    assert "Mean, and 95 % interval over images" in out
+    assert "Mean, and 95 % interval over units" in out
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "published and better" in text
 
@@ -194,5 +195,5 @@ def test_a_leaky_data_set_fails_its_check_with_every_leak_in_the_json(tmp_path, 
     assert value["leaks"] == [{"images": ["a.jpg"], "splits": ["train", "test"], "by": "image"}]
     assert value["conflicts"][0]["answers"] == ["blue", "red"]
     assert value["question_types"] == {"colour": 1.0}
-    assert captured.err.strip().endswith("(a.jpg in train and test); split it by image")
+    assert captured.err.strip().endswith(f"(a.jpg in train and test); {SPLIT_ANEW}")
     assert run("check", data, "--images", tmp_path / "nowhere") == 2

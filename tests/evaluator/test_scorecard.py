@@ -89,6 +89,8 @@ def scorecard() -> Scorecard:
     breakdown = break_down(tally_of(rows))
     return Scorecard(
         images=2,
+        units=2,
+        clustered_by="image",
         broken_images=1,
         scores=breakdown,
         prior=breakdown,

@@ -71,14 +71,18 @@ def test_one_image_says_nothing_about_others():
         paired_difference(np.zeros(0), [])
 
 
+def each_for_itself(rows):
+    return [str(number) for number in range(len(rows))]
+
+
 def test_mcnemar_is_the_exact_binomial_test():
     # 10 against 2: 2 * (1 + 12 + 66) / 4096.
     base = np.array([True] * 2 + [False] * 10 + [True] * 30)
     other = np.array([False] * 2 + [True] * 10 + [True] * 30)
-    test = mcnemar_exact(base, other)
+    test = mcnemar_exact(base, other, each_for_itself(base))
     assert (test.only_base, test.only_other) == (2, 10)
     assert test.p_value == pytest.approx(2 * (1 + 12 + 66) / 4096)
-    assert mcnemar_exact(base, base).p_value == 1.0
+    assert mcnemar_exact(base, base, each_for_itself(base)).p_value == 1.0
 
 
 def test_mcnemar_keeps_its_level_for_independent_rows():
@@ -86,8 +90,28 @@ def test_mcnemar_keeps_its_level_for_independent_rows():
     rejected = 0
     for _ in range(RUNS):
         base, other = generator.random((2, 200)) < 0.5
-        rejected += mcnemar_exact(base, other).p_value < 0.05
+        rejected += mcnemar_exact(base, other, each_for_itself(base)).p_value < 0.05
     assert 0.01 <= rejected / RUNS <= 0.06  # exact, so rather below five percent
+
+
+def test_rows_of_one_unit_change_sides_together():
+    # Three units of two rows, all gained: of the 8 ways to swap, 2 come out as far from zero.
+    base, other = np.zeros(6, dtype=np.bool_), np.ones(6, dtype=np.bool_)
+    assert mcnemar_exact(base, other, list("aabbcc")).p_value == pytest.approx(2 / 8)
+    # Units of 2, 1 and 1 rows, the last lost: sums 2 + 1 - 1; at least 2 in 6 of 8.
+    other = np.array([True, True, True, False])
+    base = np.array([False, False, False, True])
+    assert mcnemar_exact(base, other, list("aabc")).p_value == pytest.approx(6 / 8)
+
+
+def test_mcnemar_keeps_its_level_for_rows_that_go_together():
+    generator = np.random.default_rng(11)
+    units = [str(number // 5) for number in range(200)]
+    rejected = 0
+    for _ in range(RUNS):
+        base, other = np.repeat(generator.random((2, 40)) < 0.5, 5, axis=1)
+        rejected += mcnemar_exact(base, other, units).p_value < 0.05
+    assert 0.005 <= rejected / RUNS <= 0.06
 
 
 def test_holm_on_a_worked_example():
