@@ -25,7 +25,8 @@ from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.questions.folding import AS_IT_COMES, QuestionFolding
 from shared.records import Question
-from shared.vqa.adapters import require_adapter
+from shared.vqa.adapter_start import base_is_whole
+from shared.vqa.adapters import require_applicable
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer
@@ -134,7 +135,7 @@ class Replica:
         """Answer questions with the adapter and without it; count what differs."""
         answerer = self._answerer
         peft = None if isinstance(answerer, BundleAnswerer) else answerer.model.peft
-        if peft is None:
+        if peft is None or not base_is_whole(peft):
             return AdapterEffect(0, 0)
         with_adapter = {reply.question_id: reply.answer for reply in self.answer(questions)}
         with peft.disable_adapter():
@@ -265,7 +266,7 @@ def replica_settings(
     named = adapters or {}
     asked = [*named.values(), *([] if adapter is None else [adapter])]
     for folder in asked:
-        require_adapter(folder)
+        require_applicable(folder, four_bit=Quantization(quantization) is Quantization.NF4)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     limit_of_adapters(asked)

@@ -17,7 +17,8 @@ from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.questions.folding import read_folding, write_folding
 from shared.records import QAPair, Split
-from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapter_start import require_start, rewrites_base
+from shared.vqa.adapters import ADAPTER_WEIGHTS, adapter_config, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
@@ -205,7 +206,12 @@ def _names(adapters: Sequence[Path]) -> list[str]:
 
 
 def _require_summable(adapter: Path) -> LoraConfig:
-    config = LoraConfig.from_pretrained(str(adapter))
+    config = require_start(adapter, adapter_config(adapter), four_bit=False)
+    if rewrites_base(config):
+        raise InputError(
+            f"{adapter}: its start ({config.init_lora_weights}) changes the base, so that it "
+            "cannot be added to others; merge it instead"
+        )
     if config.use_dora:
         raise InputError(
             f"{adapter}: is a DoRA adapter, whose magnitudes cannot be added; train it again with "

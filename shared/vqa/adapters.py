@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
 from shared.questions.folding import FOLDING_FILE
+from shared.vqa.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.added_labels import (
     ADDED_LABELS,
     grow_head,
@@ -46,7 +47,7 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
-    tensors, config = _read_adapter(adapter)
+    tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
         raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
@@ -76,7 +77,12 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     for name, adapter in adapters.items():
         if read_added_labels(adapter):
             raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
-        tensors, config = _read_adapter(adapter)
+        tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
+        if len(adapters) > 1 and rewrites_base(config):
+            raise InputError(
+                f"{adapter}: its start ({config.init_lora_weights}) changes the base, which others "
+                "stand on too; such an adapter goes alone"
+            )
         try:
             with quiet_renames():
                 if peft is None:
@@ -96,13 +102,13 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     return peft
 
 
-def _read_adapter(adapter: Path) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+def _read_adapter(adapter: Path, *, four_bit: bool) -> tuple[dict[str, torch.Tensor], LoraConfig]:
     weights = require_adapter(adapter)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = _adapter_config(adapter)
+    config = require_start(adapter, adapter_config(adapter), four_bit=four_bit)
     config.inference_mode = True
     return tensors, config
 
@@ -140,10 +146,28 @@ def require_adapter(adapter: Path) -> Path:
     return weights
 
 
-def _adapter_config(adapter: Path) -> LoraConfig:
+def require_applicable(adapter: Path, *, four_bit: bool) -> None:
+    """Check, before a base is loaded, that an adapter can be given the base that it was trained on.
+
+    Raises:
+        InputError: the folder is no adapter, or its start changed the base for good.
+    """
+    require_adapter(adapter)
+    require_start(adapter, adapter_config(adapter), four_bit=four_bit)
+
+
+def adapter_config(adapter: Path) -> LoraConfig:
+    """Return an adapter's configuration.
+
+    Raises:
+        InputError: it is not one that peft knows, or not of a LoRA adapter.
+    """
     path = adapter / ADAPTER_CONFIG
     try:
-        config = PeftConfig.from_pretrained(str(adapter))
+        with warnings.catch_warnings():
+            # How a start would be computed is of no matter where A and B are read.
+            warnings.filterwarnings("ignore", ".*_config")
+            config = PeftConfig.from_pretrained(str(adapter))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
     if not isinstance(config, LoraConfig):
