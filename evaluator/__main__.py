@@ -12,33 +12,35 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from evaluator.captioning import has_tool
-from evaluator.compare import compare_runs, sentences
-from evaluator.controls import SHUFFLE_SAMPLE
-from evaluator.metrics import parse_metrics
-from evaluator.named_adapters import AdapterChoice, parse_adapters
-from evaluator.question_types import type_shares
-from evaluator.report.page import write_report
-from evaluator.run_folder import read_runs
-from evaluator.run_status import read_status, status_lines
-from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
-from evaluator.selection import SplitChoice
-from evaluator.tables import (
-    check_table,
-    comparison_table,
-    controls_table,
-    detail_table,
-    difference_table,
-    signature_note,
-)
-from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
-from shared.cli import run_program
+from shared.cli import extra_of, run_program
 from shared.clock import SystemClock
 from shared.command_line import given_arguments
 from shared.corpus import read_pairs
 from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
+
+with extra_of("evaluator"):
+    from evaluator.captioning import has_tool
+    from evaluator.compare import compare_runs, sentences
+    from evaluator.controls import SHUFFLE_SAMPLE
+    from evaluator.metrics import parse_metrics
+    from evaluator.named_adapters import AdapterChoice, parse_adapters
+    from evaluator.question_types import type_shares
+    from evaluator.report.page import write_report
+    from evaluator.run_folder import read_runs
+    from evaluator.run_status import read_status, status_lines
+    from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
+    from evaluator.selection import SplitChoice
+    from evaluator.tables import (
+        check_table,
+        comparison_table,
+        controls_table,
+        detail_table,
+        difference_table,
+        signature_note,
+    )
+    from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
 
 if TYPE_CHECKING:
     from evaluator.replica import ReplicaSettings

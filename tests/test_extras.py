@@ -1,0 +1,74 @@
+"""A program whose extra is not installed says so in one line."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT = """
+import runpy, sys
+
+absent = set(sys.argv[1].split(","))
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.argv = sys.argv[2:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+BASE_ALONE = (
+    "accelerate,aiohttp,aiosqlite,alembic,bert_score,bitsandbytes,google,huggingface_hub,jinja2,"
+    "markupsafe,onnx,onnxruntime,onnxscript,openai,peft,prometheus_client,rapidfuzz,ray,"
+    "safetensors,scipy,sentence_transformers,sqlalchemy,tensorboardX,tokenizers,torch,torchvision,"
+    "transformers"
+)
+
+
+def run_without(absent, program, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, absent, program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        ("evaluator --help", "evaluator"),
+        ("evaluator score predictions.csv", "evaluator"),
+        ("evaluator predict --model blip-vqa-tiny", "evaluator"),
+        ("trainer fit recipe.toml", "trainer"),
+        ("trainer recipe", "trainer"),
+        ("trainer merge adapter --out merged", "trainer"),
+        ("trainer sweep recipe.toml", "trainer,sweep"),
+        ("trainer export adapter --out exported", "trainer,onnx"),
+        ("curator run --catalog here --ledger here.db", "curator"),
+        ("curator export --ledger here.db --out pairs.csv", "curator"),
+    ],
+)
+def test_the_line_names_the_extra(command, extra):
+    ended = run_without(BASE_ALONE, *command.split())
+    assert ended.returncode == 2, ended.stderr
+    [line] = ended.stderr.strip().splitlines()
+    assert f"pip install 'abo-vqa[{extra}]'" in line
+    assert ended.stdout == ""
+
+
+def test_one_package_that_is_missing_is_named():
+    ended = run_without("scipy", "evaluator", "compare", "a", "b")
+    assert ended.returncode == 2
+    assert ended.stderr.strip() == (
+        "evaluator needs its extra (scipy is not installed): pip install 'abo-vqa[evaluator]'"
+    )
+
+
+def test_a_broken_part_of_our_own_keeps_its_traceback():
+    ended = run_without("nothing", "evaluator.no_such_part")
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
