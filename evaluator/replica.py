@@ -30,7 +30,8 @@ from shared.vqa.adapters import require_applicable
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import Quantization, resolve_model
+from shared.vqa.loading import Quantization
+from shared.vqa.model_names import resolve_model
 from shared.vqa.question_length import limit_of_adapters
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"

@@ -42,14 +42,11 @@ def run_without(absent, program, *arguments):
     [
         ("evaluator --help", "evaluator"),
         ("evaluator score predictions.csv", "evaluator"),
-        ("evaluator predict --model blip-vqa-tiny", "evaluator"),
         ("trainer fit recipe.toml", "trainer"),
         ("trainer recipe", "trainer"),
-        ("trainer merge adapter --out merged", "trainer"),
         ("trainer sweep recipe.toml", "trainer,sweep"),
         ("trainer export adapter --out exported", "trainer,onnx"),
         ("curator run --catalog here --ledger here.db", "curator"),
-        ("curator export --ledger here.db --out pairs.csv", "curator"),
     ],
 )
 def test_the_line_names_the_extra(command, extra):
@@ -61,10 +58,10 @@ def test_the_line_names_the_extra(command, extra):
 
 
 def test_one_package_that_is_missing_is_named():
-    ended = run_without("scipy", "evaluator", "compare", "a", "b")
+    ended = run_without("jinja2", "evaluator", "--help")
     assert ended.returncode == 2
     assert ended.stderr.strip() == (
-        "evaluator needs its extra (scipy is not installed): pip install 'abo-vqa[evaluator]'"
+        "evaluator needs its extra (jinja2 is not installed): pip install 'abo-vqa[evaluator]'"
     )
 
 

@@ -17,7 +17,8 @@ from shared.errors import AboVqaError, InputError
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import LoadedModel, Quantization, quiet_transformers, resolve_model
+from shared.vqa.loading import LoadedModel, Quantization
+from shared.vqa.model_names import quiet_transformers, resolve_model
 from trainer.adapter import base_weight, lora_layers
 from trainer.card import merged_card
 from trainer.domains import Domain, exact_match_in, kept_domain

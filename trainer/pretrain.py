@@ -21,13 +21,8 @@ from shared.questions.folding import write_folding
 from shared.records import QAPair
 from shared.training_images import TrainingImages, write_training_images
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import (
-    BASE_ALONE,
-    LoadedModel,
-    Quantization,
-    load_blip,
-    quiet_transformers,
-)
+from shared.vqa.loading import BASE_ALONE, LoadedModel, Quantization, load_blip
+from shared.vqa.model_names import quiet_transformers
 from trainer.card import PretrainedFacts, pretrained_card
 from trainer.dataset import load_pairs
 from trainer.gallery import ZOOM_MARGIN, load_gallery

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
+from shared.hub_names import near_folder
 from shared.questions.folding import FOLDING_FILE
 from shared.vqa.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.added_labels import (
@@ -136,6 +137,8 @@ def require_adapter(adapter: Path) -> Path:
     Raises:
         InputError: the folder is missing or is not an adapter with safetensors.
     """
+    if not adapter.exists():
+        raise InputError(f"{adapter}: no such adapter folder{near_folder(str(adapter))}")
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
     weights = adapter / ADAPTER_WEIGHTS

@@ -34,7 +34,6 @@ from shared.vqa.blip2 import Blip2Answerer
 from shared.vqa.loading import (
     BLIP,
     BLIP2,
-    EMBEDDED_MODEL,
     VILT,
     Quantization,
     architecture,
@@ -42,6 +41,7 @@ from shared.vqa.loading import (
     load_network,
     read_config,
 )
+from shared.vqa.model_names import EMBEDDED_MODEL
 from shared.vqa.plain import PlainAnswerer
 from shared.vqa.vilt import ViltAnswerer
 

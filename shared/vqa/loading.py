@@ -7,9 +7,7 @@ read: a pickle can run code.
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +15,7 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from huggingface_hub.utils import logging as hub_logging
 from peft import PeftModel
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -32,10 +28,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.utils import cached_file
-from transformers.utils import logging as transformers_logging
 
 from shared.errors import InputError
-from shared.onnx_vqa import MANIFEST
 from shared.questions.folding import (
     AS_IT_COMES,
     FOLDING_FILE,
@@ -49,14 +43,13 @@ from shared.vqa.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
+from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
 from shared.vqa.question_length import (
     limit_of_adapters,
     lower_question_limit,
     question_limit,
 )
 
-EMBEDDED_MODEL = "blip-vqa-tiny"
-EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
 BLIP2 = "Blip2ForConditionalGeneration"
@@ -127,30 +120,6 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def resolve_model(model: str) -> str:
-    """Return the folder or hub id that ``model`` names.
-
-    Raises:
-        InputError: it looks like a path, and no model folder is there.
-    """
-    if model == EMBEDDED_MODEL:
-        return str(EMBEDDED_MODEL_DIR)
-    path = Path(model).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            exported = sorted(path.glob(f"*/{MANIFEST}"))
-            hint = f"; give one of its exports, such as {exported[0].parent}" if exported else ""
-            raise InputError(f"{model}: not a model folder (config.json is missing){hint}")
-        return str(path)
-    looks_like_path = model.startswith((".", "~", os.sep)) or model.endswith(os.sep)
-    looks_like_hub_id = model.count("/") <= 1 and not looks_like_path
-    if path.exists() or not looks_like_hub_id:
-        raise InputError(
-            f"{model}: no such model folder; give a folder, a hub id or {EMBEDDED_MODEL}"
-        )
-    return model
 
 
 def load_blip(
@@ -354,39 +323,3 @@ def _quantization_arguments(quantization: Quantization, device: torch.device) ->
         ),
         "device_map": {"": device},
     }
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep progress bars, retries and reports of unused weights off the terminal."""
-    level = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    hub_level = hub_logging.get_verbosity()
-    # Every retry is told twice; what became of it is in the error.
-    hub_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        hub_logging.set_verbosity(hub_level)
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-@contextmanager
-def hub_errors(model: str) -> Iterator[None]:
-    """Say in one line why ``model`` cannot be loaded.
-
-    Raises:
-        InputError: what is done inside raised because of a file or a hub.
-    """
-    try:
-        yield
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{model}: cannot be loaded ({reason}); give a model folder with safetensors, "
-            f"a hub id that this machine can fetch, or {EMBEDDED_MODEL}"
-        ) from error

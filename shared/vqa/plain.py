@@ -16,7 +16,8 @@ from transformers import AutoProcessor, ProcessorMixin
 
 from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, Answerer
 from shared.vqa.decoding import decoded_rows, end_tokens
-from shared.vqa.loading import LoadedModel, hub_errors, quiet_transformers, resolve_model
+from shared.vqa.loading import LoadedModel
+from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
 
 
 class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):

@@ -24,7 +24,8 @@ from shared.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import EMBEDDED_MODEL, Quantization
+from shared.vqa.loading import Quantization
+from shared.vqa.model_names import EMBEDDED_MODEL
 from tests.shared.vqa.asking import plain_answer
 
 IMAGES_TOGETHER = 12

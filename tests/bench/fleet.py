@@ -18,7 +18,7 @@ from evaluator.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
-from shared.vqa.loading import EMBEDDED_MODEL
+from shared.vqa.model_names import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica

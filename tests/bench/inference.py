@@ -39,7 +39,8 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
-from shared.vqa.loading import EMBEDDED_MODEL, LoadedModel, Quantization, load_blip
+from shared.vqa.loading import LoadedModel, Quantization, load_blip
+from shared.vqa.model_names import EMBEDDED_MODEL
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.measure import Comparison, compare
 

@@ -14,16 +14,8 @@ from transformers.utils import cached_file
 from shared.errors import InputError
 from shared.progress import report_progress
 from shared.vqa.adapters import adapter_digest
-from shared.vqa.loading import (
-    BLIP,
-    EMBEDDED_MODEL,
-    LoadedModel,
-    Quantization,
-    architecture,
-    load_blip,
-    read_config,
-    resolve_model,
-)
+from shared.vqa.loading import BLIP, LoadedModel, Quantization, architecture, load_blip, read_config
+from shared.vqa.model_names import EMBEDDED_MODEL, resolve_model
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
 from trainer.export.card import bundle_card
 from trainer.export.checking import (

@@ -16,7 +16,8 @@ from shared.settings import validated
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, training_folding
-from shared.vqa.loading import EMBEDDED_MODEL, Quantization
+from shared.vqa.loading import Quantization
+from shared.vqa.model_names import EMBEDDED_MODEL
 from tests.families import SAVED
 from tests.models import save_tiny_adapter
 from tests.trainer.recipes import fit_settings, write_data

@@ -1,0 +1,43 @@
+"""Names of models: which of them mean a folder, so that a misspelt one is not sought on a hub."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+
+_OWNER_AND_NAME: Final = 2
+
+
+def means_a_folder(name: str) -> bool:
+    """Return whether a name can only be that of a folder, there or not.
+
+    ``./blip``, ``~/blip``, ``blip/``, ``a/b/c``; and ``models/blip`` beside a folder ``models``,
+    unless a model of this name has been fetched from a hub before.
+    """
+    parts = name.replace(os.sep, "/").split("/")
+    if name.startswith((".", "~")) or "" in parts or len(parts) > _OWNER_AND_NAME:
+        return True
+    return len(parts) == _OWNER_AND_NAME and Path(parts[0]).is_dir() and not _was_fetched(name)
+
+
+def near_folder(name: str) -> str:
+    """Return a question that names the folder that may have been meant, if one is near."""
+    path = Path(name).expanduser()
+    try:
+        beside = [folder.name for folder in path.parent.iterdir() if folder.is_dir()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"; did you mean {path.parent / near[0]}?" if near else ""
+
+
+def _was_fetched(name: str) -> bool:
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except HFValidationError:
+        return False
