@@ -7,33 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
-from typing import Final
 
 import structlog
 
 from curator.annotator import Annotator, Reply, Service
-from curator.backoff import Outage, backoff_s
+from curator.holding import Holding
 from curator.judging import Judgement, judge, judge_answer
 from curator.keypool import KeyPool, KeysExhausted, Lease
 from curator.ledger import (
     Attempt,
-    ItemChange,
     KeyRemoval,
     Ledger,
     LedgerFailure,
-    OpinionChange,
     Outcome,
     PairItem,
     ProjectNews,
     ProjectRecord,
-    Result,
-    TokenUse,
     WorkState,
 )
 from curator.live import LiveReport
+from curator.outage import Outage, ServiceDown
 from curator.photos import Found, PhotoQueue
 from curator.prompt import Prompt, Request
 from curator.refusals import (
@@ -46,29 +43,25 @@ from curator.refusals import (
     UnknownModel,
     Unreachable,
 )
+from curator.results import ATTEMPTS, Judged, Results, Try
 from curator.stopping import StopRequested, StopSignal
-from curator.verification import opinion_change
-from curator.work_queue import Job, Queue
+from curator.streak import (
+    AGAIN,
+    LONG_TRIES,
+    BringsNothing,
+    Failure,
+)
+from curator.work_queue import Job, Queue, job_key
 from shared.clock import Clock
-from shared.errors import CorruptImage, InputError
-
-ATTEMPTS: Final = 5
-"""Failures after which an item becomes a dead letter."""
-OUTAGE_ATTEMPTS: Final = 20
-"""The same while the whole service seems to be down."""
-LOGGED_CHARACTERS: Final = 2_000
+from shared.errors import CorruptImage, InputError, StoreUnreachable
 
 log = structlog.stdlib.get_logger("curator.daemon")
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
-    """One request under way: ``failures`` counts the item's before it."""
+class _Again(Enum):
+    """That an item is to be asked about at once: what happened was not about it."""
 
-    item: Job
-    lease: Lease
-    attempt_id: int
-    failures: int
+    AT_ONCE = 1
 
 
 @dataclass(slots=True)
@@ -87,20 +80,20 @@ class Curator:
     stop: StopSignal
     live: LiveReport
     rng: random.Random
+    results: Results
+    holding: Holding
     outage: Outage = field(default_factory=Outage)
     ended_by: Exception | None = None
-    # Of its own name, so that these lines, one an item, can be kept off the terminal; bound once,
-    # since a logger of the module would be made anew for each line.
-    item_log: structlog.stdlib.BoundLogger = field(
-        default_factory=lambda: structlog.stdlib.get_logger("curator.items").bind()
-    )
 
     async def run(self, queue: Queue, workers: int) -> None:
         """Work until the queue is empty or the run is to stop; what is in flight is finished.
 
         Raises:
             KeysExhausted: no key can serve before the next quota day.
-            InputError: the service does not know the model.
+            ServiceDown: the service has not answered for long.
+            InputError: the service does not know the model, or refuses every request.
+            BringsNothing: nothing comes of what is tried.
+            StoreUnreachable: the images cannot be read now.
             LedgerFailure: the ledger cannot be written.
         """
         try:
@@ -110,55 +103,68 @@ class Curator:
                         group.create_task(self._work(jobs))
         except* LedgerFailure as failures:
             raise failures.exceptions[0] from None
+        if self.ended_by is None and not self.stop.requested and (end := self.holding.end()):
+            self._end(end)
+        if isinstance(self.ended_by, (BringsNothing, InputError, StoreUnreachable)):
+            self.holding.return_all()
         await self.ledger.settled()
+        self.ended_by = self.results.lost or self.ended_by
         if self.ended_by is not None:
             raise self.ended_by
 
     async def _work(self, jobs: PhotoQueue) -> None:
         try:
             while not self.stop.requested and (job := await jobs.take()):
-                await self._ask(*job)
+                for again in await self._ask(*job):
+                    jobs.put_back(again)
         except StopRequested:
             return
         except KeysExhausted as end:
             # Not a stop: what others have reserved is still theirs to send.
             self.ended_by = self.ended_by or end
-        except InputError as end:
-            self.ended_by = self.ended_by or end
-            self.stop.request(str(end))
+        except (InputError, BringsNothing, StoreUnreachable, ServiceDown) as end:
+            self._end(end)
 
-    async def _ask(self, item: Job, photo: Found) -> None:
+    async def _ask(self, item: Job, photo: Found) -> Sequence[Job]:
+        """Make one request; return what is to be tried again, the item itself or others."""
+        if isinstance(photo, StoreUnreachable):
+            raise StoreUnreachable(f"{photo}; nothing was given up for it: {AGAIN}")
         if isinstance(photo, CorruptImage):
-            await self._give_up_unasked(item, f"broken image: {photo}")
-            return
+            await self.holding.unreadable(item, photo)
+            return ()
+        self.holding.photo_read()
         if isinstance(item, PairItem):
             request = self.prompt.question_request(item.question, photo.jpeg, photo.longest_px)
         else:
             request = self.prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
-        failures: int | None = item.attempts
-        while failures is not None:
-            failures = await self._try(item, request, failures)
+        while True:
+            async with self.outage.admitted(self.clock, self.stop, self.rng):
+                answered = await self._try(item, request)
+            if answered is not _Again.AT_ONCE:
+                return answered
 
-    async def _try(self, item: Job, request: Request, failures: int) -> int | None:
-        """Make one request; return the item's failures so far, ``None`` once it is settled."""
+    async def _try(self, item: Job, request: Request) -> Sequence[Job] | _Again:
+        """Make one request; return what is to be tried again."""
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease.key)
-        one = _Try(item, lease, attempt.attempt_id, failures)
+        one = Try(item, lease, attempt.attempt_id)
         try:
             reply = await self.annotator.generate(request, lease.key)
         except RateLimited as refusal:
-            return self._cool_down(one, refusal)
+            self._cool_down(one, refusal)
         except InvalidKey as refusal:
-            return self._remove_key(one, refusal)
+            self._remove_key(one, Outcome.INVALID_KEY, refusal.reason)
+        except Unreachable as refusal:
+            return await self._wait_for_service(one, attempt, refusal)
         except Unavailable as refusal:
-            return await self._try_later(one, attempt, refusal)
+            return await self._try_later(one, refusal)
         except FormNotTaken as refusal:
-            self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
-            return one.failures
+            self.results.finish(one, Outcome.BAD_REQUEST, refusal.reason)
         except (BadRequest, UnknownModel) as refusal:
-            self._refuse(one, refusal)
-            return None
-        return self._take_reply(one, reply)
+            return self._refuse(one, refusal)
+        else:
+            return self._take_reply(one, reply)
+        return _Again.AT_ONCE
 
     async def _begin(self, item: Job, request: Request) -> tuple[Lease, Attempt]:
         """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.
@@ -197,93 +203,125 @@ class Curator:
     def _news(self, record: ProjectRecord) -> ProjectNews:
         return ProjectNews(record, self.model, self.clock.now())
 
-    def _cool_down(self, one: _Try, refusal: RateLimited) -> int:
+    def _cool_down(self, one: Try, refusal: RateLimited) -> None:
         news = self._news(self.pool.cool_down(one.lease, refusal))
-        self._finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
-        return one.failures
+        self.results.finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
 
-    def _remove_key(self, one: _Try, refusal: InvalidKey) -> int:
+    def _remove_key(self, one: Try, outcome: Outcome, reason: str) -> None:
         key = one.lease.key
-        self.pool.remove(key, refusal.reason)
-        news = KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
-        self._finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
-        return one.failures
+        self.pool.remove(key, reason)
+        news = KeyRemoval(key.fingerprint, reason, self.clock.now())
+        self.results.finish(one, outcome, reason, news=news)
 
-    async def _try_later(self, one: _Try, attempt: Attempt, refusal: Unavailable) -> int | None:
-        if isinstance(refusal, Unreachable):
-            await self._wait_for_service(one, attempt, refusal)
-            return one.failures
-        self.outage.failure(one.item.item_id)
-        failures = one.failures + 1
-        limit = OUTAGE_ATTEMPTS if self.outage.suspected else ATTEMPTS
-        if failures >= limit:
-            self._give_up(one, Outcome.UNAVAILABLE, refusal.reason)
-            return None
-        # What an outage did to an item must not be held against it in the next run.
-        kept = self._pending(one, min(failures, ATTEMPTS - 1), refusal.reason)
-        self._finish(one, Outcome.UNAVAILABLE, refusal.reason, change=kept)
-        await self.stop.sleep(self.clock, backoff_s(failures, self.rng))
-        return failures
+    async def _try_later(self, one: Try, refusal: Unavailable) -> Sequence[Job]:
+        item, key = one.item, one.lease.key
+        is_its_own = self.outage.failed(
+            job_key(item), key.fingerprint, refusal.reason, self.clock.now()
+        )
+        later = replace(item, attempts=item.attempts + is_its_own)
+        if later.attempts >= ATTEMPTS:
+            self.outage.settled(job_key(item))
+            self.holding.replies.settled(item)
+            dead = self.results.change(item, WorkState.DEAD, later.attempts, refusal.reason)
+            self.results.finish(one, Outcome.UNAVAILABLE, refusal.reason, change=dead)
+            self.results.item_log.given_up(item, refusal.reason)
+            return ()
+        waits = self.results.change(item, WorkState.PENDING, later.attempts, refusal.reason)
+        self.results.finish(one, Outcome.UNAVAILABLE, refusal.reason, change=waits)
+        await self._pause("service_unavailable", refusal.reason)
+        return (later,)
 
-    async def _wait_for_service(self, one: _Try, attempt: Attempt, refusal: Unreachable) -> None:
+    async def _wait_for_service(
+        self, one: Try, attempt: Attempt, refusal: Unreachable
+    ) -> Sequence[Job]:
         """Take back a request that was never sent: neither the quota nor the item pays for it."""
         await self._take_back(one.lease, attempt)
         self.live.unsent(one.lease.key, refusal.reason)
-        in_a_row = self.outage.unreached()
-        if in_a_row == 1:
-            log.warning(
-                "service_unreachable", reason=refusal.reason, tried_again="until it answers"
-            )
-        await self.stop.sleep(self.clock, backoff_s(in_a_row, self.rng))
+        self.outage.unreached(refusal.reason, self.clock.now())
+        await self._pause("service_unreachable", refusal.reason)
+        return (one.item,)
 
-    def _refuse(self, one: _Try, refusal: Refusal) -> None:
+    async def _pause(self, event: str, reason: str) -> None:
+        """Leave the service in peace for a while.
+
+        Raises:
+            ServiceDown: it has not answered for long.
+            StopRequested: the run is to stop.
+        """
+        now = self.clock.now()
+        if self.outage.in_a_row == 1:
+            log.warning(event, reason=reason, tried_again="until it answers")
+        self.outage.require_end(now)
+        if not self.outage.is_suspected:
+            await self.stop.sleep(self.clock, self.outage.pause_s(now, self.rng))
+
+    def _refuse(self, one: Try, refusal: Refusal) -> Sequence[Job]:
+        item, reason = one.item, refusal.reason
         if isinstance(refusal, UnknownModel):
-            self._finish(one, Outcome.BAD_REQUEST, refusal.reason)
-            raise InputError(f"model {self.model!r}: {refusal.reason}; give another --model")
-        self._give_up(one, Outcome.BAD_REQUEST, refusal.reason)
+            self.results.finish(one, Outcome.BAD_REQUEST, reason)
+            raise InputError(f"model {self.model!r}: {reason}; give another --model")
+        if self.holding.useful_keys.failure(one.lease.key.fingerprint):
+            self._blame_key(one, Outcome.BAD_REQUEST, reason)
+            return (item,)
+        self.results.finish(
+            one, Outcome.BAD_REQUEST, reason, change=self.results.waits(item, ATTEMPTS, reason)
+        )
+        failure = Failure(reason, is_refused=True)
+        self.holding.failed(item, failure, one.lease.key.fingerprint, is_last=True)
+        return ()
 
-    def _take_reply(self, one: _Try, reply: Reply) -> int | None:
-        self.outage.success()
+    def _blame_key(self, one: Try, outcome: Outcome, reason: str) -> None:
+        """Count what fails with this key and not with others; at last it leaves the pool."""
+        if self.holding.useful_keys.is_useless(one.lease.key.fingerprint):
+            self._remove_key(
+                one, outcome, f"none of {LONG_TRIES} requests came to anything: {reason}"
+            )
+        else:
+            self.results.finish(one, outcome, reason)
+
+    def _take_reply(self, one: Try, reply: Reply) -> Sequence[Job]:
+        item, key = one.item, one.lease.key
+        self.outage.answered(job_key(item), key.fingerprint)
         # A reply that counts no tokens leaves the estimate standing.
         spent = reply.input_tokens or one.lease.reservation.tokens
         record = self.pool.settle(one.lease, spent)
         news = None if record is None else self._news(record)
-        judgement = self._judged(one.item, reply)
-        self._log_reply(one, reply, judgement)
-        if judgement.is_usable:
-            done = self._change(one.item, WorkState.DONE, one.failures, answer=judgement.answer)
-            self._finish(
-                one,
-                Outcome.ANSWERED,
-                reply.ending,
-                reply=reply,
-                change=done,
-                judgement=judgement,
-                news=news,
-            )
-            return None
-        failures = one.failures + 1
-        if judgement.is_final or failures >= ATTEMPTS:
-            self._give_up(
-                one,
-                Outcome.UNUSABLE,
-                judgement.reason,
-                reply=reply,
-                judgement=judgement,
-                news=news,
-            )
-            return None
-        kept = self._pending(one, failures, judgement.reason)
-        self._finish(
+        judgement = self._judged(item, reply)
+        self.results.item_log.reply(
+            item, reply, judgement, key_label=key.label, attempt_id=one.attempt_id
+        )
+        if not judgement.is_usable:
+            return self._take_useless(one, reply, judgement, news)
+        done = self.results.change(item, WorkState.DONE, item.attempts, answer=judgement.answer)
+        read = Judged(reply, judgement)
+        self.results.finish(one, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news)
+        return self.holding.useful_reply(key.fingerprint)
+
+    def _take_useless(
+        self, one: Try, reply: Reply, judgement: Judgement, news: ProjectNews | None
+    ) -> Sequence[Job]:
+        item, reason = one.item, judgement.reason
+        # The service's own word on an image is the same whatever the key.
+        key = "" if judgement.is_final else one.lease.key.fingerprint
+        is_the_keys = bool(key) and self.holding.useful_keys.failure(key)
+        failures = item.attempts + (not is_the_keys)
+        self.results.finish(
             one,
             Outcome.UNUSABLE,
-            judgement.reason,
-            reply=reply,
-            change=kept,
-            judgement=judgement,
+            reason,
+            read=Judged(reply, judgement),
+            change=self.results.waits(item, failures, reason),
             news=news,
         )
-        return failures
+        if is_the_keys:
+            return (item,)
+        if judgement.is_final and self.holding.replies.is_proven:
+            self.results.give_up(item, reason)
+            return ()
+        is_last = judgement.is_final or failures >= ATTEMPTS
+        failure = Failure(reason, reply.text or reply.body)
+        self.holding.failed(item, failure, key, is_last=is_last)
+        return () if is_last else (replace(item, attempts=failures),)
 
     def _judged(self, item: Job, reply: Reply) -> Judgement:
         if isinstance(item, PairItem):
@@ -295,103 +333,8 @@ class Curator:
             metadata=item.listing.metadata,
         )
 
-    def _change(
-        self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
-    ) -> ItemChange | OpinionChange:
-        if isinstance(item, PairItem):
-            return opinion_change(
-                self.campaign_id, item, state, failures=failures, reason=reason, answer=answer
-            )
-        return ItemChange(self.campaign_id, item.item_id, state, failures, reason)
-
-    def _pending(self, one: _Try, failures: int, reason: str) -> ItemChange | OpinionChange:
-        return self._change(one.item, WorkState.PENDING, failures, reason)
-
-    def _give_up(
-        self,
-        one: _Try,
-        outcome: Outcome,
-        reason: str,
-        *,
-        reply: Reply | None = None,
-        judgement: Judgement | None = None,
-        news: ProjectNews | None = None,
-    ) -> None:
-        dead = self._change(one.item, WorkState.DEAD, one.failures + 1, reason)
-        self._finish(one, outcome, reason, reply=reply, change=dead, judgement=judgement, news=news)
-        self._log_given_up(one.item, reason)
-
-    async def _give_up_unasked(self, item: Job, reason: str) -> None:
-        dead = self._change(item, WorkState.DEAD, item.attempts, reason)
-        result = Result(None, self.clock.now(), Outcome.BAD_REQUEST, change=dead)
-        await self.ledger.finish(result)
-        self.live.finished(result, item, None)
-        self._log_given_up(item, reason)
-
-    def _finish(
-        self,
-        one: _Try,
-        outcome: Outcome,
-        detail: str,
-        *,
-        reply: Reply | None = None,
-        change: ItemChange | OpinionChange | None = None,
-        judgement: Judgement | None = None,
-        news: ProjectNews | KeyRemoval | None = None,
-    ) -> None:
-        tokens = TokenUse()
-        if reply is not None:
-            tokens = TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
-        result = Result(
-            attempt_id=one.attempt_id,
-            finished_at=self.clock.now(),
-            outcome=outcome,
-            detail=detail,
-            tokens=tokens,
-            reply=None if reply is None else reply.body,
-            change=change,
-            verdict=None if judgement is None else judgement.verdict,
-            facts=None if judgement is None else judgement.facts,
-            model_version="" if reply is None else reply.model,
-        )
-        written = self.ledger.finish(result, *([] if news is None else [news]))
-        written.add_done_callback(partial(self._written, result, one))
-
-    def _written(self, result: Result, one: _Try, written: asyncio.Future[None]) -> None:
-        try:
-            written.result()
-            self.live.finished(result, one.item, one.lease.key)
-        except Exception as error:  # noqa: BLE001 - nobody waits for this; the run is to tell
-            self.ended_by = error
-            self.stop.request(str(error))
-
-    def _log_reply(self, one: _Try, reply: Reply, judgement: Judgement) -> None:
-        verdict = judgement.verdict
-        about = (
-            {"question": one.item.question, "answer": judgement.answer}
-            if isinstance(one.item, PairItem)
-            else {}
-        )
-        counts = (
-            {"accepted": len(verdict.accepted), "rejected": len(verdict.rejected)}
-            if verdict is not None
-            else {}
-        )
-        self.item_log.info(
-            "reply",
-            listing=one.item.listing.listing_id,
-            image=one.item.listing.image.path,
-            key=one.lease.key.label,
-            prompt_version=self.prompt.version,
-            attempt=one.attempt_id,
-            ending=reply.ending,
-            form=judgement.facts.form.value,
-            response=reply.text[:LOGGED_CHARACTERS],
-            **about,
-            **counts,
-        )
-
-    def _log_given_up(self, item: Job, reason: str) -> None:
-        about = {"question": item.question} if isinstance(item, PairItem) else {}
-        image = item.listing.image.path
-        self.item_log.warning("item_given_up", image=image, reason=reason, **about)
+    def _end(self, end: Exception) -> None:
+        """Begin nothing new; the first reason is kept."""
+        self.ended_by = self.ended_by or end
+        self.holding.is_closed = True
+        self.stop.request(str(end))

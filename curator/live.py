@@ -76,6 +76,7 @@ class LiveReport:
         self._opinions = before.opinions
         self._tokens = dict(before.tokens_by_model)
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
+        self._given_up = Counter(before.given_up)
         self._recent = RecentRate(now)
         self._last_errors: dict[str, str] = {}
 
@@ -143,6 +144,7 @@ class LiveReport:
                 image = item.listing.image.path
                 letter = DeadLetter(item.listing.listing_id, image, result.change.reason)
                 self._dead.appendleft(letter)
+                self._given_up[result.change.reason] += 1
 
     def _count_outcome(self, key: Key, outcome: Outcome, amount: int) -> None:
         for counts in (self._outcomes, self._by_key.setdefault(key.fingerprint, Counter())):
@@ -180,6 +182,7 @@ class LiveReport:
             keys=self._keys(now),
             blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
             dead_letters=tuple(self._dead),
+            given_up=dict(self._given_up.most_common()),
             finished_recently=finished_recently,
             recent_s=recent_s,
         )

@@ -17,12 +17,12 @@ from typing import Final, Self
 
 from curator.images import Photo, prepare_photo
 from curator.work_queue import Job, Queue
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, StoreUnreachable
 
 VISITS: Final = 4
 """At a time, in threads of their own: a large photo, or a slow disk, keeps one busy for long."""
 
-Found = Photo | CorruptImage
+Found = Photo | CorruptImage | StoreUnreachable
 
 
 class PhotoQueue:
@@ -59,6 +59,10 @@ class PhotoQueue:
         found = visit.result() if visit.done() else await asyncio.shield(visit)
         return job, found[place]
 
+    def put_back(self, job: Job) -> None:
+        """Hand ``job`` out once more, after others where there are some."""
+        self._queue.put_back(job)
+
     async def _look_ahead(self) -> None:
         jobs: list[Job] = []
         while len(self._ahead) + len(jobs) < self._most:
@@ -81,5 +85,7 @@ class PhotoQueue:
 def _read_one(path: Path) -> Found:
     try:
         return prepare_photo(path)
-    except CorruptImage as error:
+    except (CorruptImage, StoreUnreachable) as error:
         return error
+    except MemoryError:
+        return StoreUnreachable(f"{path}: out of memory; free some or lower --concurrency")

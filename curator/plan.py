@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from curator.prices import Price
 from curator.prompt import Prompt
 from curator.quota import Quota
 from curator.simulation import Course, DaySpan
-from curator.status import duration
+from shared.durations import duration, local_time
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.progress import report_progress
@@ -213,7 +213,6 @@ def _span_object(
 
 def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     """Return the object of ``plan_object`` for a terminal."""
-    ends = datetime.fromtimestamp(plan["ends_at"], UTC).astimezone()
     keys = Table("key", "project", *_columns(), title="by key", title_justify="left")
     for key in plan["keys"]:
         keys.add_row(Text(key["label"]), Text(key["project"]), *_cells(key))
@@ -236,7 +235,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     return Group(
         Text(
             f"{plan['images']} images{again}: {duration(plan['duration_s'])}, until "
-            f"{ends:%Y-%m-%d %H:%M %Z}",
+            f"{local_time(plan['ends_at'])}",
             style="bold",
         ),
         *left_out,

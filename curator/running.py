@@ -17,22 +17,33 @@ from curator.annotator import Annotator, Service, check_base_url
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator
+from curator.ending import ended, report_of, tell_given_up
 from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini
+from curator.holding import Holding
 from curator.importing import import_catalog, next_look
+from curator.item_log import ItemLog
 from curator.keyfile import read_keys, read_optional_keys
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key
-from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
+from curator.ledger import (
+    Campaign,
+    Ledger,
+    Progress,
+    migrate,
+    sole_writer,
+)
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
 from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
+from curator.results import Results
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
+from curator.streak import FIRST_PHOTOS, LONG_PHOTOS, LONG_TRIES, Streak
 from curator.terminal import shown
 from curator.work_queue import Queue, waiting_items, waiting_pairs
 from shared.clock import Clock, SystemClock
-from shared.errors import InputError, StoppedForNow
+from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.events import SecretMask, set_up_events
 
 if TYPE_CHECKING:
@@ -139,6 +150,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
     Raises:
         StoppedForNow: keys exhausted or a signal; the same command goes on.
         InputError: an input turned out unusable.
+        OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
     stop = StopSignal()
@@ -152,9 +164,15 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
                 campaign_id = await _begin(options, plan, ledger, imported, clock)
-                await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
+                before = await ledger.progress(campaign_id)
+                try:
+                    await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
+                except AboVqaError:
+                    await tell_given_up(ledger, campaign_id, clock)
+                    raise
                 if not stop.requested:
-                    return await ledger.progress(campaign_id)
+                    return await ended(ledger, campaign_id, before, clock)
+                await tell_given_up(ledger, campaign_id, clock)
     raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
 
 
@@ -197,7 +215,8 @@ async def _work(
     stop: StopSignal,
     clock: Clock,
 ) -> None:
-    left = _items_left(options, await ledger.progress(campaign_id))
+    before = await ledger.progress(campaign_id)
+    left = _items_left(options, before)
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
     async with (
@@ -206,6 +225,8 @@ async def _work(
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         _annotator(options) as annotator,
     ):
+        log_of_items = ItemLog(plan.prompt.version)
+        results = Results(campaign_id, ledger, clock, live, log_of_items, stop)
         curator = Curator(
             campaign_id=campaign_id,
             model=options.model,
@@ -219,6 +240,13 @@ async def _work(
             stop=stop,
             live=live,
             rng=random.Random(),
+            results=results,
+            holding=Holding(
+                plan.catalog.images_dir,
+                results,
+                photos=Streak(before.done > 0, FIRST_PHOTOS, LONG_PHOTOS),
+                replies=Streak(await ledger.bears_fruit(campaign_id, LONG_TRIES)),
+            ),
         )
         await _work_in_turns(options, plan, curator)
 
@@ -243,7 +271,7 @@ async def _live_report(
     ledger: Ledger, campaign_id: int, pool: KeyPool, left: int | None, clock: Clock
 ) -> LiveReport:
     now = clock.now()
-    [before] = [one for one in await ledger.reports(now) if one.campaign_id == campaign_id]
+    before = await report_of(ledger, campaign_id, clock)
     settled = before.progress.done + before.progress.dead
     goal = None if left is None or left == before.progress.pending else settled + left
     history = await ledger.history(campaign_id, now)

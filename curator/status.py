@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,9 +20,10 @@ from curator.ledger import CampaignReport, KeyReport, ProjectRecord, TokenUse
 from curator.prices import PRICES
 from curator.quota import next_day
 from curator.reply_facts import NO_CANDIDATE
+from shared.durations import duration, local_time
 
-DAY_MINUTES: Final = 1_440
 UNKNOWN_MODEL: Final = "unknown model"
+REASONS_TOLD: Final = 3
 NOT_ERRORS: Final = frozenset({"open", "answered"})
 
 
@@ -158,6 +158,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             }
             for project in report.blocked
         ],
+        "given_up": dict(report.given_up),
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
         "left_out": [asdict(entry) for entry in report.left_out],
     }
@@ -201,6 +202,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         f"{progress.done:,} of {progress.total:,} done, {progress.dead:,} given up, "
         f"{progress.pending:,} waiting",
     )
+    if report.given_up:
+        facts.add_row("given up", Text(given_up_line(report)))
     for entry in report.left_out:
         facts.add_row("left out", f"{entry.count:,} {entry.reason} (first: {entry.first})")
     facts.add_row("pairs", f"{report.pairs:,}")
@@ -231,6 +234,18 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     return Group(*parts)
 
 
+def given_up_line(report: CampaignReport) -> str:
+    """Return how many images were given up, the most common reasons, and the way back."""
+    reasons = [f"{count:,} times {reason}" for reason, count in report.given_up.items()]
+    more = reasons[REASONS_TOLD:]
+    told = "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
+    count = report.progress.dead
+    return (
+        f"{count:,} image{'s' * (count != 1)} given up ({told}); once that is mended, "
+        "`curator run ... --retry-dead` brings them back"
+    )
+
+
 def listed(counts: Mapping[str, int]) -> str:
     """Return counts by name in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
@@ -247,20 +262,7 @@ def time_left(standing: Standing, now: float) -> str:
         return "none"
     if ends_at <= now:
         return "1 min or less"
-    return f"{duration(ends_at - now)} under these quotas, until {_local(ends_at)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a span of time in two units."""
-    minutes = round(seconds / 60)
-    days, hours = minutes // DAY_MINUTES, minutes % DAY_MINUTES // 60
-    if days:
-        return f"{days:,} day{'s' * (days != 1)} {hours} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else "1 min"
-
-
-def _local(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M %Z}"
+    return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
 
 
 def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:
@@ -306,8 +308,8 @@ def _state_words(key: KeyReport, state: KeyState, until: float | None) -> str:
     if state is KeyState.REMOVED:
         return f"removed: {key.removed_because}"
     if state is KeyState.RESTING:
-        return f"done for today, until {_local(until or 0.0)}"
-    return f"{state.value} until {_local(until)}" if until else state.value
+        return f"done for today, until {local_time(until or 0.0)}"
+    return f"{state.value} until {local_time(until)}" if until else state.value
 
 
 def _dead_view(report: CampaignReport) -> Table:

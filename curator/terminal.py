@@ -20,7 +20,6 @@ from curator.beside import beside
 from curator.status import (
     NOT_ERRORS,
     Standing,
-    duration,
     key_state,
     keys_view,
     listed,
@@ -28,6 +27,7 @@ from curator.status import (
     time_left,
 )
 from shared.clock import Clock
+from shared.durations import duration
 
 DRAW_EVERY_S: Final = 0.5
 LINE_EVERY_S: Final = 10.0

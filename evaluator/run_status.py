@@ -21,6 +21,7 @@ from typing import Any, Final
 from evaluator.run_folder import RUN_FILE, SCORECARD_FILE, SHARDS_FOLDER
 from shared.clock import Clock
 from shared.corpus import count_predictions, read_json, write_json
+from shared.durations import duration
 from shared.errors import InputError
 from shared.locking import LockHeld, is_held, sole_holder
 
@@ -207,7 +208,7 @@ def status_lines(status: RunStatus) -> list[str]:
     notes = status.notes
     if notes:
         rate = f", {status.rate_per_s:.1f} a second" if status.rate_per_s else ""
-        left = "" if status.eta_s is None else f", about {status.eta_s:.0f} s left"
+        left = "" if status.eta_s is None else f", about {duration(status.eta_s)} left"
         lines += [
             f"shards     {status.shards_done} of {notes.shards}",
             f"questions  {status.questions_done} of {notes.questions}{rate}{left}",

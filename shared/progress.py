@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from shared.clock import stopwatch
+from shared.durations import duration
 
 LINE_INTERVAL_S = 10.0
 
@@ -62,7 +63,7 @@ class _Lines:
         left = ""
         if self._total is not None and self._before < self._done < self._total:
             per_piece_s = elapsed / (self._done - self._before)
-            left = f", about {per_piece_s * (self._total - self._done):.0f} s left"
+            left = f", about {duration(per_piece_s * (self._total - self._done))} left"
         tail = f" {note}" if note else ""
         print(
             f"{self._description}: {self._done}{of_total} in {elapsed:.0f} s{left}{tail}",

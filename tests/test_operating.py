@@ -162,10 +162,10 @@ def standing() -> Standing:
     key = KeyReport("fp", "laptop", "p", "", {"answered": 1, "open": 1}, Quota(1, 2, 3), 1)
     report = CampaignReport(
         campaign_id=1, campaign=Campaign("gemini-2.5-flash", "v", 10), progress=Progress(1, 1, 1),
-        pairs_by_model={"gemini-2.5-flash": 1}, rejected={"empty": 1}, outcomes={"answered": 1},
-        replies={},
-        opinions=OpinionCounts(), tokens_by_model={},
-        keys=(key,), blocked=(), dead_letters=(), finished_recently=1, recent_s=300.0,
+        pairs_by_model={"gemini-2.5-flash": 1}, rejected={"empty": 1},
+        outcomes={"answered": 1}, replies={},
+        opinions=OpinionCounts(), tokens_by_model={"gemini-2.5-flash": TokenUse()},
+        keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
     )  # fmt: skip
     return Standing(report, Forecast(1.0))
 

@@ -242,6 +242,10 @@ class Ledger:
         """Return how far a campaign is."""
         return await self._told(reports.progress, campaign_id)
 
+    async def bears_fruit(self, campaign_id: int, latest: int) -> bool:
+        """Return whether any of the latest requests of a campaign was answered with pairs."""
+        return await self._told(reports.bears_fruit, campaign_id, latest)
+
     async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
         """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
         async with _reading(self._engine) as connection:

@@ -307,6 +307,7 @@ class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
     ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
+    ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items.
     """
@@ -323,6 +324,7 @@ class CampaignReport:
     keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]
     dead_letters: tuple[DeadLetter, ...]
+    given_up: Mapping[str, int]
     finished_recently: int
     recent_s: float
     left_out: tuple[LeftOut, ...] = ()

@@ -53,6 +53,20 @@ def progress(connection: sqlite3.Connection, campaign_id: int) -> Progress:
     )
 
 
+def bears_fruit(connection: sqlite3.Connection, campaign_id: int, latest: int) -> bool:
+    """Return whether any of the ``latest`` requests about images that came to something, did.
+
+    What the service or a key caused says nothing about that.
+    """
+    statement = (
+        "SELECT outcome FROM attempts WHERE campaign_id = ? AND question IS NULL"
+        " AND outcome IN (?, ?, ?) ORDER BY finished_at DESC LIMIT ?"
+    )
+    outcomes = (_ANSWERED, Outcome.UNUSABLE.value, Outcome.BAD_REQUEST.value)
+    rows = connection.execute(statement, (campaign_id, *outcomes, latest))
+    return any(outcome == _ANSWERED for (outcome,) in rows)
+
+
 def opinion_counts(connection: sqlite3.Connection, campaign_id: int) -> OpinionCounts:
     """Count the chosen pairs; those that judging again took away do not count."""
     statement = "SELECT state, agrees, pairs FROM opinion_tallies WHERE campaign_id = ?"
@@ -100,6 +114,7 @@ def _report(
         keys=_key_reports(connection, campaign.model, by_key, records, now),
         blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
         dead_letters=_dead_letters(connection, campaign_id),
+        given_up=given_up(connection, campaign_id),
         finished_recently=finished_recently,
         recent_s=recent_s,
         left_out=_left_out(connection),
@@ -265,6 +280,15 @@ def project_records(connection: sqlite3.Connection, model: str) -> dict[str, Pro
         )
         for row in connection.execute("SELECT * FROM projects WHERE model = ?", (model,))
     }
+
+
+def given_up(connection: sqlite3.Connection, campaign_id: int) -> dict[str, int]:
+    """Count the dead letters of a campaign by reason, the most common first."""
+    statement = (
+        "SELECT reason, count(*) FROM work WHERE campaign_id = ? AND state = ? "
+        "GROUP BY reason ORDER BY count(*) DESC, reason"
+    )
+    return dict(connection.execute(statement, (campaign_id, WorkState.DEAD.value)).fetchall())
 
 
 def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[DeadLetter, ...]:

@@ -30,6 +30,15 @@ _ABSENT: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
 )
 """What says that there is no such file, rather than that nobody knows."""
+_WAYS_OUT: Final = {
+    errno.EMFILE: "raise `ulimit -n`, or let less be done at a time",
+    errno.ENFILE: "close other programs, or let less be done at a time",
+    errno.ENOMEM: "free memory, or let less be done at a time",
+    errno.EACCES: "give this user the right to read it, and to enter the folders above it",
+    errno.EPERM: "give this user the right to read it, and to enter the folders above it",
+    errno.ENOTCONN: "mount the folder again",
+    errno.ESTALE: "mount the folder again",
+}
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 
 _told: Counter[str] = Counter()
@@ -88,7 +97,8 @@ def read_image_file(path: Path) -> bytes:
     except OSError as error:
         if error.errno in _ABSENT:
             raise CorruptImage(f"{path}: not a readable image (no such image)") from error
-        raise StoreUnreachable(f"{path}: cannot be read ({error.strerror})") from error
+        way_out = _WAYS_OUT.get(error.errno or 0, "mend that")
+        raise StoreUnreachable(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
     if not content:
         raise CorruptImage(f"{path}: not a readable image (empty, no file, or of over 1 GiB)")
     return content

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 from PIL import Image
 
-from shared.errors import CorruptImage, InputError
+from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.images.decoding import decode_image, open_image, read_image_file
 from shared.images.stores import Store, is_url, open_store
 
@@ -73,7 +73,11 @@ class ImageFolder:
 
     def has(self, name: str) -> bool:
         """Return whether the file exists."""
-        return (self._folder / name).is_file()
+        try:
+            return (self._folder / name).is_file()
+        except OSError as error:
+            path = self._folder / name
+            raise StoreUnreachable(f"{path}: cannot be looked at ({error.strerror})") from error
 
 
 class ImageStore:
@@ -112,6 +116,21 @@ def image_source(location: str) -> ImageFiles:
     if not folder.is_dir():
         raise InputError(f"--images {location}: no such folder")
     return ImageFolder(folder)
+
+
+def require_folder(folder: Path) -> None:
+    """See that an images folder is there and holds something.
+
+    Raises:
+        StoreUnreachable: it is gone, empty, or may not be read, as where nothing is mounted.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            is_empty = next(entries, None) is None
+    except OSError as error:
+        raise StoreUnreachable(f"{folder}: the folder cannot be read ({error.strerror})") from error
+    if is_empty:
+        raise StoreUnreachable(f"{folder}: the folder is empty; is what belongs there mounted?")
 
 
 def require_images(location: str, names: Iterable[str]) -> None:

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from curator.annotator import Service
 from curator.daemon import Curator
+from curator.holding import Holding
+from curator.item_log import ItemLog
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key
 from curator.ledger import Campaign, Ledger, migrate
 from curator.prompt import Prompt
 from curator.quota import Quota, Window
 from curator.refusals import RateLimited
+from curator.results import Results
 from curator.stopping import StopRequested, StopSignal
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock
@@ -53,9 +57,11 @@ async def curator(tmp_path):
             use={},
             records={},
         )
+        results = Results(campaign_id, ledger, clock, None, ItemLog("0"), stop)
         yield Curator(
             campaign_id=campaign_id,
             model="m",
+            service=Service.GEMINI,
             prompt=Prompt(10, 1),
             images_dir=Path("images"),
             ledger=ledger,
@@ -65,6 +71,8 @@ async def curator(tmp_path):
             stop=stop,
             live=None,
             rng=random.Random(0),
+            results=results,
+            holding=Holding(Path("images"), results),
         )
 
 

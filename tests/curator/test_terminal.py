@@ -50,6 +50,7 @@ def standing(ends_at: float | None = NOW + 37_920, done: int = 40, model: str = 
         ),
         blocked=(ProjectRecord("p3", NOW + 60, Window.MINUTE),),
         dead_letters=(),
+        given_up={},
         finished_recently=150,
         recent_s=300.0,
     )
