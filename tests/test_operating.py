@@ -164,7 +164,7 @@ def standing() -> Standing:
         campaign_id=1, campaign=Campaign("gemini-2.5-flash", "v", 10), progress=Progress(1, 1, 1),
         pairs_by_model={"gemini-2.5-flash": 1}, rejected={"empty": 1},
         outcomes={"answered": 1}, replies={},
-        opinions=OpinionCounts(), tokens_by_model={"gemini-2.5-flash": TokenUse()},
+        opinions=OpinionCounts(), tokens_by_model={},
         keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
     )  # fmt: skip
     return Standing(report, Forecast(1.0))
