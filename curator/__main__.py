@@ -122,6 +122,9 @@ def run(
     retry_dead: Annotated[
         bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
     ] = False,
+    retry_keys: Annotated[
+        bool, typer.Option("--retry-keys", help="Try keys again that failed for good before.")
+    ] = False,
 ) -> None:
     """Ask for questions and answers about every image; goes on where it stopped."""
     # What is imported stays, and requests leave little garbage: looking through it all again and
@@ -150,6 +153,7 @@ def run(
         timeout_s=timeout_s,
         watch=watch,
         retry_dead=retry_dead,
+        retry_keys=retry_keys,
         verify=verify,
         shuffle=shuffle,
     )

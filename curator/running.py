@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +23,11 @@ from curator.gemini import Gemini
 from curator.holding import Holding
 from curator.importing import import_catalog, next_look
 from curator.item_log import ItemLog
+from curator.key_removals import keys_to_use, tell_removed
 from curator.keyfile import read_keys, read_optional_keys
 from curator.keypool import KeyPool, OnExhausted
 from curator.keys import Key
-from curator.ledger import (
-    Campaign,
-    Ledger,
-    Progress,
-    migrate,
-    sole_writer,
-)
+from curator.ledger import Campaign, Ledger, Progress, RemovedKey, migrate, sole_writer
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
 from curator.openai_client import OpenAIClient, require_sdk
@@ -71,6 +66,7 @@ class RunOptions:
     timeout_s: float
     watch: bool = False
     retry_dead: bool = False
+    retry_keys: bool = False
     verify: float = 0.0
     shuffle: int | None = None
     annotator: Service = Service.GEMINI
@@ -79,13 +75,19 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """The same, read and found usable; nothing has been written yet."""
+    """The same, read and found usable; nothing has been written yet.
+
+    ``keys`` are all that were given, ``serving`` those that did not fail for good in a run before;
+    those that did are in ``removed``, by fingerprint.
+    """
 
     catalog: Catalog
     keys: Sequence[Key]
     prompt: Prompt
     campaign: Campaign
     address: Address | None
+    serving: Sequence[Key] = ()
+    removed: Mapping[str, RemovedKey] = field(default_factory=dict)
 
 
 def plan_run(options: RunOptions) -> RunPlan:
@@ -161,6 +163,8 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
     ):
         migrate(options.ledger)
         async with Ledger.opened(options.ledger) as ledger:
+            removed = {} if options.retry_keys else await ledger.removed_keys()
+            plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
                 campaign_id = await _begin(options, plan, ledger, imported, clock)
@@ -187,7 +191,8 @@ async def _begin(
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
-    await ledger.remember_keys(plan.keys, clock.now())
+    await ledger.remember_keys(plan.serving, clock.now())
+    tell_removed(plan.keys, plan.removed)
     if options.retry_dead:
         log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
     return campaign_id
@@ -320,7 +325,7 @@ async def _pool(
 ) -> KeyPool:
     now = clock.now()
     return KeyPool(
-        plan.keys,
+        plan.serving,
         clock=clock,
         stop=stop,
         on_exhausted=options.on_exhausted,

@@ -173,6 +173,7 @@ def _key_object(key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float
         "state": state.value,
         "until": until,
         "removed_because": key.removed_because,
+        "removed_at": key.removed_at,
         "outcomes": dict(key.outcomes),
         "requests_today": key.project_today,
         "limits": asdict(key.quota),
@@ -306,7 +307,8 @@ _STYLES: Final = {
 
 def _state_words(key: KeyReport, state: KeyState, until: float | None) -> str:
     if state is KeyState.REMOVED:
-        return f"removed: {key.removed_because}"
+        since = "" if key.removed_at is None else f" on {local_time(key.removed_at)}"
+        return f"removed{since}: {key.removed_because}"
     if state is KeyState.RESTING:
         return f"done for today, until {local_time(until or 0.0)}"
     return f"{state.value} until {local_time(until)}" if until else state.value

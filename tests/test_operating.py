@@ -27,6 +27,7 @@ from curator.ledger import (
     Ledger,
     OpinionCounts,
     Progress,
+    TokenUse,
     migrate,
     require_ledger,
 )

@@ -40,6 +40,7 @@ from curator.ledger.records import (
     ProjectNews,
     ProjectRecord,
     ProjectUse,
+    RemovedKey,
     RepliedItem,
     RepliedPair,
     Result,
@@ -68,7 +69,6 @@ Told = TypeVar("Told")
 
 IMPORT_BATCH: Final = 2_000
 _OPINIONS: Final = {None: "", 0: "disagrees", 1: "agrees"}
-NOT_IN_FILE: Final = "not among the keys of the last run"
 
 
 class Ledger:
@@ -301,8 +301,15 @@ class Ledger:
         """Return what is remembered of each project for ``model``."""
         return await self._told(reports.project_records, model)
 
+    async def removed_keys(self) -> dict[str, RemovedKey]:
+        """Return the keys that failed for good, by fingerprint."""
+        return await self._told(reports.removed_keys)
+
     async def remember_keys(self, keys: Iterable[Key], now: float) -> None:
-        """Store the keys of a run by fingerprint: these are in service, and no others."""
+        """Store the keys of a run by fingerprint: these are in service, and no others.
+
+        What failed for good and is not among ``keys`` stays as it is.
+        """
         rows = [
             {
                 "fingerprint": key.fingerprint,
@@ -320,7 +327,8 @@ class Ledger:
         upsert = values.on_conflict_do_update(["fingerprint"], set_=dict(values.excluded))
         leave = update(tables.keys).where(tables.keys.c.removed_because == "")
         async with self._writing() as connection:
-            await connection.execute(leave.values(removed_because=NOT_IN_FILE, updated_at=now))
+            absent = leave.values(removed_because=reports.NOT_IN_FILE, updated_at=now)
+            await connection.execute(absent)
             await connection.execute(upsert, rows)
 
     async def reports(self, now: float) -> list[CampaignReport]:

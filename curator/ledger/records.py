@@ -228,6 +228,17 @@ class KeyRemoval:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedKey:
+    """What is remembered of a key that failed for good: how its line read, why and when it left."""
+
+    label: str
+    project: str
+    quota: Quota
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectUse:
     """What a project has used of its windows.
 
@@ -256,6 +267,7 @@ class Progress:
 class KeyReport:
     """One key's work in a campaign; ``removed_because`` is empty while it serves.
 
+    ``removed_at`` is when it failed for good, ``None`` where it did not.
     ``quota`` and ``project_today`` are its project's: the limits as stated and learned, and the
     requests counted since the quota day began.
     """
@@ -267,6 +279,7 @@ class KeyReport:
     outcomes: Mapping[str, int]
     quota: Quota
     project_today: int
+    removed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

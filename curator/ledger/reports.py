@@ -24,6 +24,7 @@ from curator.ledger.records import (
     ProjectRecord,
     ProjectUse,
     RecentLoad,
+    RemovedKey,
     TokenUse,
     WorkState,
 )
@@ -38,6 +39,8 @@ LATEST: Final = 500
 MOST_RECENT: Final = 5_000
 """Items that the present rate is taken from, at most."""
 DAY_S: Final = 86_400.0
+NOT_IN_FILE: Final = "not among the keys of the last run"
+"""Why a key does not serve that has not failed for good."""
 
 _ANSWERED: Final = Outcome.ANSWERED.value
 
@@ -202,9 +205,29 @@ def _key_reports(
             outcomes=outcomes.get(row["fingerprint"], {}),
             quota=_quota_of(row, records.get(row["project"]), now),
             project_today=today[row["project"]],
+            removed_at=row["updated_at"] if _failed_for_good(row) else None,
         )
         for row in rows
     )
+
+
+def _failed_for_good(row: sqlite3.Row) -> bool:
+    return row["removed_because"] not in {"", NOT_IN_FILE}
+
+
+def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
+    """Return the keys that failed for good, by fingerprint."""
+    return {
+        row["fingerprint"]: RemovedKey(
+            label=row["label"],
+            project=row["project"],
+            quota=Quota(rpm=row["rpm"], tpm=row["tpm"], rpd=row["rpd"]),
+            reason=row["removed_because"],
+            at=row["updated_at"],
+        )
+        for row in connection.execute("SELECT * FROM keys")
+        if _failed_for_good(row)
+    }
 
 
 def _quota_of(row: sqlite3.Row, record: ProjectRecord | None, now: float) -> Quota:

@@ -1,0 +1,106 @@
+"""A key that failed for good costs one request in all, not one a start."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from curator.ledger import migrate
+from curator.ledger.upgrade import upgrade
+from tests.curator.campaigns import KEYS, PICTURES
+
+DEAD = [{"api_key": KEYS[1], "state": "leaked"}, {"api_key": KEYS[2], "state": "suspended"}]
+
+
+def toml(*tables: str) -> str:
+    return "\n".join(f"[[key]]\n{table}" for table in tables)
+
+
+async def requests_by_label(campaign) -> dict[str, int]:
+    return {
+        key["label"]: sum(key["outcomes"].values()) for key in (await campaign.status())["keys"]
+    }
+
+
+async def test_dead_keys_are_asked_once_over_three_starts(stage):
+    campaign = await stage(key=DEAD)
+    for limit in (4, 8, PICTURES):
+        result = await campaign.run(limit=limit, concurrency=1)
+        assert result.code == 0, result.err
+    asked_of = await requests_by_label(campaign)
+    assert (asked_of["key-2"], asked_of["key-3"]) == (1, 1)
+    assert campaign.requests == PICTURES + 2
+    today = f"{datetime.now(UTC).astimezone():%Y-%m-%d}"
+    (line,) = [one for one in result.err.splitlines() if "Key key-2 was removed" in one]
+    assert f"removed on {today} " in line
+    assert "--retry-keys" in line
+    (key,) = [one for one in (await campaign.status())["keys"] if one["label"] == "key-2"]
+    assert key["state"] == "removed"
+    assert abs(key["removed_at"] - datetime.now(UTC).timestamp()) < 600
+    shown = await campaign.command("status")
+    assert f"removed on {today}" in shown.out
+
+
+async def test_a_line_at_another_place_is_the_same_and_another_key_in_it_serves(stage):
+    campaign = await stage(*KEYS[:2], key=DEAD)
+    assert (await campaign.run(limit=4, concurrency=1)).code == 0
+    # The dead key stands first now, so that its number is another one.
+    (campaign.folder / "keys.txt").write_text("\n".join([KEYS[1], KEYS[0], "AIzaSyAnotherKey0004"]))
+    result = await campaign.run(concurrency=1)
+    assert (result.code, campaign.requests) == (0, PICTURES + 1)
+    assert "Key key-1 was removed" in result.err
+
+
+async def test_where_all_are_removed_nothing_is_sent_until_they_are_retried_or_changed(stage):
+    campaign = await stage(*KEYS[1:], key=DEAD)
+    assert (await campaign.run(concurrency=1)).code == 75
+    assert campaign.requests == 2
+    for _ in range(2):
+        again = await campaign.run()
+        assert again.code == 2
+        assert "Key key-1 was removed on" in again.err
+        assert "--retry-keys" in again.err
+    assert campaign.requests == 2
+    assert (await campaign.run(retry_keys=True, concurrency=1)).code == 75
+    assert campaign.requests == 4
+    assert (await campaign.run()).code == 2
+    keys = toml(f'api_key = "{KEYS[1]}"\nlabel = "mine"', f'api_key = "{KEYS[0]}"')
+    (campaign.folder / "keys.toml").write_text(keys)
+    result = await campaign.run(keys=campaign.folder / "keys.toml", concurrency=1)
+    # Its line reads otherwise now: someone looked at it.
+    assert (result.code, campaign.requests) == (0, 4 + 1 + PICTURES)
+
+
+async def test_a_key_that_is_retried_and_works_is_in_service_again(stage):
+    campaign = await stage()
+    assert (await campaign.run(limit=3)).code == 0
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        database.execute("UPDATE keys SET removed_because = 'gone' WHERE label = 'key-2'")
+        database.commit()
+    assert "key-2 was removed" in (await campaign.run(limit=6)).err
+    assert "was removed" not in (await campaign.run(limit=9, retry_keys=True)).err
+    result = await campaign.run()
+    assert "was removed" not in result.err
+    assert {key["state"] for key in (await campaign.status())["keys"]} == {"ready"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [("FAILED_PRECONDITION", ""), ("not among the keys of the last run",) * 2],
+)
+def test_what_a_former_release_removed_is_tried_once_more(tmp_path, reason, kept):
+    path = tmp_path / "l.db"
+    upgrade(path, "0008")
+    with closing(sqlite3.connect(path)) as database:
+        row = ("fp", "key-1", "p", reason, 1.0)
+        database.execute(
+            "INSERT INTO keys (fingerprint, label, project, removed_because, updated_at) "
+            "VALUES (?, ?, ?, ?, ?)",
+            row,
+        )
+        database.commit()
+        migrate(path)
+        assert database.execute("SELECT removed_because FROM keys").fetchall() == [(kept,)]
