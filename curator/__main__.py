@@ -41,7 +41,8 @@ GARBAGE_THRESHOLD: Final = 20_000
 """New objects after which a run looks for garbage; Python's own is 700."""
 
 CatalogOption = Annotated[
-    Path, typer.Option(help="An ABO download, a CSV with an image column, or a folder.")
+    Path,
+    typer.Option(help="An ABO download, a table with an image column (CSV, JSON), or a folder."),
 ]
 KeysOption = Annotated[
     Path | None,

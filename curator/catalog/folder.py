@@ -87,6 +87,10 @@ def _kind(entry: os.DirEntry[str]) -> str:
         if entry.is_dir(follow_symlinks=False):
             return "folder"
         return "file" if entry.is_file(follow_symlinks=False) else "other"
-    if entry.is_dir():
-        return "linked folder"
-    return "file" if entry.is_file() else "broken link"
+    try:
+        if entry.is_dir():
+            return "linked folder"
+        return "file" if entry.is_file() else "broken link"
+    except OSError:
+        # It leads to itself.
+        return "broken link"

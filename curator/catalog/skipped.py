@@ -14,7 +14,7 @@ class Reason(StrEnum):
     WITHOUT_IMAGE = "without image"
     UNKNOWN_IMAGE = "image id not in images.csv"
     OUTSIDE = "outside the images folder"
-    URL = "a URL, whose file is not in the images folder"
+    URL = "given as a URL whose file is not in the images folder"
     MISSING = "not in the images folder"
     LONG_ROW = "row longer than the header"
     HIDDEN = "hidden, or a program's copy"

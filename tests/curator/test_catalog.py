@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.catalog import Reason, Skipped, open_catalog
+from curator.catalog import Reason, Skipped, nothing_usable, open_catalog
 from shared.errors import InputError
 from shared.records import ImageRef, Listing
 
@@ -135,3 +135,91 @@ def test_the_whole_sample_is_read():
     assert all(
         (ABO_SAMPLE / "images" / "small" / one.image.path).is_file() for one in listings[:50]
     )
+
+
+def test_hidden_files_copies_and_other_formats_are_counted_and_not_asked_about(tmp_path):
+    kept = ("a.JFIF", "b.tif", "c.TIFF", "d.avif", "e.webp", "f.gif", "g.bmp", "h.jpe")
+    hidden = (".ipynb_checkpoints/a-checkpoint.jpg", "._a.jpg", "__MACOSX/a.jpg", ".DS_Store")
+    hidden += ("Thumbs.db", "sub/@eaDir/a.jpg", ".git/x.png")
+    unread = ("i.heic", "j.SVG")
+    with_files(tmp_path / "pics", *kept, *hidden, *unread, "notes.txt", "noname")
+    listings, skipped = read(tmp_path / "pics")
+    assert [one.image.path for one in listings] == list(kept)
+    assert skipped == {
+        Reason.HIDDEN: len(hidden),
+        Reason.UNREADABLE_FORMAT: len(unread),
+        Reason.NOT_A_PICTURE: 2,
+    }
+
+
+def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path):
+    with_files(tmp_path, "pics/z/a.jpg", "elsewhere/deep/b.jpg", "c.jpg")
+    pics = tmp_path / "pics"
+    (pics / "again").symlink_to(pics / "z")
+    (pics / "circle").symlink_to(pics)
+    (pics / "z" / "up").symlink_to(pics)
+    (pics / "linked").symlink_to(tmp_path / "elsewhere")
+    (pics / "linked-too").symlink_to(tmp_path / "elsewhere")
+    (pics / "one.jpg").symlink_to(tmp_path / "c.jpg")
+    (pics / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (pics / "itself.jpg").symlink_to(pics / "itself.jpg")
+    listings, skipped = read(pics)
+    assert [one.image.path for one in listings] == ["one.jpg", "z/a.jpg", "linked/deep/b.jpg"]
+    assert skipped == {Reason.BROKEN_LINK: 2}
+
+
+def test_a_folder_of_other_things_says_what_it_holds(tmp_path):
+    with_files(tmp_path / "pics", "a.heic", "b.heic", "styles.csv")
+    skipped = Skipped()
+    catalog = open_catalog(tmp_path / "pics")
+    assert list(catalog.listings(skipped)) == []
+    error = str(nothing_usable(catalog, skipped))
+    assert "2 a format that is not read here" in error
+    assert "a.heic" in error
+    assert "JPEG" in error
+
+
+def unpack(file: Path, *, keep: bool = False) -> None:
+    file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
+    if not keep:
+        file.unlink()
+
+
+PRODUCT = {"item_id": "X1", "main_image_id": "A", "other_image_id": ["B"]}
+
+
+@pytest.mark.parametrize("state", ["index", "listings", "both", "both, and packed", "cut"])
+def test_an_abo_download_is_read_however_far_it_is_unpacked(tmp_path, state):
+    folder = write_abo(tmp_path / "abo", [PRODUCT], INDEX)
+    index = folder / "images" / "metadata" / "images.csv.gz"
+    listings = folder / "listings" / "metadata" / "listings_0.json.gz"
+    if state != "listings":
+        unpack(index, keep=state == "both, and packed")
+    if state != "index":
+        unpack(listings, keep=state in {"both, and packed", "cut"})
+    if state == "cut":
+        # As an unpacking that was stopped leaves it.
+        listings.with_suffix("").write_text('{"item_id": "X')
+    found, skipped = read(folder)
+    assert [(one.listing_id, one.image.path) for one in found] == [
+        ("X1", "0a/A.jpg"),
+        ("X1", "0b/B.jpg"),
+    ]
+    assert not skipped
+
+
+def test_abo_archives_that_were_unpacked_side_by_side_are_one_download(tmp_path):
+    folder = write_abo(tmp_path / "abo", [PRODUCT], INDEX)
+    for archive, content in (("abo-listings", "listings"), ("abo-images-small", "images")):
+        (tmp_path / "all" / archive).mkdir(parents=True)
+        (folder / content).rename(tmp_path / "all" / archive / content)
+    found, _ = read(tmp_path / "all")
+    assert [one.image.path for one in found] == ["0a/A.jpg", "0b/B.jpg"]
+
+
+def test_abo_images_that_are_not_there_are_left_out_and_counted(tmp_path):
+    folder = write_abo(tmp_path / "abo", [PRODUCT, {"item_id": 7, "main_image_id": 9}], INDEX)
+    (folder / "images" / "small" / "0b" / "B.jpg").unlink()
+    found, skipped = read(folder)
+    assert [one.image.path for one in found] == ["0a/A.jpg"]
+    assert skipped == {Reason.MISSING: 1, Reason.WITHOUT_IMAGE: 1}
