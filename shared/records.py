@@ -62,12 +62,14 @@ class ImageRef:
 class Listing:
     """A product record: one image and what the catalogue says about it.
 
-    ``metadata`` maps a field's name to its text, in the catalogue's order.
+    ``metadata`` maps a field's name to its text, in the catalogue's order. ``product`` is what this
+    listing is a variant of, where the catalogue tells; listings of one product are not independent.
     """
 
     listing_id: str
     image: ImageRef
     metadata: Mapping[str, str] = field(default_factory=dict)
+    product: str = ""
 
     def __post_init__(self) -> None:
         if not self.listing_id:

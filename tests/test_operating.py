@@ -27,7 +27,6 @@ from curator.ledger import (
     Ledger,
     OpinionCounts,
     Progress,
-    TokenUse,
     migrate,
     require_ledger,
 )

@@ -8,7 +8,7 @@ column whose cells look like pictures, or whose cells name files of the images f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -48,11 +48,13 @@ _TRIED: Final = 40
 class Layout:
     """The places of columns: of pictures, of the product's id, and those with texts by name.
 
-    ``attributes`` are the pairs of columns of which one names what the other one holds.
+    ``group`` is that of what several such products are variants of. ``attributes`` are pairs of
+    columns, of which one names what the other one holds.
     """
 
     images: tuple[int, ...]
     product: int | None
+    group: int | None
     texts: tuple[tuple[int, str], ...]
     attributes: tuple[tuple[int, int], ...]
 
@@ -117,10 +119,11 @@ def layout_of(
     product = _product_column(columns, shop)
     telling = [column for column in judged if _tells(column, shop)]
     attributes = _attributes(telling)
-    others = {product, *images, *(place for pair in attributes for place in pair)}
+    group = _group_column(columns, product, shop)
+    others = {product, group, *images, *(place for pair in attributes for place in pair)}
     texts = ((column.place, column.name.strip()) for column in telling)
     return Layout(
-        images, product, tuple(text for text in texts if text[0] not in others), attributes
+        images, product, group, tuple(text for text in texts if text[0] not in others), attributes
     )
 
 
@@ -172,11 +175,21 @@ def _unnamed_column(judged: Sequence[_Column]) -> tuple[int, ...]:
 
 
 def _product_column(columns: Sequence[str], shop: ShopTable) -> int | None:
+    wanted = (shop.product,) if shop.product else LISTING_COLUMNS
+    return next(_places(columns, wanted), None)
+
+
+def _group_column(columns: Sequence[str], product: int | None, shop: ShopTable) -> int | None:
+    """Return the column of the wider product, unless the shop has a rule for it."""
+    wanted = () if shop.product else COLUMN_ALIASES["product"]
+    place = next(_places(columns, wanted), None)
+    return None if place == product else place
+
+
+def _places(columns: Sequence[str], wanted: Iterable[str]) -> Iterator[int]:
     places = {name.strip().lower(): place for place, name in reversed(list(enumerate(columns)))}
     by_words = {_words(name).replace(" ", "_"): place for name, place in places.items()}
-    wanted = (shop.product,) if shop.product else LISTING_COLUMNS
-    ways = (table[name] for name in wanted for table in (places, by_words) if name in table)
-    return next(ways, None)
+    return (table[name] for name in wanted for table in (places, by_words) if name in table)
 
 
 def _tells(column: _Column, shop: ShopTable) -> bool:

@@ -16,9 +16,13 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A row's product, empty if it has no id, and its cells; whether it only goes on with it."""
+    """A row's product, empty if it has no id, and its cells; whether it only goes on with it.
+
+    ``group`` is what this product and others are variants of; empty where the table does not tell.
+    """
 
     product: str
+    group: str
     cells: Sequence[str]
     goes_on: bool = False
 
@@ -41,14 +45,22 @@ class Products:
         """Return a row with the texts of its product."""
         product = self._cell(cells, self._layout.product)
         if self._goes_on(cells, product):
-            return Completed(self._id, self._filled(cells, self._above), goes_on=True)
+            group = self._group(self._above, self._id)
+            return Completed(self._id, group, self._filled(cells, self._above), goes_on=True)
         self._id, self._above = product, cells
         if self._parent is not None:
             parent = self._parents.get(self._cell(cells, self._parent))
             if parent is not None:
-                return Completed(product, self._filled(cells, parent))
+                return Completed(product, self._group(cells, product), self._filled(cells, parent))
             self._remember(cells, product)
-        return Completed(product, cells)
+        return Completed(product, self._group(cells, product), cells)
+
+    def _group(self, cells: Sequence[str], product: str) -> str:
+        if self._parent is None:
+            return self._cell(cells, self._layout.group)
+        # A parent is named by its SKU, or by its id where it has none.
+        own = self._cell(cells, self._sku) or f"id:{product}"
+        return self._cell(cells, self._parent) or own
 
     def _goes_on(self, cells: Sequence[str], product: str) -> bool:
         if self._kind is not None:

@@ -77,7 +77,8 @@ class _RowReader:
             return
         metadata = self._metadata(completed.cells)
         for path in paths:
-            yield Listing(completed.product or paths[0], ImageRef(path, path), metadata)
+            image = ImageRef(path, path)
+            yield Listing(completed.product or paths[0], image, metadata, completed.group)
 
     def _paths(self, names: Sequence[str], skipped: Skipped) -> list[str]:
         paths: dict[str, None] = {}

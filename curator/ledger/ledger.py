@@ -375,7 +375,7 @@ class Ledger:
             .limit(limit)
         )
         statement = (
-            select(*pairs.c, items.c.image_path, items.c.listing_id)
+            select(*pairs.c, items.c.image_path, items.c.listing_id, items.c.product)
             .add_columns(second.c.answer.label("second_answer"), second.c.agrees)
             .add_columns(attempts.c.model, attempts.c.model_version)
             .join(items, items.c.id == pairs.c.item_id)
@@ -392,6 +392,7 @@ class Ledger:
                 question=row.question,
                 answer=row.answer,
                 filename=row.image_path,
+                product=row.product,
                 difficulty=row.difficulty,
                 agreement=row.agreement,
                 second_answer=row.second_answer or "",

@@ -234,13 +234,14 @@ def listing_row(listing: Listing) -> Row:
         "image_id": listing.image.image_id,
         "image_path": listing.image.path,
         "metadata": json.dumps(dict(listing.metadata), ensure_ascii=False),
+        "product": listing.product,
     }
 
 
 def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no columns of a row
     """Return the listing that a row of ``items`` holds."""
     image = ImageRef(row.image_id, row.image_path)
-    return Listing(row.listing_id, image, json.loads(row.metadata))
+    return Listing(row.listing_id, image, json.loads(row.metadata), row.product)
 
 
 def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no columns of a row

@@ -42,6 +42,8 @@ items = Table(
     Column("image_id", Text, nullable=False),
     Column("image_path", Text, nullable=False, unique=True),
     Column("metadata", Text, nullable=False),
+    # What the listing is a variant of, where the catalogue tells.
+    Column("product", Text, nullable=False, server_default=""),
 )
 
 # ``annotator`` and ``model`` are whom the latest run asked; which campaign it is, they do not say.

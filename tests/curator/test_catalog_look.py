@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,25 @@ async def test_what_is_left_out_is_told_by_reason_and_asked_about_once_it_is_the
 
 def run_program_status(campaign) -> None:
     assert command("status", "--ledger", str(campaign.ledger)) == 0
+
+
+async def test_the_product_of_variants_reaches_the_export(stage):
+    campaign = await stage()
+    small = campaign.catalog / "images" / "small"
+    names = sorted(path.relative_to(small).as_posix() for path in small.rglob("*.jpg"))[:2]
+    table = campaign.folder / "goods.csv"
+    table.write_text(f"sku,parent_sku,image\nred,cap,{names[0]}\nblue,cap,{names[1]}\n")
+    assert (await campaign.run(catalog=table, images=small)).code == 0
+    out = campaign.folder / "pairs.jsonl"
+    assert await asyncio.to_thread(export, campaign.ledger, out) == 0
+    rows = {
+        row["listing_id"]: row["product"] for row in map(json.loads, out.read_text().splitlines())
+    }
+    assert rows == {"red": "cap", "blue": "cap"}
+
+
+def export(ledger: Path, out: Path) -> int:
+    return command("export", "--ledger", str(ledger), "--out", str(out))
 
 
 def test_a_plan_tells_what_it_leaves_out(goods, capsys):

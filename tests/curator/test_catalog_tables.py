@@ -402,6 +402,28 @@ def test_links_that_lead_in_circles_are_no_pictures(shop, tmp_path):
     assert shop("image\nx/a.jpg\n")[1].counts == {Reason.MISSING: 1}
 
 
+def test_variants_know_the_product_that_they_are_variants_of(tmp_path):
+    with_tables = {
+        "ID,Type,SKU,Name,Images,Parent\n7,variable,cap,Cap,a.jpg,\n8,variation,c-r,,b.jpg,cap\n": (
+            ["7", "8"],
+            ["cap", "cap"],
+        ),
+        "ID,Type,SKU,Name,Images,Parent\n7,variable,,Cap,a.jpg,\n8,variation,c,,b.jpg,id:7\n": (
+            ["7", "8"],
+            ["id:7", "id:7"],
+        ),
+        "sku,item_group_id,image\nA,G,a.jpg\nB,G,b.jpg\n": (["A", "B"], ["G", "G"]),
+        "item_id,image\nA,a.jpg\nA,b.jpg\n": (["A", "A"], ["", ""]),
+    }
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).touch()
+    for text, (ids, products) in with_tables.items():
+        (tmp_path / "t.csv").write_text(text)
+        listings = list(open_catalog(tmp_path / "t.csv").listings(Skipped()))
+        assert [one.listing_id for one in listings] == ids
+        assert [one.product for one in listings] == products
+
+
 def test_listings_stream_whatever_the_tables_length(tmp_path):
     (tmp_path / "a.jpg").touch()
     path = Path(tmp_path / "t.csv")
