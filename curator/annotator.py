@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from curator.keys import Key
 from curator.prompt import Request
@@ -98,3 +99,27 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for ``url``, if any.
+
+    Whoever trusted the environment as a whole would also send what a ``.netrc`` holds.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    # A proxy cannot reach a server on this machine.
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def model_name(service: Service, model: str) -> str:
+    """Return the name that the service has for ``model``: some write whose it is before it."""
+    if service is not Service.GEMINI:
+        return model
+    for prefix in ("models/", "gemini/", "google/", "models/"):
+        model = model.removeprefix(prefix)
+    return model

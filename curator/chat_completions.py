@@ -10,31 +10,26 @@ import base64
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from curator.annotator import FINISHED, Reply, ending_of, model_of
+from curator.error_answers import refusal_within
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.prompt import ReplySchema, Request
-from curator.quota import Quota, Window
-from curator.refusals import (
-    BadRequest,
-    InvalidKey,
-    RateLimited,
-    Refusal,
-    Unavailable,
-    UnknownModel,
-)
+from curator.refusals import Unavailable
 from shared.events import SecretMask
 
-LONGEST_REASON: Final = 200
-"""Characters of a server's message that are kept."""
 _ENDINGS: Final[Mapping[str, str]] = {
     "stop": FINISHED,
     "length": "MAX_TOKENS",
     "content_filter": "SAFETY",
 }
 _THOUGHTS: Final = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
-_KEY_CODES: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_SECRET: Final = SecretMask()
 
 
 class AskedForm(StrEnum):
@@ -91,19 +86,25 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_completion(body: str) -> Reply:
-    """Return what matters of a successful body.
+def read_completion(
+    body: str, headers: Mapping[str, str] = NO_HEADERS, mask: SecretMask = NO_SECRET
+) -> Reply:
+    """Return what matters of a successful body; ``mask`` keeps the key out of a refusal's reason.
 
     Raises:
-        Unavailable: the body is cut off or not what the service sends.
+        Refusal: the body holds an error, is cut off, or is not what the service sends.
     """
     try:
         content = loads(body)
     except (ValueError, RecursionError) as error:
         raise Unavailable("a cut-off reply") from error
-    if not isinstance(content, dict) or content.get("error"):
+    choice = next(dicts_in(as_dict(content).get("choices")), {})
+    # Routers put the error of the service behind them where the choice should be.
+    for holder in (content, choice):
+        if refusal := refusal_within(holder, headers, mask):
+            raise refusal
+    if not isinstance(content, dict):
         raise Unavailable("a reply that is no completion")
-    choice = next(dicts_in(content.get("choices")), {})
     message, usage = as_dict(choice.get("message")), as_dict(content.get("usage"))
     thoughts = as_count(as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     finish = str(choice.get("finish_reason") or "")
@@ -117,35 +118,6 @@ def read_completion(body: str) -> Reply:
         thought_tokens=thoughts,
         model=model_of(content.get("model")),
     )
-
-
-def refusal_of(status: int, body: object, headers: Mapping[str, str], mask: SecretMask) -> Refusal:
-    """Return our word for an error reply; ``mask`` keeps the key out of its reason."""
-    error = as_dict(body)
-    error = as_dict(error.get("error")) or error
-    message = " ".join(str(error.get("message") or "").split())
-    code = ending_of(error.get("code"))
-    described = mask(f"{status}: {message}" if message else str(status))
-    reason = described.encode(errors="replace").decode()[:LONGEST_REASON]
-    if status in {401, 403} or code in _KEY_CODES:
-        return InvalidKey(code or f"HTTP {status}")
-    if status == 404:  # noqa: PLR2004
-        return UnknownModel(reason)
-    if status == 429:  # noqa: PLR2004
-        delay = retry_after_s(headers)
-        return RateLimited(reason, window=Window.MINUTE, retry_after_s=delay, limits=Quota())
-    if status in {408, 409, 425} or status >= 500:  # noqa: PLR2004
-        return Unavailable(reason)
-    return BadRequest(reason)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the delay in seconds that the headers name; ``None`` without one, or with a date."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "")
-        if re.fullmatch(r"\d{1,7}(\.\d+)?", text):
-            return float(text) * unit_s
-    return None
 
 
 def _text(content: object) -> str:

@@ -7,23 +7,25 @@ are searched for it, because some of them repeat it in clear.
 google-genai's client says, once a key, where requests go and with what headers; what is sent there
 is put together as bytes and goes out on the shared session. ``generate_content`` checks and
 converts each request and reply several times over, which takes four times the rest of a request.
+All that the client would else take from environment variables is given.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from google import genai
-from google.genai import errors, types
+from google.genai import types
 
 from curator.annotator import (
     DEFAULT_TIMEOUT_S,
@@ -31,32 +33,25 @@ from curator.annotator import (
     Reply,
     check_base_url,
     ending_of,
-    is_loopback,
     model_of,
+    proxy_for,
 )
+from curator.error_answers import LONGEST_BODY, refusal_of, refusal_within
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
-from curator.quota import Quota, Window
-from curator.refusals import (
-    BadRequest,
-    InvalidKey,
-    RateLimited,
-    Refusal,
-    Unavailable,
-    UnknownModel,
-    Unreachable,
-)
+from curator.refusals import Refusal, Unavailable, Unreachable
 from shared.events import SecretMask
 
-LONGEST_REASON: Final = 200
-"""Characters of a server's message that are kept."""
+GOOGLE: Final = "https://generativelanguage.googleapis.com"
+VERSION: Final = "v1beta"
+"""Of the protocol, where an address names none; it has every model and every field."""
 
-_KEY_REASONS: Final = frozenset(
-    {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_EXPIRED", "CONSUMER_SUSPENDED"}
-)
 _IMAGE_ENDS: Final = '"}}'
-_DURATION: Final = re.compile(r"^(?P<value>\d+(?:\.\d+)?)(?P<unit>ms|s)$")
+_ADDRESS: Final = re.compile(
+    r"(?P<server>.*?)(/+(?P<version>v\d+\w*))?(/+models(/+[^/]*)?)?/*", re.IGNORECASE
+)
+_OK: Final = 200
 
 
 class Gemini:
@@ -72,10 +67,13 @@ class Gemini:
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> None:
         """Ask ``model``; the session stays the caller's to close."""
+        server, version = server_and_version(base_url)
         self._session = session
         self._ssl_context = ssl_context
-        self._path = f"models/{model.removeprefix('models/')}:generateContent"
-        self._base_url = base_url
+        self._path = f"models/{model}:generateContent"
+        self._server = server
+        self._version = version
+        self._proxy = proxy_for(server)
         self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._doors: dict[str, _Door] = {}
@@ -95,14 +93,13 @@ class Gemini:
         Raises:
             InputError: ``base_url`` is not an address.
         """
-        host = check_base_url(base_url)
+        check_base_url(base_url)
         context = ssl.create_default_context()
         connector = aiohttp.TCPConnector(limit=connections, ssl=context)
-        # A proxy that the environment names cannot reach a server on this machine.
-        trust_environment = not is_loopback(host)
         async with aiohttp.ClientSession(
             connector=connector,
-            trust_env=trust_environment,
+            # It would send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.
+            trust_env=False,
             # No key's session should be known by what another key was told.
             cookie_jar=aiohttp.DummyCookieJar(),
         ) as session:
@@ -119,12 +116,18 @@ class Gemini:
         body = request_body(request)
         try:
             async with self._session.post(
-                door.url, data=body, headers=door.headers, timeout=self._timeout
+                door.url,
+                data=body,
+                headers=door.headers,
+                timeout=self._timeout,
+                proxy=self._proxy,
+                allow_redirects=False,
             ) as response:
-                await errors.APIError.raise_for_async_response(response)
-                text = await response.text("utf-8")
-        except errors.APIError as error:
-            refusal = refusal_of(error.code, error.details, door.mask)
+                if response.status == _OK:
+                    text = await response.text("utf-8")
+                else:
+                    refusal = await _refused(response, door)
+                    text = None
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientConnectorError as error:
@@ -134,27 +137,51 @@ class Gemini:
         except (ValueError, RecursionError):
             refusal = Unavailable("a body that cannot be read")
         else:
-            # Nothing says that a reply will not repeat the key, and the body is kept for good.
-            return read_reply(door.mask(text))
-        # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
+            if text is not None:
+                # Nothing says that a reply will not repeat the key, and the body is kept for good.
+                return read_reply(door.mask(text))
+        # Raised out here so that no error, which may quote the key, hangs on as its context.
         raise refusal
 
     def _door(self, key: Key) -> _Door:
-        found = self._doors.get(key.secret)
-        if found is None:
+        door = self._doors.get(key.secret)
+        if door is None:
             context = self._ssl_context
             options = types.HttpOptions(
-                base_url=self._base_url,
+                base_url=self._server,
+                api_version=self._version,
                 timeout=int(self._timeout_s * 1000),
-                aiohttp_client=self._session,
                 client_args={"verify": context},
                 async_client_args={"ssl": context, "verify": context},
             )
             client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
             sent = client._api_client._build_request("post", self._path, {})  # noqa: SLF001
-            found = _Door(sent.url, sent.headers, SecretMask([key.secret]))
-            self._doors[key.secret] = found
-        return found
+            door = _Door(sent.url, sent.headers, SecretMask([key.secret]))
+            self._doors[key.secret] = door
+        return door
+
+
+async def _refused(response: aiohttp.ClientResponse, door: _Door) -> Refusal:
+    """Return what an answer means that is no success, also where its body cannot be read."""
+    try:
+        body = await response.content.readexactly(LONGEST_BODY)
+    except asyncio.IncompleteReadError as whole:
+        body = whole.partial
+    except (aiohttp.ClientError, OSError, ValueError):
+        body = b""
+    text = body.decode(errors="replace")
+    return refusal_of(response.status, text, response.headers, door.mask, url=door.url)
+
+
+def server_and_version(base_url: str | None) -> tuple[str, str]:
+    """Return where a server is and the version of its protocol, out of as much of an address.
+
+    ``/v1``, ``/v1beta/`` and ``/v1beta/models/NAME:generateContent`` at the end are no part of it.
+    """
+    match = _ADDRESS.fullmatch(base_url or GOOGLE)
+    if match is None:
+        return base_url or GOOGLE, VERSION
+    return match["server"], match["version"] or VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +221,14 @@ def read_reply(body: str) -> Reply:
     """Return what matters of a successful body.
 
     Raises:
-        Unavailable: the body is cut off or not what the service sends.
+        Refusal: the body holds an error, is cut off, or is not what the service sends.
     """
     try:
         content = loads(body)
     except (ValueError, RecursionError) as error:
         raise Unavailable("a cut-off reply") from error
+    if refusal := refusal_within(content, {}, SecretMask()):
+        raise refusal
     if not isinstance(content, dict):
         raise Unavailable("a reply that is not a JSON object")
     candidate = next(dicts_in(content.get("candidates")), {})
@@ -218,62 +247,3 @@ def read_reply(body: str) -> Reply:
         thought_tokens=as_count(usage.get("thoughtsTokenCount")),
         model=model_of(content.get("modelVersion")),
     )
-
-
-def refusal_of(code: int | None, body: object, mask: SecretMask) -> Refusal:
-    """Return our word for an error body; ``mask`` keeps the key out of its reason."""
-    error = as_dict(body)
-    error = as_dict(error.get("error")) or error
-    details = list(dicts_in(error.get("details")))
-    status = str(error.get("status") or code or "")
-    message = mask(" ".join(str(error.get("message") or "").split()))[:LONGEST_REASON]
-    reason = next((str(d["reason"]) for d in details if "reason" in d), "")
-    described = mask(f"{reason or status}: {message}" if message else reason or status)
-    if code == 429:  # noqa: PLR2004
-        return _rate_limited(described, details)
-    is_the_key = reason in _KEY_REASONS or (code == 400 and "API key" in message)  # noqa: PLR2004
-    if is_the_key or code in {401, 403} or status == "FAILED_PRECONDITION":
-        return InvalidKey(mask(reason) or _summary(status, message))
-    if code == 404:  # noqa: PLR2004
-        return UnknownModel(described)
-    if code == 408 or code is None or code >= 500:  # noqa: PLR2004
-        return Unavailable(described)
-    return BadRequest(described)
-
-
-def _summary(status: str, message: str) -> str:
-    sentence = message.partition(". ")[0].rstrip(".")
-    return f"{status}: {sentence}" if sentence else status
-
-
-def _rate_limited(reason: str, details: Iterable[Mapping[str, Any]]) -> RateLimited:
-    window, limits, retry_after_s = Window.MINUTE, Quota(), None
-    for detail in details:
-        kind = str(detail.get("@type", ""))
-        if kind.endswith("RetryInfo"):
-            retry_after_s = _seconds(detail.get("retryDelay"))
-        for violation in dicts_in(detail.get("violations")):
-            quota_id = str(violation.get("quotaId") or "")
-            if "PerDay" in quota_id:
-                window = Window.DAY
-            limits = limits.tightened(_named_limit(quota_id, violation.get("quotaValue")))
-    return RateLimited(reason, window=window, retry_after_s=retry_after_s, limits=limits)
-
-
-def _named_limit(quota_id: str, value: object) -> Quota:
-    limit = as_count(value)
-    if limit < 1:
-        return Quota()
-    if "Token" in quota_id:
-        return Quota(tpm=limit) if "PerMinute" in quota_id else Quota()
-    if "PerDay" in quota_id:
-        return Quota(rpd=limit)
-    return Quota(rpm=limit) if "PerMinute" in quota_id else Quota()
-
-
-def _seconds(delay: object) -> float | None:
-    match = _DURATION.match(str(delay or ""))
-    if not match:
-        return None
-    value = float(match["value"])
-    return value / 1000 if match["unit"] == "ms" else value

@@ -2,23 +2,22 @@
 
 One client for each key; all share one HTTP client. The SDK's own retries are off: each request is
 counted in the ledger, so that there is one layer of retries, ours. Of its wire format this module
-knows nothing; that is in ``curator.chat_completions``.
+knows nothing; that is in ``curator.chat_completions``. What the SDK would take from environment
+variables is given, but for headers of the user's own (``OPENAI_CUSTOM_HEADERS``).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
-from curator.annotator import Reply, check_base_url, is_loopback
-from curator.chat_completions import (
-    AskedForm,
-    form_fields,
-    messages,
-    read_completion,
-    refusal_of,
-)
+from curator.annotator import Reply, check_base_url, proxy_for
+from curator.chat_completions import AskedForm, form_fields, messages, read_completion
+from curator.error_answers import LONGEST_BODY, refusal_of
 from curator.keys import Key
 from curator.prompt import Request
 from curator.refusals import BadRequest, FormNotTaken, Refusal, Unavailable, Unreachable
@@ -28,8 +27,39 @@ from shared.events import SecretMask
 if TYPE_CHECKING:
     import openai
 
+OPENAI: Final = "https://api.openai.com/v1"
+
 _NO_KEY: Final = "none"
 """What is sent where there is no key: the SDK insists on one, local servers ignore it."""
+_ASKED_PATH: Final = "/chat/completions"
+_VERSION: Final = re.compile(r"/v\d+\w*(/|$)", re.IGNORECASE)
+_ERRORS_FROM: Final = 300
+
+
+class _Refused(Exception):
+    """An answer that is no success, with as much of its body as came."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+async def _stop_at_errors(response: Any) -> None:  # noqa: ANN401 - of the SDK's HTTP library
+    """Take over before a redirect is followed, or a body that was cut hides the status."""
+    if response.status_code < _ERRORS_FROM:
+        return
+    body = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                break
+    # Releases of the SDK differ in the library that connects, and so in what it raises.
+    except Exception:  # noqa: BLE001, S110 - the status is known; of the body, what came counts
+        pass
+    raise _Refused(response.status_code, response.headers, body.decode(errors="replace"))
 
 
 class OpenAIClient:
@@ -46,7 +76,7 @@ class OpenAIClient:
         """Ask ``model``; the HTTP client stays the caller's to close."""
         self._http_client = http_client
         self._model = model
-        self._base_url = base_url
+        self._base_url = api_address(base_url)
         self._timeout_s = timeout_s
         self._clients: dict[str, openai.AsyncOpenAI] = {}
         self._form = AskedForm.SCHEMA
@@ -65,9 +95,15 @@ class OpenAIClient:
         require_sdk()
         import openai  # noqa: PLC0415 - an extra of its own, and a second to import
 
-        # A proxy that the environment names cannot reach a server on this machine.
-        local = is_loopback(check_base_url(base_url))
-        async with openai.DefaultAsyncHttpxClient(trust_env=not local) as http_client:
+        check_base_url(base_url)
+        async with openai.DefaultAsyncHttpxClient(
+            # It may send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.
+            trust_env=False,
+            proxy=proxy_for(api_address(base_url)),
+            verify=ssl.create_default_context(),
+            follow_redirects=False,
+            event_hooks={"response": [_stop_at_errors]},
+        ) as http_client:
             yield cls(http_client, model=model, base_url=base_url, timeout_s=timeout_s)
 
     async def generate(self, request: Request, key: Key) -> Reply:
@@ -90,24 +126,28 @@ class OpenAIClient:
         except openai.APITimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except openai.APIConnectionError as error:
-            cause = type(error.__cause__ or error).__name__
-            # By name, for releases of the SDK differ in the library that connects.
-            if cause == "ConnectError":
-                refusal = Unreachable(f"no connection ({cause})")
-            else:
-                refusal = Unavailable(f"connection failed ({cause})")
-        except openai.APIStatusError as error:
-            headers, mask = error.response.headers, SecretMask([key.secret])
-            refusal = self._refused(refusal_of(error.status_code, error.body, headers, mask), form)
+            refusal = self._unanswered(error.__cause__ or error, form, key)
         except (openai.OpenAIError, ValueError) as error:
             refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
         else:
             self._form_is_taken = True
-            return read_completion(str(response.text))
+            mask = SecretMask([key.secret])
+            return read_completion(str(response.text), response.headers, mask)
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _refused(self, refusal: Refusal, form: AskedForm) -> Refusal:
+    def _unanswered(self, cause: BaseException, form: AskedForm, key: Key) -> Refusal:
+        if isinstance(cause, _Refused):
+            mask, url = SecretMask([key.secret]), self._base_url + _ASKED_PATH
+            refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
+            return self._plainer(refusal, form)
+        name = type(cause).__name__
+        # By name, for releases of the SDK differ in the library that connects.
+        if name == "ConnectError":
+            return Unreachable(f"no connection ({name})")
+        return Unavailable(f"connection failed ({name})")
+
+    def _plainer(self, refusal: Refusal, form: AskedForm) -> Refusal:
         """Ask more plainly from now on where the form may be what a server does not take."""
         if not isinstance(refusal, BadRequest) or form is AskedForm.PLAIN or self._form_is_taken:
             return refusal
@@ -120,14 +160,32 @@ class OpenAIClient:
         import openai  # noqa: PLC0415 - as above
 
         if key.secret not in self._clients:
+            secret = key.secret or _NO_KEY
             self._clients[key.secret] = openai.AsyncOpenAI(
-                api_key=key.secret or _NO_KEY,
+                api_key=secret,
+                default_headers={
+                    "Authorization": f"Bearer {secret}",
+                    "OpenAI-Organization": openai.Omit(),
+                    "OpenAI-Project": openai.Omit(),
+                },
                 base_url=self._base_url,
                 timeout=self._timeout_s,
                 max_retries=0,
                 http_client=self._http_client,
             )
         return self._clients[key.secret]
+
+
+def api_address(base_url: str | None) -> str:
+    """Return what stands before ``/chat/completions``, out of as much of an address.
+
+    An address that ends so is taken at its word; one without a version gets ``/v1``.
+    """
+    parts = urlsplit((base_url or OPENAI).rstrip("/"))
+    path = parts.path.removesuffix(_ASKED_PATH)
+    if path == parts.path and not _VERSION.search(path):
+        path += "/v1"
+    return urlunsplit(parts._replace(path=path))
 
 
 def require_sdk() -> None:
