@@ -15,9 +15,10 @@ from pathlib import Path
 import structlog
 
 from curator.annotator import Annotator, Reply, Service
+from curator.exhaustion import KeysExhausted
 from curator.holding import Holding
 from curator.judging import Judgement, judge, judge_answer
-from curator.keypool import KeyPool, KeysExhausted, Lease
+from curator.keypool import KeyPool, Lease
 from curator.ledger import (
     Attempt,
     KeyRemoval,
@@ -37,11 +38,12 @@ from curator.refusals import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
+    ProjectRefused,
     RateLimited,
     Refusal,
     Unavailable,
-    UnknownModel,
     Unreachable,
+    WrongAddress,
 )
 from curator.results import ATTEMPTS, Judged, Results, Try
 from curator.stopping import StopRequested, StopSignal
@@ -91,7 +93,8 @@ class Curator:
         Raises:
             KeysExhausted: no key can serve before the next quota day.
             ServiceDown: the service has not answered for long.
-            InputError: the service does not know the model, or refuses every request.
+            InputError: no project may use the model, nothing answers at the address, or the
+                service refuses every request.
             BringsNothing: nothing comes of what is tried.
             StoreUnreachable: the images cannot be read now.
             LedgerFailure: the ledger cannot be written.
@@ -153,14 +156,17 @@ class Curator:
         except RateLimited as refusal:
             self._cool_down(one, refusal)
         except InvalidKey as refusal:
-            self._remove_key(one, Outcome.INVALID_KEY, refusal.reason)
+            self._remove_key(one, Outcome.INVALID_KEY, refusal)
+        except ProjectRefused as refusal:
+            self._close_project(one, refusal)
         except Unreachable as refusal:
             return await self._wait_for_service(one, attempt, refusal)
         except Unavailable as refusal:
             return await self._try_later(one, refusal)
         except FormNotTaken as refusal:
+            self.pool.taken(lease)
             self.results.finish(one, Outcome.BAD_REQUEST, refusal.reason)
-        except (BadRequest, UnknownModel) as refusal:
+        except (BadRequest, WrongAddress) as refusal:
             return self._refuse(one, refusal)
         else:
             return self._take_reply(one, reply)
@@ -207,13 +213,18 @@ class Curator:
         news = self._news(self.pool.cool_down(one.lease, refusal))
         self.results.finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
 
-    def _remove_key(self, one: Try, outcome: Outcome, reason: str) -> None:
+    def _remove_key(self, one: Try, outcome: Outcome, refusal: InvalidKey) -> None:
         key = one.lease.key
-        self.pool.remove(key, reason)
-        news = KeyRemoval(key.fingerprint, reason, self.clock.now())
-        self.results.finish(one, outcome, reason, news=news)
+        self.pool.remove(key, refusal)
+        news = KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
+        self.results.finish(one, outcome, refusal.reason, news=news)
+
+    def _close_project(self, one: Try, refusal: ProjectRefused) -> None:
+        news = self._news(self.pool.close(one.lease, refusal))
+        self.results.finish(one, Outcome.NOT_SERVED, refusal.reason, news=news)
 
     async def _try_later(self, one: Try, refusal: Unavailable) -> Sequence[Job]:
+        self.pool.unanswered(one.lease)
         item, key = one.item, one.lease.key
         is_its_own = self.outage.failed(
             job_key(item), key.fingerprint, refusal.reason, self.clock.now()
@@ -257,9 +268,10 @@ class Curator:
 
     def _refuse(self, one: Try, refusal: Refusal) -> Sequence[Job]:
         item, reason = one.item, refusal.reason
-        if isinstance(refusal, UnknownModel):
+        if isinstance(refusal, WrongAddress):
             self.results.finish(one, Outcome.BAD_REQUEST, reason)
-            raise InputError(f"model {self.model!r}: {reason}; give another --model")
+            raise InputError(f"{reason}; look at --base-url")
+        self.pool.taken(one.lease)
         if self.holding.useful_keys.failure(one.lease.key.fingerprint):
             self._blame_key(one, Outcome.BAD_REQUEST, reason)
             return (item,)
@@ -273,9 +285,8 @@ class Curator:
     def _blame_key(self, one: Try, outcome: Outcome, reason: str) -> None:
         """Count what fails with this key and not with others; at last it leaves the pool."""
         if self.holding.useful_keys.is_useless(one.lease.key.fingerprint):
-            self._remove_key(
-                one, outcome, f"none of {LONG_TRIES} requests came to anything: {reason}"
-            )
+            useless = InvalidKey(f"none of {LONG_TRIES} requests came to anything: {reason}")
+            self._remove_key(one, outcome, useless)
         else:
             self.results.finish(one, outcome, reason)
 

@@ -186,17 +186,17 @@ def _unreadable(status: int, body: str) -> _Error:
     """Return what can be made out of a page, a plain text, or JSON that was cut."""
     if _MARKUP.match(body):
         title = _TITLE.search(body)
-        words = _one_line(html.unescape(title[1])) if title else ""
-        message = f"a web page, no answer of the service ({words})" if words else "a web page"
+        name = _one_line(html.unescape(title[1])) if title else ""
+        message = f"a web page, no answer of the service ({name})" if name else "a web page"
         return _Error(str(status), message, frozenset({WEB_PAGE}), {})
-    words = _CUT_WORD.findall(body)
     if body.lstrip()[:1] in {"{", "["}:
         cut = _CUT_MESSAGE.search(body)
         text = cut[1] if cut else "an answer that was cut off"
     else:
         text = body[:LONGEST_REASON]
-    named = frozenset(word.upper() for word in words)
-    return _Error(words[0] if words else str(status), _one_line(text), named, {})
+    named = _CUT_WORD.findall(body)
+    words = frozenset(word.upper() for word in named)
+    return _Error(named[0] if named else str(status), _one_line(text), words, {})
 
 
 def _one_line(text: str) -> str:

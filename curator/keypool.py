@@ -12,31 +12,26 @@ import asyncio
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from curator.backoff import backoff_s
+from curator.exhaustion import KeysExhausted, local_time, no_key_left
 from curator.keys import Key
 from curator.ledger.records import ProjectRecord, ProjectUse
+from curator.project import Project
 from curator.quota import (
-    LEARNED_FOR_S,
-    PACIFIC,
-    LearnedLimits,
     Opening,
     Quota,
     Reservation,
-    Usage,
     Window,
-    corrected,
-    learn,
     next_day,
 )
-from curator.refusals import RateLimited
+from curator.refusals import ProjectRefused, RateLimited, Refusal
 from curator.stopping import StopRequested, StopSignal
+from curator.trials import Trials
 from shared.clock import Clock
-from shared.errors import StoppedForNow
 from shared.event_log import EventLog
 
 PROBE_AFTER_S: Final = 3600.0
@@ -54,74 +49,6 @@ class OnExhausted(StrEnum):
 
     STOP = "stop"
     WAIT = "wait"
-
-
-class KeysExhausted(StoppedForNow):
-    """No key can serve again in this run; ``opens_at`` is when one can, if ever."""
-
-    def __init__(self, opens_at: float | None) -> None:
-        when = (
-            f"come back at {_local(opens_at)}"
-            if opens_at
-            else "no key is left that can serve; mend the keys"
-        )
-        super().__init__(f"All API keys exhausted; {when} and run the same command again")
-        self.opens_at = opens_at
-
-
-def _local(at: float) -> str:
-    here = datetime.fromtimestamp(at, PACIFIC).astimezone()
-    return here.isoformat(sep=" ", timespec="minutes")
-
-
-@dataclass(slots=True)
-class _Project:
-    """What Google meters: its limits, its use, and the cool-down it is in."""
-
-    name: str
-    stated: Quota
-    usage: Usage
-    learned: LearnedLimits = field(default_factory=dict)
-    blocked_until: float = 0.0
-    blocked_window: Window = Window.MINUTE
-    probe_at: float | None = None
-    probe: Reservation | None = None
-    strikes: int = 0
-
-    _quota: Quota = field(default_factory=Quota)
-    _quota_ends: float = -math.inf
-
-    def quota(self, now: float) -> Quota:
-        """Return the limits that count at ``now``."""
-        if now >= self._quota_ends:
-            self._quota = corrected(self.stated, self.learned, now)
-            ends = (one.at + LEARNED_FOR_S for one in self.learned.values())
-            self._quota_ends = min((end for end in ends if end > now), default=math.inf)
-        return self._quota
-
-    def learn(self, named: Quota, now: float) -> None:
-        """Believe the limits that a refusal names."""
-        self.learned = learn(self.learned, named, self.stated, now)
-        self._quota_ends = -math.inf
-
-    def opening(self, tokens: int, now: float) -> Opening:
-        """Return when a request fits, the chance of a probe included."""
-        opening = self.usage.opening(self.quota(now), tokens, now)
-        if self.blocked_until <= max(now, opening.at):
-            return opening
-        if self.probe_at is not None and opening.at <= max(now, self.probe_at):
-            at = max(now, self.probe_at)
-            return Opening(at, self.blocked_window if at > now else None)
-        return Opening(self.blocked_until, self.blocked_window)
-
-    def reopens_at(self, tokens: int, now: float) -> float:
-        """Return when a request surely fits, probes left aside."""
-        return max(self.blocked_until, self.usage.opening(self.quota(now), tokens, now).at)
-
-    def record(self) -> ProjectRecord:
-        return ProjectRecord(
-            self.name, self.blocked_until, self.blocked_window, self.probe_at, self.learned
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +77,27 @@ class KeyPool:
         rng: random.Random,
         use: Mapping[str, ProjectUse],
         records: Mapping[str, ProjectRecord],
+        untried: Sequence[Key] = (),
     ) -> None:
-        """Start with what the ledger remembers: ``use`` and ``records`` by project."""
+        """Start with what the ledger remembers: ``use`` and ``records`` by project.
+
+        Each of the ``untried`` keys gets a second request only once its first was taken.
+        """
         # Those that served longest ago come first.
         self._keys = list(keys)
         self._clock = clock
         self._stop = stop
         self._on_exhausted = on_exhausted
         self._rng = rng
+        self.fingerprints = frozenset(key.fingerprint for key in keys)
         self._removed: dict[str, str] = {}
+        self._left: dict[str, Refusal] = {}
+        self._trials = Trials(untried)
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         now = clock.now()
         self._projects = {
-            key.project: _restored(key, now, use.get(key.project), records.get(key.project))
+            key.project: Project.restored(key, now, use.get(key.project), records.get(key.project))
             for key in keys
         }
 
@@ -172,6 +106,7 @@ class KeyPool:
 
         Raises:
             KeysExhausted: none can before the next quota day, and the run is not to wait.
+            NoProjectMayUse: every key says so of the model.
             StopRequested: the run is to stop.
         """
         # One waiter at a time reckons and sleeps; the others queue in order behind it.
@@ -201,12 +136,31 @@ class KeyPool:
         project = self._projects[lease.key.project]
         project.usage.settle(lease.reservation, tokens)
         project.strikes = 0
-        self._changed.set()
+        is_news = self._prove(lease)
         # An answer to what was sent before the cool-down says nothing about it; a probe's does.
-        if lease.reservation is not project.probe:
-            return None
-        project.probe, project.blocked_until = None, 0.0
-        return project.record()
+        if lease.reservation is project.probe:
+            project.probe, project.blocked_until = None, 0.0
+            is_news = True
+        return project.record() if is_news else None
+
+    def taken(self, lease: Lease) -> None:
+        """Count that the server took the key of ``lease``, whatever it said of the request."""
+        self._prove(lease)
+
+    def unanswered(self, lease: Lease) -> None:
+        """Count a request that came to nothing which would tell about its key."""
+        self._trials.end(lease.key)
+        self._changed.set()
+
+    def _prove(self, lease: Lease) -> bool:
+        """Count that a key was taken; return whether its project was refused in the last run."""
+        self._trials.prove(lease.key)
+        self._changed.set()
+        project = self._projects[lease.key.project]
+        if not project.refused_because or lease.key.label in self._left:
+            return False
+        project.refused_because = ""
+        return True
 
     def give_back(self, lease: Lease) -> None:
         """Forget a lease whose request was never sent."""
@@ -214,15 +168,16 @@ class KeyPool:
         project.usage.give_back(lease.reservation)
         if lease.reservation is project.probe:
             project.probe, project.probe_at = None, lease.at
-        self._changed.set()
+        self.unanswered(lease)
 
     def cool_down(self, lease: Lease, refusal: RateLimited) -> ProjectRecord:
         """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
         now = self._clock.now()
         project = self._projects[lease.key.project]
         project.learn(refusal.limits, now)
+        self._prove(lease)
         if refusal.window is Window.DAY:
-            until = next_day(now)
+            until = _reset_of(refusal, now)
             fresh = project.blocked_window is not Window.DAY or project.blocked_until < until
             # A probe that is spent stays so; one still to come waits anew after each refusal.
             if fresh or project.probe_at is not None:
@@ -242,24 +197,39 @@ class KeyPool:
             project=project.name,
             window=refusal.window.value,
             reason=refusal.reason,
-            until=_local(project.blocked_until),
+            until=local_time(project.blocked_until),
         )
         return project.record()
 
-    def remove(self, key: Key, reason: str) -> bool:
+    def remove(self, key: Key, refusal: Refusal) -> bool:
         """Take a key that fails for good out of the pool; false if it had left already."""
         if key not in self._keys:
             return False
         self._keys.remove(key)
-        self._removed[key.fingerprint] = reason
-        log.warning(f"Key {key.label} failed ({reason}); removing from pool.")  # noqa: G004
+        self._removed[key.fingerprint] = refusal.reason
+        self._left[key.label] = refusal
+        log.warning(f"Key {key.label} failed ({refusal.reason}); removing from pool.")  # noqa: G004
+        self._trials.end(key)
         self._changed.set()
         return True
+
+    def close(self, lease: Lease, refusal: ProjectRefused) -> ProjectRecord:
+        """Take all keys of a project that is not served out of the pool."""
+        project = self._projects[lease.key.project]
+        project.refused_because = refusal.reason
+        for key in [key for key in self._keys if key.project == project.name]:
+            self.remove(key, refusal)
+        return project.record()
 
     @property
     def removed(self) -> Mapping[str, str]:
         """Why keys left the pool, by fingerprint."""
         return self._removed
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why projects are not served, empty for those that are, by name."""
+        return {name: project.refused_because for name, project in self._projects.items()}
 
     def records(self) -> dict[str, ProjectRecord]:
         """Return each project's cool-down and what it taught, as they are now."""
@@ -278,7 +248,7 @@ class KeyPool:
         """Return the key whose turn it is, if one can serve, and when the projects before it do."""
         openings: dict[str, Opening] = {}
         for index, key in enumerate(self._keys):
-            if key.project in openings:
+            if key.project in openings or not self._trials.may_ask(key):
                 continue
             opening = self._projects[key.project].opening(tokens, now)
             if opening.at <= now:
@@ -290,6 +260,7 @@ class KeyPool:
     def _reserve(self, key: Key, tokens: int, now: float) -> Lease:
         project = self._projects[key.project]
         reservation = project.usage.reserve(tokens, now)
+        self._trials.begin(key)
         if project.blocked_until > now:
             project.probe, project.probe_at = reservation, None
         return Lease(key, reservation)
@@ -298,27 +269,25 @@ class KeyPool:
         self, openings: Mapping[str, Opening], tokens: int, now: float
     ) -> None:
         """Sleep until the first of ``openings``, by project, or until something changes."""
+        if not self._keys:
+            raise no_key_left(self._left)
+        if not openings:
+            await self._stop.wait(self._changed)
+            return
         first = min((one.at for one in openings.values()), default=math.inf)
-        if all(one.window is Window.DAY for one in openings.values()):
+        is_spent = all(one.window is Window.DAY for one in openings.values())
+        if is_spent and not self._trials.are_under_way:
             surely = [self._projects[name].reopens_at(tokens, now) for name in openings]
             opens_at = min(surely, default=math.inf)
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
             if self._on_exhausted is OnExhausted.STOP or math.isinf(first):
                 raise exhausted
-            log.warning("All API keys exhausted", waiting_until=_local(first))
+            log.warning("All API keys exhausted", waiting_until=local_time(first))
         await self._stop.sleep(self._clock, first - now, self._changed)
 
 
-def _restored(
-    key: Key, now: float, use: ProjectUse | None, record: ProjectRecord | None
-) -> _Project:
-    use, record = use or ProjectUse(), record or ProjectRecord(key.project)
-    return _Project(
-        name=key.project,
-        stated=key.quota,
-        usage=Usage(now, last_minute=use.last_minute, today=use.today),
-        learned=record.learned,
-        blocked_until=record.blocked_until,
-        blocked_window=record.blocked_window,
-        probe_at=record.probe_at,
-    )
+def _reset_of(refusal: RateLimited, now: float) -> float:
+    """Return when a quota of the day is there again: as the server says, or at midnight."""
+    if refusal.resets_at is None:
+        return next_day(now)
+    return min(max(now, refusal.resets_at), now + LONGEST_DELAY_S)

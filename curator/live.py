@@ -39,7 +39,7 @@ _LIMITED: Final = Bin(limited=1)
 _FAILED: Final = Bin(failed=1)
 UNREACHABLE: Final = "unreachable"
 """The kind of failure that no outcome stands for, because nothing was sent; until an answer."""
-_OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY})
+_OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY, Outcome.NOT_SERVED})
 
 
 class LiveReport:
@@ -189,11 +189,14 @@ class LiveReport:
 
     def _keys(self, now: float) -> Sequence[KeyReport]:
         today, removed = self._pool.requests_today(now), self._pool.removed
+        refused = self._pool.refused
         quotas = self._pool.quotas(now)
         return tuple(
             replace(
                 key,
-                removed_because=removed.get(key.fingerprint, key.removed_because),
+                removed_because=removed.get(key.fingerprint, refused[key.project])
+                if key.fingerprint in self._pool.fingerprints
+                else key.removed_because,
                 outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
                 quota=quotas.get(key.project, key.quota),
                 project_today=today.get(key.project, key.project_today),

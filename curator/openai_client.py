@@ -59,6 +59,7 @@ async def _stop_at_errors(response: Any) -> None:  # noqa: ANN401 - of the SDK's
     # Releases of the SDK differ in the library that connects, and so in what it raises.
     except Exception:  # noqa: BLE001, S110 - the status is known; of the body, what came counts
         pass
+    # Apart, so that nothing of the library hangs on as its cause.
     raise _Refused(response.status_code, response.headers, body.decode(errors="replace"))
 
 
@@ -125,7 +126,8 @@ class OpenAIClient:
             )
         except openai.APITimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
-        except openai.APIConnectionError as error:
+        except (_Refused, openai.APIConnectionError) as error:
+            # Releases of the SDK differ in whether they wrap what they do not know.
             refusal = self._unanswered(error.__cause__ or error, form, key)
         except (openai.OpenAIError, ValueError) as error:
             refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
@@ -161,13 +163,14 @@ class OpenAIClient:
 
         if key.secret not in self._clients:
             secret = key.secret or _NO_KEY
+            headers: dict[str, Any] = {
+                "Authorization": f"Bearer {secret}",
+                "OpenAI-Organization": openai.Omit(),
+                "OpenAI-Project": openai.Omit(),
+            }
             self._clients[key.secret] = openai.AsyncOpenAI(
                 api_key=secret,
-                default_headers={
-                    "Authorization": f"Bearer {secret}",
-                    "OpenAI-Organization": openai.Omit(),
-                    "OpenAI-Project": openai.Omit(),
-                },
+                default_headers=headers,
                 base_url=self._base_url,
                 timeout=self._timeout_s,
                 max_retries=0,

@@ -330,6 +330,7 @@ async def _pool(
         stop=stop,
         on_exhausted=options.on_exhausted,
         rng=random.Random(),
+        untried=plan.serving,
         use=await ledger.project_use(options.model, now),
         records=await ledger.project_records(options.model),
     )

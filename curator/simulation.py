@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from curator.keypool import KeyPool, KeysExhausted, Lease, OnExhausted
+from curator.exhaustion import KeysExhausted
+from curator.keypool import KeyPool, Lease, OnExhausted
 from curator.keys import Key
 from curator.ledger.records import ProjectRecord, ProjectUse
 from curator.quota import PACIFIC, corrected, day_start, next_day

@@ -63,6 +63,22 @@ class StopSignal:
         if self.requested:
             raise StopRequested
 
+    async def wait(self, wake: asyncio.Event) -> None:
+        """Wait until ``wake`` is set.
+
+        Raises:
+            StopRequested: the run is to stop, now or while waiting.
+        """
+        waits = [asyncio.ensure_future(_reached(event)) for event in (self._event, wake)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if self.requested:
+            raise StopRequested
+
 
 async def _reached(event: asyncio.Event) -> None:
     await event.wait()

@@ -169,6 +169,7 @@ PUT_PROJECT: Final = _putting(
     "put_project",
     tables.projects,
     *("project", "model", "blocked_until", "blocked_window", "probe_at", "updated_at"),
+    "refused_because",
 )
 PUT_LIMIT: Final = _putting(
     "put_limit",

@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     INVALID_KEY = "invalid_key"
+    NOT_SERVED = "not_served"
+    """The project may not use the model, has no quota for it, or no money."""
     BAD_REQUEST = "bad_request"
 
 
@@ -193,13 +195,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """What must be remembered about a project: its cool-down and the limits it taught us."""
+    """What must be remembered about a project: its cool-down and the limits it taught us.
+
+    ``refused_because`` is why it is not served at all, empty where it is.
+    """
 
     project: str
     blocked_until: float = 0.0
     blocked_window: Window = Window.MINUTE
     probe_at: float | None = None
     learned: LearnedLimits = field(default_factory=dict)
+    refused_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def _key_reports(
             fingerprint=row["fingerprint"],
             label=row["label"],
             project=row["project"],
-            removed_because=row["removed_because"],
+            removed_because=row["removed_because"] or _refused(records.get(row["project"])),
             outcomes=outcomes.get(row["fingerprint"], {}),
             quota=_quota_of(row, records.get(row["project"]), now),
             project_today=today[row["project"]],
@@ -228,6 +228,10 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
         for row in connection.execute("SELECT * FROM keys")
         if _failed_for_good(row)
     }
+
+
+def _refused(record: ProjectRecord | None) -> str:
+    return record.refused_because if record else ""
 
 
 def _quota_of(row: sqlite3.Row, record: ProjectRecord | None, now: float) -> Quota:
@@ -300,6 +304,7 @@ def project_records(connection: sqlite3.Connection, model: str) -> dict[str, Pro
             blocked_window=Window(row["blocked_window"]),
             probe_at=row["probe_at"],
             learned=learned.get(row["project"], {}),
+            refused_because=row["refused_because"],
         )
         for row in connection.execute("SELECT * FROM projects WHERE model = ?", (model,))
     }

@@ -125,6 +125,7 @@ def _project_row(news: ProjectNews) -> Row:
         "blocked_window": record.blocked_window.value,
         "probe_at": record.probe_at,
         "updated_at": news.at,
+        "refused_because": record.refused_because,
     }
 
 

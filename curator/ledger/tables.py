@@ -183,6 +183,8 @@ projects = Table(
     Column("blocked_window", Text, nullable=False),
     Column("probe_at", Float),
     Column("updated_at", Float, nullable=False),
+    # Why the project is not served for this model at all; empty where it is.
+    Column("refused_because", Text, nullable=False, server_default=""),
 )
 
 # ``name`` is rpm, tpm or rpd; ``stated`` is what the keys file said when the limit was learned.

@@ -8,11 +8,12 @@ from datetime import datetime
 import pytest
 from structlog.testing import capture_logs
 
-from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, OnExhausted
+from curator.exhaustion import KeysExhausted
+from curator.keypool import PROBE_AFTER_S, KeyPool, OnExhausted
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
 from curator.quota import PACIFIC, LearnedLimit, Quota, Window, next_day
-from curator.refusals import RateLimited
+from curator.refusals import InvalidKey, RateLimited
 from curator.stopping import StopRequested, StopSignal
 
 
@@ -82,8 +83,8 @@ async def test_a_removed_key_says_so_once_and_never_serves_again(make_pool):
     bad, good = key("bad"), key("good")
     pool = make_pool(bad, good)
     with capture_logs() as events:
-        assert pool.remove(bad, "API_KEY_INVALID")
-        assert not pool.remove(bad, "API_KEY_INVALID")
+        assert pool.remove(bad, InvalidKey("API_KEY_INVALID"))
+        assert not pool.remove(bad, InvalidKey("API_KEY_INVALID"))
     assert [(event["log_level"], event["event"]) for event in events] == [
         ("warning", "Key bad failed (API_KEY_INVALID); removing from pool.")
     ]
@@ -94,14 +95,14 @@ async def test_the_turn_is_kept_when_a_key_before_it_leaves(make_pool):
     a, b, c = key("a"), key("b"), key("c")
     pool = make_pool(a, b, c)
     assert await labels(pool, 2) == ["a", "b"]
-    pool.remove(a, "gone")
+    pool.remove(a, InvalidKey("gone"))
     assert await labels(pool, 3) == ["c", "b", "c"]
 
 
 async def test_without_a_key_left_the_pool_is_exhausted_for_good(make_pool):
     only = key("a")
     pool = make_pool(only, on_exhausted=OnExhausted.WAIT)
-    pool.remove(only, "gone")
+    pool.remove(only, InvalidKey("gone"))
     with pytest.raises(KeysExhausted, match="All API keys exhausted") as caught:
         await pool.lease(1)
     assert caught.value.opens_at is None
@@ -237,7 +238,7 @@ async def test_a_refusal_or_a_dead_key_stops_what_was_not_sent_yet(make_pool, cl
     assert all(pool.may_send(lease) for lease in (refused, of_b, waiting))
     pool.cool_down(refused, limited(retry_after_s=30.0))
     assert not pool.may_send(waiting)
-    pool.remove(b, "gone")
+    pool.remove(b, InvalidKey("gone"))
     assert not pool.may_send(of_b)
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import create_engine, event
 
-from curator.keypool import PROBE_AFTER_S, KeyPool, KeysExhausted, Lease, OnExhausted
+from curator.exhaustion import KeysExhausted
+from curator.keypool import PROBE_AFTER_S, KeyPool, Lease, OnExhausted
 from curator.keys import Key
 from curator.ledger import (
     Attempt,

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.annotator import Reply, Service
-from curator.chat_completions import AskedForm, form_fields, read_completion, refusal_of
+from curator.chat_completions import AskedForm, form_fields, read_completion
+from curator.error_answers import refusal_of
 from curator.images import prepare_photo
 from curator.keyfile import read_optional_keys
 from curator.keys import Key
@@ -24,10 +25,11 @@ from curator.refusals import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
+    ModelRefused,
+    ProjectRefused,
     RateLimited,
     Refusal,
     Unavailable,
-    UnknownModel,
     Unreachable,
 )
 from curator.replies import Parsed, parse_reply
@@ -122,9 +124,9 @@ async def test_what_is_refused_once_the_form_was_taken_is_about_the_request(serv
     [
         ((401, "invalid_api_key"), InvalidKey),
         ((403, ""), InvalidKey),
-        ((429, "insufficient_quota"), InvalidKey),
+        ((429, "insufficient_quota"), ProjectRefused),
         ((429, "rate_limit_exceeded"), RateLimited),
-        ((404, "model_not_found"), UnknownModel),
+        ((404, "model_not_found"), ModelRefused),
         ((500, ""), Unavailable),
         ((503, ""), Unavailable),
         ("cut", Unavailable),
@@ -177,10 +179,12 @@ def test_endings_are_told_in_our_words(choice, text, ending):
 
 
 def test_a_reason_holds_no_key_and_a_date_is_no_delay():
-    refusal = refusal_of(429, {"error": {"message": f"bad {SECRET}"}}, {}, SecretMask([SECRET]))
+    refusal = refusal_of(
+        429, f'{{"error": {{"message": "bad {SECRET}"}}}}', {}, SecretMask([SECRET])
+    )
     assert SECRET not in refusal.reason
     assert refusal.retry_after_s is None
-    dated = refusal_of(429, None, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, SecretMask())
+    dated = refusal_of(429, "", {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, SecretMask())
     assert (dated.retry_after_s, dated.reason) == (None, "429")
 
 

@@ -19,11 +19,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from curator.exhaustion import KeysExhausted
 from curator.keypool import (
     LONGEST_STRIKE_S,
     PROBE_AFTER_S,
     KeyPool,
-    KeysExhausted,
     Lease,
     OnExhausted,
 )

@@ -41,7 +41,7 @@ from curator.ledger import (
 )
 from curator.live import LiveReport
 from curator.quota import Quota, Window
-from curator.refusals import RateLimited
+from curator.refusals import InvalidKey, RateLimited
 from curator.replies import Draft
 from curator.status import Standing, status_object
 from curator.statuspage import Address, Watched, parse_address, served
@@ -149,7 +149,7 @@ async def play(stage: Stage) -> None:
         await stage.ask(item, Outcome.ANSWERED, verdict_on(item))
     await stage.ask(stage.items[3], Outcome.UNAVAILABLE)
     await stage.ask(stage.items[4], Outcome.BAD_REQUEST)
-    stage.pool.remove(KEYS[2], "API_KEY_INVALID")
+    stage.pool.remove(KEYS[2], InvalidKey("API_KEY_INVALID"))
     await stage.watched.ledger.remember(
         KeyRemoval(KEYS[2].fingerprint, "API_KEY_INVALID", stage.clock.time)
     )
