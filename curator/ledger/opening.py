@@ -15,17 +15,6 @@ from shared.locking import LockHeld, sole_holder
 HEAD: Final = "0011"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
-    "0001",
-    "0002",
-    "0003",
-    "0004",
-    "0005",
-    "0006",
-    "0007",
-    "0008",
-    "0009",
-    HEAD,
-)
 OLDEST_SQLITE: Final = (3, 35)
 """The first to drop columns, as migration 0005 does."""
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
