@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from shared.clock import Clock
 from shared.event_log import EventLog
+from shared.signals import SIGNALS, next_one_ends
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 # What was there before is not put back: within asyncio.run that is a handler of its own, which
 # would stay for good where the block ends after it, as when the loop is closed over a running task.
 _DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
@@ -92,8 +92,7 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     def first(received: signal.Signals) -> None:
         for one in SIGNALS:
             loop.remove_signal_handler(one)
-            # Breaks into whatever runs, closes what is open, and ends with exit code 75.
-            signal.signal(one, signal.default_int_handler)
+        next_one_ends("curator")
         stop.request(f"stopped by {received.name}")
         log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
 
@@ -103,5 +102,5 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
         yield
     finally:
         for one in SIGNALS:
-            loop.remove_signal_handler(one)
-            signal.signal(one, _DEFAULTS[one])
+            if loop.remove_signal_handler(one):
+                signal.signal(one, _DEFAULTS[one])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +37,7 @@ from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
+from shared.signals import interrupt_once
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
@@ -115,12 +115,12 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
     replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
     evaluation = _evaluation(order, selection, metrics, replica, left_out)
     prepare_folder(order.out, evaluation)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_once("evaluator")
 
     def fleet() -> RayFleet:
         connect_ray(order.address, order.replicas)
         # Ray's own handler ends the process with a code that means nothing to us.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        interrupt_once("evaluator")
         share = present_share(order.replicas, order.gpus_per_replica)
         return RayFleet(Replica, [replica], order.replicas, share)
 

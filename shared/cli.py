@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NoReturn
@@ -11,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from shared.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
+from shared.signals import next_one_ends
 
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
@@ -71,6 +73,8 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
             print(f"{name}: {error.format_message().rstrip('.')}; see --help", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (typer.Abort, KeyboardInterrupt):
+        if threading.current_thread() is threading.main_thread():
+            next_one_ends(name)
         outcome = _INTERRUPTED
     except AboVqaError as error:
         print(f"{name}: {error}", file=sys.stderr)

@@ -8,13 +8,16 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from shared.records import QAPair
+from shared.signals import SIGNALS
 from tests.pictures import draw_gallery
 
 
@@ -32,6 +35,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if reasons:
         listed = "; ".join(f"{count} x {reason}" for reason, count in sorted(reasons.items()))
         terminalreporter.write_line(f"skipped {reasons.total()}: {listed}")
+
+
+@pytest.fixture(autouse=True)
+def _handlers_as_before() -> Iterator[None]:
+    """A program that was asked to stop within this process keeps its handlers to the end."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -6,9 +6,8 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
-from typing import Final
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+from shared.signals import SIGNALS, next_one_ends
 
 
 class StopSignal:
@@ -32,12 +31,8 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
     before = {one: signal.getsignal(one) for one in SIGNALS}
 
-    def restore() -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
     def first(number: int, _: FrameType | None) -> None:
-        restore()
+        next_one_ends("trainer")
         stop.request(f"stopped by {signal.Signals(number).name}")
 
     for one in SIGNALS:
@@ -45,4 +40,6 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     try:
         yield
     finally:
-        restore()
+        for one, handler in before.items():
+            if signal.getsignal(one) is first:
+                signal.signal(one, handler)

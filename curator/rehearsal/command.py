@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 from shared.atomic import atomic_private_path
 from shared.clock import SystemClock
 from shared.errors import InputError
+from shared.signals import SIGNALS, next_one_ends
 
 if TYPE_CHECKING:
     from curator.rehearsal.answer_book import AnswerBook
@@ -139,14 +139,21 @@ async def _serve(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+
+    def first() -> None:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        next_one_ends("curator", "ended at once")
+        stopped.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, first)
     try:
         async with server.serving(host=host, port=port) as base_url:
             announce(base_url)
             await stopped.wait()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from PIL import Image
 
@@ -18,9 +17,8 @@ from evaluator.serve.site import application
 from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
 from shared.records import Question
+from shared.signals import SIGNALS, next_one_ends
 from shared.web.access import Access, Address, listening
-
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ async def _serve(
         # A second one ends the process at once.
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+        next_one_ends("evaluator", "ended at once")
         stop.set()
 
     for number in SIGNALS:

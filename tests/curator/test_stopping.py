@@ -74,8 +74,9 @@ async def test_a_run_that_reads_a_large_catalogue_stops_and_leaves_nothing_half_
     catalog = campaign.folder / "large.csv"
     with catalog.open("w") as file:
         file.write("filename,title\n")
-        file.writelines(f"images/{n}.jpg,thing number {n}\n" for n in range(400_000))
-    running = asyncio.create_task(campaign.run(catalog=catalog))
+        file.writelines(f"00/00000000.jpg,thing number {n}\n" for n in range(400_000))
+    images = campaign.catalog / "images" / "small"
+    running = asyncio.create_task(campaign.run(catalog=catalog, images=images))
     async with asyncio.timeout(60):
         while not campaign.ledger.exists():  # noqa: ASYNC110 - the run is watched from outside
             await asyncio.sleep(0.005)
@@ -88,6 +89,5 @@ async def test_a_run_that_reads_a_large_catalogue_stops_and_leaves_nothing_half_
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     # The next run reads it from the start; of one that is not there nothing is left behind.
     catalog.write_text("filename,title\n00/00000000.jpg,thing\n")
-    images = campaign.catalog / "images" / "small"
     assert (await campaign.run(catalog=catalog, images=images)).code == 0
     assert (await campaign.status())["progress"]["done"] == 1
