@@ -15,10 +15,11 @@ from rich.console import Console
 from shared.cli import extra_of, run_program
 from shared.clock import SystemClock
 from shared.command_line import given_arguments
-from shared.corpus import read_pairs
+from shared.corpus import parse_columns, read_pair_table, say_left_out
 from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
+from shared.images.names import find_images
 
 with extra_of("evaluator"):
     from evaluator.captioning import has_tool
@@ -82,6 +83,14 @@ MetricList = Annotated[
         show_default="the report's",
     ),
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=COLUMN,...",
+        help="Columns whose names cannot be guessed, such as answer=ground_truth,prediction=pred; "
+        "split= takes a file for one without.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -112,10 +121,11 @@ def prepare() -> None:
 def score(
     context: typer.Context,
     predictions: Annotated[
-        list[Path], typer.Argument(help="Predictions with references: .csv, .jsonl or .parquet.")
+        list[Path], typer.Argument(help="Predictions with references: CSV, JSON or Parquet.")
     ],
     *,
     metrics: MetricList = None,
+    columns: Columns = None,
     train: Annotated[
         Path | None, typer.Option(help="Training data, for the question-only prior.")
     ] = None,
@@ -146,6 +156,7 @@ def score(
         ),
         train=train,
         images=images,
+        columns=parse_columns(columns),
     )
     if out is not None:
         write_run_folders(scored, out, images, given_arguments(context, _PATHS))
@@ -190,6 +201,7 @@ def run(
         str | None, typer.Option(help="A Ray cluster; this machine where not given.")
     ] = None,
     metrics: MetricList = None,
+    columns: Columns = None,
     split: Annotated[
         SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
     ] = SplitChoice.AUTO,
@@ -243,6 +255,7 @@ def run(
         split=split,
         limit=limit,
         train=train,
+        columns=parse_columns(columns),
         batch_size=batch_size,
         name=name or out.resolve().name,
         text_models=TextModelNames(
@@ -295,6 +308,7 @@ def predict(
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
     images: Annotated[str | None, typer.Option(help="Its images: a folder or a URL.")] = None,
+    columns: Columns = None,
     out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
     batch_size: Annotated[int, typer.Option(help="Questions per batch.", min=1)] = 64,
     as_json: AsJson = False,
@@ -307,7 +321,7 @@ def predict(
         settings = _settings(model, adapter, quantize, images, batch_size)
         from evaluator.predict import predict_csv  # noqa: PLC0415
 
-        typer.echo(f"{out}: {predict_csv(settings, csv, out)} answers")
+        typer.echo(f"{out}: {predict_csv(settings, csv, out, parse_columns(columns))} answers")
     else:
         raise InputError(
             "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
@@ -320,13 +334,18 @@ def check(
     images: Annotated[
         Path | None, typer.Option(help="Also compare the pictures, and find missing ones.")
     ] = None,
+    columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks between splits and for contradictions; exit code 1 where a split leaks."""
     if images is not None and not images.is_dir():
         raise InputError(f"--images {images}: no such folder")
-    pairs = read_pairs(data)
-    found = check_data(pairs, images)
+    table = read_pair_table(data, parse_columns(columns))
+    say_left_out(data, table.left_out)
+    pairs = table.pairs
+    if images is not None:
+        pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
+    found = check_data(pairs, images, table.left_out)
     types = type_shares(pair.question for pair in pairs)
     if as_json:
         typer.echo(json.dumps({**found.to_json(), "question_types": types}, ensure_ascii=False))

@@ -31,7 +31,7 @@ from evaluator.tools import CLIP, require_folder
 from evaluator.unseen import TrainedOn, unseen_pairs
 from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
-from shared.corpus import pairs_digest
+from shared.corpus import ColumnNames, pairs_digest
 from shared.errors import InputError
 from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
@@ -66,6 +66,7 @@ class EvaluationOrder:
     split: SplitChoice
     limit: int | None
     train: Path | None
+    columns: ColumnNames
     batch_size: int
     name: str
     text_models: TextModelNames
@@ -96,7 +97,9 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         adapters=order.adapter.named,
     )
     with fetched_data(order.data) as data:
-        selection = select_pairs(data, order.split, train=order.train)
+        selection = select_pairs(
+            data, order.split, images=order.images, train=order.train, columns=order.columns
+        )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
     selection = unseen_pairs(
         selection,

@@ -10,9 +10,10 @@ from typing import Any
 from evaluator.replica import Replica, ReplicaSettings
 from evaluator.replies import Reply
 from evaluator.shards import cut_shards
-from shared.corpus import QuestionTable, read_questions, write_csv_rows
+from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.errors import InputError
 from shared.images.decoding import open_image
+from shared.images.names import find_images
 from shared.progress import report_progress
 from shared.records import Question
 
@@ -33,7 +34,9 @@ def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
     return reply
 
 
-def predict_csv(settings: ReplicaSettings, table_path: Path, out: Path) -> int:
+def predict_csv(
+    settings: ReplicaSettings, table_path: Path, out: Path, columns: ColumnNames = NO_COLUMNS
+) -> int:
     """Answer every row of a file and write it again with the answers beside; return how many.
 
     Raises:
@@ -41,11 +44,12 @@ def predict_csv(settings: ReplicaSettings, table_path: Path, out: Path) -> int:
     """
     if out.suffix.lower() != ".csv":
         raise InputError(f"--out {out}: name a .csv file")
-    table = read_questions(table_path)
+    table = read_questions(table_path, columns)
+    found = find_images((question.filename for question in table.questions), settings.images)
     replica = Replica(settings)
     replies: dict[str, Reply] = {}
     with report_progress("answering", len(table.questions)) as progress:
-        for shard in cut_shards(table.questions):
+        for shard in cut_shards(found.renamed(table.questions)):
             for reply in replica.answer(shard.questions):
                 replies[reply.question_id] = reply
             progress.advance(len(shard.questions))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import structlog
 
 from evaluator.metrics import Metric
 from evaluator.run_folder import write_results, write_settings
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import Columns, default_metrics, score_predictions
 from evaluator.text_models import load_text_models
-from shared.corpus import file_digest, read_pairs, read_prediction_table
+from shared.corpus import (
+    NO_COLUMNS,
+    ColumnNames,
+    file_digest,
+    read_pairs,
+    read_prediction_table,
+)
 from shared.errors import InputError
+from shared.images.names import find_images
 from shared.progress import report_progress
 from shared.records import Prediction, QAPair
-
-_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def score_files(
     models: TextModelNames,
     train: Path | None,
     images: Path | None = None,
+    columns: ColumnNames = NO_COLUMNS,
 ) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
 
@@ -58,21 +62,14 @@ def score_files(
         models: the text models.
         train: data that the question-only prior learns from.
         images: where the pictures lie, for ``vtgs_clip``.
+        columns: columns that go by no name that is known.
 
     Raises:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
-    tables = {name: read_prediction_table(path) for name, path in _named(paths).items()}
-    answers = {name: table.predictions for name, table in tables.items()}
-    for path, table in zip(paths, tables.values(), strict=True):
-        if table.without_reference:
-            _log.warning(
-                "rows_without_reference_left_out",
-                file=path.name,
-                rows=len(table.without_reference),
-                first=table.without_reference[0],
-            )
-    train_pairs = None if train is None else training_pairs(train)
+    tables = {name: read_prediction_table(path, columns) for name, path in _named(paths).items()}
+    answers = {name: _with_files(table.predictions, images) for name, table in tables.items()}
+    train_pairs = None if train is None else training_pairs(train, images, columns)
     chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
     for path, rows in zip(paths, answers.values(), strict=True):
         if train is not None:
@@ -90,7 +87,7 @@ def score_files(
     scored = {}
     with report_progress("scoring files", len(paths)) as progress:
         for path, (name, rows) in zip(paths, answers.items(), strict=True):
-            scorecard, columns = score_predictions(
+            scorecard, scores = score_predictions(
                 rows,
                 metrics=chosen[name],
                 text_models=text_models,
@@ -98,22 +95,37 @@ def score_files(
                 provenance={
                     "predictions": path.name,
                     "predictions_sha256": file_digest(path),
-                    "rows_without_reference": len(tables[name].without_reference),
+                    "rows_left_out": len(tables[name].left_out),
                     "prior_from": None if train is None else train.name,
                 },
             )
-            scored[name] = ScoredFile(rows, columns, scorecard)
+            scored[name] = ScoredFile(rows, scores, scorecard)
             progress.advance()
     return scored
 
 
-def training_pairs(path: Path) -> list[QAPair]:
+def _with_files(predictions: Sequence[Prediction], images: Path | None) -> Sequence[Prediction]:
+    """Return predictions whose images are named as the files below ``images`` are."""
+    if images is None:
+        return predictions
+    named = (prediction.pair.filename for prediction in predictions if prediction.pair.names_image)
+    pairs = find_images(named, images).renamed(prediction.pair for prediction in predictions)
+    return [replace(one, pair=pair) for one, pair in zip(predictions, pairs, strict=True)]
+
+
+def training_pairs(
+    path: Path, images: Path | str | None = None, columns: ColumnNames = NO_COLUMNS
+) -> list[QAPair]:
     """Return the training split of a data set, or all pairs where it has no splits.
+
+    Where ``images`` is given, pairs come to name the files in it, so that leaks are seen.
 
     Raises:
         InputError: the data has splits but no training pair.
     """
-    pairs = read_pairs(path)
+    pairs = read_pairs(path, {field: columns[field] for field in columns if field != "prediction"})
+    if images is not None:
+        pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
     if all(pair.split is None for pair in pairs):
         return pairs
     chosen = [pair for pair in pairs if pair.split == "train"]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.score import refuse_leak, training_pairs
-from shared.corpus import read_pairs
+from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import InputError
+from shared.images.names import with_file_names
 from shared.records import QAPair
 
 
@@ -47,18 +48,27 @@ class Selection:
         return replace(self, pairs=[pair for pair in self.pairs if pair.filename in first])
 
 
-def select_pairs(data: Path, split: SplitChoice, *, train: Path | None = None) -> Selection:
+def select_pairs(
+    data: Path,
+    split: SplitChoice,
+    *,
+    images: str,
+    train: Path | None = None,
+    columns: ColumnNames = NO_COLUMNS,
+) -> Selection:
     """Read ``data`` and choose.
 
     Args:
         data: a data set folder or a file of pairs.
         split: which part to score.
+        images: the folder or URL of the pictures, whose files the pairs come to name.
         train: data for the prior; by default the training split of ``data``.
+        columns: columns that go by no name that is known.
 
     Raises:
         InputError: unreadable data, an empty choice, or training data with scored images in it.
     """
-    pairs = read_pairs(data)
+    pairs = with_file_names(read_pairs(data, columns), images, data)
     has_splits = any(pair.split is not None for pair in pairs)
     if split is SplitChoice.AUTO:
         split = SplitChoice.TEST if has_splits else SplitChoice.ALL
@@ -66,7 +76,7 @@ def select_pairs(data: Path, split: SplitChoice, *, train: Path | None = None) -
     if not chosen:
         raise InputError(f"{data}: no pair in split {split.value!r}; give another --split")
     if train is not None:
-        learned = training_pairs(train)
+        learned = training_pairs(train, images, columns)
         refuse_leak(data, chosen, train, learned)
     elif split in {SplitChoice.TEST, SplitChoice.VALIDATION}:
         learned = [pair for pair in pairs if pair.split == "train"]

@@ -10,6 +10,7 @@ from rich.table import Table
 from evaluator.compare import RunComparison, p_text
 from evaluator.comparison import Column, best_rows, compare_scorecards, trained_on_notes
 from evaluator.scorecard import Figure, Scorecard
+from shared.corpus import left_out_by_reason
 from shared.data_check import Bond, DataCheck
 
 
@@ -70,6 +71,10 @@ def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Tabl
     table.add_column(justify="right")
     rows: list[tuple[str, str]] = [
         (f"  {split or 'no split'}", f"{count:,}") for split, count in check.pairs_by_split.items()
+    ]
+    rows += [
+        (f"rows left out: {reason} (first: row {first})", f"{count:,}")
+        for reason, (count, first) in left_out_by_reason(check.left_out).items()
     ]
     rows += [
         *_leak_rows(check),

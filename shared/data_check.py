@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.answers import normalise, words
+from shared.corpus import LeftOut
 from shared.fingerprints import looks_in
 from shared.images.likeness import Look
 from shared.records import SPLITS, QAPair
@@ -65,6 +66,7 @@ class Conflict:
 class DataCheck:
     """What was found.
 
+    ``left_out`` are rows that hold no pair.
     ``leaks`` are those by name, then by product, then by look, each in order of its first image;
     ``leaked_images`` and ``leaked_pairs`` count the images and rows outside the training split
     that stand for something trained on. ``products`` counts products, 0 where no row names one.
@@ -74,6 +76,7 @@ class DataCheck:
     """
 
     pairs: int
+    left_out: tuple[LeftOut, ...]
     images: int
     products: int
     pairs_by_split: dict[str, int]
@@ -97,8 +100,12 @@ class DataCheck:
         return sum(leak.by is bond for leak in self.leaks)
 
 
-def check_data(pairs: Sequence[QAPair], images: Path | None) -> DataCheck:
+def check_data(
+    pairs: Sequence[QAPair], images: Path | None, left_out: Sequence[LeftOut] = ()
+) -> DataCheck:
     """Check pairs; where ``images`` is given, their pictures are compared too.
+
+    ``left_out`` are the rows of their file that hold no pair.
 
     Raises:
         ValueError: there is no pair.
@@ -114,6 +121,7 @@ def check_data(pairs: Sequence[QAPair], images: Path | None) -> DataCheck:
     missing = [] if images is None else [name for name in names if not (images / name).is_file()]
     return DataCheck(
         pairs=len(pairs),
+        left_out=tuple(left_out),
         images=len(names),
         products=len(members(units_of(pairs))) if names_products(pairs) else 0,
         pairs_by_split=dict(Counter(pair.split or "" for pair in pairs)),

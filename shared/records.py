@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -13,13 +14,25 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "id": ("id", "pair_id", "question_id"),
-    "question": ("question",),
-    "answer": ("answer", "reference", "reference_answer", "ground_truth"),
-    "answers": ("answers",),
-    "filename": ("filename", "image_name", "image_path", "path", "image_id", "image"),
-    "prediction": ("prediction", "generated_answer", "predicted_answer"),
-    "split": ("split",),
+    "id": ("id", "pair_id", "question_id", "qid", "question_index", "doc_id", "index"),
+    "question": ("question", "question_text", "query", "prompt", "input"),
+    "answer": (
+        *("answer", "reference", "reference_answer", "ground_truth", "ground_truth_answer"),
+        *("gt", "gt_answer", "multiple_choice_answer", "correct_answer", "expected_answer"),
+        *("target", "label"),
+    ),
+    "answers": ("answers", "direct_answers", "references", "reference_answers", "ground_truths"),
+    "filename": (
+        *("filename", "file_name", "image_name", "image_filename", "image_file", "img_name"),
+        *("img_filename", "image_path", "img_path", "path", "image_id", "img_id", "image", "img"),
+        *("input_media",),
+    ),
+    "prediction": (
+        *("prediction", "generated_answer", "predicted_answer", "pred", "pred_answer"),
+        *("predicted", "model_answer", "model_prediction", "response", "model_response"),
+        *("model_output", "generated_text", "filtered_resps", "output"),
+    ),
+    "split": ("split", "data_split", "set_name"),
     "difficulty": ("difficulty",),
     "model": ("model",),
     "prompt_version": ("prompt_version",),
@@ -44,6 +57,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "grounding_boxes": ("grounding_boxes",),
 }
 """Names that a column may carry, any case, most specific first."""
+
+_UNNAMED: Final = re.compile(r"row \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,11 @@ class QAPair:
     trained_on: bool = False
 
     @property
+    def names_image(self) -> bool:
+        """Tell whether the data names the image; where not, each row stands for its own."""
+        return _UNNAMED.fullmatch(self.filename) is None
+
+    @property
     def references(self) -> tuple[str, ...]:
         """Return every reference answer, one for each person who was asked."""
         return self.answers or (self.answer,)
@@ -165,6 +185,11 @@ class Prediction:
     broken_image: bool = False
     attention: bytes = b""
     grounding_boxes: float | None = None
+
+
+def unnamed_image(row: int) -> str:
+    """Return what stands for the image of a row that names none, see ``QAPair.names_image``."""
+    return f"row {row}"
 
 
 def pair_id(filename: str, question: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from shared.corpus import pairs_digest, read_pairs
+from shared.corpus import NO_COLUMNS, ColumnNames, pairs_digest, read_pairs
 from shared.data_check import SPLIT_ANEW, Leak, leak_text, leaks_among
 from shared.errors import InputError
 from shared.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.names import with_file_names
 from shared.images.source import ImageFolder
 from shared.records import SPLITS, QAPair
 from shared.splits import RULE, split_units
@@ -57,6 +58,7 @@ def load_pairs(
     images_dir: Path,
     rule: SplitRecipe,
     *,
+    columns: ColumnNames = NO_COLUMNS,
     allow_leaks: bool = False,
     base: TrainingImages | None = None,
 ) -> SplitPairs:
@@ -73,7 +75,7 @@ def load_pairs(
     """
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
-    pairs = read_pairs(data)
+    pairs = with_file_names(read_pairs(data, columns), images_dir, data)
     _require_images(pairs, images_dir)
     without = sum(pair.split is None for pair in pairs)
     if 0 < without < len(pairs):

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from shared.atomic import atomic_path, require_folder
-from shared.corpus import pairs_digest
+from shared.corpus import checked_columns, pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError, StoppedForNow
 from shared.progress import report_progress
@@ -138,6 +138,7 @@ def recipe_pairs(recipe: FitRecipe) -> SplitPairs:
         recipe.data,
         recipe.images,
         recipe.split,
+        columns=checked_columns(recipe.columns, "columns"),
         allow_leaks=recipe.allow_leaks,
         base=known_training(recipe.model).images,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import get_args
@@ -89,6 +89,8 @@ def toml_value(value: object) -> str:
     if isinstance(value, (str, PurePath)):
         # A TOML basic string escapes what JSON escapes, in the same way.
         return json.dumps(str(value), ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     raise TypeError(f"{value!r} has no place in TOML")

@@ -32,10 +32,17 @@ def rehearse(
         Path | None, typer.Option(help="TOML file with answers, keys, quotas and faults.")
     ] = None,
     answers: Annotated[
-        Path | None, typer.Option(help="Known questions and answers: .csv, .jsonl or .parquet.")
+        Path | None, typer.Option(help="Known questions and answers: CSV, JSON or Parquet.")
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images that the answers name.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD=COLUMN,...",
+            help="Columns of the answers that cannot be guessed, such as answer=ground_truth.",
+        ),
     ] = None,
     keys: Annotated[
         Path | None, typer.Option(help="Your keys file: its keys work, under its quotas.")
@@ -68,9 +75,12 @@ def rehearse(
     from curator.keyfile import read_keys
     from curator.rehearsal.script import QuotaTable, require_keys, with_campaign_keys
     from curator.rehearsal.wiring import build_server, default_cache, read_answers
+    from shared.corpus import parse_columns
     from shared.events import SecretMask, set_up_events
 
     scene = _scene(script, answers, images)
+    if columns is not None:
+        scene = scene.model_copy(update={"columns": parse_columns(columns)})
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
     if keys is not None:
         scene = with_campaign_keys(scene, read_keys(keys))

@@ -82,6 +82,7 @@ class RehearsalScript(Settings):
 
     answers: Path
     images: Path
+    columns: dict[str, str] = Field({})
     models: tuple[str, ...] = ()
     seed: int = 0
     accept_unlisted_keys: bool = False

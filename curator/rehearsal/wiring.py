@@ -14,7 +14,8 @@ from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, S
 from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
 from curator.rehearsal.server import Latency, RehearsalServer
 from shared.clock import Clock
-from shared.corpus import read_pairs
+from shared.corpus import checked_columns, read_pairs
+from shared.images.names import with_file_names
 
 
 def default_cache() -> Path:
@@ -28,7 +29,9 @@ def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook:
     Raises:
         InputError: the answers or the images cannot be read.
     """
-    return open_answer_book(script.images, read_pairs(script.answers), cache)
+    columns = checked_columns(script.columns, "columns")
+    pairs = with_file_names(read_pairs(script.answers, columns), script.images, script.answers)
+    return open_answer_book(script.images, pairs, cache)
 
 
 def build_server(script: RehearsalScript, answers: AnswerBook, clock: Clock) -> RehearsalServer:

@@ -1,10 +1,11 @@
 """The only reader and writer of question/answer data and of predictions.
 
-Files are CSV, JSON lines or Parquet, by suffix; a data set folder holds ``qa.parquet`` and
+Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`` and
 ``manifest.json``. Every write goes to a temporary file beside its target and is renamed when it is
 complete, so that a reader never sees half a file.
 """
 
+from shared.corpus.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.digests import PairsDigest, file_digest, pairs_digest
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pairs import (
@@ -12,8 +13,10 @@ from shared.corpus.pairs import (
     PAIR_SCHEMA,
     QA_FILE,
     WRITE_BATCH,
+    PairTable,
     QuestionTable,
     pair_row,
+    read_pair_table,
     read_pairs,
     read_questions,
     write_pairs,
@@ -25,26 +28,43 @@ from shared.corpus.predictions import (
     read_predictions,
     write_predictions,
 )
-from shared.corpus.rows import read_number_columns, write_csv_rows
+from shared.corpus.rows import (
+    NO_COLUMNS,
+    left_out_by_reason,
+    read_number_columns,
+    say_left_out,
+    write_csv_rows,
+)
+from shared.corpus.tables import DATA_SUFFIXES, LeftOut
 
 __all__ = [
+    "DATA_SUFFIXES",
     "MANIFEST_FILE",
+    "NO_COLUMNS",
     "PAIR_SCHEMA",
     "QA_FILE",
     "WRITE_BATCH",
+    "ColumnNames",
+    "LeftOut",
+    "PairTable",
     "PairsDigest",
     "PredictionTable",
     "QuestionTable",
+    "checked_columns",
     "count_predictions",
     "file_digest",
+    "left_out_by_reason",
     "pair_row",
     "pairs_digest",
+    "parse_columns",
     "read_json",
     "read_number_columns",
+    "read_pair_table",
     "read_pairs",
     "read_prediction_table",
     "read_predictions",
     "read_questions",
+    "say_left_out",
     "write_csv_rows",
     "write_json",
     "write_pairs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared.atomic import atomic_path
-from shared.corpus.rows import Fields, Row, most_frequent, read_table, write_cells
+from shared.corpus.columns import ColumnNames
+from shared.corpus.rows import (
+    NO_COLUMNS,
+    Fields,
+    read_table,
+    require_some,
+    say_left_out,
+    say_repeated_ids,
+    write_cells,
+)
+from shared.corpus.tables import LeftOut, Row
 from shared.errors import InputError
-from shared.records import SPLITS, Provenance, QAPair, Question, pair_id
+from shared.records import SPLITS, Provenance, QAPair, Question, Split, pair_id
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
@@ -44,56 +54,100 @@ PAIR_SCHEMA: Final = pa.schema(
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
 
 
-def read_pairs(path: Path) -> list[QAPair]:
-    """Read pairs from a data set folder or from a CSV, JSON lines or Parquet file.
+SPLIT_WORDS: Final[Mapping[str, Split]] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+"""What people call a split, in any case and with a year such as that of val2014."""
 
-    Column names may be in any case and under the aliases of ``COLUMN_ALIASES``; rows without an
-    id get ``shared.records.pair_id``. Rows with an empty question, answer or file name raise, and
-    so does a cell of ``boxes`` that holds none, see ``shared.boxes``.
+
+@dataclass(frozen=True)
+class PairTable:
+    """The pairs of a file, and the rows that hold none."""
+
+    pairs: Sequence[QAPair]
+    left_out: Sequence[LeftOut]
+
+
+def read_pairs(path: Path, columns: ColumnNames = NO_COLUMNS) -> list[QAPair]:
+    """Read pairs as ``read_pair_table`` does, and say how many rows are left out.
 
     Raises:
-        InputError: nothing readable is there, or the needed columns are missing.
+        InputError: as ``read_pair_table``.
     """
-    if path.is_dir():
-        if not (path / QA_FILE).is_file():
-            # As beside an adapter.
-            below = next(path.glob(f"*/{QA_FILE}"), None)
-            hint = f"; give {below.parent}" if below else ""
-            raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
-        path = path / QA_FILE
-    pairs = [_pair(fields) for fields in read_table(path).named("answer", "question", "filename")]
-    if not pairs:
-        raise InputError(f"{path}: holds no question/answer rows")
-    return pairs
+    table = read_pair_table(path, columns)
+    say_left_out(path, table.left_out)
+    return list(table.pairs)
+
+
+def read_pair_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> PairTable:
+    """Read pairs from a data set folder or from a CSV, JSON or Parquet file.
+
+    Column names may be in any case and under the aliases of ``COLUMN_ALIASES``; rows without an
+    id get ``shared.records.pair_id``. Rows with an empty question, answer or file name are left
+    out. A cell that holds no text raises, and so does one of ``boxes`` that holds none.
+
+    Raises:
+        InputError: nothing readable is there, the needed columns are missing, or no row has what
+            it takes.
+    """
+    path = _data_file(path)
+    table = read_table(path, ("answer", "question", "filename"), columns)
+    pairs: list[QAPair] = []
+    left_out = list(table.raw.left_out)
+    for fields in table.rows:
+        pair = _pair(fields)
+        if isinstance(pair, LeftOut):
+            left_out.append(pair)
+        else:
+            pairs.append(pair)
+    require_some(path, pairs, left_out, "question/answer rows")
+    if "id" in table.names:
+        say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
+    return PairTable(pairs, left_out)
+
+
+def _data_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    if (path / QA_FILE).is_file():
+        return path / QA_FILE
+    # As beside an adapter.
+    below = next(path.glob(f"*/{QA_FILE}"), None)
+    hint = f"; give {below.parent}" if below else ""
+    raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
 
 
 @dataclass(frozen=True)
 class QuestionTable:
-    """Questions as a file holds them: all its columns, and one ``Question`` for each row."""
+    """Questions as a file holds them: all its columns, and one ``Question`` for each row used."""
 
     columns: Sequence[str]
     rows: Sequence[Row]
     questions: Sequence[Question]
 
 
-def read_questions(path: Path) -> QuestionTable:
+def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTable:
     """Read questions about images, answers not needed, keeping every column.
 
     Raises:
         InputError: the file is unreadable, empty, or has no question or image column.
     """
-    table = read_table(path)
-    questions = []
-    for fields in table.named("question", "filename"):
-        try:
-            questions.append(
-                Question(str(fields.line), fields.text("question"), fields.text("filename"))
-            )
-        except ValueError as error:
-            raise fields.refused(str(error)) from error
-    if not questions:
-        raise InputError(f"{path}: holds no questions")
-    return QuestionTable(table.columns, table.rows, questions)
+    table = read_table(path, ("question", "filename"), columns)
+    left_out = list(table.raw.left_out)
+    rows, questions = [], []
+    for fields in table.rows:
+        text, filename = fields.text("question"), fields.filename()
+        if text and filename:
+            rows.append(fields.row)
+            questions.append(Question(str(fields.line), text, filename))
+        else:
+            left_out.append(LeftOut(fields.line, "no image name" if text else "no question"))
+    require_some(path, questions, left_out, "questions")
+    say_left_out(path, left_out)
+    kept = [name for name in table.raw.columns if name not in table.raw.pictures]
+    return QuestionTable(kept, rows, questions)
 
 
 def write_pairs(pairs: Iterable[QAPair], path: Path) -> int:
@@ -167,30 +221,38 @@ def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
     return count + len(batch)
 
 
-def _pair(fields: Fields) -> QAPair:
+def _pair(fields: Fields) -> QAPair | LeftOut:
     text = fields.text
-    filename, question, split = text("filename"), text("question"), text("split")
-    answers = fields.references()
-    if split and split not in SPLITS:
-        raise fields.refused(f"unknown split {split!r}; use {', '.join(SPLITS)}")
-    boxes = fields.boxes()
-    try:
-        return QAPair(
-            id=text("id") or pair_id(filename, question),
-            question=question,
-            answer=text("answer") or most_frequent(answers),
-            filename=filename,
-            split=split or None,
-            difficulty=text("difficulty"),
-            provenance=Provenance(text("model"), text("prompt_version"), text("listing_id")),
-            agreement=text("agreement"),
-            answers=answers,
-            second_answer=text("second_answer"),
-            second_opinion=text("second_opinion"),
-            boxes=boxes,
-            domain=text("domain"),
-            product=text("product"),
-            unit_id=text("unit_id"),
+    filename, question = fields.filename(), text("question")
+    answer, answers = fields.answer_and_references()
+    for there, what in ((question, "question"), (answer, "answer"), (filename, "image name")):
+        if not there:
+            return LeftOut(fields.line, f"no {what}")
+    return QAPair(
+        id=text("id") or pair_id(filename, question),
+        question=question,
+        answer=answer,
+        filename=filename,
+        split=_split(fields),
+        difficulty=text("difficulty"),
+        provenance=Provenance(text("model"), text("prompt_version"), text("listing_id")),
+        agreement=text("agreement"),
+        answers=answers,
+        second_answer=text("second_answer"),
+        second_opinion=text("second_opinion"),
+        boxes=fields.boxes(),
+        domain=text("domain"),
+        product=text("product"),
+        unit_id=text("unit_id"),
+    )
+
+
+def _split(fields: Fields) -> Split | None:
+    word = fields.text("split")
+    split = SPLIT_WORDS.get(word.lower().rstrip("0123456789_- "))
+    if word and split is None:
+        raise fields.refused(
+            f"unknown split {word!r}; use {', '.join(SPLITS)}, or give --columns split= to do "
+            "without"
         )
-    except ValueError as error:
-        raise fields.refused(str(error)) from error
+    return split

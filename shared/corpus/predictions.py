@@ -5,25 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
+import structlog
 
 from shared.atomic import atomic_path
 from shared.boxes import boxes_json
+from shared.corpus.columns import ColumnNames
 from shared.corpus.pairs import answers_json
-from shared.corpus.rows import Fields, most_frequent, read_table, write_cells
+from shared.corpus.rows import (
+    NO_COLUMNS,
+    Fields,
+    read_table,
+    require_some,
+    say_left_out,
+    say_repeated_ids,
+    write_cells,
+)
+from shared.corpus.tables import LeftOut
 from shared.errors import InputError
-from shared.records import Prediction, Provenance, QAPair, pair_id
+from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
+
+NO_REFERENCE: Final = "no reference answer"
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """Predictions that can be scored, and the rows, from 1, that cannot: they have no reference."""
+    """Predictions that can be scored, and the rows that cannot, such as for want of a reference."""
 
     predictions: Sequence[Prediction]
-    without_reference: Sequence[int]
+    left_out: Sequence[LeftOut]
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -32,36 +48,53 @@ def read_predictions(path: Path) -> list[Prediction]:
     Raises:
         InputError: as ``read_prediction_table``, or a row has no reference.
     """
-    table = read_prediction_table(path)
-    for line in table.without_reference:
-        raise InputError(f"{path}: row {line}: the reference answer is empty; mend or remove it")
+    table = _read(path, NO_COLUMNS)
+    for row in table.left_out:
+        raise InputError(f"{path}: row {row.row}: {row.reason}; mend or remove it")
     return list(table.predictions)
 
 
-def read_prediction_table(path: Path) -> PredictionTable:
-    """Read anyone's predictions with their references from a CSV, JSON lines or Parquet file.
+def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> PredictionTable:
+    """Read anyone's predictions with their references from a CSV, JSON or Parquet file.
 
     Text is taken as it stands: "none", "nan" and "NA" are answers, not missing cells. An empty
-    prediction is kept (it is a wrong answer). A row without a reference cannot be scored, and is
-    named. A file without a ``filename`` column takes each row for an image of its own. Several
-    references stand in a column ``answers``: a list, in CSV a JSON list, of strings or of VQA v2's
-    objects with ``answer``; ``answer`` may then be missing.
+    prediction is kept (it is a wrong answer). A row without a reference cannot be scored and is
+    left out, which is said. A file without a column of images takes each row for an image of its
+    own. Several references stand in a column ``answers``: a list, in CSV written as text, of
+    texts or of VQA v2's objects with ``answer``; ``answer`` may then be missing.
 
     Raises:
         InputError: the file is unreadable, has no answer or prediction column, or no row that can
             be scored.
     """
-    predictions, without = [], []
-    for fields in read_table(path).named("answer", "prediction"):
+    table = _read(path, columns)
+    say_left_out(path, table.left_out)
+    unnamed = sum(not p.pair.names_image for p in table.predictions)
+    if unnamed:
+        _log.warning(
+            "no_image_names",
+            file=path.name,
+            rows=unnamed,
+            effect="each of these rows counts as an image of its own: intervals are over rows",
+        )
+    return table
+
+
+def _read(path: Path, columns: ColumnNames) -> PredictionTable:
+    table = read_table(path, ("answer", "prediction"), columns)
+    predictions: list[Prediction] = []
+    left_out = list(table.raw.left_out)
+    for fields in table.rows:
         prediction = _prediction(fields)
-        if prediction is None:
-            without.append(fields.line)
+        if isinstance(prediction, LeftOut):
+            left_out.append(prediction)
         else:
             predictions.append(prediction)
-    if not predictions:
-        which = "with a reference answer" if without else "at all"
-        raise InputError(f"{path}: holds no prediction {which}")
-    return PredictionTable(predictions, without)
+    require_some(path, predictions, left_out, "prediction")
+    if "id" in table.names:
+        pairs = (prediction.pair for prediction in predictions)
+        say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
+    return PredictionTable(predictions, left_out)
 
 
 def count_predictions(path: Path) -> int:
@@ -142,14 +175,15 @@ def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:
     return {name: cells for name, cells in columns.items() if any(cells)}
 
 
-def _prediction(fields: Fields) -> Prediction | None:
+def _prediction(fields: Fields) -> Prediction | LeftOut:
     text = fields.text
-    question = text("question") or f"row {fields.line}"
-    filename = text("filename") or f"row {fields.line}"
-    answers = fields.references()
-    answer = text("answer") or most_frequent(answers)
+    question = text("question") or unnamed_image(fields.line)
+    filename = fields.filename() or unnamed_image(fields.line)
+    answer, answers = fields.answer_and_references()
     if not answer:
-        return None
+        return LeftOut(fields.line, NO_REFERENCE)
+    if fields.names["prediction"] not in fields.row:
+        return LeftOut(fields.line, "fewer cells than the header")
     return Prediction(
         pair=QAPair(
             id=text("id") or pair_id(filename, question),

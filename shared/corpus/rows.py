@@ -1,56 +1,52 @@
-"""Rows of CSV, JSON lines and Parquet files as anyone wrote them, and their cells by field."""
+"""Rows of files as anyone wrote them, and their cells by field."""
 
 from __future__ import annotations
 
 import csv
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import pyarrow.lib
-import pyarrow.parquet as pq
+import structlog
 
 from shared.atomic import atomic_path
 from shared.boxes import Box, parse_boxes
+from shared.corpus.cells import (
+    NAME_THEM,
+    cell_text,
+    file_name,
+    looks_listed,
+    reference_texts,
+)
+from shared.corpus.columns import ColumnNames, chosen_columns
+from shared.corpus.tables import LeftOut, RawTable, Row, read_raw
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 
-Row = Mapping[str, Any]
+NO_COLUMNS: Final[ColumnNames] = {}
+"""Every column goes by a name that is known."""
+_CORE: Final = frozenset({"question", "answer", "answers", "prediction"})
+NAMES_SHOWN: Final = 4
+"""Names of a missing column that a message shows."""
+_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: its columns and its rows, as they stand there."""
+    """What a file holds, and which of its columns holds which field."""
 
     path: Path
-    columns: Sequence[str]
-    rows: Sequence[Row]
+    raw: RawTable
+    names: Mapping[str, str]
 
-    def named(self, *needed: str) -> Iterator[Fields]:
-        """Yield each row by the field names of ``COLUMN_ALIASES``, in any case.
-
-        Raises:
-            InputError: a needed field has no column; ``answers`` may stand for ``answer``.
-        """
-        by_lower = {str(column).strip().lower(): column for column in reversed(self.columns)}
-        names = {
-            field: by_lower[alias]
-            for field, aliases in COLUMN_ALIASES.items()
-            for alias in reversed(aliases)
-            if alias in by_lower
-        }
-        found = names.keys() | ({"answer"} if "answers" in names else set())
-        missing = [field for field in needed if field not in found]
-        if missing:
-            wanted = ", ".join(" or ".join(COLUMN_ALIASES[field]) for field in missing)
-            have = ", ".join(map(str, self.columns)) or "none"
-            raise InputError(f"{self.path}: no column {wanted}; its columns: {have}")
-        for line, row in enumerate(self.rows, start=1):
-            yield Fields(self.path, line, row, names)
+    @property
+    def rows(self) -> Iterator[Fields]:
+        """Yield each row, to be read by field."""
+        for line, row in zip(self.raw.lines, self.raw.rows, strict=True):
+            yield Fields(self.path, line, row, self.names, self.raw.pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +57,40 @@ class Fields:
     line: int
     row: Row
     names: Mapping[str, str]
+    pictures: frozenset[str]
 
     def cell(self, field: str) -> Any:  # noqa: ANN401 (as it is in the file)
         """Return a cell as it is in the file."""
         return self.row.get(self.names[field]) if field in self.names else None
 
     def text(self, field: str) -> str:
-        """Return a cell as text without space around it; "" where there is nothing."""
-        value = self.cell(field)
-        if isinstance(value, float):
-            # A column of whole numbers with a gap in it is one of floats: 2.0 was written for 2.
-            value = "" if math.isnan(value) else int(value) if value.is_integer() else value
-        return "" if value is None else str(value).strip()
+        """Return a cell as text without space around it; "" where there is nothing.
+
+        Raises:
+            InputError: the cell holds what is no text, see ``shared.corpus.cells``.
+        """
+        try:
+            return cell_text(self.cell(field))
+        except ValueError as error:
+            way_out = "" if field in _CORE else f"; --columns {field}= does without the column"
+            raise self.refused(f"column {self.names[field]} {error}{way_out}") from error
+
+    def filename(self) -> str:
+        """Return the name of the picture; "" where there is none.
+
+        Raises:
+            InputError: the cell holds the picture itself, or something else.
+        """
+        column = self.names.get("filename", "")
+        try:
+            name, why = file_name(self.cell("filename")), ""
+        except ValueError as error:
+            name, why = "", str(error)
+        if column in self.pictures and not name:
+            why = f"holds pictures, not names; {NAME_THEM}"
+        if why:
+            raise self.refused(f"column {column} {why}")
+        return name
 
     def number(self, field: str) -> float | None:
         """Return a cell as a number; ``None`` where it holds none."""
@@ -84,33 +102,34 @@ class Fields:
 
     def truth(self, field: str) -> bool:
         """Return whether a cell says yes."""
-        return self.text(field).lower() in {"true", "1"}
+        return self.text(field).lower() in {"true", "1", "yes"}
 
     def packed(self, field: str) -> bytes:
         """Return the bytes of a cell; only Parquet holds any."""
         value = self.cell(field)
         return value if isinstance(value, bytes) else b""
 
-    def references(self) -> tuple[str, ...]:
-        """Return what stands in ``answers``: a list of texts or of VQA v2's objects.
+    def answer_and_references(self) -> tuple[str, tuple[str, ...]]:
+        """Return the reference and, where several people were asked, what each one said.
+
+        Without a single answer it is what most people said. A list in the column of the answer
+        is what several people said.
 
         Raises:
-            InputError: something else stands there.
+            InputError: a cell holds what is no answer.
         """
-        value = self.cell("answers")
-        if isinstance(value, str):
-            try:
-                value = json.loads(value) if value.strip() else None
-            except ValueError:
-                value = False
-        if value is None:
-            return ()
-        if isinstance(value, list):
-            found = [one.get("answer") if isinstance(one, dict) else one for one in value]
-            texts = [one.strip() for one in found if isinstance(one, str)]
-            if len(texts) == len(found):
-                return tuple(filter(None, texts))
-        raise self.refused('`answers` must be a list of texts such as ["red", "maroon"]')
+        if not looks_listed(self.cell("answer")):
+            several = self._references("answers")
+            return self.text("answer") or most_frequent(several), several
+        listed = self._references("answer")
+        several = self._references("answers") or (listed if len(listed) > 1 else ())
+        return most_frequent(listed) or most_frequent(several), several
+
+    def _references(self, field: str) -> tuple[str, ...]:
+        try:
+            return reference_texts(self.cell(field))
+        except ValueError as error:
+            raise self.refused(f"column {self.names[field]} {error}") from error
 
     def boxes(self) -> tuple[Box, ...]:
         """Return the boxes of a row.
@@ -128,30 +147,85 @@ class Fields:
         return InputError(f"{self.path}: row {self.line}: {why}")
 
 
-def read_table(path: Path) -> Table:
-    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` file.
+def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMNS) -> Table:
+    """Read a file of rows, see ``shared.corpus.tables``.
+
+    Args:
+        path: a CSV, JSON or Parquet file.
+        needed: fields that must have a column; ``answers`` may stand for ``answer``.
+        named: columns that go by no name that is known.
 
     Raises:
-        InputError: there is no such file, another suffix, or it cannot be read.
+        InputError: it cannot be read, or a needed or named column is missing.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; a .csv, .jsonl or .parquet file was expected")
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
-    try:
-        return Table(path, *reader(path))
-    except (
-        OSError,
-        UnicodeDecodeError,
-        csv.Error,
-        ValueError,
-        pyarrow.lib.ArrowException,
-    ) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+    raw = read_raw(path)
+    names = chosen_columns(path, raw.columns, raw.rows, named)
+    there = names.keys() | ({"answer"} if "answers" in names else set())
+    missing = [field for field in needed if field not in there]
+    if missing:
+        wanted = "; no column ".join(_names_of(field) for field in missing)
+        have = ", ".join(map(str, raw.columns)) or "none"
+        way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
+        raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
+    return Table(path, raw, names)
+
+
+def _names_of(field: str) -> str:
+    """Return the first names that a field's column may have."""
+    names = COLUMN_ALIASES[field]
+    return " or ".join(names[:NAMES_SHOWN]) + (" ..." if len(names) > NAMES_SHOWN else "")
+
+
+def say_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
+    """Say how many rows are not used, and why: a line for each reason."""
+    for reason, (rows, first) in left_out_by_reason(left_out).items():
+        _log.warning("rows_left_out", file=path.name, reason=reason, rows=rows, first_row=first)
+
+
+def left_out_by_reason(left_out: Sequence[LeftOut]) -> dict[str, tuple[int, int]]:
+    """Return, for each reason, how many rows are left out for it and the first of them."""
+    counts = Counter(row.reason for row in left_out)
+    first = {row.reason: row.row for row in reversed(left_out)}
+    return {reason: (count, first[reason]) for reason, count in counts.items()}
+
+
+def require_some(
+    path: Path, rows: Sequence[object], left_out: Sequence[LeftOut], what: str
+) -> None:
+    """Check that a file holds a row that can be used.
+
+    Raises:
+        InputError: it holds none, or all are left out.
+    """
+    if rows:
+        return
+    why = "; ".join(
+        f"{count:,} left out: {reason} (first: row {first})"
+        for reason, (count, first) in left_out_by_reason(left_out).items()
+    )
+    raise InputError(f"{path}: holds no {what}" + (f" that can be used ({why})" if why else ""))
+
+
+def say_repeated_ids(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Say that an id stands for several rows: it may be the image's.
+
+    Args:
+        path: the file.
+        rows: the id, image and question of each row that has an id of its own.
+    """
+    about: dict[str, tuple[str, str]] = {}
+    repeated: set[str] = set()
+    for row_id, image, question in rows:
+        if about.setdefault(row_id, (image, question)) != (image, question):
+            repeated.add(row_id)
+    if repeated:
+        _log.warning(
+            "ids_repeat",
+            file=path.name,
+            ids=len(repeated),
+            first=min(repeated),
+            rows_are_told_apart_by="image and question",
+        )
 
 
 def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[float | None]]:
@@ -160,7 +234,7 @@ def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[floa
     Raises:
         InputError: the file is unreadable, or a column is missing or holds something else.
     """
-    table = read_table(path)
+    table = read_raw(path)
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; its columns: {table.columns}")
@@ -180,7 +254,15 @@ def write_csv_rows(columns: Sequence[str], rows: Iterable[Row], path: Path) -> N
         InputError: a place that cannot be written.
     """
     with atomic_path(path) as part:
-        write_cells(columns, ([row.get(name) for name in columns] for row in rows), part)
+        cells = ([_written(row.get(name)) for name in columns] for row in rows)
+        write_cells(columns, cells, part)
+
+
+def _written(cell: object) -> object:
+    """Return a list or a struct as JSON, which is how it is read again."""
+    if isinstance(cell, list | dict):
+        return json.dumps(cell, ensure_ascii=False, default=str)
+    return None if isinstance(cell, bytes) else cell
 
 
 def write_cells(columns: Sequence[str], rows: Iterable[Sequence[object]], part: Path) -> int:
@@ -200,26 +282,3 @@ def write_cells(columns: Sequence[str], rows: Iterable[Sequence[object]], part: 
 def most_frequent(answers: Sequence[str]) -> str:
     """Return what most people said, the first of those said equally often; "" for nobody."""
     return Counter(answers).most_common(1)[0][0] if answers else ""
-
-
-def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        rows: list[Row] = [dict(row) for row in reader]
-        return list(reader.fieldnames or ()), rows
-
-
-def _read_jsonl(path: Path) -> tuple[list[str], list[Row]]:
-    with path.open(encoding="utf-8") as file:
-        rows: list[Row] = [json.loads(line) for line in file if line.strip()]
-    columns: dict[str, None] = {}
-    for row in rows:
-        if not isinstance(row, dict):
-            raise ValueError("each line must be one JSON object")  # noqa: TRY004
-        columns.update(dict.fromkeys(row))
-    return list(columns), rows
-
-
-def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
-    table = pq.read_table(path)
-    return table.column_names, table.to_pylist()

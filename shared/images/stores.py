@@ -10,11 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from shared.corpus import QA_FILE
+from shared.corpus import DATA_SUFFIXES, QA_FILE
 from shared.errors import InputError, StoreUnreachable
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
-_DATA_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def fetched_data(location: str) -> Iterator[Path]:
         yield Path(location)
         return
     above, _, name = location.rstrip("/").rpartition("/")
-    if PurePosixPath(name).suffix.lower() not in _DATA_SUFFIXES:
+    if PurePosixPath(name).suffix.lower() not in DATA_SUFFIXES:
         above, name = location, QA_FILE
     with TemporaryDirectory() as folder:
         copy = Path(folder, name)

@@ -1,0 +1,118 @@
+"""Which column of a file holds what: by the names that people give them, or as they say."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from shared.errors import InputError
+from shared.records import COLUMN_ALIASES
+
+ColumnNames = Mapping[str, str]
+"""The column of each field, as the user names it; an empty name: the file has none."""
+
+_COMPARED: Final = 1_000
+"""Rows in which two columns that may be meant are compared."""
+_TOLD: Final = frozenset({"question", "answer", "answers", "filename", "prediction", "split"})
+"""Fields of which a wrong guess changes a score."""
+_NO_NAME_CHARACTERS: Final = re.compile(r"[\W_]+")
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def parse_columns(text: str | None) -> dict[str, str]:
+    """Return the columns that ``--columns answer=ground_truth,prediction=pred`` names.
+
+    Raises:
+        InputError: an unknown field (the nearest known one is named), or no pair of names.
+    """
+    columns = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        field, equals, column = (side.strip() for side in part.partition("="))
+        if not equals:
+            raise InputError(f"--columns {part!r}: write FIELD=COLUMN, such as answer=ground_truth")
+        columns[field] = column
+    return checked_columns(columns, "--columns")
+
+
+def checked_columns(columns: Mapping[str, str], source: str) -> dict[str, str]:
+    """Return ``columns`` if each is the column of a known field.
+
+    Raises:
+        InputError: one is not.
+    """
+    for field in columns:
+        if field not in COLUMN_ALIASES:
+            near = difflib.get_close_matches(field, COLUMN_ALIASES, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(f"{source} {field!r}: {hint}known fields: {', '.join(COLUMN_ALIASES)}")
+    return dict(columns)
+
+
+def chosen_columns(
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    named: ColumnNames,
+) -> dict[str, str]:
+    """Return the column of each field that a file has.
+
+    Case, spaces and underscores do not matter. Where two columns may be meant and differ, the
+    first of ``COLUMN_ALIASES`` is taken, and that is said.
+
+    Raises:
+        InputError: the file lacks a column that is named.
+    """
+    chosen = {field: _own_name(path, columns, column) for field, column in named.items() if column}
+    taken = set(chosen.values())
+    by_key = {column_key(name): name for name in reversed(columns) if name not in taken}
+    for field, aliases in COLUMN_ALIASES.items():
+        if field in named:
+            continue
+        candidates = list(dict.fromkeys(by_key[k] for k in map(column_key, aliases) if k in by_key))
+        if candidates:
+            chosen[field] = candidates[0]
+            _say_differing(path, field, candidates, rows)
+    for field, name in chosen.items():
+        if list(columns).count(name) > 1:
+            raise InputError(f"{path}: two columns are called {name!r} (its {field}); rename one")
+    return chosen
+
+
+def column_key(name: str) -> str:
+    """Return what of a column's name tells it from others."""
+    return _NO_NAME_CHARACTERS.sub("", str(name).lower())
+
+
+def _own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
+    alike = [name for name in columns if column_key(name) == column_key(wanted)]
+    for name in (*(name for name in alike if str(name).strip() == wanted), *alike):
+        return name
+    have = ", ".join(map(str, columns)) or "none"
+    raise InputError(f"{path}: no column {wanted!r}; its columns: {have}")
+
+
+def _say_differing(
+    path: Path, field: str, candidates: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    first, *others = candidates
+    differing = [
+        other
+        for other in others
+        # An image has an id beside the name of its file as a matter of course.
+        if not (field == "filename" and column_key(other).endswith("id"))
+        and any(row.get(first) != row.get(other) for row in rows[:_COMPARED])
+    ]
+    if differing and field in _TOLD:
+        _log.warning(
+            "column_guessed",
+            file=path.name,
+            field=field,
+            taken=first,
+            not_taken=", ".join(differing),
+            otherwise=f"--columns {field}={differing[0]}",
+        )
