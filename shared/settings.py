@@ -21,9 +21,22 @@ class Settings(BaseModel):
 
 _EXPECTED: Final[Mapping[str, str]] = {
     "tuple_type": "a list was expected, such as [1, 2]",
+    "list_type": "a list was expected, such as [1, 2]",
     "model_type": "a table of settings was expected",
+    "string_type": 'a text in quotes was expected, such as "chairs"',
+    "int_type": "an integer was expected, such as 3",
+    "int_parsing": "an integer was expected, such as 3",
+    "int_from_float": "an integer was expected, such as 3",
+    "float_type": "a number was expected, such as 0.5",
+    "float_parsing": "a number was expected, such as 0.5",
+    "bool_type": "true or false was expected",
+    "bool_parsing": "true or false was expected",
+    "path_type": 'a path in quotes was expected, such as "images"',
 }
 """In TOML's words, where pydantic's own speak of Python."""
+_OURS: Final = "value_error"
+"""A validator of ours said what it expects, and what was given."""
+_NOT_A_SETTING: Final = frozenset({"missing", _OURS, "model_type"})
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -69,19 +82,50 @@ def validated(model: type[AnySettings], tables: Mapping[str, Any], *, source: st
     try:
         return model.model_validate(dict(tables))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{source}: {_explain(model, first)}") from error
+        raise InputError(f"{source}: {_explain(model, tables, error.errors())}") from error
 
 
-def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    location = [str(part) for part in problem["loc"]]
+def _explain(
+    model: type[BaseModel], tables: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]
+) -> str:
+    """Return one sentence about the first setting that does not fit, whatever it may be."""
+    location = _place(problems[0], tables)
     name = ".".join(location)
-    if problem["type"] != "extra_forbidden":
-        return f"{name or 'the file'}: {_EXPECTED.get(problem['type'], problem['msg'])}"
+    if problems[0]["type"] != "extra_forbidden":
+        of_it = [problem for problem in problems if _place(problem, tables) == location]
+        expected = list(dict.fromkeys(map(_expectation, of_it)))
+        given = "" if problems[0]["type"] in _NOT_A_SETTING else _given(problems[0])
+        return f"{name or 'the file'}: {', or '.join(expected)}{given}"
     known = list(_table_at(model, location[:-1]).model_fields)
     near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
     return f"unknown key {name!r}; {hint}"
+
+
+def _place(problem: Mapping[str, Any], tables: Mapping[str, Any]) -> list[str]:
+    """Return the name of a setting in parts, without what pydantic adds for each way to read it."""
+    place: list[str] = []
+    value: Any = tables
+    for part in problem["loc"]:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part] if part < len(value) else None
+        else:
+            break
+        place.append(str(part))
+    return place
+
+
+def _expectation(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == _OURS:
+        return str(problem["ctx"]["error"])
+    message = str(problem["msg"])
+    return _EXPECTED.get(problem["type"], message.replace("Input should be ", "must be "))
+
+
+def _given(problem: Mapping[str, Any]) -> str:
+    return f"; {problem['input']!r} was given"
 
 
 def _table_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:

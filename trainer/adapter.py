@@ -27,6 +27,7 @@ from shared.vqa.loading import Quantization
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe import LoraRecipe, LoraStart
+from trainer.targets import ALL_LINEAR, AUTO, require_layers
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class NewAdapter:
 
     peft: PeftModel
     learner: Learner[Any]
-    targets: Sequence[str]
+    targets: Sequence[str] | str
     first: Mapping[str, torch.Tensor] | None = None
 
     def base_alone(self) -> AbstractContextManager[None]:
@@ -115,41 +116,34 @@ def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) 
     """Raise, without loading a weight, where ``add_adapter`` would.
 
     Raises:
-        InputError: no learner trains ``model``, no layer's name ends with one of the targets, or
+        InputError: no learner trains ``model``, the targets match no layer or something else, or
             the kind of adapter does not go with this base.
     """
     learner = learner_class(model)
     _refuse_what_does_not_go_together(recipe, quantization)
-    if recipe.targets == "auto":
-        return
-    layers = empty_network(model).named_modules()
-    ends = tuple(f".{target}" for target in recipe.targets)
-    if not any(f".{name}".endswith(ends) for name, _ in layers):
-        raise _no_layer(recipe.targets, model, learner)
-
-
-def _no_layer(targets: Sequence[str], model: str, learner: type[Learner[Any]]) -> InputError:
-    return InputError(
-        f"lora.targets {list(targets)} match no layer of {model}; those of "
-        f"{learner.family} are {learner.layer_names}"
-    )
+    if recipe.targets != AUTO:
+        network = empty_network(model)
+        require_layers(network, recipe.targets, model, learner.family, learner.layer_names)
 
 
 def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
     """Insert trainable LoRA layers into the learner's network, in place.
 
     Raises:
-        InputError: no module's name ends with one of the targets, or the kind of adapter does
-            not go with this base.
+        InputError: the targets match no layer or something else, or the kind of adapter does not
+            go with this base.
     """
     model = learner.model
     _refuse_what_does_not_go_together(recipe, model.quantization)
-    targets = list(learner.default_targets if recipe.targets == "auto" else recipe.targets)
+    named = learner.default_targets if recipe.targets == AUTO else recipe.targets
+    targets = named if isinstance(named, str) else list(named)
+    require_layers(model.network, targets, model.name, learner.family, learner.layer_names)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=targets,
+        exclude_modules=list(learner.says_the_answer) if targets == ALL_LINEAR else None,
         modules_to_save=list(learner.trained_whole) or None,
         use_rslora=recipe.rslora,
         use_dora=recipe.dora,
@@ -158,11 +152,8 @@ def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
         # The named task types call forward with arguments that these models do not have.
         task_type=None,
     )
-    try:
-        with quiet_renames():
-            peft = get_peft_model(model.network, config)
-    except ValueError as error:
-        raise _no_layer(targets, model.name, type(learner)) from error
+    with quiet_renames():
+        peft = get_peft_model(model.network, config)
     learner.adapter_added()
     if recipe.start is LoraStart.PISSA:
         first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
@@ -193,6 +184,8 @@ def matched_layers(adapter: NewAdapter) -> dict[str, int]:
 
 def unmatched_targets(adapter: NewAdapter) -> list[str]:
     """Return the targets that are the end of no layer's name, in order."""
+    if isinstance(adapter.targets, str):
+        return []
     names = [f".{name}" for name in lora_layers(adapter.peft)]
     return [
         target

@@ -240,7 +240,7 @@ def _require_same(
                 f"{ours} were trained on the base in {records[0].quantization} and in "
                 f"{record.quantization}; train one of them again"
             )
-        if set(config.target_modules) != set(configs[0].target_modules):
+        if _targets(config) != _targets(configs[0]):
             raise InputError(
                 f"{ours} have different targets ({_listed(configs[0])}; {_listed(config)}); train "
                 "one of them again with the other's lora.targets"
@@ -259,7 +259,13 @@ def _require_one_folding(adapters: Sequence[Path]) -> None:
 
 
 def _listed(config: LoraConfig) -> str:
-    return ", ".join(sorted(config.target_modules))
+    return ", ".join(sorted(_targets(config)))
+
+
+def _targets(config: LoraConfig) -> set[str]:
+    """Return the targets of a configuration, whose regular expression is a text of its own."""
+    targets = config.target_modules
+    return {targets} if isinstance(targets, str) else set(targets)
 
 
 def _weights(weights: Sequence[float], names: Sequence[str], method: Fusion) -> list[float]:

@@ -12,6 +12,7 @@ from shared.settings import Settings
 from shared.vqa.loading import Quantization
 from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from trainer.schedule import Schedule
+from trainer.targets import AUTO, Targets
 
 REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 """In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
@@ -47,13 +48,15 @@ class LoraRecipe(Settings):
     rank: int = Field(16, gt=0, description="rank of the update")
     alpha: int = Field(32, gt=0, description="the update is scaled by alpha / rank")
     dropout: float = Field(0.05, ge=0, lt=1, description="dropout before A while training")
-    targets: tuple[str, ...] | Literal["auto"] = Field(
-        "auto",
-        description='ends of the names of the layers that get an update, such as ["query", '
-        '"value"]; auto: the attention of the text towers in BLIP (the report\'s q_proj, k_proj, '
-        "v_proj, query, key, value), of all layers in ViLT (query, key, value), of the language "
-        "model in BLIP-2 (q_proj, k_proj, v_proj of OPT; q, k, v of T5). BLIP also has dense and, "
-        "in the vision tower, qkv, projection, fc1, fc2",
+    targets: Targets = Field(
+        AUTO,
+        description='which layers get an update: ends of their names, such as ["query", "value"]; '
+        'or a regular expression of whole names, such as ".*text_encoder.*(query|value)"; '
+        "all-linear: every linear layer but the one that says the answer; auto: the attention of "
+        "the text towers in BLIP (the report's q_proj, k_proj, v_proj, query, key, value), of all "
+        "layers in ViLT (query, key, value), of the language model in BLIP-2 (q_proj, k_proj, "
+        "v_proj of OPT; q, k, v of T5). BLIP also has dense and, in the vision tower, qkv, "
+        "projection, fc1, fc2",
     )
     rslora: bool = Field(
         default=False, description="scale by alpha / sqrt(rank), for high ranks: arXiv:2312.03732"

@@ -63,6 +63,7 @@ class BlipLearner(Learner[BlipExamples]):
     family = "BLIP"
     towers = ("vision_model", "text_encoder", "text_decoder")
     layer_names = "query, key, value, dense (text) and qkv, projection, fc1, fc2 (vision)"
+    says_the_answer = ("cls.predictions.decoder",)  # its weights are the word embeddings
     default_targets = REPORT_TARGETS
     image_encoder = ("vision_model",)
     kept = "output of the vision tower"

@@ -53,6 +53,8 @@ class Learner(ABC, Generic[Examples]):
     """The parts of the network, by the beginning of their layers' names."""
     layer_names: ClassVar[str]
     """Ends of names that an adapter can be put on, for people."""
+    says_the_answer: ClassVar[tuple[str, ...]] = ()
+    """Ends of names of last layers that PEFT takes for one among all linear ones."""
     added_labels: tuple[str, ...] = ()
     """Answers that training added to those of the base."""
     trained_whole: tuple[str, ...] = ()

@@ -47,6 +47,7 @@ class ViltLearner(Learner[ViltExamples]):
     family = "ViLT"
     towers = ("vilt.embeddings", "vilt.encoder", "vilt.pooler", "classifier")
     layer_names = "query, key, value, dense (layers), classifier.0 and classifier.3"
+    says_the_answer = (HEAD,)
     default_targets = ("query", "key", "value")
     image_encoder = ("vilt.embeddings.patch_embeddings",)
     kept = "patch embeddings; every layer runs again for every question"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Combination:
     rank: int
     alpha: int
     dropout: float
-    targets: tuple[str, ...] | Literal["auto"]
+    targets: tuple[str, ...] | str
     learning_rate: float
 
     def value(self, name: str) -> str:
@@ -56,7 +57,7 @@ class Trial:
     def name(self) -> str:
         """The same for the same settings, whatever else the sweep varies."""
         one, targets = self.combination, self.combination.value("targets")
-        if len(targets) > LONGEST_NAME:
+        if len(targets) > LONGEST_NAME or not re.fullmatch(r"[\w.+-]*", targets):
             targets = hashlib.sha256(targets.encode()).hexdigest()[:16]
         return (
             f"rank-{one.rank}_alpha-{one.alpha}_dropout-{one.dropout}_"
