@@ -55,7 +55,8 @@ def asked(tmp_path, pairs, folder, known, split=SplitChoice.AUTO, **options):
     path = tmp_path / "pairs.jsonl"
     write_pairs(pairs, path)
     choices = {"trained_on": TrainedOn.LEFT_OUT, "limit": None, "name": path.name} | options
-    return unseen_pairs(select_pairs(path, split), known, image_source(str(folder)), **choices)
+    selection = select_pairs(path, split, images=str(folder))
+    return unseen_pairs(selection, known, image_source(str(folder)), **choices)
 
 
 def scored(selection):
