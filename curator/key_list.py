@@ -222,9 +222,10 @@ def _of_block(block: Sequence[_Assigned]) -> Iterator[ListedKey]:
 def _cells_of(line: str, number: int) -> Iterator[ListedKey]:
     """Return the keys of a line without a name: all its cells, or those that look like keys."""
     cells = [cell.strip(_EDGES) for cell in re.split(r"[,;\t|]", line)]
-    words = line.split()
-    if len(words) == 2 and len(cells) == 1 and looks_like_key(words[1].strip(_EDGES)):  # noqa: PLR2004
-        cells = [word.strip(_EDGES) for word in words]
+    words = [word.strip(_EDGES) for word in line.split()]
+    is_labelled = len(words) == 2 and looks_like_key(words[1])  # noqa: PLR2004
+    if len(cells) == 1 and (is_labelled or all(map(looks_like_key, words))):
+        cells = words
     cells = [cell for cell in cells if cell]
     usual = [cell for cell in cells if looks_like_key(cell)]
     others = [cell for cell in cells if not looks_like_key(cell)]

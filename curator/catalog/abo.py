@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import orjson
 
 from curator.catalog.locating import Locator
 from curator.catalog.reading import fingerprint_of, reading
@@ -117,7 +118,7 @@ def _abo_listings(
     if not image_ids:
         skipped.add(Reason.WITHOUT_IMAGE, product_id or "a product without an id")
         return
-    texts = {name: _abo_text(product.get(name)) for name in ABO_FIELDS}
+    texts = {name: _abo_text(product[name]) for name in ABO_FIELDS if product.get(name)}
     metadata = {name: text for name, text in texts.items() if text}
     for image_id in image_ids:
         path = paths.get(image_id)
@@ -152,8 +153,8 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                value = orjson.loads(line)
+            except ValueError as error:
                 raise InputError(f"{path}: line {number} is not JSON ({error})") from error
             if not isinstance(value, dict):
                 raise InputError(f"{path}: line {number} is not a JSON object")

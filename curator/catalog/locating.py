@@ -23,6 +23,9 @@ from curator.catalog.skipped import Reason
 from shared.errors import InputError
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+_PLAIN: Final = re.compile(
+    r"(?:[A-Za-z0-9][\w-]*/)*[A-Za-z0-9][\w-]*\.(?:jpe?g|png|webp)\Z", re.ASCII
+)
 _NO_SUCH_FILE: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
 )
@@ -36,6 +39,7 @@ class Locator:
         # Paths may be spelt through a link or not.
         spellings = dict.fromkeys((self._root, str(images_dir.resolve())))
         self._bases = [_parts(base.replace("\\", "/")) for base in spellings]
+        self._addresses: dict[int, int] = {}
         self._beside = _parts(str(beside.resolve()).replace("\\", "/"))
 
     def locate(self, name: str) -> str | Reason:
@@ -44,8 +48,11 @@ class Locator:
         Raises:
             InputError: the folder cannot be looked at.
         """
+        if _PLAIN.match(name) and self._is_file(name):
+            # By far the most frequent, and quick.
+            return name
         if is_url(name):
-            return self._first_file(_paths_of_url(name)) or Reason.URL
+            return self._fetched(name)
         text = name.removeprefix("file://")
         if text.startswith("\\\\"):
             return Reason.OUTSIDE
@@ -56,6 +63,16 @@ class Locator:
         if path.startswith("/") or _DRIVE.match(text):
             return self._absolute(parts)
         return self._relative(parts)
+
+    def _fetched(self, url: str) -> str | Reason:
+        found = self._first_file(_paths_of_url(url))
+        if found is None:
+            return Reason.URL
+        # By hashes: a catalogue may have hundreds of thousands.
+        address = hash(without_query(url).partition("//")[2])
+        if self._addresses.setdefault(hash(found), address) != address:
+            return Reason.TAKEN_URL
+        return found
 
     def _absolute(self, parts: list[str]) -> str | Reason:
         below = self._below_base(parts)

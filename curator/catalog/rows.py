@@ -54,37 +54,61 @@ def rows_of(path: Path) -> Iterator[Rows]:
         if suffixes & _JSON:
             yield _json_rows(file, path)
         else:
-            columns, rows = _csv_rows(file)
+            columns, rows = _csv_rows(file, path)
             first = list(islice(rows, SAMPLE))
             yield Rows(columns, first, chain(first, rows))
 
 
-def _csv_rows(file: TextIO) -> tuple[list[str], Iterator[Row]]:
+def _csv_rows(file: TextIO, path: Path) -> tuple[list[str], Iterator[Row]]:
     start = file.read(_HEAD_CHARACTERS)
     # Not all files can be gone back in.
-    lines = chain(_lines(start, file), file)
+    quotes = _Quotes(path)
     separator, lines_before = _separator(start)
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(quotes.counted(_lines(start, file)), delimiter=separator)
     for _ in range(lines_before):
         next(reader, None)
     columns = [name.strip().strip("\ufeff") for name in next(reader, [])]
-    return columns, _filled(reader, len(columns))
+    return columns, _filled(reader, len(columns), quotes)
 
 
 def _lines(start: str, file: TextIO) -> Iterator[str]:
-    """Yield the lines that begin in ``start``, the last one made whole from ``file``."""
-    for line in io.StringIO(start, newline=""):
-        is_cut = not line.endswith("\n")
-        yield line + file.readline() if is_cut else line
+    """Yield the lines of ``start`` and of ``file``, which goes on where that may be cut."""
+    *whole, last = [*io.StringIO(start, newline="")] or [""]
+    yield from whole
+    yield last if last.endswith("\n") else last + file.readline()
+    yield from file
 
 
-def _filled(reader: Any, width: int) -> Iterator[Row]:  # noqa: ANN401 - csv names no type
+@dataclass(slots=True)
+class _Quotes:
+    """Counts quotes, of which one that is never closed takes in all the rows below it."""
+
+    path: Path
+    count: int = 0
+
+    def counted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.count += line.count('"')
+            yield line
+
+
+def _filled(
+    reader: Any,  # noqa: ANN401 - csv names no type
+    width: int,
+    quotes: _Quotes,
+) -> Iterator[Row]:
+    before = line = reader.line_num
+    quotes_before = quotes_now = quotes.count
     for cells in reader:
+        before, line = line, reader.line_num
+        quotes_before, quotes_now = quotes_now, quotes.count
         if any(cells):
             if len(cells) > width and not any(cells[width:]):
                 del cells[width:]
             cells.extend([""] * (width - len(cells)))
-            yield Row(reader.line_num, cells)
+            yield Row(line, cells)
+    if line > before + 1 and (quotes_now - quotes_before) % 2:
+        raise InputError(f"{quotes.path}: line {before + 1}: a quote opens there that never closes")
 
 
 def _separator(start: str) -> tuple[str, int]:

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     UNKNOWN_IMAGE = "image id not in images.csv"
     OUTSIDE = "outside the images folder"
     URL = "given as a URL whose file is not in the images folder"
+    TAKEN_URL = "given as a URL whose file another URL's picture has"
     MISSING = "not in the images folder"
     LONG_ROW = "row longer than the header"
     HIDDEN = "hidden, or a program's copy"
@@ -28,6 +29,7 @@ _WAYS_OUT: Final = {
     Reason.UNKNOWN_IMAGE: "complete the download, images/metadata/images.csv.gz in particular",
     Reason.OUTSIDE: "give --images DIR, or paths that start from there",
     Reason.URL: "fetch the files and give their folder with --images DIR",
+    Reason.TAKEN_URL: "keep the folders of the URLs when fetching the files",
     Reason.MISSING: "give --images DIR, the folder that the names start from",
     Reason.LONG_ROW: "quote cells that hold the separator",
     Reason.HIDDEN: "give a folder of images that are not hidden",

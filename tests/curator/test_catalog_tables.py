@@ -258,6 +258,31 @@ def test_shifted_rows_are_counted_and_never_misread_and_a_name_may_hold_a_comma(
     assert skipped.first[Reason.LONG_ROW] == "line 3"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_any_machine_ends_them_also_in_long_tables(shop, end):
+    rows = [f"{number},a.jpg,{'x' * 50}" for number in range(3_000)]
+    listings, skipped = shop(end.join(["id,image,title", *rows]), "a.jpg")
+    assert [product for product, *_ in listings] == [str(number) for number in range(3_000)]
+    assert not skipped.counts
+
+
+def test_a_quote_that_never_closes_does_not_swallow_the_rest_in_silence(shop):
+    text = 'id,image,title\n1,a.jpg,Bowl\n2,a.jpg,"Large\n3,a.jpg,Cup\n4,a.jpg,Cup\n'
+    with pytest.raises(InputError, match=r"t\.csv: line 3: a quote"):
+        shop(text, "a.jpg")
+    listings, _ = shop('id,image,title\n1,a.jpg,5" nail\n2,a.jpg,"a\nb\nc\nd"\n', "a.jpg")
+    assert [metadata["title"] for *_, metadata in listings] == ['5" nail', "a b c d"]
+
+
+def test_two_addresses_of_one_file_name_are_not_taken_for_one_picture(shop):
+    rows = ("1,https://s.example/1/main.jpg?v=1", "2,https://s.example/2/main.jpg")
+    listings, skipped = shop("\n".join(["id,image", *rows, f"{rows[0]}2"]), "main.jpg")
+    assert places(listings) == [("1", "main.jpg"), ("1", "main.jpg")]
+    assert skipped.counts == {Reason.TAKEN_URL: 1}
+    listings, skipped = shop("\n".join(["id,image", *rows]), "1/main.jpg", "2/main.jpg")
+    assert places(listings) == [("1", "1/main.jpg"), ("2", "2/main.jpg")]
+
+
 def test_ids_name_files_where_no_column_does(shop):
     text = "sku,gender,price\n90001,Men,12\nb-2,Women,13\n90003,Men,14\n"
     listings, skipped = shop(text, "90001.jpg", "b-2.PNG", "b-2.webp")

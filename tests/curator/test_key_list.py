@@ -52,6 +52,7 @@ def test_names_beside_keys_become_their_labels(text):
         f"- {FIRST}\n- {SECOND}\n",
         f"1. {FIRST}\n2. {SECOND}\n",
         f"{FIRST}; {SECOND}",
+        f"{FIRST} {SECOND}",
         f"api_key\n{FIRST}\n{SECOND}\n",
         f"\ufeff{FIRST}\r\n\r\n\u201c{SECOND}\u201d\r\n",
     ],
