@@ -20,6 +20,7 @@ from curator.keys import Key, fingerprint_of
 from curator.quota import Quota
 from curator.variables import (
     KEYS_VARIABLE,
+    NEAR_VARIABLES,
     NOT_GEMINI,
     NOT_OPENAI,
     OPTIONAL_KEYS_VARIABLE,
@@ -58,7 +59,9 @@ def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) ->
         return _keys_of_file(path, environment, NOT_GEMINI)
     text = environment.get(KEYS_VARIABLE, "")
     if not text.strip():
-        raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}")
+        near = next((name for name in NEAR_VARIABLES if environment.get(name, "").strip()), None)
+        hint = f" ({near} is set, but not read here)" if near else ""
+        raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}{hint}")
     return _keys_of_text(text, KEYS_VARIABLE, environment, NOT_GEMINI)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 KEYS_VARIABLE: Final = "GEMINI_API_KEYS"
+NEAR_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+"""What other tools read one key from; a pool is not made of it unasked."""
 OPTIONAL_KEYS_VARIABLE: Final = "OPENAI_API_KEY"
 TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
 

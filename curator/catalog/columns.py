@@ -23,7 +23,7 @@ from shared.records import COLUMN_ALIASES
 
 LISTING_COLUMNS: Final = (
     *("listing_id", "item_id", "product_id", "id", "handle", "handleid", "product_code"),
-    *("product_sku", "uniq_id", "item_sku", "sku", "asin", "pid", "article_id", "code"),
+    *("product_sku", "uniq_id", "item_sku", "sku", "asin", "pid", "article_id"),
 )
 _USUAL: Final = tuple(COLUMN_ALIASES["filename"])
 _PICTURE: Final = re.compile(r"image|img|picture|photo|\bpics?\b|filename|\bfile\b|path|gallery")

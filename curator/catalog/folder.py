@@ -30,8 +30,10 @@ class FolderCatalog:
         base = self.images_dir.resolve()
         for path in _Walk(skipped).images(self.path.resolve()):
             if path.is_relative_to(base):
-                name = path.relative_to(base).as_posix()
-                yield Listing(path.stem, ImageRef(path.stem, name))
+                name = path.relative_to(base)
+                # With its folders, for in each of them may be a 1.jpg.
+                listing_id = name.with_suffix("").as_posix()
+                yield Listing(listing_id, ImageRef(listing_id, name.as_posix()))
             else:
                 skipped.add(Reason.OUTSIDE, str(path))
 

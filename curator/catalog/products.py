@@ -56,8 +56,11 @@ class Products:
         return Completed(product, self._group(cells, product), cells)
 
     def _group(self, cells: Sequence[str], product: str) -> str:
+        if self._layout.group is not None:
+            # A parent names none, and its variants name it.
+            return self._cell(cells, self._layout.group) or product
         if self._parent is None:
-            return self._cell(cells, self._layout.group)
+            return ""
         # A parent is named by its SKU, or by its id where it has none.
         own = self._cell(cells, self._sku) or f"id:{product}"
         return self._cell(cells, self._parent) or own

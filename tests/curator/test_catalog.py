@@ -104,6 +104,7 @@ def test_a_folder_is_read_in_order_with_its_sub_folders(tmp_path):
         (tmp_path / "pics" / name).touch()
     listings, skipped = read(tmp_path / "pics")
     assert [one.image.path for one in listings] == ["a.jpg", "b.PNG", "sub/c.webp"]
+    assert [one.listing_id for one in listings] == ["a", "b", "sub/c"]
     assert skipped == {Reason.NOT_A_PICTURE: 1}
 
 

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from curator.catalog import Reason, Skipped, nothing_usable, open_catalog
 from shared.errors import InputError
@@ -438,6 +440,7 @@ def test_variants_know_the_product_that_they_are_variants_of(tmp_path):
             ["id:7", "id:7"],
         ),
         "sku,item_group_id,image\nA,G,a.jpg\nB,G,b.jpg\n": (["A", "B"], ["G", "G"]),
+        "sku,parent_sku,image\nA,,a.jpg\nB,A,b.jpg\n": (["A", "B"], ["A", "A"]),
         "item_id,image\nA,a.jpg\nA,b.jpg\n": (["A", "A"], ["", ""]),
     }
     for name in ("a.jpg", "b.jpg"):
@@ -447,6 +450,28 @@ def test_variants_know_the_product_that_they_are_variants_of(tmp_path):
         listings = list(open_catalog(tmp_path / "t.csv").listings(Skipped()))
         assert [one.listing_id for one in listings] == ids
         assert [one.product for one in listings] == products
+
+
+FILES = ("t.csv", "t.json", "t.jsonl")
+PIECES = (
+    *('"', "'", ",", ";", "\n", "\r", "[", "]", "{", "}", ":", "\0", "\ufeff", "\\", "<", "&", "|"),
+    *("..", "/", "a.jpg", ".jpg", "id", "image", "Handle", "Title", "Option1 Name", "ID", "Type"),
+    *("SKU", "Parent", "Images", "sep=;", "TemplateType=x", "https://", "//", "C:\\", "%00", "?"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.sampled_from(FILES))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_table_brings_listings_of_files_that_are_there_or_one_line(tmp_path, text, file):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / file).write_bytes(text.encode())
+    refusal = file
+    try:
+        for listing in open_catalog(tmp_path / file).listings(Skipped()):
+            assert (tmp_path / listing.image.path).is_file()
+    except InputError as error:
+        refusal = str(error)
+    assert file in refusal
 
 
 def test_listings_stream_whatever_the_tables_length(tmp_path):

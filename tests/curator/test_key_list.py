@@ -7,6 +7,8 @@ import json
 import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curator.keyfile import read_keys, read_optional_keys
 from curator.quota import Quota
@@ -132,6 +134,23 @@ def test_what_is_no_key_is_refused_by_its_line_and_never_shown(text, part):
     assert FIRST not in shown
     assert SECOND not in shown
     assert len(str(caught.value).splitlines()) == 1
+
+
+PIECES = (
+    *('"', "'", ",", ";", "\n", "\r", "[", "]", "{", "}", ":", "=", "#", "- ", " ", "\\", "<", "$"),
+    *("api_key", "label", "project", "rpm", "export ", "[[key]]", "null", "1", "https://", "/x"),
+    *(FIRST, SECOND, THIRD),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_any_text_is_read_or_refused_in_one_line_without_its_keys(text):
+    try:
+        shown = " ".join(label for label, _ in read(text))
+    except InputError as error:
+        shown = str(error)
+        assert len(shown.splitlines()) == 1
+    assert not any(secret in shown for secret in (FIRST, SECOND, THIRD))
 
 
 def test_a_key_in_the_place_of_a_name_is_not_shown(tmp_path):

@@ -91,6 +91,8 @@ def test_a_missing_file_and_no_keys_at_all_say_what_to_give(tmp_path):
         read_keys(tmp_path / "none.txt", {})
     with pytest.raises(InputError, match="GEMINI_API_KEYS"):
         read_keys(None, {})
+    with pytest.raises(InputError, match="GEMINI_API_KEY is set, but not read"):
+        read_keys(None, {"GEMINI_API_KEY": SECRET})
     with pytest.raises(InputError, match="folder"):
         read_keys(tmp_path, {})
 
