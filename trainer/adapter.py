@@ -19,11 +19,13 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 
 from shared.atomic import open_to_readers
+from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.questions.folding import write_folding
-from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.added_labels import write_added_labels
 from shared.vqa.loading import Quantization
+from shared.vqa.public_name import public_name
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe import LoraRecipe, LoraStart
@@ -60,6 +62,7 @@ class NewAdapter:
             self.peft.save_pretrained(str(part), safe_serialization=True)
         else:
             self._save_difference(self.first, part)
+        name_base(self.learner.model.name, part)
         self.learner.model.tokenizer.save_pretrained(str(part))
         self.learner.model.image_processor.save_pretrained(str(part))
         open_to_readers(part)
@@ -97,6 +100,13 @@ class NewAdapter:
         save_file(
             {name: tensor.contiguous() for name, tensor in learned.items()}, part / ADAPTER_WEIGHTS
         )
+
+
+def name_base(base: str, adapter: Path) -> None:
+    """Let an adapter's configuration name its base, where peft wrote the place of that."""
+    path = adapter / ADAPTER_CONFIG
+    # Not before peft saves: it would ask the hub for a base of this name.
+    write_json(read_json(path) | {"base_model_name_or_path": public_name(base)}, path)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from shared.progress import report_progress
 from shared.training_images import write_training_images
 from shared.vqa.adapters import TRAINING_RECORD
 from shared.vqa.families import training_folding
+from shared.vqa.public_name import public_name
 from shared.vqa.trained_on import known_training
 from trainer.adapter import require_targets
 from trainer.batches import Batches
@@ -374,12 +375,13 @@ class _Run:
             "validation": self._pairs.validation,
             "test": self._pairs.test,
         }
+        base = public_name(self._learner.model.name)
         facts = AdapterFacts(
-            base=self._learner.model.name,
+            base=base,
             base_revision=self._learner.model.revision,
             family=self._learner.family,
             quantization=self._learner.model.quantization.value,
-            recipe=self._recipe.model_dump(mode="json", exclude=PLACES),
+            recipe=self._recipe.model_dump(mode="json", exclude=PLACES) | {"model": base},
             pairs_by_split={split: len(pairs) for split, pairs in by_split.items()},
             images_by_split={
                 split: len({pair.filename for pair in pairs}) for split, pairs in by_split.items()

@@ -22,7 +22,9 @@ from shared.vqa.adapters import ADAPTER_WEIGHTS, adapter_config, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
+from shared.vqa.public_name import public_name
 from shared.vqa.question_length import limit_of_adapters, lower_question_limit
+from trainer.adapter import name_base
 from trainer.card import fused_card
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.learners.families import learner_class
@@ -135,7 +137,7 @@ def fuse(
             for domain, name, by_model in zip(domains, names, scores, strict=True)
         )
         card = fused_card(
-            records[0].base,
+            public_name(records[0].base),
             learner_class(records[0].base).family,
             method.value,
             dict(zip(names, shares, strict=True)),
@@ -317,7 +319,9 @@ def _write_fused(
             density=None if method is Fusion.LINEAR else density,
         )
     replace(peft.peft_config[FUSED], inference_mode=True).save_pretrained(str(part))
-    tensors = get_peft_model_state_dict(peft, adapter_name=FUSED)
+    name_base(base, part)
+    # Else peft asks the hub whether the base's vocabulary has grown.
+    tensors = get_peft_model_state_dict(peft, adapter_name=FUSED, save_embedding_layers=False)
     save_file({name: t.contiguous() for name, t in tensors.items()}, part / ADAPTER_WEIGHTS)
     lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
     model.tokenizer.save_pretrained(str(part))

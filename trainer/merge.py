@@ -19,6 +19,7 @@ from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import LoadedModel, Quantization
 from shared.vqa.model_names import quiet_transformers, resolve_model
+from shared.vqa.public_name import public_name
 from trainer.adapter import base_weight, lora_layers
 from trainer.card import merged_card
 from trainer.domains import Domain, exact_match_in, kept_domain
@@ -67,7 +68,7 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
             scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
-            record.base,
+            public_name(record.base),
             learner_class(record.base).family,
             f"{result.pairs} {result.split}",
             result.quantization,

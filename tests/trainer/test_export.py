@@ -27,6 +27,7 @@ from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.preprocessing import pixel_values
 from tests.families import save_vilt
 from tests.models import QUESTIONS, SHAPE, load_float, save_tiny_model
+from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
 from trainer.export.bundle import RUNTIME, Provenance, bytes_in, graph_path, write_bundle
@@ -348,7 +349,9 @@ def test_an_adapter_is_exported_merged_into_its_base(tmp_path, tiny_model, capsy
     assert said["bundles"] == [str(out)]
     assert said["models"][2]["bytes_on_disk"] + (out / "README.md").stat().st_size == bytes_in(out)
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    assert (manifest["variant"], manifest["model"]) == ("int8", str(tiny_model))
+    assert (manifest["variant"], manifest["model"]) == ("int8", tiny_model.name)
+    assert not files_that_name(tiny_model, out)
+    assert not files_that_name(tmp_path, out)
     assert manifest["adapter_sha256"]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(("tmp", "."))]
 

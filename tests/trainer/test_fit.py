@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from shared.cli import run_program
-from shared.corpus import read_pairs
+from shared.corpus import read_json, read_pairs
 from shared.errors import InputError, StoppedForNow
 from shared.settings import validated
 from shared.vqa.adapters import ADAPTER_WEIGHTS
 from shared.vqa.loading import Quantization, load_blip
 from tests.models import learner_of_blip, load_float
+from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from tests.trainer.test_tracking import scalars
 from trainer.__main__ import app
@@ -74,6 +75,13 @@ def test_the_card_says_what_it_was_made_of(finished, data):
     assert '"rank": 4' in card
     assert "`nf4`" in card
     assert str(data) not in card
+
+
+def test_what_goes_to_others_names_no_place_of_this_machine(finished, data, tiny_model):
+    config = read_json(finished.adapter / "adapter_config.json")
+    assert config["base_model_name_or_path"] == tiny_model.name
+    for place in (data, tiny_model):
+        assert not files_that_name(place, finished.adapter)
 
 
 def test_the_log_has_every_step_and_epoch(finished):

@@ -11,6 +11,7 @@ from shared.cli import run_program
 from shared.corpus import read_json, read_pairs, write_json
 from shared.settings import validated
 from tests.models import load_float
+from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
 from trainer.adapter import lora_layers
@@ -111,7 +112,7 @@ def test_domains_with_images_in_several_folders_are_kept_together(tmp_path, doma
     assert {name for name, _ in places} == {"chairs", "lamps"}
 
 
-def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys):
+def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys, tiny_model):
     words = (domains / "chairs", domains / "lamps", "--out", tmp_path / "out", "--json")
     assert run_fuse(*words) == 0
     said = json.loads(capsys.readouterr().out)
@@ -123,6 +124,7 @@ def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys):
         assert domain["pairs"] == 8
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "| domain | split | questions | base | chairs | lamps | fused |" in card
+    assert not files_that_name(tiny_model, tmp_path / "out")
 
 
 def test_what_another_adapter_was_trained_on_is_not_held_out(domains):

@@ -13,6 +13,7 @@ from shared.settings import validated
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization, load_blip
 from tests.models import load_float
+from tests.places import files_that_name
 from tests.trainer.losses import loss_of
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
@@ -72,6 +73,7 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
     assert f"| {MERGED} | {said['exact_match'][MERGED]:.4f} |" in (
         tmp_path / "merged" / "README.md"
     ).read_text(encoding="utf-8")
+    assert not files_that_name(tiny_model, tmp_path / "merged")
 
 
 def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(

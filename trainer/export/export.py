@@ -16,6 +16,7 @@ from shared.progress import report_progress
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.loading import BLIP, LoadedModel, Quantization, architecture, load_blip, read_config
 from shared.vqa.model_names import EMBEDDED_MODEL, resolve_model
+from shared.vqa.public_name import public_name
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
 from trainer.export.card import bundle_card
 from trainer.export.checking import (
@@ -119,11 +120,11 @@ def _original(adapter: Path | None, base: str, merged: Path) -> tuple[LoadedMode
     """Return the model that is exported, with its adapter merged into it on the way."""
     if adapter is None:
         model = load_blip(base, quantization=Quantization.NONE, device=_CPU)
-        return model, Provenance(base, model.revision, "")
+        return model, Provenance(public_name(base), model.revision, "")
     record = require_record(adapter)
     write_merged(adapter, record, merged)
     model = load_blip(str(merged), quantization=Quantization.NONE, device=_CPU)
-    return model, Provenance(base, record.base_revision, adapter_digest(adapter))
+    return model, Provenance(public_name(base), record.base_revision, adapter_digest(adapter))
 
 
 def _write_bundles(
