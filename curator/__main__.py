@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from curator.annotator import DEFAULT_TIMEOUT_S, Service
+from curator.annotator import DEFAULT_TIMEOUT_S, Service, model_name
 from curator.keypool import OnExhausted
+from curator.models import default_model, known_model
 from curator.rehearsal.command import rehearse
 from curator.variables import TOKEN_VARIABLE
 from shared.cli import run_program
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-DEFAULT_MODEL: Final = "gemini-2.5-flash"
+DEFAULT_MODEL: Final = default_model()
 GARBAGE_THRESHOLD: Final = 20_000
 """New objects after which a run looks for garbage; Python's own is 700."""
 
@@ -142,7 +143,7 @@ def run(
         ledger=ledger,
         images=images,
         annotator=annotator,
-        model=model or DEFAULT_MODEL,
+        model=model_name(annotator, model or DEFAULT_MODEL),
         base_url=base_url,
         questions=questions,
         answer_words=answer_words,
@@ -238,14 +239,14 @@ def plan(
     from curator.quota import Quota
     from curator.simulation import Load, simulate
 
-    prompt = Prompt(questions, answer_words)
+    name = _named(annotator, model)
+    prompt = Prompt(questions, answer_words, known_model(name).image_tokens)
     read = read_keys if annotator is Service.GEMINI else read_optional_keys
     found = with_limits(read(keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     size = measure_catalog(open_catalog(catalog, images), prompt)
     size = replace(size, images=min(size.images, limit or size.images))
     answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
     work = planned_work(size, questions, verify, answered)
-    name = DEFAULT_MODEL if model is None and annotator is Service.GEMINI else model
     price = _price(name, input_price, output_price)
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
     now = SystemClock().now()
@@ -259,13 +260,17 @@ def plan(
         Console().print(plan_view(planned))
 
 
-def _price(
-    model: str | None, input_price: float | None, output_price: float | None
-) -> Price | None:
-    from curator.prices import PRICES, Price
+def _named(annotator: Service, model: str | None) -> str:
+    if model is None:
+        return DEFAULT_MODEL if annotator is Service.GEMINI else ""
+    return model_name(annotator, model)
+
+
+def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+    from curator.prices import Price
 
     if input_price is None and output_price is None:
-        return PRICES.get(model or "")
+        return known_model(model).price
     if input_price is None or output_price is None:
         raise InputError("give both --input-price and --output-price, or neither")
     return Price(input_price, output_price)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -22,6 +24,11 @@ class Service(StrEnum):
     """OpenAI's chat completions, which Ollama, vLLM and others speak too."""
 
 
+_ADDRESS_VARIABLES: Final = {
+    Service.GEMINI: "GOOGLE_GEMINI_BASE_URL",
+    Service.OPENAI: "OPENAI_BASE_URL",
+}
+"""Where the services' own libraries look for an address; here, only ``--base-url`` counts."""
 FINISHED: Final = "STOP"
 """The ending of a reply that says all the model wanted to say."""
 PROMPT_BLOCKED: Final = "PROMPT_BLOCKED_"
@@ -89,6 +96,19 @@ def check_base_url(base_url: str | None) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
     return host
+
+
+def require_stated_address(
+    service: Service, base_url: str | None, environment: Mapping[str, str] = os.environ
+) -> None:
+    """Check that no variable says where requests are to go, and the command line nothing.
+
+    Raises:
+        InputError: one does; a key is not to go elsewhere than either side thinks.
+    """
+    variable = _ADDRESS_VARIABLES[service]
+    if base_url is None and environment.get(variable):
+        raise InputError(f"{variable} is set: give --base-url ADDRESS, or unset the variable")
 
 
 def is_loopback(host: str) -> bool:

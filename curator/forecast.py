@@ -63,7 +63,7 @@ def forecast(
         return Forecast(now)
     keys = [_key(one) for one in report.keys if not one.removed_because]
     if not keys:
-        return Forecast(None, "no key is left that can serve")
+        return Forecast(None, _nobody_serves(report))
     seen = memory.load
     load = Load(
         requests=math.ceil(items * tries_an_item(report)) + opinions,
@@ -76,6 +76,12 @@ def forecast(
     except InputError as error:
         return Forecast(None, str(error))
     return Forecast(ends_at)
+
+
+def _nobody_serves(report: CampaignReport) -> str:
+    reasons = list(dict.fromkeys(one.removed_because for one in report.keys))
+    why = reasons[0] if len(reasons) == 1 else "each for its own reason"
+    return f"no key is left that can serve ({why})" if reasons else "no key is left that can serve"
 
 
 def tries_an_item(report: CampaignReport) -> float:

@@ -1,8 +1,7 @@
-"""What tokens cost; list prices, for keys that pay."""
+"""What tokens cost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +18,3 @@ class Price:
     def of(self, input_tokens: int, output_tokens: int) -> float:
         """Return US dollars; thinking is paid for as output."""
         return (input_tokens * self.input_usd + output_tokens * self.output_usd) / MILLION
-
-
-PRICES: Final[Mapping[str, Price]] = {
-    "gemini-2.5-pro": Price(1.25, 10.0),
-    "gemini-2.5-flash": Price(0.30, 2.50),
-    "gemini-2.5-flash-lite": Price(0.10, 0.40),
-}
-"""List prices of late 2025, for keys that pay; free keys pay nothing."""

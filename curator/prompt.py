@@ -79,10 +79,12 @@ class Prompt:
     """The constant part of every request of a campaign.
 
     ``questions`` is how many are asked for, ``answer_words`` the longest answer in words.
+    ``image_tokens`` is what the model counts for an image; ``None`` where that is by its size.
     """
 
     questions: int
     answer_words: int
+    image_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.answer_words < 1:
@@ -112,7 +114,7 @@ class Prompt:
 
     def largest_request_tokens(self) -> int:
         """Return the estimate for the longest catalogue text and the largest image."""
-        return self._estimate(METADATA_CHARACTERS, LARGEST_IMAGE_TOKENS)
+        return self._estimate(METADATA_CHARACTERS, self._image_tokens(_TILE_PX + 1))
 
     def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for one image of ``longest_px`` pixels on its longer side."""
@@ -121,7 +123,7 @@ class Prompt:
             self.text,
             image_jpeg,
             text,
-            self._estimate(len(text), _image_tokens(longest_px)),
+            self._estimate(len(text), self._image_tokens(longest_px)),
             PAIRS_SCHEMA,
         )
 
@@ -130,8 +132,13 @@ class Prompt:
         text = _QUESTION_TEXT.format(words=self._length)
         asked = f"Question: {question}"
         tokens = math.ceil((len(text) + len(asked)) / CHARACTERS_PER_TOKEN)
-        image_tokens = _image_tokens(longest_px)
+        image_tokens = self._image_tokens(longest_px)
         return Request(text, image_jpeg, asked, tokens + image_tokens, ANSWER_SCHEMA)
+
+    def _image_tokens(self, longest_px: int) -> int:
+        if self.image_tokens is not None:
+            return self.image_tokens
+        return IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
 
     def _estimate(self, metadata_characters: int, image_tokens: int) -> int:
         characters = len(self.text) + metadata_characters
@@ -147,10 +154,6 @@ class Request:
     closing_text: str
     estimated_tokens: int
     schema: ReplySchema
-
-
-def _image_tokens(longest_px: int) -> int:
-    return IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
 
 
 def metadata_text(metadata: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from curator.annotator import Annotator, Service, check_base_url
+from curator.annotator import Annotator, Service, check_base_url, require_stated_address
 from curator.beside import beside
 from curator.catalog import Catalog, open_catalog
 from curator.daemon import Curator
@@ -30,6 +30,7 @@ from curator.keys import Key
 from curator.ledger import Campaign, Ledger, Progress, RemovedKey, migrate, sole_writer
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
+from curator.models import known_model
 from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
 from curator.results import Results
@@ -97,7 +98,9 @@ def plan_run(options: RunOptions) -> RunPlan:
         InputError: one of them cannot be used; nothing was written.
     """
     check_base_url(options.base_url)
-    prompt = Prompt(options.questions, options.answer_words)
+    require_stated_address(options.annotator, options.base_url)
+    image_tokens = known_model(options.model).image_tokens
+    prompt = Prompt(options.questions, options.answer_words, image_tokens)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),
         keys=_keys(options),

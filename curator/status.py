@@ -17,7 +17,7 @@ from rich.text import Text
 
 from curator.forecast import Forecast
 from curator.ledger import CampaignReport, KeyReport, ProjectRecord, TokenUse
-from curator.prices import PRICES
+from curator.models import known_model
 from curator.quota import next_day
 from curator.reply_facts import NO_CANDIDATE
 from shared.durations import duration, local_time
@@ -79,7 +79,7 @@ def cost_usd(report: CampaignReport) -> float | None:
     """Return what the tokens cost by list price, in US dollars; ``None`` if one is not known."""
     total = 0.0
     for model, tokens in (report.tokens_by_model or {report.campaign.model: TokenUse()}).items():
-        price = PRICES.get(model)
+        price = known_model(model).price
         if price is None:
             return None
         total += price.of(tokens.input, tokens.output + tokens.thoughts)

@@ -80,7 +80,7 @@ class Campaign:
                 "keys": self.folder / "keys.txt",
                 "ledger": self.ledger,
                 "images": None,
-                "model": "gemini-2.5-flash",
+                "model": "gemini-3.5-flash-lite",
                 "base_url": self.url,
                 "questions": 3,
                 "answer_words": 1,

@@ -345,7 +345,7 @@ async def test_dead_letters_return_to_the_queue_when_asked_to(stage):
 
 
 async def test_a_model_that_is_not_served_is_bad_input(stage):
-    campaign = await stage(models=("gemini-2.5-flash",))
+    campaign = await stage(models=("gemini-3.5-flash-lite",))
     result = await campaign.run(model="gemini-9")
     assert result.code == 2
     assert "gemini-9" in result.err.splitlines()[-1]

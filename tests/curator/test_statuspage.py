@@ -81,7 +81,7 @@ class Stage:
         ledger, live = self.watched.ledger, self.watched.live
         number = ledger.new_attempt_id()
         attempt = Attempt(
-            number, 1, item.item_id, key.fingerprint, key.project, "gemini-2.5-flash",
+            number, 1, item.item_id, key.fingerprint, key.project, "gemini-3.5-flash-lite",
             self.clock.time, 100,
         )  # fmt: skip
         await ledger.begin(attempt)
@@ -130,7 +130,7 @@ async def stage(tmp_path, empty_ledger):
     shutil.copy(empty_ledger, tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("c", None, "images", listings, clock.now())
-        await ledger.enrol(Campaign("gemini-2.5-flash", "v", 10), clock.now())
+        await ledger.enrol(Campaign("gemini-3.5-flash-lite", "v", 10), clock.now())
         await ledger.remember_keys(KEYS, clock.now())
         pool = KeyPool(
             KEYS, clock=clock, stop=stop, on_exhausted=OnExhausted.STOP, rng=random.Random(0),
@@ -157,7 +157,9 @@ async def play(stage: Stage) -> None:
     refusal = RateLimited("429", window=Window.DAY, retry_after_s=None, limits=Quota(rpd=20))
     record = stage.pool.cool_down(lease, refusal)
     stage.pool.give_back(lease)
-    await stage.watched.ledger.remember(ProjectNews(record, "gemini-2.5-flash", stage.clock.time))
+    await stage.watched.ledger.remember(
+        ProjectNews(record, "gemini-3.5-flash-lite", stage.clock.time)
+    )
     stage.watched.live.forecast = Forecast(stage.clock.time + 5_000)
 
 

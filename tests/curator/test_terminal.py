@@ -31,7 +31,9 @@ def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyRepor
     return KeyReport(f"fp-{label}", label, project, removed, {"answered": 3}, quota, today)
 
 
-def standing(ends_at: float | None = NOW + 37_920, done: int = 40, model: str = "gemini-2.5-flash"):
+def standing(
+    ends_at: float | None = NOW + 37_920, done: int = 40, model: str = "gemini-3.5-flash-lite"
+):
     report = CampaignReport(
         campaign_id=1,
         campaign=Campaign(model, "1-abc", 10),

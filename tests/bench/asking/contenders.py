@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.5-flash-lite"
 KEYS = [f"AIza-bench-key-{number:02}-xxxxxxxxxxxxxxxx" for number in range(12)]
 
 Ask = Callable[[bytes, str, str], Awaitable[str]]

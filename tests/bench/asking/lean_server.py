@@ -49,7 +49,7 @@ REPLY = _response(
             "candidatesTokenCount": 300,
             "totalTokenCount": 1000,
         },
-        "modelVersion": "gemini-2.5-flash",
+        "modelVersion": "gemini-3.5-flash-lite",
         "responseId": "abcdefgh",
     }
 )

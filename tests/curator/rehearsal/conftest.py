@@ -24,7 +24,7 @@ from curator.rehearsal.wiring import build_server, read_answers
 from shared.settings import validated
 from tests.fakes.clock import FakeClock
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.5-flash-lite"
 KNOWN = {
     "shoe.png": [("what is shown?", "shoe"), ("what color is it?", "red"), ("how many?", "one")],
     "lamp.png": [("what is shown?", "lamp"), ("what color is it?", "blue")],

@@ -19,7 +19,7 @@ async def refused(stage: Stage, key: str = "good") -> tuple[dict[str, str], floa
     delay = details["RetryInfo"]["retryDelay"]
     seconds = float(delay[:-2]) / 1000 if delay.endswith("ms") else float(delay[:-1])
     violations = details["QuotaFailure"]["violations"]
-    assert all(one["quotaDimensions"]["model"] == "gemini-2.5-flash" for one in violations)
+    assert all(one["quotaDimensions"]["model"] == "gemini-3.5-flash-lite" for one in violations)
     return {one["quotaId"]: one.get("quotaValue", "") for one in violations}, seconds
 
 

@@ -15,7 +15,7 @@ from shared.errors import InputError
 WHOLE = """
 answers = "data/answers.csv"
 images = "data/images"
-models = ["gemini-2.5-flash"]
+models = ["gemini-3.5-flash-lite"]
 seed = 7
 
 [latency]
