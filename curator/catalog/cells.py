@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -13,9 +13,12 @@ import orjson
 from curator.catalog.pictures import is_url, looks_like_picture
 
 _SEPARATORS: Final = ("\n", "|", ";", ",")
-_NAMES_OF_FIELDS: Final = ("url", "src", "link", "href", "path", "filename", "file", "name", "id")
+_NAMES_OF_FIELDS: Final = (
+    *("url", "src", "link", "href", "path", "filename", "file", "hi_res", "large", "name", "id"),
+)
 LONGEST_TEXT: Final = 8_000
 """Characters of a cell that are looked at as text; a request takes far fewer."""
+_OPENING: Final = ("[", "{")
 _LONGEST_LITERAL: Final = 100_000
 _DEEPEST: Final = 5
 _MARKUP: Final = re.compile(r"<(?:[a-zA-Z/!?])[^<>]*>")
@@ -97,8 +100,8 @@ def plain_text(cell: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     text = " ".join(text.split())
-    if text.startswith('["') and text.endswith('"]'):
-        text = _joined(text)
+    if text.startswith(_OPENING):
+        text = _unpacked(text)
     return "" if _is_nothing(text) else text
 
 
@@ -106,13 +109,16 @@ def _is_nothing(text: str) -> bool:
     return len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING
 
 
-def _joined(text: str) -> str:
+def _unpacked(text: str) -> str:
+    """Return what a JSON list or object of texts says; nothing where it is of other objects."""
     try:
-        entries: Any = orjson.loads(text)
+        value: Any = orjson.loads(text)
     except ValueError:
         return text
-    return "; ".join(entries) if _are_texts(entries) else text
+    if isinstance(value, dict):
+        value = [f"{name}: {entry}" for name, entry in value.items() if _is_plain(entry)]
+    return "; ".join(str(entry) for entry in value if _is_plain(entry))
 
 
-def _are_texts(entries: Iterable[object]) -> bool:
-    return all(isinstance(entry, str) for entry in entries)
+def _is_plain(entry: object) -> bool:
+    return isinstance(entry, str | int | float)

@@ -67,6 +67,7 @@ class _Column:
     name: str
     looks: float
     found: float
+    is_empty: bool
 
     @property
     def words(self) -> str:
@@ -149,7 +150,7 @@ def _judged(
         looking = looking or addresses
     found = [names for names in filled if any(map(is_there, names[:3]))]
     count = max(1, len(filled))
-    return _Column(place, name, len(looking) / count, len(found) / count)
+    return _Column(place, name, len(looking) / count, len(found) / count, not filled)
 
 
 def _image_columns(judged: Sequence[_Column]) -> tuple[int, ...]:
@@ -170,7 +171,11 @@ def _unnamed_column(judged: Sequence[_Column]) -> tuple[int, ...]:
     telling = [column for column in judged if column.looks >= half or column.found]
     if telling:
         return (min(telling, key=lambda c: (-c.found, -c.looks, c.place)).place,)
-    usual = [column for column in judged if column.name.strip().lower() in _USUAL]
+    usual = [
+        column
+        for column in judged
+        if column.name.strip().lower() in _USUAL or (column.is_named and column.is_empty)
+    ]
     return tuple(column.place for column in sorted(usual, key=lambda column: column.rank)[:1])
 
 

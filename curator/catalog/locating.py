@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -114,7 +115,7 @@ class Locator:
         if self._is_file(path):
             return None if is_unread_format(path) else path
         if suffix_of(path) in READ_SUFFIXES:
-            return None
+            return next(filter(self._is_file, _other_spellings(path)), None)
         # An id, perhaps, that names the file.
         return next((p for p in map(path.__add__, READ_SUFFIXES) if self._is_file(p)), None)
 
@@ -140,6 +141,15 @@ def _paths_of_url(url: str) -> Iterator[list[str]]:
         parts = [part for part in _parts(spelling)[1:] if part != ".."]
         for start in range(len(parts)):
             yield parts[start:]
+
+
+def _other_spellings(path: str) -> Iterator[str]:
+    """Yield a path as a system that cares less for letters may have written it."""
+    stem, _, suffix = path.rpartition(".")
+    yield f"{stem}.{suffix.swapcase()}"
+    if not path.isascii():
+        yield unicodedata.normalize("NFC", path)
+        yield unicodedata.normalize("NFD", path)
 
 
 def _parts(path: str) -> list[str]:

@@ -67,7 +67,8 @@ def _csv_rows(file: TextIO, path: Path) -> tuple[list[str], Iterator[Row]]:
     reader = csv.reader(quotes.counted(_lines(start, file)), delimiter=separator)
     for _ in range(lines_before):
         next(reader, None)
-    columns = [name.strip().strip("\ufeff") for name in next(reader, [])]
+    header: list[str] = next((cells for cells in reader if any(cells)), [])
+    columns = [name.strip().strip("\ufeff") for name in header]
     return columns, _filled(reader, len(columns), quotes)
 
 
@@ -113,7 +114,7 @@ def _filled(
 
 def _separator(start: str) -> tuple[str, int]:
     """Return what separates cells, and how many lines stand before the header."""
-    head, *more = start.splitlines() or [""]
+    head, *more = start.lstrip("\r\n").splitlines() or [""]
     if head.lower().startswith("sep=") and len(head) > len("sep="):
         return head[len("sep=")], 1
     # Amazon's flat files: two lines for people, then the columns.

@@ -285,6 +285,38 @@ def test_two_addresses_of_one_file_name_are_not_taken_for_one_picture(shop):
     assert places(listings) == [("1", "1/main.jpg"), ("2", "2/main.jpg")]
 
 
+def test_names_are_found_as_less_careful_systems_spell_them(shop):
+    text = "image\na.JPG\nB.jpg\nd\u00e9cor.jpg\ne\u0301tag\u00e8re.png\n"
+    listings, skipped = shop(text, "a.jpg", "B.JPG", "de\u0301cor.jpg", "\u00e9tag\u00e8re.png")
+    assert len(listings) == 4
+    assert not skipped.counts
+
+
+def test_an_image_column_may_begin_empty_and_a_table_with_blank_lines(shop):
+    rows = "\r\n".join(f"{number};" for number in range(300))
+    listings, skipped = shop(f"\r\n\r\nsku;Image Src\r\n{rows}\r\n300;a.jpg\r\n", "a.jpg")
+    assert places(listings) == [("300", "a.jpg")]
+    assert skipped.counts == {Reason.WITHOUT_IMAGE: 300}
+
+
+def test_objects_in_cells_are_said_in_words_or_left_out(shop):
+    rows = [
+        {
+            "parent_asin": "P",
+            "images": [{"thumb": "t.jpg", "large": "a.jpg", "hi_res": None}, {"large": "b.jpg"}],
+            "details": {"Colour": "red", "Legs": 4, "Box": {"x": 1}},
+            "variants": [{"id": 7}],
+            "tags": ["chair", "oak"],
+        }
+    ]
+    listings, _ = shop(json.dumps(rows), "a.jpg", "b.jpg", "t.jpg", file="t.json")
+    texts = {"details": "Colour: red; Legs: 4", "tags": "chair; oak"}
+    assert [(path, metadata) for _, path, metadata in listings] == [
+        ("a.jpg", texts),
+        ("b.jpg", texts),
+    ]
+
+
 def test_ids_name_files_where_no_column_does(shop):
     text = "sku,gender,price\n90001,Men,12\nb-2,Women,13\n90003,Men,14\n"
     listings, skipped = shop(text, "90001.jpg", "b-2.PNG", "b-2.webp")
