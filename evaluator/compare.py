@@ -14,7 +14,14 @@ import numpy as np
 
 from evaluator.captioning import CORPUS_FIGURES
 from evaluator.metrics import LABELS, Metric
-from evaluator.pairing import PairedRows, correct, differing_rows, pair_rows, units_between
+from evaluator.pairing import (
+    PairedRows,
+    correct,
+    differing_rows,
+    other_references,
+    pair_rows,
+    units_between,
+)
 from evaluator.question_types import QUESTION_TYPES, question_type
 from evaluator.run_folder import Run
 from evaluator.significance import (
@@ -109,7 +116,7 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
         base.name,
         other.name,
         len(paired.rows),
-        len({pair.filename for pair, _ in compared}),
+        len({pair.filename for pair, _ in compared if pair.names_image}),
         len(set(unit_of_row)),
         independent_unit([pair for both in compared for pair in both]),
         paired.missing,
@@ -203,6 +210,12 @@ def _require_same_data(base: Run, other: Run) -> None:
                 "trained on; give data that both have not seen"
             )
         return
+    twins = other_references(only_base, only_other)
+    if len(twins) == len(only_base) == len(only_other):
+        raise InputError(
+            f"{base.name} and {other.name} answer the same questions, but {len(twins):,} have "
+            f"another reference: {_twins_text(twins)}; score both against the same references"
+        )
     parts = [
         f"{len(pairs):,} {'row is' if len(pairs) == 1 else 'rows are'} only in {run.name}: "
         + "; ".join(_row_text(pair) for pair in pairs[:SHOWN])
@@ -220,6 +233,11 @@ def _asked_for(run: Run) -> str | None:
     """Return the digest of the rows before those were left out that the model was trained on."""
     trained_on = run.settings.get("trained_on")
     return trained_on["asked_sha256"] if trained_on else run.settings.get("data_sha256")
+
+
+def _twins_text(twins: Sequence[tuple[QAPair, QAPair]]) -> str:
+    more = "; and others" if len(twins) > SHOWN else ""
+    return "; ".join(f"{_row_text(one)} and {two.answer!r}" for one, two in twins[:SHOWN]) + more
 
 
 def _row_text(pair: QAPair) -> str:

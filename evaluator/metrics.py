@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator import overlap
+from evaluator.vqa_v2 import FEWEST_REFERENCES
 from shared.errors import InputError
 from shared.records import QAPair
 
@@ -27,6 +28,7 @@ class Metric(StrEnum):
     VTGS_BOXES = "vtgs_boxes"
     VTGS_CLIP = "vtgs_clip"
     VQA_SOFT = "vqa_soft"
+    VQA_V2 = "vqa_v2"
     SUBSTRING = "substring"
     LEVENSHTEIN = "levenshtein"
     BLEU_1 = "bleu_1"
@@ -52,7 +54,8 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         Metric.VTGS: "VTGS",
         Metric.VTGS_BOXES: "VTGS (boxes)",
         Metric.VTGS_CLIP: "VTGS (CLIP)",
-        Metric.VQA_SOFT: "VQA accuracy",
+        Metric.VQA_SOFT: "VQA soft",
+        Metric.VQA_V2: "VQA v2 accuracy",
         Metric.SUBSTRING: "Substring",
         Metric.LEVENSHTEIN: "Levenshtein",
         Metric.BLEU_1: "BLEU-1",
@@ -130,28 +133,37 @@ def with_boxes(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     return (*metrics[:after], Metric.VTGS_BOXES, *metrics[after:])
 
 
+FEWEST: Final[Mapping[Metric, int]] = {Metric.VQA_SOFT: 2, Metric.VQA_V2: FEWEST_REFERENCES}
+"""How many references a row needs for a score of those that ask how many people agree."""
+
+
 def metrics_for(pairs: Iterable[QAPair]) -> tuple[Metric, ...]:
     """Return the report's metrics, and what else the data has what it takes for.
 
-    VTGS against boxes where a pair has some, VQA accuracy where one has several references.
+    VTGS against boxes where a pair has some, soft accuracy where one has several references, and
+    VQA v2's own where one has enough of them.
     """
     known = list(pairs)
     metrics = with_boxes(REPORT_METRICS) if any(pair.boxes for pair in known) else REPORT_METRICS
-    asked_several = any(len(pair.references) > 1 for pair in known)
-    return (*metrics, *([Metric.VQA_SOFT] if asked_several else []))
+    most = max((len(pair.references) for pair in known), default=0)
+    return (*metrics, *(metric for metric, fewest in FEWEST.items() if most >= fewest))
 
 
 def require_several_references(metrics: Iterable[Metric], pairs: Iterable[QAPair]) -> None:
-    """See that VQA accuracy, where it is asked for, has a row that it can score.
+    """Check that what asks how many people agree, where it is asked for, has a row to score.
 
     Raises:
-        InputError: every row has one reference.
+        InputError: every row has too few references.
     """
-    if Metric.VQA_SOFT in metrics and all(len(pair.references) == 1 for pair in pairs):
-        raise InputError(
-            "--metrics vqa_soft: no row has several references; give them as a list in a column "
-            "`answers`, or leave vqa_soft out"
-        )
+    asked = [metric for metric in metrics if metric in FEWEST]
+    most = max((len(pair.references) for pair in pairs), default=0) if asked else 0
+    for metric in asked:
+        if most < FEWEST[metric]:
+            several = "several" if metric is Metric.VQA_SOFT else f"{FEWEST[metric]} or more"
+            raise InputError(
+                f"--metrics {metric}: no row has {several} references; give them as a list in a "
+                f"column `answers`, or leave {metric} out"
+            )
 
 
 def parse_metrics(

@@ -29,6 +29,7 @@ from evaluator.csns import (
     text_similarity,
 )
 from evaluator.metrics import (
+    FEWEST,
     OVERLAP_METRICS,
     REGION_METRICS,
     SENTENCE_METRICS,
@@ -50,6 +51,7 @@ from evaluator.scorecard import (
 from evaluator.tally import Cell, Tally
 from evaluator.text_models import TextModels, needed
 from evaluator.vqa_soft import vqa_soft, vqa_soft_signature
+from evaluator.vqa_v2 import vqa_v2, vqa_v2_signature
 from evaluator.vtgs import BETA, measured, vtgs, vtgs_clip
 from shared.answers import normalise
 from shared.errors import InputError
@@ -120,7 +122,7 @@ def score_predictions(
     scorecard = Scorecard(
         units=len({cell.unit for cell in cells}),
         clustered_by=independent_unit(pairs),
-        images=len({p.pair.filename for p in predictions}),
+        images=len({p.pair.filename for p in predictions if p.pair.names_image}),
         broken_images=len({p.pair.filename for p in predictions if p.broken_image}),
         scores=break_down(Tally.of(cells, columns)),
         prior=prior,
@@ -166,7 +168,10 @@ def score_columns(
     # Nothing to score, whether the image is broken or not.
     for metric, judged in (
         (Metric.VTGS_BOXES, [bool(prediction.pair.boxes) for prediction in predictions]),
-        (Metric.VQA_SOFT, [len(references) > 1 for references in rows.references]),
+        *(
+            (metric, [len(references) >= fewest for references in rows.references])
+            for metric, fewest in FEWEST.items()
+        ),
     ):
         if metric in metrics:
             scored[metric.value] = np.where(judged, scored[metric.value], np.nan)
@@ -201,8 +206,9 @@ class _Rows:
 
 
 def _score(metric: Metric, rows: _Rows, models: TextModels) -> NDArray[np.float64]:
-    if metric is Metric.VQA_SOFT:
-        return vqa_soft(rows.answers, rows.references)
+    if metric in FEWEST:
+        agreement = vqa_v2 if metric is Metric.VQA_V2 else vqa_soft
+        return agreement(rows.answers, rows.references)
     best = partial(best_of_references, answers=rows.answers, references=rows.references)
     if metric is Metric.CSNS:
         number = parse_number_or_word if models.number_words else parse_number
@@ -252,6 +258,8 @@ def _definition(metric: Metric, models: TextModels, provenance: Mapping[str, Any
             Metric.VTGS_BOXES: f"beta {BETA:g}|{regions}|against boxes: {BOX_RULE}",
         }
         return f"{needed(models.sentences, metric).signature}|{options[metric]}"
+    if metric is Metric.VQA_V2:
+        return vqa_v2_signature()
     kind = ""
     if metric is Metric.VQA_SOFT:
         kind = f"{vqa_soft_signature()}|"

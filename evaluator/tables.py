@@ -17,7 +17,7 @@ from shared.data_check import Bond, DataCheck
 def detail_table(name: str, scorecard: Scorecard) -> Table:
     """Return one scorecard: a row for each metric."""
     title = (
-        f"{name}: {scorecard.scores.n:,} questions on {scorecard.images:,} images; intervals over "
+        f"{name}: {scorecard.scores.n:,} questions {_on_images(scorecard.images)}; intervals over "
         f"{scorecard.units:,} units (by {scorecard.clustered_by})"
     )
     table = Table(title=title, title_justify="left", caption=_notes(scorecard))
@@ -36,6 +36,10 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
             "-" if prior is None else f"{prior.mean:.4f}",
         )
     return table
+
+
+def _on_images(images: int) -> str:
+    return f"on {images:,} images" if images else "without image names"
 
 
 def controls_table(scorecard: Scorecard) -> Table:
@@ -111,8 +115,8 @@ def _leak_rows(check: DataCheck) -> list[tuple[str, str]]:
 def difference_table(comparison: RunComparison) -> Table:
     """Return what the second run scores more than the first, a row for each metric."""
     table = Table(
-        title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions on "
-        f"{comparison.images:,} images, intervals by {comparison.clustered_by}",
+        title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions "
+        f"{_on_images(comparison.images)}, intervals by {comparison.clustered_by}",
         title_justify="left",
         caption="p: paired bootstrap over units; Holm: corrected for the number of metrics. "
         "The types of question are of the first metric, and not corrected.",

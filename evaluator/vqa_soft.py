@@ -4,8 +4,9 @@ The official score leaves each person out in turn and averages: with ten referen
 ``mean over i of min(1, matches among the other nine / 3)``.
 
 Deviations: the normalisation is this project's, not VQA's own, which also drops articles, expands
-contractions and turns number words into digits. Where there are fewer than four references, the
-three of the formula becomes their number less one, so that full agreement still scores 1.
+contractions and turns number words into digits; ``evaluator.vqa_v2`` has that one. Where there are
+fewer than four references, the three of the formula becomes their number less one, so that full
+agreement still scores 1.
 """
 
 from __future__ import annotations
@@ -34,17 +35,23 @@ def vqa_soft(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> N
     return each_distinct(_soft, answers, references)
 
 
-def _soft(answer: str, references: tuple[str, ...]) -> float:
+def leave_one_out(answer: str, references: Sequence[str]) -> float:
+    """Return how far an answer agrees with people, each left out in turn, in [0, 1].
+
+    Texts are compared as they stand; two references or more.
+    """
     people = len(references)
-    if people == 1:
-        return float("nan")
     needed = min(AGREEING, people - 1)
-    found = normalise(answer)
-    said = Counter(normalise(reference) for reference in references)
-    matches = said[found]
+    matches = Counter(references)[answer]
     # Leaving out one who agrees leaves one match less; one who does not leaves them all.
     agreeing = matches * min(1.0, (matches - 1) / needed) if matches else 0.0
     return (agreeing + (people - matches) * min(1.0, matches / needed)) / people
+
+
+def _soft(answer: str, references: tuple[str, ...]) -> float:
+    if len(references) == 1:
+        return float("nan")
+    return leave_one_out(normalise(answer), [normalise(said) for said in references])
 
 
 def vqa_soft_signature() -> str:

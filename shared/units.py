@@ -57,7 +57,8 @@ def names_products(pairs: Iterable[QAPair]) -> bool:
 def independent_unit(pairs: Collection[QAPair]) -> str:
     """Return, in words, what the units of these rows are."""
     looked_at = any(pair.unit_id for pair in pairs)
-    unit = "product" if names_products(pairs) else "image"
+    unit = "image" if any(pair.names_image for pair in pairs) else "row"
+    unit = "product" if names_products(pairs) else unit
     return f"{unit}, look-alikes together" if looked_at else unit
 
 

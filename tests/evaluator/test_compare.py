@@ -92,7 +92,9 @@ def test_of_many_differing_rows_a_few_are_named(tmp_path, folders):
     )
     base = make_run(tmp_path / "again", answers(80, wrong=[]))
     with pytest.raises(
-        InputError, match=r"80 rows are only in again: (\S+ '[^']+' = '\w+'; ){3}and others"
+        InputError,
+        match=r"same questions, but 80 have another reference: "
+        r"(\S+ '[^']+' = '\w+' and 'x\d+'; ){3}and others; score both",
     ):
         compare_runs(base, other)
 

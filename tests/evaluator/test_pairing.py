@@ -6,6 +6,7 @@ from evaluator.pairing import exact_match_gain, pair_rows
 from evaluator.report.findings import findings
 from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
 from shared.images.source import image_source
+from shared.records import Prediction, QAPair, pair_id, unnamed_image
 from tests.evaluator.predictions import predicted
 from tests.evaluator.runs import answers, draw_images, make_run
 
@@ -121,3 +122,57 @@ def test_what_a_page_has_no_room_for_is_the_rest(tmp_path):
     chosen, rest = arrange([run], pair_rows([run]))
     assert (len(chosen), len(rest)) == (LIMIT, 30)
     assert len({*chosen, *rest}) == LIMIT + 30
+
+
+def row(answer, image, question, row_id="same", reference="red"):
+    return Prediction(QAPair(row_id, question, reference, image), answer)
+
+
+def test_an_id_that_is_the_images_pairs_nothing(tmp_path):
+    asked = [("a.jpg", "what colour"), ("a.jpg", "what shape"), ("b.jpg", "what colour")]
+    base = make_run(tmp_path / "a", [row(f"{n}", *asked[n], row_id=asked[n][0]) for n in range(3)])
+    other = make_run(
+        tmp_path / "b", [row(f"{n}", *asked[n], row_id=asked[n][0]) for n in (2, 1, 0)]
+    )
+    assert pair_rows([base, other]).rows == [(0, 2), (1, 1), (2, 0)]
+
+
+def test_spelling_makes_no_other_row(tmp_path):
+    base = make_run(tmp_path / "a", [row("x", "a.jpg", "What colour?", "1", "Dark-Red")])
+    other = make_run(tmp_path / "b", [row("y", "a.jpg", "what  colour", "2", "darkred.")])
+    assert pair_rows([base, other]).rows == [(0, 0)]
+
+
+def test_ids_decide_among_rows_that_say_the_same(tmp_path):
+    base = make_run(tmp_path / "a", [row("x", "a.jpg", "q", "1"), row("y", "a.jpg", "q", "2")])
+    other = make_run(tmp_path / "b", [row("y", "a.jpg", "q", "2"), row("x", "a.jpg", "q", "1")])
+    assert pair_rows([base, other]).rows == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "questions", "rows"),
+    [
+        # By ids of their own; by questions; by their order, where it is one; not at all.
+        (["7", "8"], [["q", "q"], ["q", "q"]], [(0, 1), (1, 0)]),
+        (["", ""], [["q", "r"], ["r", "q"]], [(0, 1), (1, 0)]),
+        (["", ""], [["q", "q"], ["q", "q"]], [(0, 0), (1, 1)]),
+        (["", "", ""], [["q", "q", "r"], ["r", "q", "q"]], [(2, 0)]),
+        (["7", "7", "7"], [["q", "q", "r"], ["r", "q", "q"]], [(2, 0)]),
+    ],
+)
+def test_rows_without_image_names_are_paired_by_what_tells_them_apart(
+    tmp_path, ids, questions, rows
+):
+    runs = []
+    for name, asked, own in zip("ab", questions, (ids, ids[::-1]), strict=True):
+        images = [unnamed_image(n) for n in range(1, len(asked) + 1)]
+        predictions = [
+            row("x", image, question, row_id or pair_id(image, question))
+            for image, question, row_id in zip(images, asked, own, strict=True)
+        ]
+        runs.append(make_run(tmp_path / name, predictions))
+    paired = pair_rows(runs)
+    assert paired.rows == rows
+    assert paired.missing == len(ids) - len(rows)
+    assert runs[0].scorecard.images == 0
+    assert runs[0].scorecard.clustered_by == "row"
