@@ -157,7 +157,7 @@ class RegionsRecipe(Settings):
 Pairs = Annotated[
     Path,
     Field(
-        description="question/answer pairs: a data set folder, .csv, .jsonl or .parquet",
+        description="question/answer pairs: a data set folder, or a CSV, JSON or Parquet file",
         examples=["dataset"],
     ),
 ]
