@@ -166,6 +166,17 @@ def run(
         f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
         f"{progress.pending} waiting; {stopwatch() - started:.1f} s"
     )
+    if left_out := _left_out_words(ledger):
+        print(f"left out of the catalogue: {left_out}")
+
+
+def _left_out_words(ledger: Path) -> str:
+    from curator.ledger.reading import reading
+    from curator.ledger.reports import left_out
+    from curator.status import left_out_words
+
+    with reading(ledger) as connection:
+        return "; ".join(map(left_out_words, left_out(connection)))
 
 
 @app.command()

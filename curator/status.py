@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.forecast import Forecast
-from curator.ledger import CampaignReport, KeyReport, ProjectRecord, TokenUse
+from curator.ledger import CampaignReport, KeyReport, LeftOut, ProjectRecord, TokenUse
 from curator.models import known_model
 from curator.quota import next_day
 from curator.reply_facts import NO_CANDIDATE
@@ -206,7 +206,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     if report.given_up:
         facts.add_row("given up", Text(given_up_line(report)))
     for entry in report.left_out:
-        facts.add_row("left out", f"{entry.count:,} {entry.reason} (first: {entry.first})")
+        facts.add_row("left out", Text(left_out_words(entry)))
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
     facts.add_row("rejected", listed(report.rejected))
@@ -245,6 +245,11 @@ def given_up_line(report: CampaignReport) -> str:
         f"{count:,} image{'s' * (count != 1)} given up ({told}); once that is mended, "
         "`curator run ... --retry-dead` brings them back"
     )
+
+
+def left_out_words(entry: LeftOut) -> str:
+    """Return why, how often and what first something of the catalogue was left out."""
+    return f"{entry.count:,} {entry.reason} (first: {entry.first})"
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -120,11 +120,12 @@ def _report(
         given_up=given_up(connection, campaign_id),
         finished_recently=finished_recently,
         recent_s=recent_s,
-        left_out=_left_out(connection),
+        left_out=left_out(connection),
     )
 
 
-def _left_out(connection: sqlite3.Connection) -> tuple[LeftOut, ...]:
+def left_out(connection: sqlite3.Connection) -> tuple[LeftOut, ...]:
+    """Return what of the catalogues could not be used."""
     rows = connection.execute("SELECT left_out FROM sources WHERE left_out IS NOT NULL")
     return tuple(LeftOut(*entry) for row in rows for entry in json.loads(row["left_out"]))
 

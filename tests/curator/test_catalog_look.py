@@ -10,7 +10,7 @@ import pytest
 
 from curator.__main__ import app
 from shared.cli import run_program
-from tests.curator.campaigns import KEYS
+from tests.curator.campaigns import KEYS, ended
 from tests.curator.pictures import write_abo
 
 
@@ -58,8 +58,10 @@ async def test_what_is_left_out_is_told_by_reason_and_asked_about_once_it_is_the
     names = [*pictures[:3], "https://host.example/gone.jpg"]
     table.write_text("id,image\n" + "".join(f"{place},{one}\n" for place, one in enumerate(names)))
 
-    result = await campaign.run(catalog=table, images=small)
+    process = await campaign.start("--catalog", str(table), "--images", str(small))
+    result = await ended(process)
     assert result.code == 0, result.err
+    assert f"1 not in the images folder (first: {pictures[1]})" in result.out.splitlines()[-1]
     status = await campaign.status()
     assert status["progress"]["total"] == 2
     missing = {"reason": "not in the images folder", "count": 1, "first": pictures[1]}
