@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from curator.catalog import Skipped, open_catalog
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.wiring import build_server, read_answers
@@ -71,3 +72,25 @@ async def stage(tmp_path, rehearsal, capsys):
     yield open_campaign
     for serving in servers:
         await serving.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder with pictures in ``images``, and a way to read a table beside it."""
+
+    def read(content: str | bytes, *names: str, file: str = "t.csv") -> tuple[list, Skipped]:
+        for name in ("unnamed.jpg", *names):
+            path = tmp_path / "images" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        path = tmp_path / file
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        skipped = Skipped()
+        catalog = open_catalog(path, tmp_path / "images")
+        listings = [
+            (one.listing_id, one.image.path, dict(one.metadata))
+            for one in catalog.listings(skipped)
+        ]
+        return listings, skipped
+
+    return read
