@@ -93,8 +93,7 @@ class Curator:
         Raises:
             KeysExhausted: no key can serve before the next quota day.
             ServiceDown: the service has not answered for long.
-            InputError: no project may use the model, nothing answers at the address, or the
-                service refuses every request.
+            InputError: the model, the address or every request is refused.
             BringsNothing: nothing comes of what is tried.
             StoreUnreachable: the images cannot be read now.
             LedgerFailure: the ledger cannot be written.

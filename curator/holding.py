@@ -11,6 +11,7 @@ from curator.results import Results
 from curator.streak import (
     FIRST_PHOTOS,
     LONG_PHOTOS,
+    LONG_TRIES,
     Failure,
     Held,
     Streak,
@@ -100,3 +101,15 @@ class Holding:
         if not self.is_closed:
             for one in held:
                 self.results.give_up(one.job, one.reason)
+
+
+async def held_by(results: Results, images_dir: Path) -> Holding:
+    """Return what a run starts with: its campaign may have shown before that it bears fruit."""
+    ledger, campaign_id = results.ledger, results.campaign_id
+    any_done = (await ledger.progress(campaign_id)).done > 0
+    return Holding(
+        images_dir,
+        results,
+        photos=Streak(any_done, FIRST_PHOTOS, LONG_PHOTOS),
+        replies=Streak(await ledger.bears_fruit(campaign_id, LONG_TRIES)),
+    )

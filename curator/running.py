@@ -20,7 +20,7 @@ from curator.daemon import Curator
 from curator.ending import ended, report_of, tell_given_up
 from curator.forecast import forecast, kept_up_to_date
 from curator.gemini import Gemini
-from curator.holding import Holding
+from curator.holding import held_by
 from curator.importing import import_catalog, next_look
 from curator.item_log import ItemLog
 from curator.key_removals import keys_to_use, tell_removed
@@ -31,11 +31,11 @@ from curator.ledger import Campaign, Ledger, Progress, RemovedKey, migrate, sole
 from curator.ledger.opening import check_version
 from curator.live import LiveReport
 from curator.models import known_model
+from curator.open_files import affordable_concurrency
 from curator.openai_client import OpenAIClient, require_sdk
 from curator.prompt import Prompt
 from curator.results import Results
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
-from curator.streak import FIRST_PHOTOS, LONG_PHOTOS, LONG_TRIES, Streak
 from curator.terminal import shown
 from curator.work_queue import Queue, waiting_items, waiting_pairs
 from shared.clock import Clock, SystemClock
@@ -223,8 +223,8 @@ async def _work(
     stop: StopSignal,
     clock: Clock,
 ) -> None:
-    before = await ledger.progress(campaign_id)
-    left = _items_left(options, before)
+    options = replace(options, concurrency=affordable_concurrency(options.concurrency))
+    left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
     async with (
@@ -233,8 +233,8 @@ async def _work(
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         _annotator(options) as annotator,
     ):
-        log_of_items = ItemLog(plan.prompt.version)
-        results = Results(campaign_id, ledger, clock, live, log_of_items, stop)
+        items = ItemLog(plan.prompt.version)
+        results = Results(campaign_id, ledger, clock, live, items, stop)
         curator = Curator(
             campaign_id=campaign_id,
             model=options.model,
@@ -249,12 +249,7 @@ async def _work(
             live=live,
             rng=random.Random(),
             results=results,
-            holding=Holding(
-                plan.catalog.images_dir,
-                results,
-                photos=Streak(before.done > 0, FIRST_PHOTOS, LONG_PHOTOS),
-                replies=Streak(await ledger.bears_fruit(campaign_id, LONG_TRIES)),
-            ),
+            holding=await held_by(results, plan.catalog.images_dir),
         )
         await _work_in_turns(options, plan, curator)
 
