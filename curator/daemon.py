@@ -19,6 +19,7 @@ from curator.exhaustion import KeysExhausted
 from curator.holding import Holding
 from curator.judging import Judgement, judge, judge_answer
 from curator.keypool import KeyPool, Lease
+from curator.keys import Key
 from curator.ledger import (
     Attempt,
     KeyRemoval,
@@ -48,7 +49,6 @@ from curator.refusals import (
 from curator.results import ATTEMPTS, Judged, Results, Try
 from curator.stopping import StopRequested, StopSignal
 from curator.streak import (
-    AGAIN,
     LONG_TRIES,
     BringsNothing,
     Failure,
@@ -129,9 +129,7 @@ class Curator:
 
     async def _ask(self, item: Job, photo: Found) -> Sequence[Job]:
         """Make one request; return what is to be tried again, the item itself or others."""
-        if isinstance(photo, StoreUnreachable):
-            raise StoreUnreachable(f"{photo}; nothing was given up for it: {AGAIN}")
-        if isinstance(photo, CorruptImage):
+        if isinstance(photo, (CorruptImage, StoreUnreachable)):
             await self.holding.unreadable(item, photo)
             return ()
         self.holding.photo_read()
@@ -155,7 +153,7 @@ class Curator:
         except RateLimited as refusal:
             self._cool_down(one, refusal)
         except InvalidKey as refusal:
-            self._remove_key(one, Outcome.INVALID_KEY, refusal)
+            self._remove_key(one, refusal)
         except ProjectRefused as refusal:
             self._close_project(one, refusal)
         except Unreachable as refusal:
@@ -212,11 +210,13 @@ class Curator:
         news = self._news(self.pool.cool_down(one.lease, refusal))
         self.results.finish(one, Outcome.RATE_LIMITED, refusal.reason, news=news)
 
-    def _remove_key(self, one: Try, outcome: Outcome, refusal: InvalidKey) -> None:
-        key = one.lease.key
+    def _remove_key(self, one: Try, refusal: InvalidKey) -> None:
+        news = self._removal(one.lease.key, refusal)
+        self.results.finish(one, Outcome.INVALID_KEY, refusal.reason, news=news)
+
+    def _removal(self, key: Key, refusal: InvalidKey) -> KeyRemoval:
         self.pool.remove(key, refusal)
-        news = KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
-        self.results.finish(one, outcome, refusal.reason, news=news)
+        return KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
 
     def _close_project(self, one: Try, refusal: ProjectRefused) -> None:
         news = self._news(self.pool.close(one.lease, refusal))
@@ -225,9 +225,8 @@ class Curator:
     async def _try_later(self, one: Try, refusal: Unavailable) -> Sequence[Job]:
         self.pool.unanswered(one.lease)
         item, key = one.item, one.lease.key
-        is_its_own = self.outage.failed(
-            job_key(item), key.fingerprint, refusal.reason, self.clock.now()
-        )
+        now = self.clock.now()
+        is_its_own = self.outage.failed(job_key(item), key.fingerprint, refusal.reason, now)
         later = replace(item, attempts=item.attempts + is_its_own)
         if later.attempts >= ATTEMPTS:
             self.outage.settled(job_key(item))
@@ -258,12 +257,10 @@ class Curator:
             ServiceDown: it has not answered for long.
             StopRequested: the run is to stop.
         """
-        now = self.clock.now()
         if self.outage.in_a_row == 1:
             log.warning(event, reason=reason, tried_again="until it answers")
-        self.outage.require_end(now)
-        if not self.outage.is_suspected:
-            await self.stop.sleep(self.clock, self.outage.pause_s(now, self.rng))
+        self.outage.require_end(self.clock.now())
+        await self.outage.pause(self.clock, self.stop, self.rng)
 
     def _refuse(self, one: Try, refusal: Refusal) -> Sequence[Job]:
         item, reason = one.item, refusal.reason
@@ -272,7 +269,8 @@ class Curator:
             raise InputError(f"{reason}; look at --base-url")
         self.pool.taken(one.lease)
         if self.holding.useful_keys.failure(one.lease.key.fingerprint):
-            self._blame_key(one, Outcome.BAD_REQUEST, reason)
+            removal = self._removal_if_useless(one.lease.key, reason)
+            self.results.finish(one, Outcome.BAD_REQUEST, reason, news=removal)
             return (item,)
         self.results.finish(
             one, Outcome.BAD_REQUEST, reason, change=self.results.waits(item, ATTEMPTS, reason)
@@ -281,13 +279,12 @@ class Curator:
         self.holding.failed(item, failure, one.lease.key.fingerprint, is_last=True)
         return ()
 
-    def _blame_key(self, one: Try, outcome: Outcome, reason: str) -> None:
-        """Count what fails with this key and not with others; at last it leaves the pool."""
-        if self.holding.useful_keys.is_useless(one.lease.key.fingerprint):
-            useless = InvalidKey(f"none of {LONG_TRIES} requests came to anything: {reason}")
-            self._remove_key(one, outcome, useless)
-        else:
-            self.results.finish(one, outcome, reason)
+    def _removal_if_useless(self, key: Key, reason: str) -> KeyRemoval | None:
+        """Take a key out of the pool with which nothing succeeds while it does with others."""
+        if not self.holding.useful_keys.is_useless(key.fingerprint):
+            return None
+        told = f"none of {LONG_TRIES} requests came to anything: {reason}"
+        return self._removal(key, InvalidKey(told))
 
     def _take_reply(self, one: Try, reply: Reply) -> Sequence[Job]:
         item, key = one.item, one.lease.key
@@ -321,7 +318,7 @@ class Curator:
             reason,
             read=Judged(reply, judgement),
             change=self.results.waits(item, failures, reason),
-            news=news,
+            news=(self._removal_if_useless(one.lease.key, reason) if is_the_keys else None) or news,
         )
         if is_the_keys:
             return (item,)

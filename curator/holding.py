@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curator.results import Results
 from curator.streak import (
+    AGAIN,
     FIRST_PHOTOS,
     LONG_PHOTOS,
     LONG_TRIES,
@@ -20,7 +21,7 @@ from curator.streak import (
     no_replies,
 )
 from curator.work_queue import Job
-from shared.errors import AboVqaError, CorruptImage
+from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
 from shared.images.source import require_folder
 
 
@@ -53,16 +54,22 @@ class Holding:
         self._give_up([one for one in held if one not in doubtful])
         return [one.job for one in doubtful]
 
-    async def unreadable(self, item: Job, error: CorruptImage) -> None:
+    async def unreadable(self, item: Job, error: CorruptImage | StoreUnreachable) -> None:
         """Hold an image that cannot be read.
 
         Raises:
-            StoreUnreachable: the whole folder cannot be read.
-            InputError: none of many can.
+            StoreUnreachable: the machine does not give it, or the whole folder.
+            InputError: none of many can be read.
         """
+        try:
+            if isinstance(error, StoreUnreachable):
+                raise error
+            await asyncio.to_thread(require_folder, self.images_dir)
+        except StoreUnreachable as fault:
+            told = f"{fault}; nothing was given up for it: {AGAIN}"
+            raise StoreUnreachable(told) from fault
         path = self.images_dir / item.listing.image.path
         reason = str(error).removeprefix(f"{path}: ")
-        await asyncio.to_thread(require_folder, self.images_dir)
         self.photos.hold(Held(item, f"broken image: {reason}"))
         self.photos.failure(item, Failure(reason, str(path)))
         if self.photos.is_hopeless:

@@ -96,6 +96,15 @@ class Outage:
                 "run the same command again to go on"
             )
 
+    async def pause(self, clock: Clock, stop: StopSignal, rng: random.Random) -> None:
+        """Leave the service in peace after a failure; where it seems down, ``admitted`` does.
+
+        Raises:
+            StopRequested: the run is to stop.
+        """
+        if not self.is_suspected:
+            await stop.sleep(clock, self.pause_s(clock.now(), rng))
+
     @asynccontextmanager
     async def admitted(
         self, clock: Clock, stop: StopSignal, rng: random.Random
