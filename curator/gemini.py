@@ -1,20 +1,19 @@
-"""Gemini's wire format and google-genai: the only place that knows them.
+"""Gemini's wire format: the only place that knows it.
 
 All keys share one aiohttp session and one SSL context. Every error becomes a
 ``curator.refusals.Refusal``. A key never leaves this module: error texts that come from the server
 are searched for it, because some of them repeat it in clear.
 
-google-genai's client says, once a key, where requests go and with what headers; what is sent there
-is put together as bytes and goes out on the shared session. ``generate_content`` checks and
-converts each request and reply several times over, which takes four times the rest of a request.
-All that the client would else take from environment variables is given.
+A request is put together as bytes and goes out on the shared session. google-genai, whose
+``generate_content`` checks and converts each request and reply several times over, takes four times
+as long, and heeds a dozen variables of the environment; the rehearsal is tested with it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
+import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -22,10 +21,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote
 
 import aiohttp
-from google import genai
-from google.genai import types
 
 from curator.annotator import (
     DEFAULT_TIMEOUT_S,
@@ -60,7 +58,6 @@ class Gemini:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        ssl_context: ssl.SSLContext,
         *,
         model: str,
         base_url: str | None = None,
@@ -69,10 +66,7 @@ class Gemini:
         """Ask ``model``; the session stays the caller's to close."""
         server, version = server_and_version(base_url)
         self._session = session
-        self._ssl_context = ssl_context
-        self._path = f"models/{model}:generateContent"
-        self._server = server
-        self._version = version
+        self._url = f"{server}/{version}/models/{quote(model)}:generateContent"
         self._proxy = proxy_for(server)
         self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -103,7 +97,7 @@ class Gemini:
             # No key's session should be known by what another key was told.
             cookie_jar=aiohttp.DummyCookieJar(),
         ) as session:
-            yield cls(session, context, model=model, base_url=base_url, timeout_s=timeout_s)
+            yield cls(session, model=model, base_url=base_url, timeout_s=timeout_s)
 
     async def generate(self, request: Request, key: Key) -> Reply:
         """Send one request with ``key``, once.
@@ -146,29 +140,27 @@ class Gemini:
     def _door(self, key: Key) -> _Door:
         door = self._doors.get(key.secret)
         if door is None:
-            context = self._ssl_context
-            options = types.HttpOptions(
-                base_url=self._server,
-                api_version=self._version,
-                timeout=int(self._timeout_s * 1000),
-                client_args={"verify": context},
-                async_client_args={"ssl": context, "verify": context},
-            )
-            client = genai.Client(api_key=key.secret, vertexai=False, http_options=options)
-            sent = client._api_client._build_request("post", self._path, {})  # noqa: SLF001
-            door = _Door(sent.url, sent.headers, SecretMask([key.secret]))
+            headers = {
+                "Content-Type": "application/json",
+                "x-goog-api-key": key.secret,
+                "X-Server-Timeout": str(math.ceil(self._timeout_s)),
+            }
+            door = _Door(self._url, headers, SecretMask([key.secret]))
             self._doors[key.secret] = door
         return door
 
 
 async def _refused(response: aiohttp.ClientResponse, door: _Door) -> Refusal:
     """Return what an answer means that is no success, also where its body cannot be read."""
+    body = b""
     try:
-        body = await response.content.readexactly(LONGEST_BODY)
-    except asyncio.IncompleteReadError as whole:
-        body = whole.partial
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                break
     except (aiohttp.ClientError, OSError, ValueError):
-        body = b""
+        # The status is known; of the body, what came counts.
+        pass
     text = body.decode(errors="replace")
     return refusal_of(response.status, text, response.headers, door.mask, url=door.url)
 
