@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shared.corpus import file_digest, read_pairs
+from shared.corpus import read_pairs
 from shared.errors import InputError
+from shared.fingerprints import Fingerprint, fingerprints
+from shared.images.source import ImageFolder
 from shared.records import QAPair
+from shared.training_images import Recogniser, read_training_images
 from shared.vqa.answerer import Answerer
 from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.record import DATASET, RunRecord
@@ -60,22 +63,26 @@ def exact_match_in(domain: Domain, answerer: Answerer[Any, Any]) -> float:
     return held_out_exact_match(answerer, remember, domain.held_out, BATCH)
 
 
-def unseen_by_all(domains: Sequence[Domain]) -> list[Domain]:
+def unseen_by_all(domains: Sequence[Domain], adapters: Sequence[Path]) -> list[Domain]:
     """Return the domains without held-out images that the adapter of any domain was trained on.
+
+    Near-identical images count as the same one.
 
     Raises:
         InputError: nothing is left of a domain.
     """
-    seen = set()
-    for domain in domains:
-        seen |= _digests(domain.images, domain.trained_on)
+    seen = Recogniser(
+        [
+            known
+            for domain, adapter in zip(domains, adapters, strict=True)
+            for known in _trained_on(domain, adapter)
+        ]
+    )
     kept = []
     for domain in domains:
-        pairs = tuple(
-            pair
-            for pair in domain.held_out
-            if file_digest(domain.images / pair.filename) not in seen
-        )
+        prints = _prints(domain, domain.held_out)
+        trained = {name for name, known in prints.items() if seen.knows(known)}
+        pairs = tuple(pair for pair in domain.held_out if pair.filename not in trained)
         if not pairs:
             raise InputError(
                 f"{domain.name}: every held-out image was trained on by another adapter, so that "
@@ -85,6 +92,13 @@ def unseen_by_all(domains: Sequence[Domain]) -> list[Domain]:
     return kept
 
 
-def _digests(images: Path, pairs: Sequence[QAPair]) -> set[str]:
-    names = {pair.filename for pair in pairs}
-    return {file_digest(images / name) for name in names if (images / name).is_file()}
+def _trained_on(domain: Domain, adapter: Path) -> Sequence[Fingerprint]:
+    """Return what the adapter keeps of its training images; of an old one, what is still there."""
+    images = read_training_images(adapter)
+    if images is not None:
+        return images.trained_on
+    return list(_prints(domain, domain.trained_on).values())
+
+
+def _prints(domain: Domain, pairs: Sequence[QAPair]) -> dict[str, Fingerprint]:
+    return fingerprints(ImageFolder(domain.images), {pair.filename for pair in pairs})

@@ -26,6 +26,7 @@ from shared.vqa.public_name import public_name
 from shared.vqa.question_length import limit_of_adapters, lower_question_limit
 from trainer.adapter import name_base
 from trainer.card import fused_card
+from trainer.carrying import carry_training_images
 from trainer.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.learners.families import learner_class
 from trainer.merge import new_folder
@@ -118,7 +119,8 @@ def fuse(
             for adapter, record, folder in zip(
                 adapters, records, _image_folders(images, names), strict=True
             )
-        ]
+        ],
+        adapters,
     )
     with new_folder(out) as part:
         torch.manual_seed(seed)
@@ -144,6 +146,7 @@ def fuse(
             [(d.name, d.split, d.pairs, d.exact_match) for d in fused],
         )
         (part / "README.md").write_text(card, encoding="utf-8")
+        carry_training_images(records[0].base, adapters, part)
         images_dir = _keep_pairs(domains, names, part / DATASET)
         write_record(_record(records, fused, relative_place(images_dir, out)), part)
     return FuseResult(out, rank, fused)

@@ -22,6 +22,7 @@ from shared.vqa.model_names import quiet_transformers, resolve_model
 from shared.vqa.public_name import public_name
 from trainer.adapter import base_weight, lora_layers
 from trainer.card import merged_card
+from trainer.carrying import carry_training_images
 from trainer.domains import Domain, exact_match_in, kept_domain
 from trainer.learners.families import learner_class
 from trainer.recipe import LoraStart
@@ -75,6 +76,7 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
             result.exact_match,
         )
         (part / "README.md").write_text(card, encoding="utf-8")
+        carry_training_images(record.base, [adapter], part)
     return result
 
 

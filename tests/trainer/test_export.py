@@ -25,6 +25,7 @@ from shared.records import Question
 from shared.settings import validated
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.preprocessing import pixel_values
+from shared.vqa.trained_on import known_training
 from tests.families import save_vilt
 from tests.models import QUESTIONS, SHAPE, load_float, save_tiny_model
 from tests.places import files_that_name
@@ -353,6 +354,8 @@ def test_an_adapter_is_exported_merged_into_its_base(tmp_path, tiny_model, capsy
     assert not files_that_name(tiny_model, out)
     assert not files_that_name(tmp_path, out)
     assert manifest["adapter_sha256"]
+    assert known_training(str(out)) == known_training(str(tiny_model), [adapter])
+    assert len(known_training(str(out)).images.trained_on) == 12
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(("tmp", "."))]
 
 

@@ -1,17 +1,28 @@
 """`trainer fit` from recipe to adapter folder."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from shared.cli import run_program
-from shared.corpus import read_json, read_pairs
+from shared.corpus import read_json, read_pairs, write_pairs
 from shared.errors import InputError, StoppedForNow
+from shared.fingerprints import fingerprints
+from shared.images.source import ImageFolder
 from shared.settings import validated
+from shared.training_images import (
+    TRAINING_IMAGES,
+    Recogniser,
+    TrainingImages,
+    read_training_images,
+    write_training_images,
+)
 from shared.vqa.adapters import ADAPTER_WEIGHTS
 from shared.vqa.loading import Quantization, load_blip
 from tests.models import learner_of_blip, load_float
@@ -287,3 +298,37 @@ def test_a_wrong_recipe_is_one_line_and_writes_nothing(
 def test_a_recipe_that_is_not_there_is_bad_input(tmp_path, capsys):
     assert run_fit(tmp_path / "none.toml") == 2
     assert "none.toml: no such file" in capsys.readouterr().err
+
+
+def test_the_adapter_knows_its_training_images(finished, data):
+    images = read_training_images(finished.adapter)
+    assert (len(images.trained_on), len(images.chosen_by)) == (12, 4)
+    trained = Recogniser(images.trained_on)
+    prints = fingerprints(ImageFolder(data / "images"), [f"{n:03}.png" for n in range(20)])
+    splits = {pair.filename: pair.split for pair in read_pairs(finished.adapter / "dataset")}
+    for name, known in prints.items():
+        assert trained.knows(known) == (splits[name] == "train")
+    text = (finished.adapter / TRAINING_IMAGES).read_bytes()
+    assert str(data).encode() not in text
+    [source] = images.sources
+    manifest = read_json(finished.adapter / "dataset" / "manifest.json")
+    assert source["pairs_sha256"] == manifest["pairs_sha256"]
+    assert source["split_rule"] == manifest["split_rule"]
+
+
+def test_an_adapter_on_an_adapted_base_is_not_validated_on_what_the_base_saw(
+    tmp_path, tiny_model, data
+):
+    """The base's own training images are put into the training split."""
+    shutil.copytree(tiny_model, tmp_path / "base")
+    names = [f"{n:03}.png" for n in range(4, 14)]
+    prints = fingerprints(ImageFolder(data / "images"), names)
+    write_training_images(TrainingImages(list(prints.values()), [], []), tmp_path / "base")
+    pairs = [replace(pair, split=None) for pair in read_pairs(data / "pairs.jsonl")]
+    write_pairs(pairs, tmp_path / "pairs.jsonl")
+    changes = {"images": str(data / "images"), "out": str(tmp_path / "out"), "epochs": 1}
+    settings = fit_settings(tmp_path / "base", tmp_path, **changes)
+    result = fit(validated(FitRecipe, settings, source="test"), resume=False)
+    kept = read_pairs(result.adapter / "dataset")
+    assert {pair.split for pair in kept if pair.filename in names} == {"train"}
+    assert {pair.split for pair in kept} == {"train", "validation", "test"}

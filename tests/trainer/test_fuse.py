@@ -10,6 +10,7 @@ import torch
 from shared.cli import run_program
 from shared.corpus import read_json, read_pairs, write_json
 from shared.settings import validated
+from shared.training_images import read_training_images
 from tests.models import load_float
 from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data
@@ -127,13 +128,27 @@ def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys, ti
     assert not files_that_name(tiny_model, tmp_path / "out")
 
 
-def test_what_another_adapter_was_trained_on_is_not_held_out(domains):
+def digests(some):
+    return {fingerprint.digest for fingerprint in some}
+
+
+def test_a_fused_adapter_knows_what_all_of_them_were_trained_on(tmp_path, domains):
+    fuse([domains / "chairs", domains / "lamps"], tmp_path / "out", method=Fusion.LINEAR)
+    images = read_training_images(tmp_path / "out")
+    parts = [read_training_images(domains / name) for name in ("chairs", "lamps")]
+    assert digests(images.trained_on) == digests(parts[0].trained_on + parts[1].trained_on)
+    assert len(images.trained_on) == 12
+
+
+def test_what_another_adapter_was_trained_on_is_not_held_out(tmp_path, domains):
     adapter = domains / "chairs"
     domain = kept_domain(adapter, require_record(adapter), None)
-    assert unseen_by_all([domain, domain])[0].held_out == domain.held_out
+    assert unseen_by_all([domain, domain], [adapter, adapter])[0].held_out == domain.held_out
+    # An old adapter, which has its pairs alone.
     greedy = replace(domain, name="greedy", trained_on=domain.held_out[:2])
     # Both questions are about one image.
-    assert unseen_by_all([domain, greedy])[0].held_out == domain.held_out[2:]
+    left = unseen_by_all([domain, greedy], [adapter, tmp_path])[0].held_out
+    assert left == domain.held_out[2:]
 
 
 def test_adapters_that_do_not_go_together_are_refused(tmp_path, domains, capsys):

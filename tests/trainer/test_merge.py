@@ -1,6 +1,7 @@
 """`trainer merge`: plain weights that answer as base and adapter did."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 from shared.cli import run_program
 from shared.errors import InputError
 from shared.settings import validated
+from shared.training_images import TRAINING_IMAGES, read_training_images
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization, load_blip
 from tests.models import load_float
@@ -74,6 +76,10 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
         tmp_path / "merged" / "README.md"
     ).read_text(encoding="utf-8")
     assert not files_that_name(tiny_model, tmp_path / "merged")
+    # What the adapter was trained on goes with the weights.
+    carried, own = (read_training_images(f) for f in (tmp_path / "merged", adapter))
+    assert len(carried.trained_on) == 12
+    assert {known.digest for known in carried.trained_on} == {k.digest for k in own.trained_on}
 
 
 def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(
@@ -143,3 +149,13 @@ def test_questions_are_cut_alike_wherever_the_adapter_answers(tmp_path, data, ti
     assert first != second
     with pytest.raises(InputError, match="cut at 8 and at 64 tokens"):
         load_answerer(str(tiny_model), adapters={"one": cut, "other": adapter})
+
+
+def test_a_part_of_what_was_trained_on_is_not_taken_for_the_whole(tmp_path, adapter, capsys):
+    shutil.copytree(adapter, tmp_path / "old")
+    (tmp_path / "old" / TRAINING_IMAGES).unlink()
+    record = json.loads((tmp_path / "old" / "run.json").read_text())
+    images = (adapter / record["images"]).resolve()
+    assert run_merge(tmp_path / "old", "--out", tmp_path / "merged", "--images", images) == 0
+    assert not (tmp_path / "merged" / TRAINING_IMAGES).exists()
+    assert "training_images_unknown" in capsys.readouterr().err

@@ -7,13 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from shared.answers import exact_match
 from shared.corpus import read_pairs
 from shared.errors import AboVqaError, InputError
+from shared.fingerprints import fingerprints, looks_of
+from shared.images.source import ImageFolder
 from shared.records import QAPair
+from shared.training_images import Recogniser, TrainingImages
+from shared.units import units_of
 from trainer.domains import kept_domain
 from trainer.export.measure import ImageQuestions, Measurement
 from trainer.record import require_record
+
+log = structlog.get_logger(__name__)
 
 SEED = 0
 SPLITS = ("test", "validation")
@@ -72,19 +80,43 @@ def kept_questions(adapter: Path, images: Path | None, wanted: int) -> CheckedQu
     return CheckedQuestions(_drawn(domain.held_out, wanted), domain.images, domain.split)
 
 
-def questions_of(data: Path, images: Path, wanted: int) -> CheckedQuestions:
+def questions_of(
+    data: Path, images: Path, wanted: int, known: TrainingImages | None = None
+) -> CheckedQuestions:
     """Draw from the test split of ``data``, else its validation split, else from all of it.
 
+    Images that ``known`` holds, those that the weights were trained on, are left out.
+
     Raises:
-        InputError: the pairs or their images are not there.
+        InputError: the pairs or their images are not there, or all of them were trained on.
     """
     pairs = read_pairs(data)
     split = next((name for name in SPLITS if any(pair.split == name for pair in pairs)), "")
-    drawn = _drawn([pair for pair in pairs if not split or pair.split == split], wanted)
+    asked = [pair for pair in pairs if not split or pair.split == split]
+    if known is not None:
+        asked = _unseen(asked, data, images, Recogniser(known.trained_on))
+    drawn = _drawn(asked, wanted)
     missing = [pair.filename for pair in drawn if not (images / pair.filename).is_file()]
     if missing:
         raise InputError(f"--images {images}: lacks {missing[0]}, which {data} asks about")
     return CheckedQuestions(drawn, images, split)
+
+
+def _unseen(
+    pairs: Sequence[QAPair], data: Path, images: Path, recogniser: Recogniser
+) -> list[QAPair]:
+    prints = fingerprints(ImageFolder(images), {pair.filename for pair in pairs})
+    units = units_of(pairs, looks_of(prints))
+    seen = {units[name] for name, known in prints.items() if recogniser.knows(known)}
+    left = [pair for pair in pairs if units[pair.filename] not in seen]
+    if not left:
+        raise InputError(
+            f"--data {data}: the model was trained on all of its images, so that no exact match "
+            "would be honest; give data that it has not seen"
+        )
+    if len(left) < len(pairs):
+        log.warning("images_trained_on", became="left out", rows=len(pairs) - len(left))
+    return left
 
 
 def checked(

@@ -17,6 +17,8 @@ from shared.vqa.adapters import adapter_digest
 from shared.vqa.loading import BLIP, LoadedModel, Quantization, architecture, load_blip, read_config
 from shared.vqa.model_names import EMBEDDED_MODEL, resolve_model
 from shared.vqa.public_name import public_name
+from shared.vqa.trained_on import known_training
+from trainer.carrying import carry_training_images
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
 from trainer.export.card import bundle_card
 from trainer.export.checking import (
@@ -80,13 +82,15 @@ def export(order: ExportOrder) -> ExportResult:
     if base is None:
         raise InputError("give the folder of a finished run, or --model")
     _refuse_other_families(base)
-    questions = _questions(order)
+    questions = _questions(order, base)
     with new_folder(order.out) as part, TemporaryDirectory(dir=part.parent) as folder:
         scratch = Path(folder)
         model, provenance = _original(order.adapter, base, scratch / "merged")
         bundles = _write_bundles(model, provenance, order.variants, part, scratch)
         models = _check(model.name, bundles, questions, order.threads)
+        adapters = [] if order.adapter is None else [order.adapter]
         for variant in order.variants:
+            carry_training_images(base, adapters, bundles[variant])
             card = bundle_card(provenance, variant, questions, order.threads, models)
             (bundles[variant] / CARD).write_text(card, encoding="utf-8")
         places = tuple(order.out / bundles[one].relative_to(part) for one in order.variants)
@@ -106,9 +110,11 @@ def _refuse_other_families(base: str) -> None:
         raise InputError(f"{base}: is a {named}; only BLIP for VQA ({BLIP}) is exported so far")
 
 
-def _questions(order: ExportOrder) -> CheckedQuestions:
+def _questions(order: ExportOrder, base: str) -> CheckedQuestions:
     if order.data is not None and order.images is not None:
-        return questions_of(order.data, order.images, order.questions)
+        adapters = [] if order.adapter is None else [order.adapter]
+        known = known_training(base, adapters).images
+        return questions_of(order.data, order.images, order.questions, known)
     if order.adapter is None or order.data is not None:
         raise InputError(
             "say with --data and --images which questions the exported model is checked with"
