@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from evaluator.trained_on import TrainedOn
 from shared.cli import extra_of, run_program
 from shared.clock import SystemClock
 from shared.command_line import given_arguments
@@ -91,6 +92,14 @@ Columns = Annotated[
         "split= takes a file for one without.",
     ),
 ]
+IncludeTrainedOn = Annotated[
+    bool,
+    typer.Option(
+        "--include-trained-on",
+        help="Score images that the model was trained on too; scorecard and report say so. "
+        "Else they are left out.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -129,6 +138,7 @@ def score(
     train: Annotated[
         Path | None, typer.Option(help="Training data, for the question-only prior.")
     ] = None,
+    include_trained_on: IncludeTrainedOn = False,
     images: Annotated[
         Path | None,
         typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
@@ -157,6 +167,7 @@ def score(
         train=train,
         images=images,
         columns=parse_columns(columns),
+        trained_on=TrainedOn.of(included=include_trained_on),
     )
     if out is not None:
         write_run_folders(scored, out, images, given_arguments(context, _PATHS))
@@ -205,14 +216,7 @@ def run(
     split: Annotated[
         SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
     ] = SplitChoice.AUTO,
-    include_trained_on: Annotated[
-        bool,
-        typer.Option(
-            "--include-trained-on",
-            help="Score images that the model was trained on too; scorecard and report say so. "
-            "Else they are left out.",
-        ),
-    ] = False,
+    include_trained_on: IncludeTrainedOn = False,
     limit: Annotated[int | None, typer.Option(help="Only so many images.", min=1)] = None,
     train: Annotated[
         Path | None,
@@ -239,7 +243,6 @@ def run(
     """Answer a data set's questions with Ray actors and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
     from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
-    from evaluator.unseen import TrainedOn  # noqa: PLC0415
 
     order = EvaluationOrder(
         data=data,
@@ -268,7 +271,7 @@ def run(
         ),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
-        trained_on=TrainedOn.INCLUDED if include_trained_on else TrainedOn.LEFT_OUT,
+        trained_on=TrainedOn.of(included=include_trained_on),
         arguments=given_arguments(context, _PATHS),
     )
     # Ray reports dead workers on standard output, which is the JSON object's.

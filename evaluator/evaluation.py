@@ -28,7 +28,8 @@ from evaluator.scorecard import Scorecard
 from evaluator.selection import Selection, SplitChoice, select_pairs
 from evaluator.text_models import TextModels, load_text_models
 from evaluator.tools import CLIP, require_folder
-from evaluator.unseen import TrainedOn, unseen_pairs
+from evaluator.trained_on import TrainedOn
+from evaluator.unseen import unseen_pairs
 from shared.clock import Clock
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import ColumnNames, pairs_digest

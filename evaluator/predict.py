@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from evaluator.replica import Replica, ReplicaSettings
 from evaluator.replies import Reply
 from evaluator.shards import cut_shards
+from evaluator.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.errors import InputError
+from shared.fingerprints import fingerprints, looks_of
 from shared.images.decoding import open_image
 from shared.images.names import find_images
+from shared.images.source import image_source
 from shared.progress import report_progress
 from shared.records import Question
+from shared.training_images import Recogniser
+from shared.units import units_of
+from shared.vqa.trained_on import known_training
+
+log = structlog.get_logger(__name__)
 
 ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
+TRAINED_ON = "trained_on"
+"""A column more, where it is known what the model was trained on; `evaluator score` heeds it."""
 
 
 def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
@@ -39,6 +51,8 @@ def predict_csv(
 ) -> int:
     """Answer every row of a file and write it again with the answers beside; return how many.
 
+    Where it is known what the model was trained on, each row says whether its image was.
+
     Raises:
         InputError: the file or the model cannot be read, or ``out`` cannot be written.
     """
@@ -46,30 +60,64 @@ def predict_csv(
         raise InputError(f"--out {out}: name a .csv file")
     table = read_questions(table_path, columns)
     found = find_images((question.filename for question in table.questions), settings.images)
+    asked = found.renamed(table.questions)
+    trained_on = _trained_on(settings, asked)
     replica = Replica(settings)
     replies: dict[str, Reply] = {}
     with report_progress("answering", len(table.questions)) as progress:
-        for shard in cut_shards(found.renamed(table.questions)):
+        for shard in cut_shards(asked):
             for reply in replica.answer(shard.questions):
                 replies[reply.question_id] = reply
             progress.advance(len(shard.questions))
-    kept = [column for column in table.columns if column not in ADDED_COLUMNS]
-    write_csv_rows((*kept, *ADDED_COLUMNS), _answered_rows(table, replies), out)
+    added = ADDED_COLUMNS if trained_on is None else (*ADDED_COLUMNS, TRAINED_ON)
+    kept = [name for name in table.columns if name not in {*ADDED_COLUMNS, TRAINED_ON}]
+    marked = {question.id for question in asked if question.filename in (trained_on or ())}
+    rows = _answered_rows(table, kept, replies, marked)
+    write_csv_rows((*kept, *added), rows, out)
     return len(replies)
 
 
-def _answered_rows(table: QuestionTable, replies: Mapping[str, Reply]) -> list[dict[str, Any]]:
+def _trained_on(settings: ReplicaSettings, asked: Sequence[Question]) -> set[str] | None:
+    """Return the images that the model was trained on, and say how many; ``None``: not known."""
+    known = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
+    tell_unknown(known)
+    if known.images is None:
+        return None
+    names = {question.filename for question in asked}
+    prints = fingerprints(image_source(settings.images), names)
+    units = units_of((), looks_of(prints))
+    recogniser = Recogniser(known.images.trained_on)
+    own = {name for name, fingerprint in prints.items() if recogniser.knows(fingerprint)}
+    seen = {units[name] for name in own if name in units}
+    trained = own | {name for name, unit in units.items() if unit in seen}
+    if trained:
+        log.warning(
+            "images_trained_on",
+            images=f"{len(trained):,} of {len(names):,}",
+            became=f"answered, and marked in column {TRAINED_ON}; `evaluator score` leaves them "
+            "out",
+        )
+    return trained
+
+
+def _answered_rows(
+    table: QuestionTable,
+    columns: Sequence[str],
+    replies: Mapping[str, Reply],
+    marked: Collection[str],
+) -> list[dict[str, Any]]:
     rows = []
     for row, question in zip(table.rows, table.questions, strict=True):
         reply = replies[question.id]
         # Only the known columns: a CSV row with too many cells has one without a name.
-        kept = {name: row.get(name) for name in table.columns if name not in ADDED_COLUMNS}
+        kept = {name: row.get(name) for name in columns}
         rows.append(
             {
                 **kept,
                 "prediction": reply.answer,
                 "confidence": reply.confidence,
                 "broken_image": reply.broken_image,
+                TRAINED_ON: question.id in marked,
             }
         )
     return rows

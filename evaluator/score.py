@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from evaluator.metrics import Metric
 from evaluator.run_folder import write_results, write_settings
 from evaluator.scorecard import Scorecard
 from evaluator.scoring import Columns, default_metrics, score_predictions
 from evaluator.text_models import load_text_models
+from evaluator.trained_on import TrainedOn, counted, tell
 from shared.corpus import (
     NO_COLUMNS,
     ColumnNames,
@@ -53,6 +55,7 @@ def score_files(
     train: Path | None,
     images: Path | None = None,
     columns: ColumnNames = NO_COLUMNS,
+    trained_on: TrainedOn = TrainedOn.LEFT_OUT,
 ) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
 
@@ -63,12 +66,17 @@ def score_files(
         train: data that the question-only prior learns from.
         images: where the pictures lie, for ``vtgs_clip``.
         columns: columns that go by no name that is known.
+        trained_on: what to do with rows that say that the model was trained on their image.
 
     Raises:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
     tables = {name: read_prediction_table(path, columns) for name, path in _named(paths).items()}
-    answers = {name: _with_files(table.predictions, images) for name, table in tables.items()}
+    heeded = {
+        name: _heeding(name, _with_files(table.predictions, images), trained_on)
+        for name, table in tables.items()
+    }
+    answers = {name: rows for name, (rows, _) in heeded.items()}
     train_pairs = None if train is None else training_pairs(train, images, columns)
     chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
     for path, rows in zip(paths, answers.values(), strict=True):
@@ -95,6 +103,7 @@ def score_files(
                 provenance={
                     "predictions": path.name,
                     "predictions_sha256": file_digest(path),
+                    "trained_on": heeded[name][1],
                     "rows_left_out": len(tables[name].left_out),
                     "prior_from": None if train is None else train.name,
                 },
@@ -111,6 +120,24 @@ def _with_files(predictions: Sequence[Prediction], images: Path | None) -> Seque
     named = (prediction.pair.filename for prediction in predictions if prediction.pair.names_image)
     pairs = find_images(named, images).renamed(prediction.pair for prediction in predictions)
     return [replace(one, pair=pair) for one, pair in zip(predictions, pairs, strict=True)]
+
+
+def _heeding(
+    name: str, predictions: Sequence[Prediction], trained_on: TrainedOn
+) -> tuple[Sequence[Prediction], Mapping[str, Any] | None]:
+    """Return the rows to score of those that say which images were trained on, and the counts.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    pairs = [prediction.pair for prediction in predictions]
+    if not any(pair.trained_on for pair in pairs):
+        return predictions, None
+    facts = counted(pairs, trained_on)
+    tell(facts, name)
+    if trained_on is TrainedOn.INCLUDED:
+        return predictions, asdict(facts)
+    return [row for row in predictions if not row.pair.trained_on], asdict(facts)
 
 
 def training_pairs(

@@ -51,7 +51,7 @@ def members(units: Mapping[str, str]) -> list[list[str]]:
 
 def names_products(pairs: Iterable[QAPair]) -> bool:
     """Tell whether any row says which product it is about."""
-    return any(True for pair in pairs for _ in _products(pair))
+    return any(kind != "unit" for pair in pairs for kind, _ in _products(pair))
 
 
 def independent_unit(pairs: Collection[QAPair]) -> str:

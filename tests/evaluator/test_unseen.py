@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from evaluator.selection import SplitChoice, select_pairs
-from evaluator.unseen import TrainedOn, unseen_pairs
+from evaluator.trained_on import TrainedOn
+from evaluator.unseen import unseen_pairs
 from shared.corpus import write_pairs
 from shared.errors import InputError
 from shared.fingerprints import fingerprints

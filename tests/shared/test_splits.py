@@ -171,6 +171,7 @@ def test_units_for_training_alone_count_towards_its_share():
 
 def test_the_unit_is_named_after_what_the_rows_say():
     assert independent_unit([view("a.jpg")]) == "image"
+    assert independent_unit([view("a.jpg", unit_id="a.jpg")]) == "image, look-alikes together"
     assert independent_unit([view("a.jpg", "P"), view("b.jpg")]) == "product"
     assert (
         independent_unit([view("a.jpg", "P", unit_id="a.jpg")]) == "product, look-alikes together"

@@ -1,0 +1,89 @@
+"""How many of the rows that were asked for the model was trained on, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from shared.corpus import pairs_digest
+from shared.errors import InputError
+from shared.records import QAPair
+
+log = structlog.get_logger(__name__)
+
+
+class TrainedOn(StrEnum):
+    """What becomes of images that the model was trained on."""
+
+    LEFT_OUT = "left out"
+    INCLUDED = "included"
+
+    @classmethod
+    def of(cls, *, included: bool) -> TrainedOn:
+        """Return what the word of consent on a command line asks for."""
+        return cls.INCLUDED if included else cls.LEFT_OUT
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of the images and rows that were asked for the model was trained on.
+
+    It goes into the run's settings and its scorecard.
+
+    ``became`` is what was done with them. ``chosen_by`` counts images that stayed and by which an
+    epoch was chosen. ``asked_sha256`` is the digest of all rows that were asked for.
+    """
+
+    became: TrainedOn
+    images: int
+    of_images: int
+    rows: int
+    of_rows: int
+    chosen_by: int
+    asked_sha256: str
+
+
+def counted(pairs: Sequence[QAPair], became: TrainedOn, chosen_by: Collection[str] = ()) -> Counts:
+    """Count rows of which each says whether it was trained on; ``chosen_by`` are units."""
+    seen = [pair for pair in pairs if pair.trained_on]
+    return Counts(
+        became=became,
+        images=len({pair.filename for pair in seen}),
+        of_images=len({pair.filename for pair in pairs}),
+        rows=len(seen),
+        of_rows=len(pairs),
+        chosen_by=len({pair.filename for pair in pairs if pair.unit_id in chosen_by}),
+        asked_sha256=pairs_digest(pairs),
+    )
+
+
+def tell(counts: Counts, name: str) -> None:
+    """Say what was left out or taken in.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    if counts.became is TrainedOn.LEFT_OUT and counts.rows == counts.of_rows:
+        raise InputError(
+            f"{name}: the model was trained on all of the {counts.of_images:,} images, or on other "
+            "views of their products, so that no score would be honest; give data that it has not "
+            "seen, or --include-trained-on to score them all the same"
+        )
+    if counts.rows:
+        log.warning(
+            "images_trained_on",
+            data=name,
+            became=counts.became.value,
+            images=f"{counts.images:,} of {counts.of_images:,}",
+            rows=f"{counts.rows:,} of {counts.of_rows:,}",
+        )
+    if counts.chosen_by:
+        log.warning(
+            "images_that_chose_the_epoch",
+            data=name,
+            images=f"{counts.chosen_by:,} of {counts.of_images:,}",
+            why="they were validated on, so the score on them is a little too good",
+        )
