@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -188,11 +189,13 @@ def _answer(
     total = sum(len(shard.questions) for shard in shards)
     done = total - sum(len(shard.questions) for shard in todo)
     given_up: list[int] = []
+    reasons: Counter[str] = Counter()
     with report_progress("answering", total, done=done) as progress:
         for answers in fleet.answered_shards(todo):
             shard = answers.shard
             if answers.replies is None:
                 given_up.append(shard.index)
+                reasons[answers.reason] += 1
                 notes.shard_given_up(shard.index, answers.reason)
                 continue
             rows = _predictions(answers.replies, evaluation.pairs)
@@ -202,10 +205,11 @@ def _answer(
             progress.advance(len(rows), f"{notes.rate_per_s:.1f} questions/s, {replicas}")
     if given_up:
         notes.change_state(State.INCOMPLETE)
+        [(reason, _)] = reasons.most_common(1)
         raise ShardsGivenUp(
             f"{folder}: {len(given_up)} of {len(shards)} shards could not be answered "
-            f"({', '.join(map(str, sorted(given_up)))}); the rest is kept: run the same command "
-            "again to try them once more"
+            f"({', '.join(map(str, sorted(given_up)))}): {reason}; the rest is kept: run the same "
+            "command again to try them once more"
         )
 
 

@@ -7,7 +7,8 @@ counts as such, the second would make a score out of a bad network.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
@@ -65,11 +66,22 @@ class ImageFolder:
 
     def content(self, name: str) -> bytes:
         """Return an image file as it is."""
-        return read_image_file(self._folder / name)
+        with self._checked():
+            return read_image_file(self._folder / name)
 
     def read(self, name: str) -> Image.Image:
         """Return an image, decoded, as RGB, upright and on white."""
-        return open_image(self._folder / name)
+        with self._checked():
+            return open_image(self._folder / name)
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except CorruptImage:
+            # Where nothing is mounted, no image is broken.
+            require_folder(self._folder)
+            raise
 
     def has(self, name: str) -> bool:
         """Return whether the file exists."""

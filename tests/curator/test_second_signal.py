@@ -40,6 +40,7 @@ async def test_two_signals_end_a_run_without_a_traceback(stage, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 async def test_two_signals_at_a_hundred_moments_never_end_in_a_traceback(stage):
     draw = random.Random(20261129)
     campaign = await stage(latency={"mean_ms": 400})

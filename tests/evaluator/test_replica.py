@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from evaluator.replica import BROKEN_IMAGE_ANSWER, Replica
-from shared.errors import InputError
+from shared.errors import InputError, StoreUnreachable
 from shared.images.decoding import open_image
 from shared.records import Question
 from shared.vqa.blip.inference import answer_questions, remember_images
@@ -75,10 +75,17 @@ def test_a_broken_image_is_marked_and_shifts_no_row(
 
 
 def test_nothing_but_broken_images_is_answered_too(tiny_model, tmp_path):
+    (tmp_path / "other.txt").touch()
     replica = Replica(settings_for(tiny_model, tmp_path))
     [reply] = replica.answer([Question("1", "what", "none.png")])
     assert reply.broken_image
     assert replica.answer([]) == []
+
+
+def test_a_folder_that_is_not_mounted_breaks_no_image(tiny_model, tmp_path):
+    replica = Replica(settings_for(tiny_model, tmp_path))
+    with pytest.raises(StoreUnreachable, match="empty"):
+        replica.answer([Question("1", "what", "none.png")])
 
 
 def test_grounding_is_measured_where_it_is_asked_for(tiny_model, pictures, questions, direct):

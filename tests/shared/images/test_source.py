@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from shared.errors import CorruptImage, InputError, StoreUnreachable
-from shared.images.source import image_source, require_images
+from shared.images.source import ImageFolder, image_source, require_images
 from shared.images.stores import fetched_data
 from tests.fakes.file_server import serve_folder
 from tests.pictures import draw_gallery
@@ -107,3 +107,21 @@ def test_data_is_fetched_by_its_file_or_its_folder(tmp_path):
             assert not path.exists()
         with pytest.raises(InputError, match="no such file"), fetched_data(f"{server.url}/no.csv"):
             pass
+
+
+@pytest.mark.parametrize("read", [ImageFolder.read, ImageFolder.content])
+def test_a_folder_that_is_emptied_or_gone_breaks_no_image(tmp_path, read):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    source = ImageFolder(folder)
+    with pytest.raises(StoreUnreachable, match="is empty"):
+        read(source, "a.png")
+    folder.rmdir()
+    with pytest.raises(StoreUnreachable, match="cannot be read"):
+        read(source, "a.png")
+    folder.mkdir()
+    (folder / "b.png").write_bytes(b"no picture")
+    for name in ("a.png", "b.png"):
+        if read is ImageFolder.read or name == "a.png":
+            with pytest.raises(CorruptImage):
+                read(source, name)
