@@ -69,7 +69,7 @@ def test_the_keys_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     path.write_text(block_with("GEMINI_KEY_LAPTOP"), encoding="utf-8")
     [key] = read_keys(path, {"GEMINI_KEY_LAPTOP": "secret"})
-    assert (key.label, key.project, key.quota.rpd) == ("laptop", "my-project", 250)
+    assert (key.label, key.project, key.quota.rpd) == ("laptop", "my-project", 500)
 
 
 def test_the_recipe_is_read_and_says_the_defaults() -> None:

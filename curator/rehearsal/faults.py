@@ -13,6 +13,8 @@ class Fault(StrEnum):
 
     EXHAUSTED = "exhausted"
     """429 without details."""
+    NO_CAPACITY = "no_capacity"
+    """429 because the service is busy; no quota is meant."""
     INTERNAL = "internal"
     """500."""
     OVERLOADED = "overloaded"

@@ -104,7 +104,7 @@ class Judge:
             return Verdict(wire.missing_key(), "missing_key")
         state = key.state_after(earlier)
         if state is not KeyState.VALID:
-            return Verdict(key.refusal(state), f"{state}_key", ends_key=True)
+            return Verdict(key.refusal(state, model), f"{state}_key", ends_key=True)
         if self._models and model not in self._models:
             return Verdict(wire.unknown_model(model, version), "unknown_model")
         try:
@@ -245,6 +245,7 @@ def _delivered(
 
 _REFUSALS: Final[dict[Fault, Callable[[], Reply]]] = {
     Fault.EXHAUSTED: wire.exhausted,
+    Fault.NO_CAPACITY: wire.no_capacity,
     Fault.INTERNAL: wire.internal_error,
     Fault.OVERLOADED: wire.overloaded,
     Fault.DEADLINE: wire.deadline_exceeded,

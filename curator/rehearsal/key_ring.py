@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -21,9 +21,14 @@ class KeyState(StrEnum):
 
     VALID = "valid"
     INVALID = "invalid"
+    EXPIRED = "expired"
     LEAKED = "leaked"
     SUSPENDED = "suspended"
     DENIED = "denied"
+    UNPAID = "unpaid"
+    """Its project has no credit left."""
+    CLOSED = "closed"
+    """Its project is too new for the model."""
 
 
 class UnlistedKeys(StrEnum):
@@ -47,17 +52,22 @@ class RehearsedKey:
         """Return the state that a request meets when there were ``requests`` before it."""
         return KeyState.VALID if requests < self.valid_for else self.state
 
-    def refusal(self, state: KeyState) -> Reply:
+    def refusal(self, state: KeyState, model: str) -> Reply:
         """Return what Google answers to a key in ``state``, which is not valid."""
-        match state:
-            case KeyState.LEAKED:
-                return wire.leaked_key()
-            case KeyState.SUSPENDED:
-                return wire.suspended_key(self.api_key, _project_number(self.project))
-            case KeyState.DENIED:
-                return wire.denied_project()
-            case _:
-                return wire.invalid_key()
+        if state is KeyState.SUSPENDED:
+            return wire.suspended_key(self.api_key, _project_number(self.project))
+        if state is KeyState.CLOSED:
+            return wire.closed_model(model)
+        return _REFUSALS[state]()
+
+
+_REFUSALS: Final[Mapping[KeyState, Callable[[], Reply]]] = {
+    KeyState.INVALID: wire.invalid_key,
+    KeyState.EXPIRED: wire.expired_key,
+    KeyState.LEAKED: wire.leaked_key,
+    KeyState.DENIED: wire.denied_project,
+    KeyState.UNPAID: wire.unpaid_project,
+}
 
 
 class KeyRing:

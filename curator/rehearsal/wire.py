@@ -128,6 +128,14 @@ def invalid_key() -> Reply:
     return _error(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
 
 
+def expired_key() -> Reply:
+    """Return the refusal of a key whose time is over."""
+    reply = invalid_key()
+    message = "API key expired. Please renew the API key."
+    details = reply.body["error"]["details"][:1]
+    return _error(400, "INVALID_ARGUMENT", message, details)
+
+
 def missing_key() -> Reply:
     """Return the refusal of a request without a key."""
     return _error(
@@ -165,6 +173,24 @@ def denied_project() -> Reply:
     """Return the refusal of a project that lost access."""
     message = "Your project has been denied access. Please contact support."
     return _error(403, "PERMISSION_DENIED", message)
+
+
+def unpaid_project() -> Reply:
+    """Return the refusal of a project whose credits are used up; no quota is named."""
+    message = (
+        "Your prepayment credits are depleted. Please go to AI Studio at "
+        "https://ai.studio/projects to manage your project and billing."
+    )
+    return _error(429, "RESOURCE_EXHAUSTED", message)
+
+
+def closed_model(model: str) -> Reply:
+    """Return the refusal of a model that goes on for older projects alone."""
+    message = (
+        f"This model models/{model} is no longer available to new users. Please update your code "
+        "to use a newer model for the latest features and improvements."
+    )
+    return _error(404, "NOT_FOUND", message)
 
 
 def unserved_region() -> Reply:
@@ -218,6 +244,17 @@ def exhausted() -> Reply:
     """Return a 429 that says nothing about which quota, or until when."""
     message = "Resource has been exhausted (e.g. check quota)."
     return _error(429, "RESOURCE_EXHAUSTED", message)
+
+
+def no_capacity() -> Reply:
+    """Return a 429 that is no quota at all."""
+    detail = {
+        "@type": f"{_RPC}.ErrorInfo",
+        "reason": "MODEL_CAPACITY_EXHAUSTED",
+        "domain": SERVICE,
+    }
+    message = "No capacity available for this model on the server."
+    return _error(429, "RESOURCE_EXHAUSTED", message, [detail])
 
 
 def internal_error() -> Reply:

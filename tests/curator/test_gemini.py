@@ -234,6 +234,7 @@ async def test_over_http_a_known_picture_gets_its_answers(rehearsal, images):
         (Fault.REGION, ProjectRefused),
         (Fault.BAD_REQUEST, BadRequest),
         (Fault.EXHAUSTED, RateLimited),
+        (Fault.NO_CAPACITY, Unavailable),
     ],
 )
 async def test_over_http_each_fault_becomes_its_refusal_after_one_request(
@@ -248,9 +249,10 @@ async def test_over_http_each_fault_becomes_its_refusal_after_one_request(
 
 
 @pytest.mark.parametrize("state", [state for state in KeyState if state is not KeyState.VALID])
-async def test_over_http_a_dead_key_is_invalid_and_stays_secret(rehearsal, images, state):
+async def test_over_http_a_dead_key_is_told_by_its_state_and_stays_secret(rehearsal, images, state):
+    of_the_project = {KeyState.UNPAID: ProjectRefused, KeyState.CLOSED: ModelRefused}
     dead = {"api_key": SECRET, "state": state}
-    with pytest.raises(InvalidKey) as caught:
+    with pytest.raises(of_the_project.get(state, InvalidKey)) as caught:
         await ask(rehearsal(images, key=[dead]), images)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
