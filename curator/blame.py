@@ -138,7 +138,8 @@ TABLE: Final = (
         ModelRefused,
         "a model that does not exist, or not for this project",
         {400, 403},
-        says=r"(not a valid|invalid|unknown) model|access to (the )?model|"
+        says=r"(not a valid|invalid|unknown) model( id\b| name\b| ?['\"`:]|[.,;]|$)|"
+        r"access to (the )?model|"
         r"\bmodel\b.{1,80} (does not exist|(was |is )?not found)",
     ),
     _row(BadRequest, "a picture that a filter refuses", {403}, says=r"moderation|flagged"),

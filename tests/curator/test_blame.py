@@ -150,6 +150,7 @@ RULES = [
     (error(400, "Your credit balance is too low to use the API."), ProjectRefused),
     (error(400, "vendor/model is not a valid model ID"), ModelRefused),
     (error(400, "Request contains an invalid argument.", "INVALID_ARGUMENT"), BadRequest),
+    (error(400, "Invalid model input: the picture is too small"), BadRequest),
     (error(401, "no", "", {"reason": "ACCESS_TOKEN_TYPE_UNSUPPORTED"}), InvalidKey),
     (Said(401, {"detail": "who are you?"}), InvalidKey),
     (error(402, "Insufficient credits. Add more"), ProjectRefused),

@@ -8,12 +8,12 @@ from datetime import datetime
 import pytest
 from structlog.testing import capture_logs
 
-from curator.exhaustion import KeysExhausted
+from curator.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.keypool import PROBE_AFTER_S, KeyPool, OnExhausted
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
 from curator.quota import PACIFIC, LearnedLimit, Quota, Window, next_day
-from curator.refusals import InvalidKey, RateLimited
+from curator.refusals import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from curator.stopping import StopRequested, StopSignal
 
 
@@ -23,7 +23,14 @@ def key(label: str, project: str = "", **limits: int) -> Key:
 
 @pytest.fixture
 def make_pool(clock):
-    def make(*keys: Key, on_exhausted=OnExhausted.STOP, use=None, records=None, stop=None):
+    def make(
+        *keys: Key,
+        on_exhausted=OnExhausted.STOP,
+        use=None,
+        records=None,
+        stop=None,
+        untried=(),
+    ):
         return KeyPool(
             keys,
             clock=clock,
@@ -32,6 +39,7 @@ def make_pool(clock):
             rng=random.Random(0),
             use=use or {},
             records=records or {},
+            untried=untried,
         )
 
     return make
@@ -318,3 +326,85 @@ async def test_an_hour_brings_what_the_quotas_of_five_projects_allow(make_pool, 
         served[lease.key.project] += 1
     assert all(served[project] <= allowed[project] for project in allowed)
     assert served.total() >= 0.99 * sum(allowed.values())
+
+
+async def test_an_untried_key_gets_a_second_request_once_its_first_was_taken(make_pool):
+    a, b = key("a"), key("b")
+    pool = make_pool(a, b, untried=[a, b])
+    first, other = [await pool.lease(1) for _ in range(2)]
+    waiting = asyncio.ensure_future(pool.lease(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    pool.remove(other.key, InvalidKey("gone"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    pool.settle(first, 1)
+    assert (await waiting).key == a
+    assert await labels(pool, 3) == ["a", "a", "a"]
+
+
+async def test_a_first_request_that_came_to_nothing_leaves_the_key_untried(make_pool):
+    a = key("a")
+    pool = make_pool(a, untried=[a])
+    for end in (pool.unanswered, pool.give_back, pool.taken):
+        lease = await pool.lease(1)
+        waiting = asyncio.ensure_future(pool.lease(1))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        end(lease)
+        pool.give_back(await waiting)
+    assert await labels(pool, 2) == ["a", "a"]
+
+
+async def test_a_trial_under_way_is_waited_for_though_all_others_are_spent(make_pool, clock):
+    a, b = key("a", rpd=1), key("b")
+    pool = make_pool(a, b, untried=[a, b])
+    for lease in [await pool.lease(1) for _ in range(2)]:
+        if lease.key == a:
+            pool.settle(lease, 1)
+        else:
+            on_trial = lease
+    waiting = asyncio.ensure_future(pool.lease(1))
+    await asyncio.sleep(0)
+    pool.settle(on_trial, 1)
+    assert (await waiting).key in {a, b}
+
+
+async def test_a_closed_project_takes_all_its_keys_and_is_remembered(make_pool):
+    pool = make_pool(key("a", "p"), key("b", "p"), key("c"))
+    lease = await pool.lease(1)
+    record = pool.close(lease, NoQuota("limit 0"))
+    assert record.refused_because == "limit 0"
+    assert len(pool.removed) == 2
+    assert await labels(pool, 2) == ["c", "c"]
+    again = make_pool(key("a", "p"), records={"p": record})
+    assert again.refused == {"p": "limit 0"}
+    opened = again.settle(await again.lease(1), 1)
+    assert opened is not None
+    assert (opened.refused_because, again.refused) == ("", {"p": ""})
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error", "told"),
+    [
+        (NoQuota("no quota (limit 0)"), NoProjectMayUse, "waiting brings none"),
+        (ProjectRefused("402: no credit"), KeysExhausted, "a: 402: no credit"),
+    ],
+)
+async def test_what_closed_all_projects_decides_how_a_run_ends(make_pool, refusal, error, told):
+    pool = make_pool(key("a"), on_exhausted=OnExhausted.WAIT)
+    pool.close(await pool.lease(1), refusal)
+    with pytest.raises(error, match=told):
+        await pool.lease(1)
+
+
+async def test_a_day_that_ends_when_the_server_says_is_waited_out(make_pool, clock):
+    pool = make_pool(key("a"), on_exhausted=OnExhausted.STOP)
+    refusal = RateLimited(
+        "429", window=Window.DAY, retry_after_s=None, limits=Quota(), resets_at=clock.now() + 5_000
+    )
+    record = pool.cool_down(await pool.lease(1), refusal)
+    assert record.blocked_until == clock.now() + 5_000
+    far = RateLimited("429", window=Window.DAY, retry_after_s=None, limits=Quota(), resets_at=4e9)
+    clock.time += 5_001
+    assert pool.cool_down(await pool.lease(1), far).blocked_until == clock.now() + 86_400
