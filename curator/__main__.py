@@ -301,7 +301,7 @@ def export(
         bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
     ] = False,
 ) -> None:
-    """Write the pairs: a file by its suffix, or a data set folder split by image."""
+    """Write the pairs: a file by its suffix, or a data set folder split by product."""
     from curator.export import FILE_SUFFIXES
     from curator.ledger import require_ledger
 

@@ -173,7 +173,7 @@ def refuse_leak(
     if common:
         raise InputError(
             f"--train {train}: holds {len(common)} of the images scored in {path}; "
-            "a prior must not learn from them: give a training set split by image"
+            "a prior must not learn from them: give a training set split by product"
         )
 
 

@@ -1,4 +1,4 @@
-"""Sums of scores by image and kind of question: what merges, exactly.
+"""Sums of scores by unit and kind of question: what merges, exactly.
 
 Scores are summed as whole numbers of 2**-36, so that the total is the same whatever the order of
 rows and however they were cut into shards. Means and intervals are formed once, at the end.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -19,6 +20,9 @@ from shared.splits import RULE, split_units
 from shared.training_images import Recogniser, TrainingImages
 from shared.units import independent_unit, units_of
 from trainer.recipe import SplitRecipe
+
+FEW_UNITS: Final = 10
+"""Fewer cannot be divided by shares."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -104,7 +108,7 @@ def load_pairs(
         fingerprints=prints,
         rule={**described, "unit": independent_unit(pairs)},
     )
-    _require_both(divided, data, seen)
+    _require_both(divided, data, seen, len(set(units.values())))
     return divided
 
 
@@ -133,10 +137,13 @@ def _units_seen(
     return set() if allow else {units[name] for name in images}
 
 
-def _require_both(divided: SplitPairs, data: Path, seen: Collection[str]) -> None:
+def _require_both(divided: SplitPairs, data: Path, seen: Collection[str], units: int) -> None:
     if divided.train and divided.validation:
         return
     why, way_out = "", "; both are needed"
+    if units < FEW_UNITS:
+        why = f", with all images of {units} products or look-alikes"
+        way_out += "; if a column names no product, forget it with columns = {product = ''}"
     if seen:
         why = " after what the base itself was trained on"
         way_out = (

@@ -77,7 +77,7 @@ class PretrainRecipe(Settings):
     )
     seed: int = Field(0, description="decides the first weights, the batches and the dropout")
     split: SplitRecipe = Field(
-        SplitRecipe(), description="by image, for data without a split of their own"
+        SplitRecipe(), description="by product, for data without a split of their own"
     )
     shape: Shape = Field(Shape(), description="sizes of the model")
 

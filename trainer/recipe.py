@@ -73,7 +73,7 @@ class LoraRecipe(Settings):
 
 
 class SplitRecipe(Settings):
-    """How images are divided where the data does not say; shares by number of images."""
+    """How products are divided where the data does not say; shares by number of images."""
 
     train: float = Field(0.8, ge=0, le=1, description="share of the images to train on")
     validation: float = Field(
@@ -251,7 +251,8 @@ class FitRecipe(Settings):
     )
     allow_leaks: bool = Field(
         False,
-        description="train although an image, or a near-identical one, is in more than one split",
+        description="train although an image, a near-identical one or a product is in more than one "
+        "split, or the base was trained on what is held out",
     )
     track: tuple[Track, ...] = Field(
         (Track.TENSORBOARD,),
@@ -264,7 +265,7 @@ class FitRecipe(Settings):
         RegionsRecipe(), description="region supervision, for pairs with boxes (BLIP alone)"
     )
     split: SplitRecipe = Field(
-        SplitRecipe(), description="by image, for data without a split of their own"
+        SplitRecipe(), description="by product, for data without a split of their own"
     )
     sweep: SweepRecipe = Field(
         SweepRecipe(), description="what `trainer sweep` varies; `trainer fit` does not read it"

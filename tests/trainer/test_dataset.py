@@ -1,4 +1,4 @@
-"""The pairs of a run: all there, split by image, or refused."""
+"""The pairs of a run: all there, split by product, or refused."""
 
 from dataclasses import replace
 
@@ -114,6 +114,16 @@ def test_a_product_in_two_splits_is_refused_unless_allowed(tmp_path, images):
     with pytest.raises(InputError, match=r"1 product is in more than one split \(000\.png ~ 002"):
         load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
     load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), allow_leaks=True)
+
+
+def test_a_column_that_names_no_product_can_be_forgotten(tmp_path, images):
+    """Every row is said to be about a shoe: one unit, which cannot be divided."""
+    pairs = [replace(pair, product="shoe") for pair in draw_gallery(images, 20)]
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=r"of 1 products or look-alikes.*columns = \{product = ''"):
+        load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+    divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe(), columns={"product": ""})
+    assert divided.validation
 
 
 def base_of(images, names):
