@@ -251,8 +251,8 @@ class FitRecipe(Settings):
     )
     allow_leaks: bool = Field(
         False,
-        description="train although an image, a near-identical one or a product is in more than one "
-        "split, or the base was trained on what is held out",
+        description="train although an image, a near-identical one or a product is in more than "
+        "one split, or the base was trained on what is held out",
     )
     track: tuple[Track, ...] = Field(
         (Track.TENSORBOARD,),
