@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from curator.backoff import FIRST_S, LONGEST_S, jittered
+from curator.keypool import OnExhausted
 from curator.stopping import StopSignal
 from shared.clock import Clock
 from shared.durations import duration
@@ -22,6 +24,11 @@ FEWEST_FAILURES: Final = 8
 """In a row, too: a run that waited for its quota has not seen an outage of hours."""
 
 
+def patience_s(on_exhausted: OnExhausted) -> float:
+    """Return how long an outage may last: who waits for keys for days, waits for it as well."""
+    return math.inf if on_exhausted is OnExhausted.WAIT else LONGEST_OUTAGE_S
+
+
 class ServiceDown(StoppedForNow):
     """The service has not answered for long."""
 
@@ -32,7 +39,9 @@ class Outage:
     A failure is an item's own only where its key answered about others since it failed before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = LONGEST_OUTAGE_S) -> None:
+        """Let a service be down for ``longest_s`` seconds at most."""
+        self._longest_s = longest_s
         self._turn = asyncio.Lock()
         self._in_a_row = 0
         self._since = 0.0
@@ -89,7 +98,7 @@ class Outage:
             ServiceDown: it has.
         """
         lasted_s = now - self._since
-        if self._in_a_row >= FEWEST_FAILURES and lasted_s >= LONGEST_OUTAGE_S:
+        if self._in_a_row >= FEWEST_FAILURES and lasted_s >= self._longest_s:
             raise ServiceDown(
                 f"the service has not answered for {duration(lasted_s)}: {self._in_a_row} requests "
                 f"in a row failed, the last with {self._reason!r}; no image is given up for that: "

@@ -33,6 +33,7 @@ from curator.live import LiveReport
 from curator.models import known_model
 from curator.open_files import affordable_concurrency
 from curator.openai_client import OpenAIClient, require_sdk
+from curator.outage import Outage, patience_s
 from curator.prompt import Prompt
 from curator.results import Results
 from curator.stopping import StopRequested, StopSignal, stop_on_signals
@@ -233,8 +234,7 @@ async def _work(
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         _annotator(options) as annotator,
     ):
-        items = ItemLog(plan.prompt.version)
-        results = Results(campaign_id, ledger, clock, live, items, stop)
+        results = Results(campaign_id, ledger, clock, live, ItemLog(plan.prompt.version), stop)
         curator = Curator(
             campaign_id=campaign_id,
             model=options.model,
@@ -249,6 +249,7 @@ async def _work(
             live=live,
             rng=random.Random(),
             results=results,
+            outage=Outage(patience_s(options.on_exhausted)),
             holding=await held_by(results, plan.catalog.images_dir),
         )
         await _work_in_turns(options, plan, curator)

@@ -35,6 +35,9 @@ def set_up_connection(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
     connection.create_function(opinions.SHARE_FUNCTION, 2, opinions.pair_share, deterministic=True)
 
 
+_WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn errors of the database into ours.
@@ -46,4 +49,4 @@ def translated() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         reason = str(error).partition("\n")[0]
-        raise LedgerFailure(f"the ledger cannot be used any more: {reason}") from error
+        raise LedgerFailure(f"the ledger cannot be used any more: {reason}; {_WAY_OUT}") from error

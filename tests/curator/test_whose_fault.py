@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from curator.keypool import OnExhausted
 from tests.curator.campaigns import KEYS, Campaign
 from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock
@@ -159,6 +160,19 @@ async def test_a_service_that_stays_down_ends_the_run_for_now(moody):
         assert 1_800 <= clock.time - begun < 2_000
         assert await waits(campaign, 6)
         assert server.asked.total() < 100
+
+
+async def test_who_waits_for_keys_waits_for_the_service_too(moody):
+    clock = JumpingClock()
+    ends_at = clock.time + 3 * 3_600
+
+    def mood(key, n):
+        return OVERLOADED if clock.time < ends_at else GOOD
+
+    async with moody(3, mood) as (campaign, _):
+        result = await campaign.run(clock, on_exhausted=OnExhausted.WAIT)
+        assert result.code == 0, result.err
+        assert (await campaign.status())["progress"]["done"] == 3
 
 
 @pytest.mark.parametrize("workers", [1, 4])
