@@ -69,6 +69,9 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
     """
     table = _read(path, columns)
     say_left_out(path, table.left_out)
+    pairs = [prediction.pair for prediction in table.predictions]
+    # An id that was made of a row's image and question repeats with these alone.
+    say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
     unnamed = sum(not p.pair.names_image for p in table.predictions)
     if unnamed:
         _log.warning(
@@ -91,9 +94,6 @@ def _read(path: Path, columns: ColumnNames) -> PredictionTable:
         else:
             predictions.append(prediction)
     require_some(path, predictions, left_out, "prediction")
-    if "id" in table.names:
-        pairs = (prediction.pair for prediction in predictions)
-        say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
     return PredictionTable(predictions, left_out)
 
 
