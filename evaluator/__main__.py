@@ -100,6 +100,15 @@ IncludeTrainedOn = Annotated[
         "Else they are left out.",
     ),
 ]
+Prompt = Annotated[
+    str,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="What a question is asked in, such as '{question} Answer in one word.'",
+        show_default="the model's own way",
+    ),
+]
+MaxNewTokens = Annotated[int, typer.Option(help="The longest answer, in tokens.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -110,6 +119,8 @@ _PATHS = frozenset(
     }
 )
 """Parameters that take a path, or a path among other things."""
+MAX_NEW_TOKENS = 10
+"""``shared.vqa.instruction.MAX_NEW_TOKENS``, without importing torch for ``--help``."""
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
 
 
@@ -201,6 +212,8 @@ def run(
         ),
     ] = None,
     quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    prompt: Prompt = "",
+    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     replicas: Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)] = 1,
     gpus_per_replica: Annotated[
         float | None,
@@ -243,6 +256,7 @@ def run(
     """Answer a data set's questions with Ray actors and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
     from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
+    from shared.vqa.instruction import checked_instruction  # noqa: PLC0415
 
     order = EvaluationOrder(
         data=data,
@@ -269,6 +283,7 @@ def run(
             clip_model,
             clip_weights,
         ),
+        instruction=checked_instruction(prompt, max_new_tokens),
         shuffle_seed=shuffle_images,
         shuffle_sample=shuffle_sample,
         trained_on=TrainedOn.of(included=include_trained_on),
@@ -307,6 +322,8 @@ def predict(
     *,
     adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
     quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    prompt: Prompt = "",
+    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
@@ -319,9 +336,20 @@ def predict(
     """Answer one question, or a file of them; no reference answers needed."""
     one, many = (image, question), (csv, images, out)
     if image and question and not any(many):
-        _predict_one(_settings(model, adapter, quantize, image.parent, 1), image, question, as_json)
+        settings = _settings(
+            model, adapter, quantize, image.parent, 1, prompt=prompt, max_new_tokens=max_new_tokens
+        )
+        _predict_one(settings, image, question, as_json)
     elif csv and images and out and not any(one):
-        settings = _settings(model, adapter, quantize, images, batch_size)
+        settings = _settings(
+            model,
+            adapter,
+            quantize,
+            images,
+            batch_size,
+            prompt=prompt,
+            max_new_tokens=max_new_tokens,
+        )
         from evaluator.predict import predict_csv  # noqa: PLC0415
 
         typer.echo(f"{out}: {predict_csv(settings, csv, out, parse_columns(columns))} answers")
@@ -390,6 +418,8 @@ def serve(
     *,
     adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")] = None,
     quantize: Annotated[Quantize, typer.Option(help="How the base is held.")] = Quantize.NF4,
+    prompt: Prompt = "",
+    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65_535)] = 8000,
     token: Annotated[
@@ -407,7 +437,15 @@ def serve(
 
     address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
     serve_replica(
-        _settings(model, adapter, quantize, Path(), batch_size),
+        _settings(
+            model,
+            adapter,
+            quantize,
+            Path(),
+            batch_size,
+            prompt=prompt,
+            max_new_tokens=max_new_tokens,
+        ),
         address,
         Limits(batch_size, queue),
         lambda url: typer.echo(f"{model} answers at {url}; Ctrl-C ends it"),
@@ -440,11 +478,26 @@ def main() -> NoReturn:
 
 
 def _settings(
-    model: str, adapter: Path | None, quantize: Quantize, images: Path | str, batch_size: int
+    model: str,
+    adapter: Path | None,
+    quantize: Quantize,
+    images: Path | str,
+    batch_size: int,
+    *,
+    prompt: str,
+    max_new_tokens: int,
 ) -> ReplicaSettings:
     from evaluator.replica import replica_settings  # noqa: PLC0415
+    from shared.vqa.instruction import checked_instruction  # noqa: PLC0415
 
-    return replica_settings(model, adapter, quantize.value, images, batch_size=batch_size)
+    return replica_settings(
+        model,
+        adapter,
+        quantize.value,
+        images,
+        batch_size=batch_size,
+        instruction=checked_instruction(prompt, max_new_tokens),
+    )
 
 
 def _predict_one(settings: ReplicaSettings, image: Path, question: str, as_json: bool) -> None:

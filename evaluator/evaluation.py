@@ -42,6 +42,7 @@ from shared.signals import interrupt_once
 from shared.vqa.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
+from shared.vqa.instruction import Instruction
 from shared.vqa.trained_on import known_training
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class EvaluationOrder:
     batch_size: int
     name: str
     text_models: TextModelNames
+    instruction: Instruction
     shuffle_seed: int
     shuffle_sample: int
     trained_on: TrainedOn = TrainedOn.LEFT_OUT
@@ -96,6 +98,7 @@ def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
         order.images,
         batch_size=order.batch_size,
         adapters=order.adapter.named,
+        instruction=order.instruction,
     )
     with fetched_data(order.data) as data:
         selection = select_pairs(
@@ -203,6 +206,8 @@ def _evaluation(
         "adapter": replica.adapter,
         "adapter_sha256": "" if order.adapter.one is None else adapter_digest(order.adapter.one),
         **_named_adapters(order, selection),
+        "prompt": order.instruction.template,
+        "max_new_tokens": order.instruction.max_new_tokens,
         "grounding": REGIONS if replica.measure_grounding else "",
         "left_out": {metric.value: reason for metric, reason in left_out.items()},
         "shuffle_images": order.shuffle_seed if shown_instead else None,

@@ -29,7 +29,8 @@ from shared.vqa.adapter_start import base_is_whole
 from shared.vqa.adapters import require_applicable
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
-from shared.vqa.families import load_answerer
+from shared.vqa.families import load_answerer, require_instruction
+from shared.vqa.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.loading import Quantization
 from shared.vqa.model_names import resolve_model
 from shared.vqa.question_length import limit_of_adapters
@@ -56,6 +57,7 @@ class ReplicaSettings:
     batch_size: int
     measure_grounding: bool
     adapters: tuple[tuple[str, str], ...] = ()
+    instruction: Instruction = NO_INSTRUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ def replica_settings(
     batch_size: int,
     measure_grounding: bool = False,
     adapters: Mapping[str, Path] | None = None,
+    instruction: Instruction = NO_INSTRUCTION,
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
@@ -270,6 +273,10 @@ def replica_settings(
         require_applicable(folder, four_bit=Quantization(quantization) is Quantization.NF4)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
+    if not is_bundle(model):
+        require_instruction(model, instruction)
+    elif instruction != NO_INSTRUCTION:
+        raise InputError(f"{model}: an exported model takes no --prompt and no --max-new-tokens")
     limit_of_adapters(asked)
     source = model if is_bundle(model) else resolve_model(model)
     return ReplicaSettings(
@@ -280,6 +287,7 @@ def replica_settings(
         batch_size=batch_size,
         measure_grounding=measure_grounding,
         adapters=tuple((name, str(folder.resolve())) for name, folder in named.items()),
+        instruction=instruction,
     )
 
 
@@ -291,6 +299,7 @@ def _loaded(settings: ReplicaSettings) -> Answerer[Any, Any] | BundleAnswerer:
         adapter=Path(settings.adapter) if settings.adapter else None,
         adapters={name: Path(folder) for name, folder in settings.adapters},
         quantization=settings.quantization,
+        instruction=settings.instruction,
     )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from PIL import Image
 
 from shared.vqa.loading import LoadedModel
-
-MAX_NEW_TOKENS: Final = 10
 
 Prepared = TypeVar("Prepared")
 Memory = TypeVar("Memory")

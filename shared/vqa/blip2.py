@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from transformers import Blip2ForConditionalGeneration, DynamicCache
 
-from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, Answerer
+from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
 from shared.vqa.decoding import Decoded, decoded_rows, end_tokens
 from shared.vqa.loading import LoadedModel
@@ -128,7 +128,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             return []
         rows = token_lists(
             self.model.tokenizer,
-            [self._prompt.format(question) for question in self.model.folded(questions)],
+            self._prompts(questions),
             self.model.max_question_tokens,
         )
         index_B = torch.tensor(image_of, device=self.model.device)
@@ -141,6 +141,12 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             Answer(text.strip(), math.exp(one.log_probability))
             for text, one in zip(texts, said, strict=True)
         ]
+
+    def _prompts(self, questions: Sequence[str]) -> list[str]:
+        """Return the questions in the instruction, or as BLIP-2's paper asks them."""
+        if self.model.instruction.template:
+            return self.model.asked(questions)
+        return [self._prompt.format(question) for question in self.model.folded(questions)]
 
     def _continue(
         self, memory: QueryMemory, index_B: torch.Tensor, rows: Sequence[Sequence[int]]
@@ -157,7 +163,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             input_ids=torch.nn.functional.pad(ids_BT, (seen, 0), value=self._pad),
             attention_mask=torch.nn.functional.pad(mask_BT, (seen, 0), value=1),
             past_key_values=cache,
-            max_new_tokens=MAX_NEW_TOKENS,
+            max_new_tokens=self.model.instruction.max_new_tokens,
             do_sample=False,
             num_beams=1,
             return_dict_in_generate=True,
@@ -176,7 +182,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             attention_mask=torch.nn.functional.pad(
                 tokens.mask_BT, (queries_BLD.shape[1], 0), value=1
             ),
-            max_new_tokens=MAX_NEW_TOKENS,
+            max_new_tokens=self.model.instruction.max_new_tokens,
             do_sample=False,
             num_beams=1,
             return_dict_in_generate=True,

@@ -7,7 +7,7 @@ What is not named here but known to transformers for questions about images is a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
+from shared.vqa.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.loading import (
     BLIP,
     BLIP2,
@@ -75,17 +76,20 @@ def load_answerer(
     adapters: Mapping[str, Path] | None = None,
     quantization: Quantization = Quantization.NF4,
     device: torch.device | None = None,
+    instruction: Instruction = NO_INSTRUCTION,
 ) -> Answerer[Any, Any]:
     """Load a model of any family that answers questions about images.
 
     It has one ``adapter``, or several ``adapters`` by name, one of which is active at a time.
 
     Raises:
-        InputError: ``model`` or ``adapter`` cannot be found, or ``model`` answers no questions.
+        InputError: ``model`` or ``adapter`` cannot be found, or ``model`` answers no questions, or
+            not by this instruction.
         AdapterNotApplied: the adapter does not fit the base or changes nothing.
     """
     config = read_config(model)
     family = _family(model, config)
+    require_instruction(model, instruction)
     loaded = load_network(
         model,
         config,
@@ -103,7 +107,7 @@ def load_answerer(
             architecture=architecture(config),
             reason="no family of ours; every question is asked alone and encodes its image anew",
         )
-    return family.answerer(loaded)
+    return family.answerer(replace(loaded, instruction=instruction))
 
 
 def training_folding(model: str) -> QuestionFolding:
@@ -114,6 +118,20 @@ def training_folding(model: str) -> QuestionFolding:
     """
     own = base_folding(model)
     return _family(model, read_config(model)).trained_with if own == AS_IT_COMES else own
+
+
+def require_instruction(model: str, instruction: Instruction) -> None:
+    """Check, before a model is loaded, that it can follow an instruction.
+
+    Raises:
+        InputError: an answer's length is given for a model that chooses among labels.
+    """
+    lengthens = instruction.max_new_tokens != NO_INSTRUCTION.max_new_tokens
+    if lengthens and architecture(read_config(model)) == VILT:
+        raise InputError(
+            f"--max-new-tokens {instruction.max_new_tokens}: {model} chooses among labels and "
+            "generates nothing; leave it out"
+        )
 
 
 def why_no_regions(model: str) -> str:

@@ -43,6 +43,7 @@ from shared.vqa.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
+from shared.vqa.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
 from shared.vqa.question_length import (
     limit_of_adapters,
@@ -85,6 +86,7 @@ class LoadedModel:
     quantization: Quantization
     adapter_sha256: str = ""
     foldings: Mapping[str, QuestionFolding] = field(default_factory=dict)
+    instruction: Instruction = NO_INSTRUCTION
 
     @property
     def folding(self) -> QuestionFolding:
@@ -95,6 +97,10 @@ class LoadedModel:
     def folded(self, questions: Sequence[str]) -> list[str]:
         """Return questions as the model was trained to hear them."""
         return list(map(self.folding.fold, questions))
+
+    def asked(self, questions: Sequence[str]) -> list[str]:
+        """Return questions as the model hears them, within the instruction."""
+        return list(map(self.instruction.around, self.folded(questions)))
 
     @property
     def blip(self) -> BlipForQuestionAnswering:

@@ -1,37 +1,56 @@
 """Any other model that transformers knows: its own processor and its own ``generate``.
 
 Slower, since nothing is kept between the questions of an image, and right: every question is
-asked alone, so that no padding can reach an answer.
+asked alone, so that no padding can reach an answer, with all that the processor returned. A model
+with a chat template is asked by it.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from PIL import Image
-from transformers import AutoProcessor, ProcessorMixin
+from transformers import (
+    AutoImageProcessor,
+    AutoProcessor,
+    BatchFeature,
+    PreTrainedModel,
+    ProcessorMixin,
+)
 
-from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, Answerer
+from shared.errors import InputError
+from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.decoding import decoded_rows, end_tokens
 from shared.vqa.loading import LoadedModel
 from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
 
+_CHAT_BACKEND: Final = "torchvision"
+_OTHER_BACKEND: Final = "pil"
+"""Named, so that no answer depends on what is installed. A chat model's is transformers' own
+choice; its processor may need torchvision in any case, for a video part."""
+
+
+_WAY_OUT: Final = "install what answering needs: pip install 'abo-vqa[evaluator]'"
+
 
 class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
-    """Asks one question at a time."""
+    """Asks one question at a time.
+
+    Raises:
+        InputError: there is no processor, or torchvision is not there and needed.
+    """
 
     computed_once = ""
 
     def __init__(self, model: LoadedModel) -> None:
         super().__init__(model)
-        with quiet_transformers(), hub_errors(model.name):
-            self._processor: ProcessorMixin = AutoProcessor.from_pretrained(
-                resolve_model(model.name)
-            )
-        self._processor.image_processor = model.image_processor
+        self._processor = _processor(model.name)
+        self._takes = _names_taken(model.network)
 
     def prepare(self, image: Image.Image) -> Image.Image:
         """Return the image: the processor wants it beside each question."""
@@ -45,23 +64,32 @@ class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
     def answer(
         self, memory: tuple[Image.Image, ...], image_of: Sequence[int], questions: Sequence[str]
     ) -> list[Answer]:
-        """Ask each question alone."""
+        """Ask each question alone.
+
+        Raises:
+            InputError: the processor or the network does not take a question so.
+        """
         return [
             self._ask(memory[image], question)
-            for image, question in zip(image_of, self.model.folded(questions), strict=True)
+            for image, question in zip(image_of, self.model.asked(questions), strict=True)
         ]
 
     def _ask(self, image: Image.Image, question: str) -> Answer:
         network = self.model.network
-        inputs = self._inputs(image, question)
-        output = network.generate(
-            **inputs,
-            max_new_tokens=MAX_NEW_TOKENS,
-            do_sample=False,
-            num_beams=1,
-            return_dict_in_generate=True,
-            output_logits=True,
-        )
+        try:
+            output = network.generate(
+                **self._inputs(image, question),
+                max_new_tokens=self.model.instruction.max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+        except ValueError as error:
+            raise InputError(
+                f"{self.model.name}: cannot be asked {question!r} ({error}); it may want the place "
+                "of its image in --prompt, such as '<image> {question}'"
+            ) from error
         # An encoder-decoder says a start token first, a decoder repeats the prompt.
         before = output.sequences.shape[1] - len(output.logits)
         [said] = decoded_rows(output, before, end_tokens(network))
@@ -69,22 +97,52 @@ class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
         return Answer(text.strip(), math.exp(said.log_probability))
 
     def _inputs(self, image: Image.Image, question: str) -> dict[str, Any]:
-        """Return the processor's tensors; a decoder's prompt must not end with an end token."""
-        if getattr(self._processor, "chat_template", None):
-            asked = {"type": "text", "text": question}
-            message = {"role": "user", "content": [{"type": "image"}, asked]}
-            question = self._processor.apply_chat_template([message], add_generation_prompt=True)
-        encoded = self._processor(images=image, text=question, return_tensors="pt")
-        tensors = {name: tensor.to(self.model.device) for name, tensor in encoded.items()}
-        network = self.model.network
-        if not network.config.is_encoder_decoder:
-            ends = end_tokens(network) | {self.model.tokenizer.sep_token_id}
-            if int(tensors["input_ids"][0, -1]) in ends:
-                for name in ("input_ids", "attention_mask", "token_type_ids"):
-                    if name in tensors:
-                        tensors[name] = tensors[name][:, :-1]
+        """Return all of the processor's tensors that the network has a place for."""
+        tensors = self._encoded(image, question).to(self.model.device, self.model.network.dtype)
+        inputs = {name: value for name, value in tensors.items() if name in self._takes}
+        return inputs if self.model.network.config.is_encoder_decoder else self._open(inputs)
+
+    def _encoded(self, image: Image.Image, question: str) -> BatchFeature:
+        if not getattr(self._processor, "chat_template", None):
+            return self._processor(images=image, text=question, return_tensors="pt")
+        content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
+        return self._processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+
+    def _open(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Cut an end token off a decoder's prompt, which it would not go on after."""
+        ids = inputs["input_ids"]
+        ends = end_tokens(self.model.network) | {self.model.tokenizer.sep_token_id}
+        if int(ids[0, -1]) not in ends:
+            return inputs
         return {
-            name: tensor.to(network.dtype) if tensor.is_floating_point() else tensor
-            for name, tensor in tensors.items()
-            if name != "token_type_ids"
+            name: value[:, :-1] if value.shape == ids.shape else value
+            for name, value in inputs.items()
         }
+
+
+def _processor(model: str) -> ProcessorMixin:
+    source = resolve_model(model)
+    with quiet_transformers(), hub_errors(model):
+        try:
+            processor: ProcessorMixin = AutoProcessor.from_pretrained(source)
+        except ImportError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"{model}: its processor needs more ({reason}); {_WAY_OUT}") from error
+        chats = bool(getattr(processor, "chat_template", None))
+        if chats and importlib.util.find_spec("torchvision") is None:
+            raise InputError(f"{model}: its processor needs torchvision; {_WAY_OUT}")
+        backend = _CHAT_BACKEND if chats else _OTHER_BACKEND
+        processor.image_processor = AutoImageProcessor.from_pretrained(source, backend=backend)
+    return processor
+
+
+def _names_taken(network: PreTrainedModel) -> frozenset[str]:
+    """Return the names of inputs that ``generate`` hands on; it raises over others."""
+    functions = (network.forward, network.prepare_inputs_for_generation)
+    return frozenset(name for one in functions for name in inspect.signature(one).parameters)

@@ -73,7 +73,7 @@ def answer_logits(
     """
     network, device = model.network, model.device
     tokens = model.tokenizer(
-        model.folded(questions),
+        model.asked(questions),
         padding=True,
         truncation=True,
         max_length=min(model.max_question_tokens, network.config.max_position_embeddings),

@@ -28,7 +28,6 @@ from evaluator.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
 from shared.clock import stopwatch
 from shared.images.decoding import open_image
 from shared.records import Question
-from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.text import token_lists
@@ -39,6 +38,7 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
+from shared.vqa.instruction import MAX_NEW_TOKENS
 from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from shared.vqa.model_names import EMBEDDED_MODEL
 from shared.vqa.preprocessing import pixel_values

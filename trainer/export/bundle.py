@@ -15,8 +15,8 @@ from shared.errors import InputError
 from shared.images import pixels
 from shared.onnx_vqa import runtime
 from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
-from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip.config import token_ids
+from shared.vqa.instruction import MAX_NEW_TOKENS
 from shared.vqa.loading import LoadedModel, architecture
 from trainer.export.graphs import GRAPHS
 from trainer.export.variants import Variant, write_variant

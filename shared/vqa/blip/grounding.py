@@ -91,7 +91,7 @@ def grounding_regions(
     if not questions:
         return []
     blip, ids = model.blip, token_ids(model.blip.config)
-    asked = model.folded(questions)
+    asked = model.asked(questions)
     tokens = question_batch(model.tokenizer, asked, ids, model.max_question_tokens)
     tokens = tokens.to(model.device)
     said = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(model.device)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from shared.vqa.answerer import MAX_NEW_TOKENS, Answer, in_order_of_images
+from shared.vqa.answerer import Answer, in_order_of_images
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.text import token_lists
 from shared.vqa.blip.towers import (
@@ -67,7 +67,7 @@ def answer_questions(
     image_of: Sequence[int],
     questions: Sequence[str],
     *,
-    max_new_tokens: int = MAX_NEW_TOKENS,
+    max_new_tokens: int | None = None,
 ) -> list[Answer]:
     """Answer each question about the image ``memory`` holds at its index, greedily.
 
@@ -79,11 +79,12 @@ def answer_questions(
     if not questions:
         return []
     order = in_order_of_images(image_of)
-    rows = token_lists(model.tokenizer, model.folded(questions), model.max_question_tokens)
+    rows = token_lists(model.tokenizer, model.asked(questions), model.max_question_tokens)
     packed = pack([rows[at] for at in order], [image_of[at] for at in order], model.device)
     states_PD = question_states(model.blip, memory.layers, packed)
     ids = token_ids(model.blip.config)
-    said = decode(model.blip, states_PD, packed.mask_BT, ids, max_new_tokens)
+    longest = max_new_tokens or model.instruction.max_new_tokens
+    said = decode(model.blip, states_PD, packed.mask_BT, ids, longest)
     texts = model.tokenizer.batch_decode(
         [list(one.tokens) for one in said], skip_special_tokens=True
     )

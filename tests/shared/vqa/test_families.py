@@ -17,9 +17,9 @@ from transformers import AutoProcessor, BertConfig, BlipForConditionalGeneration
 
 from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
-from shared.vqa.answerer import MAX_NEW_TOKENS
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.families import load_answerer, why_no_regions
+from shared.vqa.instruction import MAX_NEW_TOKENS
 from shared.vqa.loading import Quantization
 from shared.vqa.plain import PlainAnswerer
 from tests.families import SAVED
