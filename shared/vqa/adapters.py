@@ -22,7 +22,6 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
-from shared.hub_names import near_folder
 from shared.questions.folding import FOLDING_FILE
 from shared.vqa.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.added_labels import (
@@ -31,6 +30,7 @@ from shared.vqa.added_labels import (
     make_head_trainable,
     read_added_labels,
 )
+from shared.vqa.hub_names import near_folder
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from shared.errors import InputError
-from shared.hub_names import means_a_folder, near_folder
 from shared.onnx_vqa import MANIFEST
+from shared.vqa.hub_names import means_a_folder, near_folder
 
 EMBEDDED_MODEL = "blip-vqa-tiny"
 EMBEDDED_MODEL_DIR = Path(__file__).resolve().parent.parent / "blip_vqa_tiny"

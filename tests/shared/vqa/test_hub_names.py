@@ -11,8 +11,8 @@ import pytest
 
 from evaluator.model_source import find_text_model
 from shared.errors import InputError
-from shared.hub_names import means_a_folder
 from shared.vqa.adapters import require_adapter
+from shared.vqa.hub_names import means_a_folder
 from shared.vqa.model_names import resolve_model
 
 
@@ -63,7 +63,7 @@ def test_what_was_fetched_before_is_no_folder_beside_one_of_its_owner(here, tmp_
         env={
             **os.environ,
             "HF_HUB_CACHE": str(tmp_path / "hub"),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
         },
         cwd=here,
         capture_output=True,
@@ -89,7 +89,7 @@ def test_a_command_says_so_at_once(here, command):
             **os.environ,
             "HF_HUB_OFFLINE": "0",
             "HF_ENDPOINT": "http://10.255.255.1",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
         },
         cwd=here,
         capture_output=True,
