@@ -90,6 +90,14 @@ def copy_encoded_anew(folder, target):
     return lambda name: name.replace(".png", ".jpg")
 
 
+def copy_of_poor_quality(folder, target):
+    for path in folder.iterdir():
+        with Image.open(path) as picture:
+            larger = picture.convert("RGB").resize((400, 400), Image.Resampling.BILINEAR)
+            larger.save(target / f"{path.stem}.jpg", quality=60)
+    return lambda name: name.replace(".png", ".jpg")
+
+
 def copy_in_a_folder(folder, target):
     shutil.copytree(folder, target / "shop" / "images")
     return lambda name: f"shop/images/{name}"
@@ -106,7 +114,9 @@ def copy_turned(folder, target):
     return lambda name: name.replace(".png", ".jpg")
 
 
-@pytest.mark.parametrize("copy", [copy_renamed, copy_encoded_anew, copy_in_a_folder, copy_turned])
+@pytest.mark.parametrize(
+    "copy", [copy_renamed, copy_encoded_anew, copy_of_poor_quality, copy_in_a_folder, copy_turned]
+)
 def test_it_holds_whatever_file_the_rows_come_from(tmp_path, gallery, known, copy):
     folder, pairs = gallery
     target = tmp_path / "elsewhere"
