@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
 from PIL import Image
 
 from evaluator.__main__ import app as evaluator
@@ -35,7 +36,7 @@ from trainer.export.bundle import RUNTIME, Provenance, bytes_in, graph_path, wri
 from trainer.export.checking import AnswersDiffer, CheckedQuestions, require_equal
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.measure import Measurement
-from trainer.export.variants import Variant
+from trainer.export.variants import NotPacked, Variant, write_variant
 from trainer.fit import fit
 from trainer.recipe import FitRecipe
 
@@ -43,6 +44,7 @@ ROOT = Path(__file__).parents[2]
 ABO = ROOT / "../shared/abo"
 ONE_LAYER = SHAPE.model_copy(update={"vision_layers": 1, "question_layers": 1})
 """The exporter takes seconds a layer."""
+DYNAMIC = {"DynamicQuantizeLinear", "MatMulInteger", "DynamicQuantizeMatMul"}
 STANDS_ALONE = """
 import runpy, sys
 
@@ -114,13 +116,34 @@ def test_float32_graphs_answer_as_the_model_does(bundles, original, images, aske
     )
 
 
-def test_an_answer_does_not_depend_on_its_batch(bundles, images, asked):
-    model = OnnxVqa(bundles / "float32", threads=1)
-    together = said_by_bundle(bundles / "float32", images, asked)
+@pytest.mark.parametrize("variant", Variant)
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(bundles, images, asked, variant):
+    model = OnnxVqa(bundles / variant, threads=1)
+    together = said_by_bundle(bundles / variant, images, asked)
     for (at, question), wanted in list(zip(asked, together, strict=True))[::3]:
         [alone] = model.ask(images[at], question)
         assert alone.text == wanted.text
         assert alone.confidence == pytest.approx(wanted.confidence, rel=1e-3)
+
+
+def test_no_graph_computes_with_scales_of_a_whole_batch(bundles):
+    for variant in Variant:
+        for name in GRAPHS:
+            nodes = onnx.load(graph_path(bundles / variant, name)).graph.node
+            assert not {node.op_type for node in nodes} & DYNAMIC, (variant, name)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_product_that_the_quantiser_skips_is_an_error_and_no_larger_file(tmp_path, bits):
+    weight = numpy_helper.from_array(np.ones((128, 128), np.float32), "weight")
+    shapes = [helper.make_tensor_value_info(name, 1, ["B", 128]) for name in ("x", "y")]
+    # What a linear layer becomes whose example input has two axes.
+    node = helper.make_node("Gemm", ["x", "weight"], ["y"])
+    graph = helper.make_graph([node], "one", shapes[:1], shapes[1:], [weight])
+    onnx.save_model(helper.make_model(graph), tmp_path / "whole.onnx")
+    with pytest.raises(NotPacked, match=r"weight: .* Gemm"):
+        write_variant(tmp_path / "whole.onnx", Variant(f"int{bits}"), tmp_path / "packed.onnx")
+    assert not (tmp_path / "packed.onnx").exists()
 
 
 def test_float16_loses_nothing_of_weights_that_had_16_bits(
@@ -155,10 +178,13 @@ def test_fewer_bits_weigh_less_and_see_the_same_picture(bundles, images):
         assert 0 < off < most, variant
 
 
-def test_in_4_bits_the_decoders_words_are_stored_once(bundles, original):
-    graph = onnx.load(graph_path(bundles / "int4", "decoder_step")).graph
+@pytest.mark.parametrize(("variant", "a_byte"), [("int4", 2), ("int8", 1)])
+def test_in_few_bits_the_decoders_words_are_stored_once(bundles, original, variant, a_byte):
+    # An own table would have the words' full number of values, whatever their bits.
+    graph = onnx.load(graph_path(bundles / variant, "decoder_step")).graph
     words = load_float(original).blip.config.text_config.vocab_size
-    tables = [t for t in graph.initializer if np.prod(t.dims) * 2 == words * SHAPE.width]
+    sizes = {words * SHAPE.width // a_byte, words * SHAPE.width}
+    tables = [t for t in graph.initializer if np.prod(t.dims) in sizes]
     assert len(tables) == 1
     assert sum(node.op_type == "GatherBlockQuantized" for node in graph.node) == 2
 
@@ -166,8 +192,7 @@ def test_in_4_bits_the_decoders_words_are_stored_once(bundles, original):
 def test_every_large_weight_has_the_bits_that_the_variant_says(bundles):
     allowed = {
         Variant.FLOAT16: {onnx.TensorProto.FLOAT16},
-        # The products' weights are signed, the tables are not.
-        Variant.INT8: {onnx.TensorProto.INT8, onnx.TensorProto.UINT8},
+        Variant.INT8: {onnx.TensorProto.UINT8},
     }
     for variant, kinds in allowed.items():
         for name in GRAPHS:
