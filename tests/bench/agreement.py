@@ -1,11 +1,12 @@
 """How often an answer depends on its batch, or differs from plain ``generate``, by precision.
 
-    python -m tests.bench.agreement IMAGES QUESTIONS.csv [LIMIT]
+    python -m tests.bench.agreement IMAGES QUESTIONS.csv [LIMIT [BUNDLE ...]]
 
 Answers the same questions in batches about up to 12 images, one at a time, and by the model's own
 ``generate`` on each question alone, and counts what differs: in float32, in bfloat16 (whose 8 bits
 of precision round a sum otherwise when its terms stand otherwise, so that a near tie between two
-tokens turns), and in 4 bit, computed in float32 as on every CPU.
+tokens turns), and in 4 bit, computed in float32 as on every CPU. Of exported models, which are
+given by their folders, it counts the first two ways, and what differs from float32.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 
 from shared.corpus import read_questions
 from shared.images.decoding import open_image
+from shared.onnx_vqa.runtime import OnnxVqa
 from shared.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
@@ -29,6 +31,7 @@ from shared.vqa.model_names import EMBEDDED_MODEL
 from tests.shared.vqa.asking import plain_answer
 
 IMAGES_TOGETHER = 12
+QUESTIONS_TOGETHER = 64
 
 
 @dataclass
@@ -71,9 +74,49 @@ def count_differences(
     return found
 
 
-def main(images: Path, table: Path, limit: int) -> None:
-    """Print one line for each precision."""
+def exported_answers(
+    bundle: Path, images: Path, questions: Sequence[Question]
+) -> tuple[list[str], list[str]]:
+    """Return a bundle's answers to questions 64 together, and alone."""
+    model = OnnxVqa(bundle, threads=1)
+    together, alone = [], []
+    for first in range(0, len(questions), QUESTIONS_TOGETHER):
+        part = questions[first : first + QUESTIONS_TOGETHER]
+        names = list(dict.fromkeys(question.filename for question in part))
+        seen = model.remember([model.prepare(open_image(images / name)) for name in names])
+        of_image = [names.index(question.filename) for question in part]
+        texts = [question.text for question in part]
+        together += [answer.text for answer in model.answer(seen, of_image, texts)]
+        for name, text in zip((question.filename for question in part), texts, strict=True):
+            [answer] = model.ask(open_image(images / name), text)
+            alone.append(answer.text)
+    return together, alone
+
+
+def count_exported(bundles: Sequence[Path], images: Path, questions: Sequence[Question]) -> None:
+    """Print one line for each bundle; the first one is what the others are held against."""
+    first: list[str] = []
+    for bundle in bundles:
+        together, alone = exported_answers(bundle, images, questions)
+        first = first or alone
+        print(
+            f"{bundle.name}: of {len(alone)} answers {differing(together, alone)} differ from "
+            f"those alone, {differing(alone, first)} from {bundles[0].name}'s",
+            flush=True,
+        )
+
+
+def differing(left: Sequence[str], right: Sequence[str]) -> int:
+    """Return how many answers are not the same."""
+    return sum(one != other for one, other in zip(left, right, strict=True))
+
+
+def main(images: Path, table: Path, limit: int, bundles: Sequence[Path]) -> None:
+    """Print one line for each precision, or for each bundle where there are some."""
     questions = list(islice(read_questions(table).questions, limit))
+    if bundles:
+        count_exported(bundles, images, questions)
+        return
     for name, quantization, dtype in (
         ("float32", Quantization.NONE, torch.float32),
         ("bfloat16", Quantization.NONE, torch.bfloat16),
@@ -94,4 +137,9 @@ def main(images: Path, table: Path, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 200)
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        int(sys.argv[3]) if len(sys.argv) > 3 else 200,
+        [Path(folder) for folder in sys.argv[4:]],
+    )
