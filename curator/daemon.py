@@ -10,11 +10,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from curator.annotator import Annotator, Reply, Service
+from curator.departures import Departure, told_of
 from curator.exhaustion import KeysExhausted
 from curator.holding import Holding
 from curator.judging import Judgement, judge, judge_answer
@@ -149,7 +151,7 @@ class Curator:
         self.live.begun(lease.key)
         one = Try(item, lease, attempt.attempt_id)
         try:
-            reply = await self.annotator.generate(request, lease.key)
+            reply = await self._send(request, lease)
         except RateLimited as refusal:
             self._cool_down(one, refusal)
         except InvalidKey as refusal:
@@ -168,6 +170,14 @@ class Curator:
         else:
             return self._take_reply(one, reply)
         return _Again.AT_ONCE
+
+    async def _send(self, request: Request, lease: Lease) -> Reply:
+        departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))
+        with told_of(departure):
+            try:
+                return await self.annotator.generate(request, lease.key)
+            finally:
+                self.pool.over(lease)
 
     async def _begin(self, item: Job, request: Request) -> tuple[Lease, Attempt]:
         """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.

@@ -34,6 +34,7 @@ from curator.annotator import (
     model_of,
     proxy_for,
 )
+from curator.departures import departure_trace
 from curator.error_answers import LONGEST_BODY, refusal_of, refusal_within
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
@@ -96,6 +97,7 @@ class Gemini:
             trust_env=False,
             # No key's session should be known by what another key was told.
             cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[departure_trace()],
         ) as session:
             yield cls(session, model=model, base_url=base_url, timeout_s=timeout_s)
 

@@ -26,7 +26,7 @@ from curator.quota import (
     Quota,
     Reservation,
     Window,
-    next_day,
+    day_over,
 )
 from curator.refusals import ProjectRefused, RateLimited, Refusal
 from curator.stopping import StopRequested, StopSignal
@@ -60,8 +60,13 @@ class Lease:
 
     @property
     def at(self) -> float:
-        """When the request was counted, seconds since the epoch."""
+        """Since when the request counts, seconds since the epoch."""
         return self.reservation.at
+
+    @property
+    def left_late_at(self) -> float | None:
+        """When it was sent, where that was well after it was reserved."""
+        return self.reservation.at if self.reservation.is_late else None
 
 
 class KeyPool:
@@ -128,6 +133,18 @@ class KeyPool:
         is_probe = lease.reservation is project.probe
         return lease.key.fingerprint not in self._removed and (is_probe or not is_closed)
 
+    def waits(self, lease: Lease) -> None:
+        """Heed that the request of ``lease`` has still to get its connection."""
+        self._projects[lease.key.project].usage.delay(lease.reservation)
+
+    def left(self, lease: Lease) -> None:
+        """Count the request of ``lease`` from now on: it is sent."""
+        self._projects[lease.key.project].usage.send(lease.reservation, self._clock.now())
+
+    def over(self, lease: Lease) -> None:
+        """Heed that the request of ``lease`` has its answer, or will have none."""
+        self._projects[lease.key.project].usage.end(lease.reservation, self._clock.now())
+
     def settle(self, lease: Lease, tokens: int) -> ProjectRecord | None:
         """Count the true tokens of an answered request.
 
@@ -174,6 +191,8 @@ class KeyPool:
         """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
         now = self._clock.now()
         project = self._projects[lease.key.project]
+        if refusal.window is Window.MINUTE and _is_in_order(refusal.limits, project.quota(now)):
+            project.usage.expect_later_arrivals()
         project.learn(refusal.limits, now)
         self._prove(lease)
         if refusal.window is Window.DAY:
@@ -289,5 +308,10 @@ class KeyPool:
 def _reset_of(refusal: RateLimited, now: float) -> float:
     """Return when a quota of the day is there again: as the server says, or at midnight."""
     if refusal.resets_at is None:
-        return next_day(now)
+        return day_over(now)
     return min(max(now, refusal.resets_at), now + LONGEST_DELAY_S)
+
+
+def _is_in_order(named: Quota, held: Quota) -> bool:
+    """Return whether a refusal names limits, and none is smaller than what is ``held``."""
+    return named != Quota() and held.tightened(named) == held

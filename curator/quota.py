@@ -3,6 +3,10 @@
 Pure: the time is an argument everywhere, in seconds since the epoch, UTC. A minute is the last 60
 seconds, whatever the second, which also satisfies a window that starts on the full minute. A day
 ends at midnight in Los Angeles, so it has 23 or 25 hours when daylight saving starts or ends.
+
+What counts is when a request reaches the server. That is after it was sent, at most a little later
+(``ARRIVAL_S``, more where refusals show it), and before its answer came. So the next request may
+take its place a minute after the latest of these moments.
 """
 
 from __future__ import annotations
@@ -22,6 +26,14 @@ BURSTS_A_MINUTE: Final = 10
 TOKEN_HASTE: Final = 1.2
 """A burst may take so many times its share of the minute's tokens: what a request really takes is
 known only afterwards, and too slow a pace would leave quota unused."""
+ARRIVAL_S: Final = 0.25
+"""So long after it was sent a request may reach the server, as long as nothing tells otherwise. It
+costs 0.25 / 60 of what a quota allows."""
+LONGEST_ARRIVAL_S: Final = 2.0
+PROMPT_S: Final = 0.02
+"""A request that is sent so soon after it was reserved counts from then; part of ``ARRIVAL_S``."""
+CLOCK_S: Final = 1.0
+"""So far apart our clock and the server's may be when a day ends."""
 BURST_S: Final = MINUTE_S / BURSTS_A_MINUTE
 LIMITS: Final = ("rpm", "tpm", "rpd")
 LEARNED_FOR_S: Final = 7 * 86_400.0
@@ -126,13 +138,32 @@ def _midnight(now: float, *, days_ahead: int) -> float:
     return datetime(wanted.year, wanted.month, wanted.day, tzinfo=PACIFIC).timestamp()
 
 
+def day_over(now: float) -> float:
+    """Return when the quota day of ``now`` is over by the server's clock, too."""
+    return next_day(now - CLOCK_S) + CLOCK_S
+
+
+def day_counts_from(now: float) -> float:
+    """Return since when a request may count in the server's quota day of ``now``."""
+    return day_start(now - CLOCK_S) - CLOCK_S
+
+
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """A request that is counted: ``at`` is when, ``tokens`` the estimate or the true count."""
+    """A request that is counted: ``at`` is when, ``tokens`` the estimate or the true count.
+
+    ``start`` is when it was reserved; ``is_late`` says that it was sent well after that.
+    ``over_at`` is when its answer came, ``day_ends`` the end of the last day that it counts in.
+    """
 
     at: float
     tokens: int
     counted: bool = True
+    start: float = -math.inf
+    is_sent: bool = True
+    is_late: bool = False
+    over_at: float | None = None
+    day_ends: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +186,13 @@ class Usage:
         the number of requests since ``day_start(now)``, those of the last minute included.
         """
         self._minute = deque(Reservation(at, tokens) for at, tokens in last_minute)
+        # Those by which the pace goes, whenever they leave: a delay is not to delay what follows.
+        self._starts = deque(one.at for one in self._minute)
         self._minute_requests = len(self._minute)
         self._minute_tokens = sum(one.tokens for one in self._minute)
+        self._arrival_s = ARRIVAL_S
         self._day_requests = today
-        self._day_ends = next_day(now)
+        self._day_ends = next_day(now - CLOCK_S)
 
     def requests_in(self, window: Window, now: float) -> int:
         """Return the number of requests counted in ``window`` at ``now``."""
@@ -174,7 +208,7 @@ class Usage:
         """Return when a request of ``tokens`` fits; infinitely late if it is larger than TPM."""
         self._roll(now)
         if quota.rpd is not None and self._day_requests >= quota.rpd:
-            return Opening(self._day_ends, Window.DAY)
+            return Opening(self._day_ends + CLOCK_S, Window.DAY)
         if quota.tpm is not None and tokens > quota.tpm:
             return Opening(math.inf, Window.DAY)
         at = self._minute_opening(quota, tokens, now)
@@ -183,12 +217,34 @@ class Usage:
     def reserve(self, tokens: int, now: float) -> Reservation:
         """Count a request of ``tokens`` as sent at ``now``."""
         self._roll(now)
-        reservation = Reservation(now, tokens)
+        reservation = Reservation(now, tokens, start=now, day_ends=self._day_ends)
         self._minute.append(reservation)
+        self._starts.append(now)
         self._minute_requests += 1
         self._minute_tokens += tokens
         self._day_requests += 1
         return reservation
+
+    def delay(self, reservation: Reservation) -> None:
+        """Take back that ``reservation`` was sent: until ``send``, it may be at any time."""
+        reservation.is_sent = False
+
+    def send(self, reservation: Reservation, now: float) -> None:
+        """Count ``reservation`` as sent at ``now``, if that is later than it was counted."""
+        reservation.is_sent = True
+        if reservation.counted and now > reservation.at + PROMPT_S:
+            self._minute.remove(reservation)
+            self._count_from(reservation, now)
+            reservation.is_late = True
+
+    def end(self, reservation: Reservation, now: float) -> None:
+        """Note that the answer to ``reservation`` came, or nothing more will."""
+        reservation.is_sent = True
+        reservation.over_at = now
+
+    def expect_later_arrivals(self) -> None:
+        """Heed that the server refused what was in order by the times at which it was sent."""
+        self._arrival_s = min(2 * self._arrival_s, LONGEST_ARRIVAL_S)
 
     def settle(self, reservation: Reservation, tokens: int) -> None:
         """Replace the estimate of ``reservation`` by the true count of tokens."""
@@ -200,10 +256,12 @@ class Usage:
         """Forget a reservation whose request was never sent."""
         if reservation.counted:
             self._minute.remove(reservation)
+            if reservation.start in self._starts:
+                self._starts.remove(reservation.start)
             self._minute_requests -= 1
             self._minute_tokens -= reservation.tokens
             reservation.counted = False
-        if next_day(reservation.at) == self._day_ends:
+        if reservation.day_ends == self._day_ends:
             self._day_requests -= 1
 
     def _minute_opening(self, quota: Quota, tokens: int, now: float) -> float:
@@ -215,9 +273,9 @@ class Usage:
         if quota.rpm is None:
             return now
         burst = math.ceil(quota.rpm / BURSTS_A_MINUTE)
-        if len(self._minute) < burst:
+        if len(self._starts) < burst:
             return now
-        return max(now, self._minute[-burst].at + MINUTE_S * burst / quota.rpm)
+        return max(now, self._starts[-burst] + MINUTE_S * burst / quota.rpm)
 
     def _token_pace(self, quota: Quota, tokens: int, now: float) -> float:
         """Return when the last burst has room for ``tokens``, or is over."""
@@ -241,15 +299,39 @@ class Usage:
             requests_over -= 1
             tokens_over -= one.tokens
             if requests_over <= 0 and tokens_over <= 0:
-                return one.at + MINUTE_S
+                return self._frees_place_at(one)
         return now
 
+    def _arrived_by(self, one: Reservation) -> float:
+        latest = one.at + self._arrival_s
+        return latest if one.over_at is None else max(one.at, min(latest, one.over_at))
+
+    def _frees_place_at(self, one: Reservation) -> float:
+        return self._arrived_by(one) + MINUTE_S
+
+    def _count_from(self, reservation: Reservation, now: float) -> None:
+        reservation.at = now
+        self._minute.append(reservation)
+
     def _roll(self, now: float) -> None:
-        while self._minute and self._minute[0].at + MINUTE_S <= now:
+        if now >= self._day_ends + CLOCK_S:
+            self._begin_day(now)
+        while self._starts and self._starts[0] + MINUTE_S <= now:
+            self._starts.popleft()
+        while self._minute and self._frees_place_at(self._minute[0]) <= now:
             old = self._minute.popleft()
+            if not old.is_sent:
+                self._count_from(old, now)
+                continue
             self._minute_requests -= 1
             self._minute_tokens -= old.tokens
             old.counted = False
-        if now >= self._day_ends:
-            self._day_requests = 0
-            self._day_ends = next_day(now)
+
+    def _begin_day(self, now: float) -> None:
+        """Start to count anew, with what may have reached the server after its midnight."""
+        self._day_ends = next_day(now)
+        begins = day_start(now) - CLOCK_S
+        late = [one for one in self._minute if not one.is_sent or self._arrived_by(one) >= begins]
+        for one in late:
+            one.day_ends = self._day_ends
+        self._day_requests = len(late)

@@ -109,6 +109,7 @@ class Results:
         """Write the result of a request, what it read and what it means for its item and key."""
         result = Result(
             attempt_id=one.attempt_id,
+            started_at=one.lease.left_late_at,
             finished_at=self.clock.now(),
             outcome=outcome,
             detail=detail,

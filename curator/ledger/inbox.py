@@ -128,6 +128,7 @@ FINISH_ATTEMPT: Final = _changing(
     *("model_version", *_FACTS),
     where=("id",),
 )
+CHANGE_START: Final = _changing("change_start", tables.attempts, "started_at", where=("id",))
 CHANGE_FACTS: Final = _changing("change_facts", tables.attempts, *_FACTS, where=("id",))
 ADD_REPLY: Final = Change(
     "add_reply",
@@ -180,7 +181,15 @@ REMOVE_KEY: Final = _changing(
     "remove_key", tables.keys, "removed_because", "updated_at", where=("fingerprint",)
 )
 CHANGES: Final = (
-    *(ADD_ATTEMPT, REMOVE_ATTEMPT, FINISH_ATTEMPT, CHANGE_FACTS, ADD_REPLY, CHANGE_WORK),
+    *(
+        ADD_ATTEMPT,
+        REMOVE_ATTEMPT,
+        FINISH_ATTEMPT,
+        CHANGE_START,
+        CHANGE_FACTS,
+        ADD_REPLY,
+        CHANGE_WORK,
+    ),
     *(CHANGE_OPINION, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
     *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY),
 )

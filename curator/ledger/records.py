@@ -178,7 +178,8 @@ class Result:
 
     ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
     ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
-    calls its model, empty where it does not.
+    calls its model, empty where it does not. ``started_at`` is when the request was sent, ``None``
+    where that is as its attempt says.
     """
 
     attempt_id: int | None
@@ -191,6 +192,7 @@ class Result:
     verdict: Verdict | None = None
     facts: ReplyFacts | None = None
     model_version: str = ""
+    started_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

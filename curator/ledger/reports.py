@@ -29,7 +29,16 @@ from curator.ledger.records import (
     WorkState,
 )
 from curator.pace import RECENT_S, Bin, History, history_of, width_for
-from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, corrected, day_start
+from curator.quota import (
+    LONGEST_ARRIVAL_S,
+    MINUTE_S,
+    LearnedLimit,
+    Quota,
+    Window,
+    corrected,
+    day_counts_from,
+    day_start,
+)
 from curator.reply_facts import Form, ReplyFacts
 
 DEAD_LETTERS: Final = 20
@@ -39,6 +48,8 @@ LATEST: Final = 500
 MOST_RECENT: Final = 5_000
 """Items that the present rate is taken from, at most."""
 DAY_S: Final = 86_400.0
+LOST_FOR_S: Final = 180.0
+"""A request without an end that was begun so long ago may still have left in the last minute."""
 NOT_IN_FILE: Final = "not among the keys of the last run"
 """Why a key does not serve that has not failed for good."""
 
@@ -253,17 +264,21 @@ def memory(connection: sqlite3.Connection, report: CampaignReport, now: float) -
 def project_use(connection: sqlite3.Connection, model: str, now: float) -> dict[str, ProjectUse]:
     """Return what each project has used of its minute and day at ``now``.
 
-    A request that was begun and never finished counts with its estimate.
+    A request that was begun and never finished counts with its estimate, and as sent now: it may
+    have left at any moment until the process ended.
     """
     statement = (
-        "SELECT started_at, iif(input_tokens > 0, input_tokens, reserved_tokens) FROM attempts "
-        "WHERE model = ? AND project = ? AND started_at > ? ORDER BY started_at"
+        "SELECT iif(finished_at IS NULL, ?, started_at) AS sent_at, "
+        "iif(input_tokens > 0, input_tokens, reserved_tokens) FROM attempts "
+        "WHERE model = ? AND project = ? AND started_at > ? "
+        "AND (finished_at IS NULL OR started_at > ?) ORDER BY sent_at"
     )
     found: dict[str, ProjectUse] = {}
     for project in _projects_asked(connection, model):
-        rows = connection.execute(statement, (model, project, now - MINUTE_S))
+        since = now - MINUTE_S - LONGEST_ARRIVAL_S
+        rows = connection.execute(statement, (now, model, project, now - LOST_FOR_S, since))
         minute = tuple((at, spent) for at, spent in rows)
-        today = _requests_since(connection, model, project, day_start(now))
+        today = _requests_since(connection, model, project, day_counts_from(now))
         if minute or today:
             found[project] = ProjectUse(minute, today)
     return found

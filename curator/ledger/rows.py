@@ -53,6 +53,9 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
 def _put_result(changes: Inbox, result: Result) -> None:
     if result.attempt_id is not None:
         changes.put(inbox.FINISH_ATTEMPT, _finish_row(result))
+    if result.started_at is not None:
+        late = {"id": result.attempt_id, "started_at": result.started_at}
+        changes.put(inbox.CHANGE_START, late)
     if result.reply is not None:
         changes.put(inbox.ADD_REPLY, {"attempt_id": result.attempt_id}, pack_reply(result.reply))
     _put_change(changes, result)

@@ -12,7 +12,17 @@ from curator.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.keypool import PROBE_AFTER_S, KeyPool, OnExhausted
 from curator.keys import Key
 from curator.ledger import ProjectRecord, ProjectUse
-from curator.quota import PACIFIC, LearnedLimit, Quota, Window, next_day
+from curator.quota import (
+    ARRIVAL_S,
+    CLOCK_S,
+    MINUTE_S,
+    PACIFIC,
+    LearnedLimit,
+    Quota,
+    Window,
+    day_over,
+    next_day,
+)
 from curator.refusals import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from curator.stopping import StopRequested, StopSignal
 
@@ -61,7 +71,7 @@ async def test_keys_take_turns(make_pool):
 async def test_a_key_over_quota_is_passed_over_and_comes_back(make_pool, clock):
     pool = make_pool(key("a", rpm=1), key("b"))
     assert await labels(pool, 4) == ["a", "b", "b", "b"]
-    clock.time += 60
+    clock.time += MINUTE_S + ARRIVAL_S
     assert "a" in await labels(pool, 2)
 
 
@@ -69,7 +79,7 @@ async def test_keys_of_one_project_share_its_quota(make_pool, clock):
     pool = make_pool(key("a", "p", rpm=2), key("b", "p", rpm=2))
     started = clock.now()
     assert await labels(pool, 3) == ["a", "b", "a"]
-    assert clock.now() == started + 60
+    assert clock.now() == started + MINUTE_S + ARRIVAL_S
 
 
 async def test_keys_of_a_project_take_turns_where_its_pace_lets_one_request_through(make_pool):
@@ -159,7 +169,7 @@ async def test_a_day_429_parks_the_project_until_midnight_pacific(make_pool, clo
     pool = make_pool(key("a"))
     clock.time = datetime(2026, 3, 7, 20, tzinfo=PACIFIC).timestamp()
     record = pool.cool_down(await pool.lease(1), limited(Window.DAY, retry_after_s=12.0))
-    midnight = datetime(2026, 3, 8, tzinfo=PACIFIC).timestamp()
+    midnight = datetime(2026, 3, 8, tzinfo=PACIFIC).timestamp() + CLOCK_S
     assert (record.blocked_until, record.blocked_window) == (midnight, Window.DAY)
     with pytest.raises(KeysExhausted) as caught:
         await pool.lease(1)
@@ -211,7 +221,7 @@ async def test_a_smaller_limit_that_google_names_is_believed(make_pool, clock):
     assert record.learned == {"rpm": LearnedLimit(2, stated=100, at=clock.now())}
     started = clock.now()
     await labels(pool, 3)
-    assert clock.now() == started + 120
+    assert clock.now() == started + 2 * MINUTE_S + ARRIVAL_S
 
 
 async def test_the_latest_word_on_a_limit_counts(make_pool, clock):
@@ -231,7 +241,7 @@ async def test_a_learned_limit_is_believed_for_a_week_or_until_another_is_stated
     record = pool.cool_down(await pool.lease(1), limited(Window.DAY, rpd=3))
     clock.time += days_later * 86_400
     # Of a new quota day in any case.
-    clock.time = max(clock.time, next_day(clock.time))
+    clock.time = max(clock.time, day_over(clock.time))
     again = make_pool(key("a", rpd=stated), records={"p-a": record})
     allowed = 3 if is_believed else stated
     assert await labels(again, allowed) == ["a"] * allowed
@@ -268,12 +278,12 @@ async def test_exhausted_by_its_own_count_it_names_the_next_midnight(make_pool, 
     await labels(pool, 3)
     with pytest.raises(KeysExhausted) as caught:
         await pool.lease(1)
-    assert caught.value.opens_at == next_day(clock.now())
+    assert caught.value.opens_at == day_over(clock.now())
 
 
 async def test_told_to_wait_it_sleeps_until_the_next_day(make_pool, clock):
     pool = make_pool(key("a", rpd=1), on_exhausted=OnExhausted.WAIT)
-    midnight = next_day(clock.now())
+    midnight = day_over(clock.now())
     await labels(pool, 2)
     assert clock.now() == midnight
 
@@ -284,7 +294,7 @@ async def test_a_restart_forgets_neither_use_nor_cool_downs(make_pool, clock):
     records = {"p-c": ProjectRecord("p-c", next_day(now), Window.DAY)}
     pool = make_pool(key("a", rpm=1), key("b", rpd=3), key("c"), use=use, records=records)
     assert await labels(pool, 1) == ["a"]
-    assert clock.now() == now + 40
+    assert clock.now() == now + 40 + ARRIVAL_S
 
 
 async def test_a_stop_ends_the_waiting(make_pool, clock):

@@ -40,10 +40,21 @@ from curator.ledger import (
     sole_writer,
 )
 from curator.ledger.reading import reading
-from curator.ledger.reports import campaign_reports, history, memory
+from curator.ledger.reports import LOST_FOR_S, campaign_reports, history, memory
 from curator.ledger.tables import METADATA
 from curator.ledger.upgrade import upgrade
-from curator.quota import MINUTE_S, LearnedLimit, Quota, Window, day_start, next_day
+from curator.quota import (
+    ARRIVAL_S,
+    LONGEST_ARRIVAL_S,
+    MINUTE_S,
+    PROMPT_S,
+    LearnedLimit,
+    Quota,
+    Window,
+    day_counts_from,
+    day_start,
+    next_day,
+)
 from curator.refusals import RateLimited
 from curator.replies import Draft
 from curator.stopping import StopSignal
@@ -345,10 +356,18 @@ KEYS = tuple(
 
 
 class Begun:
-    """A request that the ledger knows of, as the test counts it."""
+    """A request that the ledger knows of: when it reached the service, and was begun by the file.
 
-    def __init__(self, project: str, at: float, tokens: int) -> None:
-        self.project, self.at, self.tokens = project, at, tokens
+    ``is_open`` while the file has no end of it.
+    """
+
+    def __init__(self, project: str, at: float, tokens: int, started_at: float) -> None:
+        self.project, self.at, self.tokens, self.started_at = project, at, tokens, started_at
+        self.is_open = True
+
+    def finish(self, lease: Lease) -> None:
+        self.is_open = False
+        self.started_at = lease.left_late_at or self.started_at
 
 
 class QuotaThroughCrashes(RuleBasedStateMachine):
@@ -383,11 +402,15 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
     def advance(self, seconds: float) -> None:
         self.clock.time += seconds
 
-    @rule(tokens=st.integers(1, 200))
-    def send(self, tokens: int) -> None:
-        self.runner.run(self._send(tokens))
+    @rule(
+        tokens=st.integers(1, 200),
+        waits_s=st.sampled_from([0.0, PROMPT_S, 0.2, 5.0, 70.0]),
+        travels_s=st.floats(0.0, ARRIVAL_S - PROMPT_S),
+    )
+    def send(self, tokens: int, waits_s: float, travels_s: float) -> None:
+        self.runner.run(self._send(tokens, waits_s, travels_s))
 
-    async def _send(self, tokens: int) -> None:
+    async def _send(self, tokens: int, waits_s: float, travels_s: float) -> None:
         try:
             lease = await self.pool.lease(tokens)
         except KeysExhausted:
@@ -396,7 +419,11 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         one = Attempt(self.ledger.new_attempt_id(), 1, 1, "fp", project, "m", lease.at, tokens)
         await self.ledger.begin(one)
         assert lease.at >= self.closed_until[project]
-        begun = Begun(project, lease.at, tokens)
+        started_at = lease.at
+        self.pool.waits(lease)
+        self.clock.time += waits_s
+        self.pool.left(lease)
+        begun = Begun(project, self.clock.now() + travels_s, tokens, started_at)
         self.begun.append(begun)
         self.in_flight.append((lease, one, begun))
 
@@ -408,15 +435,27 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
     def answer(self, data) -> None:
         lease, one, begun = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
         begun.tokens = data.draw(st.integers(1, begun.tokens))
+        self.clock.time = max(self.clock.time, begun.at)
+        self.pool.over(lease)
         self.pool.settle(lease, begun.tokens)
         tokens = TokenUse(begun.tokens, 1, 0)
-        result = Result(one.attempt_id, self.clock.now(), Outcome.ANSWERED, tokens=tokens)
+        result = Result(
+            one.attempt_id,
+            self.clock.now(),
+            Outcome.ANSWERED,
+            tokens=tokens,
+            started_at=lease.left_late_at,
+        )
+        begun.finish(lease)
         self.runner.run(self.finish(result))
 
     @precondition(lambda self: self.in_flight)
     @rule(window=st.sampled_from(Window), delay=st.sampled_from([None, 12.0, 90.0]))
     def refuse(self, window: Window, delay: float | None) -> None:
-        lease, one, _ = self.in_flight.pop()
+        lease, one, begun = self.in_flight.pop()
+        self.clock.time = max(self.clock.time, begun.at)
+        self.pool.over(lease)
+        begun.finish(lease)
         refusal = RateLimited("429", window=window, retry_after_s=delay, limits=Quota())
         record = self.pool.cool_down(lease, refusal)
         now = self.clock.now()
@@ -426,11 +465,12 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.closed_until[project] = max(self.closed_until[project], now + named - 1e-6)
         if window is Window.DAY:
             self.closed_until[project] = min(self.closed_until[project], next_day(now))
-        self.runner.run(self._refused(one, record))
+        self.runner.run(self._refused(one, lease, record))
 
-    async def _refused(self, one: Attempt, record: ProjectRecord) -> None:
+    async def _refused(self, one: Attempt, lease: Lease, record: ProjectRecord) -> None:
         now = self.clock.now()
-        refused = Result(one.attempt_id, now, Outcome.RATE_LIMITED)
+        late = lease.left_late_at
+        refused = Result(one.attempt_id, now, Outcome.RATE_LIMITED, started_at=late)
         await self.ledger.finish(refused, ProjectNews(record, "m", now))
 
     @rule()
@@ -445,6 +485,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         now = self.clock.now()
         for project, quota in QUOTAS.items():
             mine = [one for one in self.begun if one.project == project]
+            mine.sort(key=lambda one: one.at)
             for last in mine[-4:]:
                 minute = [one for one in mine if last.at - MINUTE_S < one.at <= last.at]
                 assert len(minute) <= quota.rpm
@@ -458,8 +499,14 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         for project in QUOTAS:
             mine = [one for one in self.begun if one.project == project]
             counted = use.get(project, ProjectUse())
-            assert counted.today == sum(one.at >= day_start(now) for one in mine)
-            recent = [(one.at, one.tokens) for one in mine if one.at > now - MINUTE_S]
+            since = day_counts_from(now)
+            assert counted.today == sum(one.started_at >= since for one in mine)
+            recent = [
+                (now if one.is_open else one.started_at, one.tokens)
+                for one in mine
+                if one.started_at
+                > now - (LOST_FOR_S if one.is_open else MINUTE_S + LONGEST_ARRIVAL_S)
+            ]
             assert sorted(counted.last_minute) == sorted(recent)
 
     def teardown(self) -> None:
