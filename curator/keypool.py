@@ -28,7 +28,7 @@ from curator.quota import (
     Window,
     day_over,
 )
-from curator.refusals import ProjectRefused, RateLimited, Refusal
+from curator.refusals import InvalidKey, ProjectRefused, RateLimited, Refusal
 from curator.stopping import StopRequested, StopSignal
 from curator.trials import Trials
 from shared.clock import Clock
@@ -96,6 +96,7 @@ class KeyPool:
         self._rng = rng
         self.fingerprints = frozenset(key.fingerprint for key in keys)
         self._removed: dict[str, str] = {}
+        self.removed_at: dict[str, float] = {}
         self._left: dict[str, Refusal] = {}
         self._trials = Trials(untried)
         self._turn = asyncio.Lock()
@@ -226,6 +227,8 @@ class KeyPool:
             return False
         self._keys.remove(key)
         self._removed[key.fingerprint] = refusal.reason
+        if isinstance(refusal, InvalidKey):
+            self.removed_at[key.fingerprint] = self._clock.now()
         self._left[key.label] = refusal
         log.warning(f"Key {key.label} failed ({refusal.reason}); removing from pool.")  # noqa: G004
         self._trials.end(key)

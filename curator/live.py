@@ -197,6 +197,7 @@ class LiveReport:
                 removed_because=removed.get(key.fingerprint, refused[key.project])
                 if key.fingerprint in self._pool.fingerprints
                 else key.removed_because,
+                removed_at=self._pool.removed_at.get(key.fingerprint, key.removed_at),
                 outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
                 quota=quotas.get(key.project, key.quota),
                 project_today=today.get(key.project, key.project_today),
