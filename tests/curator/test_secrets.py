@@ -26,10 +26,10 @@ from tests.curator.campaigns import until_requests
 
 # With every character that is written otherwise in an address or in base64.
 KEYS = {
-    "valid": "AIzaSy+Valid/Key=Number%0001~?",
-    "suspended": "AIzaSy+Suspended/Key=%0002~?",
-    "leaked": "AIzaSy+Leaked/Key=%0003~?",
-    "invalid": "AIzaSy+Invalid/Key=%0004~?",
+    "valid": "AIzaSy+Valid/Key~Number%0001~?",
+    "suspended": "AIzaSy+Suspended/Key~%0002~?",
+    "leaked": "AIzaSy+Leaked/Key~%0003~?",
+    "invalid": "AIzaSy+Invalid/Key~%0004~?",
 }
 TOKEN = "status-token/+=%of-the-page"
 NOISY = ("google_genai", "google", "aiohttp", "aiosqlite", "asyncio", "sqlalchemy", "httpx")
