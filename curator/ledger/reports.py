@@ -228,7 +228,14 @@ def _failed_for_good(row: sqlite3.Row) -> bool:
 
 
 def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
-    """Return the keys that failed for good, by fingerprint."""
+    """Return the keys that failed for good, by fingerprint.
+
+    One that left because nothing came of its requests has not: no server said that of the key.
+    """
+    statement = (
+        "SELECT * FROM keys WHERE fingerprint IN (SELECT key_fingerprint FROM attempt_tallies "
+        "WHERE outcome = ? AND requests > 0)"
+    )
     return {
         row["fingerprint"]: RemovedKey(
             label=row["label"],
@@ -237,7 +244,7 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
             reason=row["removed_because"],
             at=row["updated_at"],
         )
-        for row in connection.execute("SELECT * FROM keys")
+        for row in connection.execute(statement, (Outcome.INVALID_KEY.value,))
         if _failed_for_good(row)
     }
 

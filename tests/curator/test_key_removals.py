@@ -80,6 +80,15 @@ async def test_a_key_that_is_retried_and_works_is_in_service_again(stage):
     with closing(sqlite3.connect(campaign.ledger)) as database:
         database.execute("UPDATE keys SET removed_because = 'gone' WHERE label = 'key-2'")
         database.commit()
+    # No server said so of the key: it only brought nothing.
+    assert "was removed" not in (await campaign.run(limit=4)).err
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        database.execute("UPDATE keys SET removed_because = 'gone' WHERE label = 'key-2'")
+        database.execute(
+            "UPDATE attempts SET outcome = 'invalid_key' WHERE id = (SELECT max(id) FROM attempts "
+            "JOIN keys ON fingerprint = key_fingerprint WHERE label = 'key-2')"
+        )
+        database.commit()
     assert "key-2 was removed" in (await campaign.run(limit=6)).err
     assert "was removed" not in (await campaign.run(limit=9, retry_keys=True)).err
     result = await campaign.run()
