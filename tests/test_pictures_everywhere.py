@@ -20,10 +20,11 @@ from curator.rehearsal.thumbnails import SIDE, thumbnail_of
 from curator.statuspage.thumbnails import _jpeg
 from evaluator.report.thumbnails import small_picture
 from evaluator.serve.serving import ReceivedImages
+from shared.fingerprints import looks_in
 from shared.images.decoding import open_image
 from shared.images.source import image_source
 from shared.records import QAPair
-from shared.splits import near_identical_groups
+from shared.units import units_of
 from tests.odd_pictures import COLOURED, GREY, distance, expected, upright, write_all
 from trainer.export.bundle import standalone_runtime
 from trainer.gallery import load_gallery
@@ -137,8 +138,9 @@ def test_what_a_user_hands_to_a_bundle_is_turned_once(folder, alone):
 
 
 def test_the_splits_keep_all_copies_of_a_picture_together(folder):
-    [group] = near_identical_groups(folder, sorted(COLOURED))
-    assert group == sorted(COLOURED)
+    units = units_of((), looks_in(folder, sorted(COLOURED)))
+    assert set(units) == set(COLOURED)
+    assert len(set(units.values())) == 1
 
 
 def test_the_test_would_notice_a_turn_a_black_ground_and_a_clipped_grey():
