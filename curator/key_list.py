@@ -10,11 +10,19 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
+from curator.key_form import (
+    holds_googles,
+    is_googles,
+    looks_like_key,
+    plain_secret,
+    why_no_key,
+    without_keys,
+)
 from shared.errors import InputError
 
 KEY_FIELDS: Final = ("api_key", "apikey", "key", "api_token", "token", "secret", "keystring")
@@ -23,20 +31,22 @@ PROJECT_FIELDS: Final = ("project", "project_id", "projectid", "project_name")
 LIMIT_FIELDS: Final = ("rpm", "tpm", "rpd")
 WAY_OUT: Final = "write one key a line, NAME=key lines, or [[key]] tables"
 
-_USUAL: Final = re.compile(
-    r"(AIza|AQ\.|sk-|gsk_|hf_|xai-|nvapi-|r8_)\S{8,}|(?=\S*\d)(?=\S*[A-Za-z])[\w.-]{30,}", re.ASCII
-)
-"""What keys of the usual services look like; others are taken where nothing tells against them."""
 _ASSIGNED: Final = re.compile(
     r"(?:export\s+|setx?\s+|\$env:)?[\"']?(?P<name>[A-Za-z_][\w.-]*)[\"']?"
-    r"\s*(?:=|:(?=\s|$|[\"']))\s*(?P<value>.*)"
+    r"\s*(?:=|:(?=\s|$|[\"']|AIza|AQ\.|sk-))\s*(?P<value>.*)"
 )
 _PADDING: Final = re.compile(r"[\w+/-]{16,}={1,2}", re.ASCII)
 _SECTION: Final = re.compile(r"\[[\w .-]*\]|---|\.\.\.")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_EDGES: Final = f"{_QUOTES} \t\r\ufeff\u00a0\u200b"
+_UNSEEN: Final = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"))
+_EDGES: Final = f"{_QUOTES} \t\r\u00a0"
+_COMMENT: Final = re.compile(r"^\s*(?:;|--(?!-)|REM\s).*|(?:#|(?:^|\s)//).*", re.IGNORECASE)
+_RULE: Final = re.compile(r"[-|:=+\s]+")
+"""A line that is drawn, as below the header of a table in Markdown."""
+_WORDS: Final = re.compile(r"\D+")
+_SWITCHES: Final = {"enabled": False, "active": False, "is_active": False, "disabled": True}
+"""Fields that say whether a key is in use, and what they say of one that is not."""
 _SAYS_KEY: Final = re.compile(r"key|token|secret", re.IGNORECASE)
-_FILE: Final = re.compile(r"[\w.-]+\.(json|txt|toml|env|csv|ya?ml|pem)", re.IGNORECASE)
 LONGEST_LABEL: Final = 60
 
 
@@ -60,23 +70,17 @@ def listed_keys(text: str, source: str, foreign: Sequence[str] = ()) -> list[Lis
     Raises:
         InputError: a line is plainly no key; the message names ``source`` and the line.
     """
-    plain = text.replace("\ufeff", "")
-    keys = _of_json(plain, source) or _of_table(plain) or list(_of_lines(plain))
+    plain = text.translate(_UNSEEN)
+    keys = _of_json(plain, source) or _of_table(plain)
+    keys = keys or _below_header(list(_of_lines(plain)), source)
     wanted = _wanted(sorted(keys, key=lambda key: key.line), foreign)
+    if keys and not wanted:
+        names = ", ".join(dict.fromkeys(without_keys(key.label) for key in keys))
+        raise InputError(f"{source}: holds keys of other services alone ({names}); {WAY_OUT}")
     for key in wanted:
-        if why := _why_no_key(key.secret):
+        if why := why_no_key(key.secret):
             raise InputError(f"{source}: line {key.line} is no API key ({why}); {WAY_OUT}")
     return list(_labelled_apart(wanted))
-
-
-def looks_like_key(text: str) -> bool:
-    """Return whether ``text`` has the form of a usual service's key."""
-    return _USUAL.fullmatch(text) is not None
-
-
-def without_keys(message: str) -> str:
-    """Return a message with whatever looks like a key in it taken out."""
-    return _USUAL.sub("...", message)
 
 
 def _of_json(text: str, source: str) -> list[ListedKey]:
@@ -85,14 +89,27 @@ def _of_json(text: str, source: str) -> list[ListedKey]:
     try:
         value = orjson.loads(text)
     except ValueError:
-        # A list of some other language, perhaps: its lines tell.
-        return []
+        # JSON lines, or a list of some other language, whose lines tell.
+        return list(_json_lines(text))
     if isinstance(value, dict) and "private_key" in value:
         raise InputError(f"{source}: is a service account's file; {WAY_OUT}, of API keys")
+    if isinstance(value, dict) and {"installed", "web"} & value.keys():
+        raise InputError(f"{source}: is an OAuth client's file; {WAY_OUT}, of API keys")
     keys = list(_json_keys(value, "", text))
     if not keys:
         raise InputError(f"{source}: no API key in its JSON; write a list of keys")
     return keys
+
+
+def _json_lines(text: str) -> Iterator[ListedKey]:
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    try:
+        values = [(number, orjson.loads(line)) for number, line in lines]
+    except ValueError:
+        return
+    for number, value in values:
+        for key in _json_keys(value, "", ""):
+            yield replace(key, line=number)
 
 
 def _json_keys(value: object, name: str, text: str) -> Iterator[ListedKey]:
@@ -101,9 +118,11 @@ def _json_keys(value: object, name: str, text: str) -> Iterator[ListedKey]:
             yield _named_key(name, value, _line_of(value, text))
         case list():
             for entry in value:
-                yield from _json_keys(entry, "", text)
+                yield from _json_keys(entry, name, text)
         case dict():
             fields = {_plain(key): content for key, content in value.items()}
+            if _is_off(fields):
+                return
             if key := _key_of(fields):
                 line = _line_of(key, text)
                 yield _key_with_fields(key, fields | {"name": fields.get("name") or name}, line)
@@ -141,6 +160,14 @@ def _key_of(fields: Mapping[str, Any]) -> str:
     return next((value.strip(_EDGES) for value in values if value.strip(_EDGES)), "")
 
 
+def _is_off(fields: Mapping[str, Any]) -> bool:
+    """Return whether the fields beside a key say that it is not in use."""
+    words = {True: {"true", "1", "yes", "on"}, False: {"false", "0", "no", "off"}}
+    return any(
+        str(fields.get(name, "")).strip().lower() in words[off] for name, off in _SWITCHES.items()
+    )
+
+
 def _key_with_fields(secret: str, fields: Mapping[str, Any], line: int) -> ListedKey:
     more = {name: _first(fields, [name]) for name in LIMIT_FIELDS}
     more["project"] = _first(fields, PROJECT_FIELDS)
@@ -166,7 +193,8 @@ def _rows_of_table(reader: Any, columns: Sequence[str]) -> Iterator[ListedKey]: 
             continue
         if not is_head:
             fields = dict(zip(columns, row, strict=False))
-            yield _key_with_fields(_key_of(fields), fields, reader.line_num)
+            if not _is_off(fields):
+                yield _key_with_fields(_key_of(fields), fields, reader.line_num)
         is_head = False
 
 
@@ -186,6 +214,25 @@ def _of_lines(text: str) -> Iterator[ListedKey]:
     yield from _of_block(block)
 
 
+def _below_header(keys: Sequence[ListedKey], source: str) -> list[ListedKey]:
+    """Return keys without what stands in a first line of words, above lines with keys.
+
+    Raises:
+        InputError: a line of several cells holds no key, where others do.
+    """
+    bare = [key for key in keys if not key.is_assigned]
+    with_key = {key.line for key in bare if looks_like_key(key.secret)}
+    counts = Counter(key.line for key in bare)
+    first = min(counts, default=0)
+    words = [key.secret for key in bare if key.line == first]
+    has_header = bool(with_key) and first not in with_key and all(map(_WORDS.fullmatch, words))
+    left = [key for key in keys if key.is_assigned or not has_header or key.line != first]
+    for key in left:
+        if with_key and not key.is_assigned and counts[key.line] > 1 and key.line not in with_key:
+            raise InputError(f"{source}: line {key.line} holds no API key; {WAY_OUT}")
+    return left
+
+
 @dataclass(frozen=True, slots=True)
 class _Assigned:
     """A line such as ``NAME=value`` or ``name: value``."""
@@ -197,8 +244,8 @@ class _Assigned:
 
 def _bare(raw: str) -> str:
     """Return a line without its comment, a list's dash and the brackets around it."""
-    text = raw.partition("#")[0].strip()
-    if _SECTION.fullmatch(text):
+    text = _COMMENT.sub("", raw).strip().removesuffix("\\")
+    if _SECTION.fullmatch(text) or _RULE.fullmatch(text):
         return ""
     if text.startswith("-"):
         text = text.removeprefix("-").strip()
@@ -229,6 +276,9 @@ def _cells_of(line: str, number: int) -> Iterator[ListedKey]:
     cells = [cell for cell in cells if cell]
     usual = [cell for cell in cells if looks_like_key(cell)]
     others = [cell for cell in cells if not looks_like_key(cell)]
+    if any(map(holds_googles, others)):
+        # A line of a program: refused rather than read in part.
+        usual = []
     label = others[0] if usual and others else ""
     for cell in usual if label else cells:
         yield ListedKey(number, cell, label)
@@ -238,33 +288,31 @@ def _wanted(keys: Sequence[ListedKey], foreign: Sequence[str]) -> list[ListedKey
     """Leave out what a ``.env`` file holds besides: other settings, and other services' keys."""
     variables = [key for key in keys if key.is_assigned]
     named = [key for key in variables if _SAYS_KEY.search(key.label) or looks_like_key(key.secret)]
-    ours = [key for key in named if not any(name in key.label.upper() for name in foreign)]
-    chosen = {id(key) for key in ours or named or variables}
+    ours = [key for key in named if not _tells_of(key.label, foreign)]
+    if "OPENAI" in foreign:
+        # Google's look like no others: beside one, another's secret must not go to Google.
+        lines = {key.line for key in ours if _is_of_google(key)}
+        ours = [key for key in ours if key.line in lines or not lines]
+    are_bare = len(variables) < len(keys)
+    chosen = {id(key) for key in (ours if named or are_bare else variables)}
     return [key for key in keys if not key.is_assigned or id(key) in chosen]
 
 
-def _why_no_key(secret: str) -> str:
-    """Return what tells that a text is no key; empty where nothing does."""
-    reasons = (
-        (not secret, "nothing stands there"),
-        ("://" in secret, "it looks like a URL"),
-        (re.match(r"[~.]{0,2}[/\\]|[A-Za-z]:[\\/]", secret), "it looks like a path"),
-        (_FILE.fullmatch(secret), "it looks like the name of a file"),
-        (re.search(r"\s", secret), "there is a space in it"),
-        (secret.startswith("$"), "it refers to a variable; write env:NAME for that"),
-        ("=" in secret.rstrip("="), "there is an = in it"),
-        (not (secret.isascii() and secret.isprintable()), "there are odd characters in it"),
-        (re.search(r"[<>{}\[\]()\"'`\\*]", secret), "there are odd characters in it"),
-    )
-    return next((why for holds, why in reasons if holds), "")
+def _tells_of(label: str, services: Iterable[str]) -> bool:
+    return any(name in f"^{label.upper()}$" for name in services)
+
+
+def _is_of_google(key: ListedKey) -> bool:
+    is_named = _tells_of(key.label, ("GEMINI", "GOOGLE"))
+    return is_named or is_googles(key.secret)
 
 
 def _labelled_apart(keys: Iterable[ListedKey]) -> Iterator[ListedKey]:
     counts: Counter[str] = Counter()
     for key in keys:
-        label = without_keys(" ".join(key.label.split()))[:LONGEST_LABEL]
+        label = without_keys(" ".join(key.label.split()).rstrip(": "))[:LONGEST_LABEL]
         label = label if re.search(r"[^\W\d]", label) else ""
         counts[label] += 1
         if label and counts[label] > 1:
             label = f"{label}-{counts[label]}"
-        yield ListedKey(key.line, key.secret, label, key.fields)
+        yield ListedKey(key.line, plain_secret(key.secret), label, key.fields)

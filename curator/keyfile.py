@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import Field
 
-from curator.key_list import WAY_OUT, ListedKey, listed_keys, without_keys
+from curator.key_form import without_keys
+from curator.key_list import WAY_OUT, ListedKey, listed_keys
 from curator.keys import Key, fingerprint_of
 from curator.quota import Quota
 from curator.variables import (
@@ -125,7 +126,7 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
         # PowerShell writes UTF-16.
         is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if is_wide else "utf-8-sig")
+        return content.decode("utf-16") if is_wide else _decoded(content)
     except FileNotFoundError:
         raise InputError(f"{path}: no such keys file; give --keys FILE") from None
     except IsADirectoryError:
@@ -135,6 +136,16 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: not a text file; {WAY_OUT}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        # A comment in the letters of an old Windows: keys are plain ones anyhow.
+        return content.decode("latin-1")
 
 
 def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[Key]:

@@ -13,10 +13,16 @@ TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
 _NEITHER: Final = (
     *("ANTHROPIC", "CLAUDE", "HF_", "HUGGING", "WANDB", "AWS", "GITHUB", "COHERE", "KAGGLE"),
     *("LANGCHAIN", "LANGSMITH", "PINECONE", "STRIPE", "SLACK", "TELEGRAM", "REPLICATE"),
+    *("^SECRET_KEY$", "SECRET_KEY_BASE", "MASTER_KEY", "DJANGO", "FLASK", "JWT", "SESSION"),
+    *("DATABASE", "POSTGRES", "REDIS", "NEXTAUTH", "SUPABASE", "SENTRY", "ENCRYPTION"),
+    *("DISCORD", "TWILIO", "SENDGRID", "CLOUDFLARE", "WEBHOOK", "SHOPIFY", "PAYPAL"),
 )
 NOT_GEMINI: Final = (
     *("OPENAI", "OPENROUTER", "GROQ", "MISTRAL", "DEEPSEEK", "TOGETHER", "AZURE", "XAI"),
     *_NEITHER,
 )
 NOT_OPENAI: Final = ("GEMINI", "GOOGLE", *_NEITHER)
-"""What names of variables, in a ``.env`` file with several, say of a key for another service."""
+"""What names of variables, in a ``.env`` file with several, say of a key for another service.
+
+``^`` and ``$`` stand for a name's start and end.
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import json
 import traceback
@@ -64,8 +65,13 @@ def test_lists_without_names_are_read_in_order(text):
 
 
 def test_keys_of_any_service_pass_and_one_variable_may_hold_several(tmp_path):
-    text = f"KEYS={FIRST},{THIRD}\nEMPTY_ONE=\nLOCAL_KEY=token-abc123\n"
-    assert read(text) == [("KEYS", FIRST), ("KEYS-2", THIRD), ("LOCAL_KEY", "token-abc123")]
+    text = f"KEYS={THIRD},sk-another-0004\nEMPTY_ONE=\nLOCAL_KEY=token-abc123\n"
+    assert read(text) == [
+        ("KEYS", THIRD),
+        ("KEYS-2", "sk-another-0004"),
+        ("LOCAL_KEY", "token-abc123"),
+    ]
+    assert read(f"KEYS={FIRST},{THIRD}\n") == [("KEYS", FIRST), ("KEYS-2", THIRD)]
     padded = "ABCDEFGHIJKLMNOPqrst0123=="
     assert read(padded) == [("key-1", padded)]
     (tmp_path / "keys.txt").write_text("EMPTY")
@@ -80,6 +86,51 @@ def test_of_a_projects_variables_only_keys_of_the_service_are_taken():
         f"GOOGLE_APPLICATION_CREDENTIALS=/srv/me.json\nGEMINI_API_KEY={FIRST}\nSPARE={SECOND}\n"
     )
     assert read(text) == [("GEMINI_API_KEY", FIRST), ("SPARE", SECOND)]
+
+
+ENCODED = base64.b64encode(FIRST.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"GEMINI_API_KEY={FIRST}\nSECRET_KEY=web-insecure-0a1b2c3d4e5f6a7b8c9d0e1f2a\n",
+        f"GEMINI_API_KEY={FIRST}\nBILLING_TOKEN=bt-0a1b2c3d4e5f6a7b8c9d0e1f2a3b\n",
+        f"list:\n  - params:\n      api_key: {FIRST}\nsettings:\n  master_key: sk-12345678901\n",
+        f"[google]\nkey = {FIRST}\n[other]\nkey = {THIRD}\n",
+        f"kind: Secret\ndata:\n  GEMINI_API_KEY: {ENCODED}\n",
+        json.dumps({"kind": "Secret", "data": {"GEMINI_API_KEY": ENCODED}}),
+        json.dumps({"data": [{"key": FIRST, "id": 7, "status": 1}], "success": True, "note": ""}),
+        json.dumps({"gemini": {"keys": [FIRST], "models": ["flash-1"], "rpm": 10}}),
+        json.dumps([{"key": FIRST, "enabled": True}, {"key": SECOND, "enabled": False}]),
+        f"key,disabled\n{FIRST},no\n{SECOND},yes\n",
+        f";{SECOND}\n//{SECOND}\n-- {SECOND}\n# {SECOND}\n{FIRST} // mine\n",
+        f"Title,Url,Password\nmine,,{FIRST}\n",
+        f"Our keys:\n{FIRST}\n",
+        f"| who | key |\n|---|---|\n| mine | `{FIRST}` |\n",
+        f"{FIRST[:9]}\u200b{FIRST[9:]}\u2060\n",
+        f"mine:{FIRST}\n",
+        f"KEYS={FIRST},\\\n",
+    ],
+)
+def test_of_whatever_stands_beside_a_key_nothing_is_taken_for_one(text):
+    assert [secret for _, secret in read(text)] == [FIRST]
+
+
+def test_json_lines_and_the_variables_of_a_proxy_are_read():
+    text = f'{{"key": "{FIRST}", "name": "one"}}\n{{"key": "{SECOND}", "name": "two"}}\n'
+    assert read(text) == [("one", FIRST), ("two", SECOND)]
+    text = "litellm_params:\n  model: gemini\n  api_key: os.environ/MINE\n"
+    assert [secret for _, secret in read(text, {"MINE": FIRST})] == [FIRST]
+
+
+def test_a_comment_in_the_letters_of_an_old_windows_does_no_harm(tmp_path):
+    path = tmp_path / "keys.txt"
+    path.write_bytes("# Schl\u00fcssel\n".encode("cp1252") + FIRST.encode())
+    assert [key.secret for key in read_keys(path, {})] == [FIRST]
+    path.write_bytes(b"\xff\0" + FIRST.encode())
+    with pytest.raises(InputError, match="not a text file"):
+        read_keys(path, {})
 
 
 def test_projects_and_limits_stand_beside_keys_in_tables():
@@ -121,6 +172,14 @@ def test_files_as_windows_writes_them_are_read(tmp_path, encoding):
         (f"{FIRST}\nKEY={THIRD}=more", "line 2 is no API key .*="),
         (f"api_key,rpm\n{FIRST},ten", "line 2: rpm"),
         ("GEMINI_API_KEY=\n", "no keys"),
+        ("GEMINI_API_KEY=your_api_key_here", "line 1 is no API key .*stands for"),
+        ("AIzaSy...0001", "line 1 is no API key .*shortened"),
+        (f"me@host.example----{FIRST}", "line 1 is no API key .*more than a key"),
+        (f'const keys = ["{FIRST}", "{SECOND}"];', "line 1 is no API key"),
+        (f"&quot;{FIRST}&quot;", "line 1 is no API key"),
+        (f"name,password\nmine,{FIRST}\nmail,hunter2", "line 3 holds no API key"),
+        (f"ANTHROPIC_API_KEY={THIRD}\nWANDB_API_KEY=0a1b2c", "other services alone"),
+        (json.dumps({"installed": {"client_secret": "GOCSPX-abcdef"}}), "OAuth"),
         (json.dumps({"type": "service_account", "private_key": FIRST}), "service account"),
         (json.dumps({"keys": []}), "no API key"),
         ("[" * 100_000, "no keys"),

@@ -99,7 +99,7 @@ def test_a_missing_file_and_no_keys_at_all_say_what_to_give(tmp_path):
 
 def test_a_binary_file_is_refused_without_showing_it(tmp_path):
     path = tmp_path / "keys.bin"
-    path.write_bytes(SECRET.encode() + b"\xff\xfe")
+    path.write_bytes(SECRET.encode() + b"\xff\0")
     with pytest.raises(InputError, match="text") as caught:
         read_keys(path, {})
     assert SECRET not in "".join(traceback.format_exception(caught.value))
