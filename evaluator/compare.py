@@ -60,7 +60,8 @@ class RunComparison:
 
     ``units`` counts what intervals draw, and ``clustered_by`` says what that is. ``left_out``
     counts the rows that one run alone answers, since the other's model was trained on them, and
-    ``trained_on`` those that are compared although a model was trained on them.
+    ``trained_on`` those that are compared although a model was trained on them;
+    ``pretrained_on`` those that only a base was pretrained on.
     """
 
     base: str
@@ -71,6 +72,7 @@ class RunComparison:
     clustered_by: str
     left_out: int
     trained_on: int
+    pretrained_on: int
     metrics: Sequence[MetricDifference]
     by_question_type: Mapping[str, Difference]
     mcnemar: McNemar
@@ -121,6 +123,7 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
         independent_unit([pair for both in compared for pair in both]),
         paired.missing,
         sum(before.trained_on or after.trained_on for before, after in compared),
+        sum(before.pretrained_on or after.pretrained_on for before, after in compared),
         [
             MetricDifference(one.metric, one.n, one.base, one.other, one.difference, p_holm)
             for one, p_holm in zip(differences.values(), corrected, strict=True)
@@ -163,6 +166,11 @@ def _cautions(comparison: RunComparison) -> list[str]:
         said.append(
             f"{comparison.trained_on:,} of the {comparison.n:,} rows are about images that one of "
             "the models was trained on: this is no honest comparison."
+        )
+    if comparison.pretrained_on:
+        said.append(
+            f"{comparison.pretrained_on:,} of the {comparison.n:,} rows are about images that a "
+            "base was pretrained on; it may know their answers before any adapter learns."
         )
     if comparison.units < FEW_UNITS:
         said.append(

@@ -104,7 +104,7 @@ def trained_on_notes(scorecard: Scorecard) -> list[str]:
     if not facts:
         return []
     notes = []
-    of_images = f"of {facts['of_images']:,} images"
+    of_images, of_scored = (f"of {facts[which]:,} images" for which in ("of_images", "scored"))
     if facts["images"] and facts["became"] == "included":
         notes.append(
             f"The model was trained on {facts['images']:,} {of_images} that are scored: this is "
@@ -114,7 +114,12 @@ def trained_on_notes(scorecard: Scorecard) -> list[str]:
         notes.append(f"{facts['images']:,} {of_images}, trained on by the model, are left out.")
     if facts["chosen_by"]:
         notes.append(
-            f"{facts['chosen_by']:,} {of_images} had decided which epoch was kept: on them the "
+            f"{facts['chosen_by']:,} {of_scored} had decided which epoch was kept: on them the "
             "score is a little too good."
+        )
+    if facts["pretrained_on"]:
+        notes.append(
+            f"The base was pretrained on {facts['pretrained_on']:,} {of_scored}: on them this is "
+            "no score on unseen images."
         )
     return notes

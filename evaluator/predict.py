@@ -15,7 +15,7 @@ from evaluator.shards import cut_shards
 from evaluator.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.errors import InputError
-from shared.fingerprints import fingerprints, looks_of
+from shared.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.decoding import open_image
 from shared.images.names import find_images
 from shared.images.source import image_source
@@ -28,8 +28,8 @@ from shared.vqa.trained_on import known_training
 log = structlog.get_logger(__name__)
 
 ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
-TRAINED_ON = "trained_on"
-"""A column more, where it is known what the model was trained on; `evaluator score` heeds it."""
+SEEN_COLUMNS = TRAINED_ON, PRETRAINED_ON = ("trained_on", "pretrained_on")
+"""Columns more, where it is known what the model was trained on; `evaluator score` heeds them."""
 
 
 def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
@@ -61,7 +61,7 @@ def predict_csv(
     table = read_questions(table_path, columns)
     found = find_images((question.filename for question in table.questions), settings.images)
     asked = found.renamed(table.questions)
-    trained_on = _trained_on(settings, asked)
+    seen = _seen(settings, asked)
     replica = Replica(settings)
     replies: dict[str, Reply] = {}
     with report_progress("answering", len(table.questions)) as progress:
@@ -69,27 +69,31 @@ def predict_csv(
             for reply in replica.answer(shard.questions):
                 replies[reply.question_id] = reply
             progress.advance(len(shard.questions))
-    added = ADDED_COLUMNS if trained_on is None else (*ADDED_COLUMNS, TRAINED_ON)
-    kept = [name for name in table.columns if name not in {*ADDED_COLUMNS, TRAINED_ON}]
-    marked = {question.id for question in asked if question.filename in (trained_on or ())}
+    added = (*ADDED_COLUMNS, *seen)
+    kept = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
+    marked = {
+        column: {question.id for question in asked if question.filename in images}
+        for column, images in seen.items()
+    }
     rows = _answered_rows(table, kept, replies, marked)
     write_csv_rows((*kept, *added), rows, out)
     return len(replies)
 
 
-def _trained_on(settings: ReplicaSettings, asked: Sequence[Question]) -> set[str] | None:
-    """Return the images that the model was trained on, and say how many; ``None``: not known."""
+def _seen(settings: ReplicaSettings, asked: Sequence[Question]) -> dict[str, set[str]]:
+    """Return the images that the model was trained on, by column, and say how many.
+
+    Where nothing is known of them there is no column, nor one of pretraining without an image.
+    """
     known = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
     tell_unknown(known)
     if known.images is None:
-        return None
+        return {}
     names = {question.filename for question in asked}
     prints = fingerprints(image_source(settings.images), names)
     units = units_of((), looks_of(prints))
-    recogniser = Recogniser(known.images.trained_on)
-    own = {name for name, fingerprint in prints.items() if recogniser.knows(fingerprint)}
-    seen = {units[name] for name in own if name in units}
-    trained = own | {name for name, unit in units.items() if unit in seen}
+    trained = _recognised(known.images.trained_on, units, prints)
+    pretrained = _recognised(known.images.pretrained_on, units, prints) - trained
     if trained:
         log.warning(
             "images_trained_on",
@@ -97,14 +101,31 @@ def _trained_on(settings: ReplicaSettings, asked: Sequence[Question]) -> set[str
             became=f"answered, and marked in column {TRAINED_ON}; `evaluator score` leaves them "
             "out",
         )
-    return trained
+    if not pretrained:
+        return {TRAINED_ON: trained}
+    log.warning(
+        "images_pretrained_on",
+        images=f"{len(pretrained):,} of {len(names):,}",
+        became=f"answered, and marked in column {PRETRAINED_ON}; `evaluator score` scores them",
+    )
+    return {TRAINED_ON: trained, PRETRAINED_ON: pretrained}
+
+
+def _recognised(
+    images: Sequence[Fingerprint], units: Mapping[str, str], prints: Mapping[str, Fingerprint]
+) -> set[str]:
+    """Return the images that are known, and what looks like them."""
+    recogniser = Recogniser(images)
+    own = {name for name, fingerprint in prints.items() if recogniser.knows(fingerprint)}
+    seen = {units[name] for name in own if name in units}
+    return own | {name for name, unit in units.items() if unit in seen}
 
 
 def _answered_rows(
     table: QuestionTable,
     columns: Sequence[str],
     replies: Mapping[str, Reply],
-    marked: Collection[str],
+    marked: Mapping[str, Collection[str]],
 ) -> list[dict[str, Any]]:
     rows = []
     for row, question in zip(table.rows, table.questions, strict=True):
@@ -117,7 +138,7 @@ def _answered_rows(
                 "prediction": reply.answer,
                 "confidence": reply.confidence,
                 "broken_image": reply.broken_image,
-                TRAINED_ON: question.id in marked,
+                **{column: question.id in ids for column, ids in marked.items()},
             }
         )
     return rows

@@ -17,6 +17,7 @@ from shared.corpus import (
     NO_COLUMNS,
     ColumnNames,
     file_digest,
+    pairs_digest,
     read_pairs,
     read_prediction_table,
 )
@@ -131,13 +132,15 @@ def _heeding(
         InputError: nothing is left.
     """
     pairs = [prediction.pair for prediction in predictions]
-    if not any(pair.trained_on for pair in pairs):
+    if not any(pair.trained_on or pair.pretrained_on for pair in pairs):
         return predictions, None
-    facts = counted(pairs, trained_on)
+    included = trained_on is TrainedOn.INCLUDED
+    scored = [row for row in predictions if included or not row.pair.trained_on]
+    facts = counted(
+        pairs, [row.pair for row in scored], trained_on, asked_sha256=pairs_digest(pairs)
+    )
     tell(facts, name)
-    if trained_on is TrainedOn.INCLUDED:
-        return predictions, asdict(facts)
-    return [row for row in predictions if not row.pair.trained_on], asdict(facts)
+    return scored, asdict(facts)
 
 
 def training_pairs(

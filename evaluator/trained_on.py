@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
 
-from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.records import QAPair
 
@@ -33,8 +32,9 @@ class Counts:
 
     It goes into the run's settings and its scorecard.
 
-    ``became`` is what was done with them. ``chosen_by`` counts images that stayed and by which an
-    epoch was chosen. ``asked_sha256`` is the digest of all rows that were asked for.
+    ``became`` is what was done with them. Of the ``scored`` images, an epoch was chosen by
+    ``chosen_by``, and only the base was pretrained on ``pretrained_on``. ``asked_sha256`` is the
+    digest of all rows that were asked for.
     """
 
     became: TrainedOn
@@ -42,22 +42,37 @@ class Counts:
     of_images: int
     rows: int
     of_rows: int
+    scored: int
     chosen_by: int
+    pretrained_on: int
     asked_sha256: str
 
 
-def counted(pairs: Sequence[QAPair], became: TrainedOn, chosen_by: Collection[str] = ()) -> Counts:
+def counted(
+    asked: Sequence[QAPair],
+    scored: Sequence[QAPair],
+    became: TrainedOn,
+    *,
+    asked_sha256: str,
+    chosen_by: Collection[str] = (),
+) -> Counts:
     """Count rows of which each says whether it was trained on; ``chosen_by`` are units."""
-    seen = [pair for pair in pairs if pair.trained_on]
+    seen = [pair for pair in asked if pair.trained_on]
     return Counts(
         became=became,
-        images=len({pair.filename for pair in seen}),
-        of_images=len({pair.filename for pair in pairs}),
+        images=_images(seen),
+        of_images=_images(asked),
         rows=len(seen),
-        of_rows=len(pairs),
-        chosen_by=len({pair.filename for pair in pairs if pair.unit_id in chosen_by}),
-        asked_sha256=pairs_digest(pairs),
+        of_rows=len(asked),
+        scored=_images(scored),
+        chosen_by=_images(pair for pair in scored if pair.unit_id in chosen_by),
+        pretrained_on=_images(pair for pair in scored if pair.pretrained_on),
+        asked_sha256=asked_sha256,
     )
+
+
+def _images(pairs: Iterable[QAPair]) -> int:
+    return len({pair.filename for pair in pairs})
 
 
 def tell(counts: Counts, name: str) -> None:
@@ -84,6 +99,14 @@ def tell(counts: Counts, name: str) -> None:
         log.warning(
             "images_that_chose_the_epoch",
             data=name,
-            images=f"{counts.chosen_by:,} of {counts.of_images:,}",
+            images=f"{counts.chosen_by:,} of {counts.scored:,}",
             why="they were validated on, so the score on them is a little too good",
+        )
+    if counts.pretrained_on:
+        log.warning(
+            "images_pretrained_on",
+            data=name,
+            images=f"{counts.pretrained_on:,} of {counts.scored:,}",
+            became="scored",
+            why="the base was pretrained on them, so on them this is no score on unseen images",
         )

@@ -2,6 +2,7 @@
 
 An image counts as trained on when it, another view of its product or a near-identical picture is
 among the images that lie beside the weights (``shared.training_images``), whatever it is called.
+What only the base was pretrained on is scored and told: of most bases nobody can know it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import structlog
 
 from evaluator.selection import Selection
 from evaluator.trained_on import TrainedOn, counted, tell
+from shared.corpus import pairs_digest
 from shared.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.source import ImageFiles
-from shared.training_images import TRAINING_IMAGES, Recogniser
+from shared.training_images import TRAINING_IMAGES, Recogniser, TrainingImages
 from shared.units import units_of
 from shared.vqa.trained_on import KnownTraining
 
@@ -46,23 +48,28 @@ def unseen_pairs(
         StoreUnreachable: nobody knows how an image looks.
     """
     tell_unknown(known)
-    if known.images is None:
-        limited = selection.first_images(limit)
-        units, _ = _units(limited, source)
-        placed = [replace(pair, unit_id=units[pair.filename]) for pair in limited.pairs]
-        return replace(limited, pairs=placed)
+    images = known.images or TrainingImages()
+    asked_sha256 = pairs_digest(selection.pairs)
+    if not images.trained_on:  # nothing will be left out, and looking at all may take minutes
+        selection = selection.first_images(limit)
     units, prints = _units(selection, source)
-    trained = _recognised(Recogniser(known.images.trained_on), units, prints)
-    chosen = _recognised(Recogniser(known.images.chosen_by), units, prints) - trained
+    trained = _recognised(Recogniser(images.trained_on), units, prints)
+    pretrained = _recognised(Recogniser(images.pretrained_on), units, prints) - trained
+    chosen = _recognised(Recogniser(images.chosen_by), units, prints) - trained
     marked = [
-        replace(pair, trained_on=units[pair.filename] in trained, unit_id=units[pair.filename])
+        replace(
+            pair,
+            trained_on=units[pair.filename] in trained,
+            pretrained_on=units[pair.filename] in pretrained,
+            unit_id=units[pair.filename],
+        )
         for pair in selection.pairs
     ]
-    counts = counted(marked, trained_on, chosen)
+    scored = [pair for pair in marked if not pair.trained_on or trained_on is TrainedOn.INCLUDED]
+    limited = replace(selection, pairs=scored).first_images(limit)
+    counts = counted(marked, limited.pairs, trained_on, chosen_by=chosen, asked_sha256=asked_sha256)
     tell(counts, name)
-    if trained_on is TrainedOn.LEFT_OUT:
-        marked = [pair for pair in marked if not pair.trained_on]
-    return replace(selection, pairs=marked, trained_on=asdict(counts)).first_images(limit)
+    return limited if known.images is None else replace(limited, trained_on=asdict(counts))
 
 
 def tell_unknown(known: KnownTraining) -> None:

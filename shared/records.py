@@ -45,6 +45,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "unit_id": ("unit_id",),
     "trained_on": ("trained_on",),
+    "pretrained_on": ("pretrained_on",),
     "agreement": ("agreement",),
     "domain": ("domain", "adapter"),
     "second_answer": ("second_answer",),
@@ -113,7 +114,8 @@ class QAPair:
     ``boxes`` say where in the picture the question's object is; empty where the data does not.
     ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
     ``shared.units`` made of products and pictures; rows that share one are not independent.
-    ``trained_on`` marks a row about what the model that answers it was trained on.
+    ``trained_on`` marks a row about what the model that answers it was trained on, and
+    ``pretrained_on`` about what only the base under it was pretrained on.
     """
 
     id: str
@@ -132,6 +134,7 @@ class QAPair:
     product: str = ""
     unit_id: str = ""
     trained_on: bool = False
+    pretrained_on: bool = False
 
     @property
     def names_image(self) -> bool:

@@ -25,6 +25,7 @@ def split_units(
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     for_training: Collection[str] = (),
+    rather_for_training: Collection[str] = (),
 ) -> dict[str, Split]:
     """Return the split of each image, the images of one unit together.
 
@@ -35,6 +36,7 @@ def split_units(
         fractions: the shares of train, validation and test by number of images.
         seed: decides which unit goes where.
         for_training: units that only training may see; they count towards its share.
+        rather_for_training: units that fill training first, and then the others' shares.
 
     Raises:
         InputError: the fractions are negative or do not add up to 1.
@@ -48,7 +50,7 @@ def split_units(
     for group in order:
         if units[group[0]] in for_training:
             assigned.update(dict.fromkeys(group, "train"))
-    for group in order:
+    for group in sorted(order, key=lambda group: units[group[0]] not in rather_for_training):
         if group[0] in assigned:
             continue
         # A group goes where its middle falls, so that rounding favours no side.

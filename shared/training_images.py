@@ -1,7 +1,8 @@
 """Which images some weights were trained on: a small file beside them, which travels with them.
 
 It holds digests and looks, no names and no pictures: an image is known again under another name,
-in another folder or encoded anew. Whoever makes weights out of others' writes the union.
+in another folder or encoded anew. Whoever makes weights out of others' writes the union; what a
+base was pretrained on stays apart from what was learned of it for a task.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from shared.images.likeness import COLOUR_DISTANCE, HASH_DISTANCE, Look
 
 TRAINING_IMAGES: Final = "training_images.parquet"
 FORMAT: Final = 1
+ROLES: Final = ("trained_on", "chosen_by", "pretrained_on")
 ENCODED_ANEW_BITS: Final = 6
 ENCODED_ANEW_COLOUR: Final = 0.75
 """Of 72 ABO photos enlarged and saved at quality 70, all are within 4 bits and 0.5 grey levels."""
@@ -34,7 +36,7 @@ _SIDE: Final = 4
 _COLOURS: Final = _SIDE * _SIDE * 3
 _SCHEMA: Final = pa.schema(
     [
-        ("trained_on", pa.bool_()),
+        ("role", pa.string()),
         ("digest", pa.binary(DIGEST_BYTES)),
         ("hash", pa.uint64()),
         ("colours", pa.binary(_COLOURS)),
@@ -44,23 +46,30 @@ _SCHEMA: Final = pa.schema(
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """The images that weights were trained on, and those by which they were chosen.
+    """The images that weights were trained on, by what they were for.
 
-    ``sources`` says of each data set its hash and the rule that divided it.
+    ``trained_on`` taught an adapter, or weights that took one in; ``chosen_by`` decided which epoch
+    was kept; ``pretrained_on`` taught the base under it all. ``sources`` says of each data set its
+    hash and the rule that divided it.
     """
 
-    trained_on: Sequence[Fingerprint]
-    chosen_by: Sequence[Fingerprint]
-    sources: Sequence[Mapping[str, Any]]
+    trained_on: Sequence[Fingerprint] = ()
+    chosen_by: Sequence[Fingerprint] = ()
+    pretrained_on: Sequence[Fingerprint] = ()
+    sources: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def by_role(self) -> Mapping[str, Sequence[Fingerprint]]:
+        """Return the images of each role, by its name."""
+        return {role: getattr(self, role) for role in ROLES}
 
 
 def together(parts: Iterable[TrainingImages]) -> TrainingImages:
-    """Return the images of several weights that became one; trained on by any is trained on."""
+    """Return the images of several weights that became one, each in the roles that it had."""
     every = list(parts)
     return TrainingImages(
-        [known for part in every for known in part.trained_on],
-        [known for part in every for known in part.chosen_by],
-        [source for part in every for source in part.sources],
+        **{role: [image for part in every for image in part.by_role[role]] for role in ROLES},
+        sources=[source for part in every for source in part.sources],
     )
 
 
@@ -99,12 +108,12 @@ class Recogniser:
 def write_training_images(images: TrainingImages, folder: Path) -> None:
     """Write the file beside the weights in ``folder``, whole or not at all."""
     rows = [
-        _row(fingerprint, trained_on=trained)
-        for trained, some in ((True, images.trained_on), (False, images.chosen_by))
-        for fingerprint in some
+        _row(fingerprint, role)
+        for role, fingerprints in images.by_role.items()
+        for fingerprint in fingerprints
     ]
     # In the order of their digests, the file tells nothing of how the data was ordered.
-    distinct = {(row["trained_on"], row["digest"]): row for row in rows}
+    distinct = {(row["role"], row["digest"]): row for row in rows}
     table = pa.Table.from_pylist([distinct[key] for key in sorted(distinct)], _SCHEMA)
     head = json.dumps({"format": FORMAT, "sources": list(images.sources)})
     with atomic_path(folder / TRAINING_IMAGES) as part:
@@ -125,19 +134,15 @@ def read_training_images(folder: Path) -> TrainingImages | None:
         head = json.loads((table.schema.metadata or {})[_HEAD])
         if head["format"] != FORMAT:
             raise ValueError(f"format {head['format']}")  # noqa: TRY301
-        rows = table.to_pylist()
-        known = [(row["trained_on"], _fingerprint(row)) for row in rows]
-        sources = list(head["sources"])
+        by_role: dict[str, list[Fingerprint]] = {role: [] for role in ROLES}
+        for row in table.to_pylist():
+            by_role[row["role"]].append(_fingerprint(row))
+        return TrainingImages(**by_role, sources=list(head["sources"]))
     except (OSError, KeyError, TypeError, ValueError, pyarrow.lib.ArrowException) as error:
         raise InputError(
             f"{path}: does not tell which images were trained on ({str(error).splitlines()[0]}); "
             "remove it, and nothing is known, or train again"
         ) from error
-    return TrainingImages(
-        [fingerprint for trained, fingerprint in known if trained],
-        [fingerprint for trained, fingerprint in known if not trained],
-        sources,
-    )
 
 
 def _coarse(look: Look) -> Look:
@@ -149,8 +154,8 @@ def _coarse(look: Look) -> Look:
     return Look(look.hash, np.rint(blocks.mean(axis=(1, 3))).astype(np.int16))
 
 
-def _row(fingerprint: Fingerprint, *, trained_on: bool) -> dict[str, Any]:
-    row = {"trained_on": trained_on, "digest": fingerprint.digest, "hash": None, "colours": None}
+def _row(fingerprint: Fingerprint, role: str) -> dict[str, Any]:
+    row = {"role": role, "digest": fingerprint.digest, "hash": None, "colours": None}
     if fingerprint.look is None:
         return row
     look = _coarse(fingerprint.look)

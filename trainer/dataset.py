@@ -50,8 +50,19 @@ class SplitPairs:
         trained, chosen = (
             {pair.filename for pair in pairs} for pairs in (self.train, self.validation)
         )
-        source = {"pairs_sha256": pairs_digest(self.everything), "split_rule": dict(self.rule)}
-        return TrainingImages(self._prints(trained), self._prints(chosen - trained), [source])
+        return TrainingImages(
+            trained_on=self._prints(trained),
+            chosen_by=self._prints(chosen - trained),
+            sources=[self._source()],
+        )
+
+    def pretraining_images(self) -> TrainingImages:
+        """Return the same for a base that is made of these pairs."""
+        trained = {pair.filename for pair in self.train}
+        return TrainingImages(pretrained_on=self._prints(trained), sources=[self._source()])
+
+    def _source(self) -> dict[str, object]:
+        return {"pairs_sha256": pairs_digest(self.everything), "split_rule": dict(self.rule)}
 
     def _prints(self, names: set[str]) -> list[Fingerprint]:
         return [self.fingerprints[name] for name in sorted(names) if name in self.fingerprints]
@@ -68,9 +79,10 @@ def load_pairs(
 ) -> SplitPairs:
     """Read ``data`` and keep its split, or split its products by ``rule`` where it has none.
 
-    What ``base``, the images behind the weights to start from, has in it is never held out: it is
-    put into the training split, or left out of the others where the data brings its own. Where
-    ``allow_leaks`` is set, all this is but a warning.
+    What the weights to start from, ``base``, were trained on is never held out: it is put into the
+    training split, or left out of the others where the data brings its own. What they were only
+    pretrained on fills training first, and is told. Where ``allow_leaks`` is set, all this is but
+    a warning.
 
     Raises:
         InputError: unreadable data, a missing images folder, missing images, some rows without
@@ -89,11 +101,21 @@ def load_pairs(
     units = units_of(pairs, looks)
     if not without:
         _refuse_leaks(leaks_among(pairs, looks), data, allow=allow_leaks)
-    seen = _units_seen(units, prints, base, data, allow=allow_leaks)
+    seen = set() if base is None else _units_of(base.trained_on, units, prints)
+    pretrained = set() if base is None else _units_of(base.pretrained_on, units, prints)
+    _tell_trained(seen, units, data, allow=allow_leaks)
+    if allow_leaks:
+        seen = set()
     pairs = [replace(pair, unit_id=units[pair.filename]) for pair in pairs]
     if without:
         fractions = (rule.train, rule.validation, rule.test)
-        splits = split_units(units, fractions=fractions, seed=rule.seed, for_training=seen)
+        splits = split_units(
+            units,
+            fractions=fractions,
+            seed=rule.seed,
+            for_training=seen,
+            rather_for_training=pretrained,
+        )
         pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
     else:
         pairs = [pair for pair in pairs if pair.split == "train" or pair.unit_id not in seen]
@@ -109,32 +131,40 @@ def load_pairs(
         rule={**described, "unit": independent_unit(pairs)},
     )
     _require_both(divided, data, seen, len(set(units.values())))
+    _tell_pretrained(divided, pretrained - seen, data)
     return divided
 
 
-def _units_seen(
-    units: Mapping[str, str],
-    prints: Mapping[str, Fingerprint],
-    base: TrainingImages | None,
-    data: Path,
-    *,
-    allow: bool,
+def _units_of(
+    images: Sequence[Fingerprint], units: Mapping[str, str], prints: Mapping[str, Fingerprint]
 ) -> set[str]:
-    """Return the units of which the base has seen an image, none where that is allowed."""
-    if base is None:
-        return set()
-    recogniser = Recogniser(base.trained_on)
-    images = [name for name, known in prints.items() if recogniser.knows(known)]
-    if not images:
-        return set()
-    log.warning(
-        "base_was_trained_on_images",
-        data=str(data),
-        images=len(images),
-        of=len(units),
-        held_out="they may be" if allow else "none of them or of their products",
-    )
-    return set() if allow else {units[name] for name in images}
+    """Return the units of which one of ``images`` is a part."""
+    recogniser = Recogniser(images)
+    return {units[name] for name, image in prints.items() if recogniser.knows(image)}
+
+
+def _tell_trained(seen: set[str], units: Mapping[str, str], data: Path, *, allow: bool) -> None:
+    if seen:
+        log.warning(
+            "base_was_trained_on_images",
+            data=str(data),
+            images=sum(unit in seen for unit in units.values()),
+            of=len(units),
+            held_out="they may be" if allow else "none of them",
+        )
+
+
+def _tell_pretrained(divided: SplitPairs, pretrained: set[str], data: Path) -> None:
+    held_out = {pair.filename: pair.unit_id for pair in divided.validation + divided.test}
+    count = sum(unit in pretrained for unit in held_out.values())
+    if count:
+        log.warning(
+            "base_was_pretrained_on_held_out_images",
+            data=str(data),
+            images=count,
+            of=len(held_out),
+            why="the base may know their answers before any adapter learns",
+        )
 
 
 def _require_both(divided: SplitPairs, data: Path, seen: Collection[str], units: int) -> None:

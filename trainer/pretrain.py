@@ -78,7 +78,7 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
             loaded = _in_memory(average, processor)
             score = _exact_match(loaded, recipe.images, pairs.validation)
             log.info("held out", epoch=report.epoch, exact_match=round(score, 4))
-    _save(average, processor, pairs.training_images(), recipe.out)
+    _save(average, processor, pairs.pretraining_images(), recipe.out)
     if recipe.dataset is not None:
         write_dataset(
             pairs.everything,

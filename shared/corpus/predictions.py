@@ -171,6 +171,7 @@ def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:
         "listing_id": [p.pair.provenance.listing_id for p in predictions],
         "unit_id": [p.pair.unit_id for p in predictions],
         "trained_on": [p.pair.trained_on for p in predictions],
+        "pretrained_on": [p.pair.pretrained_on for p in predictions],
     }
     return {name: cells for name, cells in columns.items() if any(cells)}
 
@@ -198,6 +199,7 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
             provenance=Provenance(listing_id=text("listing_id")),
             unit_id=text("unit_id"),
             trained_on=fields.truth("trained_on"),
+            pretrained_on=fields.truth("pretrained_on"),
         ),
         answer=text("prediction"),
         confidence=fields.number("confidence"),

@@ -25,7 +25,9 @@ COUNTS = {
     "of_images": 60,
     "rows": 20,
     "of_rows": 60,
+    "scored": 40,
     "chosen_by": 0,
+    "pretrained_on": 0,
     "asked_sha256": "a" * 64,
 }
 
@@ -38,11 +40,12 @@ def evaluator(*arguments) -> int:
 
 @pytest.fixture
 def trained_model(tmp_path, tiny_model, pictures):
-    """A model that says that it was trained on 000.png and 001.png."""
+    """A model that was trained on 000.png and 001.png, over a base pretrained on 001 to 003.png."""
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
-    prints = fingerprints(ImageFolder(pictures[0]), ["000.png", "001.png"])
-    write_training_images(TrainingImages(list(prints.values()), [], []), folder)
+    prints = [*fingerprints(ImageFolder(pictures[0]), [f"00{n}.png" for n in range(4)]).values()]
+    images = TrainingImages(trained_on=prints[:2], pretrained_on=prints[1:])
+    write_training_images(images, folder)
     return folder
 
 
@@ -52,7 +55,7 @@ def test_answers_say_which_images_were_trained_on_and_scoring_leaves_them_out(
     rows = [
         [pair.filename, pair.question, pair.answer]
         for pair in pictures[1]
-        if pair.filename in {"000.png", "001.png", "002.png"}
+        if pair.filename in {"000.png", "001.png", "002.png", "004.png"}
     ]
     with (tmp_path / "asked.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["filename", "question", "answer"], *rows])
@@ -60,18 +63,24 @@ def test_answers_say_which_images_were_trained_on_and_scoring_leaves_them_out(
     model = ("--model", trained_model, "--quantize", "none")
     data = ("--csv", tmp_path / "asked.csv", "--images", pictures[0], "--out", out)
     assert evaluator("predict", *model, *data) == 0
-    assert "2 of 3" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "2 of 4" in told
+    assert "images_pretrained_on" in told
+    assert "1 of 4" in told
     with out.open(encoding="utf-8", newline="") as file:
         answered = list(csv.DictReader(file))
     assert {row["filename"]: row["trained_on"] for row in answered} == {
         "000.png": "True",
         "001.png": "True",
         "002.png": "False",
+        "004.png": "False",
     }
+    assert {row["filename"] for row in answered if row["pretrained_on"] == "True"} == {"002.png"}
     assert evaluator("score", out, "--metrics", "exact_match", "--json") == 0
     scorecard = json.loads(capsys.readouterr().out)
-    assert scorecard["n"] == sum(row["filename"] == "002.png" for row in answered)
+    assert scorecard["n"] == sum(row["filename"] in {"002.png", "004.png"} for row in answered)
     assert scorecard["provenance"]["trained_on"]["images"] == 2
+    assert scorecard["provenance"]["trained_on"]["pretrained_on"] == 1
     options = ("--metrics", "exact_match", "--include-trained-on", "--json")
     assert evaluator("score", out, *options) == 0
     scorecard = json.loads(capsys.readouterr().out)
@@ -121,6 +130,20 @@ def test_the_report_and_the_comparison_say_what_is_no_honest_score(tmp_path):
     base = run_with(tmp_path / "base", answers(60, wrong=[]), data_sha256="a" * 64)
     assert compare_runs(base, run).trained_on == 20
     assert "no honest comparison" in " ".join(sentences(compare_runs(base, run)))
+
+
+def test_what_only_a_base_was_pretrained_on_is_told_and_compared(tmp_path):
+    rows = [
+        replace(row, pair=replace(row.pair, pretrained_on=number < 20))
+        for number, row in enumerate(answers(60, wrong=[3]))
+    ]
+    counts = COUNTS | {"images": 0, "rows": 0, "scored": 60, "pretrained_on": 20}
+    run = run_with(tmp_path / "run", rows, trained_on=counts, data_sha256="a" * 64)
+    base = run_with(tmp_path / "base", answers(60, wrong=[]), data_sha256="a" * 64)
+    assert any("pretrained on 20 of 60 images" in sentence for sentence in findings([run]))
+    comparison = compare_runs(base, run)
+    assert (comparison.n, comparison.trained_on, comparison.pretrained_on) == (60, 0, 20)
+    assert "20 of the 60 rows are about images that a base" in " ".join(sentences(comparison))
 
 
 def test_products_are_drawn_where_rows_name_them(tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from evaluator.selection import SplitChoice, select_pairs
 from evaluator.trained_on import TrainedOn
@@ -48,7 +49,7 @@ def images_of(folder):
     return TrainingImages(
         [prints[name] for name in sorted(TRAINED)],
         [prints[name] for name in sorted(VALIDATED)],
-        [{"pairs_sha256": "0" * 64}],
+        sources=[{"pairs_sha256": "0" * 64}],
     )
 
 
@@ -181,6 +182,39 @@ def test_where_nothing_is_known_all_is_scored_by_unit(tmp_path, gallery):
     assert all(pair.unit_id for pair in selection.pairs)
 
 
+def test_what_only_the_base_was_pretrained_on_is_scored_marked_and_told(tmp_path, gallery):
+    folder, pairs = gallery
+    prints = fingerprints(ImageFolder(folder), TRAINED)
+    base = KnownTraining(TrainingImages(pretrained_on=list(prints.values())))
+    with capture_logs() as logs:
+        selection = asked(tmp_path, pairs, folder, base)
+    assert [pair.id for pair in selection.pairs] == [pair.id for pair in pairs]
+    assert {pair.filename for pair in selection.pairs if pair.pretrained_on} == TRAINED
+    assert not any(pair.trained_on for pair in selection.pairs)
+    counts = selection.trained_on
+    assert (counts["images"], counts["pretrained_on"], counts["scored"]) == (0, 12, 20)
+    assert "images_pretrained_on" in {log["event"] for log in logs}
+    some = asked(tmp_path, pairs, folder, base, limit=3)
+    assert (some.trained_on["pretrained_on"], some.trained_on["scored"]) == (3, 3)
+    assert some.trained_on["asked_sha256"] == counts["asked_sha256"]
+
+
+def test_an_adapter_on_a_pretrained_base_loses_its_own_images_alone(tmp_path, gallery):
+    folder, pairs = gallery
+    prints = fingerprints(ImageFolder(folder), [pair.filename for pair in pairs])
+    own = [prints[f"{number:03}.png"] for number in range(5)]
+    both = TrainingImages(trained_on=own, pretrained_on=list(prints.values()))
+    selection = asked(tmp_path, pairs, folder, KnownTraining(both))
+    assert scored(selection) == {f"{number:03}.png" for number in range(5, 20)}
+    assert selection.trained_on["pretrained_on"] == 15
+
+
+def test_the_shipped_model_knows_what_it_was_pretrained_on():
+    images = known_training("blip-vqa-tiny").images
+    assert len(images.pretrained_on) > 6_000
+    assert not images.trained_on
+
+
 def test_an_adapter_that_says_nothing_is_named(tmp_path, tiny_model, tiny_adapter):
     assert known_training(str(tiny_model), [tiny_adapter]) == KnownTraining(None, (tiny_adapter,))
 
@@ -188,7 +222,7 @@ def test_an_adapter_that_says_nothing_is_named(tmp_path, tiny_model, tiny_adapte
 def test_the_images_of_several_adapters_are_put_together(gallery, tmp_path):
     folder, _ = gallery
     prints = fingerprints(ImageFolder(folder), ["000.png", "001.png"])
-    parts = [TrainingImages([known], [], []) for known in prints.values()]
+    parts = [TrainingImages([known]) for known in prints.values()]
     for number, part in enumerate(parts):
         (tmp_path / str(number)).mkdir()
         write_training_images(part, tmp_path / str(number))

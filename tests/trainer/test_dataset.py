@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from shared.corpus import write_pairs
 from shared.dataset_folder import write_dataset
@@ -128,7 +129,7 @@ def test_a_column_that_names_no_product_can_be_forgotten(tmp_path, images):
 
 def base_of(images, names):
     prints = fingerprints(ImageFolder(images), names)
-    return TrainingImages([prints[name] for name in names], [], [])
+    return TrainingImages([prints[name] for name in names])
 
 
 def test_what_the_base_was_trained_on_is_never_held_out(tmp_path, images):
@@ -158,6 +159,36 @@ def test_where_the_base_knows_everything_nothing_is_left_to_score(tmp_path, imag
         load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base)
     allowed = load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base, allow_leaks=True)
     assert allowed.validation
+
+
+def pretrained_on(images, names):
+    return TrainingImages(pretrained_on=base_of(images, names).trained_on)
+
+
+def test_what_the_base_was_pretrained_on_fills_training_first(tmp_path, images):
+    write_pairs(draw_gallery(images, 20), tmp_path / "a.csv")
+    seen = [f"{number:03}.png" for number in range(3, 15)]
+    divided = load_pairs(
+        tmp_path / "a.csv", images, SplitRecipe(), base=pretrained_on(images, seen)
+    )
+    assert set(seen) <= {pair.filename for pair in divided.train}
+    assert [len(getattr(divided, split)) for split in SPLITS] == [32, 4, 4]
+
+
+def test_no_split_is_starved_for_what_the_base_was_pretrained_on(tmp_path, images):
+    pairs = draw_gallery(images, 20)
+    write_pairs(pairs, tmp_path / "a.csv")
+    for count in (18, 20):
+        base = pretrained_on(images, [f"{number:03}.png" for number in range(count)])
+        with capture_logs() as logs:
+            divided = load_pairs(tmp_path / "a.csv", images, SplitRecipe(), base=base)
+        assert [len(getattr(divided, split)) for split in SPLITS] == [32, 4, 4]
+        [told] = [log for log in logs if log["event"] == "base_was_pretrained_on_held_out_images"]
+        assert (told["images"], told["of"]) == (count - 16, 4)
+    own = draw_gallery(images, 9, SPLITS)
+    write_pairs(own, tmp_path / "own.jsonl")
+    divided = load_pairs(tmp_path / "own.jsonl", images, SplitRecipe(), base=base)
+    assert len(divided.everything) == len(own)
 
 
 def test_a_missing_images_folder_is_named(tmp_path):

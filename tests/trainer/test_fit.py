@@ -323,7 +323,7 @@ def test_an_adapter_on_an_adapted_base_is_not_validated_on_what_the_base_saw(
     shutil.copytree(tiny_model, tmp_path / "base")
     names = [f"{n:03}.png" for n in range(4, 14)]
     prints = fingerprints(ImageFolder(data / "images"), names)
-    write_training_images(TrainingImages(list(prints.values()), [], []), tmp_path / "base")
+    write_training_images(TrainingImages(list(prints.values())), tmp_path / "base")
     pairs = [replace(pair, split=None) for pair in read_pairs(data / "pairs.jsonl")]
     write_pairs(pairs, tmp_path / "pairs.jsonl")
     changes = {"images": str(data / "images"), "out": str(tmp_path / "out"), "epochs": 1}

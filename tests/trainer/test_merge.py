@@ -10,10 +10,18 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.cli import run_program
 from shared.errors import InputError
+from shared.fingerprints import fingerprints
+from shared.images.source import ImageFolder
 from shared.settings import validated
-from shared.training_images import TRAINING_IMAGES, read_training_images
+from shared.training_images import (
+    TRAINING_IMAGES,
+    TrainingImages,
+    read_training_images,
+    write_training_images,
+)
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization, load_blip
+from shared.vqa.trained_on import known_training
 from tests.models import load_float
 from tests.places import files_that_name
 from tests.trainer.losses import loss_of
@@ -149,6 +157,20 @@ def test_questions_are_cut_alike_wherever_the_adapter_answers(tmp_path, data, ti
     assert first != second
     with pytest.raises(InputError, match="cut at 8 and at 64 tokens"):
         load_answerer(str(tiny_model), adapters={"one": cut, "other": adapter})
+
+
+def test_merged_weights_keep_apart_what_their_base_was_pretrained_on(tmp_path, data, tiny_model):
+    base = tmp_path / "base"
+    shutil.copytree(tiny_model, base)
+    names = [path.name for path in sorted((data / "images").iterdir())]
+    prints = [*fingerprints(ImageFolder(data / "images"), names).values()]
+    write_training_images(TrainingImages(pretrained_on=prints), base)
+    adapter = trained(base, data, tmp_path / "run")
+    merge(adapter, tmp_path / "merged")
+    carried = read_training_images(tmp_path / "merged")
+    assert len(carried.trained_on) == 12
+    assert len(carried.pretrained_on) == len(prints)
+    assert not known_training(str(tmp_path / "merged")).unknown
 
 
 def test_a_part_of_what_was_trained_on_is_not_taken_for_the_whole(tmp_path, adapter, capsys):

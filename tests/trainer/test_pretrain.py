@@ -9,6 +9,7 @@ import pytest
 from shared.cli import run_program
 from shared.corpus import read_pairs
 from shared.images.decoding import open_image
+from shared.training_images import read_training_images
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import Quantization, load_blip
 from tests.trainer.recipes import write_data, write_recipe
@@ -75,6 +76,13 @@ def test_the_model_loads_and_has_learned_something(made):
     # Three colours and three shapes: a third by chance.
     assert right > 0.5
     assert result["parameters"] == sum(p.numel() for p in model.blip.parameters())
+
+
+def test_its_images_are_recorded_as_a_base_s(made):
+    images = read_training_images(made[1] / "made")
+    assert images.pretrained_on
+    assert not images.trained_on
+    assert not images.chosen_by
 
 
 def test_weights_are_kept_in_16_bit_and_answer_in_4(made):

@@ -12,7 +12,7 @@ import structlog
 from shared.answers import exact_match
 from shared.corpus import read_pairs
 from shared.errors import AboVqaError, InputError
-from shared.fingerprints import fingerprints, looks_of
+from shared.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.source import ImageFolder
 from shared.records import QAPair
 from shared.training_images import Recogniser, TrainingImages
@@ -85,7 +85,8 @@ def questions_of(
 ) -> CheckedQuestions:
     """Draw from the test split of ``data``, else its validation split, else from all of it.
 
-    Images that ``known`` holds, those that the weights were trained on, are left out.
+    Images that ``known`` holds, those that the weights were trained on, are left out; those that
+    only the base was pretrained on where others remain.
 
     Raises:
         InputError: the pairs or their images are not there, or all of them were trained on.
@@ -94,7 +95,7 @@ def questions_of(
     split = next((name for name in SPLITS if any(pair.split == name for pair in pairs)), "")
     asked = [pair for pair in pairs if not split or pair.split == split]
     if known is not None:
-        asked = _unseen(asked, data, images, Recogniser(known.trained_on))
+        asked = _unseen(asked, data, images, known)
     drawn = _drawn(asked, wanted)
     missing = [pair.filename for pair in drawn if not (images / pair.filename).is_file()]
     if missing:
@@ -103,12 +104,17 @@ def questions_of(
 
 
 def _unseen(
-    pairs: Sequence[QAPair], data: Path, images: Path, recogniser: Recogniser
+    pairs: Sequence[QAPair], data: Path, images: Path, known: TrainingImages
 ) -> list[QAPair]:
     prints = fingerprints(ImageFolder(images), {pair.filename for pair in pairs})
     units = units_of(pairs, looks_of(prints))
-    seen = {units[name] for name, known in prints.items() if recogniser.knows(known)}
-    left = [pair for pair in pairs if units[pair.filename] not in seen]
+
+    def without(trained: Sequence[Fingerprint], some: Sequence[QAPair]) -> list[QAPair]:
+        recogniser = Recogniser(trained)
+        seen = {units[name] for name, image in prints.items() if recogniser.knows(image)}
+        return [pair for pair in some if units[pair.filename] not in seen]
+
+    left = without(known.trained_on, pairs)
     if not left:
         raise InputError(
             f"--data {data}: the model was trained on all of its images, so that no exact match "
@@ -116,7 +122,11 @@ def _unseen(
         )
     if len(left) < len(pairs):
         log.warning("images_trained_on", became="left out", rows=len(pairs) - len(left))
-    return left
+    unseen = without(known.pretrained_on, left)
+    if len(unseen) < len(left):
+        became = "left out" if unseen else "asked about; exact match is none on unseen images"
+        log.warning("images_pretrained_on", became=became, rows=len(left) - len(unseen))
+    return unseen or left
 
 
 def checked(
