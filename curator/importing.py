@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger, LeftOut
+from curator.status import left_out_words
 from curator.stopping import StopRequested, StopSignal
 from shared.clock import Clock
 from shared.errors import InputError
@@ -34,10 +35,10 @@ async def import_catalog(
     """
     if await _is_known(catalog, ledger):
         left_out = await ledger.left_out(_source(catalog))
-        return {"unchanged": True, "skipped": {entry.reason: entry.count for entry in left_out}}
+        return {"unchanged": True, **_told(left_out)}
     with report_progress("reading the catalogue", None) as progress:
         read = await _add(catalog, ledger, stop, clock, progress.advance)
-    return asdict(read)
+    return {"added": read.added, **_told(read.left_out)}
 
 
 async def next_look(catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock) -> int:
@@ -56,7 +57,7 @@ async def next_look(catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: C
         log.warning("catalogue_unreadable", reason=str(error))
         return 0
     if read.added:
-        log.info("catalogue_changed", **asdict(read))
+        log.info("catalogue_changed", added=read.added, **_told(read.left_out))
     return read.added
 
 
@@ -75,11 +76,16 @@ def _source(catalog: Catalog) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """How many images were new; how many were left out by reason, and the first of each."""
+    """How many images were new, and what was left out."""
 
     added: int
-    skipped: Mapping[str, int]
-    first_skipped: Mapping[str, str]
+    left_out: Sequence[LeftOut]
+
+
+def _told(left_out: Iterable[LeftOut]) -> dict[str, object]:
+    """Return what to log of what was left out: nothing where nothing was."""
+    words = "; ".join(map(left_out_words, left_out))
+    return {"left_out": words} if words else {}
 
 
 async def _add(
@@ -109,8 +115,7 @@ async def _add(
         clock.now(),
         left_out=lambda: [LeftOut(*entry) for entry in skipped.told()],
     )
-    counts = {reason: count for reason, count, _ in skipped.told()}
-    return _Read(added, counts, {reason: first for reason, _, first in skipped.told()})
+    return _Read(added, [LeftOut(*entry) for entry in skipped.told()])
 
 
 def _state(catalog: Catalog) -> str | None:

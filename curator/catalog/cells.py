@@ -21,6 +21,7 @@ LONGEST_TEXT: Final = 8_000
 _OPENING: Final = ("[", "{")
 _LONGEST_LITERAL: Final = 100_000
 _DEEPEST: Final = 5
+_ADDRESS_BEHIND: Final = re.compile(r" \(https?://[^()\s]*\)")
 _MARKUP: Final = re.compile(r"<(?:[a-zA-Z/!?])[^<>]*>")
 _UNSEEN: Final = re.compile(r"<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1\s*>", re.IGNORECASE)
 _NOTHING: Final = frozenset({"nan", "none", "null", "n/a", "na", "-", "\\n"})
@@ -34,6 +35,9 @@ def picture_names(cell: str) -> Sequence[str]:
     separator within a name is told by that its parts do not look like pictures.
     """
     text = cell.strip()
+    if "(http" in text:
+        # Airtable: mug.jpg (https://...).
+        text = _ADDRESS_BEHIND.sub("", text)
     if not text or _is_nothing(text):
         return ()
     if text[0] in "[{(" and text[-1] in "]})":
@@ -99,6 +103,8 @@ def plain_text(cell: str) -> str:
         text = _MARKUP.sub(" ", _UNSEEN.sub(" ", text))
     if "&" in text:
         text = html.unescape(text)
+    if "\0" in text:
+        text = text.replace("\0", " ")
     text = " ".join(text.split())
     if text.startswith(_OPENING):
         text = _unpacked(text)

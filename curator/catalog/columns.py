@@ -8,6 +8,7 @@ column whose cells look like pictures, or whose cells name files of the images f
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,12 +27,15 @@ LISTING_COLUMNS: Final = (
     *("product_sku", "uniq_id", "item_sku", "sku", "asin", "pid", "article_id"),
 )
 _USUAL: Final = tuple(COLUMN_ALIASES["filename"])
-_PICTURE: Final = re.compile(r"image|img|picture|photo|\bpics?\b|filename|\bfile\b|path|gallery")
+_PICTURE: Final = re.compile(
+    r"image|img|picture|photo|attachment|\bpics?\b|filename|\bfile\b|path|gallery"
+)
 _ABOUT_IT: Final = re.compile(
     r"\b(alt|text|title|caption|position|sort|width|height|label|count|type|description|is)\b"
 )
 _FURTHER: Final = re.compile(
     r"images|imgs|pictures|photos|pics\b|gallery|\d|additional|other|alternate|extra|variant"
+    r"|\b(front|back|side|detail|second)\b"
 )
 _LESSER: Final = re.compile(r"thumb|small|swatch|icon|logo")
 _UNTELLING: Final = re.compile(
@@ -122,10 +126,24 @@ def layout_of(
     attributes = _attributes(telling)
     group = _group_column(columns, product, shop)
     others = {product, group, *images, *(place for pair in attributes for place in pair)}
-    texts = ((column.place, column.name.strip()) for column in telling)
+    texts = _named_apart(telling)
     return Layout(
         images, product, group, tuple(text for text in texts if text[0] not in others), attributes
     )
+
+
+def is_listing_named(columns: Sequence[str]) -> bool:
+    """Return whether one of the columns is called as ids of products are."""
+    return next(_places(columns, LISTING_COLUMNS), None) is not None
+
+
+def _named_apart(columns: Sequence[_Column]) -> Iterator[tuple[int, str]]:
+    """Yield the places of columns with names that differ."""
+    counts: Counter[str] = Counter()
+    for column in columns:
+        name = column.name.strip()
+        counts[name] += 1
+        yield column.place, name if counts[name] == 1 else f"{name} {counts[name]}"
 
 
 def _attributes(columns: Sequence[_Column]) -> tuple[tuple[int, int], ...]:
@@ -160,7 +178,8 @@ def _image_columns(judged: Sequence[_Column]) -> tuple[int, ...]:
     further = [column for column in full_size if column.is_further]
     if any(column.found for column in further):
         single = [column for column in single if column.found]
-    if chosen := [*single[:1], *further]:
+    best = [column for column in single if column.name.lower() == single[0].name.lower()]
+    if chosen := [*best, *further]:
         return tuple(sorted(column.place for column in chosen))
     return _unnamed_column(judged)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from curator.catalog.by_id import PicturesById
 from curator.catalog.pictures import (
     READ_SUFFIXES,
     is_hidden,
@@ -35,11 +36,12 @@ _NO_SUCH_FILE: Final = frozenset(
 class Locator:
     """Looks below one images folder; ``beside`` is the folder of the table that names images."""
 
-    def __init__(self, images_dir: Path, beside: Path) -> None:
+    def __init__(self, images_dir: Path, beside: Path, by_id: PicturesById | None = None) -> None:
         self._root = str(images_dir.absolute())
         # Paths may be spelt through a link or not.
         spellings = dict.fromkeys((self._root, str(images_dir.resolve())))
         self._bases = [_parts(base.replace("\\", "/")) for base in spellings]
+        self._by_id = by_id
         self._addresses: dict[int, int] = {}
         self._beside = _parts(str(beside.resolve()).replace("\\", "/"))
 
@@ -52,8 +54,20 @@ class Locator:
         if _PLAIN.match(name) and self._is_file(name):
             # By far the most frequent, and quick.
             return name
+        place = self._place(name)
+        return self._of_one_address(name, place) if is_url(name) else place
+
+    def has(self, name: str) -> bool:
+        """Return whether ``name`` means a picture that is there.
+
+        Raises:
+            InputError: the folder cannot be looked at.
+        """
+        return not isinstance(self._place(name), Reason)
+
+    def _place(self, name: str) -> str | Reason:
         if is_url(name):
-            return self._fetched(name)
+            return self._first_file(_paths_of_url(name)) or Reason.URL
         text = name.removeprefix("file://")
         if text.startswith("\\\\"):
             return Reason.OUTSIDE
@@ -65,15 +79,14 @@ class Locator:
             return self._absolute(parts)
         return self._relative(parts)
 
-    def _fetched(self, url: str) -> str | Reason:
-        found = self._first_file(_paths_of_url(url))
-        if found is None:
-            return Reason.URL
+    def _of_one_address(self, url: str, place: str | Reason) -> str | Reason:
+        if isinstance(place, Reason):
+            return place
         # By hashes: a catalogue may have hundreds of thousands.
         address = hash(without_query(url).partition("//")[2])
-        if self._addresses.setdefault(hash(found), address) != address:
+        if self._addresses.setdefault(hash(place), address) != address:
             return Reason.TAKEN_URL
-        return found
+        return place
 
     def _absolute(self, parts: list[str]) -> str | Reason:
         below = self._below_base(parts)
@@ -89,6 +102,11 @@ class Locator:
             return found
         below = self._below_base([*self._beside, *parts])
         if below is not None and (found := self._file(below)):
+            return found
+        if parts[:1] == self._bases[0][-1:] and (found := self._file(parts[1:])):
+            # The images folder is named again.
+            return found
+        if self._by_id is not None and (found := self._by_id.path_of("/".join(parts))):
             return found
         return Reason.UNREADABLE_FORMAT if is_unread_format(parts[-1]) else Reason.MISSING
 
@@ -116,7 +134,10 @@ class Locator:
             return None if is_unread_format(path) else path
         if suffix_of(path) in READ_SUFFIXES:
             return next(filter(self._is_file, _other_spellings(path)), None)
-        # An id, perhaps, that names the file.
+        if "?" in path:
+            return self._file([path.partition("?")[0]])
+        # An id, perhaps, that names the file; pandas makes 1 into 1.0.
+        path = path.removesuffix(".0")
         return next((p for p in map(path.__add__, READ_SUFFIXES) if self._is_file(p)), None)
 
     def _is_file(self, path: str) -> bool:
@@ -147,6 +168,13 @@ def _other_spellings(path: str) -> Iterator[str]:
     """Yield a path as a system that cares less for letters may have written it."""
     stem, _, suffix = path.rpartition(".")
     yield f"{stem}.{suffix.swapcase()}"
+    if path.isupper():
+        yield path.lower()
+    elif path.islower():
+        folder, slash, name = stem.rpartition("/")
+        yield from (f"{folder}{slash}{name.upper()}.{one}" for one in (suffix, suffix.upper()))
+    if "%" in path:
+        yield unquote(path)
     if not path.isascii():
         yield unicodedata.normalize("NFC", path)
         yield unicodedata.normalize("NFD", path)

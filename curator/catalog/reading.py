@@ -20,12 +20,13 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_PACKED: Final = b"\x1f\x8b"
 WAY_OUT: Final = "save it as CSV in UTF-8"
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[TextIO]:
-    """Open a text file, unpacked where its name ends with ``.gz``; line ends stay as they are.
+    """Open a text file, unpacked where it is packed with gzip; line ends stay as they are.
 
     It is read as UTF-8, as UTF-16 where it says so, else as Windows wrote it.
 
@@ -44,10 +45,15 @@ def reading(path: Path) -> Iterator[TextIO]:
         raise InputError(f"{path}: cannot be read ({error})") from error
 
 
-def _bytes_of(path: Path) -> BinaryIO:
-    if path.suffix.lower() == ".gz":
-        return cast("BinaryIO", gzip.open(path, "rb"))
-    return path.open("rb")
+@contextmanager
+def _bytes_of(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, unpacked if it is packed, whatever it is called: browsers leave the name."""
+    with path.open("rb") as file:
+        if not file.peek(len(_PACKED)).startswith(_PACKED):
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield cast("BinaryIO", unpacked)
 
 
 def _encoding_of(start: bytes, path: Path) -> str:

@@ -13,14 +13,20 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from curator.catalog.head import head_of, is_title, names_without_header
 from curator.catalog.reading import reading
 from shared.errors import InputError
 
 SAMPLE: Final = 200
 """So many of the first rows tell what the columns hold."""
 _HEAD_CHARACTERS: Final = 2**16
-_SEPARATORS: Final = ",;\t|"
 _JSON: Final = frozenset({".json", ".jsonl", ".ndjson"})
+_WRAPPINGS: Final = frozenset(
+    {"products", "items", "results", "data", "records", "rows", "listings", "entries", "docs"}
+)
+"""What the list of all products is called beside other things, such as their number."""
+_ANNOTATED: Final = frozenset({"images", "annotations"})
+"""What a file in COCO's format holds; its list of images is one of rows."""
 _LONGEST_CELL: Final = min(sys.maxsize, 2**31 - 1)
 
 
@@ -63,11 +69,21 @@ def _csv_rows(file: TextIO, path: Path) -> tuple[list[str], Iterator[Row]]:
     start = file.read(_HEAD_CHARACTERS)
     # Not all files can be gone back in.
     quotes = _Quotes(path)
-    separator, lines_before = _separator(start)
-    reader = csv.reader(quotes.counted(_lines(start, file)), delimiter=separator)
-    for _ in range(lines_before):
+    head = head_of(start)
+    reader = csv.reader(
+        quotes.counted(_lines(start, file)),
+        delimiter=head.separator,
+        skipinitialspace=head.separator == " ",
+    )
+    for _ in range(head.rows_before):
         next(reader, None)
-    header: list[str] = next((cells for cells in reader if any(cells)), [])
+    filled = (cells for cells in reader if any(cells))
+    header: list[str] = next(filled, [])
+    if is_title(header):
+        header = next(filled, header)
+    if names := names_without_header(header):
+        first = Row(reader.line_num, header)
+        return names, chain([first], _filled(reader, len(names), quotes))
     columns = [name.strip().strip("\ufeff") for name in header]
     return columns, _filled(reader, len(columns), quotes)
 
@@ -110,18 +126,6 @@ def _filled(
             yield Row(line, cells)
     if line > before + 1 and (quotes_now - quotes_before) % 2:
         raise InputError(f"{quotes.path}: line {before + 1}: a quote opens there that never closes")
-
-
-def _separator(start: str) -> tuple[str, int]:
-    """Return what separates cells, and how many lines stand before the header."""
-    head, *more = start.lstrip("\r\n").splitlines() or [""]
-    if head.lower().startswith("sep=") and len(head) > len("sep="):
-        return head[len("sep=")], 1
-    # Amazon's flat files: two lines for people, then the columns.
-    before = 2 if head.startswith("TemplateType=") else 0
-    header = [head, *more][min(before, len(more))]
-    widths = {one: len(next(csv.reader([header], delimiter=one), [])) for one in _SEPARATORS}
-    return max(_SEPARATORS, key=lambda one: widths[one]), before
 
 
 def _json_rows(file: TextIO, path: Path) -> Rows:
@@ -171,9 +175,28 @@ def _lists_of(value: object) -> list[list[Any]]:
     """Return the lists of objects in an object that is nothing but their wrapping."""
     if not isinstance(value, dict):
         return []
-    lists = [entry for entry in value.values() if isinstance(entry, list)]
-    is_wrapping = len(value) == 1 and lists and all(isinstance(row, dict) for row in lists[0])
-    return lists if is_wrapping else []
+    if _are_records(list(value.values())):
+        return [[{"id": name, **entry} for name, entry in value.items()]]
+    lists = {
+        name: entry
+        for name, entry in value.items()
+        if isinstance(entry, list) and entry and all(isinstance(row, dict) for row in entry)
+    }
+    if value.keys() >= _ANNOTATED:
+        return [lists.get("images", [])]
+    is_wrapping = len(value) == 1 or _WRAPPINGS & lists.keys()
+    return (
+        [lists[name] for name in sorted(lists, key=_WRAPPINGS.__contains__, reverse=True)]
+        if is_wrapping
+        else []
+    )
+
+
+def _are_records(values: Sequence[Any]) -> bool:
+    """Return whether values are several objects with fields in common, as those of one kind."""
+    if len(values) <= 1 or not all(isinstance(value, dict) for value in values):
+        return False
+    return bool(set(values[0]).intersection(*values[1:]))
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever it holds

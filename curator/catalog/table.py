@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from curator.catalog.by_id import PicturesById
 from curator.catalog.cells import picture_names, plain_text
-from curator.catalog.columns import Layout, layout_of
+from curator.catalog.columns import Layout, is_listing_named, layout_of
 from curator.catalog.locating import Locator
 from curator.catalog.pictures import is_url
 from curator.catalog.products import Products
 from curator.catalog.reading import fingerprint_of
 from curator.catalog.rows import Row, Rows, rows_of
+from curator.catalog.shop import ShopTable
 from curator.catalog.shops import shop_of
 from curator.catalog.skipped import Reason, Skipped
+from shared.errors import InputError
 from shared.records import ImageRef, Listing
 
 
@@ -47,16 +50,23 @@ class TableCatalog:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Rows, _RowReader]]:
-        locator = Locator(self.images_dir, self.path.parent)
         with rows_of(self.path) as rows:
             shop = shop_of(rows.columns)
-
-            def is_there(name: str) -> bool:
-                return not isinstance(locator.locate(name), Reason)
-
-            layout = layout_of(rows.columns, rows.first, shop, is_there, self.path)
+            layout, locator = self._layout(rows, shop)
             products = Products(rows.columns, layout, shop)
             yield rows, _RowReader(layout, locator, products)
+
+    def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
+        """Return what columns are for, and what finds what they name: ids if need be."""
+        beside = self.path.parent
+        locator = Locator(self.images_dir, beside)
+        try:
+            return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
+        except InputError:
+            if not is_listing_named(rows.columns):
+                raise
+        locator = Locator(self.images_dir, beside, PicturesById(self.images_dir))
+        return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,3 +112,23 @@ def test_a_plan_tells_what_it_leaves_out(goods, capsys):
     assert [one["count"] for one in plan["left_out"]] == [1, 1, 1]
     assert command(*words) == 0
     assert "Left out: 1 row longer than the header" in capsys.readouterr().out
+
+
+def test_the_line_about_the_catalogue_says_what_was_left_out_and_nothing_where_nothing_was(
+    goods, tmp_path
+):
+    (goods / "pics" / "a.jpg").touch()
+    lines = []
+    for name, rows in (("whole.csv", "a.jpg\n"), ("half.csv", "a.jpg\nb.jpg\n")):
+        (goods / name).write_text("image\n" + rows)
+        ledger = tmp_path / f"{name}.db"
+        command(
+            *("run", "--catalog", str(goods / name), "--images", str(goods / "pics")),
+            *("--keys", str(goods / "keys.txt"), "--ledger", str(ledger)),
+            *("--base-url", "http://127.0.0.1:9"),
+        )
+        log = Path(f"{ledger}.log.jsonl").read_text().splitlines()
+        lines.append(next(one for one in map(json.loads, log) if one["event"] == "catalogue_read"))
+    assert "left_out" not in lines[0]
+    assert lines[1]["left_out"] == "1 not in the images folder (first: b.jpg)"
+    assert lines[1]["added"] == 1

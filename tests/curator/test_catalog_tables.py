@@ -273,3 +273,67 @@ def test_listings_stream_whatever_the_tables_length(tmp_path):
     path.write_text("id,image\n" + "".join(f"{number},a.jpg\n" for number in range(5_000)))
     listings = open_catalog(path).listings(Skipped())
     assert [next(listings).listing_id for _ in range(3)] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "file"),
+    [
+        ("a.jpg\nb.jpg\n", "list.txt"),
+        ("a.jpg,Bowl\nb.jpg,Cup\n", "goods.csv"),
+        ("a.jpg 0\nb.jpg 1\n", "train.txt"),
+        ("2\nimage_name        category\na.jpg     3\nb.jpg     17\n", "list.txt"),
+        ("Our goods,,\nfile,title,note\na.jpg,Bowl,x\nb.jpg,Cup,y\n", "goods.csv"),
+        ("Name (a,b,c);Pictures (x,y,z)\nBowl;a.jpg\nCup;b.jpg\n", "goods.csv"),
+        ("file\tnote, long\na.jpg\tblue\nb.jpg\tred\n", "goods.csv"),
+        ('{"a1": {"image": "a.jpg"}, "b1": {"image": "b.jpg"}}', "goods.json"),
+        ('{"products": [{"image": "a.jpg"}, {"image": "b.jpg"}], "total": 2}', "goods.json"),
+        ('{"images": [{"file": "a.jpg"}, {"file": "b.jpg"}], "annotations": []}', "goods.json"),
+        ("image\nA.JPG\n%62.jpg\n", "goods.csv"),
+        ("image,title\nimages/a.jpg?v=3,Bowl\nimages/b.jpg,Cup\n", "goods.csv"),
+        ("Name,Attachments\nBowl,a.jpg (http://h.eg/1)\nCup,b.jpg (http://h.eg/2)\n", "goods.csv"),
+        ("image,image,title\na.jpg,b.jpg,Bowl\n", "goods.csv"),
+        ("front_image,back_image\na.jpg,b.jpg\n", "goods.csv"),
+    ],
+)  # fmt: skip
+def test_no_row_and_no_picture_is_lost_however_a_table_is_laid_out(shop, text, file):
+    listings, skipped = shop(text, "a.jpg", "b.jpg", file=file)
+    assert [path for _, path, _ in listings] == ["a.jpg", "b.jpg"]
+    assert not skipped.counts
+
+
+def test_a_products_page_is_no_address_of_its_picture(shop):
+    head = ("id", "link", "image_link", "additional_image_link")
+    page, cdn = "https://host.example", "https://cdn.example/i"
+    text = table(head, ("1", f"{page}/mug", f"{cdn}/mug.jpg", f"{cdn}/mug2.jpg"), separator="\t")
+    listings, skipped = shop(text, "mug.jpg", "mug2.jpg")
+    assert places(listings) == [("1", "mug.jpg"), ("1", "mug2.jpg")]
+    assert not skipped.counts
+
+
+@pytest.mark.parametrize("name", ["0108", "108", "108.0"])
+def test_ids_name_files_in_whatever_folder_and_zeros_may_be_lost(shop, name):
+    text = f"article_id,title\n{name},Top\n77,Two\n99,None\n"
+    listings, skipped = shop(text, "010/0108.jpg", "0/77.jpg", "1/77.jpg")
+    assert [path for _, path, _ in listings] == ["010/0108.jpg"]
+    assert skipped.counts == {Reason.MISSING: 2}
+
+
+def test_columns_of_one_name_both_tell(shop):
+    ((_, _, texts),) = shop("image,title,title\na.jpg,Bowl,Schale\n", "a.jpg")[0]
+    assert texts == {"title": "Bowl", "title 2": "Schale"}
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [
+        ("goods.zip", "unpack it"),
+        ("goods.xlsx", "save it as CSV"),
+        ("goods.parquet", "save it as CSV"),
+        ("feed.xml", "save it as CSV"),
+        ("a.jpg", "give the folder"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_what_to_do_about_it(tmp_path, file, part):
+    (tmp_path / file).write_bytes(b"PK\3\4")
+    with pytest.raises(InputError, match=part):
+        open_catalog(tmp_path / file)
