@@ -34,7 +34,7 @@ from evaluator.significance import (
 )
 from shared.errors import InputError
 from shared.records import QAPair
-from shared.units import independent_unit
+from shared.units import counted, independent_unit
 
 SHOWN: Final = 3
 """Differing rows that a refusal names."""
@@ -173,9 +173,8 @@ def _cautions(comparison: RunComparison) -> list[str]:
             "base was pretrained on; it may know their answers before any adapter learns."
         )
     if comparison.units < FEW_UNITS:
-        said.append(
-            f"With {comparison.units} {comparison.noun}s, intervals and p-values are rough."
-        )
+        units = counted(comparison.units, comparison.noun)
+        said.append(f"With {units}, intervals and p-values are rough.")
     return said
 
 

@@ -59,7 +59,7 @@ def _groups(runs: Sequence[Run]) -> list[dict[Row, list[int]]]:
         of_run: defaultdict[Row, list[int]] = defaultdict(list)
         for index, prediction in enumerate(run.predictions):
             pair = prediction.pair
-            row = first(pair), spaced(pair.question), spaced(pair.answer)
+            row = first(pair), spaced(pair.asks), spaced(pair.answer)
             of_run[row].append(index)
         groups.append(dict(of_run))
     return groups
@@ -96,7 +96,7 @@ def _by_id(runs: Sequence[Run], alike: Sequence[list[int]]) -> Sequence[list[int
 
 def _have_one_order(runs: Sequence[Run]) -> bool:
     orders = {
-        tuple((spaced(row.pair.question), spaced(row.pair.answer)) for row in run.predictions)
+        tuple((spaced(row.pair.asks), spaced(row.pair.answer)) for row in run.predictions)
         for run in runs
     }
     return len(orders) == 1
@@ -143,6 +143,7 @@ def other_references(
     only_base: Sequence[QAPair], only_other: Sequence[QAPair]
 ) -> list[tuple[QAPair, QAPair]]:
     """Return the pairs of both runs that ask the same, with other references."""
-    asked = {(pair.filename, spaced(pair.question)): pair for pair in only_other}
+    # The same row's number alone says nothing.
+    asked = {(pair.filename, spaced(pair.question)): pair for pair in only_other if pair.asks}
     both = ((pair, asked.get((pair.filename, spaced(pair.question)))) for pair in only_base)
     return [(pair, twin) for pair, twin in both if twin is not None]

@@ -12,13 +12,14 @@ from evaluator.comparison import Column, best_rows, compare_scorecards, trained_
 from evaluator.scorecard import Figure, Scorecard
 from shared.corpus import left_out_by_reason
 from shared.data_check import Bond, DataCheck
+from shared.units import counted
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
     """Return one scorecard: a row for each metric."""
     title = (
-        f"{name}: {scorecard.scores.n:,} questions {_on_images(scorecard.images)}; intervals over "
-        f"{scorecard.units:,} units (by {scorecard.clustered_by})"
+        f"{name}: {counted(scorecard.scores.n, 'question')} {_on_images(scorecard.images)}; "
+        f"intervals over {counted(scorecard.units, scorecard.clustered_by)}"
     )
     table = Table(title=title, title_justify="left", caption=_notes(scorecard))
     table.add_column("metric")
@@ -39,7 +40,7 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
 
 
 def _on_images(images: int) -> str:
-    return f"on {images:,} images" if images else "without image names"
+    return f"on {counted(images, 'image')}" if images else "without image names"
 
 
 def controls_table(scorecard: Scorecard) -> Table:
@@ -67,9 +68,9 @@ def controls_table(scorecard: Scorecard) -> Table:
 
 def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
     """Return what a check of a data set found; ``types`` are shares of its questions."""
-    title = f"{name}: {check.pairs:,} questions on {check.images:,} images"
+    title = f"{name}: {counted(check.pairs, 'question')} {_on_images(check.images)}"
     if check.products:
-        title += f" of {check.products:,} products"
+        title += f" of {counted(check.products, 'product')}"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -115,7 +116,7 @@ def _leak_rows(check: DataCheck) -> list[tuple[str, str]]:
 def difference_table(comparison: RunComparison) -> Table:
     """Return what the second run scores more than the first, a row for each metric."""
     table = Table(
-        title=f"{comparison.other} less {comparison.base}: {comparison.n:,} questions "
+        title=f"{comparison.other} less {comparison.base}: {counted(comparison.n, 'question')} "
         f"{_on_images(comparison.images)}, intervals by {comparison.clustered_by}",
         title_justify="left",
         caption="p: paired bootstrap over units; Holm: corrected for the number of metrics. "

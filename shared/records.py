@@ -12,6 +12,12 @@ from shared.boxes import Box
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLIT_WORDS: Final[Mapping[str, Split]] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+"""What people call a split, in any case and with a year such as that of val2014."""
 
 COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "pair_id", "question_id", "qid", "question_index", "doc_id", "index"),
@@ -22,10 +28,11 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         *("target", "label"),
     ),
     "answers": ("answers", "direct_answers", "references", "reference_answers", "ground_truths"),
+    "choices": ("choices", "options", "answer_choices"),
     "filename": (
         *("filename", "file_name", "image_name", "image_filename", "image_file", "img_name"),
         *("img_filename", "image_path", "img_path", "path", "image_id", "img_id", "image", "img"),
-        *("input_media",),
+        *("images", "input_media"),
     ),
     "prediction": (
         *("prediction", "generated_answer", "predicted_answer", "pred", "pred_answer"),
@@ -140,6 +147,11 @@ class QAPair:
     def names_image(self) -> bool:
         """Tell whether the data names the image; where not, each row stands for its own."""
         return _UNNAMED.fullmatch(self.filename) is None
+
+    @property
+    def asks(self) -> str:
+        """Return the question; "" where the data has none, and its row's number stands for it."""
+        return "" if _UNNAMED.fullmatch(self.question) else self.question
 
     @property
     def references(self) -> tuple[str, ...]:

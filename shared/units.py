@@ -62,6 +62,12 @@ def independent_unit(pairs: Collection[QAPair]) -> str:
     return f"{unit}, look-alikes together" if looked_at else unit
 
 
+def counted(count: int, unit: str) -> str:
+    """Return how many there are, in words: "1 row", "20 products, look-alikes together"."""
+    noun, comma, rest = unit.partition(",")
+    return f"{count:,} {noun}{'' if count == 1 else 's'}{comma}{rest}"
+
+
 def _products(pair: QAPair) -> Iterator[_Label]:
     known = (
         ("product", pair.product),

@@ -14,6 +14,7 @@ from evaluator.selection import SplitChoice, select_pairs
 from shared.cli import run_program
 from tests.pictures import draw_gallery
 from trainer.dataset import load_pairs
+from trainer.export.checking import questions_of
 from trainer.recipe import SplitRecipe
 
 COLUMNS = {"answer": "truth", "question": "asks"}
@@ -109,3 +110,23 @@ def test_files_without_image_names_claim_no_clusters_and_compare_in_any_order(tm
     assert (compared["n"], compared["images"], compared["clustered_by"]) == (40, 0, "row")
     assert compared["metrics"][0]["difference"]["mean"] == 0
     assert compared["mcnemar"]["only_base"] == compared["mcnemar"]["only_other"] == 0
+
+
+def test_rows_that_have_nothing_but_ids_compare_in_any_order(tmp_path, capsys):
+    rows = [{"id": n, "answer": f"a{n % 5}", "prediction": f"a{n % 3}"} for n in range(40)]
+    for name, ordered in (("one", rows), ("two", rows[::-1])):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(map(json.dumps, ordered)), encoding="utf-8")
+        assert command("score", path, "--metrics", "exact_match", "--out", tmp_path / name) == 0
+    assert "intervals over 40 rows" in " ".join(capsys.readouterr().out.split())
+    assert command("compare", tmp_path / "one", tmp_path / "two", "--json") == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert (compared["n"], compared["clustered_by"]) == (40, "row")
+    assert compared["mcnemar"]["only_base"] == compared["mcnemar"]["only_other"] == 0
+
+
+def test_export_is_checked_with_foreign_columns_and_ids_for_images(foreign):
+    path, images, files, count = foreign
+    drawn = questions_of(path, images, 100, columns=COLUMNS)
+    assert {pair.filename for pair in drawn.pairs} <= files
+    assert len(drawn.pairs) == count

@@ -16,7 +16,7 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.answers import exact_match
 from shared.atomic import open_to_readers, require_folder
-from shared.corpus import pairs_digest
+from shared.corpus import checked_columns, pairs_digest
 from shared.dataset_folder import write_dataset
 from shared.errors import InputError
 from shared.prior import QuestionPrior
@@ -27,7 +27,7 @@ from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loading import BASE_ALONE, LoadedModel, Quantization, load_blip
 from shared.vqa.model_names import quiet_transformers
 from trainer.card import PretrainedFacts, pretrained_card
-from trainer.dataset import load_pairs
+from trainer.dataset import SplitPairs, load_pairs
 from trainer.gallery import ZOOM_MARGIN, load_gallery
 from trainer.heldout import held_out_exact_match, seen_anew
 from trainer.pretraining import QUESTIONS, BatchSource, PretrainRecipe, pretrain
@@ -36,7 +36,7 @@ from trainer.scratch import new_model, new_processor, train_tokenizer
 log = structlog.get_logger(__name__)
 
 EVALUATION_BATCH = 160
-NOT_IN_CARD = {"data", "images", "out", "dataset", "title", "credit", "remarks"}
+NOT_IN_CARD = {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
 """Places of one machine, and texts that the card holds elsewhere."""
 
 
@@ -60,7 +60,7 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
         InputError: the data or images cannot be used, or ``out`` holds something else.
     """
     _require_place(recipe.out)
-    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    pairs = _recipe_pairs(recipe)
     torch.manual_seed(recipe.seed)
     texts = [t for pair in pairs.train for t in (QUESTIONS.fold(pair.question), pair.answer)]
     tokenizer = train_tokenizer(texts, recipe.shape)
@@ -89,13 +89,18 @@ def make_model(recipe: PretrainRecipe) -> PretrainResult:
     return describe(recipe)
 
 
+def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
+    columns = checked_columns(recipe.columns, "columns")
+    return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns)
+
+
 def describe(recipe: PretrainRecipe) -> PretrainResult:
     """Measure the model in ``recipe.out`` on the test images, in 16 and in 4 bit; write its card.
 
     Raises:
         InputError: there is no such model, or the data cannot be used.
     """
-    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    pairs = _recipe_pairs(recipe)
     scores = {}
     for quantization in Quantization:
         model = load_blip(str(recipe.out), quantization=quantization)

@@ -29,7 +29,7 @@ from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.gallery import Gallery, augment
 from trainer.loop import NonFiniteGradient
-from trainer.recipe import ImagesFolder, Pairs, SplitRecipe
+from trainer.recipe import DataColumns, ImagesFolder, Pairs, SplitRecipe
 from trainer.schedule import Schedule, learning_rate_factor
 from trainer.scratch import Shape
 
@@ -42,6 +42,7 @@ class PretrainRecipe(Settings):
 
     data: Pairs
     images: ImagesFolder
+    columns: DataColumns = Field({})
     out: Path = Field(
         description="folder to write the model to; a model that is there is replaced",
         examples=["model"],

@@ -169,6 +169,14 @@ ImagesFolder = Annotated[
     ),
 ]
 
+DataColumns = Annotated[
+    dict[str, str],
+    Field(
+        description="columns of the data whose names cannot be guessed, such as "
+        '{answer = "ground_truth"}; an empty name takes the data for some without that column',
+    ),
+]
+
 
 class FitRecipe(Settings):
     """Everything that decides what ``trainer fit`` makes."""
@@ -180,11 +188,7 @@ class FitRecipe(Settings):
     )
     data: Pairs
     images: ImagesFolder
-    columns: dict[str, str] = Field(
-        {},
-        description="columns of the data whose names cannot be guessed, such as "
-        '{answer = "ground_truth"}; an empty name takes the data for some without that column',
-    )
+    columns: DataColumns = Field({})
     out: Path = Field(description="folder to write the adapter to", examples=["adapter"])
     quantize: Quantization = Field(
         Quantization.NF4, description="how the base is held: 4-bit NF4, or as it is"

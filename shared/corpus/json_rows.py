@@ -7,6 +7,7 @@ and annotations, which belong together, are joined.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,8 @@ from typing import Any, Final
 import structlog
 
 from shared.corpus.columns import column_key
-from shared.records import COLUMN_ALIASES
+from shared.corpus.conversations import holds_conversation, unfolded
+from shared.records import COLUMN_ALIASES, SPLIT_WORDS
 
 QUESTIONS: Final = "questions"
 ANNOTATIONS: Final = "annotations"
@@ -27,6 +29,7 @@ _NAMES_OF_ROWS: Final = frozenset(
     for field in ("question", "answer", "answers", "prediction")
     for alias in COLUMN_ALIASES[field]
 )
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _EXPECTED: Final = "each row must be one JSON object"
 _LISTS_HINT: Final = (
     "its rows are lists without names: say which is which with --columns, such as "
@@ -44,14 +47,21 @@ def read_json_rows(path: Path, encoding: str) -> Rows:
     Raises:
         ValueError: there are none; the message says what was expected.
     """
-    text = path.read_text(encoding=encoding)
+    rows, hint = _rows_of(path, path.read_text(encoding=encoding))
+    # A harness keeps the conversation beside the answer that it judges.
+    if any(map(holds_conversation, rows)) and not any(map(_is_row, rows)):
+        rows = unfolded(path, rows)
+    return rows, hint
+
+
+def _rows_of(path: Path, text: str) -> Rows:
     if path.suffix.lower() == ".json" or text.lstrip().startswith("["):
         return _whole_or_lines(path, text)
     try:
         return _of_lines(path, text)
     except ValueError:
         try:
-            value = json.loads(text)
+            value = _loaded(text)
         except ValueError:
             pass
         else:
@@ -59,9 +69,26 @@ def read_json_rows(path: Path, encoding: str) -> Rows:
         raise
 
 
+def _loaded(text: str) -> Any:  # noqa: ANN401 (what was written)
+    value = json.loads(text)
+    return _mended(value) if _SURROGATE.search(text) else value
+
+
+def _mended(value: Any) -> Any:  # noqa: ANN401 (what was written)
+    """Return a value whose texts can be written: half of a character, cut in two, is U+FFFD."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_mended(item) for item in value]
+        case dict():
+            return {_mended(name): _mended(item) for name, item in value.items()}
+    return value
+
+
 def _whole_or_lines(path: Path, text: str) -> Rows:
     try:
-        value = json.loads(text)
+        value = _loaded(text)
     except ValueError as whole:
         try:
             return _of_lines(path, text)
@@ -76,7 +103,7 @@ def _of_lines(path: Path, text: str) -> Rows:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                values.append(json.loads(line))
+                values.append(_loaded(line))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from error
     if len(values) == 1:
@@ -93,6 +120,9 @@ def _of_value(path: Path, value: object) -> Rows:
         return _questions_and_annotations(path, value)
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return _of_list([dict(zip(value["columns"], row, strict=False)) for row in value["data"]])
+    if value.keys() <= SPLIT_WORDS.keys() and all(isinstance(v, list) for v in value.values()):
+        parts = {key: _of_list(rows)[0] for key, rows in value.items()}
+        return [{"split": key, **row} for key, rows in parts.items() for row in rows], ""
     for key in () if _is_row(value) else _ROW_KEYS:
         if isinstance(value.get(key), list):
             return _of_list(value[key])
@@ -115,6 +145,10 @@ def _of_list(values: Sequence[object]) -> Rows:
 def _of_object(value: Mapping[str, Any]) -> Rows:
     """Return the rows of an object of objects: by id, as GQA has them, or by column, as pandas."""
     inner = list(value.values())
+    if _is_row(value) and all(isinstance(part, list) for part in inner):
+        columns = [part for part in inner if isinstance(part, list)]
+        if len({len(part) for part in columns}) == 1:
+            return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)], ""
     if not inner or not all(isinstance(part, dict) for part in inner):
         return [value], ""
     if not _is_row(value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from shared.corpus.rows import (
 )
 from shared.corpus.tables import LeftOut, Row
 from shared.errors import InputError
-from shared.records import SPLITS, Provenance, QAPair, Question, Split, pair_id
+from shared.records import SPLIT_WORDS, SPLITS, Provenance, QAPair, Question, Split, pair_id
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
@@ -52,14 +52,6 @@ PAIR_SCHEMA: Final = pa.schema(
     ]
 )
 CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
-
-
-SPLIT_WORDS: Final[Mapping[str, Split]] = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst"), "test"),
-}
-"""What people call a split, in any case and with a year such as that of val2014."""
 
 
 @dataclass(frozen=True)

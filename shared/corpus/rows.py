@@ -21,6 +21,7 @@ from shared.corpus.cells import (
     looks_listed,
     reference_texts,
 )
+from shared.corpus.choices import with_chosen_answers
 from shared.corpus.columns import ColumnNames, chosen_columns
 from shared.corpus.tables import LeftOut, RawTable, Row, read_raw
 from shared.errors import InputError
@@ -159,6 +160,8 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
         InputError: it cannot be read, or a needed or named column is missing.
     """
     raw = read_raw(path)
+    if not any(str(name).strip() for name in raw.columns) and not raw.rows:
+        raise InputError(f"{path}: is empty: it has no column and no row")
     names = chosen_columns(path, raw.columns, raw.rows, named)
     there = names.keys() | ({"answer"} if "answers" in names else set())
     missing = [field for field in needed if field not in there]
@@ -167,7 +170,8 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
         have = ", ".join(map(str, raw.columns)) or "none"
         way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
-    return Table(path, raw, names)
+    chosen = with_chosen_answers(path, raw, names) if "answer" in needed else raw
+    return Table(path, chosen, names)
 
 
 def _names_of(field: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.corpus.columns import column_key
+from shared.corpus.contents import refuse_other_contents
 from shared.corpus.json_rows import read_json_rows
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
@@ -29,6 +31,7 @@ DATA_SUFFIXES: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"
 """Endings of files of rows."""
 _KNOWN_NAMES: Final = frozenset(column_key(a) for names in COLUMN_ALIASES.values() for a in names)
 _PICTURE_NAMES: Final = frozenset(map(column_key, COLUMN_ALIASES["filename"]))
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[,;\t]*')
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -72,10 +75,11 @@ def read_raw(path: Path) -> RawTable:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; one of its files was expected")
     reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        *first, last = DATA_SUFFIXES
-        raise InputError(f"{path}: cannot tell the format; use {', '.join(first)} or {last}")
     try:
+        refuse_other_contents(path)
+        if reader is None:
+            *first, last = DATA_SUFFIXES
+            raise InputError(f"{path}: cannot tell the format; use {', '.join(first)} or {last}")
         return reader(path)
     except UnicodeDecodeError as error:
         raise InputError(
@@ -106,10 +110,13 @@ def _read_csv(path: Path) -> RawTable:
     # A model that repeats itself writes cells of any length.
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding=text_encoding(path), newline="") as file:
-        delimiter = _delimiter(file, "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|")
-        file.seek(0)
+        start, delimiter = _told_delimiter(file)
+        if not delimiter:
+            usual = "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|"
+            delimiter = _delimiter(file, usual)
+        file.seek(start)
         lines = _CountedQuotes(file)
-        records = csv.reader(lines, delimiter=delimiter)
+        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
         columns = next(records, [])
         table = _csv_rows(columns, records)
     last = table.rows[-1] if table.rows else {}
@@ -129,6 +136,12 @@ class _CountedQuotes:
         for line in self._file:
             self.quotes += line.count('"')
             yield line
+
+
+def _told_delimiter(file: TextIO) -> tuple[int, str]:
+    """Return where the table begins, and the separator that a line before it tells Excel."""
+    told = _SEPARATOR_LINE.fullmatch(file.readline().rstrip("\r\n"))
+    return (file.tell(), told[1]) if told else (0, "")
 
 
 def _delimiter(file: TextIO, delimiters: str) -> str:

@@ -341,7 +341,25 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
         "run.json is missing": (tiny_adapter, "--out", out),
         "only BLIP for VQA": ("--model", vilt, "--out", out, *known),
         "say with --data and --images": ("--model", original, "--out", out),
-        "lacks ": ("--model", original, "--out", out, *known[:3], tmp_path),
+        "holds none of the": ("--model", original, "--out", out, *known[:3], tmp_path),
+        "did you mean 'answer'?": (
+            "--model",
+            original,
+            "--out",
+            out,
+            *known,
+            "--columns",
+            "anser=a",
+        ),
+        "no column 'truth'": (
+            "--model",
+            original,
+            "--out",
+            out,
+            *known,
+            "--columns",
+            "answer=truth",
+        ),
         "is there already": ("--model", original, "--out", tmp_path / "there", *known),
     }
     for reason, words in cases.items():

@@ -10,9 +10,10 @@ from pathlib import Path
 import structlog
 
 from shared.answers import exact_match
-from shared.corpus import read_pairs
+from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import AboVqaError, InputError
 from shared.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.names import with_file_names
 from shared.images.source import ImageFolder
 from shared.records import QAPair
 from shared.training_images import Recogniser, TrainingImages
@@ -81,7 +82,11 @@ def kept_questions(adapter: Path, images: Path | None, wanted: int) -> CheckedQu
 
 
 def questions_of(
-    data: Path, images: Path, wanted: int, known: TrainingImages | None = None
+    data: Path,
+    images: Path,
+    wanted: int,
+    known: TrainingImages | None = None,
+    columns: ColumnNames = NO_COLUMNS,
 ) -> CheckedQuestions:
     """Draw from the test split of ``data``, else its validation split, else from all of it.
 
@@ -91,7 +96,7 @@ def questions_of(
     Raises:
         InputError: the pairs or their images are not there, or all of them were trained on.
     """
-    pairs = read_pairs(data)
+    pairs = with_file_names(read_pairs(data, columns), images, data)
     split = next((name for name in SPLITS if any(pair.split == name for pair in pairs)), "")
     asked = [pair for pair in pairs if not split or pair.split == split]
     if known is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from shared.corpus import parse_columns
 from shared.errors import InputError
 from trainer.export.card import export_table
 
@@ -51,6 +52,13 @@ def export_command(
     images: Annotated[
         Path | None, typer.Option(help="where its images are", show_default="as trained")
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD=COLUMN,...",
+            help="columns of --data whose names cannot be guessed, such as answer=ground_truth",
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option(help="of each model while it is timed", min=1)] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="one JSON object on standard output")
@@ -76,6 +84,7 @@ def export_command(
             model=model,
             data=data,
             images=images,
+            columns=parse_columns(columns),
         )
     )
     bundles = [str(folder) for folder in result.bundles]

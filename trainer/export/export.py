@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from transformers.utils import cached_file
 
+from shared.corpus import ColumnNames
 from shared.errors import InputError
 from shared.progress import report_progress
 from shared.vqa.adapters import adapter_digest
@@ -54,6 +55,7 @@ class ExportOrder:
     model: str | None = None
     data: Path | None = None
     images: Path | None = None
+    columns: ColumnNames = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _questions(order: ExportOrder, base: str) -> CheckedQuestions:
     if order.data is not None and order.images is not None:
         adapters = [] if order.adapter is None else [order.adapter]
         known = known_training(base, adapters).images
-        return questions_of(order.data, order.images, order.questions, known)
+        return questions_of(order.data, order.images, order.questions, known, order.columns)
     if order.adapter is None or order.data is not None:
         raise InputError(
             "say with --data and --images which questions the exported model is checked with"

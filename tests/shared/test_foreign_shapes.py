@@ -1,0 +1,168 @@
+"""Shapes of files that tools and data sets have: spreadsheets, conversations, multiple choice."""
+
+import gzip
+import json
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.corpus import parse_columns, read_pairs, read_prediction_table, read_questions
+from shared.errors import InputError
+
+TABLE = "question,answer,prediction,image\nhow long,6,6,a.jpg\n"
+ROW = {"question": "how long", "answer": "6", "image": "a.jpg"}
+
+
+def written(path, content):
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def as_json(path, value):
+    return written(path, json.dumps(value))
+
+
+def said(pairs):
+    return [(pair.question, pair.answer, pair.filename) for pair in pairs]
+
+
+@pytest.mark.parametrize("told", ["sep=;\r\n", '"sep=;"\r\n', "\ufeffsep=;;;;\r\n"])
+def test_the_separator_that_excel_is_told_is_no_header(tmp_path, told):
+    text = told + "question;answer;image\r\nhow long;0,5;a.jpg\r\nhow, then;2;b.jpg\r\n"
+    pairs = read_pairs(written(tmp_path / "a.csv", text))
+    assert said(pairs) == [("how long", "0,5", "a.jpg"), ("how, then", "2", "b.jpg")]
+
+
+def test_a_quoted_cell_may_stand_behind_a_space(tmp_path):
+    text = 'question, answer, image\nwhich, "red, blue", a.jpg\n'
+    assert said(read_pairs(written(tmp_path / "a.csv", text))) == [("which", "red, blue", "a.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "way_out"),
+    [
+        ("a.csv.gz", gzip.compress(TABLE.encode()), "is compressed; unpack it first"),
+        ("a.csv", gzip.compress(TABLE.encode()), "is compressed; unpack it first"),
+        ("a.csv", b"PAR1\0\0", "is Parquet; call it .parquet"),
+        ("a.xlsx", b"PK\x03\x04\x14\0", r"is an Excel sheet or .* as .csv"),
+        ("a.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("a.jsonl", "<!DOCTYPE html><html></html>", "web page"),
+        ("a.csv", json.dumps([ROW]), "holds JSON; call it .json"),
+        ("a.tsv", "\ufeff" + json.dumps(ROW), "holds JSON; call it .jsonl"),
+        ("a.csv", "", "is empty"),
+        ("a.csv", " \n\n", "is empty"),
+        ("a.json", "[]", "is empty"),
+        ("a.jsonl", "", "is empty"),
+    ],
+)
+def test_what_a_file_really_is_is_told(tmp_path, name, content, way_out):
+    path = written(tmp_path / name, content)
+    for read in (read_pairs, read_prediction_table, read_questions):
+        with pytest.raises(InputError, match=way_out) as raised:
+            read(path)
+        assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_json_by_split_and_by_column_are_rows(tmp_path):
+    path = as_json(tmp_path / "a.json", {"train": [ROW], "dev": [{**ROW, "image": "b.jpg"}]})
+    assert [(pair.filename, pair.split) for pair in read_pairs(path)] == [
+        ("a.jpg", "train"),
+        ("b.jpg", "validation"),
+    ]
+    columns = {"question": ["q", "r"], "answer": ["1", "2"], "image": ["a", "b"]}
+    assert said(read_pairs(as_json(tmp_path / "b.json", columns))) == [
+        ("q", "1", "a"),
+        ("r", "2", "b"),
+    ]
+    with pytest.raises(InputError, match="each row must be one JSON object"):
+        read_pairs(as_json(tmp_path / "c.json", {"train": ["a"], "test": [1]}))
+
+
+def test_half_a_character_is_no_traceback(tmp_path):
+    lines = r'{"question": "which \ud83d", "answer": ["\ude00"], "image": "\ud83d\ude00.jpg"}'
+    [pair] = read_pairs(written(tmp_path / "a.jsonl", lines))
+    assert (pair.question, pair.answer) == ("which \ufffd", "\ufffd")
+    assert pair.filename == "\U0001f600.jpg"
+
+
+LLAVA = {
+    "id": "1",
+    "image": "a.jpg",
+    "conversations": [
+        {"from": "system", "value": "be brief"},
+        {"from": "human", "value": "<image>\nWhat is it?"},
+        {"from": "gpt", "value": "a mug"},
+        {"from": "human", "value": "Which colour?\n<image>"},
+        {"from": "gpt", "value": "red"},
+        {"from": "human", "value": "never answered"},
+    ],
+}
+MESSAGES = {
+    "images": ["a.jpg"],
+    "messages": [
+        {
+            "role": "user",
+            "content": [{"type": "image"}, {"type": "text", "text": "What is it?"}],
+        },
+        {"role": "assistant", "content": "a mug"},
+        {"role": "user", "content": "Which colour?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "red"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize("row", [LLAVA, MESSAGES], ids=["llava", "messages"])
+def test_each_answered_question_of_a_conversation_is_a_row(tmp_path, row):
+    with capture_logs() as logs:
+        pairs = read_pairs(as_json(tmp_path / "a.json", [row]))
+    assert said(pairs) == [("What is it?", "a mug", "a.jpg"), ("Which colour?", "red", "a.jpg")]
+    [told] = [log for log in logs if log["event"] == "conversations_unfolded"]
+    assert (told["conversations"], told["rows"]) == (1, 2)
+
+
+def test_a_reply_beside_its_judged_answer_is_no_reference(tmp_path):
+    row = {"messages": MESSAGES["messages"], "response": "red", "labels": "blue"}
+    path = as_json(tmp_path / "a.json", [row])
+    with pytest.raises(InputError, match="no column answer"):
+        read_prediction_table(path)
+    [judged] = read_prediction_table(path, parse_columns("answer=labels")).predictions
+    assert (judged.answer, judged.pair.answer) == ("red", "blue")
+
+
+def choice_rows(*answers, choices=("north", "south"), **more):
+    return [
+        {"question": f"q{n}", "choices": list(choices), "answer": answer, "image": "a.jpg", **more}
+        for n, answer in enumerate(answers)
+    ]
+
+
+def test_the_place_of_a_choice_is_the_choice(tmp_path):
+    path = as_json(tmp_path / "a.json", choice_rows(0, 1, -1))
+    with capture_logs() as logs:
+        assert [pair.answer for pair in read_pairs(path)] == ["north", "south"]
+    assert {log.get("such_as") for log in logs} >= {"0: north"}
+    kept = read_pairs(path, parse_columns("choices="))
+    assert [pair.answer for pair in kept] == ["0", "1", "-1"]
+    text = "question,choices,answer,image\nq,\"['x' 'y']\",1,a.jpg\n"
+    assert [pair.answer for pair in read_pairs(written(tmp_path / "a.csv", text))] == ["y"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        choice_rows("2", "1", choices=("1", "2")),
+        choice_rows("1", "north"),
+        choice_rows("2", "1"),
+        choice_rows("B", "A"),
+        choice_rows(1, 0, prediction="1"),
+    ],
+    ids=["choices", "a-text", "beyond", "letters", "predicted-places"],
+)
+def test_an_answer_that_may_be_meant_stays_as_it_is(tmp_path, rows):
+    pairs = [
+        prediction.pair
+        for prediction in read_prediction_table(
+            as_json(tmp_path / "a.json", [{"prediction": "x", **row} for row in rows])
+        ).predictions
+    ]
+    assert [pair.answer for pair in pairs] == [str(row["answer"]) for row in rows]
