@@ -27,6 +27,8 @@ WEB_PAGE: Final = "WEB_PAGE"
 """Stands among the words of an answer that is a page for people."""
 LIMIT_OF_NONE: Final = "QUOTA_LIMIT_VALUE=0"
 """Stands among the words where the details state a limit of 0."""
+FLAGGED: Final = "FLAGGED_INPUT"
+"""Stands among the words where a router says what of a request its filter refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,13 @@ TABLE: Final = (
         r"access to (the )?model|"
         r"\bmodel\b.{1,80} (does not exist|(was |is )?not found)",
     ),
-    _row(BadRequest, "a picture that a filter refuses", {403}, says=r"moderation|flagged"),
+    _row(
+        BadRequest,
+        "a picture that a filter refuses",
+        {403},
+        words=FLAGGED,
+        says=r"moderation|flagged",
+    ),
     _row(InvalidKey, "a key that is unknown, leaked or denied", {401, 403}),
     # The quota.
     _row(

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from curator.annotator import FINISHED, Reply, ending_of, model_of
-from curator.error_answers import refusal_within
+from curator.error_answers import refusal_within, unreadable_reply
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.prompt import ReplySchema, Request
 from curator.refusals import Unavailable
@@ -97,7 +97,7 @@ def read_completion(
     try:
         content = loads(body)
     except (ValueError, RecursionError) as error:
-        raise Unavailable("a cut-off reply") from error
+        raise unreadable_reply(body, mask) from error
     choice = next(dicts_in(as_dict(content).get("choices")), {})
     # Routers put the error of the service behind them where the choice should be.
     for holder in (content, choice):

@@ -16,10 +16,11 @@ from pathlib import Path
 import structlog
 
 from curator.annotator import Annotator, Reply, Service
+from curator.asking import judged, request_about
 from curator.departures import Departure, told_of
 from curator.exhaustion import KeysExhausted
 from curator.holding import Holding
-from curator.judging import Judgement, judge, judge_answer
+from curator.judging import Judgement
 from curator.keypool import KeyPool, Lease
 from curator.keys import Key
 from curator.ledger import (
@@ -48,13 +49,9 @@ from curator.refusals import (
     Unreachable,
     WrongAddress,
 )
-from curator.results import ATTEMPTS, Judged, Results, Try
+from curator.results import ATTEMPTS, Judged, Results, Try, tokens_of
 from curator.stopping import StopRequested, StopSignal
-from curator.streak import (
-    LONG_TRIES,
-    BringsNothing,
-    Failure,
-)
+from curator.streak import FIRST_TRIES, BringsNothing, Failure
 from curator.work_queue import Job, Queue, job_key
 from shared.clock import Clock
 from shared.errors import CorruptImage, InputError, StoreUnreachable
@@ -87,6 +84,8 @@ class Curator:
     results: Results
     holding: Holding
     outage: Outage = field(default_factory=Outage)
+    answerable: Request | None = None
+    """What was answered last: where that is answered again, the service is there."""
     ended_by: Exception | None = None
 
     async def run(self, queue: Queue, workers: int) -> None:
@@ -135,13 +134,13 @@ class Curator:
             await self.holding.unreadable(item, photo)
             return ()
         self.holding.photo_read()
-        if isinstance(item, PairItem):
-            request = self.prompt.question_request(item.question, photo.jpeg, photo.longest_px)
-        else:
-            request = self.prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
+        request = request_about(item, photo, self.prompt)
         while True:
             async with self.outage.admitted(self.clock, self.stop, self.rng):
-                answered = await self._try(item, request)
+                if self.answerable is not None and self.outage.is_in_doubt(job_key(item)):
+                    answered = await self._try(item, self.answerable)
+                else:
+                    answered = await self._try(item, request)
             if answered is not _Again.AT_ONCE:
                 return answered
 
@@ -166,9 +165,11 @@ class Curator:
             self.pool.taken(lease)
             self.results.finish(one, Outcome.BAD_REQUEST, refusal.reason)
         except (BadRequest, WrongAddress) as refusal:
-            return self._refuse(one, refusal)
+            return await self._refuse(one, refusal)
         else:
-            return self._take_reply(one, reply)
+            if request is self.answerable:
+                return self._take_proof(one, reply)
+            return self._take_reply(one, request, reply)
         return _Again.AT_ONCE
 
     async def _send(self, request: Request, lease: Lease) -> Reply:
@@ -232,23 +233,20 @@ class Curator:
         news = self._news(self.pool.close(one.lease, refusal))
         self.results.finish(one, Outcome.NOT_SERVED, refusal.reason, news=news)
 
-    async def _try_later(self, one: Try, refusal: Unavailable) -> Sequence[Job]:
+    async def _try_later(self, one: Try, refusal: Refusal) -> Sequence[Job]:
         self.pool.unanswered(one.lease)
-        item, key = one.item, one.lease.key
-        now = self.clock.now()
-        is_its_own = self.outage.failed(job_key(item), key.fingerprint, refusal.reason, now)
-        later = replace(item, attempts=item.attempts + is_its_own)
-        if later.attempts >= ATTEMPTS:
+        item, now = one.item, self.clock.now()
+        if self.outage.failed(job_key(item), refusal.reason, now):
             self.outage.settled(job_key(item))
             self.holding.replies.settled(item)
-            dead = self.results.change(item, WorkState.DEAD, later.attempts, refusal.reason)
+            dead = self.results.change(item, WorkState.DEAD, ATTEMPTS, refusal.reason)
             self.results.finish(one, Outcome.UNAVAILABLE, refusal.reason, change=dead)
             self.results.item_log.given_up(item, refusal.reason)
             return ()
-        waits = self.results.change(item, WorkState.PENDING, later.attempts, refusal.reason)
+        waits = self.results.change(item, WorkState.PENDING, item.attempts, refusal.reason)
         self.results.finish(one, Outcome.UNAVAILABLE, refusal.reason, change=waits)
         await self._pause("service_unavailable", refusal.reason)
-        return (later,)
+        return (item,)
 
     async def _wait_for_service(
         self, one: Try, attempt: Attempt, refusal: Unreachable
@@ -272,9 +270,12 @@ class Curator:
         self.outage.require_end(self.clock.now())
         await self.outage.pause(self.clock, self.stop, self.rng)
 
-    def _refuse(self, one: Try, refusal: Refusal) -> Sequence[Job]:
+    async def _refuse(self, one: Try, refusal: Refusal) -> Sequence[Job]:
         item, reason = one.item, refusal.reason
         if isinstance(refusal, WrongAddress):
+            if self.outage.has_answered:
+                # The address is right: something before the service is out of order.
+                return await self._try_later(one, refusal)
             self.results.finish(one, Outcome.BAD_REQUEST, reason)
             raise InputError(f"{reason}; look at --base-url")
         self.pool.taken(one.lease)
@@ -293,22 +294,34 @@ class Curator:
         """Take a key out of the pool with which nothing succeeds while it does with others."""
         if not self.holding.useful_keys.is_useless(key.fingerprint):
             return None
-        told = f"none of {LONG_TRIES} requests came to anything: {reason}"
+        told = f"none of {FIRST_TRIES} requests came to anything: {reason}"
         return self._removal(key, InvalidKey(told))
 
-    def _take_reply(self, one: Try, reply: Reply) -> Sequence[Job]:
-        item, key = one.item, one.lease.key
-        self.outage.answered(job_key(item), key.fingerprint)
+    def _settle(self, lease: Lease, reply: Reply) -> ProjectNews | None:
         # A reply that counts no tokens leaves the estimate standing.
-        spent = reply.input_tokens or one.lease.reservation.tokens
-        record = self.pool.settle(one.lease, spent)
-        news = None if record is None else self._news(record)
-        judgement = self._judged(item, reply)
+        record = self.pool.settle(lease, reply.input_tokens or lease.reservation.tokens)
+        return None if record is None else self._news(record)
+
+    def _take_proof(self, one: Try, reply: Reply) -> _Again:
+        """Heed that the service answers: what fails now is the item's own."""
+        self.outage.is_back()
+        news = self._settle(one.lease, reply)
+        told = "only to see whether the service answers: it does"
+        tokens = tokens_of(reply)
+        self.results.finish(one, Outcome.UNUSABLE, told, tokens=tokens, news=news)
+        return _Again.AT_ONCE
+
+    def _take_reply(self, one: Try, request: Request, reply: Reply) -> Sequence[Job]:
+        item, key = one.item, one.lease.key
+        self.outage.answered(job_key(item))
+        news = self._settle(one.lease, reply)
+        judgement = judged(item, reply, self.prompt)
         self.results.item_log.reply(
             item, reply, judgement, key_label=key.label, attempt_id=one.attempt_id
         )
         if not judgement.is_usable:
             return self._take_useless(one, reply, judgement, news)
+        self.answerable = request
         done = self.results.change(item, WorkState.DONE, item.attempts, answer=judgement.answer)
         read = Judged(reply, judgement)
         self.results.finish(one, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news)
@@ -339,16 +352,6 @@ class Curator:
         failure = Failure(reason, reply.text or reply.body)
         self.holding.failed(item, failure, key, is_last=is_last)
         return () if is_last else (replace(item, attempts=failures),)
-
-    def _judged(self, item: Job, reply: Reply) -> Judgement:
-        if isinstance(item, PairItem):
-            return judge_answer(reply)
-        return judge(
-            reply,
-            questions=self.prompt.questions,
-            answer_words=self.prompt.answer_words,
-            metadata=item.listing.metadata,
-        )
 
     def _end(self, end: Exception) -> None:
         """Begin nothing new; the first reason is kept."""

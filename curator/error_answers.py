@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from curator.blame import LIMIT_OF_NONE, WEB_PAGE, verdict_on
+from curator.blame import FLAGGED, LIMIT_OF_NONE, WEB_PAGE, verdict_on
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.quota import Quota, Window
 from curator.refusals import (
@@ -23,6 +23,7 @@ from curator.refusals import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Unavailable,
     WrongAddress,
 )
 from shared.events import SecretMask
@@ -106,6 +107,14 @@ def refusal_within(content: object, headers: Mapping[str, str], mask: SecretMask
     return _judged(status, error, headers, mask, "")
 
 
+def unreadable_reply(body: str, mask: SecretMask) -> Refusal:
+    """Return what the body of a success means that is no JSON: a page for people, or a cut."""
+    if not _MARKUP.match(body):
+        return Unavailable("a cut-off reply" if body.strip() else "an empty reply")
+    told = _short(mask, _unreadable(0, body).message)
+    return WrongAddress(f"the server answers with {told}")
+
+
 def _judged(
     status: int, error: _Error, headers: Mapping[str, str], mask: SecretMask, url: str
 ) -> Refusal:
@@ -162,7 +171,7 @@ def _read(status: int, content: object) -> _Error:
         for word in (*reasons, error.get("status"), error.get("code"))
         if isinstance(word, str | int) and _WORD.fullmatch(str(word))
     ]
-    words = (*named, str(error.get("type")))
+    words = (*named, str(error.get("type")), *_flags(error))
     return _Error(
         label=next(iter(named), str(status)),
         message=_one_line(_with_upstream(message, error)),
@@ -175,6 +184,11 @@ def _with_upstream(message: str, error: Mapping[str, Any]) -> str:
     """Return a message with what a router passes on of the service behind it."""
     raw = as_dict(error.get("metadata")).get("raw")
     return f"{message}: {raw}" if isinstance(raw, str) and raw else message
+
+
+def _flags(error: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the word for an input that a router's filter refused."""
+    return (FLAGGED,) if as_dict(error.get("metadata")).get("flagged_input") else ()
 
 
 def _zero_limits(details: list[dict[str, Any]]) -> frozenset[str]:

@@ -7,22 +7,27 @@ from datetime import datetime
 from typing import Final
 
 from curator.quota import PACIFIC
-from curator.refusals import ModelRefused, NoQuota, Refusal
+from curator.refusals import InvalidKey, ModelRefused, NoQuota, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
 
 _MOST_REASONS: Final = 3
 _MOST_LABELS: Final = 3
+_MEND: Final = "mend that"
+_NEW_LINE: Final = (
+    "put another key in its line, or mend that and add --retry-keys (a key that failed for good is "
+    "not tried again unasked),"
+)
 
 
 class KeysExhausted(StoppedForNow):
     """No key can serve again in this run; ``opens_at`` is when one can, if ever."""
 
-    def __init__(self, opens_at: float | None, why: str = "") -> None:
+    def __init__(self, opens_at: float | None, why: str = "", way_out: str = _MEND) -> None:
         because = f" ({why})" if why else ""
         when = (
             f"come back at {local_time(opens_at)}"
             if opens_at
-            else f"no key is left that can serve{because}; mend that"
+            else f"no key is left that can serve{because}; {way_out}"
         )
         super().__init__(f"All API keys exhausted; {when} and run the same command again")
         self.opens_at = opens_at
@@ -42,7 +47,8 @@ def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:
     """Return what a run ends with all of whose keys have ``left``, by label and with the reason."""
     verdicts = list(left.values())
     if not verdicts or not all(isinstance(one, ModelRefused) for one in verdicts):
-        return KeysExhausted(None, _reasons(left))
+        failed_for_good = any(isinstance(one, InvalidKey) for one in verdicts)
+        return KeysExhausted(None, _reasons(left), _NEW_LINE if failed_for_good else _MEND)
     if all(isinstance(one, NoQuota) for one in verdicts):
         return NoProjectMayUse(
             f"{_projects(verdicts)} {verdicts[0].reason}, and waiting brings none: "

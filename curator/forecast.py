@@ -1,6 +1,6 @@
 """When a campaign will be done, by what is left of its keys' quotas.
 
-The rate of late says little about a campaign that spends its quota in an hour and then rests until
+The recent rate says little about a campaign that spends its quota in an hour and then rests until
 midnight, so the real pool is gone through what is left, by ``curator.simulation``: to the end where
 that is near, else for a while, to learn at what rate a day's quota is spent.
 """

@@ -35,7 +35,7 @@ from curator.annotator import (
     proxy_for,
 )
 from curator.departures import departure_trace
-from curator.error_answers import LONGEST_BODY, refusal_of, refusal_within
+from curator.error_answers import LONGEST_BODY, refusal_of, refusal_within, unreadable_reply
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
@@ -220,7 +220,7 @@ def read_reply(body: str) -> Reply:
     try:
         content = loads(body)
     except (ValueError, RecursionError) as error:
-        raise Unavailable("a cut-off reply") from error
+        raise unreadable_reply(body, SecretMask()) from error
     if refusal := refusal_within(content, {}, SecretMask()):
         raise refusal
     if not isinstance(content, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -22,6 +23,14 @@ LONGEST_OUTAGE_S: Final = 1_800.0
 """A service that has been down for so long ends the run, for now."""
 FEWEST_FAILURES: Final = 8
 """In a row, too: a run that waited for its quota has not seen an outage of hours."""
+FEWEST_TRIES: Final = 5
+"""An item is asked about so often before it is to blame for its failures."""
+CHANCE: Final = 1e-4
+"""How likely it may be that a service which fails now and then failed an item so often in a row."""
+LATEST: Final = 100
+"""Items whose first tries tell how often the service fails now."""
+IN_DOUBT: Final = 2
+"""After so many failures of an item without any answer, what was answered before is asked again."""
 
 
 def patience_s(on_exhausted: OnExhausted) -> float:
@@ -36,7 +45,8 @@ class ServiceDown(StoppedForNow):
 class Outage:
     """The transient failures since the service answered last.
 
-    A failure is an item's own only where its key answered about others since it failed before.
+    A failure may be an item's own only where others were answered since it failed before; and the
+    more often the service, or some of the keys, fail others, the more of them it takes.
     """
 
     def __init__(self, longest_s: float = LONGEST_OUTAGE_S) -> None:
@@ -48,8 +58,13 @@ class Outage:
         self._reason = ""
         # Each a place in the order of all answers and failures.
         self._place = 0
-        self._answered: dict[str, int] = {}
+        self._answered = 0
         self._failed: dict[object, int] = {}
+        self._own: Counter[object] = Counter()
+        # Whether the first try failed, of those items that were asked about last.
+        self._first_tries: deque[tuple[object, bool]] = deque(maxlen=LATEST)
+        # Failures since the last answer to anything.
+        self._unanswered: Counter[object] = Counter()
 
     @property
     def in_a_row(self) -> int:
@@ -61,20 +76,44 @@ class Outage:
         """Whether the service seems to be down."""
         return self._in_a_row >= OUTAGE_FAILURES
 
-    def answered(self, item: object, key: str) -> None:
-        """The service answered a request about ``item`` with ``key``."""
-        self._in_a_row = 0
-        self._place += 1
-        self._answered[key] = self._place
-        self._failed.pop(item, None)
+    @property
+    def has_answered(self) -> bool:
+        """Whether the service answered anything yet."""
+        return self._answered > 0
 
-    def failed(self, item: object, key: str, reason: str, now: float) -> bool:
-        """Count a failure; return whether it is to be held against the item."""
+    def answered(self, item: object) -> None:
+        """The service answered a request about ``item``."""
+        self.is_back()
+        if item not in self._failed:
+            self._first_tries.append((item, False))
+        self.settled(item)
+
+    def is_back(self) -> None:
+        """The service answered, whatever it was asked."""
+        self._in_a_row = 0
+        self._unanswered.clear()
+        self._place += 1
+        self._answered = self._place
+
+    def failed(self, item: object, reason: str, now: float) -> bool:
+        """Count a failure; return whether the item is to blame for those it has seen."""
         self.unreached(reason, now)
         self._place += 1
-        is_its_own = self._answered.get(key, 0) > self._failed.get(item, 0)
+        self._unanswered[item] += 1
+        if item not in self._failed:
+            self._first_tries.append((item, True))
+        self._own[item] += self._answered > self._failed.get(item, 0)
         self._failed[item] = self._place
-        return is_its_own
+        return self._own[item] >= self._tries_until_blamed(item)
+
+    def is_in_doubt(self, item: object) -> bool:
+        """Whether only another request can tell if the service fails, or this item alone."""
+        return self.has_answered and self._unanswered[item] >= IN_DOUBT
+
+    def _tries_until_blamed(self, item: object) -> int:
+        others = [has_failed for one, has_failed in self._first_tries if one != item]
+        failing = (sum(others) + 1) / (len(others) + 2)
+        return max(FEWEST_TRIES, math.ceil(math.log(CHANCE) / math.log(failing)))
 
     def unreached(self, reason: str, now: float) -> None:
         """Count a request that found no connection."""
@@ -86,6 +125,7 @@ class Outage:
     def settled(self, item: object) -> None:
         """Forget an item that is not asked about any more."""
         self._failed.pop(item, None)
+        self._own.pop(item, None)
 
     def pause_s(self, now: float, rng: random.Random) -> float:
         """Return seconds until the next request: they grow with the time that it lasts."""

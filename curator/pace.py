@@ -1,4 +1,4 @@
-"""How fast a run goes: the rate of late, and the course of the whole run in few figures; pure."""
+"""How fast a run goes: the recent rate, and the course of the whole run in few figures; pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class RecentRate:
             self._forget(now)
 
     def counted(self, now: float) -> tuple[int, float]:
-        """Return the items of late, and the seconds that they took until ``now``."""
+        """Return the latest items, and the seconds that they took until ``now``."""
         self._forget(now)
         span_s = min(RECENT_S, max(1.0, now - self._start))
         return sum(self._counts.values()), span_s

@@ -50,11 +50,10 @@ class Judged:
     reply: Reply
     judgement: Judgement
 
-    @property
-    def tokens(self) -> TokenUse:
-        """What it took."""
-        reply = self.reply
-        return TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
+
+def tokens_of(reply: Reply) -> TokenUse:
+    """Return what a reply took."""
+    return TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
 
 
 @dataclass(slots=True)
@@ -102,6 +101,7 @@ class Results:
         outcome: Outcome,
         detail: str,
         *,
+        tokens: TokenUse | None = None,
         read: Judged | None = None,
         change: ItemChange | OpinionChange | None = None,
         news: ProjectNews | KeyRemoval | None = None,
@@ -113,7 +113,7 @@ class Results:
             finished_at=self.clock.now(),
             outcome=outcome,
             detail=detail,
-            tokens=TokenUse() if read is None else read.tokens,
+            tokens=tokens or (TokenUse() if read is None else tokens_of(read.reply)),
             reply=None if read is None else read.reply.body,
             change=change,
             verdict=None if read is None else read.judgement.verdict,

@@ -71,7 +71,7 @@ def named_models(report: CampaignReport) -> dict[str, int]:
 
 
 def rate_per_minute(report: CampaignReport) -> float:
-    """Return the items answered a minute of late."""
+    """Return the items answered a minute, recently."""
     return report.finished_recently / report.recent_s * 60
 
 
@@ -227,7 +227,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         else f"{cost:,.{2 if cost >= 1 else 4}f} $ by list price"
     )
     facts.add_row("cost", f"{money}; free keys pay nothing")
-    facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute of late")
+    facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
     facts.add_row("time left", time_left(standing, now))
     parts: list[RenderableType] = [head, facts, keys_view(report, now)]
     if report.dead_letters:

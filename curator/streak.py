@@ -199,4 +199,4 @@ class UsefulKeys:
 
     def is_useless(self, fingerprint: str) -> bool:
         """Whether a key failed often enough, while others did not, to leave the pool."""
-        return self._failures[fingerprint] >= LONG_TRIES
+        return self._failures[fingerprint] >= FIRST_TRIES

@@ -352,7 +352,7 @@ def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[Dea
 
 
 def _recent_pace(connection: sqlite3.Connection, campaign_id: int, now: float) -> tuple[int, float]:
-    """Return the items answered of late, and the seconds that this took until ``now``.
+    """Return the items answered lately, and the seconds that this took until ``now``.
 
     At a high rate, those are the latest: counting minutes of them would take a second.
     """

@@ -76,7 +76,9 @@ class _Campaign(Collector):
     def _time(self) -> Iterator[Metric]:
         report, ends_at = self._standing.report, self._standing.forecast.ends_at
         yield GaugeMetricFamily(
-            "curator_items_per_minute", "Images answered a minute of late.", rate_per_minute(report)
+            "curator_items_per_minute",
+            "Images answered a minute, recently.",
+            rate_per_minute(report),
         )
         if ends_at is not None:
             yield GaugeMetricFamily(

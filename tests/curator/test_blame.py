@@ -196,6 +196,13 @@ RULES = [
     (Said(200, {"error": {"message": "m", "status": "PERMISSION_DENIED"}}), InvalidKey),
     (Said(200, {"error": {"message": "Provider returned error", "code": 429}}), Unavailable),
     (Said(200, {"error": "something went wrong"}), Unavailable),
+    (Said(200, "<!DOCTYPE html><title>Sign in</title>"), WrongAddress),
+    (Said(200, "  <html lang=en><body>Welcome"), WrongAddress),
+    (Said(200, ""), Unavailable),
+    (
+        Said(403, {"error": {"message": "m", "code": 403, "metadata": {"flagged_input": "x"}}}),
+        BadRequest,
+    ),
 ]
 
 

@@ -141,6 +141,7 @@ async def test_all_keys_dead_is_exhausted_too(stage):
     result = await campaign.run(on_exhausted=OnExhausted.WAIT)
     assert result.code == 75
     assert "All API keys exhausted" in result.err
+    assert "--retry-keys" in result.err.splitlines()[-1]
     assert KEYS[0] not in result.err
 
 

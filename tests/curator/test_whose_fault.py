@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -86,9 +87,9 @@ async def test_a_key_that_brings_nothing_leaves_while_others_work(moody):
     async with moody(150, lambda key, n: USELESS if key == A else GOOD, A, B) as (campaign, server):
         result = await campaign.run(concurrency=4)
         assert result.code == 0, result.err
-        assert server.asked[A] <= 70
+        assert server.asked[A] <= 30
         [key] = [key for key in (await campaign.status())["keys"] if key["removed_because"]]
-        assert "none of 60 requests came to anything" in key["removed_because"]
+        assert "none of 20 requests came to anything" in key["removed_because"]
 
 
 async def test_a_campaign_that_bore_fruit_ends_when_it_no_longer_does(moody):
@@ -194,3 +195,52 @@ async def test_an_image_that_the_service_fails_on_is_given_up_while_others_succe
         assert (status["progress"]["done"], status["progress"]["dead"]) == (149, 1)
         assert "An internal error" in " ".join(status["given_up"])
         assert 5 <= failed.total() <= 8
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75])
+async def test_a_service_that_fails_now_and_then_costs_no_image(moody, share):
+    draw = random.Random(11)
+
+    def mood(key, n):
+        return OVERLOADED if draw.random() < share else GOOD
+
+    async with moody(60, mood) as (campaign, _):
+        result = await campaign.run(JumpingClock(), concurrency=16)
+        assert result.code == 0, result.err
+        assert (await campaign.status())["progress"]["done"] == 60
+
+
+@pytest.mark.parametrize(("pictures", "bad", "keys"), [(6, 1, (A,)), (20, 3, (A, B, C))])
+async def test_images_that_the_service_fails_on_are_given_up_when_nothing_else_is_left(
+    moody, pictures, bad, keys
+):
+    poison: list[str] = []
+
+    def mood(key, n):
+        if len(poison) < bad and server.image not in poison:
+            poison.append(server.image)
+        if server.image in poison:
+            return refusal(500, "INTERNAL", "An internal error has occurred.")
+        return GOOD
+
+    async with moody(pictures, mood, *keys) as (campaign, server):
+        clock = JumpingClock()
+        begun = clock.time
+        result = await campaign.run(clock, concurrency=16)
+        assert result.code == 0, result.err
+        status = await campaign.status()
+        assert (status["progress"]["done"], status["progress"]["dead"]) == (pictures - bad, bad)
+        assert "bring" in result.err
+        assert "--retry-dead" in result.err
+        assert clock.time - begun < 600
+        assert server.asked.total() < pictures + 30 * bad
+
+
+async def test_a_wrong_page_between_good_replies_is_no_wrong_address(moody):
+    def mood(key, n):
+        return refusal(404, "NOT_FOUND", "Not Found") if n in {2, 5} else GOOD
+
+    async with moody(8, mood) as (campaign, _):
+        result = await campaign.run(JumpingClock(), concurrency=1)
+        assert result.code == 0, result.err
+        assert (await campaign.status())["progress"]["done"] == 8
