@@ -17,6 +17,7 @@ from shared.answers import normalise, words
 from shared.corpus import LeftOut
 from shared.fingerprints import looks_in
 from shared.images.likeness import Look
+from shared.images.names import is_file_below
 from shared.records import SPLITS, QAPair
 from shared.units import members, names_products, units_of
 
@@ -118,7 +119,7 @@ def check_data(
     answers = [normalise(pair.answer) for pair in pairs]
     said = zip(pairs, answers, strict=True)
     distinct = {(pair.filename, normalise(pair.question), answer) for pair, answer in said}
-    missing = [] if images is None else [name for name in names if not (images / name).is_file()]
+    missing = [] if images is None else [name for name in names if not is_file_below(images, name)]
     return DataCheck(
         pairs=len(pairs),
         left_out=tuple(left_out),

@@ -13,7 +13,7 @@ from shared.corpus import NO_COLUMNS, ColumnNames, pairs_digest, read_pairs
 from shared.data_check import SPLIT_ANEW, Leak, leak_text, leaks_among
 from shared.errors import InputError
 from shared.fingerprints import Fingerprint, fingerprints, looks_of
-from shared.images.names import with_file_names
+from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
 from shared.records import SPLITS, QAPair
 from shared.splits import RULE, split_units
@@ -188,7 +188,7 @@ def _require_both(divided: SplitPairs, data: Path, seen: Collection[str], units:
 
 def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
     names = sorted({pair.filename for pair in pairs})
-    missing = [name for name in names if not (images_dir / name).is_file()]
+    missing = [name for name in names if not is_file_below(images_dir, name)]
     if missing:
         raise InputError(
             f"{images_dir}: {len(missing)} of {len(names)} images are missing, such as {missing[0]}"

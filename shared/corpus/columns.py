@@ -35,22 +35,36 @@ def parse_columns(text: str | None) -> dict[str, str]:
         field, equals, column = (side.strip() for side in part.partition("="))
         if not equals:
             raise InputError(f"--columns {part!r}: write FIELD=COLUMN, such as answer=ground_truth")
+        if field in columns:
+            raise InputError(f"--columns names {field!r} twice; a field has one column")
         columns[field] = column
     return checked_columns(columns, "--columns")
 
 
 def checked_columns(columns: Mapping[str, str], source: str) -> dict[str, str]:
-    """Return ``columns`` if each is the column of a known field.
+    """Return the column of each field; a field also goes by the names of its columns.
 
     Raises:
-        InputError: one is not.
+        InputError: one is no field's, or a field has two.
     """
-    for field in columns:
+    known = {_field_of(name): column for name, column in columns.items()}
+    if len(known) < len(columns):
+        raise InputError(f"{source}: two of {', '.join(columns)} are one field; give it one column")
+    for field in known:
         if field not in COLUMN_ALIASES:
             near = difflib.get_close_matches(field, COLUMN_ALIASES, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"{source} {field!r}: {hint}known fields: {', '.join(COLUMN_ALIASES)}")
-    return dict(columns)
+    return known
+
+
+def _field_of(name: str) -> str:
+    """Return the field that is called so, or whose column is; else the name itself."""
+    key = column_key(name)
+    for field, aliases in COLUMN_ALIASES.items():
+        if key in map(column_key, (field, *aliases)):
+            return field
+    return name
 
 
 def chosen_columns(
@@ -77,6 +91,10 @@ def chosen_columns(
         if candidates:
             chosen[field] = candidates[0]
             _say_differing(path, field, candidates, rows)
+    if chosen.get("answer") == chosen.get("prediction", ""):
+        raise InputError(
+            f"{path}: {chosen['answer']!r} cannot be both the answer and the prediction"
+        )
     for field, name in chosen.items():
         if list(columns).count(name) > 1:
             raise InputError(f"{path}: two columns are called {name!r} (its {field}); rename one")

@@ -141,7 +141,7 @@ class Fields:
         try:
             return parse_boxes(self.cell("boxes"))
         except ValueError as error:
-            raise self.refused(str(error)) from error
+            raise self.refused(f"{error}; --columns boxes= does without them") from error
 
     def refused(self, why: str) -> InputError:
         """Return the error that names this row."""

@@ -70,7 +70,7 @@ def find_images(names: Iterable[str], images: Path | str) -> FoundImages:
     folder = _Folder(Path(images))
     if not folder.root.is_dir():
         raise InputError(f"--images {images}: no such folder")
-    missing = [name for name in wanted if not _is_file(folder.root, name)]
+    missing = [name for name in wanted if not is_file_below(folder.root, name)]
     files = {name: file for name in missing if (file := folder.file_of(name))}
     if files:
         example = next(iter(files))
@@ -131,7 +131,7 @@ class _Folder:
         if ".." in parts or is_url(path):
             return ""
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        return next((end for end in ends if _is_file(self.root, end)), "")
+        return next((end for end in ends if is_file_below(self.root, end)), "")
 
     @cached_property
     def _by_stem(self) -> Mapping[str, list[str]]:
@@ -174,6 +174,7 @@ def _pictures_below(root: Path) -> Iterator[str]:
                 yield Path(place, name).relative_to(root).as_posix()
 
 
-def _is_file(root: Path, name: str) -> bool:
+def is_file_below(root: Path, name: str) -> bool:
+    """Return whether there is such a file below a folder; no file has a name that is too long."""
     longest = max((len(part.encode(errors="replace")) for part in name.split("/")), default=0)
     return longest <= _LONGEST_PART and (root / name).is_file()

@@ -17,6 +17,7 @@ from PIL import Image
 
 from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.images.decoding import decode_image, open_image, read_image_file
+from shared.images.names import is_file_below
 from shared.images.stores import Store, is_url, open_store
 
 LOOKED_FOR: Final = 20
@@ -86,7 +87,7 @@ class ImageFolder:
     def has(self, name: str) -> bool:
         """Return whether the file exists."""
         try:
-            return (self._folder / name).is_file()
+            return is_file_below(self._folder, name)
         except OSError as error:
             path = self._folder / name
             raise StoreUnreachable(f"{path}: cannot be looked at ({error.strerror})") from error

@@ -7,7 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.corpus import parse_columns, read_pairs, read_prediction_table, read_questions
+from shared.data_check import check_data
 from shared.errors import InputError
+from shared.images.source import ImageFolder
 
 TABLE = "question,answer,prediction,image\nhow long,6,6,a.jpg\n"
 ROW = {"question": "how long", "answer": "6", "image": "a.jpg"}
@@ -166,3 +168,35 @@ def test_an_answer_that_may_be_meant_stays_as_it_is(tmp_path, rows):
         ).predictions
     ]
     assert [pair.answer for pair in pairs] == [str(row["answer"]) for row in rows]
+
+
+def test_fields_go_by_the_names_of_columns_too():
+    named = parse_columns("Image=photo, ground_truth=gt, PRED=out")
+    assert named == {"filename": "photo", "answer": "gt", "prediction": "out"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("answer=a,answer=b", "'answer' twice"),
+        ("answer=a,reference=b", "answer, reference are one field"),
+        ("answer=question,prediction=question", "cannot be both the answer and the prediction"),
+    ],
+)
+def test_a_field_has_one_column(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_prediction_table(written(tmp_path / "a.csv", TABLE), parse_columns(text))
+
+
+def test_boxes_in_pixels_can_be_left_out(tmp_path):
+    path = as_json(tmp_path / "a.json", [{**ROW, "boxes": [[10, 20, 300, 400]]}])
+    with pytest.raises(InputError, match="--columns boxes= does without"):
+        read_pairs(path)
+    assert read_pairs(path, parse_columns("boxes="))[0].boxes == ()
+
+
+def test_an_image_of_an_impossible_name_is_missing(tmp_path):
+    rows = [{**ROW, "image": "a\0.jpg"}, {**ROW, "image": "b" * 400 + ".jpg"}]
+    pairs = read_pairs(as_json(tmp_path / "a.json", rows))
+    assert check_data(pairs, tmp_path).missing_images == 2
+    assert not any(ImageFolder(tmp_path).has(pair.filename) for pair in pairs)

@@ -13,7 +13,7 @@ from shared.answers import exact_match
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import AboVqaError, InputError
 from shared.fingerprints import Fingerprint, fingerprints, looks_of
-from shared.images.names import with_file_names
+from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
 from shared.records import QAPair
 from shared.training_images import Recogniser, TrainingImages
@@ -102,7 +102,7 @@ def questions_of(
     if known is not None:
         asked = _unseen(asked, data, images, known)
     drawn = _drawn(asked, wanted)
-    missing = [pair.filename for pair in drawn if not (images / pair.filename).is_file()]
+    missing = [pair.filename for pair in drawn if not is_file_below(images, pair.filename)]
     if missing:
         raise InputError(f"--images {images}: lacks {missing[0]}, which {data} asks about")
     return CheckedQuestions(drawn, images, split)
