@@ -115,11 +115,14 @@ def layout_of(
         for place, name in enumerate(columns)
     ]
     images = _image_columns(judged)
+    if not columns:
+        raise InputError(f"{path}: is empty; give a table that names images in a column `filename`")
     if not images:
         have = ", ".join(columns) or "none"
         raise InputError(
             f"{path}: no image column by name ({', '.join(_USUAL)}, ...) or content; "
-            f"its columns: {have}; name the images in a column `filename`"
+            f"its columns: {have}; name the images in a column `filename`, or "
+            "give the folder whose files are called as ids with --images DIR"
         )
     product = _product_column(columns, shop)
     telling = [column for column in judged if _tells(column, shop)]
@@ -132,9 +135,9 @@ def layout_of(
     )
 
 
-def is_listing_named(columns: Sequence[str]) -> bool:
-    """Return whether one of the columns is called as ids of products are."""
-    return next(_places(columns, LISTING_COLUMNS), None) is not None
+def id_columns(columns: Sequence[str]) -> set[int]:
+    """Return the places of columns that are called as ids of products are."""
+    return set(_places(columns, LISTING_COLUMNS))
 
 
 def _named_apart(columns: Sequence[_Column]) -> Iterator[tuple[int, str]]:

@@ -168,11 +168,11 @@ def _other_spellings(path: str) -> Iterator[str]:
     """Yield a path as a system that cares less for letters may have written it."""
     stem, _, suffix = path.rpartition(".")
     yield f"{stem}.{suffix.swapcase()}"
-    if path.isupper():
-        yield path.lower()
-    elif path.islower():
-        folder, slash, name = stem.rpartition("/")
-        yield from (f"{folder}{slash}{name.upper()}.{one}" for one in (suffix, suffix.upper()))
+    folder, slash, name = stem.rpartition("/")
+    if name.isupper() or name.islower():
+        # Not where letters are mixed: such names may differ by nothing else.
+        start = f"{folder}{slash}{name.swapcase()}"
+        yield from (f"{start}.{suffix.lower()}", f"{start}.{suffix.upper()}")
     if "%" in path:
         yield unquote(path)
     if not path.isascii():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from curator.catalog.head import head_of, is_title, names_without_header
+from curator.catalog.pictures import looks_like_picture
 from curator.catalog.reading import reading
 from shared.errors import InputError
 
@@ -184,12 +185,10 @@ def _lists_of(value: object) -> list[list[Any]]:
     }
     if value.keys() >= _ANNOTATED:
         return [lists.get("images", [])]
-    is_wrapping = len(value) == 1 or _WRAPPINGS & lists.keys()
-    return (
-        [lists[name] for name in sorted(lists, key=_WRAPPINGS.__contains__, reverse=True)]
-        if is_wrapping
-        else []
-    )
+    # A product may have a list of such a name too, and then a picture beside it.
+    names_picture = any(isinstance(one, str) and looks_like_picture(one) for one in value.values())
+    is_wrapping = len(lists) == 1 and not names_picture and bool(_WRAPPINGS & lists.keys())
+    return list(lists.values()) if is_wrapping or len(value) == 1 else []
 
 
 def _are_records(values: Sequence[Any]) -> bool:

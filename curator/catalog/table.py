@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curator.catalog.by_id import PicturesById
 from curator.catalog.cells import picture_names, plain_text
-from curator.catalog.columns import Layout, is_listing_named, layout_of
+from curator.catalog.columns import Layout, id_columns, layout_of
 from curator.catalog.locating import Locator
 from curator.catalog.pictures import is_url
 from curator.catalog.products import Products
@@ -63,10 +63,14 @@ class TableCatalog:
         try:
             return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
         except InputError:
-            if not is_listing_named(rows.columns):
+            # Not beside the table, where other pictures may lie.
+            if self.images_dir == beside:
                 raise
-        locator = Locator(self.images_dir, beside, PicturesById(self.images_dir))
-        return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
+            by_id = Locator(self.images_dir, beside, PicturesById(self.images_dir))
+            layout = layout_of(rows.columns, rows.first, shop, by_id.has, self.path)
+            if not set(layout.images) <= id_columns(rows.columns):
+                raise
+            return layout, by_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,6 +288,7 @@ def test_listings_stream_whatever_the_tables_length(tmp_path):
         ('{"a1": {"image": "a.jpg"}, "b1": {"image": "b.jpg"}}', "goods.json"),
         ('{"products": [{"image": "a.jpg"}, {"image": "b.jpg"}], "total": 2}', "goods.json"),
         ('{"images": [{"file": "a.jpg"}, {"file": "b.jpg"}], "annotations": []}', "goods.json"),
+        ('{"image": "a.jpg", "items": [{"n": 1}]}\n{"image": "b.jpg"}\n', "goods.jsonl"),
         ("image\nA.JPG\n%62.jpg\n", "goods.csv"),
         ("image,title\nimages/a.jpg?v=3,Bowl\nimages/b.jpg,Cup\n", "goods.csv"),
         ("Name,Attachments\nBowl,a.jpg (http://h.eg/1)\nCup,b.jpg (http://h.eg/2)\n", "goods.csv"),
@@ -316,6 +317,17 @@ def test_ids_name_files_in_whatever_folder_and_zeros_may_be_lost(shop, name):
     listings, skipped = shop(text, "010/0108.jpg", "0/77.jpg", "1/77.jpg")
     assert [path for _, path, _ in listings] == ["010/0108.jpg"]
     assert skipped.counts == {Reason.MISSING: 2}
+
+
+def test_ids_are_not_sought_in_whatever_folder_the_table_lies(tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "7.jpg").touch()
+    (tmp_path / "goods.csv").write_text("id,price\n7,7\n")
+    with pytest.raises(InputError, match="--images DIR"):
+        open_catalog(tmp_path / "goods.csv")
+    (tmp_path / "goods.csv").write_text("code,price\nA,7\n")
+    with pytest.raises(InputError, match="no image column"):
+        open_catalog(tmp_path / "goods.csv", tmp_path / "more" / "..")
 
 
 def test_columns_of_one_name_both_tell(shop):
