@@ -293,6 +293,9 @@ def _wanted(keys: Sequence[ListedKey], foreign: Sequence[str]) -> list[ListedKey
         # Google's look like no others: beside one, another's secret must not go to Google.
         lines = {key.line for key in ours if _is_of_google(key)}
         ours = [key for key in ours if key.line in lines or not lines]
+    else:
+        # Many services speak OpenAI's protocol, Google's too.
+        ours = ours or list(filter(_is_of_google, named)) or named
     are_bare = len(variables) < len(keys)
     chosen = {id(key) for key in (ours if named or are_bare else variables)}
     return [key for key in keys if not key.is_assigned or id(key) in chosen]

@@ -212,7 +212,7 @@ def test_paths_that_lead_below_the_images_folder_are_found(shop, tmp_path, name)
     ("content", "part"),
     [
         (b"PK\x03\x04\x00\x00", "no text file"),
-        (b"", "no image column"),
+        (b"", "is empty"),
         (b"id,title\n1,Bowl\n", "no image column .*id, title"),
         (b'{"id": 1}', "no image column"),
         ("image\n\x81\x8d.jpg\n".encode("latin-1"), "UTF-8"),

@@ -78,6 +78,8 @@ def test_keys_of_any_service_pass_and_one_variable_may_hold_several(tmp_path):
     assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == ["EMPTY"]
     (tmp_path / "keys.txt").write_text(f"OPENAI_API_KEY={THIRD}\nGEMINI_API_KEY={FIRST}\n")
     assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == [THIRD]
+    (tmp_path / "keys.txt").write_text(f"GEMINI_API_KEY={FIRST}\nSECRET_KEY=web-0a1b2c3d\n")
+    assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == [FIRST]
 
 
 def test_of_a_projects_variables_only_keys_of_the_service_are_taken():
