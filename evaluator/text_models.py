@@ -85,9 +85,6 @@ def load_text_models(
     sentences: SentenceEncoder | None = None
     words: BertScorer | None = None
     if not SENTENCE_METRICS.union(BERTSCORE_METRICS).isdisjoint(metrics):
-        from shared.vqa.torchvision_ops import declare_missing_operators  # noqa: PLC0415
-
-        declare_missing_operators()
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # Its bars for loading weights would stand between our own lines.

@@ -9,9 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import shared.vqa  # noqa: F401 (before transformers, see shared.vqa.torchvision_ops)
-
-# isort: split
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import shared.vqa  # noqa: F401 (before transformers, see shared.vqa.torchvision_ops)
-
-# isort: split
 import torch
 from transformers import AutoProcessor, PreTrainedModel
 

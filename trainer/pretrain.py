@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import shared.vqa  # noqa: F401 (before transformers, see shared.vqa.torchvision_ops)
-
-# isort: split
 import structlog
 import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor

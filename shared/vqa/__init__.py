@@ -4,8 +4,3 @@ Each family of models has its own subpackage or module. Tensor names carry their
 B questions, C channels, H height, W width, L image tokens (class token included), T text tokens,
 D hidden size, V vocabulary.
 """
-
-from shared.vqa.torchvision_ops import declare_missing_operators
-
-# Before any module of this package imports transformers.
-declare_missing_operators()

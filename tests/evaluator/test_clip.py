@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.vqa.torchvision_ops import declare_missing_operators
-
-declare_missing_operators()
 open_clip = pytest.importorskip("open_clip", reason="the extra `clip` is not installed")
 
 import torch  # noqa: E402
