@@ -6,18 +6,33 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shared.errors import InputError
 
 
 class Settings(BaseModel):
-    """A table of settings: frozen, and with no room for keys that nobody reads."""
+    """A table of settings: frozen, with no room for keys that nobody reads, all numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_misread(cls, value: object, info: ValidationInfo) -> object:
+        """Keep ``true`` from being read as 1, and an empty path as the folder one is in."""
+        field = cls.model_fields[str(info.field_name)].annotation
+        wanted = {field, *get_args(field)}
+        if isinstance(value, bool) and bool not in wanted:
+            raise ValueError(f"something else was expected than {str(value).lower()}")
+        if value == "" and Path in wanted:
+            raise ValueError('is empty; a path was expected, such as "images"')
+        return value
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What numpy and torch take alike."""
 
 _EXPECTED: Final[Mapping[str, str]] = {
     "tuple_type": "a list was expected, such as [1, 2]",
@@ -31,6 +46,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "float_parsing": "a number was expected, such as 0.5",
     "bool_type": "true or false was expected",
     "bool_parsing": "true or false was expected",
+    "missing": "has to be given",
     "path_type": 'a path in quotes was expected, such as "images"',
 }
 """In TOML's words, where pydantic's own speak of Python."""
@@ -48,7 +64,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         InputError: the file is missing, not text, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin a file with a mark of its encoding.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:

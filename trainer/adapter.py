@@ -55,6 +55,7 @@ class NewAdapter:
 
     def save(self, folder: Path) -> None:
         """Write adapter and processor into ``folder``, replacing an older adapter whole."""
+        folder = folder.absolute()
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

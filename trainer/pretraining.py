@@ -23,7 +23,7 @@ from shared.clock import stopwatch
 from shared.progress import report_progress
 from shared.questions.folding import BARE
 from shared.records import QAPair
-from shared.settings import Settings
+from shared.settings import Seed, Settings
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
@@ -60,7 +60,9 @@ class PretrainRecipe(Settings):
     questions_per_image: int = Field(
         5, gt=0, description="questions asked of each of them, drawn at random where it has more"
     )
-    learning_rate: float = Field(1e-3, gt=0, description="AdamW's peak rate, falling as a cosine")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=1, description="AdamW's peak rate, falling as a cosine"
+    )
     weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of the weights")
     warmup_fraction: float = Field(0.05, ge=0, lt=1, description="share of all optimiser steps")
     label_smoothing: float = Field(
@@ -76,7 +78,7 @@ class PretrainRecipe(Settings):
     evaluate_every_epochs: int = Field(
         5, gt=0, description="epochs between scores on the validation images"
     )
-    seed: int = Field(0, description="decides the first weights, the batches and the dropout")
+    seed: Seed = Field(0, description="decides the first weights, the batches and the dropout")
     split: SplitRecipe = Field(
         SplitRecipe(), description="by product, for data without a split of their own"
     )

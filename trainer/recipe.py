@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.settings import Seed, Settings
 from shared.vqa.loading import Quantization
 from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from trainer.schedule import Schedule
@@ -80,7 +80,7 @@ class SplitRecipe(Settings):
         0.1, ge=0, le=1, description="share that decides which epoch is kept and when to stop"
     )
     test: float = Field(0.1, ge=0, le=1, description="share that is kept for the evaluation")
-    seed: int = Field(0, description="decides which image goes where")
+    seed: Seed = Field(0, description="decides which image goes where")
 
 
 class SweepRecipe(Settings):
@@ -100,10 +100,10 @@ class SweepRecipe(Settings):
         description="values of lora.targets, each a list of names, such as "
         '[["query", "value"], ["query", "key", "value", "dense"]]; empty: the recipe\'s own',
     )
-    learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    learning_rate: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (), description="values of learning_rate, such as [2e-5, 5e-5, 1e-4]; empty: the recipe's"
     )
-    seeds: tuple[int, ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (),
         description="seeds to train each combination with, such as [0, 1, 2], which shows what is "
         "mere chance; empty: the recipe's seed alone",
@@ -111,7 +111,7 @@ class SweepRecipe(Settings):
     combinations: int = Field(
         0, ge=0, description="how many combinations to draw at random; 0: all of them"
     )
-    draw_seed: int = Field(0, description="decides which combinations are drawn")
+    draw_seed: Seed = Field(0, description="decides which combinations are drawn")
     grace_epochs: int = Field(
         1,
         gt=0,
@@ -200,7 +200,7 @@ class FitRecipe(Settings):
         description="stop after so many epochs without a better held-out exact match; 0: never. "
         "The best epoch's weights are kept in any case",
     )
-    learning_rate: float = Field(5e-5, gt=0, description="AdamW's peak rate")
+    learning_rate: float = Field(5e-5, gt=0, le=1, description="AdamW's peak rate")
     schedule: Schedule = Field(
         Schedule.LINEAR, description="how the rate falls after the warm-up, to 0 but for constant"
     )
@@ -263,7 +263,7 @@ class FitRecipe(Settings):
         description="where the run's numbers go besides training.jsonl; wandb and mlflow have an "
         "extra each and are set up by their own environment variables",
     )
-    seed: int = Field(0, description="decides the new adapter, the batches and the dropout")
+    seed: Seed = Field(0, description="decides the new adapter, the batches and the dropout")
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
     regions: RegionsRecipe = Field(
         RegionsRecipe(), description="region supervision, for pairs with boxes (BLIP alone)"

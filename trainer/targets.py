@@ -66,10 +66,11 @@ def require_layers(
         )
     for name in matched:
         if not isinstance(modules[name], _LAYERS):
-            inside = next((one for one in modules if one.startswith(f"{name}.")), "its layers")
+            inside = next((one for one in modules if one.startswith(f"{name}.")), "")
+            way_out = f"name what is inside it, such as {inside}" if inside else "leave it out"
             raise InputError(
                 f"lora.targets {_shown(targets)} match {name}, a {type(modules[name]).__name__}, "
-                f"which is no layer; name what is inside it, such as {inside}"
+                f"which cannot have an update; {way_out}"
             )
 
 

@@ -1,12 +1,13 @@
 """TOML files become frozen settings, or the error says what to change."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
 from shared.errors import InputError
-from shared.settings import Settings, load_settings, read_toml
+from shared.settings import Seed, Settings, load_settings, read_toml
 
 
 class Lora(Settings):
@@ -17,6 +18,9 @@ class Lora(Settings):
 class Recipe(Settings):
     data: Path
     epochs: int = 3
+    rate: float = 0.5
+    quick: bool | Literal["auto"] = "auto"
+    seed: Seed = 0
     name: str = "run"
     lora: Lora = Lora()
     spare: Lora | None = None
@@ -49,6 +53,7 @@ def test_settings_are_frozen(recipe):
         ('name="4"', {"name": "4"}),
         ("data=/a/b=c", {"data": Path("/a/b=c")}),
         ("spare.rank=2", {"spare": Lora(rank=2)}),
+        ("quick=true", {"quick": True}),
     ],
 )
 def test_one_setting_is_overridden(recipe, override, expected):
@@ -66,6 +71,13 @@ def test_the_last_override_wins(recipe):
         ("epochs", "expected KEY=VALUE"),
         ("=5", "expected KEY=VALUE"),
         ("data.deeper=1", "'data' is not a table"),
+        ("data=", "data: is empty; a path was expected"),
+        ("epochs=true", "epochs: something else was expected than true"),
+        ("lora.rank=false", "lora.rank: something else was expected than false"),
+        ("rate=nan", "rate: must be a finite number"),
+        ("rate=inf", "rate: must be a finite number"),
+        ("seed=-1", "seed: must be greater than or equal to 0"),
+        ("seed=99999999999999999999", "seed: must be less than 4294967296"),
         ("epoch=5", "unknown key 'epoch'; did you mean 'epochs'"),
         ("lora.rnak=5", "unknown key 'lora.rnak'; did you mean 'rank'"),
         ("spare.tragets=5", "unknown key 'spare.tragets'; did you mean 'targets'"),
@@ -82,7 +94,7 @@ def test_a_wrong_setting_is_named_with_the_way_out(recipe, override, reason):
 
 def test_a_needed_setting_is_missed(tmp_path):
     (tmp_path / "r.toml").write_text("epochs = 1")
-    with pytest.raises(InputError, match=r"r\.toml: data: Field required"):
+    with pytest.raises(InputError, match=r"r\.toml: data: has to be given"):
         load_settings(Recipe, tmp_path / "r.toml")
 
 
@@ -101,3 +113,9 @@ def test_a_file_that_is_no_toml_is_bad_input(tmp_path, content, reason):
 def test_a_folder_is_no_toml_file(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         read_toml(tmp_path)
+
+
+def test_a_file_as_editors_on_windows_write_it_is_read(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b'\xef\xbb\xbfdata = "x"\r\nepochs = 4\r\n')
+    assert load_settings(Recipe, path).epochs == 4

@@ -69,8 +69,11 @@ def test_features_are_kept_only_where_nothing_that_makes_them_is_trained(
         (["text_encoder.qury"], "near are query"),
         ("query", r"'query' match no layer of .* as a whole name \(.*query has it inside"),
         (".*encodr.*query", "'.*encodr.*query' match no layer"),
-        (["attention"], "match .*attention, a Blip.*, which is no layer; name what is inside it"),
-        (".*crossattention", "which is no layer; name what is inside it, such as text_"),
+        (
+            ["attention"],
+            "match .*attention, a Blip.*, which cannot have an update; name what is inside it",
+        ),
+        (".*crossattention", "which cannot have an update; name what is inside it, such as text_"),
     ],
 )
 def test_targets_that_are_no_layer_are_told_before_and_after_loading(tiny_model, targets, reason):
