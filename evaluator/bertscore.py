@@ -20,6 +20,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from evaluator.model_source import ModelSource
 from shared.answers import normalise
 from shared.errors import InputError
+from shared.vqa.model_names import require_words
 
 BATCH: Final = 256
 """Strings at a time."""
@@ -45,6 +46,7 @@ class BertScorer:
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{source.folder}: cannot be loaded ({reason})") from error
+        require_words(str(source.folder), self._tokenizer)
         stack = _layer_stack(model, source)
         every = cast("torch.nn.ModuleList", stack.layer)
         layers = num_layers or model2layers.get(source.name, len(every))

@@ -20,7 +20,7 @@ from shared.images.decoding import open_image
 from shared.images.names import find_images
 from shared.images.source import image_source
 from shared.progress import report_progress
-from shared.records import Question
+from shared.records import Question, is_unicode
 from shared.training_images import Recogniser
 from shared.units import units_of
 from shared.vqa.trained_on import known_training
@@ -40,6 +40,8 @@ def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
     """
     if not question.strip():
         raise InputError("--question: is empty")
+    if not is_unicode(question):
+        raise InputError(f"--question {question!r}: is not UTF-8, as this system writes its words")
     open_image(image)
     replica = Replica(replace(settings, images=str(image.parent)))
     [reply] = replica.answer([Question("1", question, image.name)])

@@ -165,6 +165,11 @@ class QAPair:
             raise ValueError(f"pair {self.id!r} names no image")
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether a text has whole characters alone, which is all that a tokenizer takes."""
+    return all(not "\ud800" <= character <= "\udfff" for character in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question about an image, without its answer: all that a model may see.

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from evaluator.serve.batching import Asked
 from shared.images.pixels import TooManyPixels, UnreadablePicture, opened
+from shared.records import is_unicode
 
 LARGEST_IMAGE_BYTES: Final = 10 * 2**20
 LARGEST_IMAGE_PIXELS: Final = 40_000_000
@@ -75,6 +76,8 @@ async def _from_json(request: web.Request) -> tuple[bytes, Any]:
 def _checked_question(question: Any) -> str:  # noqa: ANN401 (whatever was sent)
     if not isinstance(question, str) or not question.strip():
         raise web.HTTPBadRequest(text="question: send a text that is not empty")
+    if not is_unicode(question):
+        raise web.HTTPBadRequest(text="question: holds half of a character, such as \\ud83d alone")
     if len(question) > LONGEST_QUESTION:
         raise web.HTTPBadRequest(text=f"question: has more than {LONGEST_QUESTION} characters")
     return question.strip()

@@ -15,7 +15,9 @@ from transformers import PreTrainedModel
 
 from shared.errors import InputError
 
-_LEAVE_THE_BASE: Final = frozenset({"true", "false", "gaussian", "eva", "orthogonal", "mica"})
+_LEAVE_THE_BASE: Final = frozenset(
+    {"true", "false", "none", "gaussian", "eva", "orthogonal", "mica"}
+)
 _FOLLOW_FROM_THE_BASE: Final = frozenset({"pissa", "olora"})
 _WAY_OUT: Final = (
     "where it was trained, save it again by peft's save_pretrained with "

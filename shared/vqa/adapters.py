@@ -60,8 +60,8 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         if labels:
             grow_head(network, labels)
         outcome = set_peft_model_state_dict(peft, tensors)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise AdapterNotApplied(f"{adapter}: {_misfit(error)}") from error
     _require_applied(adapter, outcome, tensors)
     peft.eval()
     return peft
@@ -91,8 +91,8 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
                 else:
                     peft.add_adapter(name, config)
             outcome = set_peft_model_state_dict(peft, tensors, adapter_name=name)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise AdapterNotApplied(f"{adapter}: does not fit the base ({error})") from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise AdapterNotApplied(f"{adapter}: {_misfit(error)}") from error
         # Those of the other adapters are missing from each file.
         own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
         outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
@@ -112,6 +112,15 @@ def _read_adapter(adapter: Path, *, four_bit: bool) -> tuple[dict[str, torch.Ten
     config = require_start(adapter, adapter_config(adapter), four_bit=four_bit)
     config.inference_mode = True
     return tensors, config
+
+
+def _misfit(error: Exception) -> str:
+    """Say in one line what torch says in one for each tensor of another size."""
+    first, *more = map(str.strip, str(error).strip().splitlines() or [""])
+    if not more:
+        return f"does not fit the base ({first})"
+    further = f", and {len(more) - 1} more" if len(more) > 1 else ""
+    return f"does not fit the base ({more[0]}{further}); was it trained on a base of another size?"
 
 
 def _require_applied(
@@ -167,12 +176,15 @@ def adapter_config(adapter: Path) -> LoraConfig:
     """
     path = adapter / ADAPTER_CONFIG
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             # How a start would be computed is of no matter where A and B are read.
             warnings.filterwarnings("ignore", ".*_config")
             config = PeftConfig.from_pretrained(str(adapter))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
+    for warning in told:
+        log.warning("adapter_config", file=str(path), reason=str(warning.message))
     if not isinstance(config, LoraConfig):
         raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
     return config

@@ -36,6 +36,7 @@ from shared.vqa.loading import (
     BLIP,
     BLIP2,
     VILT,
+    LoadedModel,
     Quantization,
     architecture,
     base_folding,
@@ -44,6 +45,7 @@ from shared.vqa.loading import (
 )
 from shared.vqa.model_names import EMBEDDED_MODEL
 from shared.vqa.plain import PlainAnswerer
+from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.vilt import ViltAnswerer
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,8 @@ _FAMILIES: Final[Mapping[str, _Family]] = {
     BLIP2: _Family(Blip2Answerer, BlipImageProcessorPil),
     VILT: _Family(ViltAnswerer, ViltImageProcessorPil, ASKED),
 }
+_ROOM_FOR_A_QUESTION: Final = 32
+"""Tokens; longer questions about products are rare."""
 _PLAIN: Final = _Family(PlainAnswerer, AutoImageProcessor)
 
 
@@ -107,6 +111,8 @@ def load_answerer(
             architecture=architecture(config),
             reason="no family of ours; every question is asked alone and encodes its image anew",
         )
+    else:
+        _require_room(loaded, instruction)
     return family.answerer(replace(loaded, instruction=instruction))
 
 
@@ -124,13 +130,42 @@ def require_instruction(model: str, instruction: Instruction) -> None:
     """Check, before a model is loaded, that it can follow an instruction.
 
     Raises:
-        InputError: an answer's length is given for a model that chooses among labels.
+        InputError: an answer's length is given for a model that chooses among labels, or is more
+            than a model has places for.
     """
-    lengthens = instruction.max_new_tokens != NO_INSTRUCTION.max_new_tokens
-    if lengthens and architecture(read_config(model)) == VILT:
+    length = instruction.max_new_tokens
+    if length == NO_INSTRUCTION.max_new_tokens:
+        return
+    config = read_config(model)
+    if architecture(config) == VILT:
         raise InputError(
-            f"--max-new-tokens {instruction.max_new_tokens}: {model} chooses among labels and "
-            "generates nothing; leave it out"
+            f"--max-new-tokens {length}: {model} chooses among labels and generates nothing; "
+            "leave it out"
+        )
+    longest = _longest_answer(config)
+    if longest is not None and length > longest:
+        raise InputError(f"--max-new-tokens {length}: {model} has places for {longest} at most")
+
+
+def _longest_answer(config: PretrainedConfig) -> int | None:
+    """Return for how many tokens of an answer a model has positions; ``None``: for any number."""
+    positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if positions is None or architecture(config) != BLIP2:
+        return positions
+    # Its language model reads the image and the question in the same row.
+    return positions - int(config.num_query_tokens) - MAX_QUESTION_TOKENS
+
+
+def _require_room(model: LoadedModel, instruction: Instruction) -> None:
+    """A template that fills what is read of a question would hide all questions alike."""
+    around = instruction.around("")
+    taken = len(model.tokenizer(around, add_special_tokens=False)["input_ids"]) if around else 0
+    limit = model.max_question_tokens
+    room = min(_ROOM_FOR_A_QUESTION, limit // 2)
+    if limit - taken < room:
+        raise InputError(
+            f"--prompt: takes {taken:,} of the {limit} tokens that {model.name} reads of a "
+            f"question; leave at least {room} for the question itself"
         )
 
 

@@ -44,7 +44,12 @@ from shared.vqa.adapters import (
 )
 from shared.vqa.blip.forward import heed_question_mask
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
-from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
+from shared.vqa.model_names import (
+    hub_errors,
+    quiet_transformers,
+    require_words,
+    resolve_model,
+)
 from shared.vqa.question_length import (
     limit_of_adapters,
     lower_question_limit,
@@ -208,6 +213,7 @@ def load_network(
         )
         tokenizer = AutoTokenizer.from_pretrained(source)
         image_processor = image_processor_class.from_pretrained(source)
+    require_words(model, tokenizer)
     _require_all_weights(model, network_class, sorted(found["missing_keys"]))
     if quantization is Quantization.NONE:
         network.to(device)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from huggingface_hub.utils import logging as hub_logging
-from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from shared.errors import InputError
+from shared.errors import AboVqaError, InputError
 from shared.onnx_vqa import MANIFEST
 from shared.vqa.hub_names import means_a_folder, near_folder
 
@@ -24,6 +25,10 @@ def resolve_model(model: str) -> str:
     Raises:
         InputError: it looks like a path, or has no owner as hub ids have, and no folder is there.
     """
+    if not model.strip():
+        raise InputError(
+            f"the model's name is empty; give a folder, a hub id (owner/name) or {EMBEDDED_MODEL}"
+        )
     if model == EMBEDDED_MODEL:
         return str(EMBEDDED_MODEL_DIR)
     path = Path(model).expanduser()
@@ -69,9 +74,30 @@ def hub_errors(model: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (AboVqaError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        # Over a broken file the libraries raise whatever they stumbled on; tokenizers Exception.
         raise InputError(
-            f"{model}: cannot be loaded ({reason}); give a model folder with safetensors, "
+            f"{model}: cannot be loaded ({_reason(error)}); give a model folder with safetensors, "
             f"a hub id that this machine can fetch, or {EMBEDDED_MODEL}"
         ) from error
+
+
+def require_words(model: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that a tokenizer was read: where its files are missing, an empty one is made.
+
+    Raises:
+        InputError: it knows its special tokens alone, so that all texts are alike to the model.
+    """
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise InputError(
+            f"{model}: its tokenizer knows no words; tokenizer.json, or what stands for it, is "
+            "missing beside the weights"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says in one line, with its kind where the text alone says little."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    return text if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {text}"

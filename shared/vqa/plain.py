@@ -106,13 +106,20 @@ class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
         if not getattr(self._processor, "chat_template", None):
             return self._processor(images=image, text=question, return_tensors="pt")
         content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
-        return self._processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
+        try:
+            return self._processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+            )
+        except Exception as error:
+            # A template is a program, and raises what it likes.
+            raise InputError(
+                f"{self.model.name}: its chat template cannot be used with an image and a question "
+                f"({error}); mend chat_template.jinja, or remove it and give --prompt"
+            ) from error
 
     def _open(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Cut an end token off a decoder's prompt, which it would not go on after."""

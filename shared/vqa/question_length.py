@@ -38,8 +38,9 @@ def limit_of_adapters(adapters: Sequence[Path]) -> int:
     for adapter in adapters:
         config = adapter / TOKENIZER_CONFIG
         if config.is_file():
-            kept = int(read_json(config).get("model_max_length", MAX_QUESTION_TOKENS))
-            limits[min(MAX_QUESTION_TOKENS, kept)] = adapter
+            kept = read_json(config).get("model_max_length")
+            asked = int(kept) if isinstance(kept, (int, float)) else MAX_QUESTION_TOKENS
+            limits[min(MAX_QUESTION_TOKENS, asked)] = adapter
     if len(limits) > 1:
         (one, first), (other, second), *_ = limits.items()
         raise InputError(

@@ -53,6 +53,15 @@ def test_a_blip_hears_what_stands_around_the_question(tiny_model, pictures):
 def test_what_cannot_be_heeded_is_refused(tmp_path, tiny_model, asked, capsys):
     assert run_evaluator("predict", "--model", tiny_model, *asked, "--prompt", "What?") == 2
     assert "say where the question goes" in capsys.readouterr().err
+    full = ["--prompt", "word " * 200 + "{question}"]
+    assert run_evaluator("predict", "--model", tiny_model, *asked, *full) == 2
+    assert "of a question; leave at least" in capsys.readouterr().err
+    long = ["--max-new-tokens", 100_000]
+    assert run_evaluator("predict", "--model", tiny_model, *asked, *long) == 2
+    assert "has places for" in capsys.readouterr().err
+    blip2 = save_blip2_opt(tmp_path / "blip2")
+    assert run_evaluator("predict", "--model", blip2, *asked, *long) == 2
+    assert "has places for" in capsys.readouterr().err
     vilt = save_vilt(tmp_path / "vilt")
     assert run_evaluator("predict", "--model", vilt, *asked, "--max-new-tokens", 3) == 2
     assert "chooses among labels" in capsys.readouterr().err

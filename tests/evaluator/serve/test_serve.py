@@ -144,6 +144,7 @@ BAD_REQUESTS = {
     ),
     "no question": ({"json": {"image": in_json(GOOD, "")["image"]}}, 400, "question: send a text"),
     "empty question": (lambda: {"data": form(GOOD, "  ")}, 400, "question: send a text"),
+    "half a character": ({"json": in_json(GOOD, "what \ud83d")}, 400, "half of a character"),
     "long question": ({"json": in_json(GOOD, "x" * (LONGEST_QUESTION + 1))}, 400, "more than 1000"),
     "no picture": ({"json": in_json(b"%!PS-Adobe", "what")}, 415, "none of JPEG"),
     "cut picture": ({"json": in_json(GOOD[:60], "what")}, 400, "cannot be decoded"),

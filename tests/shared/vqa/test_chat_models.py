@@ -1,6 +1,7 @@
 """Chat models answer as their own processor and ``generate`` do, with nothing left out."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -112,6 +113,17 @@ def test_an_instruction_and_a_length_are_heeded(folders, scenes):
     asked = template.replace("{question}", question)
     assert answer.text == own_answer(folders("qwen2_5_vl"), scenes[0], asked, tokens=3)
     assert answer.text != own_answer(folders("qwen2_5_vl"), scenes[0], question)
+
+
+@pytest.mark.parametrize(
+    "template", ["{% for m in messages %}{{ m.content + 'x' }}{% endfor %}", "{% if %}"]
+)
+def test_a_template_that_takes_no_image_is_bad_input(folders, tmp_path, scenes, template):
+    folder = shutil.copytree(folders("qwen2_5_vl"), tmp_path / "chat")
+    (folder / "chat_template.jinja").write_text(template)
+    answerer = load(folder)
+    with pytest.raises(InputError, match="chat: its chat template cannot be used"):
+        answerer.answer(answerer.remember(scenes[:1]), [0], ["what"])
 
 
 @pytest.mark.slow

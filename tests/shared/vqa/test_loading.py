@@ -10,9 +10,15 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_digest
+from shared.vqa.adapters import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    adapter_config,
+    adapter_digest,
+)
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import Quantization, load_blip
+from shared.vqa.question_length import MAX_QUESTION_TOKENS, limit_of_adapters
 from tests.models import QUESTIONS, SHAPE, load_float, load_nf4
 
 
@@ -94,7 +100,7 @@ def all_zero(tensors):
     [
         (without_one, "1 tensors missing and 0 unexpected"),
         (with_another, "0 tensors missing and 1 unexpected"),
-        (of_another_rank, "does not fit the base"),
+        (of_another_rank, "does not fit the base .*, and .* more.; was it trained on a base of"),
         (all_zero, "every lora_B is zero"),
     ],
 )
@@ -103,6 +109,27 @@ def test_an_adapter_that_does_not_apply_is_an_error(tiny_model, adapter, change,
     with pytest.raises(AdapterNotApplied, match=reason) as refused:
         load_float(tiny_model, adapter)
     assert str(adapter) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("limit", [None, "far"])
+def test_a_limit_that_is_no_number_limits_nothing(adapter, limit):
+    (adapter / "tokenizer_config.json").write_text(json.dumps({"model_max_length": limit}))
+    assert limit_of_adapters([adapter]) == MAX_QUESTION_TOKENS
+
+
+def test_a_start_without_name_leaves_the_base_alone(tiny_model, adapter):
+    config = json.loads((adapter / ADAPTER_CONFIG).read_text())
+    (adapter / ADAPTER_CONFIG).write_text(json.dumps(config | {"init_lora_weights": None}))
+    assert load_nf4(tiny_model, adapter).peft is not None
+
+
+def test_settings_of_a_newer_peft_are_told_in_one_line(adapter, capsys):
+    config = json.loads((adapter / ADAPTER_CONFIG).read_text())
+    (adapter / ADAPTER_CONFIG).write_text(json.dumps(config | {"of_the_future": 1}))
+    assert adapter_config(adapter).r == config["r"]
+    [line] = capsys.readouterr().out.splitlines()
+    assert "of_the_future" in line
 
 
 def test_targets_that_match_nothing_are_an_error(tiny_model, adapter):
@@ -172,3 +199,44 @@ def test_cut_off_weights_are_bad_input(tiny_model, tmp_path):
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be loaded"):
         load_float(folder)
+
+
+def test_a_model_without_its_tokenizer_is_bad_input(tiny_model, tmp_path):
+    """An empty one is made for it, to which all questions are alike."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(InputError, match=r"model: its tokenizer knows no words; tokenizer\.json"):
+        load_float(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tokenizer.json", "{}"),
+        ("tokenizer.json", '{"version": "9", "added_tokens": [], "model": {"type": "Words"}}'),
+        ("processor_config.json", '{"image_processor": 3}'),
+        ("config.json", '{"model_type": "blip", "text_config": 3}'),
+    ],
+)
+def test_a_model_with_a_broken_file_is_bad_input(tiny_model, tmp_path, name, text):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / name).write_text(text)
+    with pytest.raises(InputError, match="model: cannot be loaded") as refused:
+        load_float(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_of_another_size_are_bad_input(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["vocab_size"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="model: cannot be loaded") as refused:
+        load_float(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_model_without_a_name_is_bad_input():
+    with pytest.raises(InputError, match="the model's name is empty"):
+        load_float("")
