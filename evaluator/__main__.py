@@ -17,6 +17,7 @@ from shared.cli import extra_of, run_program
 from shared.clock import SystemClock
 from shared.command_line import given_arguments
 from shared.corpus import parse_columns, read_pair_table, say_left_out
+from shared.corpus.unpacking import IMAGES_FOLDER, ROWS_FILE, unpack_pictures
 from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
@@ -387,6 +388,23 @@ def check(
             typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {said}")
     if found.leaks:
         raise AboVqaError(f"{data}: {leak_text(found.leaks)}; {SPLIT_ANEW}")
+
+
+@app.command()
+def unpack(
+    files: Annotated[
+        list[Path], typer.Argument(help="Parquet files of one data set, or their folder.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="A folder to make.")],
+) -> None:
+    """Save the pictures within Parquet files, such as the hub's, as files that other commands read.
+
+    Then give --data OUT/rows.parquet --images OUT/images.
+    """
+    made = unpack_pictures(files, out)
+    typer.echo(f"{out / ROWS_FILE}: {made.rows:,} rows")
+    typer.echo(f"{out / IMAGES_FOLDER}: {made.images:,} pictures")
 
 
 @app.command()

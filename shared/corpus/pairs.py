@@ -108,6 +108,8 @@ def _data_file(path: Path) -> Path:
     # As beside an adapter.
     below = next(path.glob(f"*/{QA_FILE}"), None)
     hint = f"; give {below.parent}" if below else ""
+    if not hint and any(path.glob("*.parquet")):
+        hint = f"; `evaluator unpack {path} --out DIR` makes one table of its .parquet files"
     raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
 
 

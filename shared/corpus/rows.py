@@ -15,7 +15,6 @@ import structlog
 from shared.atomic import atomic_path
 from shared.boxes import Box, parse_boxes
 from shared.corpus.cells import (
-    NAME_THEM,
     cell_text,
     file_name,
     looks_listed,
@@ -88,7 +87,7 @@ class Fields:
         except ValueError as error:
             name, why = "", str(error)
         if column in self.pictures and not name:
-            why = f"holds pictures, not names; {NAME_THEM}"
+            why = _pictures_text(self.path)
         if why:
             raise self.refused(f"column {column} {why}")
         return name
@@ -146,6 +145,13 @@ class Fields:
     def refused(self, why: str) -> InputError:
         """Return the error that names this row."""
         return InputError(f"{self.path}: row {self.line}: {why}")
+
+
+def _pictures_text(path: Path) -> str:
+    return (
+        f"holds pictures, not names; `evaluator unpack {path} --out DIR` saves each as a file and "
+        "names it in a column `filename`"
+    )
 
 
 def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMNS) -> Table:

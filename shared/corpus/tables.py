@@ -181,7 +181,7 @@ def _read_parquet(path: Path) -> RawTable:
     # Not read_table(): it takes folders such as `split=train` for columns, and structs apart.
     file = pq.ParquetFile(path)
     schema = file.schema_arrow
-    pictures = frozenset(field.name for field in schema if _holds_pictures(field))
+    pictures = frozenset(field.name for field in schema if holds_pictures(field))
     # Pictures may be gigabytes, and nobody reads them from here.
     wanted = [part for field in schema for part in _parts_to_read(field, pictures)]
     table = file.read(columns=wanted if pictures else None)
@@ -193,7 +193,8 @@ def _read_parquet(path: Path) -> RawTable:
     return RawTable(schema.names, rows, range(1, len(rows) + 1), pictures=pictures)
 
 
-def _holds_pictures(field: pa.Field) -> bool:
+def holds_pictures(field: pa.Field) -> bool:
+    """Return whether a column of Parquet holds pictures: structs with bytes, or bytes alone."""
     if pa.types.is_struct(field.type):
         return any(_is_bytes(part.type) for part in field.type)
     return _is_bytes(field.type) and column_key(field.name) in _PICTURE_NAMES - {"path", "filename"}
