@@ -76,11 +76,13 @@ async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int
     Pairs are streamed: memory does not grow with their number.
     """
     # Imported here, for pyarrow takes half the memory of a run, which needs none of it.
-    from shared.corpus import write_pairs  # noqa: PLC0415
+    from shared.corpus import CSV_PAIR_COLUMNS, write_pairs  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
-    pairs = _pairs(ledger, report, loop)
-    return await asyncio.to_thread(write_pairs, pairs, path)
+    products = await ledger.products()
+    columns = (*CSV_PAIR_COLUMNS, "product") if products else CSV_PAIR_COLUMNS
+    pairs = _pairs(ledger, report, products, loop)
+    return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns)
 
 
 async def export_folder(
@@ -92,9 +94,10 @@ async def export_folder(
     images into it.
     """
     loop = asyncio.get_running_loop()
+    products = await ledger.products()
     return await asyncio.to_thread(
         _write_folder,
-        lambda: _pairs(ledger, report, loop),
+        lambda: _pairs(ledger, report, products, loop),
         report,
         folder,
         images_dir,
@@ -152,14 +155,18 @@ def _placed(
 
 
 def _pairs(
-    ledger: Ledger, report: CampaignReport, loop: asyncio.AbstractEventLoop
+    ledger: Ledger,
+    report: CampaignReport,
+    products: Mapping[str, str],
+    loop: asyncio.AbstractEventLoop,
 ) -> Iterator[QAPair]:
-    """Yield the pairs from a thread beside ``loop``, which does the reading."""
+    """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
     after = 0
     while True:
         page = ledger.pairs_after(report.campaign_id, report.campaign, after, PAGE)
         pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
         if not pairs:
             return
-        yield from pairs
+        for pair in pairs:
+            yield replace(pair, product=products.get(pair.provenance.listing_id, ""))
         after = last

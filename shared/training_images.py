@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from shared.atomic import atomic_path
 from shared.errors import InputError
 from shared.fingerprints import DIGEST_BYTES, Fingerprint
-from shared.images.likeness import COLOUR_DISTANCE, HASH_DISTANCE, Look
+from shared.images.likeness import HASH_DISTANCE, Look, colour_tolerance
 
 TRAINING_IMAGES: Final = "training_images.parquet"
 FORMAT: Final = 1
@@ -101,7 +101,7 @@ class Recogniser:
             return False
         colours = look.thumbnail.reshape(_COLOURS)
         distance = np.abs(self._colours[near] - colours).mean(axis=1)
-        is_same = (bits[near] <= HASH_DISTANCE) & (distance <= COLOUR_DISTANCE)
+        is_same = (bits[near] <= HASH_DISTANCE) & (distance <= colour_tolerance(look.thumbnail))
         return bool((is_same | (distance <= ENCODED_ANEW_COLOUR)).any())
 
 

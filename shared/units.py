@@ -6,16 +6,18 @@ about a model. They stay on one side of every split, and intervals draw them tog
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Final
 
 from shared.images.likeness import Look
+from shared.joined import Joined
 from shared.lookalikes import Lookalikes
+from shared.products import MOST_SHARED, names_product
 from shared.records import QAPair
 
-NO_PRODUCT: Final = frozenset({"", "-", "n/a", "na", "nan", "nil", "none", "null", "unknown"})
-"""What a cell holds, in lower case, that names no product."""
+_IMAGE: Final = "image"
 
 _Label = tuple[str, str]
 
@@ -26,19 +28,18 @@ def units_of(pairs: Iterable[QAPair], looks: Mapping[str, Look] | None = None) -
     Images belong together when rows give them one product, listing or unit, and when they look
     alike; whatever is joined to the same image is one. ``looks`` may lack images.
     """
-    joined = _Joined()
-    for pair in pairs:
-        image = ("image", pair.filename)
-        joined.add(image)
-        for label in _products(pair):
-            joined.join(image, label)
+    joined: Joined[_Label] = Joined()
+    for name, labels in _labels_by_image(pairs).items():
+        joined.add((_IMAGE, name))
+        for label in labels:
+            joined.join((_IMAGE, name), label)
     index: Lookalikes[str] = Lookalikes()
     for name, look in sorted((looks or {}).items(), key=itemgetter(0)):
-        joined.add(("image", name))
+        joined.add((_IMAGE, name))
         for other in index.of(look):
-            joined.join(("image", name), ("image", other))
+            joined.join((_IMAGE, name), (_IMAGE, other))
         index.add(name, look)
-    return joined.images()
+    return _images(joined)
 
 
 def members(units: Mapping[str, str]) -> list[list[str]]:
@@ -68,6 +69,17 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}{comma}{rest}"
 
 
+def _labels_by_image(pairs: Iterable[QAPair]) -> dict[str, set[_Label]]:
+    """Return what each image is joined by: no names of more products than share a picture."""
+    labels: dict[str, set[_Label]] = {}
+    for pair in pairs:
+        labels.setdefault(pair.filename, set()).update(_products(pair))
+    for name, of_image in labels.items():
+        counts = Counter(kind for kind, _ in of_image)
+        labels[name] = {label for label in of_image if counts[label[0]] <= MOST_SHARED}
+    return labels
+
+
 def _products(pair: QAPair) -> Iterator[_Label]:
     known = (
         ("product", pair.product),
@@ -75,35 +87,14 @@ def _products(pair: QAPair) -> Iterator[_Label]:
         ("unit", pair.unit_id),
     )
     for kind, value in known:
-        if value.lower() not in NO_PRODUCT:
+        if names_product(value):
             yield kind, value
 
 
-class _Joined:
-    """Labels that belong together, as trees (union-find)."""
-
-    def __init__(self) -> None:
-        self._parent: dict[_Label, _Label] = {}
-
-    def add(self, label: _Label) -> None:
-        self._parent.setdefault(label, label)
-
-    def join(self, left: _Label, right: _Label) -> None:
-        self.add(left)
-        self.add(right)
-        first, second = sorted((self._root(left), self._root(right)))
-        self._parent[second] = first
-
-    def images(self) -> dict[str, str]:
-        """Return each image with the first image of its tree."""
-        roots = {label: self._root(label) for label in sorted(self._parent) if label[0] == "image"}
-        first: dict[_Label, str] = {}
-        for (_, name), root in roots.items():
-            first.setdefault(root, name)
-        return {name: first[root] for (_, name), root in roots.items()}
-
-    def _root(self, label: _Label) -> _Label:
-        while self._parent[label] != label:
-            self._parent[label] = self._parent[self._parent[label]]
-            label = self._parent[label]
-        return label
+def _images(joined: Joined[_Label]) -> dict[str, str]:
+    """Return each image with the first image of its tree."""
+    images = [label for label in joined if label[0] == _IMAGE]
+    first: dict[_Label, str] = {}
+    for label in images:
+        first.setdefault(joined.root(label), label[1])
+    return {label[1]: first[joined.root(label)] for label in images}

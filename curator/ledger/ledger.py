@@ -24,6 +24,7 @@ from curator.ledger.connecting import set_up_connection, translated
 from curator.ledger.group import GroupCommit
 from curator.ledger.inbox import PUT, Row
 from curator.ledger.newest import newest_items
+from curator.ledger.products import other_listings, products
 from curator.ledger.reading import reading
 from curator.ledger.records import (
     Attempt,
@@ -184,6 +185,7 @@ class Ledger:
         ``left_out`` is asked once they are read.
         """
         insert_new = sqlite_insert(tables.items).on_conflict_do_nothing()
+        insert_others = other_listings()
         remember = sqlite_insert(tables.sources)
         remember = remember.on_conflict_do_update(["path"], set_=dict(remember.excluded))
         remaining = iter(listings)
@@ -191,6 +193,7 @@ class Ledger:
             before = await connection.scalar(select(func.count()).select_from(tables.items))
             while batch := await asyncio.to_thread(_next_rows, remaining):
                 await connection.execute(insert_new, batch)
+                await connection.execute(insert_others, batch)
             source_row = {
                 "path": source,
                 "fingerprint": fingerprint,
@@ -207,6 +210,10 @@ class Ledger:
         async with _reading(self._engine) as connection:
             count = await connection.scalar(select(func.count()).select_from(tables.items))
             return count or 0
+
+    async def products(self) -> dict[str, str]:
+        """Return the product of each listing of which it says more than the image does."""
+        return await self._told(products)
 
     async def images_dirs(self) -> list[str]:
         """Return the images folders of the imported catalogues, latest first."""

@@ -12,7 +12,7 @@ from shared.atomic import atomic_path
 from shared.errors import AboVqaError, InputError
 from shared.locking import LockHeld, sole_holder
 
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
 OLDEST_SQLITE: Final = (3, 35)

@@ -46,6 +46,16 @@ items = Table(
     Column("product", Text, nullable=False, server_default=""),
 )
 
+# The further listings that have an item's image.
+other_listings = Table(
+    "other_listings",
+    METADATA,
+    Column("item_id", Integer, primary_key=True, autoincrement=False),
+    Column("listing_id", Text, primary_key=True),
+    Column("product", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # ``annotator`` and ``model`` are whom the latest run asked; which campaign it is, they do not say.
 campaigns = Table(
     "campaigns",

@@ -9,6 +9,7 @@ from shared.corpus.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.digests import PairsDigest, file_digest, pairs_digest
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pairs import (
+    CSV_PAIR_COLUMNS,
     MANIFEST_FILE,
     PAIR_SCHEMA,
     QA_FILE,
@@ -38,6 +39,7 @@ from shared.corpus.rows import (
 from shared.corpus.tables import DATA_SUFFIXES, LeftOut
 
 __all__ = [
+    "CSV_PAIR_COLUMNS",
     "DATA_SUFFIXES",
     "MANIFEST_FILE",
     "NO_COLUMNS",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,15 +145,21 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
     return QuestionTable(kept, rows, questions)
 
 
-def write_pairs(pairs: Iterable[QAPair], path: Path) -> int:
+def write_pairs(
+    pairs: Iterable[QAPair], path: Path, *, csv_columns: Sequence[str] = CSV_PAIR_COLUMNS
+) -> int:
     """Write pairs as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
 
-    CSV holds the four columns of the contract; the other formats hold every field.
+    CSV holds ``csv_columns`` of the fields; the other formats hold every one.
 
     Raises:
         InputError: another suffix, or a place that cannot be written.
     """
-    writers = {".csv": _write_csv_pairs, ".jsonl": _write_jsonl_pairs, ".parquet": _write_parquet}
+    writers: dict[str, Callable[[Iterable[QAPair], Path], int]] = {
+        ".csv": partial(_write_csv_pairs, csv_columns),
+        ".jsonl": _write_jsonl_pairs,
+        ".parquet": _write_parquet,
+    }
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
@@ -188,9 +195,10 @@ def answers_json(pair: QAPair) -> str | None:
     return json.dumps(pair.answers, ensure_ascii=False) if pair.answers else None
 
 
-def _write_csv_pairs(pairs: Iterable[QAPair], part: Path) -> int:
-    cells = ((pair.id, pair.question, pair.answer, pair.filename) for pair in pairs)
-    return write_cells(CSV_PAIR_COLUMNS, cells, part)
+def _write_csv_pairs(columns: Sequence[str], pairs: Iterable[QAPair], part: Path) -> int:
+    rows = map(pair_row, pairs)
+    cells = ([row[name] for name in columns] for row in rows)
+    return write_cells(columns, cells, part)
 
 
 def _write_jsonl_pairs(pairs: Iterable[QAPair], part: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from shared.errors import InputError
 from shared.fingerprints import looks_in
@@ -176,3 +176,37 @@ def test_the_unit_is_named_after_what_the_rows_say():
     assert (
         independent_unit([view("a.jpg", "P", unit_id="a.jpg")]) == "product, look-alikes together"
     )
+
+
+def test_faint_pictures_on_one_background_are_not_one_unit(tmp_path):
+    """Swatches of pale paint, and pens on white."""
+    random_numbers = np.random.default_rng(0)
+    for number in range(60):
+        pale = tuple(int(value) for value in 255 - random_numbers.integers(0, 40, 3))
+        Image.new("RGB", (200, 200), pale).save(tmp_path / f"swatch-{number:02}.png")
+        pen = Image.new("RGB", (200, 200), "white")
+        ends = [int(value) for value in random_numbers.integers(40, 160, 4)]
+        colour = tuple(int(value) for value in random_numbers.integers(0, 255, 3))
+        ImageDraw.Draw(pen).line(ends, fill=colour, width=6)
+        pen.save(tmp_path / f"pen-{number:02}.png")
+    groups = near_identical_groups(tmp_path, names(tmp_path))
+    assert max(map(len, groups)) <= 3
+    assert len(groups) > 100
+
+
+def test_a_pale_picture_that_is_saved_anew_is_known_again(tmp_path):
+    pale = Image.new("RGB", (200, 200), (250, 240, 230))
+    pale.save(tmp_path / "a.png")
+    pale.resize((400, 400)).save(tmp_path / "b.jpg", quality=60)
+    assert near_identical_groups(tmp_path, ["a.png", "b.jpg"]) == [["a.png", "b.jpg"]]
+
+
+def test_a_picture_of_too_many_products_joins_none():
+    """A size chart beside each product's own photo."""
+    rows = [
+        QAPair(f"{product}{name}", "what", "it", name, product=f"P{product:02}")
+        for product in range(12)
+        for name in (f"{product}.jpg", "chart.jpg")
+    ]
+    assert len(members(units_of(rows))) == 13
+    assert len(members(units_of(rows[:8]))) == 1

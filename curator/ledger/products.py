@@ -1,0 +1,61 @@
+"""Which listings are about one product: those that name one, and those that share an image."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from typing import Final
+
+from sqlalchemy import Insert, bindparam, select
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from curator.ledger import tables
+from shared.joined import Joined
+from shared.products import MOST_SHARED, names_product
+
+_PRODUCT, _LISTING = 0, 1  # a tree is named after a product, where it has one
+_LISTINGS: Final = """
+SELECT id, listing_id, product FROM items
+UNION ALL SELECT item_id, listing_id, product FROM other_listings
+"""
+
+_Label = tuple[int, str]
+
+
+def other_listings() -> Insert:
+    """Return what keeps listings, as rows of items, whose image another listing brought."""
+    items = tables.items
+    further = select(
+        items.c.id, bindparam("listing_id").label("listing"), bindparam("product").label("group")
+    ).where(
+        items.c.image_path == bindparam("image_path"),
+        items.c.listing_id != bindparam("listing_id"),
+    )
+    insert = sqlite_insert(tables.other_listings)
+    return insert.from_select(
+        ["item_id", "listing_id", "product"], further
+    ).on_conflict_do_nothing()
+
+
+def products(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the product of each listing of which it says more than the image does."""
+    joined: Joined[_Label] = Joined()
+    images: Counter[str] = Counter()
+    by_image: defaultdict[int, list[str]] = defaultdict(list)
+    for item_id, listing_id, product in connection.execute(_LISTINGS):
+        images[listing_id] += 1
+        by_image[item_id].append(listing_id)
+        joined.add((_LISTING, listing_id))
+        if names_product(product):
+            joined.join((_LISTING, listing_id), (_PRODUCT, product))
+    for first, *others in by_image.values():
+        if len(others) < MOST_SHARED:
+            for other in others:
+                joined.join((_LISTING, first), (_LISTING, other))
+    roots = {name: joined.root((kind, name)) for kind, name in joined if kind == _LISTING}
+    listings = Counter(roots.values())
+    return {
+        listing_id: name
+        for listing_id, (kind, name) in roots.items()
+        if kind == _PRODUCT or images[listing_id] > 1 or listings[kind, name] > 1
+    }
