@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from shared.corpus.cells import cell_text
 from shared.corpus.columns import column_key
 from shared.corpus.conversations import holds_conversation, unfolded
 from shared.records import COLUMN_ALIASES, SPLIT_WORDS
@@ -177,15 +178,22 @@ def _questions_and_annotations(path: Path, value: Mapping[str, Any]) -> Rows:
             f"as {_beside_names(path, missing[0])[0]}"
         )
         return rows, hint
-    said = {row.get("question_id"): row for row in lists[ANNOTATIONS]}
-    return [{**row, **said.get(row.get("question_id"), {})} for row in lists[QUESTIONS]], ""
+    # Ids are numbers in one file and texts in the other where two programs wrote them.
+    said = {cell_text(row.get("question_id")): row for row in lists[ANNOTATIONS]}
+    said.pop("", None)
+    return [
+        {**row, **said.get(cell_text(row.get("question_id")), {})} for row in lists[QUESTIONS]
+    ], ""
 
 
 def _beside(path: Path, wanted: str) -> list[object] | None:
     for name in _beside_names(path, wanted):
         other = path.with_name(name)
         if other.is_file() and other != path:
-            value = json.loads(other.read_text(encoding="utf-8-sig"))
+            try:
+                value = json.loads(other.read_text(encoding="utf-8-sig"))
+            except ValueError as error:
+                raise ValueError(f"{name}, which lies beside it: {error}") from error
             if isinstance(value, dict) and isinstance(value.get(wanted), list):
                 _log.info("joined_by_question_id", file=path.name, beside=name)
                 return list(value[wanted])

@@ -23,6 +23,7 @@ from shared.corpus.cells import (
 from shared.corpus.choices import with_chosen_answers
 from shared.corpus.columns import ColumnNames, chosen_columns
 from shared.corpus.tables import LeftOut, RawTable, Row, read_raw
+from shared.corpus.typed_text import with_typed_answers
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 
@@ -176,8 +177,9 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
         have = ", ".join(map(str, raw.columns)) or "none"
         way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
-    chosen = with_chosen_answers(path, raw, names) if "answer" in needed else raw
-    return Table(path, chosen, names)
+    if "answer" in needed:
+        raw = with_chosen_answers(path, with_typed_answers(path, raw, names), names)
+    return Table(path, raw, names)
 
 
 def _names_of(field: str) -> str:

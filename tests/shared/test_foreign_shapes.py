@@ -200,3 +200,55 @@ def test_an_image_of_an_impossible_name_is_missing(tmp_path):
     pairs = read_pairs(as_json(tmp_path / "a.json", rows))
     assert check_data(pairs, tmp_path).missing_images == 2
     assert not any(ImageFolder(tmp_path).has(pair.filename) for pair in pairs)
+
+
+def scored(path):
+    predictions = read_prediction_table(path).predictions
+    return [(prediction.pair.answer, prediction.answer) for prediction in predictions]
+
+
+def test_what_pandas_wrote_as_text_reads_as_its_values_do(tmp_path):
+    text = "question,answer,prediction,image\n{}"
+    numbers = "q,2.0,2,a\nq,,1,a\nq,-3.0,3.0,a\nq,4.0,four,a\n"
+    assert scored(written(tmp_path / "a.csv", text.format(numbers))) == [
+        ("2", "2"),
+        ("-3", "3"),
+        ("4", "four"),
+    ]
+    truths = "q,True,yes,a\nq,False,false,a\nq,True,True it is,a\n"
+    assert scored(written(tmp_path / "b.csv", text.format(truths))) == [
+        ("yes", "yes"),
+        ("no", "no"),
+        ("yes", "True it is"),
+    ]
+    mixed = "q,2.0,2,a\nq,True,yes,a\nq,v2.0,v2.0,a\n"
+    assert scored(written(tmp_path / "c.csv", text.format(mixed))) == [
+        ("2.0", "2"),
+        ("True", "yes"),
+        ("v2.0", "v2.0"),
+    ]
+
+
+def vqa_lists(*ids, answered):
+    questions = [{"question_id": i, "image_id": 9, "question": f"q{i}"} for i in ids]
+    annotations = [{"question_id": i, "answers": [f"a{i}"]} for i in answered]
+    return {"questions": questions, "annotations": annotations}
+
+
+def test_lists_are_joined_by_ids_however_these_are_written(tmp_path):
+    path = as_json(tmp_path / "a.json", vqa_lists(1, "2", answered=["1", 2.0]))
+    assert [(pair.question, pair.answer[:2]) for pair in read_pairs(path)] == [
+        ("q1", "a1"),
+        ("q2", "a2"),
+    ]
+    with pytest.raises(InputError, match="no column answer"):
+        read_pairs(as_json(tmp_path / "b.json", vqa_lists(None, None, answered=[None])))
+    with pytest.raises(InputError, match=r"b.json: cannot be read \(holds \[1, 2\]"):
+        read_pairs(as_json(tmp_path / "b.json", vqa_lists([1, 2], answered=[[1, 2]])))
+
+
+def test_a_broken_file_beside_is_blamed_itself(tmp_path):
+    path = as_json(tmp_path / "a_questions.json", {"questions": [{"question_id": 1}]})
+    written(tmp_path / "a_annotations.json", '{"annotations": [')
+    with pytest.raises(InputError, match=r"a_annotations\.json, which lies beside it: Expecting"):
+        read_pairs(path)
