@@ -78,6 +78,13 @@ def forecast(
     return Forecast(ends_at)
 
 
+def still_true(last: Forecast, report: CampaignReport) -> Forecast:
+    """Return ``last`` unless all keys have left since it was made."""
+    if not report.progress.pending or any(not one.removed_because for one in report.keys):
+        return last
+    return Forecast(None, _nobody_serves(report))
+
+
 def _nobody_serves(report: CampaignReport) -> str:
     reasons = list(dict.fromkeys(one.removed_because for one in report.keys))
     why = reasons[0] if len(reasons) == 1 else "each for its own reason"

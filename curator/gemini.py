@@ -39,7 +39,7 @@ from curator.error_answers import LONGEST_BODY, refusal_of, refusal_within, unre
 from curator.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.keys import Key
 from curator.prompt import ReplySchema, Request
-from curator.refusals import Refusal, Unavailable, Unreachable
+from curator.refusals import Refusal, Unavailable, Unreachable, proxy_refused, untrusted
 from shared.events import SecretMask
 
 GOOGLE: Final = "https://generativelanguage.googleapis.com"
@@ -126,8 +126,13 @@ class Gemini:
                     text = None
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+        except aiohttp.ClientConnectorCertificateError as error:
+            refusal = untrusted(f"{error.certificate_error}")
+        except aiohttp.ClientHttpProxyError as error:
+            refusal = proxy_refused(error.status)
         except aiohttp.ClientConnectorError as error:
-            refusal = Unreachable(f"no connection ({type(error).__name__})")
+            told = error.strerror or type(error).__name__
+            refusal = Unreachable(f"no connection to {error.host}:{error.port} ({told})")
         except (aiohttp.ClientError, OSError) as error:
             refusal = Unavailable(f"connection failed ({type(error).__name__})")
         except (ValueError, RecursionError):

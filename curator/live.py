@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from curator.forecast import Forecast
+from curator.forecast import Forecast, still_true
 from curator.keypool import KeyPool
 from curator.keys import Key
 from curator.ledger import (
@@ -165,7 +165,8 @@ class LiveReport:
 
     def standing(self, now: float) -> Standing:
         """Return all that is told about the campaign at ``now``."""
-        return Standing(self.report(now), self.forecast, self.goal, self.last_errors)
+        report = self.report(now)
+        return Standing(report, still_true(self.forecast, report), self.goal, self.last_errors)
 
     def report(self, now: float) -> CampaignReport:
         """Return the report of ``now``, as ``Ledger.reports`` would."""

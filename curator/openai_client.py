@@ -20,7 +20,15 @@ from curator.chat_completions import AskedForm, form_fields, messages, read_comp
 from curator.error_answers import LONGEST_BODY, refusal_of
 from curator.keys import Key
 from curator.prompt import Request
-from curator.refusals import BadRequest, FormNotTaken, Refusal, Unavailable, Unreachable
+from curator.refusals import (
+    BadRequest,
+    FormNotTaken,
+    Refusal,
+    Unavailable,
+    Unreachable,
+    proxy_refused,
+    untrusted,
+)
 from shared.errors import InputError
 from shared.events import SecretMask
 
@@ -34,6 +42,7 @@ _NO_KEY: Final = "none"
 _ASKED_PATH: Final = "/chat/completions"
 _VERSION: Final = re.compile(r"/v\d+\w*(/|$)", re.IGNORECASE)
 _ERRORS_FROM: Final = 300
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 
 
 class _Refused(Exception):
@@ -144,6 +153,10 @@ class OpenAIClient:
             refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
             return self._plainer(refusal, form)
         name = type(cause).__name__
+        if _UNTRUSTED in str(cause):
+            return untrusted(str(cause))
+        if name == "ProxyError" and (answer := re.match(r"[45]\d\d\b", str(cause))):
+            return proxy_refused(int(answer[0]))
         # By name, for releases of the SDK differ in the library that connects.
         if name == "ConnectError":
             return Unreachable(f"no connection ({name})")

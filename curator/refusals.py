@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+import re
+
 from curator.quota import Quota, Window
 from shared.errors import AboVqaError
 
@@ -87,3 +89,19 @@ class BadRequest(Refusal):
 
 class FormNotTaken(Refusal):
     """The server may not take the form that was asked for; the next request asks more plainly."""
+
+
+def untrusted(told: str) -> WrongAddress:
+    """Return the refusal for a server whose certificate is not trusted; waiting changes nothing."""
+    why = re.search(r"verify failed: (.*?)(?: \(_ssl|$)", told)
+    return WrongAddress(
+        f"the server's certificate is not trusted ({why[1] if why else told}): let SSL_CERT_FILE "
+        "name a file that holds its authority's"
+    )
+
+
+def proxy_refused(status: int) -> Refusal:
+    """Return the refusal for what a proxy answered in the service's place."""
+    if status >= 500:  # noqa: PLR2004
+        return Unavailable(f"the proxy has trouble ({status})")
+    return WrongAddress(f"the proxy that HTTPS_PROXY names does not let requests out ({status})")

@@ -143,7 +143,7 @@ def require_folder(folder: Path) -> None:
     except OSError as error:
         raise StoreUnreachable(f"{folder}: the folder cannot be read ({error.strerror})") from error
     if is_empty:
-        raise StoreUnreachable(f"{folder}: the folder is empty; is what belongs there mounted?")
+        raise StoreUnreachable(f"{folder}: the folder is empty (is what belongs there mounted?)")
 
 
 def require_images(location: str, names: Iterable[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -552,3 +554,60 @@ async def test_no_capacity_rests_no_key(campaign):
     assert result.code == 0, result.err
     assert status["attempts"] == {"answered": PICTURES, "unavailable": 1}
     assert status["cooling_down"] == []
+
+
+@pytest.mark.parametrize("service", Service)
+async def test_a_certificate_that_is_not_trusted_is_the_addresss(service, tmp_path):
+    pytest.importorskip("openai")
+    openssl = shutil.which("openssl") or pytest.skip("needs openssl, to make a certificate")
+    made = await asyncio.create_subprocess_exec(
+        openssl,
+        *[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+            "-days",
+            "2",
+        ],
+        *("-subj", "/CN=localhost"),
+        cwd=tmp_path,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await made.wait() == 0
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = await asyncio.start_server(lambda *_: None, "localhost", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        request = Prompt(3, 1).request({}, b"a picture", 256)
+        async with connected(service, f"https://localhost:{port}") as annotator:
+            with pytest.raises(WrongAddress, match=r"not trusted .*self.signed.*SSL_CERT_FILE"):
+                await annotator.generate(request, Key("one", "p", SECRET))
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(407, WrongAddress), (503, Unavailable)])
+@pytest.mark.parametrize("service", Service)
+async def test_a_proxy_that_lets_nothing_out_is_the_addresss(service, status, verdict, monkeypatch):
+    pytest.importorskip("openai")
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        request = Prompt(3, 1).request({}, b"a picture", 256)
+        async with connected(service, "https://api.example") as annotator:
+            with pytest.raises(verdict, match=f"the proxy .*{status}"):
+                await annotator.generate(request, Key("one", "p", SECRET))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from curator.forecast import Forecast
+from curator.forecast import Forecast, still_true
 from curator.ledger import (
     Campaign,
     CampaignReport,
@@ -118,6 +119,18 @@ def test_a_time_that_is_not_known_has_its_reason():
     told = status_object([unknown], NOW)["campaigns"][0]
     assert (told["ends_at"], told["eta_s"]) == (None, None)
     assert told["eta_unknown_because"] == "no key is left that can serve"
+
+
+def test_no_time_is_left_where_no_key_is():
+    one = standing()
+    gone = replace(
+        one.report, keys=tuple(replace(key, removed_because="expired") for key in one.report.keys)
+    )
+    assert still_true(one.forecast, one.report) is one.forecast
+    assert still_true(one.forecast, gone).ends_at is None
+    told = line(replace(one, report=gone, forecast=still_true(one.forecast, gone)), NOW)
+    assert " left;" not in told
+    assert "removed 4" in told
 
 
 async def test_lines_come_as_things_change_and_rarely_while_they_do_not():
