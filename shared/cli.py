@@ -60,8 +60,9 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
     0 done; 1 failed; 2 bad input or usage; 75 stopped for now. Errors that the project raises on
     purpose become one line on standard error; anything else is a bug and keeps its traceback.
     """
-    command = typer.main.get_command(app)
     try:
+        # It reads every option's type, which takes long enough to be interrupted.
+        command = typer.main.get_command(app)
         with extra_of(name):
             outcome = command.main(
                 args=None if arguments is None else list(arguments),
