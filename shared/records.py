@@ -48,7 +48,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "product": (
         *("parent_sku", "parent_asin", "parent_id", "item_group_id", "product_group_id"),
         *("product_id", "product_handle", "product_code", "product", "handle"),
-        *("item_id", "asin", "sku"),
+        *("style_id", "article_id", "pid", "item_id", "asin", "sku"),
     ),
     "unit_id": ("unit_id",),
     "trained_on": ("trained_on",),

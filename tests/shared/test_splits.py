@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from shared.corpus import read_pairs
 from shared.errors import InputError
 from shared.fingerprints import looks_in
 from shared.records import Provenance, QAPair
@@ -210,3 +211,11 @@ def test_a_picture_of_too_many_products_joins_none():
     ]
     assert len(members(units_of(rows))) == 13
     assert len(members(units_of(rows[:8]))) == 1
+
+
+@pytest.mark.parametrize("column", ["style_id", "article_id", "pid", "Parent SKU", "productId"])
+def test_products_are_known_by_the_columns_of_shops(tmp_path, column):
+    path = tmp_path / "pairs.csv"
+    rows = [f"what is it,a shirt,{number}.jpg,{1000 + number // 3}" for number in range(9)]
+    path.write_text("\n".join([f"question,answer,filename,{column}", *rows]), encoding="utf-8")
+    assert len(members(units_of(read_pairs(path)))) == 3

@@ -15,7 +15,6 @@ FORBIDDEN = {
     ("Image", "frombuffer"),
     ("ImageFile", "Parser"),
     ("ImageOps", "exif_transpose"),
-    ("imread", ""),
     ("io", "read_image"),
     ("io", "decode_image"),
 }
@@ -25,18 +24,21 @@ READERS = {"cv2", "imageio", "skimage", "torchvision.io", "PIL.ImageFile", "PIL.
 def openers(source: str) -> list[str]:
     """Return what of ``source`` opens pictures by itself."""
     places = []
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    names_of = _names_by_alias(tree)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else owner
-            if (owner, node.attr) in FORBIDDEN:
+            owner = names_of.get(owner, owner)
+            if (owner, node.attr) in FORBIDDEN or node.attr == "imread":
                 places.append(f"{owner}.{node.attr} in line {node.lineno}")
         elif isinstance(node, ast.ImportFrom):
             names = {alias.name for alias in node.names}
             full = {f"{node.module}.{name}" for name in names}
             if node.module in READERS or full & READERS:
                 places.append(f"import from {node.module} in line {node.lineno}")
-            elif node.module == "PIL.Image" and "open" in names:
+            elif (node.module == "PIL.Image" and "open" in names) or "imread" in names:
                 places.append(f"PIL.Image.open in line {node.lineno}")
         elif isinstance(node, ast.Import):
             places += [
@@ -49,11 +51,23 @@ def openers(source: str) -> list[str]:
     return places
 
 
+def _names_by_alias(tree: ast.AST) -> dict[str, str]:
+    """Return the last part of the name of what is imported under another."""
+    return {
+        alias.asname: alias.name.rpartition(".")[2]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+
+
 def _makes_rgb_of_a_picture(call: ast.Call) -> bool:
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     return (
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "convert"
-        and any(isinstance(one, ast.Constant) and one.value == "RGB" for one in call.args)
+        and any(isinstance(one, ast.Constant) and one.value == "RGB" for one in arguments)
     )
 
 
@@ -80,6 +94,11 @@ def test_the_one_place_would_be_noticed():
         "from PIL import ImageOps",
         "import cv2",
         "picture.convert('RGB')",
+        "picture.convert(mode='RGB')",
+        "from PIL import Image as pictures\npictures.open(path)",
+        "import PIL.Image as pictures\npictures.open(path)",
+        "import matplotlib.pyplot as plt\nplt.imread(path)",
+        "from matplotlib.image import imread",
     ],
 )
 def test_every_way_around_it_is_seen(source):
