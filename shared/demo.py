@@ -251,7 +251,7 @@ def _curate(out: Path, pictures: Path, pairs: Sequence[QAPair], catalogue: Path)
         with stage("resume the campaign"):
             run(command)
             run(["curator", "status", "--ledger", ledger])
-    with stage("export the data set, split by image"):
+    with stage("export the data set, split by product"):
         run(["curator", "export", "--ledger", ledger, "--out", out / "data"])
 
 

@@ -27,6 +27,7 @@ app = typer.Typer(
     name="trainer",
     help="Turns a data set into a LoRA adapter on a 4-bit base.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -32,7 +32,7 @@ def open_catalog(path: Path, images_dir: Path | None = None) -> Catalog:
         InputError: nothing there, not a catalogue, or no images folder.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such catalogue; give an ABO download, a CSV or a folder")
+        raise InputError(f"{path}: no such catalogue; give an ABO download, a table or a folder")
     if images_dir is not None:
         _require_folder(images_dir)
     if path.is_file():
