@@ -38,6 +38,8 @@ PROBE_AFTER_S: Final = 3600.0
 """After a day 429, one careful request is tried so much later: the label has been seen wrong."""
 LONGEST_STRIKE_S: Final = 900.0
 """Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
+BELIEVED_STRIKES: Final = 3
+"""After so many 429s in a row, each later than the one before had asked for, waits grow anyway."""
 LONGEST_DELAY_S: Final = 86_400.0
 """Of what a server asks for a minute's quota, more is a mistake of its own."""
 
@@ -205,9 +207,7 @@ class KeyPool:
         else:
             if lease.at >= project.blocked_until:
                 project.strikes += 1
-            delay_s = refusal.retry_after_s or backoff_s(
-                project.strikes + 1, self._rng, LONGEST_STRIKE_S
-            )
+            delay_s = self._delay_s(project.strikes, refusal.retry_after_s or 0.0)
             until = now + min(delay_s, LONGEST_DELAY_S)
         if until > project.blocked_until:
             project.blocked_until, project.blocked_window = until, refusal.window
@@ -220,6 +220,12 @@ class KeyPool:
             until=local_time(project.blocked_until),
         )
         return project.record()
+
+    def _delay_s(self, strikes: int, asked_s: float) -> float:
+        """Return what the server asks for, or more where that has not helped several times."""
+        if asked_s and strikes <= BELIEVED_STRIKES:
+            return asked_s
+        return max(asked_s, backoff_s(strikes + 1, self._rng, LONGEST_STRIKE_S))
 
     def remove(self, key: Key, refusal: Refusal) -> bool:
         """Take a key that fails for good out of the pool; false if it had left already."""

@@ -155,6 +155,19 @@ async def test_no_server_closes_a_minute_for_longer_than_a_day(make_pool, clock)
     assert record.blocked_until == clock.now() + 86_400
 
 
+async def test_a_time_that_never_helps_is_not_believed_for_ever(make_pool, clock):
+    pool = make_pool(key("a"))
+    waits = []
+    for _ in range(9):
+        lease, before = await pool.lease(1), clock.now()
+        pool.cool_down(lease, limited(retry_after_s=3.0))
+        await pool.lease(1)
+        waits.append(clock.now() - before)
+    assert waits[:3] == [3, 3, 3]
+    assert waits[-1] > 60
+    assert sum(waits) < 1800
+
+
 async def test_several_429s_in_flight_count_as_one_strike(make_pool, clock):
     pool = make_pool(key("a"))
     leases = [await pool.lease(1) for _ in range(20)]
