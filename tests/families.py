@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
+    AutoImageProcessor,
+    AutoProcessor,
     Blip2Config,
     Blip2ForConditionalGeneration,
     Blip2Processor,
@@ -21,6 +23,7 @@ from transformers import (
     GPT2TokenizerFast,
     OPTConfig,
     PreTrainedModel,
+    ProcessorMixin,
     T5Config,
     T5TokenizerFast,
     ViltConfig,
@@ -34,6 +37,13 @@ from tests.models import ANSWERS, WEIGHT_STD, word_tokenizer
 IMAGE_SIDE, PATCH = 32, 8
 QUERIES = 4
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+def processor_of(folder: Path) -> ProcessorMixin:
+    """Return a saved model's processor; with torchvision at hand, its own has other pixels."""
+    processor = AutoProcessor.from_pretrained(folder)
+    processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    return processor
 
 
 def save_vilt(folder: Path) -> Path:

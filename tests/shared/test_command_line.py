@@ -52,7 +52,7 @@ def given_all(values):
     return [part for name, value in values.items() for part in (f"--{name}", str(value))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(orders())
 def test_the_parser_reads_what_was_rendered_for_every_option_of_a_run(values):
     command = evaluator_run()

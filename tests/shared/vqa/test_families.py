@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
-from transformers import AutoProcessor, BertConfig, BlipForConditionalGeneration
+from transformers import BertConfig, BlipForConditionalGeneration
 
 from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
@@ -22,7 +22,7 @@ from shared.vqa.families import load_answerer, why_no_regions
 from shared.vqa.instruction import MAX_NEW_TOKENS
 from shared.vqa.loading import Quantization
 from shared.vqa.plain import PlainAnswerer
-from tests.families import SAVED
+from tests.families import SAVED, processor_of
 from tests.models import QUESTIONS
 
 FAMILIES = ("blip", *SAVED)
@@ -122,7 +122,7 @@ def test_answers_are_those_of_the_model_alone(
     adapter = adapters / name if adapted else None
     answerer = load(folders[name], adapter=adapter, quantization=quantization)
     image_of, questions = asked(scenes)
-    processor = AutoProcessor.from_pretrained(folders[name])
+    processor = processor_of(folders[name])
     expected = [
         alone(answerer.model.network, processor, scenes[image], text)
         for image, text in zip(image_of, questions, strict=True)

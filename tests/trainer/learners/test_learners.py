@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoProcessor
 
 from shared.images.decoding import open_image
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.loading import Quantization
 from shared.vqa.vilt import answer_logits
+from tests.families import processor_of
 from tests.trainer.learners.families import SAVED, TARGETS, draw_noise, load_learner
 from tests.trainer.runs import Setup, base_weights
 from trainer.adapter import add_adapter, matched_layers
@@ -41,7 +41,7 @@ def loss_of(learner, features, pairs) -> float:
 
 def loss_of_the_model_itself(learner, folder, noise, pair) -> float:
     """Ask transformers' own forward for its loss of one pair, as a sum."""
-    network, processor = learner.model.network, AutoProcessor.from_pretrained(folder)
+    network, processor = learner.model.network, processor_of(folder)
     image = open_image(noise[0] / pair.filename)
     if network.config.model_type == "vilt":
         inputs = processor(images=image, text=pair.question, return_tensors="pt")
