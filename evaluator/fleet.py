@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import shared.cluster  # noqa: F401 (before ray, which reads the token's mode when imported)
+
+# isort: split
 import ray
 import structlog
 from ray.exceptions import RayActorError, RayError, RayTaskError

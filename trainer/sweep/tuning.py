@@ -14,6 +14,9 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, Final
 
+import shared.cluster  # noqa: F401 (before ray, which reads the token's mode when imported)
+
+# isort: split
 from ray import tune
 from ray.tune.experiment import Trial as TunedTrial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler

@@ -126,3 +126,13 @@ def test_a_cluster_that_asks_for_a_token_gets_the_users_own_and_says_what_is_wro
         disabled = join(address, HOME=str(home), RAY_AUTH_MODE="disabled")
         assert disabled == f"{asks} RAY_AUTH_MODE=disabled keeps yours back; unset RAY_AUTH_MODE"
         assert TOKEN not in missing + other + disabled
+
+
+@pytest.mark.parametrize("module", ["evaluator.evaluation", "trainer.sweep.run"])
+def test_ray_is_imported_only_once_it_knows_whether_to_show_a_token(module):
+    names = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", names], capture_output=True, text=True, check=True, timeout=120
+    )
+    order = done.stdout.split()
+    assert order.index("shared.cluster.authentication") < order.index("ray")
