@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,12 @@ TOKEN_FILE: Final = "~/.ray/auth_token"  # noqa: S105
 
 
 def present_own_token() -> None:
-    """Have Ray show the user's token, where there is one and nothing says otherwise."""
-    if MODE not in os.environ and has_token():
+    """Have Ray show the user's token, where there is one and nothing says otherwise.
+
+    Once Ray is imported it is too late: it would start a cluster that asks for the token, and not
+    show it.
+    """
+    if "ray" not in sys.modules and MODE not in os.environ and has_token():
         os.environ[MODE] = "token"
 
 
