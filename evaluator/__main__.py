@@ -22,6 +22,7 @@ from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.events import set_up_events
 from shared.images.names import find_images
+from shared.images.source import require_images
 
 with extra_of("evaluator"):
     from evaluator.captioning import has_tool
@@ -377,6 +378,7 @@ def check(
     pairs = table.pairs
     if images is not None:
         pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
+        require_images(str(images), (pair.filename for pair in pairs))
     found = check_data(pairs, images, table.left_out)
     types = type_shares(pair.question for pair in pairs)
     if as_json:

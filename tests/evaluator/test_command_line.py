@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from evaluator.__main__ import app
 from shared.cli import run_program
@@ -197,3 +198,11 @@ def test_a_leaky_data_set_fails_its_check_with_every_leak_in_the_json(tmp_path, 
     assert value["question_types"] == {"colour": 1.0}
     assert captured.err.strip().endswith(f"(a.jpg in train and test); {SPLIT_ANEW}")
     assert run("check", data, "--images", tmp_path / "nowhere") == 2
+
+
+def test_a_check_against_the_wrong_pictures_says_so(tmp_path, answers, capsys):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (8, 8)).save(pictures / "other.png")
+    assert run("check", answers, "--images", pictures) == 2
+    assert "holds none of the data's first 2 images" in capsys.readouterr().err
