@@ -14,6 +14,8 @@ from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from trainer.schedule import Schedule
 from trainer.targets import AUTO, Targets
 
+LARGEST_RATE = 1e38
+"""What the optimiser's 32-bit numbers hold; that a rate is too high, the gradients tell."""
 REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
 """In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
 
@@ -100,7 +102,7 @@ class SweepRecipe(Settings):
         description="values of lora.targets, each a list of names, such as "
         '[["query", "value"], ["query", "key", "value", "dense"]]; empty: the recipe\'s own',
     )
-    learning_rate: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+    learning_rate: tuple[Annotated[float, Field(gt=0, lt=LARGEST_RATE)], ...] = Field(
         (), description="values of learning_rate, such as [2e-5, 5e-5, 1e-4]; empty: the recipe's"
     )
     seeds: tuple[Seed, ...] = Field(
@@ -200,7 +202,7 @@ class FitRecipe(Settings):
         description="stop after so many epochs without a better held-out exact match; 0: never. "
         "The best epoch's weights are kept in any case",
     )
-    learning_rate: float = Field(5e-5, gt=0, le=1, description="AdamW's peak rate")
+    learning_rate: float = Field(5e-5, gt=0, lt=LARGEST_RATE, description="AdamW's peak rate")
     schedule: Schedule = Field(
         Schedule.LINEAR, description="how the rate falls after the warm-up, to 0 but for constant"
     )

@@ -34,17 +34,17 @@ async def stop_twice(campaign, draw: random.Random) -> None:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_two_signals_end_a_run_without_a_traceback(stage, seed):
     await stop_twice(await stage(latency={"mean_ms": 400}), random.Random(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-async def test_two_signals_at_a_hundred_moments_never_end_in_a_traceback(stage):
+async def test_two_signals_at_many_moments_never_end_in_a_traceback(stage):
     draw = random.Random(20261129)
     campaign = await stage(latency={"mean_ms": 400})
-    for _ in range(100):
+    for _ in range(40):
         await stop_twice(campaign, draw)
         for file in campaign.folder.glob(f"{campaign.ledger.name}*"):
             file.unlink()

@@ -173,6 +173,7 @@ def test_in_4_bit_it_answers_too(folders, scenes, name):
     assert 0 < answer.confidence <= 1
 
 
+@pytest.mark.slow
 def test_without_torchvision_it_says_what_to_install(folders):
     script = """
 import importlib.util, sys

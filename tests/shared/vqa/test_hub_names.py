@@ -51,6 +51,7 @@ def test_the_folder_that_was_meant_is_named(here):
         require_adapter(Path("models/chiars"))
 
 
+@pytest.mark.slow
 def test_what_was_fetched_before_is_no_folder_beside_one_of_its_owner(here, tmp_path, tiny_model):
     (here / "someone").mkdir()
     cache = tmp_path / "hub/models--someone--blip"
@@ -77,7 +78,10 @@ def test_what_was_fetched_before_is_no_folder_beside_one_of_its_owner(here, tmp_
     "command",
     [
         "evaluator predict --model models/chiars --image x.png --question what",
-        "evaluator run --data x.csv --images . --model ./adapterx --out out",
+        pytest.param(
+            "evaluator run --data x.csv --images . --model ./adapterx --out out",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_command_says_so_without_asking_a_hub(here, command):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
+from structlog.testing import capture_logs
 from transformers import BertConfig
 
 from shared.errors import AdapterNotApplied, InputError
@@ -124,12 +125,14 @@ def test_a_start_without_name_leaves_the_base_alone(tiny_model, adapter):
     assert load_nf4(tiny_model, adapter).peft is not None
 
 
-def test_settings_of_a_newer_peft_are_told_in_one_line(adapter, capsys):
+def test_settings_of_a_newer_peft_are_told_in_one_line(adapter):
     config = json.loads((adapter / ADAPTER_CONFIG).read_text())
     (adapter / ADAPTER_CONFIG).write_text(json.dumps(config | {"of_the_future": 1}))
-    assert adapter_config(adapter).r == config["r"]
-    [line] = capsys.readouterr().out.splitlines()
-    assert "of_the_future" in line
+    with capture_logs() as events:
+        assert adapter_config(adapter).r == config["r"]
+    [event] = events
+    assert event["log_level"] == "warning"
+    assert "of_the_future" in event["reason"]
 
 
 def test_targets_that_match_nothing_are_an_error(tiny_model, adapter):
