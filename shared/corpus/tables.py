@@ -178,7 +178,7 @@ def _read_json(path: Path) -> RawTable:
 
 
 def _read_parquet(path: Path) -> RawTable:
-    # Not read_table(): it takes folders such as `split=train` for columns, and structs apart.
+    # Not read_table(): it takes fields out of their structs, and of two equal names leaves one out.
     file = pq.ParquetFile(path)
     schema = file.schema_arrow
     pictures = frozenset(field.name for field in schema if holds_pictures(field))
