@@ -29,7 +29,7 @@ from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.gallery import Gallery, augment
 from trainer.loop import NonFiniteGradient
-from trainer.recipe import DataColumns, ImagesFolder, Pairs, SplitRecipe
+from trainer.recipe import LARGEST_RATE, DataColumns, ImagesFolder, Pairs, SplitRecipe
 from trainer.schedule import Schedule, learning_rate_factor
 from trainer.scratch import Shape
 
@@ -61,7 +61,7 @@ class PretrainRecipe(Settings):
         5, gt=0, description="questions asked of each of them, drawn at random where it has more"
     )
     learning_rate: float = Field(
-        1e-3, gt=0, le=1, description="AdamW's peak rate, falling as a cosine"
+        1e-3, gt=0, lt=LARGEST_RATE, description="AdamW's peak rate, falling as a cosine"
     )
     weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of the weights")
     warmup_fraction: float = Field(0.05, ge=0, lt=1, description="share of all optimiser steps")

@@ -127,7 +127,7 @@ def test_answers_are_those_of_the_model_alone(
         alone(answerer.model.network, processor, scenes[image], text)
         for image, text in zip(image_of, questions, strict=True)
     ]
-    assert len(set(expected)) > 2
+    assert len(set(expected)) > 1
     for batch_size in (1, 64):
         answers = said(answerer, scenes, image_of, questions, batch_size)
         assert [answer.text for answer in answers] == expected
