@@ -34,7 +34,7 @@ test-slow: $(STAMP)  ## the tests that take minutes
 fuzz: $(STAMP)  ## look for a reply that breaks the parser, for FUZZ_SECONDS
 	$(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
-	$(BIN)/python -m tests.curator.fuzz_replies -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python -m tests.curator.judging.fuzz_replies -max_total_time=$(FUZZ_SECONDS)
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from curator.annotator import DEFAULT_TIMEOUT_S, Service, model_name
-from curator.keypool import OnExhausted
-from curator.models import default_model, known_model
+from curator.annotators.annotator import DEFAULT_TIMEOUT_S, Service, model_name
+from curator.keys.models import default_model, known_model
+from curator.keys.variables import TOKEN_VARIABLE
+from curator.pool.pool import OnExhausted
 from curator.rehearsal.command import rehearse
-from curator.variables import TOKEN_VARIABLE
-from shared.cli import run_program
-from shared.clock import SystemClock, stopwatch
 from shared.errors import InputError
+from shared.program.cli import run_program
+from shared.program.clock import SystemClock, stopwatch
 
 if TYPE_CHECKING:
-    from curator.prices import Price
-    from curator.reparse import Rejudged
-    from curator.status import Standing
+    from curator.keys.prices import Price
+    from curator.pairs.reparse import Rejudged
+    from curator.status.status import Standing
 
 app = typer.Typer(
     help="Makes a visual question answering data set out of a product catalogue.",
@@ -132,8 +132,8 @@ def run(
     # What is imported stays, and requests leave little garbage: looking through it all again and
     # again would cost the start a quarter, and the run a tenth.
     gc.set_threshold(GARBAGE_THRESHOLD)
-    from curator.running import RunOptions, plan_run
-    from curator.running import run as run_campaign
+    from curator.campaign.run import RunOptions, plan_run
+    from curator.campaign.run import run as run_campaign
 
     if model is None and annotator is not Service.GEMINI:
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
@@ -173,7 +173,7 @@ def run(
 def _left_out_words(ledger: Path) -> str:
     from curator.ledger.reading import reading
     from curator.ledger.reports import left_out
-    from curator.status import left_out_words
+    from curator.status.status import left_out_words
 
     with reading(ledger) as connection:
         return "; ".join(map(left_out_words, left_out(connection)))
@@ -188,7 +188,7 @@ def status(
     from rich.console import Console
 
     from curator.ledger import require_ledger
-    from curator.status import status_object, status_view
+    from curator.status.status import status_object, status_view
 
     require_ledger(ledger)
     now = SystemClock().now()
@@ -235,9 +235,9 @@ def plan(
     """Tell how long a campaign will take, its tokens and its money; sends no request."""
     from rich.console import Console
 
+    from curator.annotators.prompt import Prompt
     from curator.catalog import open_catalog
-    from curator.keyfile import read_keys, read_optional_keys
-    from curator.plan import (
+    from curator.forecast.plan import (
         ANSWER_TOKENS,
         Assumptions,
         measure_catalog,
@@ -246,9 +246,9 @@ def plan(
         planned_work,
         with_limits,
     )
-    from curator.prompt import Prompt
-    from curator.quota import Quota
-    from curator.simulation import Load, simulate
+    from curator.forecast.simulation import Load, simulate
+    from curator.keys.keyfile import read_keys, read_optional_keys
+    from curator.keys.quota import Quota
 
     name = _named(annotator, model)
     prompt = Prompt(questions, answer_words, known_model(name).image_tokens)
@@ -278,7 +278,7 @@ def _named(annotator: Service, model: str | None) -> str:
 
 
 def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
-    from curator.prices import Price
+    from curator.keys.prices import Price
 
     if input_price is None and output_price is None:
         return known_model(model).price
@@ -302,8 +302,8 @@ def export(
     ] = False,
 ) -> None:
     """Write the pairs: a file by its suffix, or a data set folder split by product."""
-    from curator.export import FILE_SUFFIXES
     from curator.ledger import require_ledger
+    from curator.pairs.export import FILE_SUFFIXES
 
     require_ledger(ledger)
     if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
@@ -341,11 +341,11 @@ app.command()(rehearse)
 
 
 async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
-    from curator.export import choose_campaign
     from curator.ledger import Ledger, migrate, sole_writer
-    from curator.reparse import prompt_of
-    from curator.reparse import reparse as judge_replies
-    from shared.progress import report_progress
+    from curator.pairs.export import choose_campaign
+    from curator.pairs.reparse import prompt_of
+    from curator.pairs.reparse import reparse as judge_replies
+    from shared.program.progress import report_progress
 
     now = SystemClock().now()
     with sole_writer(path):
@@ -359,11 +359,11 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
 
 
 def _standings(path: Path, now: float) -> list[Standing]:
-    from curator.forecast import forecast
+    from curator.forecast.forecast import forecast
     from curator.ledger import migrate_unless_busy
     from curator.ledger.reading import reading
     from curator.ledger.reports import campaign_reports, memory
-    from curator.status import Standing
+    from curator.status.status import Standing
 
     migrate_unless_busy(path)
     with reading(path) as connection:
@@ -374,14 +374,14 @@ def _standings(path: Path, now: float) -> list[Standing]:
 async def _export(
     path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
 ) -> tuple[int, list[str]]:
-    from curator.export import (
+    from curator.ledger import Ledger, migrate_unless_busy
+    from curator.pairs.export import (
         FILE_SUFFIXES,
         choose_campaign,
         export_file,
         export_folder,
         left_out,
     )
-    from curator.ledger import Ledger, migrate_unless_busy
 
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:

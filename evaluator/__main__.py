@@ -12,31 +12,22 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from evaluator.trained_on import TrainedOn
-from shared.cli import extra_of, run_program
-from shared.clock import SystemClock
-from shared.command_line import given_arguments
+from evaluator.runs.trained_on import TrainedOn
 from shared.corpus import parse_columns, read_pair_table, say_left_out
 from shared.corpus.unpacking import IMAGES_FOLDER, ROWS_FILE, unpack_pictures
-from shared.data_check import SHOWN, SPLIT_ANEW, check_data, leak_text
+from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
-from shared.events import set_up_events
 from shared.images.names import find_images
 from shared.images.source import require_images
+from shared.program.cli import extra_of, run_program
+from shared.program.clock import SystemClock
+from shared.program.command_line import given_arguments
+from shared.program.events import set_up_events
 
 with extra_of("evaluator"):
-    from evaluator.captioning import has_tool
-    from evaluator.compare import compare_runs, sentences
-    from evaluator.controls import SHUFFLE_SAMPLE
-    from evaluator.metrics import parse_metrics
-    from evaluator.named_adapters import AdapterChoice, parse_adapters
-    from evaluator.question_types import type_shares
-    from evaluator.report.page import write_report
-    from evaluator.run_folder import read_runs
-    from evaluator.run_status import read_status, status_lines
-    from evaluator.score import ScoredFile, TextModelNames, score_files, write_run_folders
-    from evaluator.selection import SplitChoice
-    from evaluator.tables import (
+    from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
+    from evaluator.comparing.differences import compare_runs, sentences
+    from evaluator.comparing.tables import (
         check_table,
         comparison_table,
         controls_table,
@@ -44,10 +35,24 @@ with extra_of("evaluator"):
         difference_table,
         signature_note,
     )
-    from evaluator.text_models import AUTOMATIC, DISTILBERT, MINILM
+    from evaluator.metrics.captioning.captioning import has_tool
+    from evaluator.metrics.metrics import parse_metrics
+    from evaluator.metrics.text_models.text_models import AUTOMATIC, DISTILBERT, MINILM
+    from evaluator.report.page import write_report
+    from evaluator.runs.folder import read_runs
+    from evaluator.runs.score_files import (
+        ScoredFile,
+        TextModelNames,
+        score_files,
+        write_run_folders,
+    )
+    from evaluator.runs.selection import SplitChoice
+    from evaluator.runs.status import read_status, status_lines
+    from evaluator.scoring.controls import SHUFFLE_SAMPLE
+    from evaluator.scoring.question_types import type_shares
 
 if TYPE_CHECKING:
-    from evaluator.replica import ReplicaSettings
+    from evaluator.answering.replica import ReplicaSettings
 
 app = typer.Typer(
     help="Answers questions with replicas of a model, scores the answers and reports them.",
@@ -257,7 +262,7 @@ def run(
 ) -> None:
     """Answer a data set's questions with Ray actors and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
-    from evaluator.evaluation import EvaluationOrder, run_evaluation  # noqa: PLC0415
+    from evaluator.runs.wiring import EvaluationOrder, run_evaluation  # noqa: PLC0415
     from shared.vqa.instruction import checked_instruction  # noqa: PLC0415
 
     order = EvaluationOrder(
@@ -352,7 +357,7 @@ def predict(
             prompt=prompt,
             max_new_tokens=max_new_tokens,
         )
-        from evaluator.predict import predict_csv  # noqa: PLC0415
+        from evaluator.runs.predict import predict_csv  # noqa: PLC0415
 
         typer.echo(f"{out}: {predict_csv(settings, csv, out, parse_columns(columns))} answers")
     else:
@@ -507,7 +512,7 @@ def _settings(
     prompt: str,
     max_new_tokens: int,
 ) -> ReplicaSettings:
-    from evaluator.replica import replica_settings  # noqa: PLC0415
+    from evaluator.answering.replica import replica_settings  # noqa: PLC0415
     from shared.vqa.instruction import checked_instruction  # noqa: PLC0415
 
     return replica_settings(
@@ -521,7 +526,7 @@ def _settings(
 
 
 def _predict_one(settings: ReplicaSettings, image: Path, question: str, as_json: bool) -> None:
-    from evaluator.predict import predict_one  # noqa: PLC0415
+    from evaluator.runs.predict import predict_one  # noqa: PLC0415
 
     reply = predict_one(settings, image, question)
     if as_json:

@@ -23,10 +23,10 @@ from urllib.request import urlopen
 import typer
 from rich.console import Console
 
-from shared.cli import run_program
-from shared.clock import stopwatch
 from shared.corpus import write_csv_rows, write_pairs
 from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError, InputError
+from shared.program.cli import run_program
+from shared.program.clock import stopwatch
 from shared.records import QAPair, pair_id
 
 IMAGES: Final = 400

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from shared.program.signals import SIGNALS
 from shared.records import QAPair
-from shared.signals import SIGNALS
 from tests.pictures import draw_gallery
 
 

@@ -14,12 +14,12 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
-from shared.vqa.adapters import quiet_renames
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from trainer.learners.blip import BlipLearner
 from trainer.learners.learner import TokenLimits
-from trainer.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
+from trainer.pretraining.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
 
 SHAPE = Shape(
     width=64,

@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 import evaluator.__main__
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import read_answers
-from evaluator.selection import SplitChoice, select_pairs
-from shared.cli import run_program
+from evaluator.runs.selection import SplitChoice, select_pairs
+from shared.program.cli import run_program
 from tests.pictures import draw_gallery
-from trainer.dataset import load_pairs
+from trainer.data.dataset import load_pairs
 from trainer.export.checking import questions_of
-from trainer.recipe import SplitRecipe
+from trainer.recipe.recipe import SplitRecipe
 
 COLUMNS = {"answer": "truth", "question": "asks"}
 OPTION = "answer=truth,question=asks"

@@ -19,7 +19,8 @@ import typer
 import yaml
 
 import curator.__main__
-from curator.forecast import Forecast
+from curator.forecast.forecast import Forecast
+from curator.keys.quota import Quota
 from curator.ledger import (
     Campaign,
     CampaignReport,
@@ -30,9 +31,8 @@ from curator.ledger import (
     migrate,
     require_ledger,
 )
-from curator.quota import Quota
-from curator.status import KeyState, Standing, status_object
-from curator.statuspage.metrics import metrics_text
+from curator.status.page.metrics import metrics_text
+from curator.status.status import KeyState, Standing, status_object
 
 ROOT = Path(__file__).parents[1]
 FILES = ROOT / "docs" / "operating"
@@ -205,7 +205,7 @@ def test_the_fields_of_the_status_are_those_that_are_told_of() -> None:
 
 
 def test_the_paths_are_those_that_are_told_of() -> None:
-    site = (ROOT / "curator" / "statuspage" / "site.py").read_text()
+    site = (ROOT / "curator/status/page/site.py").read_text()
     told = set(re.findall(r"^\| `(/\w*(?:/\w+)?)", TEXT, re.MULTILINE))
     served = set(re.findall(r'web\.get\(r?"(/[a-z/]*)', site)) - {"/login"}
     assert {path.rstrip("/") or "/" for path in served} | {"/"} == {

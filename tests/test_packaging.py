@@ -44,13 +44,17 @@ importlib.import_module({program!r} + ".__main__").main()
 @pytest.mark.parametrize(
     ("program", "modules", "blocked"),
     [
-        ("curator", ("curator.running", "curator.export"), (*MODEL, *EVALUATION, "google")),
+        (
+            "curator",
+            ("curator.campaign.run", "curator.pairs.export"),
+            (*MODEL, *EVALUATION, "google"),
+        ),
         (
             "trainer",
-            ("trainer.fit", "trainer.pretrain"),
+            ("trainer.fitting.fit", "trainer.pretraining.run"),
             (*CURATION, *EVALUATION, "aiohttp"),
         ),
-        ("evaluator", ("evaluator.evaluation", "evaluator.predict"), CURATION),
+        ("evaluator", ("evaluator.runs.wiring", "evaluator.runs.predict"), CURATION),
     ],
 )
 def test_a_part_runs_without_the_extras_of_the_others(
@@ -66,7 +70,7 @@ def test_a_part_runs_without_the_extras_of_the_others(
 def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     """The test above can fail: the block is a block."""
     code = BLOCKED_RUN.format(
-        program="curator", modules=("curator.running",), blocked=("sqlalchemy",)
+        program="curator", modules=("curator.campaign.run",), blocked=("sqlalchemy",)
     )
     ran = run_python(code, "--help", cwd=ROOT)
     assert "No module named 'sqlalchemy'" in ran.stderr

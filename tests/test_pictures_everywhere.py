@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curator.images import prepare_photo
-from curator.rehearsal.thumbnails import SIDE, thumbnail_of
-from curator.statuspage.thumbnails import _jpeg
+from curator.annotators.image_encoding import prepare_photo
+from curator.rehearsal.answers.thumbnails import SIDE, thumbnail_of
+from curator.status.page.thumbnails import _jpeg
 from evaluator.report.thumbnails import small_picture
 from evaluator.serve.serving import ReceivedImages
-from shared.fingerprints import looks_in
+from shared.dataset.units import units_of
 from shared.images.decoding import open_image
+from shared.images.fingerprints import looks_in
 from shared.images.source import image_source
 from shared.records import QAPair
-from shared.units import units_of
 from tests.odd_pictures import COLOURED, GREY, distance, expected, upright, write_all
+from trainer.data.gallery import load_gallery
 from trainer.export.bundle import standalone_runtime
-from trainer.gallery import load_gallery
 
 ALL = sorted(COLOURED | GREY)
 AT_MOST = 6.0

@@ -14,9 +14,9 @@ import typer
 import curator.__main__
 import evaluator.__main__
 import trainer.__main__
-from curator.keyfile import read_keys
+from curator.keys.keyfile import read_keys
 from curator.rehearsal.script import read_script
-from trainer.recipe import FitRecipe
+from trainer.recipe.recipe import FitRecipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

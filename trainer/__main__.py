@@ -14,14 +14,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shared.cli import run_program
 from shared.errors import InputError
-from shared.events import set_up_events
-from shared.settings import Settings, load_settings
+from shared.program.cli import run_program
+from shared.program.events import set_up_events
+from shared.program.settings import Settings, load_settings
 from trainer.export.command import export_command
+from trainer.recipe.template import commented_toml
 from trainer.stopping import StopSignal, stop_on_signals
 from trainer.tables import fuse_table, merge_table, sweep_table
-from trainer.template import commented_toml
 
 app = typer.Typer(
     name="trainer",
@@ -43,7 +43,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard 
 
 
 class FusionName(StrEnum):
-    """``trainer.fuse.Fusion``, without importing torch for ``--help``."""
+    """``trainer.merging.fuse.Fusion``, without importing torch for ``--help``."""
 
     LINEAR = "linear"
     TIES = "ties"
@@ -73,8 +73,8 @@ def fit_command(
 ) -> None:
     """Fine-tune a LoRA adapter by the recipe."""
     # torch takes seconds to import; --help and bad recipes need not wait for it.
-    from trainer.fit import fit  # noqa: PLC0415
-    from trainer.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.fitting.fit import fit  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
     settings = load_settings(FitRecipe, recipe, overrides or ())
     stop = StopSignal()
@@ -98,7 +98,7 @@ def sweep_command(recipe: Recipe, overrides: Overrides = None, as_json: Json = F
     """
     if importlib.util.find_spec("ray") is None:
         raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
-    from trainer.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
     from trainer.sweep.files import findings_json  # noqa: PLC0415
     from trainer.sweep.findings import sentences  # noqa: PLC0415
     from trainer.sweep.run import CHART_FILE, CSV_FILE, JSON_FILE, sweep  # noqa: PLC0415
@@ -136,7 +136,7 @@ def merge_command(
     as_json: Json = False,
 ) -> None:
     """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
-    from trainer.merge import merge  # noqa: PLC0415
+    from trainer.merging.merge import merge  # noqa: PLC0415
 
     result = merge(adapter, out, images)
     if as_json:
@@ -170,7 +170,7 @@ def fuse_command(
     as_json: Json = False,
 ) -> None:
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
-    from trainer.fuse import Fusion, fuse  # noqa: PLC0415
+    from trainer.merging.fuse import Fusion, fuse  # noqa: PLC0415
 
     result = fuse(
         adapters,
@@ -203,8 +203,8 @@ def recipe_command(
     ] = Purpose.FIT,
 ) -> None:
     """Print a recipe with every setting, what it does and its default."""
-    from trainer.pretraining import PretrainRecipe  # noqa: PLC0415
-    from trainer.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.pretraining.pretraining import PretrainRecipe  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
     recipes: dict[Purpose, type[Settings]] = {
         Purpose.FIT: FitRecipe,
@@ -226,8 +226,8 @@ def pretrain_command(
     as_json: Json = False,
 ) -> None:
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
-    from trainer.pretrain import describe, make_model  # noqa: PLC0415
-    from trainer.pretraining import PretrainRecipe  # noqa: PLC0415
+    from trainer.pretraining.pretraining import PretrainRecipe  # noqa: PLC0415
+    from trainer.pretraining.run import describe, make_model  # noqa: PLC0415
 
     settings = load_settings(PretrainRecipe, recipe, overrides or ())
     result = describe(settings) if describe_only else make_model(settings)

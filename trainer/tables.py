@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from trainer.fuse import FuseResult
-    from trainer.merge import MergeResult
+    from trainer.merging.fuse import FuseResult
+    from trainer.merging.merge import MergeResult
     from trainer.sweep.findings import Findings
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from curator.catalog.abo import abo_catalog
 from curator.catalog.catalog import Catalog
 from curator.catalog.folder import FolderCatalog
-from curator.catalog.table import TableCatalog
+from curator.catalog.tables.table import TableCatalog
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 

@@ -18,12 +18,13 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from curator.keys import Key
+from curator.keys.key import Key
 from curator.ledger import opinions, order, reports, tables
 from curator.ledger.connecting import set_up_connection, translated
 from curator.ledger.group import GroupCommit
 from curator.ledger.inbox import PUT, Row
 from curator.ledger.newest import newest_items
+from curator.ledger.pace import History
 from curator.ledger.products import other_listings, products
 from curator.ledger.reading import reading
 from curator.ledger.records import (
@@ -62,7 +63,6 @@ from curator.ledger.rows import (
     unpack_reply,
 )
 from curator.ledger.writing import GroupWriter
-from curator.pace import History
 from shared.records import Listing, Provenance, QAPair, pair_id
 
 Asked = ParamSpec("Asked")

@@ -8,9 +8,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from shared.atomic import atomic_path
 from shared.errors import AboVqaError, InputError
-from shared.locking import LockHeld, sole_holder
+from shared.files.atomic import atomic_path
+from shared.files.locking import LockHeld, sole_holder
 
 HEAD: Final = "0012"
 """The version that this release writes."""

@@ -10,8 +10,8 @@ from sqlalchemy import Insert, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from curator.ledger import tables
-from shared.joined import Joined
-from shared.products import MOST_SHARED, names_product
+from shared.dataset.joined import Joined
+from shared.dataset.products import MOST_SHARED, names_product
 
 _PRODUCT, _LISTING = 0, 1  # a tree is named after a product, where it has one
 _LISTINGS: Final = """

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
-from curator.quota import LearnedLimits, Quota, Window
-from curator.reply_facts import ReplyFacts
+from curator.judging.facts import ReplyFacts
+from curator.keys.quota import LearnedLimits, Quota, Window
 from shared.records import Listing
 
 if TYPE_CHECKING:
-    from curator.validation import Verdict
+    from curator.judging.rules import Verdict
 
 
 class WorkState(IntEnum):

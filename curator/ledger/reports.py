@@ -11,6 +11,18 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+from curator.judging.facts import Form, ReplyFacts
+from curator.keys.quota import (
+    LONGEST_ARRIVAL_S,
+    MINUTE_S,
+    LearnedLimit,
+    Quota,
+    Window,
+    corrected,
+    day_counts_from,
+    day_start,
+)
+from curator.ledger.pace import RECENT_S, Bin, History, history_of, width_for
 from curator.ledger.records import (
     Campaign,
     CampaignReport,
@@ -28,18 +40,6 @@ from curator.ledger.records import (
     TokenUse,
     WorkState,
 )
-from curator.pace import RECENT_S, Bin, History, history_of, width_for
-from curator.quota import (
-    LONGEST_ARRIVAL_S,
-    MINUTE_S,
-    LearnedLimit,
-    Quota,
-    Window,
-    corrected,
-    day_counts_from,
-    day_start,
-)
-from curator.reply_facts import Form, ReplyFacts
 
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""

@@ -27,7 +27,7 @@ def upgrade(path: Path, version: str) -> None:
     event.listen(engine, "connect", _leave_transactions_to_us)
     event.listen(engine, "begin", _begin)
     try:
-        with as_file(files("curator.migrations")) as scripts, engine.begin() as connection:
+        with as_file(files("curator.ledger.migrations")) as scripts, engine.begin() as connection:
             config.set_main_option("script_location", str(scripts).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, version)

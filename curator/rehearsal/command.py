@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from shared.atomic import atomic_private_path
-from shared.clock import SystemClock
 from shared.errors import InputError
-from shared.signals import SIGNALS, next_one_ends
+from shared.files.atomic import atomic_private_path
+from shared.program.clock import SystemClock
+from shared.program.signals import SIGNALS, next_one_ends
 
 if TYPE_CHECKING:
-    from curator.rehearsal.answer_book import AnswerBook
+    from curator.rehearsal.answers.answer_book import AnswerBook
     from curator.rehearsal.script import QuotaTable, RehearsalScript
     from curator.rehearsal.server import RehearsalServer
 
@@ -72,11 +72,11 @@ def rehearse(
     Give either --script, or --answers and --images. Ends on Ctrl-C or SIGTERM.
     """
     # Imported here, for the other commands need neither the server nor numpy.
-    from curator.keyfile import read_keys
+    from curator.keys.keyfile import read_keys
     from curator.rehearsal.script import QuotaTable, require_keys, with_campaign_keys
     from curator.rehearsal.wiring import build_server, default_cache, read_answers
     from shared.corpus import parse_columns
-    from shared.events import SecretMask, set_up_events
+    from shared.program.events import SecretMask, set_up_events
 
     scene = _scene(script, answers, images)
     if columns is not None:

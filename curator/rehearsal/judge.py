@@ -16,12 +16,8 @@ from typing import Final
 import structlog
 
 from curator.rehearsal import wire
-from curator.rehearsal.answer_book import AnswerBook, Found
-from curator.rehearsal.faults import Fault, FaultPlan
-from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
-from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
-from curator.rehearsal.quota_book import OverQuota, QuotaBook
-from curator.rehearsal.reply_text import (
+from curator.rehearsal.answers.answer_book import AnswerBook, Found
+from curator.rehearsal.answers.reply_text import (
     NONSENSE,
     UNKNOWN,
     answer_text,
@@ -30,10 +26,14 @@ from curator.rehearsal.reply_text import (
     reply_text,
     trailing_comma_text,
 )
+from curator.rehearsal.faults import Fault, FaultPlan
+from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
+from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
+from curator.rehearsal.quota_book import OverQuota, QuotaBook
 from curator.rehearsal.wire import Reply
-from shared.answers import normalise
-from shared.clock import Clock
 from shared.errors import CorruptImage
+from shared.program.clock import Clock
+from shared.questions.answers import normalise
 from shared.records import QAPair
 
 _DAY_DELAY_S: Final = (5.0, 60.0)

@@ -7,12 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from curator.keys import Key
+from curator.keys.key import Key
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.key_ring import KeyState
 from curator.rehearsal.wire import Tier
 from shared.errors import InputError
-from shared.settings import Settings, load_settings
+from shared.program.settings import Settings, load_settings
 
 _Limit = Annotated[int | None, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]

@@ -12,14 +12,14 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from curator.rehearsal.answer_book import AnswerBook
+from curator.rehearsal.answers.answer_book import AnswerBook
 from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.judge import Delivery, Judge, Verdict, malformed
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey
 from curator.rehearsal.quota_book import QuotaBook
 from curator.rehearsal.tally import Tally
-from shared.clock import Clock
 from shared.errors import InputError
+from shared.program.clock import Clock
 
 STATS_PATH: Final = "/rehearsal/stats"
 LARGEST_BODY: Final = 20 * 1024 * 1024

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import platformdirs
 
-from curator.rehearsal.answer_book import AnswerBook, open_answer_book
+from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.faults import FaultPlan, FaultRule
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, ShortDays
 from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
 from curator.rehearsal.server import Latency, RehearsalServer
-from shared.clock import Clock
 from shared.corpus import checked_columns, read_pairs
 from shared.images.names import with_file_names
+from shared.program.clock import Clock
 
 
 def default_cache() -> Path:

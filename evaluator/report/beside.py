@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 from evaluator.report.gallery import Card, Picture, Row, card
 from evaluator.report.thumbnails import small_picture
-from evaluator.run_folder import Run
-from shared.atomic import new_folder_beside
+from evaluator.runs.folder import Run
 from shared.errors import InputError
+from shared.files.atomic import new_folder_beside
 from shared.images.source import ImageFiles
 from shared.images.thumbnails import Thumbnail
-from shared.progress import report_progress
+from shared.program.progress import report_progress
 
 CHUNK: Final = 500
 """Cards in one script: about a megabyte."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.answers import normalise
+from shared.questions.answers import normalise
 from shared.records import Prediction
 
 TOP: Final = 10

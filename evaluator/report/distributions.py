@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.run_folder import Run
+from evaluator.runs.folder import Run
 
 BINS: Final = 20
 SPREAD_METRICS: Final = ("csns", "vtgs", "vtgs_boxes", "vtgs_clip")

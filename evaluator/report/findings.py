@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluator.comparison import trained_on_notes
-from evaluator.metrics import Metric
-from evaluator.pairing import exact_match_gain, pair_rows
+from evaluator.comparing.pairing import exact_match_gain, pair_rows
+from evaluator.comparing.side_by_side import trained_on_notes
+from evaluator.comparing.significance import Difference
+from evaluator.metrics.metrics import Metric
 from evaluator.report.reliability import reliability
-from evaluator.run_folder import Run
-from evaluator.scorecard import Figure
-from evaluator.significance import Difference
+from evaluator.runs.folder import Run
+from evaluator.scoring.scorecard import Figure
 
 
 def findings(runs: Sequence[Run]) -> list[str]:

@@ -11,17 +11,17 @@ from typing import Final
 
 import numpy as np
 
-from evaluator.attention import unpack_attention
-from evaluator.metrics import LABELS, Metric
-from evaluator.pairing import PairedRows, correct
-from evaluator.question_types import question_type
+from evaluator.answering.attention import unpack_attention
+from evaluator.comparing.pairing import PairedRows, correct
+from evaluator.metrics.metrics import LABELS, Metric
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.thumbnails import small_picture
-from evaluator.run_folder import Run
-from shared.boxes import Box
+from evaluator.runs.folder import Run
+from evaluator.scoring.question_types import question_type
 from shared.images.source import ImageFiles
-from shared.progress import report_progress
+from shared.program.progress import report_progress
 from shared.records import Prediction
+from shared.records.boxes import Box
 
 LIMIT: Final = 200
 """Pictures on a page; with thumbnails of some 5 kB and heat maps, a page of about 2 MB."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluator.attention import STEP, Attention
+from evaluator.answering.attention import STEP, Attention
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluator.compare import RunComparison, compare_runs
-from evaluator.comparison import PRIOR_NAME, best_rows, compare_scorecards
-from evaluator.metrics import LABELS, Metric
-from evaluator.pairing import PairedRows, pair_rows
+from evaluator.comparing.differences import RunComparison, compare_runs
+from evaluator.comparing.pairing import PairedRows, pair_rows
+from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
+from evaluator.metrics.metrics import LABELS, Metric
 from evaluator.report.beside import Beside, remove_beside, write_beside
 from evaluator.report.confusion import confusion
 from evaluator.report.distributions import distributions
@@ -29,12 +29,12 @@ from evaluator.report.findings import findings
 from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outcomes
 from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
-from evaluator.run_folder import Run
-from evaluator.scorecard import Breakdown, Group
-from shared.atomic import atomic_path
-from shared.command_line import without_paths
+from evaluator.runs.folder import Run
+from evaluator.scoring.scorecard import Breakdown, Group
 from shared.errors import InputError
+from shared.files.atomic import atomic_path
 from shared.images.source import image_source
+from shared.program.command_line import without_paths
 
 _HERE: Final = Path(__file__).parent
 _PLACEHOLDERS: Final = {"--images": "IMAGES", "--out": "RUN", "--address": "ADDRESS"}

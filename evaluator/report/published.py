@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.comparison import Column
-from evaluator.run_folder import Run
+from evaluator.comparing.side_by_side import Column
+from evaluator.runs.folder import Run
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from evaluator.pairing import correct
+from evaluator.comparing.pairing import correct
 from shared.records import Prediction
 
 BINS: Final = 10

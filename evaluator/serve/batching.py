@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.replies import Reply
-from shared.clock import stopwatch
+from evaluator.answering.messages import Reply
+from shared.program.clock import stopwatch
 
 WINDOW_S: Final = 0.005
 """How long the first question of a batch waits for company; while the replica works, more come."""

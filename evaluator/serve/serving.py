@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from PIL import Image
 
-from evaluator.replica import Replica, ReplicaSettings
-from evaluator.replies import Reply
+from evaluator.answering.messages import Reply
+from evaluator.answering.replica import Replica, ReplicaSettings
 from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
 from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
+from shared.program.signals import SIGNALS, next_one_ends
 from shared.records import Question
-from shared.signals import SIGNALS, next_one_ends
 from shared.web.access import Access, Address, listening
 
 

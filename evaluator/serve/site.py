@@ -12,10 +12,10 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from evaluator.replies import ModelFacts
+from evaluator.answering.messages import ModelFacts
 from evaluator.serve.batching import Batcher, QueueFull
 from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
-from shared.clock import stopwatch
+from shared.program.clock import stopwatch
 from shared.web.access import Access, Handler, add_headers, login_routes
 
 log = structlog.get_logger(__name__)

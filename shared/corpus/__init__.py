@@ -5,8 +5,9 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
-from shared.corpus.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.digests import PairsDigest, file_digest, pairs_digest
+from shared.corpus.formats.columns import ColumnNames, checked_columns, parse_columns
+from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pairs import (
     CSV_PAIR_COLUMNS,
@@ -36,7 +37,6 @@ from shared.corpus.rows import (
     say_left_out,
     write_csv_rows,
 )
-from shared.corpus.tables import DATA_SUFFIXES, LeftOut
 
 __all__ = [
     "CSV_PAIR_COLUMNS",

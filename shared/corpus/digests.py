@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.boxes import boxes_json
 from shared.records import QAPair
+from shared.records.boxes import boxes_json
 
 
 def file_digest(path: Path) -> str:

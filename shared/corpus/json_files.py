@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.atomic import atomic_path
 from shared.errors import InputError
+from shared.files.atomic import atomic_path
 
 
 def write_json(value: object, target: Path) -> None:

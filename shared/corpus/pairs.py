@@ -12,8 +12,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.atomic import atomic_path
-from shared.corpus.columns import ColumnNames
+from shared.corpus.formats.columns import ColumnNames
+from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
     NO_COLUMNS,
     Fields,
@@ -23,8 +23,8 @@ from shared.corpus.rows import (
     say_repeated_ids,
     write_cells,
 )
-from shared.corpus.tables import LeftOut, Row
 from shared.errors import InputError
+from shared.files.atomic import atomic_path
 from shared.records import SPLIT_WORDS, SPLITS, Provenance, QAPair, Question, Split, pair_id
 
 QA_FILE: Final = "qa.parquet"

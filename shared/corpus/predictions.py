@@ -12,9 +12,8 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 import structlog
 
-from shared.atomic import atomic_path
-from shared.boxes import boxes_json
-from shared.corpus.columns import ColumnNames
+from shared.corpus.formats.columns import ColumnNames
+from shared.corpus.formats.tables import LeftOut
 from shared.corpus.pairs import answers_json
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -25,9 +24,10 @@ from shared.corpus.rows import (
     say_repeated_ids,
     write_cells,
 )
-from shared.corpus.tables import LeftOut
 from shared.errors import InputError
+from shared.files.atomic import atomic_path
 from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
+from shared.records.boxes import boxes_json
 
 NO_REFERENCE: Final = "no reference answer"
 

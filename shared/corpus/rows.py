@@ -12,20 +12,20 @@ from typing import Any, Final
 
 import structlog
 
-from shared.atomic import atomic_path
-from shared.boxes import Box, parse_boxes
-from shared.corpus.cells import (
+from shared.corpus.formats.cells import (
     cell_text,
     file_name,
     looks_listed,
     reference_texts,
 )
-from shared.corpus.choices import with_chosen_answers
-from shared.corpus.columns import ColumnNames, chosen_columns
-from shared.corpus.tables import LeftOut, RawTable, Row, read_raw
-from shared.corpus.typed_text import with_typed_answers
+from shared.corpus.formats.choices import with_chosen_answers
+from shared.corpus.formats.columns import ColumnNames, chosen_columns
+from shared.corpus.formats.tables import LeftOut, RawTable, Row, read_raw
+from shared.corpus.formats.typed_text import with_typed_answers
 from shared.errors import InputError
+from shared.files.atomic import atomic_path
 from shared.records import COLUMN_ALIASES
+from shared.records.boxes import Box, parse_boxes
 
 NO_COLUMNS: Final[ColumnNames] = {}
 """Every column goes by a name that is known."""
@@ -68,7 +68,7 @@ class Fields:
         """Return a cell as text without space around it; "" where there is nothing.
 
         Raises:
-            InputError: the cell holds what is no text, see ``shared.corpus.cells``.
+            InputError: the cell holds what is no text, see ``shared.corpus.formats.cells``.
         """
         try:
             return cell_text(self.cell(field))
@@ -136,7 +136,7 @@ class Fields:
         """Return the boxes of a row.
 
         Raises:
-            InputError: the cell holds something else, see ``shared.boxes``.
+            InputError: the cell holds something else, see ``shared.records.boxes``.
         """
         try:
             return parse_boxes(self.cell("boxes"))
@@ -156,7 +156,7 @@ def _pictures_text(path: Path) -> str:
 
 
 def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMNS) -> Table:
-    """Read a file of rows, see ``shared.corpus.tables``.
+    """Read a file of rows, see ``shared.corpus.formats.tables``.
 
     Args:
         path: a CSV, JSON or Parquet file.

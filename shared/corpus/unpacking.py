@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
-from shared.atomic import new_folder_beside
-from shared.corpus.tables import holds_pictures
+from shared.corpus.formats.tables import holds_pictures
 from shared.errors import InputError
-from shared.progress import report_progress
+from shared.files.atomic import new_folder_beside
+from shared.program.progress import report_progress
 from shared.records import SPLIT_WORDS
 
 ROWS_FILE: Final = "rows.parquet"

@@ -43,7 +43,7 @@ from shared.vqa.loading import (
     load_network,
     read_config,
 )
-from shared.vqa.model_names import EMBEDDED_MODEL
+from shared.vqa.names.model_names import EMBEDDED_MODEL
 from shared.vqa.plain import PlainAnswerer
 from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.vilt import ViltAnswerer

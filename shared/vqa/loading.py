@@ -36,7 +36,7 @@ from shared.questions.folding import (
     QuestionFolding,
     read_folding,
 )
-from shared.vqa.adapters import (
+from shared.vqa.adapting.adapters import (
     adapter_digest,
     apply_adapter,
     apply_adapters,
@@ -44,7 +44,7 @@ from shared.vqa.adapters import (
 )
 from shared.vqa.blip.forward import heed_question_mask
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
-from shared.vqa.model_names import (
+from shared.vqa.names.model_names import (
     hub_errors,
     quiet_transformers,
     require_words,

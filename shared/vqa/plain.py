@@ -27,7 +27,7 @@ from shared.errors import InputError
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.decoding import decoded_rows, end_tokens
 from shared.vqa.loading import LoadedModel
-from shared.vqa.model_names import hub_errors, quiet_transformers, resolve_model
+from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
 _CHAT_BACKEND: Final = "torchvision"
 _OTHER_BACKEND: Final = "pil"

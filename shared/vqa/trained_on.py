@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.corpus import read_json
+from shared.dataset.training_images import TrainingImages, read_training_images, together
 from shared.onnx_vqa import MANIFEST, is_bundle
-from shared.training_images import TrainingImages, read_training_images, together
-from shared.vqa.model_names import resolve_model
+from shared.vqa.names.model_names import resolve_model
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ import torch
 from shared.corpus import read_questions
 from shared.images.decoding import open_image
 from shared.onnx_vqa.runtime import OnnxVqa
-from shared.progress import report_progress
+from shared.program.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
-from shared.vqa.model_names import EMBEDDED_MODEL
+from shared.vqa.names.model_names import EMBEDDED_MODEL
 from tests.shared.vqa.asking import plain_answer
 
 IMAGES_TOGETHER = 12

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from shared.boxes import Box
 from shared.corpus import read_pairs
-from shared.fingerprints import looks_in
+from shared.dataset.splits import split_units
+from shared.dataset.units import units_of
+from shared.images.fingerprints import looks_in
 from shared.records import QAPair, Split, pair_id
-from shared.splits import split_units
-from shared.units import units_of
+from shared.records.boxes import Box
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 PHOTOS = ABO / "images" / "small"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import ray
 
-from evaluator.fleet import RayFleet
-from evaluator.replica import Replica, ReplicaSettings, replica_settings
-from evaluator.shards import Shard, cut_shards
+from evaluator.answering.fleet import RayFleet
+from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.answering.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
-from shared.vqa.model_names import EMBEDDED_MODEL
+from shared.vqa.names.model_names import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica

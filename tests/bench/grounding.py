@@ -26,15 +26,15 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from evaluator.intervals import bootstrap_means, percentile_interval
-from evaluator.vtgs import jaccard
-from shared.boxes import Box
+from evaluator.metrics.vtgs import jaccard
+from evaluator.scoring.intervals import bootstrap_means, percentile_interval
 from shared.corpus import read_pairs
-from shared.fingerprints import looks_in
-from shared.patches import box_patches
+from shared.dataset.splits import split_units
+from shared.dataset.units import units_of
+from shared.images.fingerprints import looks_in
 from shared.records import QAPair
-from shared.splits import split_units
-from shared.units import units_of
+from shared.records.boxes import Box
+from shared.records.patches import box_patches
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.loading import LoadedModel, Quantization, load_blip

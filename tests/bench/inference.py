@@ -24,9 +24,9 @@ import torch
 from PIL import Image
 from transformers import BlipConfig, BlipForQuestionAnswering
 
-from evaluator.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
-from shared.clock import stopwatch
+from evaluator.answering.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
 from shared.images.decoding import open_image
+from shared.program.clock import stopwatch
 from shared.records import Question
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip.config import token_ids
@@ -40,7 +40,7 @@ from shared.vqa.blip.towers import (
 )
 from shared.vqa.instruction import MAX_NEW_TOKENS
 from shared.vqa.loading import LoadedModel, Quantization, load_blip
-from shared.vqa.model_names import EMBEDDED_MODEL
+from shared.vqa.names.model_names import EMBEDDED_MODEL
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.measure import Comparison, compare
 

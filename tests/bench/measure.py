@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from shared.clock import stopwatch
+from shared.program.clock import stopwatch
 
 ROUNDS = 3
 

@@ -20,22 +20,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evaluator.controls import other_images
-from evaluator.fleet import LocalFleet
-from evaluator.metrics import Metric
-from evaluator.replica import Replica, replica_settings
-from evaluator.run import Evaluation, evaluate
-from evaluator.run_folder import Run, read_run
-from evaluator.scorecard import Figure
-from evaluator.significance import paired_difference
-from evaluator.text_models import MINILM, load_text_models
-from shared.clock import SystemClock
+from evaluator.answering.fleet import LocalFleet
+from evaluator.answering.replica import Replica, replica_settings
+from evaluator.comparing.significance import paired_difference
+from evaluator.metrics.metrics import Metric
+from evaluator.metrics.text_models.text_models import MINILM, load_text_models
+from evaluator.runs.folder import Run, read_run
+from evaluator.runs.run import Evaluation, evaluate
+from evaluator.scoring.controls import other_images
+from evaluator.scoring.scorecard import Figure
 from shared.corpus import write_pairs
+from shared.program.clock import SystemClock
 from shared.records import QAPair
 from shared.vqa.blip.grounding import REGIONS
 from tests.bench.collages import Setting, draw, read_products
-from trainer.fit import fit
-from trainer.recipe import FitRecipe
+from trainer.fitting.fit import fit
+from trainer.recipe.recipe import FitRecipe
 
 METRICS = (Metric.EXACT_MATCH, Metric.VTGS, Metric.VTGS_BOXES)
 VARIANTS: Mapping[str, Mapping[str, float]] = {

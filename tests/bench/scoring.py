@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from bert_score.utils import bert_cos_score_idf
 
-from evaluator.bertscore import BertScorer
-from evaluator.embeddings import SentenceEncoder
-from evaluator.model_source import find_text_model
-from evaluator.text_models import MINILM
-from shared.clock import stopwatch
+from evaluator.metrics.text_models.bertscore import BertScorer
+from evaluator.metrics.text_models.embeddings import SentenceEncoder
+from evaluator.metrics.text_models.model_source import find_text_model
+from evaluator.metrics.text_models.text_models import MINILM
+from shared.program.clock import stopwatch
 from tests.bench.measure import Comparison, compare
 
 ROWS, DISTINCT = 50_000, 6_000

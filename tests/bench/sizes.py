@@ -19,11 +19,11 @@ from transformers import BitsAndBytesConfig, BlipForQuestionAnswering
 from shared.vqa.loading import LoadedModel, Quantization, load_blip
 from tests.bench.inference import full_size_model
 from tests.models import learner_of_blip
-from trainer.adapter import add_adapter
 from trainer.export.bundle import Provenance, bytes_in, graph_path, write_bundle
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.variants import Variant
-from trainer.recipe import LoraRecipe
+from trainer.fitting.adapter import add_adapter
+from trainer.recipe.recipe import LoraRecipe
 
 
 def sizes(folder: Path) -> Iterator[tuple[str, int]]:

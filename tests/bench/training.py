@@ -19,17 +19,17 @@ from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import answer_batch, question_batch
 from shared.vqa.loading import Quantization
-from shared.vqa.model_names import EMBEDDED_MODEL
+from shared.vqa.names.model_names import EMBEDDED_MODEL
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.inference import WORDS, full_size_model, make_pictures
 from tests.bench.measure import Comparison, compare
-from trainer.adapter import NewAdapter, add_adapter
-from trainer.batches import Batches
-from trainer.features import StoredFeatures
+from trainer.data.batches import Batches
+from trainer.data.features import StoredFeatures
+from trainer.fitting.adapter import NewAdapter, add_adapter
+from trainer.fitting.loop import Optimization, new_optimizer, train
 from trainer.learners.families import load_learner
-from trainer.loop import Optimization, new_optimizer, train
-from trainer.recipe import LoraRecipe
-from trainer.schedule import Schedule, learning_rate_factor
+from trainer.recipe.recipe import LoraRecipe
+from trainer.recipe.schedule import Schedule, learning_rate_factor
 
 PER_IMAGE, EPOCHS, BATCH = 5, 3, 8
 RATE = 1e-3

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
-from curator.keypool import OnExhausted
+from curator.campaign.run import RunOptions, plan_run, run
+from curator.pool.pool import OnExhausted
 from curator.rehearsal.server import RehearsalServer
-from curator.running import RunOptions, plan_run, run
-from shared.cli import run_program
-from shared.clock import Clock, SystemClock
 from shared.errors import AboVqaError
+from shared.program.cli import run_program
+from shared.program.clock import Clock, SystemClock
 
 KEYS = ("AIzaSyKeyNumberOne001", "AIzaSyKeyNumberTwo002", "AIzaSyKeyNumberTri003")
 PICTURES = 12

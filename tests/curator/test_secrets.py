@@ -18,10 +18,10 @@ import aiohttp
 import pytest
 import structlog
 
-from curator.keyfile import read_keys
+from curator.keys.keyfile import read_keys
+from curator.keys.variables import KEYS_VARIABLE
 from curator.ledger.rows import unpack_reply
-from curator.variables import KEYS_VARIABLE
-from shared.events import SecretMask, set_up_events
+from shared.program.events import SecretMask, set_up_events
 from tests.curator.campaigns import until_requests
 
 # With every character that is written otherwise in an address or in base64.

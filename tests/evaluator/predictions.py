@@ -1,7 +1,7 @@
 """Small predictions for the evaluator's tests."""
 
-from shared.boxes import Box
 from shared.records import Prediction, QAPair, pair_id
+from shared.records.boxes import Box
 
 
 def predicted(

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluator.fleet import LocalFleet, ShardAnswers
-from evaluator.metrics import Metric
-from evaluator.replica import Replica, ReplicaSettings, replica_settings
-from evaluator.replies import Reply
-from evaluator.run import Evaluation
-from evaluator.shards import Shard
-from evaluator.text_models import TextModels
+from evaluator.answering.fleet import LocalFleet, ShardAnswers
+from evaluator.answering.messages import Reply
+from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.answering.shards import Shard
+from evaluator.metrics.metrics import Metric
+from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.runs.run import Evaluation
 from shared.records import QAPair, Question
 
 SHARD_COST = 30.0

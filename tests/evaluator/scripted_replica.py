@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator.replies import AdapterEffect, ModelFacts, Reply
+from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
 from shared.records import Question
 
 

@@ -18,7 +18,7 @@ class _Sleeper:
 
 
 class FakeClock:
-    """Satisfies ``shared.clock.Clock``; time passes in ``advance`` alone."""
+    """Satisfies ``shared.program.clock.Clock``; time passes in ``advance`` alone."""
 
     def __init__(self, now: float = NOON_IN_LOS_ANGELES) -> None:
         self._now = now

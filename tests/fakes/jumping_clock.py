@@ -6,7 +6,7 @@ import asyncio
 
 
 class JumpingClock:
-    """Satisfies ``shared.clock.Clock``; every sleep is over at once, and took as long as asked."""
+    """Satisfies ``Clock``; every sleep is over at once, and took as long as asked."""
 
     def __init__(self, now: float = 1_780_000_000.0) -> None:
         self.time = now

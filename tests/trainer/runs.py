@@ -6,12 +6,12 @@ import torch
 from peft import get_peft_model_state_dict
 
 from tests.models import TEXT_TARGETS
-from trainer.adapter import add_adapter
-from trainer.batches import Batches
-from trainer.features import StoredFeatures
-from trainer.loop import Optimization, new_optimizer, train
-from trainer.recipe import LoraRecipe
-from trainer.schedule import Schedule
+from trainer.data.batches import Batches
+from trainer.data.features import StoredFeatures
+from trainer.fitting.adapter import add_adapter
+from trainer.fitting.loop import Optimization, new_optimizer, train
+from trainer.recipe.recipe import LoraRecipe
+from trainer.recipe.schedule import Schedule
 
 DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import structlog
 
-from shared.answers import exact_match
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
+from shared.dataset.training_images import Recogniser, TrainingImages
+from shared.dataset.units import units_of
 from shared.errors import AboVqaError, InputError
-from shared.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
+from shared.questions.answers import exact_match
 from shared.records import QAPair
-from shared.training_images import Recogniser, TrainingImages
-from shared.units import units_of
-from trainer.domains import kept_domain
 from trainer.export.measure import ImageQuestions, Measurement
-from trainer.record import require_record
+from trainer.fitting.record import require_record
+from trainer.merging.domains import kept_domain
 
 log = structlog.get_logger(__name__)
 

@@ -13,13 +13,12 @@ from transformers.utils import cached_file
 
 from shared.corpus import ColumnNames
 from shared.errors import InputError
-from shared.progress import report_progress
-from shared.vqa.adapters import adapter_digest
+from shared.program.progress import report_progress
+from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.loading import BLIP, LoadedModel, Quantization, architecture, load_blip, read_config
-from shared.vqa.model_names import EMBEDDED_MODEL, resolve_model
-from shared.vqa.public_name import public_name
+from shared.vqa.names.model_names import EMBEDDED_MODEL, resolve_model
+from shared.vqa.names.public_name import public_name
 from shared.vqa.trained_on import known_training
-from trainer.carrying import carry_training_images
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
 from trainer.export.card import bundle_card
 from trainer.export.checking import (
@@ -33,8 +32,9 @@ from trainer.export.checking import (
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.measure import Kind, measure
 from trainer.export.variants import Variant
-from trainer.merge import new_folder, write_merged
-from trainer.record import require_record
+from trainer.fitting.record import require_record
+from trainer.merging.carrying import carry_training_images
+from trainer.merging.merge import new_folder, write_merged
 
 ORIGINAL: Final = "original"
 _CPU: Final = torch.device("cpu")

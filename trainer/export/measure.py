@@ -19,10 +19,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from shared.clock import stopwatch
 from shared.errors import AboVqaError
 from shared.images.decoding import open_image
-from shared.progress import report_progress
+from shared.program.clock import stopwatch
+from shared.program.progress import report_progress
 
 MIB: Final = 2**20
 _STATUS: Final = Path("/proc/self/status")

@@ -29,8 +29,7 @@ from shared.vqa.blip.text import (
 )
 from shared.vqa.preprocessing import to_device
 from trainer.learners.learner import Features, Learner
-from trainer.recipe import REPORT_TARGETS, RegionsRecipe
-from trainer.regions import (
+from trainer.learners.regions import (
     SMALLEST_SHARE,
     RegionSupervision,
     RegionTargets,
@@ -38,6 +37,7 @@ from trainer.regions import (
     region_losses,
     region_targets,
 )
+from trainer.recipe.recipe import REPORT_TARGETS, RegionsRecipe
 
 
 @dataclass(frozen=True, slots=True)

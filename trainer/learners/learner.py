@@ -15,11 +15,11 @@ from PIL import Image
 
 from shared.errors import InputError
 from shared.records import QAPair
-from shared.vqa.adapters import quiet_renames
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.loading import LoadedModel
 from shared.vqa.question_length import MAX_QUESTION_TOKENS, lower_question_limit
-from trainer.recipe import RegionsRecipe
+from trainer.recipe.recipe import RegionsRecipe
 
 Features = Sequence[torch.Tensor]
 """Of each image what is computed once, ``(L, D)``; L may differ between images."""
@@ -146,7 +146,7 @@ class Learner(ABC, Generic[Examples]):
         """
 
     def supervise_regions(self, regions: RegionsRecipe, pairs: Sequence[QAPair]) -> None:  # noqa: ARG002 (for those who can)
-        """Add the loss of ``trainer.regions`` to that of those training pairs that have boxes.
+        """Add the loss of ``regions`` to that of those training pairs that have boxes.
 
         Raises:
             InputError: the family has no attention that could be supervised, or not this layer.

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from shared.answers import normalise
+from shared.questions.answers import normalise
 from shared.records import QAPair
-from shared.vqa.added_labels import HEAD, grow_head, make_head_trainable
+from shared.vqa.adapting.added_labels import HEAD, grow_head, make_head_trainable
 from shared.vqa.answerer import Answerer
 from shared.vqa.preprocessing import to_device
 from shared.vqa.vilt import PatchMemory, answer_logits, patch_embeddings

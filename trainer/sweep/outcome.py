@@ -1,8 +1,8 @@
 """What a trial's folder says of it; the folder is the only memory that a sweep has.
 
-TRIAL/run.json        of ``trainer.fit``: the trial is finished
+TRIAL/run.json        of ``trainer.fitting.fit``: the trial is finished
 TRIAL/ended.json      why it ended before: it was stopped early, or it failed
-TRIAL/training.jsonl  of ``trainer.fit``: held-out exact match after each epoch
+TRIAL/training.jsonl  of ``trainer.fitting.fit``: held-out exact match after each epoch
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.corpus import read_json, write_json
-from shared.vqa.adapters import TRAINING_RECORD
-from trainer.fit import LOG_FILE
+from shared.vqa.adapting.adapters import TRAINING_RECORD
+from trainer.fitting.fit import LOG_FILE
 from trainer.sweep.space import Trial, trial_folder
 
 ENDED_FILE: Final = "ended.json"

@@ -9,14 +9,15 @@ from typing import Final
 
 import structlog
 
-from shared.atomic import require_folder
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.locking import LockHeld, sole_holder
-from shared.progress import report_progress
-from trainer.adapter import require_targets
-from trainer.fit import recipe_pairs, run_fingerprint
-from trainer.recipe import FitRecipe, LoraRecipe, SweepRecipe
+from shared.files.atomic import require_folder
+from shared.files.locking import LockHeld, sole_holder
+from shared.program.progress import report_progress
+from trainer.fitting.adapter import require_targets
+from trainer.fitting.fit import recipe_pairs, run_fingerprint
+from trainer.fitting.tracking import require_trackers
+from trainer.recipe.recipe import FitRecipe, LoraRecipe, SweepRecipe
 from trainer.stopping import StopSignal
 from trainer.sweep.chart import sweep_chart
 from trainer.sweep.files import findings_json, write_trials_csv
@@ -24,7 +25,6 @@ from trainer.sweep.findings import Findings, find
 from trainer.sweep.outcome import Outcome, State, read_outcome
 from trainer.sweep.space import PLACE_IN_RECIPE, trials, varied
 from trainer.sweep.tuning import Sweeping, train_trials
-from trainer.tracking import require_trackers
 
 log = structlog.get_logger(__name__)
 

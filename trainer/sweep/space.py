@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from shared.errors import InputError
-from trainer.recipe import FitRecipe, SweepRecipe
-from trainer.template import toml_value
+from trainer.recipe.recipe import FitRecipe, SweepRecipe
+from trainer.recipe.template import toml_value
 
 TRIALS_FOLDER: Final = "trials"
 PLACE_IN_RECIPE: Final[Mapping[str, str]] = {

@@ -23,10 +23,10 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 
 from shared.cluster.ray_cluster import connect_ray, last_line, leave_ray, present_share
 from shared.errors import AboVqaError
-from shared.locking import in_turn
-from trainer.dataset import SplitPairs
-from trainer.fit import fit
-from trainer.recipe import FitRecipe, SweepRecipe
+from shared.files.locking import in_turn
+from trainer.data.dataset import SplitPairs
+from trainer.fitting.fit import fit
+from trainer.recipe.recipe import FitRecipe, SweepRecipe
 from trainer.stopping import StopSignal, stop_on_signals
 from trainer.sweep.outcome import (
     Outcome,

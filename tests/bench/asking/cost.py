@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from shared.clock import stopwatch
+from shared.program.clock import stopwatch
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 
-from shared.clock import stopwatch
+from shared.program.clock import stopwatch
 
 PAIRS = [
     {"question": f"What is the {part} of the thing shown?", "answer": answer, "difficulty": level}

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from curator.gemini import read_reply
-from curator.judging import judge
+from curator.annotators.gemini import read_reply
+from curator.judging.judge import judge
 from curator.ledger import (
     Attempt,
     Campaign,

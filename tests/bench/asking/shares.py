@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from curator.gemini import Gemini, read_reply
-from curator.images import prepare_photo
-from curator.judging import judge
-from curator.keyfile import read_keys
-from curator.prompt import Prompt
-from shared.events import SecretMask, set_up_events
+from curator.annotators.gemini import Gemini, read_reply
+from curator.annotators.image_encoding import prepare_photo
+from curator.annotators.prompt import Prompt
+from curator.judging.judge import judge
+from curator.keys.keyfile import read_keys
+from shared.program.events import SecretMask, set_up_events
 from tests.bench.asking.contenders import KEYS, MODEL
 from tests.bench.asking.race import CONCURRENCY, lean_server
 from tests.bench.asking.results import BODY, writing

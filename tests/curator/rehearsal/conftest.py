@@ -17,11 +17,11 @@ from google import genai
 from google.genai import types
 from PIL import Image, ImageDraw
 
-from curator.prompt import Prompt
+from curator.annotators.prompt import Prompt
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import STATS_PATH
 from curator.rehearsal.wiring import build_server, read_answers
-from shared.settings import validated
+from shared.program.settings import validated
 from tests.fakes.clock import FakeClock
 
 MODEL = "gemini-3.5-flash-lite"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from curator.keyfile import read_keys
+from curator.keys.keyfile import read_keys
 from curator.rehearsal.command import _catalog_of
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from google.genai import types
 
-from curator.replies import Parsed, Unparsable, parse_reply
+from curator.judging.parser import Parsed, Unparsable, parse_reply
 from tests.curator.rehearsal.conftest import COLORS, KNOWN, MODEL, Catalogue, Play, draw, encoded
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from evaluator.replies import Reply
+from evaluator.answering.messages import Reply
 from evaluator.serve.batching import Asked, Batcher, QueueFull
 
 

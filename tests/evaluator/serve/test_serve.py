@@ -18,12 +18,12 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from evaluator.__main__ import app
-from evaluator.replica import Replica
+from evaluator.answering.replica import Replica
 from evaluator.serve.batching import Batcher
 from evaluator.serve.receiving import LARGEST_IMAGE_BYTES, LONGEST_QUESTION
 from evaluator.serve.serving import ReceivingReplica
 from evaluator.serve.site import application
-from shared.cli import run_program
+from shared.program.cli import run_program
 from shared.records import Question
 from shared.web.access import Access, Address, listening
 from tests.evaluator.replicas import settings_for

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapters import quiet_renames
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.instruction import Instruction
 from shared.vqa.loading import Quantization
@@ -185,7 +185,7 @@ class Absent:
 importlib.util.find_spec = lambda name, *a: None if name == "torchvision" else real(name, *a)
 sys.meta_path.insert(0, Absent())
 from shared.errors import InputError
-from shared.vqa.adapters import quiet_renames
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
 try:

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from transformers import BertConfig, BlipForConditionalGeneration
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapters import ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.families import load_answerer, why_no_regions
 from shared.vqa.instruction import MAX_NEW_TOKENS

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from transformers import BertConfig
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapters import (
+from shared.vqa.adapting.adapters import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     adapter_config,

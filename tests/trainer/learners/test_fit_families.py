@@ -10,22 +10,22 @@ from dataclasses import replace
 import pytest
 from safetensors.torch import load_file
 
-from shared.cli import run_program
 from shared.corpus import read_pairs, write_pairs
 from shared.errors import AdapterNotApplied, InputError, StoppedForNow
-from shared.settings import validated
-from shared.vqa.adapters import ADAPTER_WEIGHTS
-from shared.vqa.added_labels import ADDED_LABELS
+from shared.program.cli import run_program
+from shared.program.settings import validated
+from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
+from shared.vqa.adapting.added_labels import ADDED_LABELS
 from shared.vqa.families import load_answerer
 from shared.vqa.loading import Quantization
 from tests.trainer.learners.families import SAVED, TARGETS, load_learner
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
-from trainer.fit import fit
-from trainer.fuse import Fusion, fuse
-from trainer.heldout import held_out_exact_match, seen_anew
-from trainer.merge import ADAPTER, MERGED, merge
-from trainer.recipe import FitRecipe
+from trainer.data.heldout import held_out_exact_match, seen_anew
+from trainer.fitting.fit import fit
+from trainer.merging.fuse import Fusion, fuse
+from trainer.merging.merge import ADAPTER, MERGED, merge
+from trainer.recipe.recipe import FitRecipe
 from trainer.stopping import StopSignal
 
 AUTO = {"rank": 8, "alpha": 16, "dropout": 0.0}

@@ -12,11 +12,11 @@ from shared.vqa.vilt import answer_logits
 from tests.families import processor_of
 from tests.trainer.learners.families import SAVED, TARGETS, draw_noise, load_learner
 from tests.trainer.runs import Setup, base_weights
-from trainer.adapter import add_adapter, matched_layers
-from trainer.checkpoint import RunState, load_checkpoint, save_checkpoint
-from trainer.features import AugmentedFeatures, FreshFeatures, StoredFeatures
-from trainer.heldout import held_out_exact_match, seen_anew
-from trainer.recipe import LoraRecipe
+from trainer.data.features import AugmentedFeatures, FreshFeatures, StoredFeatures
+from trainer.data.heldout import held_out_exact_match, seen_anew
+from trainer.fitting.adapter import add_adapter, matched_layers
+from trainer.fitting.checkpoint import RunState, load_checkpoint, save_checkpoint
+from trainer.recipe.recipe import LoraRecipe
 
 FAMILIES = tuple(SAVED)
 BY_HEART = {

@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from shared.errors import InputError
-from shared.settings import load_settings, validated
-from trainer.recipe import FitRecipe
+from shared.program.settings import load_settings, validated
+from trainer.recipe.recipe import FitRecipe
 from trainer.sweep.space import combinations, fit_command, trial_recipe, trials
 
 PLACES = {"data": "dataset", "images": "images", "out": "sweep"}

@@ -11,13 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from shared.cli import run_program
-from shared.settings import load_settings
+from shared.program.cli import run_program
+from shared.program.settings import load_settings
 from shared.vqa.loading import Quantization, load_blip
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
-from trainer.fit import fit
-from trainer.recipe import FitRecipe
+from trainer.fitting.fit import fit
+from trainer.recipe.recipe import FitRecipe
 from trainer.sweep.space import trials
 
 pytest.importorskip("ray.tune")
@@ -108,7 +108,7 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
 def test_bad_trials_are_stopped_early_and_failures_named(
     tmp_path, data, tiny_model, capfd, monkeypatch
 ):
-    monkeypatch.setattr("shared.progress.LINE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("shared.program.progress.LINE_INTERVAL_S", 0.0)
     space = {"learning_rate": [1e-2, IDLE_RATE, 1e30], "grace_epochs": 4, "reduction": 2}
     recipe = recipe_file(tmp_path, tiny_model, data, space, epochs=6)
     assert run_sweep(recipe, "--json") == 0

@@ -1,0 +1,145 @@
+"""What answers requests: the interface behind which Gemini and every other service stand."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from curator.annotators.prompt import Request
+from curator.keys.key import Key
+from shared.errors import InputError
+
+
+class Service(StrEnum):
+    """Whose protocol an annotator speaks."""
+
+    GEMINI = "gemini"
+    OPENAI = "openai"
+    """OpenAI's chat completions, which Ollama, vLLM and others speak too."""
+
+
+_ADDRESS_VARIABLES: Final = {
+    Service.GEMINI: "GOOGLE_GEMINI_BASE_URL",
+    Service.OPENAI: "OPENAI_BASE_URL",
+}
+"""Where the services' own libraries look for an address; here, only ``--base-url`` counts."""
+FINISHED: Final = "STOP"
+"""The ending of a reply that says all the model wanted to say."""
+PROMPT_BLOCKED: Final = "PROMPT_BLOCKED_"
+"""Stands before the reason where the request itself was blocked and nothing was generated."""
+LONGEST_ENDING: Final = 60
+LONGEST_MODEL: Final = 200
+DEFAULT_TIMEOUT_S: Final = 120.0
+"""Longest wait for a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a successful request brought: the body as received and what of it matters.
+
+    ``text`` is empty where nothing was generated. ``ending`` is Gemini's finish reason, also where
+    another service has its own word for it; ``PROMPT_BLOCKED`` and the block reason where the
+    prompt was blocked; empty where there is no candidate. Tokens are as the server counted them.
+    ``model`` is what the server calls the model that answered; empty where it names none.
+    """
+
+    body: str
+    text: str
+    ending: str
+    input_tokens: int
+    output_tokens: int
+    thought_tokens: int
+    model: str = ""
+
+
+class Annotator(Protocol):
+    """Asks one model, with whatever key each request brings."""
+
+    async def generate(self, request: Request, key: Key) -> Reply:
+        """Send one request with ``key``, once.
+
+        Raises:
+            Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
+        """
+
+
+def ending_of(word: object) -> str:
+    """Return a server's word for how a reply ended, fit for logs and the ledger."""
+    return "".join(one for one in str(word or "") if one.isalnum() or one == "_")[:LONGEST_ENDING]
+
+
+def model_of(word: object) -> str:
+    """Return a server's name for the model that answered, fit for logs and the ledger."""
+    name = " ".join(word.split()) if isinstance(word, str) else ""
+    return name.encode(errors="replace").decode()[:LONGEST_MODEL]
+
+
+def check_base_url(base_url: str | None) -> str:
+    """Return the host in ``base_url``, empty for the service's own.
+
+    Raises:
+        InputError: not an HTTP address.
+    """
+    if base_url is None:
+        return ""
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"--base-url {base_url!r}: not an address ({error})") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
+    return host
+
+
+def require_stated_address(
+    service: Service, base_url: str | None, environment: Mapping[str, str] = os.environ
+) -> None:
+    """Check that no variable says where requests are to go, and the command line nothing.
+
+    Raises:
+        InputError: one does; a key is not to go elsewhere than either side thinks.
+    """
+    variable = _ADDRESS_VARIABLES[service]
+    if base_url is None and environment.get(variable):
+        raise InputError(f"{variable} is set: give --base-url ADDRESS, or unset the variable")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for ``url``, if any.
+
+    Whoever trusted the environment as a whole would also send what a ``.netrc`` holds.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    # A proxy cannot reach a server on this machine.
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def model_name(service: Service, model: str) -> str:
+    """Return the name that the service has for ``model``: some write whose it is before it."""
+    if service is not Service.GEMINI:
+        return model
+    for prefix in ("models/", "gemini/", "google/", "models/"):
+        model = model.removeprefix(prefix)
+    return model

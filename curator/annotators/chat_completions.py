@@ -1,0 +1,126 @@
+"""The wire format of OpenAI's chat completions, which many servers speak: pure.
+
+Requests as the API takes them, replies and errors in our words. Ollama, vLLM, llama.cpp and
+others differ in small things: what is missing here is never an error there.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from curator.annotators.annotator import FINISHED, Reply, ending_of, model_of
+from curator.annotators.prompt import ReplySchema, Request
+from curator.refusals.error_answers import refusal_within, unreadable_reply
+from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
+from curator.refusals.refusal import Unavailable
+from shared.program.events import SecretMask
+
+_ENDINGS: Final[Mapping[str, str]] = {
+    "stop": FINISHED,
+    "length": "MAX_TOKENS",
+    "content_filter": "SAFETY",
+}
+_THOUGHTS: Final = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
+
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_SECRET: Final = SecretMask()
+
+
+class AskedForm(StrEnum):
+    """How strictly a reply's form is asked for, strictest first."""
+
+    SCHEMA = "json_schema"
+    OBJECT = "json_object"
+    PLAIN = "text"
+
+
+def messages(request: Request) -> list[dict[str, Any]]:
+    """Return a request's one message: the prompt, the image as a data URI, the text after it."""
+    picture = base64.b64encode(request.image_jpeg).decode()
+    parts: list[dict[str, Any]] = [
+        {"type": "text", "text": request.prompt_text},
+        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{picture}"}},
+    ]
+    if request.closing_text:
+        parts.append({"type": "text", "text": request.closing_text})
+    return [{"role": "user", "content": parts}]
+
+
+def form_fields(schema: ReplySchema, form: AskedForm) -> dict[str, Any]:
+    """Return the fields of a request that ask for ``form``; none for plain text."""
+    if form is AskedForm.PLAIN:
+        return {}
+    if form is AskedForm.OBJECT:
+        return {"response_format": {"type": form.value}}
+    described = {"name": schema.name, "strict": True, "schema": json_schema(schema)}
+    return {"response_format": {"type": form.value, "json_schema": described}}
+
+
+def json_schema(schema: ReplySchema) -> dict[str, Any]:
+    """Return ``schema`` as JSON Schema, an array wrapped in the object that strict mode wants."""
+    whole = _translated(schema.content)
+    return whole if whole["type"] == "object" else _object({schema.name: whole})
+
+
+def _translated(schema: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(schema["type"]).lower()
+    if kind == "object":
+        return _object({name: _translated(one) for name, one in schema["properties"].items()})
+    if kind == "array":
+        return {"type": "array", "items": _translated(schema["items"])}
+    return {"type": kind} | ({"enum": list(schema["enum"])} if "enum" in schema else {})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def read_completion(
+    body: str, headers: Mapping[str, str] = NO_HEADERS, mask: SecretMask = NO_SECRET
+) -> Reply:
+    """Return what matters of a successful body; ``mask`` keeps the key out of a refusal's reason.
+
+    Raises:
+        Refusal: the body holds an error, is cut off, or is not what the service sends.
+    """
+    try:
+        content = loads(body)
+    except (ValueError, RecursionError) as error:
+        raise unreadable_reply(body, mask) from error
+    choice = next(dicts_in(as_dict(content).get("choices")), {})
+    # Routers put the error of the service behind them where the choice should be.
+    for holder in (content, choice):
+        if refusal := refusal_within(holder, headers, mask):
+            raise refusal
+    if not isinstance(content, dict):
+        raise Unavailable("a reply that is no completion")
+    message, usage = as_dict(choice.get("message")), as_dict(content.get("usage"))
+    thoughts = as_count(as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    finish = str(choice.get("finish_reason") or "")
+    ending = "REFUSAL" if message.get("refusal") else _ENDINGS.get(finish, finish.upper())
+    return Reply(
+        body=body,
+        text=_THOUGHTS.sub("", _text(message.get("content"))),
+        ending=ending_of(ending),
+        input_tokens=as_count(usage.get("prompt_tokens")),
+        output_tokens=max(0, as_count(usage.get("completion_tokens")) - thoughts),
+        thought_tokens=thoughts,
+        model=model_of(content.get("model")),
+    )
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(str(part.get("text") or "") for part in dicts_in(content))

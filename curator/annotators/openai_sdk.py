@@ -1,0 +1,218 @@
+"""Asks any server that speaks OpenAI's chat completions, through the official SDK.
+
+One client for each key; all share one HTTP client. The SDK's own retries are off: each request is
+counted in the ledger, so that there is one layer of retries, ours. Of its wire format this module
+knows nothing; that is in ``curator.annotators.chat_completions``. What the SDK would take from
+environment variables is given, but for headers of the user's own (``OPENAI_CUSTOM_HEADERS``).
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from curator.annotators.annotator import Reply, check_base_url, proxy_for
+from curator.annotators.chat_completions import AskedForm, form_fields, messages, read_completion
+from curator.annotators.prompt import Request
+from curator.keys.key import Key
+from curator.refusals.error_answers import LONGEST_BODY, refusal_of
+from curator.refusals.refusal import (
+    BadRequest,
+    FormNotTaken,
+    Refusal,
+    Unavailable,
+    Unreachable,
+    proxy_refused,
+    untrusted,
+)
+from shared.errors import InputError
+from shared.program.events import SecretMask
+
+if TYPE_CHECKING:
+    import openai
+
+OPENAI: Final = "https://api.openai.com/v1"
+
+_NO_KEY: Final = "none"
+"""What is sent where there is no key: the SDK insists on one, local servers ignore it."""
+_ASKED_PATH: Final = "/chat/completions"
+_VERSION: Final = re.compile(r"/v\d+\w*(/|$)", re.IGNORECASE)
+_ERRORS_FROM: Final = 300
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+
+
+class _Refused(Exception):
+    """An answer that is no success, with as much of its body as came."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+async def _stop_at_errors(response: Any) -> None:  # noqa: ANN401 - of the SDK's HTTP library
+    """Take over before a redirect is followed, or a body that was cut hides the status."""
+    if response.status_code < _ERRORS_FROM:
+        return
+    body = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                break
+    # Releases of the SDK differ in the library that connects, and so in what it raises.
+    except Exception:  # noqa: BLE001, S110 - the status is known; of the body, what came counts
+        pass
+    # Apart, so that nothing of the library hangs on as its cause.
+    raise _Refused(response.status_code, response.headers, body.decode(errors="replace"))
+
+
+class OpenAIClient:
+    """Asks one model, with whatever key each request brings."""
+
+    def __init__(
+        self,
+        http_client: openai.DefaultAsyncHttpxClient,
+        *,
+        model: str,
+        base_url: str | None,
+        timeout_s: float,
+    ) -> None:
+        """Ask ``model``; the HTTP client stays the caller's to close."""
+        self._http_client = http_client
+        self._model = model
+        self._base_url = api_address(base_url)
+        self._timeout_s = timeout_s
+        self._clients: dict[str, openai.AsyncOpenAI] = {}
+        self._form = AskedForm.SCHEMA
+        self._form_is_taken = False
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(
+        cls, *, model: str, base_url: str | None, timeout_s: float
+    ) -> AsyncIterator[OpenAIClient]:
+        """Open connections for the time of the block.
+
+        Raises:
+            InputError: the SDK is not installed, or ``base_url`` is not an address.
+        """
+        require_sdk()
+        import openai  # noqa: PLC0415 - an extra of its own, and a second to import
+
+        check_base_url(base_url)
+        async with openai.DefaultAsyncHttpxClient(
+            # It may send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.
+            trust_env=False,
+            proxy=proxy_for(api_address(base_url)),
+            verify=ssl.create_default_context(),
+            follow_redirects=False,
+            event_hooks={"response": [_stop_at_errors]},
+        ) as http_client:
+            yield cls(http_client, model=model, base_url=base_url, timeout_s=timeout_s)
+
+    async def generate(self, request: Request, key: Key) -> Reply:
+        """Send one request with ``key``, once.
+
+        Raises:
+            Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
+        """
+        import openai  # noqa: PLC0415 - as above
+
+        form = self._form
+        refusal: Refusal
+        create: Any = self._client(key).chat.completions.with_raw_response.create
+        try:
+            response = await create(
+                model=self._model,
+                messages=messages(request),
+                **form_fields(request.schema, form),
+            )
+        except openai.APITimeoutError:
+            refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+        except (_Refused, openai.APIConnectionError) as error:
+            # Releases of the SDK differ in whether they wrap what they do not know.
+            refusal = self._unanswered(error.__cause__ or error, form, key)
+        except (openai.OpenAIError, ValueError) as error:
+            refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
+        else:
+            self._form_is_taken = True
+            mask = SecretMask([key.secret])
+            return read_completion(str(response.text), response.headers, mask)
+        # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
+        raise refusal
+
+    def _unanswered(self, cause: BaseException, form: AskedForm, key: Key) -> Refusal:
+        if isinstance(cause, _Refused):
+            mask, url = SecretMask([key.secret]), self._base_url + _ASKED_PATH
+            refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
+            return self._plainer(refusal, form)
+        name = type(cause).__name__
+        if _UNTRUSTED in str(cause):
+            return untrusted(str(cause))
+        if name == "ProxyError" and (answer := re.match(r"[45]\d\d\b", str(cause))):
+            return proxy_refused(int(answer[0]))
+        # By name, for releases of the SDK differ in the library that connects.
+        if name == "ConnectError":
+            return Unreachable(f"no connection ({name})")
+        return Unavailable(f"connection failed ({name})")
+
+    def _plainer(self, refusal: Refusal, form: AskedForm) -> Refusal:
+        """Ask more plainly from now on where the form may be what a server does not take."""
+        if not isinstance(refusal, BadRequest) or form is AskedForm.PLAIN or self._form_is_taken:
+            return refusal
+        if form is self._form:
+            forms = list(AskedForm)
+            self._form = forms[forms.index(form) + 1]
+        return FormNotTaken(refusal.reason)
+
+    def _client(self, key: Key) -> openai.AsyncOpenAI:
+        import openai  # noqa: PLC0415 - as above
+
+        if key.secret not in self._clients:
+            secret = key.secret or _NO_KEY
+            headers: dict[str, Any] = {
+                "Authorization": f"Bearer {secret}",
+                "OpenAI-Organization": openai.Omit(),
+                "OpenAI-Project": openai.Omit(),
+            }
+            self._clients[key.secret] = openai.AsyncOpenAI(
+                api_key=secret,
+                default_headers=headers,
+                base_url=self._base_url,
+                timeout=self._timeout_s,
+                max_retries=0,
+                http_client=self._http_client,
+            )
+        return self._clients[key.secret]
+
+
+def api_address(base_url: str | None) -> str:
+    """Return what stands before ``/chat/completions``, out of as much of an address.
+
+    An address that ends so is taken at its word; one without a version gets ``/v1``.
+    """
+    parts = urlsplit((base_url or OPENAI).rstrip("/"))
+    path = parts.path.removesuffix(_ASKED_PATH)
+    if path == parts.path and not _VERSION.search(path):
+        path += "/v1"
+    return urlunsplit(parts._replace(path=path))
+
+
+def require_sdk() -> None:
+    """Look that the SDK is there.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import openai  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise InputError(
+            "--annotator openai needs its extra: pip install 'abo-vqa[curator,openai]'"
+        ) from error

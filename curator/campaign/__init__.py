@@ -1,0 +1,1 @@
+"""One campaign at work, from the queue to settled items."""

@@ -1,0 +1,44 @@
+"""How a run ends: what it gave up, and whether that is all it did."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from curator.ledger import CampaignReport, Ledger, LedgerFailure, Progress
+from curator.status.status import given_up_line
+from shared.errors import AboVqaError
+from shared.program.clock import Clock
+
+
+class OnlyDeadLetters(AboVqaError):
+    """A run settled images, and gave up each of them."""
+
+
+async def ended(ledger: Ledger, campaign_id: int, before: Progress, clock: Clock) -> Progress:
+    """Return how far the campaign is now that the run is over.
+
+    Raises:
+        OnlyDeadLetters: all that it settled was given up.
+    """
+    progress = await ledger.progress(campaign_id)
+    gave_up_alone = progress.dead > before.dead and progress.done == before.done
+    if progress.dead and (gave_up_alone or not progress.done):
+        report = await report_of(ledger, campaign_id, clock)
+        raise OnlyDeadLetters(f"no image was done; {given_up_line(report)}")
+    await tell_given_up(ledger, campaign_id, clock)
+    return progress
+
+
+async def tell_given_up(ledger: Ledger, campaign_id: int, clock: Clock) -> None:
+    """Tell how many images a campaign gave up, why, and how they come back."""
+    with contextlib.suppress(LedgerFailure):
+        report = await report_of(ledger, campaign_id, clock)
+        if report.given_up:
+            print(f"curator: {given_up_line(report)}", file=sys.stderr, flush=True)
+
+
+async def report_of(ledger: Ledger, campaign_id: int, clock: Clock) -> CampaignReport:
+    """Return the report of one campaign."""
+    reports = await ledger.reports(clock.now())
+    return next(report for report in reports if report.campaign_id == campaign_id)

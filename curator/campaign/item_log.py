@@ -1,0 +1,58 @@
+"""What is logged of single items, under a name that can be kept off the terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from curator.annotators.annotator import Reply
+from curator.campaign.queue import Job
+from curator.judging.judge import Judgement
+from curator.ledger import PairItem
+
+LOGGED_CHARACTERS: Final = 2_000
+
+
+class ItemLog:
+    """The log of one run's items."""
+
+    def __init__(self, prompt_version: str) -> None:
+        self._prompt_version = prompt_version
+        # Bound once, since a logger of the module would be made anew for each line.
+        self._log = structlog.stdlib.get_logger("curator.items").bind()
+
+    def reply(
+        self, item: Job, reply: Reply, judgement: Judgement, *, key_label: str, attempt_id: int
+    ) -> None:
+        """Log a reply and what it is worth."""
+        verdict = judgement.verdict
+        about = (
+            {"question": item.question, "answer": judgement.answer}
+            if isinstance(item, PairItem)
+            else {}
+        )
+        counts = (
+            {"accepted": len(verdict.accepted), "rejected": len(verdict.rejected)}
+            if verdict is not None
+            else {}
+        )
+        self._log.info(
+            "reply",
+            listing=item.listing.listing_id,
+            image=item.listing.image.path,
+            key=key_label,
+            prompt_version=self._prompt_version,
+            attempt=attempt_id,
+            ending=reply.ending,
+            form=judgement.facts.form.value,
+            response=reply.text[:LOGGED_CHARACTERS],
+            **about,
+            **counts,
+        )
+
+    def given_up(self, item: Job, reason: str) -> None:
+        """Log that an item became a dead letter."""
+        about = {"question": item.question} if isinstance(item, PairItem) else {}
+        image = item.listing.image.path
+        self._log.warning("item_given_up", image=image, reason=reason, **about)

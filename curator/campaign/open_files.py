@@ -1,0 +1,50 @@
+"""How many requests may be under way at once with the files that this process may have open."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Final
+
+import structlog
+
+from shared.errors import InputError
+
+OTHER_FILES: Final = 64
+"""The ledger's, the logs', the photos' that are read, and those of whoever looks at the page."""
+
+log = structlog.stdlib.get_logger("curator.campaign.open_files")
+
+
+def affordable_concurrency(wanted: int) -> int:
+    """Return how many of ``wanted`` requests can have a connection each; raise the soft limit.
+
+    Raises:
+        InputError: not even one.
+    """
+    if sys.platform == "win32":
+        return wanted
+    import resource  # noqa: PLC0415 - Windows has neither the module nor the limit
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    reached = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (reached, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    affordable = min(wanted, soft - OTHER_FILES)
+    if affordable < 1:
+        raise InputError(
+            f"this process may have {soft} files open, and a run needs {OTHER_FILES + 1}; "
+            "raise `ulimit -n`"
+        )
+    if affordable < wanted:
+        log.warning(
+            "concurrency_lowered",
+            wanted=wanted,
+            concurrency=affordable,
+            reason=f"only {soft} files may be open; raise `ulimit -n` for more",
+        )
+    return affordable

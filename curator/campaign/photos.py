@@ -1,0 +1,91 @@
+"""Hands out what waits with its photos, read ahead in threads and several a visit.
+
+Reading a small photo takes no longer than going to a thread and back, and a worker should not have
+to wait for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Self
+
+from curator.annotators.image_encoding import Photo, prepare_photo
+from curator.campaign.queue import Job, Queue
+from shared.errors import CorruptImage, StoreUnreachable
+
+VISITS: Final = 4
+"""At a time, in threads of their own: a large photo, or a slow disk, keeps one busy for long."""
+
+Found = Photo | CorruptImage | StoreUnreachable
+
+
+class PhotoQueue:
+    """A queue whose jobs come with their photos, in the queue's order, within a ``with`` block."""
+
+    def __init__(self, queue: Queue, images_dir: Path, ahead: int) -> None:
+        """Read the photos of up to ``ahead`` jobs before they are asked for."""
+        self._queue = queue
+        self._images_dir = images_dir
+        self._most = max(1, ahead)
+        self._ahead: deque[tuple[Job, asyncio.Future[list[Found]], int]] = deque()
+        self._turn = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(VISITS, thread_name_prefix="photos")
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Return the queue."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave unread what was to be read ahead; do not wait for it."""
+        self._is_over.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def take(self) -> tuple[Job, Found] | None:
+        """Return the next job, with its photo or what is wrong with that; ``None`` at the end."""
+        async with self._turn:
+            if len(self._ahead) <= self._most // 2:
+                await self._look_ahead()
+            if not self._ahead:
+                return None
+            job, visit, place = self._ahead.popleft()
+        # Shielded, for others wait for the same visit.
+        found = visit.result() if visit.done() else await asyncio.shield(visit)
+        return job, found[place]
+
+    def put_back(self, job: Job) -> None:
+        """Hand ``job`` out once more, after others where there are some."""
+        self._queue.put_back(job)
+
+    async def _look_ahead(self) -> None:
+        jobs: list[Job] = []
+        while len(self._ahead) + len(jobs) < self._most:
+            job = await self._queue.take()
+            if job is None:
+                break
+            jobs.append(job)
+        size = math.ceil(len(jobs) / VISITS)
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(jobs), max(1, size)):
+            some = jobs[start : start + size]
+            paths = [self._images_dir / job.listing.image.path for job in some]
+            visit = loop.run_in_executor(self._threads, self._read, paths)
+            self._ahead.extend((job, visit, place) for place, job in enumerate(some))
+
+    def _read(self, paths: Sequence[Path]) -> list[Found]:
+        return [_read_one(path) for path in paths if not self._is_over.is_set()]
+
+
+def _read_one(path: Path) -> Found:
+    try:
+        return prepare_photo(path)
+    except (CorruptImage, StoreUnreachable) as error:
+        return error
+    except MemoryError:
+        return StoreUnreachable(f"{path}: out of memory; free some or lower --concurrency")

@@ -1,0 +1,134 @@
+"""Writes what became of each request, and of the images that none is made about any more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from curator.annotators.annotator import Reply
+from curator.campaign.item_log import ItemLog
+from curator.campaign.queue import Job
+from curator.judging.judge import Judgement
+from curator.keys.key import Key
+from curator.ledger import (
+    ItemChange,
+    KeyRemoval,
+    Ledger,
+    OpinionChange,
+    Outcome,
+    PairItem,
+    ProjectNews,
+    Result,
+    TokenUse,
+    WorkState,
+)
+from curator.pairs.second_opinions import opinion_change
+from curator.pool.pool import Lease
+from curator.status.live import LiveReport
+from shared.program.clock import Clock
+from shared.program.stopping import StopSignal
+
+ATTEMPTS: Final = 5
+"""Failures of its own after which an item becomes a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One request under way."""
+
+    item: Job
+    lease: Lease
+    attempt_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A reply and what it is worth."""
+
+    reply: Reply
+    judgement: Judgement
+
+
+def tokens_of(reply: Reply) -> TokenUse:
+    """Return what a reply took."""
+    return TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
+
+
+@dataclass(slots=True)
+class Results:
+    """The results of one campaign; what cannot be written stops the run, and stands in ``lost``."""
+
+    campaign_id: int
+    ledger: Ledger
+    clock: Clock
+    live: LiveReport
+    item_log: ItemLog
+    stop: StopSignal
+    lost: Exception | None = None
+
+    def change(
+        self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
+    ) -> ItemChange | OpinionChange:
+        """Return the change of an item's state."""
+        if isinstance(item, PairItem):
+            return opinion_change(
+                self.campaign_id, item, state, failures=failures, reason=reason, answer=answer
+            )
+        return ItemChange(self.campaign_id, item.item_id, state, failures, reason)
+
+    def waits(self, item: Job, failures: int, reason: str) -> ItemChange | OpinionChange:
+        """Return the change of an item that failed; the next run is to try it once at least."""
+        return self.change(item, WorkState.PENDING, min(failures, ATTEMPTS - 1), reason)
+
+    def give_up(self, item: Job, reason: str) -> None:
+        """Make a dead letter of an item about which no request is under way."""
+        self._write_unasked(item, self.change(item, WorkState.DEAD, ATTEMPTS, reason))
+        self.item_log.given_up(item, reason)
+
+    def return_to_queue(self, item: Job) -> None:
+        """Let an item wait as if it had never been tried."""
+        self._write_unasked(item, self.change(item, WorkState.PENDING, 0))
+
+    def _write_unasked(self, item: Job, change: ItemChange | OpinionChange) -> None:
+        result = Result(None, self.clock.now(), Outcome.UNUSABLE, change=change)
+        self.ledger.finish(result).add_done_callback(partial(self._written, result, item, None))
+
+    def finish(
+        self,
+        one: Try,
+        outcome: Outcome,
+        detail: str,
+        *,
+        tokens: TokenUse | None = None,
+        read: Judged | None = None,
+        change: ItemChange | OpinionChange | None = None,
+        news: ProjectNews | KeyRemoval | None = None,
+    ) -> None:
+        """Write the result of a request, what it read and what it means for its item and key."""
+        result = Result(
+            attempt_id=one.attempt_id,
+            started_at=one.lease.left_late_at,
+            finished_at=self.clock.now(),
+            outcome=outcome,
+            detail=detail,
+            tokens=tokens or (TokenUse() if read is None else tokens_of(read.reply)),
+            reply=None if read is None else read.reply.body,
+            change=change,
+            verdict=None if read is None else read.judgement.verdict,
+            facts=None if read is None else read.judgement.facts,
+            model_version="" if read is None else read.reply.model,
+        )
+        written = self.ledger.finish(result, *([] if news is None else [news]))
+        written.add_done_callback(partial(self._written, result, one.item, one.lease.key))
+
+    def _written(
+        self, result: Result, item: Job, key: Key | None, written: asyncio.Future[None]
+    ) -> None:
+        try:
+            written.result()
+            self.live.finished(result, item, key)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this; the run is to tell
+            self.lost = error
+            self.stop.request(str(error))

@@ -1,0 +1,350 @@
+"""Wires one run: looks at every input first, then opens the ledger and sets the daemon to work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from curator.annotators.annotator import Annotator, Service, check_base_url, require_stated_address
+from curator.annotators.gemini import Gemini
+from curator.annotators.openai_sdk import OpenAIClient, require_sdk
+from curator.annotators.prompt import Prompt
+from curator.campaign.ending import ended, report_of, tell_given_up
+from curator.campaign.failures.holding import held_by
+from curator.campaign.failures.outage import Outage, patience_s
+from curator.campaign.intake import import_catalog, next_look
+from curator.campaign.item_log import ItemLog
+from curator.campaign.loop import Curator
+from curator.campaign.open_files import affordable_concurrency
+from curator.campaign.queue import Queue, waiting_items, waiting_pairs
+from curator.campaign.results import Results
+from curator.catalog import Catalog, open_catalog
+from curator.forecast.forecast import forecast, kept_up_to_date
+from curator.keys.key import Key
+from curator.keys.keyfile import read_keys, read_optional_keys
+from curator.keys.models import known_model
+from curator.ledger import Campaign, Ledger, Progress, RemovedKey, migrate, sole_writer
+from curator.ledger.opening import check_version
+from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.removals import keys_to_use, tell_removed
+from curator.status.live import LiveReport
+from curator.status.terminal import shown
+from shared.errors import AboVqaError, InputError, StoppedForNow
+from shared.program.background import beside
+from shared.program.clock import Clock, SystemClock
+from shared.program.events import SecretMask, set_up_events
+from shared.program.stopping import StopRequested, StopSignal, stop_on_signals
+
+if TYPE_CHECKING:
+    from curator.status.page import Address
+
+log = structlog.stdlib.get_logger("curator.campaign.run")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What ``curator run`` was asked for, as given on the command line."""
+
+    catalog: Path
+    keys: Path | None
+    ledger: Path
+    images: Path | None
+    model: str
+    base_url: str | None
+    questions: int
+    answer_words: int
+    limit: int | None
+    concurrency: int
+    on_exhausted: OnExhausted
+    status: str | None
+    timeout_s: float
+    watch: bool = False
+    retry_dead: bool = False
+    retry_keys: bool = False
+    verify: float = 0.0
+    shuffle: int | None = None
+    annotator: Service = Service.GEMINI
+    status_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The same, read and found usable; nothing has been written yet.
+
+    ``keys`` are all that were given, ``serving`` those that did not fail for good in a run before;
+    those that did are in ``removed``, by fingerprint.
+    """
+
+    catalog: Catalog
+    keys: Sequence[Key]
+    prompt: Prompt
+    campaign: Campaign
+    address: Address | None
+    serving: Sequence[Key] = ()
+    removed: Mapping[str, RemovedKey] = field(default_factory=dict)
+
+
+def plan_run(options: RunOptions) -> RunPlan:
+    """Read and check every input.
+
+    Raises:
+        InputError: one of them cannot be used; nothing was written.
+    """
+    check_base_url(options.base_url)
+    require_stated_address(options.annotator, options.base_url)
+    image_tokens = known_model(options.model).image_tokens
+    prompt = Prompt(options.questions, options.answer_words, image_tokens)
+    plan = RunPlan(
+        catalog=open_catalog(options.catalog, options.images),
+        keys=_keys(options),
+        prompt=prompt,
+        campaign=Campaign(
+            options.model, prompt.version, options.questions, options.annotator.value
+        ),
+        address=_address(options),
+    )
+    check_version(options.ledger)
+    needed = prompt.largest_request_tokens()
+    for key in plan.keys:
+        if key.quota.tpm is not None and key.quota.tpm < needed:
+            raise InputError(
+                f"key {key.label!r}: tpm = {key.quota.tpm} is less than one request needs "
+                f"(about {needed} tokens); raise it or remove it"
+            )
+    return plan
+
+
+def _address(options: RunOptions) -> Address | None:
+    if options.status is None:
+        return None
+    from curator.status.page import parse_address  # noqa: PLC0415 - see _status_page
+
+    return parse_address(options.status, options.status_token)
+
+
+def _keys(options: RunOptions) -> Sequence[Key]:
+    if options.annotator is Service.GEMINI:
+        return read_keys(options.keys)
+    require_sdk()
+    return read_optional_keys(options.keys)
+
+
+def _annotator(options: RunOptions) -> AbstractAsyncContextManager[Annotator]:
+    if options.annotator is Service.OPENAI:
+        return OpenAIClient.connected(
+            model=options.model, base_url=options.base_url, timeout_s=options.timeout_s
+        )
+    return Gemini.connected(
+        model=options.model,
+        connections=options.concurrency,
+        base_url=options.base_url,
+        timeout_s=options.timeout_s,
+    )
+
+
+async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
+    """Work on the campaign until it is done; return how far it is.
+
+    Raises:
+        StoppedForNow: keys exhausted or a signal; the same command goes on.
+        InputError: an input turned out unusable.
+        OnlyDeadLetters: all that it settled was given up.
+        LedgerFailure: the ledger cannot be written any more.
+    """
+    stop = StopSignal()
+    with (
+        stop_on_signals(stop),
+        sole_writer(options.ledger),
+        _removed_if_unused(options.ledger),
+    ):
+        migrate(options.ledger)
+        async with Ledger.opened(options.ledger) as ledger:
+            removed = {} if options.retry_keys else await ledger.removed_keys()
+            plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))
+            with contextlib.suppress(StopRequested):
+                imported = await import_catalog(plan.catalog, ledger, stop, clock)
+                campaign_id = await _begin(options, plan, ledger, imported, clock)
+                before = await ledger.progress(campaign_id)
+                try:
+                    await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
+                except AboVqaError:
+                    await tell_given_up(ledger, campaign_id, clock)
+                    raise
+                if not stop.requested:
+                    return await ended(ledger, campaign_id, before, clock)
+                await tell_given_up(ledger, campaign_id, clock)
+    raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+
+
+async def _begin(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, imported: dict[str, object], clock: Clock
+) -> int:
+    """Start the log and bring the ledger up to date with the options; return the campaign's id."""
+    set_up_events(
+        mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
+        json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
+        file_only=("curator.items", "curator.pool.pool"),
+    )
+    log.info("catalogue_read", path=str(options.catalog), **imported)
+    campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
+    await ledger.remember_keys(plan.serving, clock.now())
+    tell_removed(plan.keys, plan.removed)
+    if options.retry_dead:
+        log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
+    return campaign_id
+
+
+@contextmanager
+def _removed_if_unused(ledger: Path) -> Iterator[None]:
+    """Remove a ledger that this run made if bad input ends it before its first item."""
+    is_new = check_version(ledger) is None
+    try:
+        yield
+    except InputError:
+        if is_new and not ledger.with_name(f"{ledger.name}.log.jsonl").exists():
+            for suffix in ("", "-wal", "-shm", ".lock"):
+                ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+        raise
+
+
+async def _work(
+    options: RunOptions,
+    plan: RunPlan,
+    ledger: Ledger,
+    campaign_id: int,
+    *,
+    stop: StopSignal,
+    clock: Clock,
+) -> None:
+    options = replace(options, concurrency=affordable_concurrency(options.concurrency))
+    left = _items_left(options, await ledger.progress(campaign_id))
+    pool = await _pool(options, plan, ledger, stop, clock)
+    live = await _live_report(ledger, campaign_id, pool, left, clock)
+    async with (
+        beside(_keep_forecast(live, ledger, options, clock), "forecast"),
+        _status_page(plan, live, ledger, clock),
+        shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
+        _annotator(options) as annotator,
+    ):
+        results = Results(campaign_id, ledger, clock, live, ItemLog(plan.prompt.version), stop)
+        curator = Curator(
+            campaign_id=campaign_id,
+            model=options.model,
+            service=options.annotator,
+            prompt=plan.prompt,
+            images_dir=plan.catalog.images_dir,
+            ledger=ledger,
+            pool=pool,
+            annotator=annotator,
+            clock=clock,
+            stop=stop,
+            live=live,
+            rng=random.Random(),
+            results=results,
+            outage=Outage(patience_s(options.on_exhausted)),
+            holding=await held_by(results, plan.catalog.images_dir),
+        )
+        await _work_in_turns(options, plan, curator)
+
+
+async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -> None:
+    """Ask for questions, then for second opinions, and where it is watched look for more."""
+    ledger, campaign_id = curator.ledger, curator.campaign_id
+    while True:
+        left = _items_left(options, await ledger.progress(campaign_id))
+        workers = options.concurrency if left is None else min(options.concurrency, left)
+        await curator.run(Queue(waiting_items(ledger, campaign_id), left), max(1, workers))
+        if options.verify > 0 and not curator.stop.requested:
+            curator.live.chosen(await ledger.choose_pairs(campaign_id, options.verify))
+            await curator.run(Queue(waiting_pairs(ledger, campaign_id)), options.concurrency)
+        is_over = left is not None and not _items_left(options, await ledger.progress(campaign_id))
+        if not options.watch or is_over or curator.stop.requested:
+            return
+        await _look_again(plan, curator)
+
+
+async def _live_report(
+    ledger: Ledger, campaign_id: int, pool: KeyPool, left: int | None, clock: Clock
+) -> LiveReport:
+    now = clock.now()
+    before = await report_of(ledger, campaign_id, clock)
+    settled = before.progress.done + before.progress.dead
+    goal = None if left is None or left == before.progress.pending else settled + left
+    history = await ledger.history(campaign_id, now)
+    return LiveReport(before, history, pool=pool, now=now, goal=goal)
+
+
+async def _keep_forecast(
+    live: LiveReport, ledger: Ledger, options: RunOptions, clock: Clock
+) -> None:
+    async def update() -> float | None:
+        now = clock.now()
+        report = live.report(now)
+        live.forecast = await asyncio.to_thread(
+            forecast,
+            report,
+            await ledger.memory(report, now),
+            now,
+            remaining=live.remaining,
+            verify=options.verify,
+            concurrency=options.concurrency,
+        )
+        ends_at = live.forecast.ends_at
+        return None if ends_at is None else ends_at - now
+
+    await kept_up_to_date(update, live.keys_changed, SystemClock())
+
+
+def _items_left(options: RunOptions, before: Progress) -> int | None:
+    """Return how many items this run may settle; ``None`` where only a signal ends it."""
+    if options.limit is None:
+        return None if options.watch else before.pending
+    wanted = options.limit if options.watch else min(options.limit, before.total)
+    return max(0, wanted - before.done - before.dead)
+
+
+async def _look_again(plan: RunPlan, curator: Curator) -> None:
+    ledger, clock = curator.ledger, curator.clock
+    added = await next_look(plan.catalog, ledger, curator.stop, clock)
+    if added:
+        await ledger.enrol(plan.campaign, clock.now())
+        curator.live.enrolled(added)
+
+
+async def _pool(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: StopSignal, clock: Clock
+) -> KeyPool:
+    now = clock.now()
+    return KeyPool(
+        plan.serving,
+        clock=clock,
+        stop=stop,
+        on_exhausted=options.on_exhausted,
+        rng=random.Random(),
+        untried=plan.serving,
+        use=await ledger.project_use(options.model, now),
+        records=await ledger.project_records(options.model),
+    )
+
+
+@asynccontextmanager
+async def _status_page(
+    plan: RunPlan, live: LiveReport, ledger: Ledger, clock: Clock
+) -> AsyncIterator[None]:
+    if plan.address is None:
+        yield
+        return
+    # aiohttp's server and the metrics take a tenth of a second, and most runs have no page.
+    from curator.status.page import Watched, served  # noqa: PLC0415
+
+    async with served(plan.address, Watched(live, ledger, plan.catalog.images_dir, clock)) as where:
+        log.info("status_page", url=where.url)
+        yield

@@ -1,0 +1,1 @@
+"""Catalogues that are tables of products."""

@@ -1,0 +1,112 @@
+"""A table of products as a catalogue: CSV, JSON lines or JSON, by whatever shop or tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from curator.catalog.by_id import PicturesById
+from curator.catalog.locating import Locator
+from curator.catalog.pictures import is_url
+from curator.catalog.reading import fingerprint_of
+from curator.catalog.shops.registry import shop_of
+from curator.catalog.shops.shop import ShopTable
+from curator.catalog.skipped import Reason, Skipped
+from curator.catalog.tables.cells import picture_names, plain_text
+from curator.catalog.tables.columns import Layout, id_columns, layout_of
+from curator.catalog.tables.products import Products
+from curator.catalog.tables.rows import Row, Rows, rows_of
+from shared.errors import InputError
+from shared.records import ImageRef, Listing
+
+
+@dataclass(frozen=True, slots=True)
+class TableCatalog:
+    """A table (also gzipped) with columns of images; what tells about products is metadata."""
+
+    path: Path
+    images_dir: Path
+
+    def check_columns(self) -> None:
+        """Raise ``InputError`` where the file is unreadable or has no image column."""
+        with self._opened():
+            pass
+
+    def fingerprint(self) -> str | None:
+        """Return a digest of the file's name, size and time."""
+        return fingerprint_of([self.path])
+
+    def listings(self, skipped: Skipped) -> Iterator[Listing]:
+        """Yield one listing for each image of a row; repeated ones are the ledger's to tell."""
+        with self._opened() as (rows, reader):
+            width = len(rows.columns)
+            for row in rows.all:
+                if len(row.cells) == width:
+                    yield from reader.listings(row, skipped)
+                else:
+                    skipped.add(Reason.LONG_ROW, f"line {row.line}")
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Rows, _RowReader]]:
+        with rows_of(self.path) as rows:
+            shop = shop_of(rows.columns)
+            layout, locator = self._layout(rows, shop)
+            products = Products(rows.columns, layout, shop)
+            yield rows, _RowReader(layout, locator, products)
+
+    def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
+        """Return what columns are for, and what finds what they name: ids if need be."""
+        beside = self.path.parent
+        locator = Locator(self.images_dir, beside)
+        try:
+            return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
+        except InputError:
+            # Not beside the table, where other pictures may lie.
+            if self.images_dir == beside:
+                raise
+            by_id = Locator(self.images_dir, beside, PicturesById(self.images_dir))
+            layout = layout_of(rows.columns, rows.first, shop, by_id.has, self.path)
+            if not set(layout.images) <= id_columns(rows.columns):
+                raise
+            return layout, by_id
+
+
+@dataclass(frozen=True, slots=True)
+class _RowReader:
+    """Makes listings of rows, which come in order."""
+
+    layout: Layout
+    locator: Locator
+    products: Products
+
+    def listings(self, row: Row, skipped: Skipped) -> Iterator[Listing]:
+        completed = self.products.completed(row.cells)
+        names = [name for place in self.layout.images for name in picture_names(row.cells[place])]
+        if not names and not completed.goes_on:
+            skipped.add(Reason.WITHOUT_IMAGE, f"line {row.line}")
+        paths = self._paths(names, skipped)
+        if not paths:
+            return
+        metadata = self._metadata(completed.cells)
+        for path in paths:
+            image = ImageRef(path, path)
+            yield Listing(completed.product or paths[0], image, metadata, completed.group)
+
+    def _paths(self, names: Sequence[str], skipped: Skipped) -> list[str]:
+        paths: dict[str, None] = {}
+        for name in dict.fromkeys(names):
+            place = self.locator.locate(name)
+            if isinstance(place, Reason):
+                skipped.add(place, name)
+            else:
+                paths[place] = None
+        return list(paths)
+
+    def _metadata(self, cells: Sequence[str]) -> dict[str, str]:
+        texts = {name: plain_text(cells[place]) for place, name in self.layout.texts}
+        for name, value in self.layout.attributes:
+            texts[plain_text(cells[name])] = plain_text(cells[value])
+        texts.pop("", None)
+        return {name: text for name, text in texts.items() if text and not is_url(text)}

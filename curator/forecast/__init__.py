@@ -1,0 +1,1 @@
+"""When a campaign ends and what it costs."""

@@ -1,0 +1,182 @@
+"""When a campaign will be done, by what is left of its keys' quotas.
+
+The recent rate says little about a campaign that spends its quota in an hour and then rests until
+midnight, so the real pool is gone through what is left, by ``curator.forecast.simulation``: to the
+end where that is near, else for a while, to learn at what rate a day's quota is spent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from curator.forecast.simulation import DAY_S, Load, simulate
+from curator.keys.key import Key
+from curator.keys.quota import day_start, next_day
+from curator.ledger import CampaignReport, KeyReport, Memory
+from shared.errors import InputError
+from shared.program.clock import Clock, stopwatch
+
+SIMULATED: Final = 1_000
+"""Requests that are gone through one by one; what is beyond goes on at their rate, day by day."""
+SMALL_DAY: Final = 500
+"""Requests a day, of all keys, up to which whole days are gone through."""
+FIRST_LATENCY_S: Final = 5.0
+FIRST_TOKENS: Final = 700
+"""Seconds and input tokens of a request, until the first replies tell."""
+MOST_TRIES: Final = 5.0
+DEFAULT_CONCURRENCY: Final = 16
+FIRST_PAUSE_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 60.0
+COST_SHARE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``ends_at`` in seconds since the epoch, or ``None`` and the ``reason`` for not knowing."""
+
+    ends_at: float | None
+    reason: str = ""
+
+
+def forecast(
+    report: CampaignReport,
+    memory: Memory,
+    now: float,
+    *,
+    remaining: int | None = None,
+    verify: float | None = None,
+    concurrency: int = DEFAULT_CONCURRENCY,
+) -> Forecast:
+    """Return when ``remaining`` items (all that wait, if not given) will be settled.
+
+    With second opinions: on the share ``verify`` of all pairs, or on those that already wait for
+    one, if not given. Takes latency, tokens and requests an item from what the campaign has seen.
+    It runs a loop of its own, so a running one leaves it to a thread.
+    """
+    items = report.progress.pending if remaining is None else remaining
+    opinions = opinions_left(report, items, verify)
+    if items + opinions == 0:
+        return Forecast(now)
+    keys = [_key(one) for one in report.keys if not one.removed_because]
+    if not keys:
+        return Forecast(None, _nobody_serves(report))
+    seen = memory.load
+    load = Load(
+        requests=math.ceil(items * tries_an_item(report)) + opinions,
+        tokens=round(seen.input_tokens) or FIRST_TOKENS,
+        latency_s=seen.latency_s or FIRST_LATENCY_S,
+        concurrency=concurrency,
+    )
+    try:
+        ends_at = asyncio.run(_ends_at(keys, load, now, memory))
+    except InputError as error:
+        return Forecast(None, str(error))
+    return Forecast(ends_at)
+
+
+def still_true(last: Forecast, report: CampaignReport) -> Forecast:
+    """Return ``last`` unless all keys have left since it was made."""
+    if not report.progress.pending or any(not one.removed_because for one in report.keys):
+        return last
+    return Forecast(None, _nobody_serves(report))
+
+
+def _nobody_serves(report: CampaignReport) -> str:
+    reasons = list(dict.fromkeys(one.removed_because for one in report.keys))
+    why = reasons[0] if len(reasons) == 1 else "each for its own reason"
+    return f"no key is left that can serve ({why})" if reasons else "no key is left that can serve"
+
+
+def tries_an_item(report: CampaignReport) -> float:
+    """Return the requests that an item took so far, those over a quota left out."""
+    settled = report.progress.done + report.progress.dead
+    counted = ("answered", "unusable", "unavailable", "bad_request")
+    opinions = report.opinions.chosen - report.opinions.waiting
+    requests = sum(report.outcomes.get(name, 0) for name in counted) - opinions
+    return min(MOST_TRIES, max(1.0, requests / settled)) if settled else 1.0
+
+
+def opinions_left(report: CampaignReport, items: int, verify: float | None) -> int:
+    """Return the second opinions still to be asked for, those on pairs of ``items`` included."""
+    if verify is None:
+        return report.opinions.waiting
+    done = report.progress.done
+    an_item = report.pairs / done if done else report.campaign.questions
+    asked = report.opinions.chosen - report.opinions.waiting
+    return max(0, round(verify * (report.pairs + items * an_item)) - asked)
+
+
+async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:
+    a_day = _a_day(keys)
+    if load.requests <= SIMULATED or a_day <= SMALL_DAY:
+        # Days that repeat are counted at once, so that small ones may be gone through to the end.
+        known = simulate(keys, load, now, use=memory.use, records=memory.records)
+        return (await known).ends_at
+    begun = replace(load, requests=SIMULATED)
+    today = SIMULATED if math.isinf(a_day) else _left_today(keys, memory, now)
+    if today >= SIMULATED:
+        course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
+    else:
+        course = await simulate(keys, begun, now)
+    rate = SIMULATED / max(1e-3, course.ends_at - now)
+    today = min(today, rate * (next_day(now) - now))
+    if math.isinf(a_day) or load.requests <= today:
+        return now + load.requests / rate
+    left, full_day = load.requests - today, min(a_day, rate * DAY_S)
+    days = math.ceil(left / full_day) - 1
+    # Half a day on, because a day of that span may have had 23 or 25 hours.
+    return day_start(next_day(now) + (days + 0.5) * DAY_S) + (left - days * full_day) / rate
+
+
+def _a_day(keys: Sequence[Key]) -> float:
+    """Return the requests that all projects allow a day."""
+    limits = {key.project: key.quota.rpd for key in keys}.values()
+    return sum(math.inf if limit is None else limit for limit in limits)
+
+
+def _left_today(keys: Sequence[Key], memory: Memory, now: float) -> float:
+    limits = {key.project: key.quota.rpd or 0 for key in keys}
+    rests = {name for name, one in memory.records.items() if one.blocked_until >= next_day(now)}
+    used = {name: one.today for name, one in memory.use.items()}
+    return sum(max(0, limits[name] - used.get(name, 0)) for name in limits.keys() - rests)
+
+
+def _key(report: KeyReport) -> Key:
+    # The simulation sends nothing, so the fingerprint stands for the secret.
+    return Key(report.label, report.project, report.fingerprint, report.quota)
+
+
+async def kept_up_to_date(
+    update: Callable[[], Awaitable[float | None]], changed: asyncio.Event, wall: Clock
+) -> None:
+    """Await ``update`` for ever: soon after the start, then ever more rarely.
+
+    ``update`` returns the seconds until the end, which is looked at more often as it comes near;
+    ``changed`` is set when a key's state has changed, which makes it be looked at anew. What takes
+    long is looked at rarely: after ``COST_SHARE`` times as long, or a minute.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        changed.clear()
+        started = stopwatch()
+        left_s = await update()
+        near_s = math.inf if left_s is None else max(FIRST_PAUSE_S, left_s / 10)
+        # The first ones know little and are soon replaced, whatever they cost.
+        least_s = max(FIRST_PAUSE_S, min(pause_s, COST_SHARE * (stopwatch() - started)))
+        await wall.sleep(least_s)
+        await _sleep_unless(changed, min(pause_s, near_s) - least_s, wall)
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+
+async def _sleep_unless(changed: asyncio.Event, seconds: float, wall: Clock) -> None:
+    waits = [asyncio.ensure_future(wall.sleep(seconds)), asyncio.ensure_future(changed.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

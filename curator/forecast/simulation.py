@@ -1,0 +1,201 @@
+"""Runs a campaign without requests: the real pool of keys on a clock that only this module moves.
+
+Quota days that repeat are counted at once, for a campaign on free keys takes months of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from curator.keys.key import Key
+from curator.keys.quota import PACIFIC, corrected, day_start, next_day
+from curator.ledger.records import ProjectRecord, ProjectUse
+from curator.pool.exhaustion import KeysExhausted
+from curator.pool.pool import KeyPool, Lease, OnExhausted
+from shared.errors import InputError
+from shared.program.stopping import StopSignal
+
+DAY_S: Final = 86_400.0
+UNUSED: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class VirtualClock:
+    """Satisfies ``Clock``; a sleep is over at once and took as long as asked."""
+
+    def __init__(self, now: float) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        """Return seconds since the epoch, UTC, as far as the simulation is."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self.time += max(0.0, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpan:
+    """``days`` quota days in a row, each with the same ``requests`` by project.
+
+    The keys of a project take turns, so each has an even share; whose is one more than the others'
+    changes from day to day.
+    """
+
+    first: date
+    days: int
+    requests: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a campaign goes: when it ends, seconds since the epoch, and its days."""
+
+    ends_at: float
+    spans: tuple[DaySpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked: so many requests of so many input tokens.
+
+    ``latency_s`` is how long each is under way, ``concurrency`` how many are at most.
+    """
+
+    requests: int
+    tokens: int
+    latency_s: float
+    concurrency: int
+
+
+async def simulate(
+    keys: Sequence[Key],
+    load: Load,
+    now: float,
+    *,
+    use: Mapping[str, ProjectUse] = UNUSED,
+    records: Mapping[str, ProjectRecord] = UNUSED,
+) -> Course:
+    """Return the course of a campaign that starts at ``now``.
+
+    ``use`` and ``records`` say by project what was used of the windows, and which cool-downs and
+    limits were learned; without them the keys are unused.
+
+    Raises:
+        InputError: no key can ever take such a request.
+    """
+    clock = VirtualClock(now)
+    # What was learned is taken to last: a plan that forgot it after a week would promise too much.
+    learned = {name: record.learned for name, record in records.items()}
+    keys = [replace(k, quota=corrected(k.quota, learned.get(k.project, {}), now)) for k in keys]
+    pool = KeyPool(
+        keys,
+        clock=clock,
+        stop=StopSignal(),
+        on_exhausted=OnExhausted.STOP,
+        rng=random.Random(0),
+        use=use,
+        records=records,
+    )
+    calendar = _Calendar(now)
+    in_flight: list[float] = []
+    left = load.requests
+    while left:
+        if len(in_flight) == load.concurrency:
+            clock.time = max(clock.time, heapq.heappop(in_flight))
+        lease = await _next_lease(pool, load.tokens, clock)
+        if skipped := calendar.turn_to(lease.at, left):
+            pool.give_back(lease)
+            clock.time += skipped * DAY_S
+            left -= skipped * calendar.requests_of_last_day
+            continue
+        calendar.count(lease.key.project)
+        pool.settle(lease, load.tokens)
+        heapq.heappush(in_flight, lease.at + load.latency_s)
+        left -= 1
+        # The loop's other work, such as a signal, gets its turn.
+        if left % 10_000 == 0:
+            await asyncio.sleep(0)
+    return Course(max(in_flight, default=now), calendar.spans())
+
+
+async def _next_lease(pool: KeyPool, tokens: int, clock: VirtualClock) -> Lease:
+    while True:
+        try:
+            return await pool.lease(tokens)
+        except KeysExhausted as exhausted:
+            if exhausted.opens_at is None:
+                raise InputError(
+                    f"no key can take a request of {tokens} tokens; raise tpm in the keys file"
+                ) from exhausted
+            clock.time = exhausted.opens_at
+
+
+class _Calendar:
+    """The quota days so far, and how many of them may be counted at once."""
+
+    def __init__(self, now: float) -> None:
+        self._spans: list[DaySpan] = []
+        self._today: Counter[str] = Counter()
+        self._start = day_start(now)
+        self._end = next_day(now)
+
+    @property
+    def requests_of_last_day(self) -> int:
+        return sum(self._spans[-1].requests.values())
+
+    def count(self, project: str) -> None:
+        self._today[project] += 1
+
+    def turn_to(self, now: float, left: int) -> int:
+        """Close the day if ``now`` is after it; return how many days like it follow unseen.
+
+        Those days are counted. Only days of the same length are, so that daylight saving's two
+        odd days are gone through.
+        """
+        if now < self._end:
+            return 0
+        closed = self._close(now)
+        whole = len(self._spans) > 1 and self._spans[-2].requests == closed.requests
+        per_day = self.requests_of_last_day
+        if not whole or per_day == 0:
+            return 0
+        skipped = 0
+        # The last day is gone through too, to learn when in it the campaign ends.
+        while (skipped + 1) * per_day < left and self._end - self._start == DAY_S:
+            skipped += 1
+            self._start, self._end = self._end, next_day(self._end)
+        if skipped:
+            self._spans.append(DaySpan(_date(now), skipped, closed.requests))
+        return skipped
+
+    def spans(self) -> tuple[DaySpan, ...]:
+        """Return all days, those that follow each other and are equal in one span."""
+        self._close(self._end)
+        merged: list[DaySpan] = []
+        for span in self._spans:
+            last = merged[-1] if merged else None
+            if last and last.requests == span.requests:
+                merged[-1] = DaySpan(last.first, last.days + span.days, span.requests)
+            else:
+                merged.append(span)
+        return tuple(merged)
+
+    def _close(self, now: float) -> DaySpan:
+        closed = DaySpan(_date(self._start), 1, dict(self._today))
+        self._spans.append(closed)
+        self._today = Counter()
+        self._start, self._end = day_start(now), next_day(now)
+        return closed
+
+
+def _date(now: float) -> date:
+    return datetime.fromtimestamp(now, UTC).astimezone(PACIFIC).date()

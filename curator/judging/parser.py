@@ -1,0 +1,314 @@
+"""Reply text to question/answer drafts: pure, and total on any text.
+
+Structured output comes first: a JSON array of objects, also inside a fence, wrapped in an object,
+followed by prose, with small mistakes, or cut off in the middle (complete objects are kept). Else
+plain lists are read, numbered or not, with the answer on the question's line or on the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from curator.judging.facts import Form
+from curator.refusals.foreign_json import loads
+
+LONGEST_REPLY: Final = 200_000
+"""Characters; what comes after is not read."""
+JSON_STARTS: Final = 500
+"""How many opening brackets are tried before the text is taken for prose."""
+LONGEST_ANSWER: Final = 200
+"""Characters; what is longer answers no question."""
+EXACT: Final = 2.0**63
+"""Numbers from here on have lost digits on the way."""
+DIFFICULTIES: Final = ("easy", "medium", "hard")
+_ASKED_FOR: Final = {"question", "answer", "difficulty"}
+
+_QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
+_ANSWER = re.compile(r"^(?:a|ans|answer)\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
+_NUMBER = re.compile(r"^\(?\d{1,3}\s*[.):\-]\s*(?P<rest>.+)$")
+_INLINE_ANSWER = re.compile(r"\b(?:a|ans|answer)\s*\d*\s*[:=]\s*", re.IGNORECASE)
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*("?)|[\[\]{}]', re.DOTALL)
+_MARKUP = re.compile(r"[*_`#]+")
+_JSON_FOLLOWS = frozenset('"{[ \n\r\t')
+_UNFIT = frozenset({"Cc", "Cs"})
+_QUOTE = "[\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}]"
+_JSON_NAME = re.compile(rf"{_QUOTE}(?:question|q){_QUOTE}\s*:", re.IGNORECASE)
+_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:answer|a){_QUOTE}\s*:", re.IGNORECASE)
+_LOOSE_PAIR = re.compile(
+    rf"{_QUOTE}(?:question|q){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
+    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:answer|a){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
+    rf"(?P<answer>[^\n]{{1,100}}?){_QUOTE}\s{{0,9}}[,}}]",
+    re.IGNORECASE,
+)
+_DASHES = "-\N{EN DASH}\N{EM DASH}"
+_BULLETS = f"{_DASHES}\N{BULLET} "
+_SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question and its answer as they stand in a reply, not yet validated.
+
+    ``difficulty`` is one of ``DIFFICULTIES`` or empty.
+    """
+
+    question: str
+    answer: str
+    difficulty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The drafts of a reply, one at least, in its order."""
+
+    drafts: tuple[Draft, ...]
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsable:
+    """A reply without one question and answer; ``detail`` says what it looked like."""
+
+    detail: str
+    form: Form = Form.UNPARSABLE
+
+
+def parse_reply(text: str) -> Parsed | Unparsable:
+    """Return the drafts in ``text`` and its form, or why there are none. Never raises."""
+    text = text[:LONGEST_REPLY]
+    if not text.strip():
+        return Unparsable("empty reply", Form.EMPTY)
+    if parsed := _json_reply(text):
+        return parsed
+    if drafts := tuple(_list_drafts(text)):
+        return Parsed(drafts, Form.LIST)
+    return Unparsable("no question with an answer in the reply")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """The one answer of a reply to a single question."""
+
+    answer: str
+    form: Form
+
+
+def parse_answer(text: str) -> ParsedAnswer | Unparsable:
+    """Return the answer in the reply to a single question, or why there is none. Never raises."""
+    text = text[:LONGEST_REPLY]
+    if not text.strip():
+        return Unparsable("empty reply", Form.EMPTY)
+    try:
+        value, form = loads(text), Form.JSON
+    except (ValueError, RecursionError):
+        value, form = _inner_object(text), Form.FENCED
+    if isinstance(value, dict):
+        fields = {name.strip().lower(): field for name, field in value.items()}
+        answer = _text(fields.get("answer", fields.get("a")))
+        return ParsedAnswer(answer, form) if answer else Unparsable("no answer in the reply")
+    if _ANSWER_NAME.search(text):
+        cut = _is_cut_off(text)
+        return Unparsable("JSON that cannot be read", Form.CUT_OFF if cut else Form.UNPARSABLE)
+    # Models that know no JSON give the bare word, or "Answer: word".
+    line = _plain(_MARKUP.sub(" ", text))
+    named = _ANSWER.match(line)
+    answer = _answer(named["rest"] if named else line)
+    if not answer or len(answer) > LONGEST_ANSWER:
+        return Unparsable("no answer in the reply")
+    return ParsedAnswer(answer, Form.LIST)
+
+
+def _inner_object(text: str) -> object:
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text, max(0, text.find("{")))[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _json_reply(text: str) -> Parsed | Unparsable | None:
+    """Return what JSON there is in ``text``; ``None`` where it is something else."""
+    try:
+        drafts = tuple(_drafts_in(loads(text)))
+    except (ValueError, RecursionError):
+        return _scanned_reply(text)
+    return Parsed(drafts, Form.JSON) if drafts else None
+
+
+def _scanned_reply(text: str) -> Parsed | Unparsable | None:
+    """Look for JSON inside of ``text``; what is broken is mended where that saves a draft."""
+    drafts, is_faultless = _scan(text)
+    if is_faultless:
+        return Parsed(drafts, Form.FENCED)
+    mended, _ = _scan(_TRAILING_COMMA.sub(r"\1", text))
+    drafts = max(drafts, mended, key=len) or tuple(_loose_drafts(text))
+    if drafts:
+        return Parsed(drafts, Form.CUT_OFF if _is_cut_off(text) else Form.REPAIRED)
+    if not _JSON_NAME.search(text):
+        return None
+    # A list it is not: read as one, its quotes and braces would become answers.
+    if _is_cut_off(text):
+        return Unparsable("cut off before one pair was complete", Form.CUT_OFF)
+    return Unparsable("JSON that cannot be read")
+
+
+def _scan(text: str) -> tuple[tuple[Draft, ...], bool]:
+    """Return the drafts in all JSON values of ``text``, and whether it is one faultless value."""
+    # Line breaks inside of strings are a mistake that costs nothing to forgive.
+    decoder = json.JSONDecoder(strict=False)
+    drafts: list[Draft] = []
+    values = faults = 0
+    position = _next_bracket(text, 0)
+    for _ in range(JSON_STARTS):
+        if position < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            # Cut off, or not JSON from here: the objects inside may still be whole.
+            end = position + 1
+            # A bracket in the prose before or after is no fault.
+            faults += text[end : end + 1] in _JSON_FOLLOWS
+        else:
+            found = list(_drafts_in(value))
+            drafts += found
+            values += bool(found)
+            faults += bool(found) and not _is_strict(text[position:end])
+        position = _next_bracket(text, end)
+    return tuple(drafts), values == 1 and not faults
+
+
+def _is_strict(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _loose_drafts(text: str) -> Iterator[Draft]:
+    """Yield what stands like a question and an answer, in whatever kind of quotes."""
+    for found in _LOOSE_PAIR.finditer(text):
+        fields: dict[str, object] = {
+            name: _unescaped(text) for name, text in found.groupdict().items()
+        }
+        if draft := _draft(fields):
+            yield draft
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return text
+
+
+def _next_bracket(text: str, start: int) -> int:
+    found = [at for at in (text.find("[", start), text.find("{", start)) if at >= 0]
+    return min(found, default=-1)
+
+
+def _is_cut_off(text: str) -> bool:
+    """Return whether ``text`` ends inside of a JSON string, array or object."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        word = token[0]
+        if word in "[{":
+            depth += 1
+        elif word in "]}":
+            depth = max(0, depth - 1)
+        elif not token[1]:
+            return depth > 0
+    return depth > 0
+
+
+def _drafts_in(value: object) -> Iterator[Draft]:
+    # Without recursion: what the decoder could nest, this must be able to unfold.
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+        elif isinstance(one, dict):
+            draft = _draft(one)
+            if draft is not None:
+                yield draft
+            else:
+                waiting.extend(reversed(one.values()))
+
+
+def _draft(value: dict[str, object]) -> Draft | None:
+    fields = value
+    if not value.keys() <= _ASKED_FOR:
+        fields = {name.strip().lower(): field for name, field in value.items()}
+    question = _text(fields.get("question", fields.get("q")))
+    answer = _text(fields.get("answer", fields.get("a")))
+    if not question or not answer:
+        return None
+    difficulty = _text(fields.get("difficulty")).lower()
+    return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return _plain(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and abs(value) >= EXACT:
+        return ""
+    return _plain(str(value)) if isinstance(value, (int, float)) else ""
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` on one line, without control characters and halves of characters."""
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(one) in _UNFIT else one for one in text)
+    elif "  " not in text:
+        return text.strip()
+    return " ".join(text.split())
+
+
+def _list_drafts(text: str) -> Iterator[Draft]:
+    pending = ""
+    for raw in text.splitlines():
+        line = _plain(_MARKUP.sub(" ", raw)).lstrip(_BULLETS)
+        if not line:
+            continue
+        if answer := _ANSWER.match(line):
+            if pending and (answer_text := _answer(answer["rest"])):
+                yield Draft(pending, answer_text)
+            pending = ""
+            continue
+        question, answer_text = _question_of(line)
+        if question and answer_text:
+            yield Draft(question, answer_text)
+            pending = ""
+        elif question:
+            pending = question
+        elif pending:
+            if answer_text := _answer(line):
+                yield Draft(pending, answer_text)
+            pending = ""
+
+
+def _question_of(line: str) -> tuple[str, str]:
+    """Return the question and the answer on a line, each empty where there is none."""
+    numbered = _NUMBER.match(line)
+    rest = numbered["rest"] if numbered else line
+    named = _QUESTION.match(rest)
+    rest = named["rest"] if named else rest
+    if inline := _INLINE_ANSWER.search(rest, 1):
+        return rest[: inline.start()].rstrip(_SEPARATORS), _answer(rest[inline.end() :])
+    head, mark, tail = rest.partition("?")
+    if mark and head.strip():
+        return f"{head.strip()}?", _answer(tail)
+    return (rest.strip(), "") if named else ("", "")
+
+
+def _answer(text: str) -> str:
+    return text.strip(_SEPARATORS).rstrip(".").strip()

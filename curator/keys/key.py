@@ -1,0 +1,36 @@
+"""A key of the pool: shown by its label, stored by its fingerprint.
+
+The secret itself is only ever handed to the annotator's client. ``curator.keys.keyfile`` reads
+keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from curator.keys.quota import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A credential; ``project`` names what Google meters, together with all its other keys."""
+
+    label: str
+    project: str
+    secret: str = field(repr=False)
+    quota: Quota = field(default_factory=Quota)
+    fingerprint: str = field(init=False)
+    """16 hexadecimal digits that tell keys apart and reveal none.
+
+    They are the start of a plain SHA-256. That would betray a secret that can be guessed, but
+    Google's keys are 35 random characters: nobody can try them all.
+    """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", fingerprint_of(self.secret))
+
+
+def fingerprint_of(secret: str) -> str:
+    """Return the fingerprint of a key; see ``Key.fingerprint``."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]

@@ -1,0 +1,200 @@
+"""Reads the pool of keys from a file or from ``GEMINI_API_KEYS``: TOML, or a list of any form.
+
+The forms of lists are ``curator.keys.key_list``'s.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import Field
+
+from curator.keys.key import Key, fingerprint_of
+from curator.keys.key_form import without_keys
+from curator.keys.key_list import WAY_OUT, ListedKey, listed_keys
+from curator.keys.quota import Quota
+from curator.keys.variables import (
+    KEYS_VARIABLE,
+    NEAR_VARIABLES,
+    NOT_GEMINI,
+    NOT_OPENAI,
+    OPTIONAL_KEYS_VARIABLE,
+)
+from shared.errors import InputError
+from shared.program.settings import Settings, validated
+
+_ENVIRONMENT_PREFIX: Final = "env:"
+_TOML_HINT: Final = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
+
+
+class _KeyTable(Settings):
+    label: str = ""
+    project: str = ""
+    api_key: str
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
+    rpd: int | None = Field(default=None, ge=1)
+
+
+_Table = TypeVar("_Table", bound=Settings)
+
+
+class _KeysFile(Settings):
+    key: list[_KeyTable] = Field(default_factory=list)
+
+
+def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) -> tuple[Key, ...]:
+    """Return the keys in ``path``, or those in ``GEMINI_API_KEYS`` where no path is given.
+
+    Raises:
+        InputError: no keys, an unreadable file, something that is no key, a secret or label that
+            occurs twice, or keys of one project with different limits. No message holds a secret.
+    """
+    if path is not None:
+        return _keys_of_file(path, environment, NOT_GEMINI)
+    text = environment.get(KEYS_VARIABLE, "")
+    if not text.strip():
+        near = next((name for name in NEAR_VARIABLES if environment.get(name, "").strip()), None)
+        hint = f" ({near} is set, but not read here)" if near else ""
+        raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}{hint}")
+    return _keys_of_text(text, KEYS_VARIABLE, environment, NOT_GEMINI)
+
+
+def read_optional_keys(
+    path: Path | None, environment: Mapping[str, str] = os.environ
+) -> tuple[Key, ...]:
+    """Return the keys for a service that may need none: those in ``path`` or ``OPENAI_API_KEY``.
+
+    Without either, one key that is empty stands for the server on this machine.
+
+    Raises:
+        InputError: as ``read_keys``, for what is given.
+    """
+    if path is not None:
+        return _keys_of_file(path, environment, NOT_OPENAI)
+    text = environment.get(OPTIONAL_KEYS_VARIABLE, "")
+    if not text.strip():
+        return (Key("no-key", "no-project", ""),)
+    return _keys_of_text(text, OPTIONAL_KEYS_VARIABLE, environment, NOT_OPENAI)
+
+
+def _keys_of_file(
+    path: Path, environment: Mapping[str, str], foreign: Sequence[str]
+) -> tuple[Key, ...]:
+    text, source = _read_text(path), str(path)
+    if path.suffix.lower() != ".toml" and not _TOML_HINT.search(text):
+        return _keys_of_text(text, source, environment, foreign)
+    keys = _toml_keys(text, source, environment)
+    _check(keys, source)
+    return tuple(keys)
+
+
+def _keys_of_text(
+    text: str, source: str, environment: Mapping[str, str], foreign: Sequence[str]
+) -> tuple[Key, ...]:
+    listed = listed_keys(text, source, foreign)
+    tables = [_table_of(key, source) for key in listed]
+    keys = [
+        _key(table, number, source, environment) for number, table in enumerate(tables, start=1)
+    ]
+    _check(keys, source)
+    return tuple(keys)
+
+
+def _table_of(key: ListedKey, source: str) -> _KeyTable:
+    table = {**key.fields, "label": key.label, "api_key": key.secret}
+    return _without_values(_KeyTable, table, f"{source}: line {key.line}")
+
+
+def _without_values(model: type[_Table], table: Mapping[str, Any], source: str) -> _Table:
+    try:
+        return validated(model, table, source=source)
+    except InputError as error:
+        # Its cause quotes the rejected values, which may be keys, and so may be their names.
+        why = str(error).removeprefix(f"{source}: ")
+        raise InputError(f"{source}: {without_keys(why)}") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        # PowerShell writes UTF-16.
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16") if is_wide else _decoded(content)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such keys file; give --keys FILE") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; --keys wants a file") from None
+    except UnicodeDecodeError:
+        # The chained error would carry the file's bytes, and with them the keys.
+        raise InputError(f"{path}: not a text file; {WAY_OUT}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        # A comment in the letters of an old Windows: keys are plain ones anyhow.
+        return content.decode("latin-1")
+
+
+def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[Key]:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: not valid TOML ({error})") from None
+    file = _without_values(_KeysFile, tables, source)
+    return [
+        _key(table, number, source, environment) for number, table in enumerate(file.key, start=1)
+    ]
+
+
+def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, str]) -> Key:
+    label = table.label or f"key-{number}"
+    secret = table.api_key.strip()
+    if secret.startswith(_ENVIRONMENT_PREFIX):
+        variable = secret.removeprefix(_ENVIRONMENT_PREFIX)
+        secret = environment.get(variable, "").strip()
+        if not secret:
+            raise InputError(f"{source}: key {label!r}: set the environment variable {variable}")
+    if not secret:
+        raise InputError(f"{source}: key {label!r}: api_key is empty")
+    return Key(
+        label=label,
+        project=table.project or f"project-of-{fingerprint_of(secret)[:8]}",
+        secret=secret,
+        quota=Quota(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd),
+    )
+
+
+def _check(keys: Sequence[Key], source: str) -> None:
+    if not keys:
+        raise InputError(f"{source}: holds no keys; {WAY_OUT}")
+    by_secret: dict[str, Key] = {}
+    by_label: dict[str, Key] = {}
+    by_project: dict[str, Key] = {}
+    for key in keys:
+        if not (key.secret.isascii() and key.secret.isprintable()) or " " in key.secret:
+            raise InputError(f"{source}: key {key.label!r}: not an API key (odd characters in it)")
+        twin = by_secret.setdefault(key.secret, key)
+        if twin is not key:
+            raise InputError(
+                f"{source}: {twin.label!r} and {key.label!r} are the same key; remove one"
+            )
+        if by_label.setdefault(key.label, key) is not key:
+            raise InputError(f"{source}: two keys are labelled {key.label!r}; rename one")
+        if by_project.setdefault(key.project, key).quota != key.quota:
+            raise InputError(
+                f"{source}: keys of project {key.project!r} state different limits; "
+                "they share one quota, so write the same rpm, tpm and rpd for each"
+            )

@@ -1,0 +1,50 @@
+"""What is known of models before they are asked: ``models.toml``, dated, with its source."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from curator.keys.prices import Price
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model; ``price`` and ``image_tokens`` are ``None`` where they are not known.
+
+    ``image_tokens`` is what it counts for a picture whatever its size.
+    """
+
+    name: str
+    price: Price | None = None
+    image_tokens: int | None = None
+
+
+@cache
+def _content() -> Mapping[str, Any]:
+    # Read without pydantic, which takes longer than all else that `--help` needs.
+    return tomllib.loads((files("curator.keys") / "models.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _models() -> Mapping[str, KnownModel]:
+    return {table["name"]: _model(table) for table in _content()["model"]}
+
+
+def _model(table: Mapping[str, Any]) -> KnownModel:
+    price = Price(table["input_usd"], table["output_usd"]) if "input_usd" in table else None
+    return KnownModel(table["name"], price, table.get("image_tokens"))
+
+
+def default_model() -> str:
+    """Return the model that is asked where none is named."""
+    return str(_content()["default"])
+
+
+def known_model(name: str) -> KnownModel:
+    """Return what is known of a model."""
+    return _models().get(name) or KnownModel(name)

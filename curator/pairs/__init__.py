@@ -1,0 +1,1 @@
+"""What becomes of pairs that are kept: files of them, a second look, a second opinion."""

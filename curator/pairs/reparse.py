@@ -1,0 +1,189 @@
+"""Judges the kept replies of a campaign again, by the parser and the rules of this release.
+
+What was paid for is never asked for again: an item given up because its reply could not be read
+may come back, and an item of whose pairs none passes any more is given up, so that
+``--retry-dead`` can ask anew. The replies themselves stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from curator.annotators.annotator import Reply, Service
+from curator.annotators.chat_completions import read_completion
+from curator.annotators.gemini import read_reply
+from curator.annotators.prompt import Prompt
+from curator.judging.judge import Judgement, judge, judge_answer
+from curator.judging.rules import Verdict
+from curator.ledger import (
+    Campaign,
+    ItemChange,
+    KeptReply,
+    Ledger,
+    Outcome,
+    RepliedItem,
+    RepliedPair,
+    Result,
+    WorkState,
+)
+from curator.pairs.second_opinions import opinion_change
+from curator.refusals.refusal import Unavailable
+from shared.errors import InputError
+from shared.program.progress import ProgressReport
+
+PAGE: Final = 200
+"""Items judged in one transaction."""
+_READERS: Final[Mapping[Service, Callable[[str], Reply]]] = {
+    Service.GEMINI: read_reply,
+    Service.OPENAI: read_completion,
+}
+LONGEST_ANSWERS: Final = range(1, 21)
+"""The values of ``--answer-words``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """What judging again changed: items looked at, their pairs, and items that changed sides."""
+
+    items: int = 0
+    pairs: int = 0
+    gained: int = 0
+    lost: int = 0
+
+
+def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
+    """Return the prompt of ``campaign``; its longest answer is looked for where none is given.
+
+    Raises:
+        InputError: the prompt is none of this release's.
+    """
+    if answer_words is not None:
+        return Prompt(campaign.questions, answer_words)
+    for words in LONGEST_ANSWERS:
+        prompt = Prompt(campaign.questions, words)
+        if prompt.version == campaign.prompt_version:
+            return prompt
+    raise InputError(
+        f"prompt {campaign.prompt_version} is of another release; say with --answer-words how "
+        "long its answers may be"
+    )
+
+
+async def reparse(
+    ledger: Ledger, campaign_id: int, prompt: Prompt, now: float, progress: ProgressReport
+) -> Rejudged:
+    """Judge every kept reply of a campaign again and replace its pairs.
+
+    Raises:
+        LedgerFailure: the ledger cannot be written.
+    """
+    total = Rejudged()
+    replied = await ledger.replied_attempts(campaign_id)
+    for page in _pages(replied):
+        items = await ledger.replied_items(campaign_id, [attempt for _, attempt in page])
+        judged = [judge_again(item, campaign_id, prompt, now) for item in items]
+        await ledger.replace_pairs([result for results in judged for result in results])
+        for item, results in zip(items, judged, strict=True):
+            total = _counted(total, item, results)
+        progress.advance(len(items))
+    await _reparse_opinions(ledger, campaign_id, now)
+    return total
+
+
+async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
+    """Read the replies to single questions again, and compare them with the pairs as they are."""
+    after = 0
+    while pairs := await ledger.replied_pairs(campaign_id, after, PAGE):
+        after = pairs[-1].reply.attempt_id
+        await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
+
+
+def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
+    judgement = judge_answer(_reply(pair.reply))
+    waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
+    change = opinion_change(
+        campaign_id,
+        pair,
+        WorkState.DONE if judgement.is_usable else waits,
+        failures=pair.attempts,
+        reason=judgement.reason,
+        answer=judgement.answer,
+    )
+    return Result(
+        pair.reply.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts
+    )
+
+
+def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Yield attempts by item, those of ``PAGE`` items at a time."""
+    page: list[tuple[int, int]] = []
+    for number, (_, attempts) in enumerate(groupby(replied, key=lambda one: one[0]), start=1):
+        page.extend(attempts)
+        if number % PAGE == 0:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
+    """Return a result for each reply of ``item``.
+
+    The pairs come from the reply that gave the present ones, if it still has a valid one; else
+    from the first that has.
+    """
+    judged = [(reply.attempt_id, _judgement(reply, item, prompt)) for reply in item.replies]
+    usable = {attempt_id: one for attempt_id, one in judged if one.is_usable}
+    best = usable.get(item.maker_id) or next(iter(usable.values()), None)
+    state, reason = item.state, item.reason
+    if best is not None:
+        state, reason = WorkState.DONE, ""
+    elif item.state is WorkState.DONE:
+        state, reason = WorkState.DEAD, judged[-1][1].reason
+    change = ItemChange(campaign_id, item.item.item_id, state, item.item.attempts, reason)
+    return [
+        Result(
+            attempt_id=attempt_id,
+            finished_at=now,
+            outcome=Outcome.ANSWERED,
+            change=change,
+            verdict=one.verdict if one is best else _without_pairs(one.verdict),
+            facts=one.facts,
+        )
+        for attempt_id, one in judged
+    ]
+
+
+def _without_pairs(verdict: Verdict | None) -> Verdict | None:
+    return verdict and replace(verdict, accepted=(), agreements=())
+
+
+def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement:
+    return judge(
+        _reply(reply),
+        questions=prompt.questions,
+        answer_words=prompt.answer_words,
+        metadata=item.item.listing.metadata,
+    )
+
+
+def _reply(kept: KeptReply) -> Reply:
+    try:
+        return _READERS[Service(kept.annotator)](kept.body)
+    except Unavailable:
+        # What is no reply holds no pair, like one whose candidate is missing.
+        return Reply(kept.body, "", "", 0, 0, 0)
+
+
+def _counted(total: Rejudged, item: RepliedItem, results: Sequence[Result]) -> Rejudged:
+    pairs = sum(len(one.verdict.accepted) for one in results if one.verdict)
+    was_done = item.state is WorkState.DONE
+    return Rejudged(
+        items=total.items + 1,
+        pairs=total.pairs + pairs,
+        gained=total.gained + (pairs > 0 and not was_done),
+        lost=total.lost + (pairs == 0 and was_done),
+    )

@@ -1,0 +1,1 @@
+"""Whose turn it is: leases of keys, within their projects' quotas."""

@@ -1,0 +1,76 @@
+"""What a run ends with when no key can serve, and why none can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from curator.keys.quota import PACIFIC
+from curator.refusals.refusal import InvalidKey, ModelRefused, NoQuota, Refusal
+from shared.errors import AboVqaError, InputError, StoppedForNow
+
+_MOST_REASONS: Final = 3
+_MOST_LABELS: Final = 3
+_MEND: Final = "mend that"
+_NEW_LINE: Final = (
+    "put another key in its line, or mend that and add --retry-keys (a key that failed for good is "
+    "not tried again unasked),"
+)
+
+
+class KeysExhausted(StoppedForNow):
+    """No key can serve again in this run; ``opens_at`` is when one can, if ever."""
+
+    def __init__(self, opens_at: float | None, why: str = "", way_out: str = _MEND) -> None:
+        because = f" ({why})" if why else ""
+        when = (
+            f"come back at {local_time(opens_at)}"
+            if opens_at
+            else f"no key is left that can serve{because}; {way_out}"
+        )
+        super().__init__(f"All API keys exhausted; {when} and run the same command again")
+        self.opens_at = opens_at
+
+
+class NoProjectMayUse(InputError):
+    """Every key says that its project may not use the model."""
+
+
+def local_time(at: float) -> str:
+    """Return a time, seconds since the epoch, as people here read it."""
+    here = datetime.fromtimestamp(at, PACIFIC).astimezone()
+    return here.isoformat(sep=" ", timespec="minutes")
+
+
+def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:
+    """Return what a run ends with all of whose keys have ``left``, by label and with the reason."""
+    verdicts = list(left.values())
+    if not verdicts or not all(isinstance(one, ModelRefused) for one in verdicts):
+        failed_for_good = any(isinstance(one, InvalidKey) for one in verdicts)
+        return KeysExhausted(None, _reasons(left), _NEW_LINE if failed_for_good else _MEND)
+    if all(isinstance(one, NoQuota) for one in verdicts):
+        return NoProjectMayUse(
+            f"{_projects(verdicts)} {verdicts[0].reason}, and waiting brings none: "
+            "give another --model, or turn billing on"
+        )
+    return NoProjectMayUse(f"no key may use this model ({_reasons(left)}); give another --model")
+
+
+def _projects(verdicts: Sequence[Refusal]) -> str:
+    return "these projects have" if len(verdicts) > 1 else "this project has"
+
+
+def _reasons(left: Mapping[str, Refusal]) -> str:
+    """Return each reason once, with the keys that it took."""
+    labels: dict[str, list[str]] = {}
+    for label, refusal in left.items():
+        labels.setdefault(refusal.reason, []).append(label)
+    parts = [f"{_listed(names)}: {reason}" for reason, names in labels.items()]
+    more = len(parts) - _MOST_REASONS
+    return "; ".join([*parts[:_MOST_REASONS], *([f"and {more} more reasons"] if more > 0 else [])])
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = len(labels) - _MOST_LABELS
+    return ", ".join([*labels[:_MOST_LABELS], *([f"{more} more"] if more > 0 else [])])

@@ -1,0 +1,59 @@
+"""Keys that failed for good in a run before: they stay out until their line changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from curator.keys.key import Key
+from curator.ledger.records import RemovedKey
+from shared.errors import InputError
+from shared.program.durations import local_time
+
+_NUMBERED: Final = re.compile(r"key-\d+")
+"""A label that only says at which place a key stood."""
+_WAY_OUT: Final = "put another key in its line, or try it again with --retry-keys"
+_WAY_OUT_OF_ALL: Final = "put others in their lines, or try them again with --retry-keys"
+
+log = structlog.stdlib.get_logger("curator.pool.removals")
+
+
+def keys_to_use(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> list[Key]:
+    """Return the keys whose lines have changed since they were ``removed``, and all others.
+
+    Raises:
+        InputError: none is left.
+    """
+    left = [key for key in keys if key not in still_removed(keys, removed)]
+    if left:
+        return left
+    out = "; ".join(_told(key, removed[key.fingerprint]) for key in keys)
+    raise InputError(f"no key is left: {out}; {_WAY_OUT_OF_ALL}")
+
+
+def still_removed(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> list[Key]:
+    """Return the keys that were ``removed``, by fingerprint, and stand there as they did then."""
+    return [
+        key
+        for key in keys
+        if (one := removed.get(key.fingerprint)) is not None and _is_line_of(key, one)
+    ]
+
+
+def tell_removed(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> None:
+    """Log a line for each key that stays out."""
+    for key in still_removed(keys, removed):
+        log.warning(f"{_told(key, removed[key.fingerprint])}; {_WAY_OUT}")  # noqa: G004
+
+
+def _told(key: Key, removed: RemovedKey) -> str:
+    return f"Key {key.label} was removed on {local_time(removed.at)} ({removed.reason})"
+
+
+def _is_line_of(key: Key, removed: RemovedKey) -> bool:
+    numbered = _NUMBERED.fullmatch(key.label) and _NUMBERED.fullmatch(removed.label)
+    same_label = bool(numbered) or key.label == removed.label
+    return same_label and (key.project, key.quota) == (removed.project, removed.quota)

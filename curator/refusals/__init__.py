@@ -1,0 +1,1 @@
+"""What a server answers in place of a reply: whose fault it is, and what follows; pure."""

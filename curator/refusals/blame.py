@@ -1,0 +1,180 @@
+"""Whose fault an answer is that is no reply: one table for every protocol; pure.
+
+What each verdict means for the run is in ``curator.refusals.refusal``;
+``curator.refusals.error_answers`` reads what the table looks at out of a body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from curator.refusals.refusal import (
+    BadRequest,
+    InvalidKey,
+    ModelRefused,
+    NoQuota,
+    ProjectRefused,
+    RateLimited,
+    Refusal,
+    Unavailable,
+    WrongAddress,
+)
+
+WEB_PAGE: Final = "WEB_PAGE"
+"""Stands among the words of an answer that is a page for people."""
+LIMIT_OF_NONE: Final = "QUOTA_LIMIT_VALUE=0"
+"""Stands among the words where the details state a limit of 0."""
+FLAGGED: Final = "FLAGGED_INPUT"
+"""Stands among the words where a router says what of a request its filter refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Answers that mean the same: those of a status that hold a word or say something.
+
+    ``statuses`` is empty where any status will do. ``words`` are for machines, in capitals, such as
+    a reason or an error code; ``says`` is looked for in the message. Without either, the status
+    decides.
+    """
+
+    verdict: type[Refusal]
+    about: str
+    statuses: frozenset[int] = frozenset()
+    words: frozenset[str] = frozenset()
+    says: re.Pattern[str] | None = None
+
+    def fits(self, status: int, words: frozenset[str], message: str) -> bool:
+        """Return whether an answer is one of these."""
+        if self.statuses and status not in self.statuses:
+            return False
+        if not self.words and self.says is None:
+            return True
+        return bool(self.words & words) or (
+            self.says is not None and bool(self.says.search(message))
+        )
+
+
+def _row(
+    verdict: type[Refusal],
+    about: str,
+    statuses: Iterable[int] = (),
+    words: str = "",
+    says: str = "",
+) -> Row:
+    pattern = re.compile(says, re.IGNORECASE) if says else None
+    return Row(verdict, about, frozenset(statuses), frozenset(words.split()), pattern)
+
+
+TABLE: Final = (
+    # What a word tells, whatever the status.
+    _row(
+        InvalidKey,
+        "a key that is unknown, expired, suspended, or restricted to something else",
+        words="API_KEY_INVALID API_KEY_EXPIRED API_KEY_SERVICE_BLOCKED CONSUMER_SUSPENDED "
+        "INVALID_API_KEY ACCOUNT_DEACTIVATED ACCESS_TOKEN_TYPE_UNSUPPORTED",
+    ),
+    _row(
+        ModelRefused,
+        "a model that does not exist, or not for this project",
+        words="MODEL_NOT_FOUND MODEL_NOT_SUPPORTED DEPLOYMENTNOTFOUND",
+    ),
+    _row(
+        ProjectRefused,
+        "an account without money, in the wrong place, or with the service switched off",
+        words="INSUFFICIENT_QUOTA BILLING_HARD_LIMIT_REACHED BILLING_NOT_ACTIVE BILLING_DISABLED "
+        "INSUFFICIENT_BALANCE SERVICE_DISABLED UNSUPPORTED_COUNTRY_REGION_TERRITORY",
+    ),
+    # The address.
+    _row(WrongAddress, "a redirect, which no key and no picture follows", range(300, 400)),
+    _row(WrongAddress, "a server or proxy that takes no such request", {405, 407, 501, 505}),
+    _row(
+        WrongAddress,
+        "a path that the server does not know",
+        {404, 410},
+        words=WEB_PAGE,
+        says=r"(no|unknown|invalid) (route|path|url)|cannot post|requested url",
+    ),
+    _row(
+        ModelRefused,
+        "a model that is unknown, retired, or closed to this project",
+        {404, 410},
+        says=r"\bmodels?\b|requested entity|no endpoints found|deployment",
+    ),
+    _row(WrongAddress, "a path that the server does not know", {404, 410}),
+    # The account.
+    _row(ProjectRefused, "no credit left", {402}),
+    _row(
+        ProjectRefused,
+        "no credit left, or billing that is off",
+        {400, 403, 429},
+        says=r"prepa(id|y)|credits? (balance )?(is|are|has been|have been) (depleted|exhausted|too "
+        r"low)|(insufficient|not enough|out of) (credit|balance|fund)|spending cap|"
+        r"(enable|requires?) billing|billing (account )?(is )?(not|disabled)",
+    ),
+    _row(ProjectRefused, "a country or state that is not served", {451}),
+    _row(
+        ProjectRefused,
+        "a country or project that is not served",
+        {400},
+        words="FAILED_PRECONDITION",
+        says=r"location is not supported|not available in your (country|region)",
+    ),
+    _row(
+        ProjectRefused,
+        "a place that is not served, or a service that is switched off",
+        {401, 403},
+        words=WEB_PAGE,
+        says=r"(location|country|region)\b.* (not|un)|has not been used in project|it is disabled",
+    ),
+    # The key.
+    _row(
+        InvalidKey,
+        "a key that is not taken here",
+        {400},
+        says=r"api[ _-]key|multiple authentication credentials",
+    ),
+    _row(
+        ModelRefused,
+        "a model that does not exist, or not for this project",
+        {400, 403},
+        says=r"(not a valid|invalid|unknown) model( id\b| name\b| ?['\"`:]|[.,;]|$)|"
+        r"access to (the )?model|"
+        r"\bmodel\b.{1,80} (does not exist|(was |is )?not found)",
+    ),
+    _row(
+        BadRequest,
+        "a picture that a filter refuses",
+        {403},
+        words=FLAGGED,
+        says=r"moderation|flagged",
+    ),
+    _row(InvalidKey, "a key that is unknown, leaked or denied", {401, 403}),
+    # The quota.
+    _row(
+        NoQuota,
+        "a model outside of what the project may use at all",
+        {429},
+        words=LIMIT_OF_NONE,
+        says=r"\blimit:? 0(?![\d.,]*\d)",
+    ),
+    _row(
+        Unavailable,
+        "no capacity, which is no quota at all",
+        {429},
+        words="MODEL_CAPACITY_EXHAUSTED",
+        says=r"capacity|overloaded|upstream|provider returned error",
+    ),
+    _row(RateLimited, "a project over its quota", {429}),
+    # The service, and what is left: the request.
+    _row(Unavailable, "a server in trouble", {408, 409, 425, *range(500, 600)}),
+    _row(BadRequest, "a request that no key makes better", range(400, 500)),
+    _row(Unavailable, "an answer that makes no sense"),
+)
+
+
+def verdict_on(status: int, words: frozenset[str], message: str) -> type[Refusal]:
+    """Return what an answer means: the first row of the table that fits."""
+    return next(row.verdict for row in TABLE if row.fits(status, words, message))

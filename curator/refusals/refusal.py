@@ -1,0 +1,107 @@
+"""What a server answers instead of a reply, in our words: whose it is, and what follows.
+
+``curator.refusals.blame`` says which answer is which; the annotators raise them.
+
+    RateLimited       the project's    it rests for a while
+    ProjectRefused    the project's    its keys leave this run; the next one tries them again
+    ModelRefused      the model's, for a project: as above; where every key says so, the run ends
+    NoQuota           the same, because the limit is 0: only another model or billing helps
+    InvalidKey        the key's        it leaves for good, until its line changes
+    WrongAddress      the campaign's   the run ends
+    Unavailable       the service's    it is asked again later
+    BadRequest        the image's      a dead letter; what all images get is the campaign's
+"""
+
+from __future__ import annotations
+
+import re
+
+from curator.keys.quota import Quota, Window
+from shared.errors import AboVqaError
+
+
+class Refusal(AboVqaError):
+    """Root of what a request can come to other than a reply.
+
+    ``reason`` is short, holds no secret, and is fit for logs and the ledger.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RateLimited(Refusal):
+    """The project is over a quota.
+
+    ``window`` is the longest one named (minute where none is), ``retry_after_s`` the delay that
+    the server asked for or ``None``, ``resets_at`` when it said that the quota is there again,
+    seconds since the epoch, or ``None``; ``limits`` what it named, without the zeros.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        window: Window,
+        retry_after_s: float | None,
+        limits: Quota,
+        resets_at: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.window = window
+        self.retry_after_s = retry_after_s
+        self.limits = limits
+        self.resets_at = resets_at
+
+
+class ProjectRefused(Refusal):
+    """The project is not served until a person acts: no credit, another country, a service off."""
+
+
+class ModelRefused(ProjectRefused):
+    """The project may not use the model, or there is no such model."""
+
+
+class NoQuota(ModelRefused):
+    """The project has no quota at all for the model: its limit is 0, and stays so at midnight."""
+
+
+class InvalidKey(Refusal):
+    """The key fails for good: unknown, expired, leaked, suspended, or not taken there."""
+
+
+class WrongAddress(Refusal):
+    """Nothing at this address answers such requests: a wrong path, a redirect, a proxy."""
+
+
+class Unavailable(Refusal):
+    """A transient failure: server error, no capacity, timeout, broken connection, cut-off body."""
+
+
+class Unreachable(Unavailable):
+    """No connection came about, so the request was never sent."""
+
+
+class BadRequest(Refusal):
+    """The server will never take this request, whatever the key."""
+
+
+class FormNotTaken(Refusal):
+    """The server may not take the form that was asked for; the next request asks more plainly."""
+
+
+def untrusted(told: str) -> WrongAddress:
+    """Return the refusal for a server whose certificate is not trusted; waiting changes nothing."""
+    why = re.search(r"verify failed: (.*?)(?: \(_ssl|$)", told)
+    return WrongAddress(
+        f"the server's certificate is not trusted ({why[1] if why else told}): let SSL_CERT_FILE "
+        "name a file that holds its authority's"
+    )
+
+
+def proxy_refused(status: int) -> Refusal:
+    """Return the refusal for what a proxy answered in the service's place."""
+    if status >= 500:  # noqa: PLR2004
+        return Unavailable(f"the proxy has trouble ({status})")
+    return WrongAddress(f"the proxy that HTTPS_PROXY names does not let requests out ({status})")

@@ -1,0 +1,1 @@
+"""What the rehearsal answers: known questions and answers about known images."""

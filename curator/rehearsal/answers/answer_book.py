@@ -1,0 +1,134 @@
+"""Finds the known questions and answers about an image by its content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from curator.rehearsal.answers.known_images import KnownImages, read_known_images
+from curator.rehearsal.answers.thumbnails import BLOCK, LENGTH, Thumbnails, coarse, thumbnail_of
+from shared.records import QAPair
+
+FARTHEST_RMS: Final = 8.0
+"""Grey levels between two thumbnails beyond which they show different images."""
+TIE_RMS: Final = 1.0
+"""Grey levels by which another image may be farther than the nearest one and still be meant."""
+_FIRST_LOOK: Final = 16
+_ROUNDING_RMS: Final = 0.01
+_EXAMPLES: Final = 3
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The known image that was meant, its pairs, and other images that it may as well have been."""
+
+    filename: str
+    pairs: tuple[QAPair, ...]
+    rivals: tuple[str, ...] = ()
+
+
+class AnswerBook:
+    """Known questions and answers, looked up by the bytes of an image or what they look like."""
+
+    def __init__(self, images: KnownImages, pairs: Mapping[str, Sequence[QAPair]]) -> None:
+        """Take images and, for each of their file names, the pairs about them."""
+        self._images = images
+        self._pairs = {name: tuple(pairs[name]) for name in images.filenames}
+        self._by_digest: dict[bytes, list[int]] = {}
+        for row, digest in enumerate(images.digests):
+            self._by_digest.setdefault(digest, []).append(row)
+        self._coarse = coarse(images.thumbnails)
+        self._coarse_squares = np.einsum("ij,ij->i", self._coarse, self._coarse)
+
+    def __len__(self) -> int:
+        return len(self._images.filenames)
+
+    @property
+    def pair_count(self) -> int:
+        """How many questions with answers there are."""
+        return sum(len(pairs) for pairs in self._pairs.values())
+
+    def indistinguishable(self) -> list[tuple[str, ...]]:
+        """Return groups of file names whose images look exactly the same, thumbnails compared."""
+        groups: dict[bytes, list[str]] = {}
+        for name, thumbnail in zip(self._images.filenames, self._images.thumbnails, strict=True):
+            groups.setdefault(thumbnail.tobytes(), []).append(name)
+        return [tuple(group) for group in groups.values() if len(group) > 1]
+
+    def same_file(self, content: bytes) -> Found | None:
+        """Return what is known about exactly these bytes; takes microseconds."""
+        return self._found(self._by_digest.get(hashlib.sha256(content).digest(), ()))
+
+    def lookalike(self, content: bytes) -> Found | None:
+        """Return what is known about the image that looks like this one; takes milliseconds.
+
+        Raises:
+            CorruptImage: the image cannot be decoded.
+        """
+        return self._found(self._nearest(thumbnail_of(content)))
+
+    def _found(self, rows: Sequence[int]) -> Found | None:
+        if not rows:
+            return None
+        filename, *rivals = (self._images.filenames[row] for row in rows)
+        return Found(filename, self._pairs[filename], tuple(rivals))
+
+    def _nearest(self, thumbnail: NDArray[np.uint8]) -> list[int]:
+        """Return the rows within reach, nearest first, none farther than a tie from the first.
+
+        A distance between averages of blocks is never larger than that between the thumbnails, so
+        rows whose averages are too far need no closer look, and none is missed.
+        """
+        bounds = self._coarse_distances(thumbnail)
+        first = np.argsort(bounds)[:_FIRST_LOOK]
+        nearest = float(_rms(self._images.thumbnails[first], thumbnail).min())
+        rows = np.flatnonzero(bounds <= min(nearest, FARTHEST_RMS) + TIE_RMS)
+        distances = _rms(self._images.thumbnails[rows], thumbnail)
+        order = np.argsort(distances, kind="stable")
+        rows, distances = rows[order], distances[order]
+        if not len(rows) or distances[0] > FARTHEST_RMS:
+            return []
+        return [int(row) for row in rows[distances <= distances[0] + TIE_RMS]]
+
+    def _coarse_distances(self, thumbnail: NDArray[np.uint8]) -> NDArray[np.float64]:
+        wanted = coarse(thumbnail.reshape(1, LENGTH))[0]
+        squares = self._coarse_squares - 2.0 * (self._coarse @ wanted) + wanted @ wanted
+        # Rounding must neither leave a negative number nor make a bound larger than the truth.
+        bounds: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0) * (BLOCK**2 / LENGTH))
+        return bounds - _ROUNDING_RMS
+
+
+def open_answer_book(folder: Path, pairs: Iterable[QAPair], cache: Path) -> AnswerBook:
+    """Index the images below ``folder`` that ``pairs`` name; thumbnails are kept in ``cache``.
+
+    Raises:
+        InputError: no such folder, or none of the images can be read.
+    """
+    by_image: dict[str, list[QAPair]] = {}
+    for pair in pairs:
+        by_image.setdefault(pair.filename, []).append(pair)
+    book = AnswerBook(read_known_images(folder, sorted(by_image), cache), by_image)
+    groups = book.indistinguishable()
+    if groups:
+        _log.warning(
+            "rehearsal_images_look_the_same",
+            groups=len(groups),
+            images=sum(len(group) for group in groups),
+            examples="; ".join(", ".join(group) for group in groups[:_EXAMPLES]),
+        )
+    return book
+
+
+def _rms(thumbnails: Thumbnails, wanted: NDArray[np.uint8]) -> NDArray[np.float64]:
+    differences = thumbnails.astype(np.float64) - wanted
+    rms: NDArray[np.float64] = np.sqrt(np.mean(np.square(differences), axis=1))
+    return rms

@@ -1,0 +1,141 @@
+"""The images that the server knows: their digests and thumbnails, computed once and kept on disk.
+
+The cache file is named after the bytes of all images, so it can be neither stale nor mixed up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import structlog
+
+from curator.rehearsal.answers.thumbnails import LENGTH, Thumbnails, thumbnail_of
+from shared.errors import CorruptImage, InputError
+from shared.files.atomic import atomic_path
+from shared.images.pixels import DECODER
+from shared.program.progress import ProgressReport, report_progress
+
+_FORMAT: Final = f"thumbnails-1-decoder-{DECODER}"
+_NO_THUMBNAIL: Final = np.empty(0, dtype=np.uint8)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownImages:
+    """Images in a fixed order: file names, SHA-256 of their bytes, thumbnails (row for row)."""
+
+    filenames: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    thumbnails: Thumbnails
+
+
+def read_known_images(folder: Path, filenames: Sequence[str], cache: Path) -> KnownImages:
+    """Read the named images below ``folder``; thumbnails come from ``cache`` where it has them.
+
+    Images that are missing or broken are left out, and counted in a warning.
+
+    Raises:
+        InputError: no such folder, or none of the images can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such images folder; give --images DIR")
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        digests = dict(_digests(folder, filenames, pool))
+        present = [name for name in filenames if digests[name]]
+        if not present:
+            raise InputError(f"{folder}: holds none of the images that the answers are about")
+        known = _from_cache(cache, present, [digests[name] for name in present])
+        if known is None:
+            known = _from_files(folder, present, digests, pool)
+            _keep(cache, present, digests, known)
+    if len(known.filenames) < len(filenames):
+        _log.warning("rehearsal_images_left_out", count=len(filenames) - len(known.filenames))
+    return known
+
+
+def _digests(folder: Path, filenames: Sequence[str], pool: Executor) -> Iterator[tuple[str, bytes]]:
+    return zip(filenames, pool.map(partial(_digest, folder), filenames), strict=True)
+
+
+def _digest(folder: Path, filename: str) -> bytes:
+    try:
+        return hashlib.sha256((folder / filename).read_bytes()).digest()
+    except OSError:
+        return b""
+
+
+def _from_files(
+    folder: Path, filenames: Sequence[str], digests: dict[str, bytes], pool: Executor
+) -> KnownImages:
+    with report_progress("Indexing images", len(filenames)) as progress:
+        read = partial(_thumbnail, folder, progress)
+        rows = dict(zip(filenames, pool.map(read, filenames), strict=True))
+    whole = tuple(name for name in filenames if len(rows[name]))
+    if not whole:
+        raise InputError(f"{folder}: none of the {len(filenames)} images can be decoded")
+    return KnownImages(
+        filenames=whole,
+        digests=tuple(digests[name] for name in whole),
+        thumbnails=np.stack([rows[name] for name in whole]),
+    )
+
+
+def _thumbnail(folder: Path, progress: ProgressReport, filename: str) -> Thumbnails:
+    try:
+        return thumbnail_of((folder / filename).read_bytes())
+    except (CorruptImage, OSError) as error:
+        _log.warning("rehearsal_image_unreadable", filename=filename, reason=str(error))
+        return _NO_THUMBNAIL
+    finally:
+        progress.advance()
+
+
+def _cache_file(cache: Path, filenames: Sequence[str], digests: Sequence[bytes]) -> Path:
+    name = hashlib.sha256(_FORMAT.encode())
+    for filename, digest in zip(filenames, digests, strict=True):
+        name.update(filename.encode(errors="surrogatepass") + b"\0" + digest)
+    return cache / f"{_FORMAT}-{name.hexdigest()[:32]}.npz"
+
+
+def _from_cache(
+    cache: Path, filenames: Sequence[str], digests: Sequence[bytes]
+) -> KnownImages | None:
+    path = _cache_file(cache, filenames, digests)
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            rows, thumbnails = file["rows"], file["thumbnails"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        _log.warning("rehearsal_cache_unreadable", path=str(path), reason=str(error))
+        return None
+    if thumbnails.shape != (len(rows), LENGTH):
+        return None
+    return KnownImages(
+        filenames=tuple(filenames[row] for row in rows),
+        digests=tuple(digests[row] for row in rows),
+        thumbnails=thumbnails,
+    )
+
+
+def _keep(
+    cache: Path, filenames: Sequence[str], digests: dict[str, bytes], known: KnownImages
+) -> None:
+    path = _cache_file(cache, filenames, [digests[name] for name in filenames])
+    row_of = {name: row for row, name in enumerate(filenames)}
+    rows = np.array([row_of[name] for name in known.filenames], dtype=np.int64)
+    try:
+        with atomic_path(path) as part:
+            np.savez(part, rows=rows, thumbnails=known.thumbnails)
+    except (InputError, OSError) as error:
+        # Without the cache the next start takes seconds longer; that stops nobody.
+        _log.warning("rehearsal_cache_not_written", path=str(path), reason=str(error))

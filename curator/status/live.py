@@ -1,0 +1,218 @@
+"""The report of the campaign at work, kept up to date in memory.
+
+Read once from the ledger at the start and counted on from there, so that whoever looks at a run,
+however often, costs it nothing. What it says is what the ledger would say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from curator.forecast.forecast import Forecast, still_true
+from curator.keys.key import Key
+from curator.ledger import (
+    CampaignReport,
+    DeadLetter,
+    ItemChange,
+    KeyReport,
+    OpinionChange,
+    OpinionCounts,
+    Outcome,
+    PairItem,
+    Progress,
+    Result,
+    TokenUse,
+    WorkItem,
+    WorkState,
+)
+from curator.ledger.pace import Bin, History, RecentRate
+from curator.ledger.reports import DEAD_LETTERS
+from curator.pool.pool import KeyPool
+from curator.status.status import Standing
+
+_ANSWERED: Final = Bin(answered=1)
+_LIMITED: Final = Bin(limited=1)
+_FAILED: Final = Bin(failed=1)
+UNREACHABLE: Final = "unreachable"
+"""The kind of failure that no outcome stands for, because nothing was sent; until an answer."""
+_OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY, Outcome.NOT_SERVED})
+
+
+class LiveReport:
+    """Counts what a run does; ``report`` gives the whole at any moment."""
+
+    def __init__(
+        self,
+        before: CampaignReport,
+        history: History,
+        *,
+        pool: KeyPool,
+        now: float,
+        goal: int | None = None,
+    ) -> None:
+        """Go on from ``before``; the run ends once ``goal`` items are settled in all."""
+        self.history = history
+        self.goal = goal
+        self.keys_changed = asyncio.Event()
+        self.forecast = Forecast(None, "not reckoned yet")
+        self._before = before
+        self._pool = pool
+        self._states = Counter(
+            {
+                WorkState.PENDING: before.progress.pending,
+                WorkState.DONE: before.progress.done,
+                WorkState.DEAD: before.progress.dead,
+            }
+        )
+        self._pairs = Counter(before.pairs_by_model)
+        self._rejected = Counter(before.rejected)
+        self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
+        self._outcomes = Counter(before.outcomes)
+        self._replies = Counter(before.replies)
+        self._opinions = before.opinions
+        self._tokens = dict(before.tokens_by_model)
+        self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
+        self._given_up = Counter(before.given_up)
+        self._recent = RecentRate(now)
+        self._last_errors: dict[str, str] = {}
+
+    @property
+    def campaign_id(self) -> int:
+        """The campaign's number in the ledger."""
+        return self._before.campaign_id
+
+    @property
+    def progress(self) -> Progress:
+        """How far the campaign is."""
+        states = self._states
+        return Progress(states[WorkState.PENDING], states[WorkState.DONE], states[WorkState.DEAD])
+
+    @property
+    def remaining(self) -> int:
+        """Items that this run is still to settle."""
+        progress = self.progress
+        if self.goal is None:
+            return progress.pending
+        return min(progress.pending, max(0, self.goal - progress.done - progress.dead))
+
+    @property
+    def last_errors(self) -> Mapping[str, str]:
+        """The latest reason of each kind of failure."""
+        return self._last_errors
+
+    def enrolled(self, added: int) -> None:
+        """Count items that were added to the queue."""
+        self._states[WorkState.PENDING] += added
+
+    def chosen(self, opinions: OpinionCounts) -> None:
+        """Take over how the pairs chosen for a second opinion stand."""
+        self._opinions = opinions
+
+    def begun(self, key: Key) -> None:
+        """Count a request that is about to be sent."""
+        self._count_outcome(key, Outcome.OPEN, 1)
+
+    def unsent(self, key: Key, reason: str) -> None:
+        """Take back the count of a request that found no connection."""
+        self._count_outcome(key, Outcome.OPEN, -1)
+        self._last_errors[UNREACHABLE] = reason
+
+    def finished(self, result: Result, item: WorkItem | PairItem, key: Key | None) -> None:
+        """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
+        if key is not None:
+            self._count_outcome(key, Outcome.OPEN, -1)
+            self._count_outcome(key, result.outcome, 1)
+            self._count_time(result)
+        if isinstance(result.change, OpinionChange):
+            self._opinions = _counted(self._opinions, result.change)
+        model = self._before.campaign.model
+        if result.tokens != TokenUse():
+            self._tokens[model] = self._tokens.get(model, TokenUse()) + result.tokens
+        if result.facts is not None and isinstance(result.change, ItemChange):
+            self._replies[result.facts] += 1
+        if result.verdict is not None:
+            self._pairs[result.model_version or model] += len(result.verdict.accepted)
+            self._rejected.update(one.rule.value for one in result.verdict.rejected)
+        if isinstance(result.change, ItemChange) and result.change.state is not WorkState.PENDING:
+            self._states[WorkState.PENDING] -= 1
+            self._states[result.change.state] += 1
+            if result.change.state is WorkState.DEAD:
+                image = item.listing.image.path
+                letter = DeadLetter(item.listing.listing_id, image, result.change.reason)
+                self._dead.appendleft(letter)
+                self._given_up[result.change.reason] += 1
+
+    def _count_outcome(self, key: Key, outcome: Outcome, amount: int) -> None:
+        for counts in (self._outcomes, self._by_key.setdefault(key.fingerprint, Counter())):
+            counts[outcome.value] += amount
+
+    def _count_time(self, result: Result) -> None:
+        if result.outcome is Outcome.ANSWERED:
+            self._last_errors.pop(UNREACHABLE, None)
+            if isinstance(result.change, ItemChange):
+                self._recent.add(result.finished_at)
+            self.history.add(result.finished_at, _ANSWERED)
+            return
+        self._last_errors[result.outcome.value] = result.detail
+        if result.outcome in _OF_KEYS:
+            self.keys_changed.set()
+        limited = result.outcome is Outcome.RATE_LIMITED
+        self.history.add(result.finished_at, _LIMITED if limited else _FAILED)
+
+    def standing(self, now: float) -> Standing:
+        """Return all that is told about the campaign at ``now``."""
+        report = self.report(now)
+        return Standing(report, still_true(self.forecast, report), self.goal, self.last_errors)
+
+    def report(self, now: float) -> CampaignReport:
+        """Return the report of ``now``, as ``Ledger.reports`` would."""
+        finished_recently, recent_s = self._recent.counted(now)
+        return replace(
+            self._before,
+            progress=self.progress,
+            pairs_by_model={model: count for model, count in self._pairs.items() if count},
+            rejected=dict(self._rejected),
+            outcomes={name: count for name, count in self._outcomes.items() if count},
+            replies=dict(self._replies),
+            opinions=self._opinions,
+            tokens_by_model=dict(self._tokens),
+            keys=self._keys(now),
+            blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
+            dead_letters=tuple(self._dead),
+            given_up=dict(self._given_up.most_common()),
+            finished_recently=finished_recently,
+            recent_s=recent_s,
+        )
+
+    def _keys(self, now: float) -> Sequence[KeyReport]:
+        today, removed = self._pool.requests_today(now), self._pool.removed
+        refused = self._pool.refused
+        quotas = self._pool.quotas(now)
+        return tuple(
+            replace(
+                key,
+                removed_because=removed.get(key.fingerprint, refused[key.project])
+                if key.fingerprint in self._pool.fingerprints
+                else key.removed_because,
+                removed_at=self._pool.removed_at.get(key.fingerprint, key.removed_at),
+                outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
+                quota=quotas.get(key.project, key.quota),
+                project_today=today.get(key.project, key.project_today),
+            )
+            for key in self._before.keys
+        )
+
+
+def _counted(counts: OpinionCounts, change: OpinionChange) -> OpinionCounts:
+    if change.state is WorkState.PENDING:
+        return counts
+    waiting = counts.waiting - 1
+    if change.state is WorkState.DEAD:
+        return replace(counts, waiting=waiting, given_up=counts.given_up + 1)
+    if change.agrees:
+        return replace(counts, waiting=waiting, agrees=counts.agrees + 1)
+    return replace(counts, waiting=waiting, disagrees=counts.disagrees + 1)

@@ -1,0 +1,119 @@
+"""A campaign's figures in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from curator.ledger import KeyReport
+from curator.status.status import KeyState, Standing, cost_usd, key_state, rate_per_minute
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def metrics_text(standing: Standing, now: float) -> bytes:
+    """Return every figure of ``standing``, each campaign's with its number as a label."""
+    registry = CollectorRegistry()
+    registry.register(_Campaign(standing, now))
+    return generate_latest(registry)
+
+
+class _Campaign(Collector):
+    def __init__(self, standing: Standing, now: float) -> None:
+        self._standing = standing
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._work()
+        yield from self._tokens()
+        yield from self._time()
+        yield from self._keys()
+
+    def _work(self) -> Iterator[Metric]:
+        report = self._standing.report
+        progress = report.progress
+        items = GaugeMetricFamily("curator_items", "Images by state.", labels=["state"])
+        for state in ("pending", "done", "dead"):
+            items.add_metric([state], getattr(progress, state))
+        yield items
+        yield GaugeMetricFamily("curator_pairs", "Pairs that were accepted.", report.pairs)
+        rejected = CounterMetricFamily(
+            "curator_rejected_pairs", "Pairs that broke a rule.", labels=["rule"]
+        )
+        for rule, count in report.rejected.items():
+            rejected.add_metric([rule], count)
+        yield rejected
+        requests = CounterMetricFamily(
+            "curator_requests",
+            "Requests that are over, by what became of them.",
+            labels=["key", "project", "outcome"],
+        )
+        open_now = 0
+        for key in report.keys:
+            for outcome, count in key.outcomes.items():
+                if outcome == "open":
+                    open_now += count
+                else:
+                    requests.add_metric([key.label, key.project, outcome], count)
+        yield requests
+        yield GaugeMetricFamily(
+            "curator_requests_open", "Requests under way, or lost in a crash.", open_now
+        )
+
+    def _tokens(self) -> Iterator[Metric]:
+        report = self._standing.report
+        tokens = CounterMetricFamily("curator_tokens", "Tokens by kind.", labels=["kind"])
+        for kind in ("input", "output", "thoughts"):
+            tokens.add_metric([kind], getattr(report.tokens, kind))
+        yield tokens
+        if (usd := cost_usd(report)) is not None:
+            yield CounterMetricFamily("curator_cost_usd", "Cost by list price.", usd)
+
+    def _time(self) -> Iterator[Metric]:
+        report, ends_at = self._standing.report, self._standing.forecast.ends_at
+        yield GaugeMetricFamily(
+            "curator_items_per_minute",
+            "Images answered a minute, recently.",
+            rate_per_minute(report),
+        )
+        if ends_at is not None:
+            yield GaugeMetricFamily(
+                "curator_end_timestamp_seconds", "When all is done under these quotas.", ends_at
+            )
+
+    def _keys(self) -> Iterator[Metric]:
+        report = self._standing.report
+        blocked = {project.project: project for project in report.blocked}
+        states = GaugeMetricFamily(
+            "curator_key_state", "1 for the state that a key is in.", labels=["key", "state"]
+        )
+        for key in report.keys:
+            state, _ = key_state(key, blocked, self._now)
+            for one in KeyState:
+                states.add_metric([key.label, one.value.replace(" ", "_")], float(one is state))
+        yield states
+        yield from _projects(report.keys)
+
+
+def _projects(keys: Iterable[KeyReport]) -> Iterator[Metric]:
+    used = GaugeMetricFamily(
+        "curator_project_requests_today",
+        "Requests since the quota day began, for this model.",
+        labels=["project"],
+    )
+    limits = GaugeMetricFamily(
+        "curator_project_limit",
+        "Limits as stated and learned: requests and input tokens a minute, requests a day.",
+        labels=["project", "limit"],
+    )
+    for key in {key.project: key for key in keys if not key.removed_because}.values():
+        used.add_metric([key.project], key.project_today)
+        for name in ("rpm", "tpm", "rpd"):
+            if (limit := getattr(key.quota, name)) is not None:
+                limits.add_metric([key.project, name], limit)
+    yield used
+    yield limits

@@ -1,0 +1,151 @@
+"""The routes: the page and its files, the API, health and metrics. All of them only read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from curator.ledger import Ledger, NewestItem
+from curator.status.live import LiveReport
+from curator.status.page.metrics import CONTENT_TYPE, metrics_text
+from curator.status.page.thumbnails import Thumbnails
+from curator.status.status import status_object
+from shared.program.clock import Clock
+from shared.web.access import (
+    Access,
+    Address,
+    Handler,
+    add_headers,
+    listening,
+    login_routes,
+)
+
+NEWEST: Final = 12
+MOST_NEWEST: Final = 60
+_FILES: Final = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/chart.js": ("chart.js", "text/javascript"),
+    "/login.css": ("page.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the page looks at: a run's report in memory, and its ledger for single images."""
+
+    live: LiveReport
+    ledger: Ledger
+    images_dir: Path
+    clock: Clock
+
+
+@asynccontextmanager
+async def served(address: Address, watched: Watched) -> AsyncIterator[Address]:
+    """Serve the status page for the time of the block; yields where (port 0 picks one).
+
+    Raises:
+        InputError: the port is taken, or the host is none of this machine's.
+    """
+    application = _application(Access(address, "curator-status"), watched)
+    async with listening(application, address, "--status") as where:
+        yield where
+
+
+def _application(access: Access, watched: Watched) -> web.Application:
+    application = web.Application(middlewares=[access.guard()], client_max_size=4096)
+    application.on_response_prepare.append(add_headers)
+    application.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
+    application.add_routes(
+        [
+            web.get("/healthz", _health),
+            *login_routes(access, _text("login.html")),
+            *_campaign_routes(watched),
+        ]
+    )
+    return application
+
+
+def _text(name: str) -> str:
+    return files("curator.status.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _file(name: str, content_type: str) -> Handler:
+    text = _text(name)
+
+    async def send(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=content_type)
+
+    return send
+
+
+async def _health(_: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
+    live, clock = watched.live, watched.clock
+    thumbnails = Thumbnails(watched.ledger, watched.images_dir)
+
+    async def status(_: web.Request) -> web.Response:
+        now = clock.now()
+        return web.json_response(status_object([live.standing(now)], now))
+
+    async def history(_: web.Request) -> web.Response:
+        bins = live.history.bins(clock.now())
+        told = [{"at": at, **asdict(one)} for at, one in bins]
+        return web.json_response({"width_s": live.history.width_s, "bins": told})
+
+    async def newest(request: web.Request) -> web.Response:
+        limit = _limit(request)
+        found = await watched.ledger.newest(live.campaign_id, limit)
+        return web.json_response({"items": [_item_object(item) for item in found]})
+
+    async def thumbnail(request: web.Request) -> web.Response:
+        jpeg = await thumbnails.jpeg(int(request.match_info["item"]))
+        if jpeg is None:
+            raise web.HTTPNotFound(text="no such image\n")
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+
+    async def metrics(_: web.Request) -> web.Response:
+        now = clock.now()
+        body = metrics_text(live.standing(now), now)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    return [
+        web.get("/api/status", status),
+        web.get("/api/history", history),
+        web.get("/api/newest", newest),
+        web.get(r"/thumbnails/{item:\d{1,18}}", thumbnail),
+        web.get("/metrics", metrics),
+    ]
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(NEWEST))
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_NEWEST:
+        raise web.HTTPBadRequest(text=f"limit: give a number from 1 to {MOST_NEWEST}\n")
+    return int(text)
+
+
+def _item_object(item: NewestItem) -> dict[str, Any]:
+    return {
+        "item": item.item_id,
+        "listing_id": item.listing.listing_id,
+        "image_path": item.listing.image.path,
+        "thumbnail": f"thumbnails/{item.item_id}",
+        "state": item.state.name.lower(),
+        "finished_at": item.finished_at,
+        "key": item.key_label,
+        "detail": item.detail,
+        "pairs": [asdict(pair) for pair in item.pairs],
+    }

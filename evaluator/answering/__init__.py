@@ -1,0 +1,1 @@
+"""From shards of questions to answers, by replicas of one model."""

@@ -1,0 +1,77 @@
+"""Answers with a bundle that ``trainer export`` wrote, by the code that goes with it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from evaluator.answering.messages import ModelFacts
+from shared.errors import InputError
+from shared.questions.folding import AS_IT_COMES
+from shared.vqa.answerer import Answer
+
+if TYPE_CHECKING:
+    from shared.onnx_vqa.runtime import Seen
+
+NO_REGIONS: Final = "regions behind an answer need gradients, which an exported model has not"
+
+
+class BundleAnswerer:
+    """An exported model: prepares, remembers and answers as ``shared.vqa.answerer.Answerer`` does.
+
+    Raises:
+        InputError: onnxruntime is not installed, or the bundle is of another format.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if importlib.util.find_spec("onnxruntime") is None:
+            raise InputError(f"{folder}: an exported model needs pip install 'abo-vqa[onnx]'")
+        from shared.onnx_vqa.runtime import BundleError, OnnxVqa  # noqa: PLC0415 (an extra)
+
+        try:
+            # Replicas that share a machine share its cores as torch's would.
+            self._bundle = OnnxVqa(Path(folder).expanduser(), torch.get_num_threads())
+        except BundleError as error:
+            raise InputError(f"{error}; export the model again") from error
+        self._folder = folder
+
+    def facts(self) -> ModelFacts:
+        """Return which model was exported, and how its weights are stored."""
+        manifest = self._bundle.manifest
+        return ModelFacts(
+            model=self._folder,
+            revision=f"{manifest['model']} {manifest['revision']}",
+            quantization=manifest["variant"],
+            adapter_sha256=manifest["adapter_sha256"],
+            device="cpu",
+            dtype="float32",
+            architecture=f"{manifest['architecture']}, ONNX",
+            computed_once="image features, keys and values of the cross-attention",
+            question_folding=self._folding(),
+        )
+
+    def _folding(self) -> str:
+        rules = self._bundle.manifest.get("questions")
+        return f"{rules['folding']} {rules['version']}" if rules else str(AS_IT_COMES)
+
+    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
+        """Return pixels ``(1, C, H, W)``."""
+        return self._bundle.prepare(image)
+
+    def remember(self, images: Sequence[NDArray[np.float32]]) -> Seen:
+        """Encode the images."""
+        return self._bundle.remember(images)
+
+    def answer(
+        self, memory: Seen, image_of: Sequence[int], questions: Sequence[str]
+    ) -> list[Answer]:
+        """Answer each question about its image, greedily."""
+        said = self._bundle.answer(memory, image_of, questions)
+        return [Answer(one.text, one.confidence) for one in said]

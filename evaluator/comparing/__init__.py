@@ -1,0 +1,1 @@
+"""Two runs or more: what differs between them, and how sure that is."""

@@ -1,0 +1,149 @@
+"""The same question in several runs: which rows belong together, and what changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluator.comparing.significance import Difference, paired_difference
+from evaluator.runs.folder import Run
+from shared.dataset.units import units_of
+from shared.questions.answers import exact_match, spaced
+from shared.records import Prediction, QAPair, pair_id
+
+Row = tuple[str, str, str]
+"""What identifies a row: its image (or its id, where images have no names), question, reference."""
+
+
+@dataclass(frozen=True)
+class PairedRows:
+    """For each question that all runs answered, its row in each run.
+
+    ``rows`` has one tuple for each question, in the first run's order, with one index for each
+    run. ``missing`` counts the questions that some run lacks, or that cannot be told apart.
+    """
+
+    rows: Sequence[tuple[int, ...]]
+    missing: int
+
+
+def pair_rows(runs: Sequence[Run]) -> PairedRows:
+    """Match rows about one image with one question and one reference, however these are spelled.
+
+    A column that is called id may be the image's, so it is no row's name: it decides among rows
+    that say the same, and stands for the image where a file names none.
+    """
+    groups = _groups(runs)
+    one_order = _have_one_order(runs)
+    rows: list[tuple[int, ...]] = []
+    missing = 0
+    for row in dict.fromkeys(row for of_run in groups for row in of_run):
+        alike = [of_run.get(row, []) for of_run in groups]
+        most = max(map(len, alike))
+        # Where nothing but their order tells rows apart, another order pairs none of them.
+        told_apart = row[0] or most == 1 or one_order
+        matched = list(zip(*_by_id(runs, alike), strict=False)) if told_apart else []
+        rows += matched
+        missing += most - len(matched)
+    return PairedRows(sorted(rows), missing)
+
+
+def _groups(runs: Sequence[Run]) -> list[dict[Row, list[int]]]:
+    """Return, for each run, the indices of each row."""
+    first = _first_part(runs)
+    groups: list[dict[Row, list[int]]] = []
+    for run in runs:
+        of_run: defaultdict[Row, list[int]] = defaultdict(list)
+        for index, prediction in enumerate(run.predictions):
+            pair = prediction.pair
+            row = first(pair), spaced(pair.asks), spaced(pair.answer)
+            of_run[row].append(index)
+        groups.append(dict(of_run))
+    return groups
+
+
+def _first_part(runs: Sequence[Run]) -> Callable[[QAPair], str]:
+    """Return what tells a row about one image from a row about another; "" where nothing does."""
+    if all(prediction.pair.names_image for run in runs for prediction in run.predictions):
+        return lambda pair: pair.filename
+    ids = [[prediction.pair.id for prediction in run.predictions] for run in runs]
+    own = all(
+        prediction.pair.id != pair_id(prediction.pair.filename, prediction.pair.question)
+        for run in runs
+        for prediction in run.predictions
+    )
+    if own and all(len(set(of_run)) == len(of_run) for of_run in ids):
+        return lambda pair: pair.id
+    return lambda _: ""
+
+
+def _by_id(runs: Sequence[Run], alike: Sequence[list[int]]) -> Sequence[list[int]]:
+    """Return rows that say the same, in the first run's order: by id, where ids tell them apart."""
+    ids = [
+        [run.predictions[index].pair.id for index in indices]
+        for run, indices in zip(runs, alike, strict=True)
+    ]
+    if any(len(set(of_run)) < len(of_run) or set(of_run) != set(ids[0]) for of_run in ids):
+        return alike
+    places = [
+        dict(zip(of_run, indices, strict=True)) for of_run, indices in zip(ids, alike, strict=True)
+    ]
+    return [[place[row_id] for row_id in ids[0]] for place in places]
+
+
+def _have_one_order(runs: Sequence[Run]) -> bool:
+    orders = {
+        tuple((spaced(row.pair.asks), spaced(row.pair.answer)) for row in run.predictions)
+        for run in runs
+    }
+    return len(orders) == 1
+
+
+def correct(prediction: Prediction) -> bool:
+    """Tell whether an answer equals its reference once normalised, and its picture was seen."""
+    return not prediction.broken_image and exact_match(prediction.answer, prediction.pair.answer)
+
+
+def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
+    """Return how much more ``other`` answers exactly than ``base``, in [-1, 1].
+
+    Args:
+        base: one run.
+        other: the run that is compared with it.
+        paired: rows of exactly these two runs.
+    """
+    kept = [(base.predictions[one], other.predictions[two]) for one, two in paired.rows]
+    gains_N = np.array([correct(after) - correct(before) for before, after in kept], np.float64)
+    units = units_between(base, other)
+    return paired_difference(gains_N, [units[before.pair.filename] for before, _ in kept])
+
+
+def units_between(base: Run, other: Run) -> Mapping[str, str]:
+    """Return the unit of each image; what either run joins is joined."""
+    # A row that names no image has a number for one, which is another row's in the other run.
+    named = (prediction.pair for prediction in other.predictions if prediction.pair.names_image)
+    return units_of([*(prediction.pair for prediction in base.predictions), *named])
+
+
+def differing_rows(base: Run, other: Run) -> tuple[list[QAPair], list[QAPair]]:
+    """Return the pairs that only ``base`` answers, and those that only ``other`` does."""
+    rows = pair_rows([base, other]).rows
+    matched = [set(places) for places in zip(*rows, strict=True)] or [set(), set()]
+    only_base, only_other = (
+        [prediction.pair for index, prediction in enumerate(run.predictions) if index not in there]
+        for run, there in zip((base, other), matched, strict=True)
+    )
+    return only_base, only_other
+
+
+def other_references(
+    only_base: Sequence[QAPair], only_other: Sequence[QAPair]
+) -> list[tuple[QAPair, QAPair]]:
+    """Return the pairs of both runs that ask the same, with other references."""
+    # The same row's number alone says nothing.
+    asked = {(pair.filename, spaced(pair.question)): pair for pair in only_other if pair.asks}
+    both = ((pair, asked.get((pair.filename, spaced(pair.question)))) for pair in only_base)
+    return [(pair, twin) for pair, twin in both if twin is not None]

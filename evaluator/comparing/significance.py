@@ -1,0 +1,123 @@
+"""How sure a difference is: intervals, p-values, and their correction over several metrics.
+
+Pure. Rows of one unit, such as a product, are not independent, so units are drawn, as in
+``intervals``, and change sides together in the test. Interval and p-value come from the same
+draws: p is below 0.05 where the 95 % interval leaves out zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.scoring.intervals import SEED, bootstrap_means, percentile_interval
+
+RESAMPLES: Final = 10_000
+"""The smallest p-value is 2 in so many."""
+CLEAR: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more one run scores than another: the mean over rows, in [-1, 1].
+
+    ``ci95`` is a 95 % interval over units and ``p_value`` that of no difference, two-sided; both
+    are ``None`` where there is but one unit.
+    """
+
+    mean: float
+    ci95: tuple[float, float] | None
+    p_value: float | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether the interval leaves out zero."""
+        return self.ci95 is not None and not self.ci95[0] <= 0.0 <= self.ci95[1]
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Rows that one of two runs alone has right, and the exact two-sided p-value.
+
+    McNemar (1947) asks whether they are evenly divided, each row for itself. Rows of one unit go
+    right or wrong together, so here they change sides together: the p-value is that of all ways to
+    swap the runs in some units. Where each unit has one row it is McNemar's.
+    """
+
+    only_base: int
+    only_other: int
+    p_value: float
+
+
+def paired_difference(
+    gains_N: NDArray[np.float64],
+    units: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Difference:
+    """Return the mean of paired differences, bootstrapped over units.
+
+    Args:
+        gains_N: for each row, the other run's score less the base's; no NaN.
+        units: the unit of each row.
+        resamples: how many times units are drawn.
+        seed: of the draws.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not len(gains_N):
+        raise ValueError("a difference needs at least one row")
+    names, place_N = np.unique(np.asarray(units), return_inverse=True)
+    sums_U1 = np.bincount(place_N, weights=gains_N).astype(np.float64)[:, None]
+    counts_U1 = np.bincount(place_N).astype(np.float64)[:, None]
+    mean = float(gains_N.mean())
+    if len(names) < 2:  # noqa: PLR2004 (one unit says nothing about others)
+        return Difference(mean, None)
+    means_R = bootstrap_means(sums_U1, counts_U1, resamples=resamples, seed=seed)[:, 0]
+    # The share of resamples on the far side of zero, counting the sample itself once.
+    below, above = (means_R <= 0).sum() + 1, (means_R >= 0).sum() + 1
+    p_value = min(1.0, 2.0 * float(min(below, above)) / (resamples + 1))
+    return Difference(mean, percentile_interval(means_R), p_value)
+
+
+def mcnemar_exact(
+    right_base_N: NDArray[np.bool_], right_other_N: NDArray[np.bool_], units: Sequence[str]
+) -> McNemar:
+    """Return McNemar's exact test, units as a whole: is what changed evenly divided?"""
+    gains_N = right_other_N.astype(np.int64) - right_base_N.astype(np.int64)
+    _, place_N = np.unique(np.asarray(units), return_inverse=True)
+    gains_U = np.bincount(place_N, weights=gains_N).astype(np.int64)
+    return McNemar(int((gains_N < 0).sum()), int((gains_N > 0).sum()), _swapped_p_value(gains_U))
+
+
+def _swapped_p_value(gains_U: NDArray[np.int64]) -> float:
+    """Return how often a sum so far from zero comes out when each gain may change its sign."""
+    # scipy takes half a second to import, and the other commands do without.
+    from scipy.stats import binom  # noqa: PLC0415
+
+    sums = np.ones(1)
+    sizes, counts = np.unique(np.abs(gains_U[gains_U != 0]), return_counts=True)
+    for size, count in zip(sizes, counts, strict=True):
+        # The sum of so many gains of one size, in steps of twice that size.
+        chances = np.zeros(2 * size * count + 1)
+        chances[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        sums = np.convolve(sums, chances)
+    distance = np.abs(np.arange(len(sums)) - len(sums) // 2)
+    return min(1.0, float(sums[distance >= abs(int(gains_U.sum()))].sum()))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, (len(p_values) - rank) * p_values[index])
+        corrected[index] = min(1.0, largest)
+    return corrected

@@ -1,0 +1,217 @@
+"""Scorecards as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich import box
+from rich.table import Table
+
+from evaluator.comparing.differences import RunComparison, p_text
+from evaluator.comparing.side_by_side import Column, best_rows, compare_scorecards, trained_on_notes
+from evaluator.scoring.scorecard import Figure, Scorecard
+from shared.corpus import left_out_by_reason
+from shared.dataset.check import Bond, DataCheck
+from shared.dataset.units import counted
+
+
+def detail_table(name: str, scorecard: Scorecard) -> Table:
+    """Return one scorecard: a row for each metric."""
+    title = (
+        f"{name}: {counted(scorecard.scores.n, 'question')} {_on_images(scorecard.images)}; "
+        f"intervals over {counted(scorecard.units, scorecard.clustered_by)}"
+    )
+    table = Table(title=title, title_justify="left", caption=_notes(scorecard))
+    table.add_column("metric")
+    for heading in ("mean", "std", "95 % interval", "n", "prior"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric, figure in scorecard.scores.metrics.items():
+        prior = scorecard.prior.metrics.get(metric) if scorecard.prior else None
+        column = Column(metric, scorecard.signatures.get(metric, ""))
+        table.add_row(
+            _heading(column),
+            f"{figure.mean:.4f}",
+            f"{figure.std:.4f}",
+            _interval(figure),
+            f"{figure.n:,}",
+            "-" if prior is None else f"{prior.mean:.4f}",
+        )
+    return table
+
+
+def _on_images(images: int) -> str:
+    return f"on {counted(images, 'image')}" if images else "without image names"
+
+
+def controls_table(scorecard: Scorecard) -> Table:
+    """Return how much of each score needs the picture, and what constant answers score."""
+    blind = 0 if scorecard.shuffled is None else scorecard.shuffled.n
+    table = Table(
+        title="How much needs the picture: the score less that of the prior, and less that of the "
+        f"same model shown other pictures ({blind:,} questions)",
+        title_justify="left",
+    )
+    table.add_column("metric", no_wrap=True)
+    headings = ["over prior", "over shuffled"]
+    for heading in [*headings, *(f"all {answer!r}" for answer in scorecard.constants)]:
+        table.add_column(heading, justify="right")
+    for metric in scorecard.scores.metrics:
+        leads = [scorecard.over_prior.get(metric), scorecard.over_shuffled.get(metric)]
+        constants = [group.metrics.get(metric) for group in scorecard.constants.values()]
+        table.add_row(
+            _heading(Column(metric, "")),
+            *(_lead(lead) for lead in leads),
+            *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
+        )
+    return table
+
+
+def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
+    """Return what a check of a data set found; ``types`` are shares of its questions."""
+    title = f"{name}: {counted(check.pairs, 'question')} {_on_images(check.images)}"
+    if check.products:
+        title += f" of {counted(check.products, 'product')}"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows: list[tuple[str, str]] = [
+        (f"  {split or 'no split'}", f"{count:,}") for split, count in check.pairs_by_split.items()
+    ]
+    rows += [
+        (f"rows left out: {reason} (first: row {first})", f"{count:,}")
+        for reason, (count, first) in left_out_by_reason(check.left_out).items()
+    ]
+    rows += [
+        *_leak_rows(check),
+        ("same question and image, another answer", f"{len(check.conflicts):,}"),
+        ("rows that say the same again", f"{check.repeats:,}"),
+    ]
+    if check.looked_at:
+        rows.append(("missing images", f"{check.missing_images:,}"))
+    shares = {
+        "answers that are a number": check.numbers,
+        "answers yes or no": check.yes_no,
+        "answers of more than one word": check.longer,
+    }
+    shares |= {f"questions about: {kind}": share for kind, share in types.items()}
+    rows += [(label, f"{100 * share:.1f} %") for label, share in shares.items()]
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _leak_rows(check: DataCheck) -> list[tuple[str, str]]:
+    """Return what stands in several splits: images, products and look-alikes."""
+    look = f"{check.leaks_by(Bond.LOOK):,}" if check.looked_at else "give --images"
+    product = f"{check.leaks_by(Bond.PRODUCT):,}" if check.products else "no column names one"
+    return [
+        ("images in several splits", f"{check.leaks_by(Bond.IMAGE):,}"),
+        ("products with images in several splits", product),
+        ("groups of near-identical images in several splits", look),
+        ("images outside train that are, or show, what is trained on", f"{check.leaked_images:,}"),
+        ("rows about them", f"{check.leaked_pairs:,}"),
+    ]
+
+
+def difference_table(comparison: RunComparison) -> Table:
+    """Return what the second run scores more than the first, a row for each metric."""
+    table = Table(
+        title=f"{comparison.other} less {comparison.base}: {counted(comparison.n, 'question')} "
+        f"{_on_images(comparison.images)}, intervals by {comparison.clustered_by}",
+        title_justify="left",
+        caption="p: paired bootstrap over units; Holm: corrected for the number of metrics. "
+        "The types of question are of the first metric, and not corrected.",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("metric", no_wrap=True)
+    table.add_column(comparison.base, justify="right")
+    table.add_column(comparison.other, justify="right")
+    for heading in ("gain", "95 % interval", "p", "Holm"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in comparison.metrics:
+        gain = one.difference
+        table.add_row(
+            _heading(Column(one.metric, "")),
+            f"{one.base:.4f}",
+            f"{one.other:.4f}",
+            f"{gain.mean:+.4f}",
+            _signed_interval(gain.ci95),
+            *(
+                "-" if p is None else p_text(p).removeprefix("p ").removeprefix("= ")
+                for p in (gain.p_value, one.p_holm)
+            ),
+        )
+    table.add_section()
+    for kind, gain in comparison.by_question_type.items():
+        row = (f"  {kind}", "", "", f"{gain.mean:+.4f}", _signed_interval(gain.ci95), "", "")
+        table.add_row(*row, style="dim")
+    return table
+
+
+def _signed_interval(ci95: tuple[float, float] | None) -> str:
+    return "-" if ci95 is None else f"{ci95[0]:+.3f} to {ci95[1]:+.3f}"
+
+
+def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
+    """Return scorecards by name side by side: the prior first, a row for each metric."""
+    comparison = compare_scorecards(scorecards)
+    best = best_rows(comparison)
+    table = Table(title="Mean, and 95 % interval over units", title_justify="left")
+    table.add_column("metric")
+    for row in comparison.rows:
+        table.add_column(f"{row.name}\n[dim]n = {row.n:,}[/dim]", justify="right")
+    for column in comparison.columns:
+        cells = [
+            _cell(row.figures.get(column), "bold" if row.name in best[column] else "not bold")
+            for row in comparison.rows
+        ]
+        table.add_row(_heading(column), *cells)
+    return table
+
+
+def signature_note(scorecards: Iterable[Scorecard]) -> str:
+    """Return what the hashes in the tables stand for: a line for each metric and definition."""
+    columns = dict.fromkeys(
+        Column(metric, text)
+        for scorecard in scorecards
+        for metric, text in scorecard.signatures.items()
+    )
+    return "\n".join(
+        f"{column.digest} {column.metric}: {column.signature.rpartition('|')[0]}"
+        for column in columns
+        if column.digest
+    )
+
+
+def _heading(column: Column) -> str:
+    small = " ".join(filter(None, (column.model, column.digest)))
+    return column.label + (f"\n[dim]{small}[/dim]" if small else "")
+
+
+def _cell(figure: Figure | None, style: str) -> str:
+    if figure is None:
+        return "-"
+    return f"[{style}]{figure.mean:.4f}[/]\n[dim]{_interval(figure)}[/dim]"
+
+
+def _lead(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure.mean:+.4f}\n[dim]{_signed_interval(figure.ci95)}[/dim]"
+
+
+def _interval(figure: Figure) -> str:
+    return "-" if figure.ci95 is None else f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+
+
+def _notes(scorecard: Scorecard) -> str | None:
+    notes = [*trained_on_notes(scorecard), _broken_note(scorecard)]
+    return "\n".join(filter(None, notes)) or None
+
+
+def _broken_note(scorecard: Scorecard) -> str | None:
+    if not scorecard.broken_images:
+        return None
+    return f"broken images: {scorecard.broken_images:,}; their questions score 0"

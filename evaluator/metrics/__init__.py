@@ -1,0 +1,1 @@
+"""The metrics: what the score of an answer is."""

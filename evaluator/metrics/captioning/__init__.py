@@ -1,0 +1,1 @@
+"""Metrics of longer answers, from image captioning."""

@@ -1,0 +1,1 @@
+"""The models that read answers, for metrics that need some."""

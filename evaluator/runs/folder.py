@@ -1,0 +1,126 @@
+"""The run folder: what stands where, and the only code that reads and writes it.
+
+RUN/run.json              the settings that made it: data, images, split, model, ...
+RUN/shards/shard-00012.parquet   answers of one shard, written when it is complete
+RUN/status.json, run.lock  of ``run_status``
+RUN/predictions.parquet   all answers, one column for each metric
+RUN/predictions.csv       the same, for people
+RUN/scorecard.json        written last: a folder that has it is finished
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from evaluator.metrics.captioning.captioning import is_statistic
+from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
+from evaluator.scoring.scoring import Columns
+from shared.files.atomic import remove_parts
+from shared.corpus import (
+    read_json,
+    read_number_columns,
+    read_predictions,
+    write_json,
+    write_predictions,
+)
+from shared.errors import InputError
+from shared.records import Prediction
+
+RUN_FILE: Final = "run.json"
+SCORECARD_FILE: Final = "scorecard.json"
+PARQUET_FILE: Final = "predictions.parquet"
+CSV_FILE: Final = "predictions.csv"
+SHARDS_FOLDER: Final = "shards"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    ``settings`` is what ``run.json`` holds; of it every reader knows ``name`` (by default that of
+    the folder) and ``images`` (the folder with the pictures). ``columns`` has one score for each
+    prediction.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    scorecard: Scorecard
+    predictions: Sequence[Prediction]
+    columns: Columns
+
+    @property
+    def images(self) -> str | None:
+        """Return the folder or URL below which the pictures lie, where the run knows it."""
+        return self.settings.get("images")
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Return where the answers of shard ``index`` belong."""
+    return folder / SHARDS_FOLDER / f"shard-{index:05d}.parquet"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove half-written files of a driver that was killed."""
+    remove_parts(folder)
+    remove_parts(folder / SHARDS_FOLDER)
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write ``run.json``."""
+    write_json(dict(settings), folder / RUN_FILE)
+
+
+def write_results(
+    folder: Path, predictions: Sequence[Prediction], columns: Columns, scorecard: Scorecard
+) -> None:
+    """Write answers and scores, and last the scorecard that marks the run as finished."""
+    values = {name: column.tolist() for name, column in columns.items() if not is_statistic(name)}
+    write_predictions(predictions, folder / PARQUET_FILE, values)
+    write_predictions(predictions, folder / CSV_FILE, values)
+    write_scorecard(scorecard, folder / SCORECARD_FILE)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        InputError: no run folder, or one that is not finished.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such run folder")
+    if not (folder / SCORECARD_FILE).is_file():
+        raise InputError(
+            f"{folder}: has no {SCORECARD_FILE}; finish the run with `evaluator run`, or make one "
+            "with `evaluator score --out`"
+        )
+    scorecard = read_scorecard(folder / SCORECARD_FILE)
+    answers = folder / PARQUET_FILE
+    columns = read_number_columns(answers, list(scorecard.scores.metrics))
+    settings = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else {}
+    return Run(
+        name=str(settings.get("name") or folder.resolve().name),
+        settings=settings,
+        scorecard=scorecard,
+        predictions=read_predictions(answers),
+        columns={name: np.array(values, dtype=np.float64) for name, values in columns.items()},
+    )
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read several finished runs; where names are the same, their parents' names go before them.
+
+    Raises:
+        InputError: a folder is no finished run, or is given twice.
+    """
+    runs = [read_run(folder) for folder in folders]
+    if len({run.name for run in runs}) == len(runs):
+        return runs
+    names = ["/".join(folder.resolve().parts[-2:]) for folder in folders]
+    if len(set(names)) != len(names):
+        raise InputError(f"{folders[0]}: run folders must differ; give each once")
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]

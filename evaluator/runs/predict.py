@@ -1,0 +1,146 @@
+"""Answers single questions or a file of them with one replica in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from evaluator.answering.replica import Replica, ReplicaSettings
+from evaluator.answering.messages import Reply
+from evaluator.answering.shards import cut_shards
+from evaluator.runs.unseen import tell_unknown
+from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
+from shared.errors import InputError
+from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.decoding import open_image
+from shared.images.names import find_images
+from shared.images.source import image_source
+from shared.program.progress import report_progress
+from shared.records import Question, is_unicode
+from shared.dataset.training_images import Recogniser
+from shared.dataset.units import units_of
+from shared.vqa.trained_on import known_training
+
+log = structlog.get_logger(__name__)
+
+ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
+SEEN_COLUMNS = TRAINED_ON, PRETRAINED_ON = ("trained_on", "pretrained_on")
+"""Columns more, where it is known what the model was trained on; `evaluator score` heeds them."""
+
+
+def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
+    """Answer one question about one image file.
+
+    Raises:
+        InputError: the question is empty, or the image or the model cannot be read.
+    """
+    if not question.strip():
+        raise InputError("--question: is empty")
+    if not is_unicode(question):
+        raise InputError(f"--question {question!r}: is not UTF-8, as this system writes its words")
+    open_image(image)
+    replica = Replica(replace(settings, images=str(image.parent)))
+    [reply] = replica.answer([Question("1", question, image.name)])
+    return reply
+
+
+def predict_csv(
+    settings: ReplicaSettings, table_path: Path, out: Path, columns: ColumnNames = NO_COLUMNS
+) -> int:
+    """Answer every row of a file and write it again with the answers beside; return how many.
+
+    Where it is known what the model was trained on, each row says whether its image was.
+
+    Raises:
+        InputError: the file or the model cannot be read, or ``out`` cannot be written.
+    """
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"--out {out}: name a .csv file")
+    table = read_questions(table_path, columns)
+    found = find_images((question.filename for question in table.questions), settings.images)
+    asked = found.renamed(table.questions)
+    seen = _seen(settings, asked)
+    replica = Replica(settings)
+    replies: dict[str, Reply] = {}
+    with report_progress("answering", len(table.questions)) as progress:
+        for shard in cut_shards(asked):
+            for reply in replica.answer(shard.questions):
+                replies[reply.question_id] = reply
+            progress.advance(len(shard.questions))
+    added = (*ADDED_COLUMNS, *seen)
+    kept = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
+    marked = {
+        column: {question.id for question in asked if question.filename in images}
+        for column, images in seen.items()
+    }
+    rows = _answered_rows(table, kept, replies, marked)
+    write_csv_rows((*kept, *added), rows, out)
+    return len(replies)
+
+
+def _seen(settings: ReplicaSettings, asked: Sequence[Question]) -> dict[str, set[str]]:
+    """Return the images that the model was trained on, by column, and say how many.
+
+    Where nothing is known of them there is no column, nor one of pretraining without an image.
+    """
+    known = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
+    tell_unknown(known)
+    if known.images is None:
+        return {}
+    names = {question.filename for question in asked}
+    prints = fingerprints(image_source(settings.images), names)
+    units = units_of((), looks_of(prints))
+    trained = _recognised(known.images.trained_on, units, prints)
+    pretrained = _recognised(known.images.pretrained_on, units, prints) - trained
+    if trained:
+        log.warning(
+            "images_trained_on",
+            images=f"{len(trained):,} of {len(names):,}",
+            became=f"answered, and marked in column {TRAINED_ON}; `evaluator score` leaves them "
+            "out",
+        )
+    if not pretrained:
+        return {TRAINED_ON: trained}
+    log.warning(
+        "images_pretrained_on",
+        images=f"{len(pretrained):,} of {len(names):,}",
+        became=f"answered, and marked in column {PRETRAINED_ON}; `evaluator score` scores them",
+    )
+    return {TRAINED_ON: trained, PRETRAINED_ON: pretrained}
+
+
+def _recognised(
+    images: Sequence[Fingerprint], units: Mapping[str, str], prints: Mapping[str, Fingerprint]
+) -> set[str]:
+    """Return the images that are known, and what looks like them."""
+    recogniser = Recogniser(images)
+    own = {name for name, fingerprint in prints.items() if recogniser.knows(fingerprint)}
+    seen = {units[name] for name in own if name in units}
+    return own | {name for name, unit in units.items() if unit in seen}
+
+
+def _answered_rows(
+    table: QuestionTable,
+    columns: Sequence[str],
+    replies: Mapping[str, Reply],
+    marked: Mapping[str, Collection[str]],
+) -> list[dict[str, Any]]:
+    rows = []
+    for row, question in zip(table.rows, table.questions, strict=True):
+        reply = replies[question.id]
+        # Only the known columns: a CSV row with too many cells has one without a name.
+        kept = {name: row.get(name) for name in columns}
+        rows.append(
+            {
+                **kept,
+                "prediction": reply.answer,
+                "confidence": reply.confidence,
+                "broken_image": reply.broken_image,
+                **{column: question.id in ids for column, ids in marked.items()},
+            }
+        )
+    return rows

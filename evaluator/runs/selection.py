@@ -1,0 +1,85 @@
+"""Which pairs a run scores, and which ones its question-only prior may learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from evaluator.runs.score_files import refuse_leak, training_pairs
+from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
+from shared.errors import InputError
+from shared.images.names import with_file_names
+from shared.records import QAPair
+
+
+class SplitChoice(StrEnum):
+    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
+
+    AUTO = "auto"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Pairs to score, with the split they are of, and pairs for the prior (may be none).
+
+    ``everything`` are all rows of the data: they tell which images belong to one product.
+    ``trained_on`` counts what the model was trained on, see ``evaluator.runs.unseen``; ``None`` where
+    nothing is known.
+    """
+
+    split: SplitChoice
+    pairs: Sequence[QAPair]
+    train_pairs: Sequence[QAPair]
+    everything: Sequence[QAPair]
+    trained_on: Mapping[str, Any] | None = None
+
+    def first_images(self, limit: int | None) -> Selection:
+        """Return the same of at most ``limit`` images, the first by name."""
+        if limit is None:
+            return self
+        first = set(sorted({pair.filename for pair in self.pairs})[:limit])
+        return replace(self, pairs=[pair for pair in self.pairs if pair.filename in first])
+
+
+def select_pairs(
+    data: Path,
+    split: SplitChoice,
+    *,
+    images: str,
+    train: Path | None = None,
+    columns: ColumnNames = NO_COLUMNS,
+) -> Selection:
+    """Read ``data`` and choose.
+
+    Args:
+        data: a data set folder or a file of pairs.
+        split: which part to score.
+        images: the folder or URL of the pictures, whose files the pairs come to name.
+        train: data for the prior; by default the training split of ``data``.
+        columns: columns that go by no name that is known.
+
+    Raises:
+        InputError: unreadable data, an empty choice, or training data with scored images in it.
+    """
+    pairs = with_file_names(read_pairs(data, columns), images, data)
+    has_splits = any(pair.split is not None for pair in pairs)
+    if split is SplitChoice.AUTO:
+        split = SplitChoice.TEST if has_splits else SplitChoice.ALL
+    chosen = [pair for pair in pairs if split is SplitChoice.ALL or pair.split == split.value]
+    if not chosen:
+        raise InputError(f"{data}: no pair in split {split.value!r}; give another --split")
+    if train is not None:
+        learned = training_pairs(train, images, columns)
+        refuse_leak(data, chosen, train, learned)
+    elif split in {SplitChoice.TEST, SplitChoice.VALIDATION}:
+        learned = [pair for pair in pairs if pair.split == "train"]
+    else:
+        learned = []
+    return Selection(split, chosen, learned, pairs)

@@ -1,0 +1,1 @@
+"""Question/answer data in the forms that people have them."""

@@ -1,0 +1,79 @@
+"""Answers of multiple choice that are a place, from 0, in the row's list of choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from shared.corpus.formats.cells import cell_text, reference_texts
+from shared.corpus.formats.tables import RawTable, Row
+
+HIDDEN: Final = "-1"
+"""What stands for an answer that is kept from the public."""
+LONGEST_PLACE: Final = 3
+"""Digits."""
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def with_chosen_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> RawTable:
+    """Return a table whose answers are texts where each is the place of a choice, as ScienceQA's.
+
+    They are when every row has choices and a place among them, one at least is none of the
+    choices itself, and not all predictions are places too.
+    """
+    if not {"answer", "choices"} <= names.keys():
+        return raw
+    answers = [_text(row.get(names["answer"])) for row in raw.rows]
+    choices = [_choices(row.get(names["choices"])) for row in raw.rows]
+    told = [pair for pair in zip(answers, choices, strict=True) if pair[0] not in {"", HIDDEN}]
+    if not told or not all(_is_place(answer, several) for answer, several in told):
+        return raw
+    if all(answer in several for answer, several in told) or _predicts_places(raw, names, choices):
+        return raw
+    answer, several = told[0]
+    _log.info(
+        "answers_are_places_of_choices",
+        file=path.name,
+        such_as=f"{answer}: {several[int(answer)]}",
+        otherwise="--columns choices=",
+    )
+    rows = [
+        _chosen(row, names["answer"], answer, several)
+        for row, answer, several in zip(raw.rows, answers, choices, strict=True)
+    ]
+    return replace(raw, rows=rows)
+
+
+def _predicts_places(
+    raw: RawTable, names: Mapping[str, str], choices: Sequence[tuple[str, ...]]
+) -> bool:
+    """Return whether predictions are places as well, which answers as they stand are equal to."""
+    column = names.get("prediction")
+    predicted = [] if column is None else [_text(row.get(column)) for row in raw.rows]
+    given = [pair for pair in zip(predicted, choices, strict=False) if pair[0]]
+    return bool(given) and all(_is_place(prediction, several) for prediction, several in given)
+
+
+def _chosen(row: Row, column: str, answer: str, choices: tuple[str, ...]) -> Row:
+    return {**row, column: choices[int(answer)] if _is_place(answer, choices) else None}
+
+
+def _is_place(answer: str, choices: tuple[str, ...]) -> bool:
+    return answer.isdecimal() and len(answer) <= LONGEST_PLACE and int(answer) < len(choices)
+
+
+def _text(cell: object) -> str:
+    with suppress(ValueError):
+        return cell_text(cell)
+    return ""
+
+
+def _choices(cell: object) -> tuple[str, ...]:
+    with suppress(ValueError):
+        return reference_texts(cell)
+    return ()

@@ -1,0 +1,289 @@
+"""Writes a data set folder: the pairs, their splits as files, a card and a manifest.
+
+``qa.parquet`` is the data set. ``data/SPLIT.parquet`` holds the same rows split by split, with the
+images in them where they are wanted, and ``README.md`` names these files, so that
+``datasets.load_dataset(FOLDER)`` gives the splits. Both are derived and never read back here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared.corpus import (
+    MANIFEST_FILE,
+    PAIR_SCHEMA,
+    QA_FILE,
+    WRITE_BATCH,
+    PairsDigest,
+    file_digest,
+    pair_row,
+    write_json,
+)
+from shared.dataset.agreement_rate import AgreementRate
+from shared.errors import InputError
+from shared.files.atomic import new_folder_beside
+from shared.records import SPLITS, QAPair
+
+CARD_FILE: Final = "README.md"
+SPLITS_FOLDER: Final = "data"
+IMAGE_BATCH: Final = 1_000
+"""Rows in a row group that holds images; an image in it is stored once, whatever its rows."""
+_LARGEST_DICTIONARY: Final = 1 << 30
+_IMAGE: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_TEXT: Final = {"dtype": "string", "_type": "Value"}
+_NUMBERS: Final = {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "Sequence"}
+_BOXES: Final = {"feature": _NUMBERS, "_type": "Sequence"}
+"""As `datasets` calls them; versions before 4.0 know no ``List``."""
+
+
+def write_dataset(
+    pairs: Iterable[QAPair],
+    folder: Path,
+    *,
+    source: Mapping[str, object],
+    split_rule: Mapping[str, object],
+    embed_from: Path | None = None,
+) -> int:
+    """Write ``pairs`` as a data set folder, whole or not at all; return how many.
+
+    Pairs pass by one at a time. With ``embed_from``, the images folder, the split files hold the
+    images' bytes. A folder that is there keeps what else lies in it.
+
+    Raises:
+        InputError: ``folder`` is a file or cannot be written.
+    """
+    with _whole_folder(folder) as part:
+        facts = _write_files(pairs, part, embed_from)
+        manifest = {
+            "format": 2,
+            **facts.described(),
+            "file_sha256": file_digest(part / QA_FILE),
+            "split_files_sha256": {
+                f"{SPLITS_FOLDER}/{path.name}": file_digest(path)
+                for path in sorted((part / SPLITS_FOLDER).iterdir())
+            },
+            "images_embedded": embed_from is not None,
+            "split_rule": dict(split_rule),
+            "source": dict(source),
+        }
+        write_json(manifest, part / MANIFEST_FILE)
+        (part / CARD_FILE).write_text(_card(manifest), encoding="utf-8")
+    return facts.pairs
+
+
+@dataclass
+class _Facts:
+    """What is counted while the pairs pass by."""
+
+    pairs: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    images: dict[str, set[str]] = field(default_factory=dict)
+    units: dict[str, set[str]] = field(default_factory=dict)
+    agreements: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
+    digest: PairsDigest = field(default_factory=PairsDigest)
+    opinions: AgreementRate = field(default_factory=AgreementRate)
+    missing_images: int = 0
+    _image: str = ""
+    _asked: int = 0
+    _agreeing: int = 0
+
+    def add(self, pair: QAPair) -> None:
+        self.pairs += 1
+        self.splits[pair.split or ""] += 1
+        self.images.setdefault(pair.split or "", set()).add(pair.filename)
+        self.units.setdefault(pair.split or "", set()).add(pair.unit_id or pair.filename)
+        self.agreements[pair.agreement] += 1
+        self.models[pair.provenance.model] += 1
+        self.digest.add(pair)
+        if pair.filename != self._image:
+            self._next_image(pair.filename)
+        self._asked += bool(pair.second_opinion)
+        self._agreeing += pair.second_opinion == "agrees"
+
+    def _next_image(self, filename: str) -> None:
+        self.opinions.add_image(self._asked, self._agreeing)
+        self._image, self._asked, self._agreeing = filename, 0, 0
+
+    def described(self) -> dict[str, object]:
+        """Return the facts for the manifest, once all pairs have passed."""
+        self._next_image("")
+        known = self.agreements["agrees"] + self.agreements["disagrees"]
+        interval = self.opinions.interval()
+        return {
+            "pairs": self.pairs,
+            "images": len(set().union(*self.images.values())),
+            "pairs_by_split": dict(self.splits),
+            "images_by_split": {split: len(self.images.get(split, ())) for split in SPLITS},
+            "pairs_by_model": dict(self.models),
+            "units": len(set().union(*self.units.values())),
+            "units_by_split": {split: len(self.units.get(split, ())) for split in SPLITS},
+            "images_missing": self.missing_images,
+            "pairs_sha256": self.digest.hexdigest(),
+            "agreement_with_listing": {
+                "agrees": self.agreements["agrees"],
+                "disagrees": self.agreements["disagrees"],
+                "unknown": self.pairs - known,
+                "disagreeing_share": self.agreements["disagrees"] / known if known else None,
+            },
+            "second_opinions": {
+                "asked": self.opinions.opinions,
+                "agrees": self.opinions.agreeing,
+                "rate": self.opinions.rate,
+                "ci95": None if interval is None else list(interval),
+            },
+        }
+
+
+def _write_files(pairs: Iterable[QAPair], folder: Path, embed_from: Path | None) -> _Facts:
+    facts = _Facts()
+    (folder / SPLITS_FOLDER).mkdir()
+    with ExitStack() as stack:
+        everything = stack.enter_context(_RowFile(folder / QA_FILE, PAIR_SCHEMA, WRITE_BATCH))
+        # Opened when their first row comes: `datasets` cannot read a split without rows.
+        by_split: dict[str, _RowFile] = {}
+        image = None if embed_from is None else _image_reader(embed_from, facts)
+        for pair in pairs:
+            row: dict[str, Any] = pair_row(pair)
+            everything.add(row)
+            facts.add(pair)
+            if pair.split is None:
+                continue
+            if pair.split not in by_split:
+                path = folder / SPLITS_FOLDER / f"{pair.split}.parquet"
+                by_split[pair.split] = stack.enter_context(_split_file(path, embeds=bool(image)))
+            by_split[pair.split].add(row | ({"image": image(pair.filename)} if image else {}))
+    return facts
+
+
+class _RowFile:
+    """A Parquet file that is written batch by batch."""
+
+    def __init__(self, path: Path, schema: pa.Schema, batch: int) -> None:
+        self._schema = schema
+        self._batch = batch
+        self._rows: list[dict[str, Any]] = []
+        self._writer = pq.ParquetWriter(path, schema, dictionary_pagesize_limit=_LARGEST_DICTIONARY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) == self._batch:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+            self._rows = []
+
+
+def _split_file(path: Path, *, embeds: bool) -> _RowFile:
+    """Open a file in which `datasets` finds its types, the image's among them."""
+    types: dict[str, object] = {
+        name: _BOXES if name == "boxes" else _TEXT for name in PAIR_SCHEMA.names
+    }
+    schema = PAIR_SCHEMA
+    if embeds:
+        types["image"] = {"_type": "Image"}
+        schema = schema.append(pa.field("image", _IMAGE))
+    features = json.dumps({"info": {"features": types}})
+    schema = schema.with_metadata({"huggingface": features})
+    return _RowFile(path, schema, IMAGE_BATCH if embeds else WRITE_BATCH)
+
+
+def _image_reader(folder: Path, facts: _Facts) -> Callable[[str], dict[str, object] | None]:
+    """Return what reads an image for its column; the rows of one image follow each other."""
+    last: tuple[str, dict[str, object] | None] = ("", None)
+
+    def read(filename: str) -> dict[str, object] | None:
+        nonlocal last
+        if last[0] != filename:
+            try:
+                content = (folder / filename).read_bytes()
+            except OSError:
+                facts.missing_images += 1
+                last = (filename, None)
+            else:
+                last = (filename, {"bytes": content, "path": filename})
+        return last[1]
+
+    return read
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder beside ``folder`` that takes its place, file by file, unless the block raises.
+
+    The manifest goes first and comes last: a folder without one is not finished.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder for the data set")
+    part = new_folder_beside(folder)
+    try:
+        yield part
+        _put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    if not folder.exists():
+        part.replace(folder)
+        return
+    (folder / MANIFEST_FILE).unlink(missing_ok=True)
+    (folder / SPLITS_FOLDER).mkdir(exist_ok=True)
+    for split in SPLITS:
+        (folder / SPLITS_FOLDER / f"{split}.parquet").unlink(missing_ok=True)
+    files = [path.relative_to(part) for path in part.rglob("*") if path.is_file()]
+    for name in sorted(files, key=lambda name: name.name == MANIFEST_FILE):
+        (part / name).replace(folder / name)
+
+
+def _card(manifest: Mapping[str, Any]) -> str:
+    """Return the card, whose head tells `datasets` where the splits are."""
+    lines = ["---", "task_categories:", "- visual-question-answering"]
+    splits = [split for split in SPLITS if manifest["pairs_by_split"].get(split)]
+    if splits:
+        lines += ["configs:", "- config_name: default", "  data_files:"]
+    for split in splits:
+        lines += [f"  - split: {split}", f"    path: {SPLITS_FOLDER}/{split}.parquet"]
+    counts = ", ".join(f"{split} {manifest['pairs_by_split'][split]:,}" for split in splits)
+    where = "in column `image`" if manifest["images_embedded"] else "named by `filename`"
+    summary = (
+        f"{manifest['pairs']:,} pairs about {manifest['images']:,} images "
+        f"({counts or 'without splits'}), the images {where}."
+    )
+    return "\n".join(
+        [
+            *lines,
+            "---",
+            "",
+            "# Questions and answers about product images",
+            "",
+            summary,
+            f"`{MANIFEST_FILE}` has counts, hashes, source, split rule and label agreement.",
+            "",
+            "```python",
+            "from datasets import load_dataset",
+            "",
+            'splits = load_dataset("THIS_FOLDER")',
+            "```",
+            "",
+        ]
+    )

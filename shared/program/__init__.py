@@ -1,0 +1,1 @@
+"""What every command needs: options, exit codes, logs, progress, time, signals."""

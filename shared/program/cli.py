@@ -1,0 +1,86 @@
+"""The edge of every program: exit codes and one clear line on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from shared.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
+from shared.program.signals import next_one_ends
+
+_INTERRUPTED = 130
+"""What typer 0.29 returns for a keyboard interrupt."""
+
+
+_OURS: Final = frozenset({"curator", "evaluator", "shared", "trainer"})
+_FURTHER_EXTRAS: Final[Mapping[tuple[str, str], str]] = {
+    ("curator", "openai"): "openai",
+    ("evaluator", "onnxruntime"): "onnx",
+    ("evaluator", "open_clip"): "clip",
+    ("trainer", "onnx"): "onnx",
+    ("trainer", "onnxruntime"): "onnx",
+    ("trainer", "onnxscript"): "onnx",
+    ("trainer", "ray"): "sweep",
+}
+"""Packages that a program has from another extra than its own."""
+
+
+@contextmanager
+def extra_of(name: str) -> Iterator[None]:
+    """Leave the process with one line where a package of the program's extra is not installed.
+
+    Raises:
+        SystemExit: with the code of bad usage; the line names the extra.
+        ModuleNotFoundError: what is missing is our own, or a part of a package that is there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = error.name or ""
+        if not package or "." in package or package in _OURS:
+            raise
+        further = _FURTHER_EXTRAS.get((name, package))
+        extras = name if further is None else f"{name},{further}"
+        print(
+            f"{name} needs its extra ({package} is not installed): pip install 'abo-vqa[{extras}]'",
+            file=sys.stderr,
+        )
+        raise SystemExit(EXIT_BAD_INPUT) from None
+
+
+def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a typer application and leave the process with the exit code of the contract.
+
+    0 done; 1 failed; 2 bad input or usage; 75 stopped for now. Errors that the project raises on
+    purpose become one line on standard error; anything else is a bug and keeps its traceback.
+    """
+    try:
+        # It reads every option's type, which takes long enough to be interrupted.
+        command = typer.main.get_command(app)
+        with extra_of(name):
+            outcome = command.main(
+                args=None if arguments is None else list(arguments),
+                prog_name=name,
+                standalone_mode=False,
+            )
+    except TyperException as error:
+        if error.format_message():  # empty where the help was shown instead
+            print(f"{name}: {error.format_message().rstrip('.')}; see --help", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except (typer.Abort, KeyboardInterrupt):
+        if threading.current_thread() is threading.main_thread():
+            next_one_ends(name)
+        outcome = _INTERRUPTED
+    except AboVqaError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    if outcome == _INTERRUPTED:
+        print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
+        raise SystemExit(EXIT_STOPPED_FOR_NOW)
+    raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)

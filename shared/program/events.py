@@ -1,0 +1,257 @@
+"""Sets up structlog once per process: readable on a terminal, JSON lines in a file, no secrets.
+
+Event names are constants in the code; everything that varies goes into fields. A key appears by
+its label. As a second line of defence every rendered line is searched for registered secrets.
+
+Events go straight from structlog to where they are written; what libraries log with the standard
+library joins them there. (https://www.structlog.org/en/stable/performance.html)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Final, TextIO
+from urllib.parse import quote
+
+import orjson
+import structlog
+
+from shared.program.clock import stopwatch
+
+MASK = "[secret]"
+LOOK_EVERY_S = 1.0
+"""How often a log file's name is looked at."""
+SHORTEST_SECRET: Final = 6
+"""Characters."""
+Event = Mapping[str, object]
+
+_OF_EVERY_LEVEL: Final = structlog.make_filtering_bound_logger(logging.NOTSET)
+_CHATTER: Final = ("debug", "info")
+# A dataclass may hold what its own words leave out.
+_AS_JSON: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+class SecretMask:
+    """Replaces every registered secret in whatever text passes through.
+
+    In clear, and as it looks quoted for an address, in JSON, in Python or in base64.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Keys of one kind begin alike, so that a text without any is searched for that alone.
+        self._by_start: dict[str, set[str]] = {}
+        self.register(secrets)
+
+    def register(self, secrets: Iterable[str]) -> None:
+        """Add secrets; strings of fewer than 6 characters would mask ordinary words."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                for form in _forms(secret):
+                    self._by_start.setdefault(form[:SHORTEST_SECRET], set()).add(form)
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with each secret replaced by ``MASK``."""
+        for start, secrets in self._by_start.items():
+            if start in text:
+                for secret in secrets:
+                    text = text.replace(secret, MASK)
+        return text
+
+
+def _forms(secret: str) -> set[str]:
+    content = secret.encode()
+    coded = (b64encode(content), urlsafe_b64encode(content))
+    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    quoted = (quote(secret), quote(secret, safe=""), repr(secret)[1:-1], *in_json)
+    return {secret, *quoted, *(one.decode().rstrip("=") for one in coded)}
+
+
+def _masked_traceback(
+    mask: SecretMask,
+) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
+
+    return hook
+
+
+class _Terminal:
+    """Writes readable lines."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._turn = Lock()
+        is_terminal = (stream or sys.stderr).isatty()
+        self._render = structlog.dev.ConsoleRenderer(colors=is_terminal, pad_event_to=0)
+
+    def write(self, event: Event, mask: SecretMask) -> None:
+        # A live view puts itself in the place of standard error, to have lines above itself.
+        stream = self._stream or sys.stderr
+        line = mask(str(self._render(None, "", dict(event))))
+        # A terminal that is gone is no reason to end.
+        with self._turn, suppress(OSError, ValueError):
+            stream.write(f"{line}\n")
+            stream.flush()
+
+
+class _File(WatchedFileHandler):
+    """Appends JSON objects, a line each.
+
+    Looks now and then whether the file was moved away; till then the lines follow it.
+    """
+
+    _looks_again_at = 0.0
+
+    def reopenIfNeeded(self) -> None:  # noqa: N802 - overrides
+        """Open the file's name anew where another file, or none, has it."""
+        if stopwatch() >= self._looks_again_at:
+            self._looks_again_at = stopwatch() + LOOK_EVERY_S
+            super().reopenIfNeeded()
+
+    def write(self, event: Event, mask: SecretMask) -> None:
+        line = mask(_as_json(event))
+        self.acquire()
+        try:
+            self.reopenIfNeeded()
+            if self.stream is None:
+                self.stream = self._open()
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+        finally:
+            self.release()
+
+
+def _as_json(event: Event) -> str:
+    with suppress(TypeError):
+        return orjson.dumps(event, default=str, option=_AS_JSON).decode()
+    # A number of more than 64 bits, half of a character, or names that are no names.
+    with suppress(TypeError, ValueError, RecursionError):
+        return json.dumps(event, default=str, sort_keys=True)
+    return json.dumps({name: str(value) for name, value in event.items()}, sort_keys=True)
+
+
+class _Outlet(logging.Handler):
+    """Where the events of a process go, and with them what is logged with the standard library."""
+
+    def __init__(
+        self,
+        terminal: _Terminal,
+        file: _File | None,
+        *,
+        mask: SecretMask,
+        file_only: Collection[str],
+    ) -> None:
+        super().__init__()
+        self._terminal = terminal
+        self._file = file
+        self._mask = mask
+        self._file_only = file_only
+        self._fails = False
+
+    def channel(self, name: str = "root") -> _Channel:
+        """Return what structlog calls the logger of this name."""
+        return _Channel(self, name)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record of a library as an event."""
+        try:
+            channel = self.channel(record.name)
+            # What levels a library tells is for the standard library's loggers to say.
+            log = structlog.wrap_logger(channel, wrapper_class=_OF_EVERY_LEVEL)
+            level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
+            log.log(level, record.getMessage(), exc_info=record.exc_info)
+        except Exception:  # noqa: BLE001 - a library's arguments may do anything when put into words
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+    def write(self, event: Event) -> None:
+        """Write an event to all that is to have it."""
+        if event["level"] not in _CHATTER or event["logger"] not in self._file_only:
+            self._terminal.write(event, self._mask)
+        if self._file is None:
+            return
+        try:
+            self._file.write(event, self._mask)
+        except OSError as error:
+            # The run is worth more than its log; one line says so, not one an event.
+            if not self._fails:
+                told = {"event": "log_cannot_be_written", "level": "warning", "logger": __name__}
+                reason = {"path": self._file.baseFilename, "reason": str(error)}
+                self._terminal.write({**told, **reason}, self._mask)
+            self._fails = True
+        else:
+            self._fails = False
+
+
+class _Channel:
+    """A logger, as structlog sees it: an event's fields arrive as keywords."""
+
+    def __init__(self, outlet: _Outlet, name: str) -> None:
+        self._outlet = outlet
+        self._name = name
+
+    def _write(self, **event: object) -> None:
+        event["logger"] = self._name
+        self._outlet.write(event)
+
+    debug = info = warning = error = critical = _write
+
+
+def set_up_events(
+    *,
+    mask: SecretMask | None = None,
+    json_file: Path | None = None,
+    terminal: TextIO | None = None,
+    level: int = logging.INFO,
+    file_only: tuple[str, ...] = (),
+) -> None:
+    """Send structlog and standard-library events to the terminal and, where given, to a file.
+
+    The file gets one JSON object a line and is appended to. Standard error is the terminal
+    unless another stream is given. The traceback of a bug that ends the process is masked too. Of
+    the loggers named in ``file_only``, the terminal gets warnings alone. Libraries are heard from
+    warnings on.
+    """
+    secret_mask = mask or SecretMask()
+    # A bug ends the process with a traceback, and its message may quote what it stumbled over.
+    sys.excepthook = _masked_traceback(secret_mask)
+    file = None
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        file = _File(json_file, encoding="utf-8")
+    outlet = _Outlet(_Terminal(terminal), file, mask=secret_mask, file_only=file_only)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(outlet)
+    root.setLevel(logging.WARNING)
+    # At import, on CPUs with AVX512-BF16, it warns that a kernel of a hub is missing; the model
+    # module does not let that kernel be used in any case.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+        ],
+        logger_factory=outlet.channel,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )

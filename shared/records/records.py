@@ -1,0 +1,217 @@
+"""The records that the parts hand to each other: frozen, and valid once built."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from shared.records.boxes import Box
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLIT_WORDS: Final[Mapping[str, Split]] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+"""What people call a split, in any case and with a year such as that of val2014."""
+
+COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "id": ("id", "pair_id", "question_id", "qid", "question_index", "doc_id", "index"),
+    "question": ("question", "question_text", "query", "prompt", "input"),
+    "answer": (
+        *("answer", "reference", "reference_answer", "ground_truth", "ground_truth_answer"),
+        *("gt", "gt_answer", "multiple_choice_answer", "correct_answer", "expected_answer"),
+        *("target", "label"),
+    ),
+    "answers": ("answers", "direct_answers", "references", "reference_answers", "ground_truths"),
+    "choices": ("choices", "options", "answer_choices"),
+    "filename": (
+        *("filename", "file_name", "image_name", "image_filename", "image_file", "img_name"),
+        *("img_filename", "image_path", "img_path", "path", "image_id", "img_id", "image", "img"),
+        *("images", "input_media"),
+    ),
+    "prediction": (
+        *("prediction", "generated_answer", "predicted_answer", "pred", "pred_answer"),
+        *("predicted", "model_answer", "model_prediction", "response", "model_response"),
+        *("model_output", "generated_text", "filtered_resps", "output"),
+    ),
+    "split": ("split", "data_split", "set_name"),
+    "difficulty": ("difficulty",),
+    "model": ("model",),
+    "prompt_version": ("prompt_version",),
+    "listing_id": ("listing_id",),
+    # The wider one first: variants of a product are one product.
+    "product": (
+        *("parent_sku", "parent_asin", "parent_id", "item_group_id", "product_group_id"),
+        *("product_id", "product_handle", "product_code", "product", "handle"),
+        *("style_id", "article_id", "pid", "item_id", "asin", "sku"),
+    ),
+    "unit_id": ("unit_id",),
+    "trained_on": ("trained_on",),
+    "pretrained_on": ("pretrained_on",),
+    "agreement": ("agreement",),
+    "domain": ("domain", "adapter"),
+    "second_answer": ("second_answer",),
+    "second_opinion": ("second_opinion",),
+    "confidence": ("confidence",),
+    "grounding": ("grounding",),
+    "broken_image": ("broken_image",),
+    "attention": ("attention",),
+    "boxes": ("boxes",),
+    "grounding_boxes": ("grounding_boxes",),
+}
+"""Names that a column may carry, any case, most specific first."""
+
+_UNNAMED: Final = re.compile(r"row \d+")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by id and by path below the images folder; never its bytes."""
+
+    image_id: str
+    path: str
+
+    def __post_init__(self) -> None:
+        if not self.image_id or not self.path:
+            raise ValueError(f"an image needs an id and a path, got {self!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A product record: one image and what the catalogue says about it.
+
+    ``metadata`` maps a field's name to its text, in the catalogue's order. ``product`` is what this
+    listing is a variant of, where the catalogue tells; listings of one product are not independent.
+    """
+
+    listing_id: str
+    image: ImageRef
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    product: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.listing_id:
+            raise ValueError("a listing needs an id")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a pair came from; empty strings where the data does not say."""
+
+    model: str = ""
+    prompt_version: str = ""
+    listing_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QAPair:
+    """A question, its reference answer and the image (path below the images folder).
+
+    ``answers`` holds what several people said, where the data has it, ``answer`` among them.
+    ``difficulty`` is the annotator's word ("easy", "medium", "hard") or empty. ``agreement`` is
+    what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
+    ``second_answer`` is what the annotator said when the question alone was sent back, and
+    ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
+    ``domain`` names the source of the question or image, such as a catalogue, where the data does.
+    ``boxes`` say where in the picture the question's object is; empty where the data does not.
+    ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
+    ``shared.dataset.units`` made of products and pictures; rows that share one are not independent.
+    ``trained_on`` marks a row about what the model that answers it was trained on, and
+    ``pretrained_on`` about what only the base under it was pretrained on.
+    """
+
+    id: str
+    question: str
+    answer: str
+    filename: str
+    split: Split | None = None
+    difficulty: str = ""
+    provenance: Provenance = Provenance()
+    agreement: str = ""
+    answers: tuple[str, ...] = ()
+    second_answer: str = ""
+    second_opinion: str = ""
+    boxes: tuple[Box, ...] = ()
+    domain: str = ""
+    product: str = ""
+    unit_id: str = ""
+    trained_on: bool = False
+    pretrained_on: bool = False
+
+    @property
+    def names_image(self) -> bool:
+        """Tell whether the data names the image; where not, each row stands for its own."""
+        return _UNNAMED.fullmatch(self.filename) is None
+
+    @property
+    def asks(self) -> str:
+        """Return the question; "" where the data has none, and its row's number stands for it."""
+        return "" if _UNNAMED.fullmatch(self.question) else self.question
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Return every reference answer, one for each person who was asked."""
+        return self.answers or (self.answer,)
+
+    def __post_init__(self) -> None:
+        if not self.question.strip() or not self.answer.strip():
+            raise ValueError(f"pair {self.id!r} lacks a question or an answer")
+        if not self.filename:
+            raise ValueError(f"pair {self.id!r} names no image")
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text has whole characters alone, which is all that a tokenizer takes."""
+    return all(not "\ud800" <= character <= "\udfff" for character in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about an image, without its answer: all that a model may see.
+
+    ``domain`` decides which of several adapters answers.
+    """
+
+    id: str
+    text: str
+    filename: str
+    domain: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip() or not self.filename:
+            raise ValueError(f"question {self.id!r} lacks its text or its image")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one pair, with the scores that only the model can give.
+
+    ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
+    ``grounding`` is VTGS's visual term in [0, 1], ``grounding_boxes`` the same against the pair's
+    boxes. Each is ``None`` where it was not asked for, the last also where there are no boxes.
+    ``broken_image`` marks an answer that stands for an image that could not be read. ``attention``
+    is where the model looked, packed by the evaluator; empty where nobody asked.
+    """
+
+    pair: QAPair
+    answer: str
+    confidence: float | None = None
+    grounding: float | None = None
+    broken_image: bool = False
+    attention: bytes = b""
+    grounding_boxes: float | None = None
+
+
+def unnamed_image(row: int) -> str:
+    """Return what stands for the image of a row that names none, see ``QAPair.names_image``."""
+    return f"row {row}"
+
+
+def pair_id(filename: str, question: str) -> str:
+    """Return the stable id of a question about an image: 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(f"{filename}\0{question}".encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Adapters on a base: applied with proof that they took, or refused."""

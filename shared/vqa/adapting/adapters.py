@@ -1,0 +1,220 @@
+"""PEFT adapters: applied to a base with proof that they took, or refused.
+
+LoRA: Hu et al. 2021, arXiv:2106.09685. Only safetensors are read: a pickle can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import PreTrainedModel, ViltForQuestionAnswering
+
+from shared.corpus import read_json
+from shared.errors import AdapterNotApplied, InputError
+from shared.questions.folding import FOLDING_FILE
+from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
+from shared.vqa.adapting.added_labels import (
+    ADDED_LABELS,
+    grow_head,
+    make_head_trainable,
+    read_added_labels,
+)
+from shared.vqa.names.hub_names import near_folder
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+TRAINING_RECORD = "run.json"
+"""What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
+
+log = structlog.get_logger(__name__)
+
+
+def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
+    """Put a PEFT adapter's layers into ``network``, in place, and check that they took.
+
+    Raises:
+        InputError: the folder is not an adapter with safetensors.
+        AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
+            ``lora_B`` is zero.
+    """
+    tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
+    labels = read_added_labels(adapter)
+    if labels and not isinstance(network, ViltForQuestionAnswering):
+        raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
+    try:
+        if labels:
+            make_head_trainable(network)
+        with quiet_renames():
+            peft = PeftModel(network, config)
+        if labels:
+            grow_head(network, labels)
+        outcome = set_peft_model_state_dict(peft, tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise AdapterNotApplied(f"{adapter}: {_misfit(error)}") from error
+    _require_applied(adapter, outcome, tensors)
+    peft.eval()
+    return peft
+
+
+def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> PeftModel:
+    """Put several PEFT adapters into ``network``, in place, by name; the first is active.
+
+    Raises:
+        InputError: a folder is not an adapter with safetensors, or adds labels to a classifier.
+        AdapterNotApplied: as ``apply_adapter``.
+    """
+    peft: PeftModel | None = None
+    for name, adapter in adapters.items():
+        if read_added_labels(adapter):
+            raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
+        tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
+        if len(adapters) > 1 and rewrites_base(config):
+            raise InputError(
+                f"{adapter}: its start ({config.init_lora_weights}) changes the base, which others "
+                "stand on too; such an adapter goes alone"
+            )
+        try:
+            with quiet_renames():
+                if peft is None:
+                    peft = PeftModel(network, config, adapter_name=name)
+                else:
+                    peft.add_adapter(name, config)
+            outcome = set_peft_model_state_dict(peft, tensors, adapter_name=name)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise AdapterNotApplied(f"{adapter}: {_misfit(error)}") from error
+        # Those of the other adapters are missing from each file.
+        own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
+        outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
+        _require_applied(adapter, outcome, tensors)
+    assert peft is not None, "no adapter"
+    peft.set_adapter(next(iter(adapters)))
+    peft.requires_grad_(requires_grad=False).eval()
+    return peft
+
+
+def _read_adapter(adapter: Path, *, four_bit: bool) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+    weights = require_adapter(adapter)
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise InputError(f"{weights}: not a safetensors file ({error})") from error
+    config = require_start(adapter, adapter_config(adapter), four_bit=four_bit)
+    config.inference_mode = True
+    return tensors, config
+
+
+def _misfit(error: Exception) -> str:
+    """Say in one line what torch says in one for each tensor of another size."""
+    first, *more = map(str.strip, str(error).strip().splitlines() or [""])
+    if not more:
+        return f"does not fit the base ({first})"
+    further = f", and {len(more) - 1} more" if len(more) > 1 else ""
+    return f"does not fit the base ({more[0]}{further}); was it trained on a base of another size?"
+
+
+def _require_applied(
+    adapter: Path,
+    outcome: Any,  # noqa: ANN401 (torch's class for it is private)
+    tensors: Mapping[str, torch.Tensor],
+) -> None:
+    kept = ("lora_", "modules_to_save")
+    missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
+    if missing or outcome.unexpected_keys:
+        example = (missing or outcome.unexpected_keys)[0]
+        raise AdapterNotApplied(
+            f"{adapter}: {len(missing)} tensors missing and {len(outcome.unexpected_keys)} "
+            f"unexpected, such as {example}; was it trained on another base?"
+        )
+    if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
+        raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
+
+
+def require_adapter(adapter: Path) -> Path:
+    """Return the weights file of an adapter folder.
+
+    Raises:
+        InputError: the folder is missing or is not an adapter with safetensors.
+    """
+    if not adapter.exists():
+        raise InputError(f"{adapter}: no such adapter folder{near_folder(str(adapter))}")
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
+    weights = adapter / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        raise InputError(
+            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
+        )
+    return weights
+
+
+def require_applicable(adapter: Path, *, four_bit: bool) -> None:
+    """Check, before a base is loaded, that an adapter can be given the base that it was trained on.
+
+    Raises:
+        InputError: the folder is no adapter, or its start changed the base for good.
+    """
+    require_adapter(adapter)
+    require_start(adapter, adapter_config(adapter), four_bit=four_bit)
+
+
+def adapter_config(adapter: Path) -> LoraConfig:
+    """Return an adapter's configuration.
+
+    Raises:
+        InputError: it is not one that peft knows, or not of a LoRA adapter.
+    """
+    path = adapter / ADAPTER_CONFIG
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            # How a start would be computed is of no matter where A and B are read.
+            warnings.filterwarnings("ignore", ".*_config")
+            config = PeftConfig.from_pretrained(str(adapter))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a configuration that peft knows ({error!r})") from error
+    for warning in told:
+        log.warning("adapter_config", file=str(path), reason=str(warning.message))
+    if not isinstance(config, LoraConfig):
+        raise InputError(f"{path}: peft_type {config.peft_type} is not LORA, the only one known")
+    return config
+
+
+def warn_of_another_base(adapter: Path, revision: str) -> None:
+    """Say so where an adapter was trained on another base than the one with this revision.
+
+    Its layers fit any base of the same shape, so that nothing else would tell.
+    """
+    record = adapter / TRAINING_RECORD
+    trained_on = read_json(record).get("base_revision") if record.is_file() else None
+    if trained_on and trained_on != revision:
+        log.warning(
+            "adapter_of_another_base", adapter=str(adapter), trained_on=trained_on, base=revision
+        )
+
+
+def adapter_digest(adapter: Path) -> str:
+    """Return the SHA-256 of an adapter's configuration, weights, labels and folding."""
+    digest = hashlib.sha256()
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE):
+        if (adapter / name).is_file():
+            digest.update((adapter / name).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def quiet_renames() -> Iterator[None]:
+    """Hide that transformers renames gradient checkpointing: peft knows the old name alone."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
+        yield

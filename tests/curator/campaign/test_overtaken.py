@@ -1,0 +1,121 @@
+"""What comes between the reservation of a request and its sending."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from curator.annotators.annotator import Service
+from curator.annotators.prompt import Prompt
+from curator.campaign.failures.holding import Holding
+from curator.campaign.item_log import ItemLog
+from curator.campaign.loop import Curator
+from curator.campaign.results import Results
+from curator.keys.key import Key
+from curator.keys.quota import Quota, Window
+from curator.ledger import Campaign, Ledger, migrate
+from curator.pool.pool import KeyPool, OnExhausted
+from curator.refusals.refusal import RateLimited
+from shared.program.stopping import StopRequested, StopSignal
+from shared.records import ImageRef, Listing
+from tests.fakes.jumping_clock import JumpingClock
+
+REQUEST = Prompt(10, 1).request({}, b"", 256)
+
+
+class StoppingClock(JumpingClock):
+    """Asks for a stop when it is next looked at, once told to."""
+
+    def __init__(self, stop: StopSignal) -> None:
+        super().__init__()
+        self.stop = stop
+        self.stops = False
+
+    def now(self) -> float:
+        if self.stops:
+            self.stop.request("test")
+        return super().now()
+
+
+@pytest.fixture
+async def curator(tmp_path):
+    migrate(tmp_path / "l.db")
+    async with Ledger.opened(tmp_path / "l.db") as ledger:
+        await ledger.add_catalog("src", "f", "images", [Listing("L", ImageRef("i", "i.jpg"))], 1.0)
+        campaign_id = await ledger.enrol(Campaign("m", "1-abc", 10), 1.0)
+        stop = StopSignal()
+        clock = StoppingClock(stop)
+        pool = KeyPool(
+            [Key("k", "p", "secret-of-k", Quota(rpm=600))],
+            clock=clock,
+            stop=stop,
+            on_exhausted=OnExhausted.STOP,
+            rng=random.Random(0),
+            use={},
+            records={},
+        )
+        results = Results(campaign_id, ledger, clock, None, ItemLog("0"), stop)
+        yield Curator(
+            campaign_id=campaign_id,
+            model="m",
+            service=Service.GEMINI,
+            prompt=Prompt(10, 1),
+            images_dir=Path("images"),
+            ledger=ledger,
+            pool=pool,
+            annotator=None,
+            clock=clock,
+            stop=stop,
+            live=None,
+            rng=random.Random(0),
+            results=results,
+            holding=Holding(Path("images"), results),
+        )
+
+
+async def counted(curator: Curator) -> tuple[int, int]:
+    """Return the day's requests as the pool and as the ledger have them."""
+    now = curator.clock.time
+    use = await curator.ledger.project_use("m", now)
+    return curator.pool.requests_today(now)["p"], use["p"].today if "p" in use else 0
+
+
+async def reserved(curator: Curator, count: int) -> None:
+    while curator.pool.requests_today(curator.clock.time)["p"] < count:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+async def test_a_stop_before_the_sending_gives_the_request_back(curator):
+    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    curator.clock.stops = True
+    with pytest.raises(StopRequested):
+        await curator._begin(item, REQUEST)
+    assert await counted(curator) == (0, 0)
+
+
+async def test_a_cancelled_worker_gives_its_request_back(curator):
+    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    beginning = asyncio.create_task(curator._begin(item, REQUEST))
+    await reserved(curator, 1)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    assert await counted(curator) == (0, 0)
+
+
+async def test_a_refusal_before_the_sending_costs_no_further_request(curator):
+    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    refused = await curator.pool.lease(1)
+    started = curator.clock.time
+    beginning = asyncio.create_task(curator._begin(item, REQUEST))
+    await reserved(curator, 2)
+    curator.pool.cool_down(
+        refused, RateLimited("429", window=Window.MINUTE, retry_after_s=30.0, limits=Quota())
+    )
+    lease, attempt = await beginning
+    assert lease.at == attempt.started_at >= started + 30
+    # The refused one, which this test did not write down, and the one that waited.
+    assert await counted(curator) == (2, 1)

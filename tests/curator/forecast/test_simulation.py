@@ -1,0 +1,161 @@
+"""A campaign gone through on a clock that jumps, compared with what the quotas allow."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+
+import pytest
+
+from curator.__main__ import app
+from curator.forecast.plan import Assumptions, Work, plan_object
+from curator.forecast.simulation import Load, simulate
+from curator.keys.key import Key
+from curator.keys.quota import PACIFIC, LearnedLimit, Quota
+from curator.ledger import ProjectRecord, ProjectUse
+from shared.errors import InputError
+from shared.program.cli import run_program
+from tests.curator.pictures import write_abo
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=PACIFIC).timestamp()
+
+
+def key(label: str, project: str = "", **limits: int) -> Key:
+    return Key(label, project or f"p-{label}", f"secret-of-{label}", Quota(**limits))
+
+
+def load(requests: int, concurrency: int = 4, latency_s: float = 1.0) -> Load:
+    return Load(requests, tokens=100, latency_s=latency_s, concurrency=concurrency)
+
+
+async def test_a_year_of_days_is_counted_as_the_quotas_say():
+    keys = [key(f"k{n}", rpm=10, rpd=250) for n in range(12)]
+    course = await simulate(keys, load(398_212), NOON)
+    assert [(one.days, set(one.requests.values())) for one in course.spans[:1]] == [(132, {250})]
+    assert sum(one.days * sum(one.requests.values()) for one in course.spans) == 398_212
+    last = course.spans[-1]
+    assert last.first == date(2026, 11, 10)
+    assert datetime.fromtimestamp(course.ends_at, PACIFIC).date() == last.first
+
+
+@pytest.mark.parametrize("requests", [1, 7, 8, 9, 15, 16, 17, 100, 1003])
+async def test_days_counted_at_once_end_as_days_gone_through_one_by_one(requests):
+    keys = [key("a", rpm=1, rpd=5), key("b", rpd=3)]
+    course = await simulate(keys, load(requests), NOON)
+    spread = [sum(one.requests.values()) for one in course.spans for _ in range(one.days)]
+    whole, rest = divmod(requests, 8)
+    assert spread == [8] * whole + ([rest] if rest else [])
+    end = datetime.fromtimestamp(course.ends_at, PACIFIC).date()
+    assert (end - date(2026, 7, 1)).days == len(spread) - 1
+
+
+async def test_daylight_saving_shifts_no_day():
+    start = datetime(2026, 10, 28, 12, tzinfo=PACIFIC).timestamp()
+    course = await simulate([key("a", rpd=1)], load(10, latency_s=0.0), start)
+    end = datetime.fromtimestamp(course.ends_at, PACIFIC)
+    assert end.replace(second=0) == datetime(2026, 11, 6, tzinfo=PACIFIC)
+
+
+async def test_a_minute_limit_alone_takes_its_minutes():
+    course = await simulate([key("a", rpm=10)], load(600, latency_s=0.0), NOON)
+    assert course.ends_at - NOON == pytest.approx(3600, abs=60)
+
+
+async def test_without_limits_the_replies_are_waited_for():
+    course = await simulate([key("a")], load(100, concurrency=4, latency_s=2.0), NOON)
+    assert course.ends_at - NOON == 50.0
+
+
+async def test_what_was_used_and_learned_counts_against_the_first_day():
+    used = {"p-a": ProjectUse(today=7)}
+    learned = {"p-a": ProjectRecord("p-a", learned={"rpd": LearnedLimit(9, 10, NOON)})}
+    course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
+    assert [one.requests for one in course.spans] == [{"p-a": 2}, {"p-a": 9}]
+    closed = {"p-a": ProjectRecord("p-a", blocked_until=NOON + 600)}
+    course = await simulate([key("a")], load(4, latency_s=2.0), NOON, records=closed)
+    assert course.ends_at == NOON + 602
+
+
+async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_share():
+    keys = [key(f"{project}{n}", project, rpm=10, rpd=250) for project in "pqr" for n in range(4)]
+    course = await simulate(keys, load(398_212), NOON)
+    assert [(one.days, one.requests) for one in course.spans[:1]] == [
+        (530, {"p": 250, "q": 250, "r": 250})
+    ]
+    plan = plan_object(
+        keys, Work(398_212, 0, 100, 10), course, Assumptions(4, 1.0, price=None), NOON
+    )
+    requests = [one["requests"] for one in plan["keys"]]
+    assert sum(requests) == 398_212
+    for at in (0, 4, 8):
+        assert max(requests[at : at + 4]) - min(requests[at : at + 4]) <= 1
+    each_day = [one["requests"] for one in plan["days"][0]["keys_each_day"].values()]
+    assert sorted(each_day) == [62] * 6 + [63] * 6
+
+
+async def test_a_request_that_no_key_can_take_is_bad_input():
+    with pytest.raises(InputError, match="tpm"):
+        await simulate([key("a", tpm=50)], load(1), NOON)
+
+
+def planned(tmp_path, capsys, *more: str) -> tuple[int, str, str]:
+    write_abo(tmp_path / "abo", 12)
+    (tmp_path / "keys.txt").write_text("AIzaSyKeyNumberOne001\nAIzaSyKeyNumberTwo002")
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    arguments = ["--catalog", str(tmp_path / "abo"), "--keys", str(tmp_path / "keys.txt"), *more]
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", ["plan", *arguments])
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_a_plan_tells_time_tokens_and_money(tmp_path, capsys):
+    more = ("--rpd", "4", "--output-tokens", "500", "--json")
+    code, out, err = planned(tmp_path, capsys, *more)
+    assert code == 0, err
+    plan = json.loads(out)
+    tokens = plan["assumptions"]["input_tokens"]
+    assert plan["images"] == plan["total"]["requests"] == 12
+    assert [one["requests"] for one in plan["keys"]] == [6, 6]
+    assert plan["total"]["input_tokens"] == 12 * tokens
+    expected = (12 * tokens * 0.30 + 12 * 500 * 2.50) / 1e6
+    assert plan["total"]["usd"] == pytest.approx(expected)
+    assert [one["each_day"]["requests"] for one in plan["days"]] == [8, 4]
+    assert plan["ends_at"] - plan["starts_at"] == plan["duration_s"] > 0
+
+
+def test_a_plan_counts_second_opinions(tmp_path, capsys):
+    *_, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--json")
+    alone = json.loads(out)
+    *_, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--verify", "0.1", "--json")
+    verified = json.loads(out)
+    assert (verified["images"], verified["second_opinions"]) == (12, 12)
+    assert verified["total"]["requests"] == 24
+    assert verified["duration_s"] > alone["duration_s"]
+    # A question alone is a shorter request than the whole prompt.
+    taken = verified["total"]["input_tokens"] / alone["total"]["input_tokens"]
+    assert 1.3 < taken < 2.0
+    _, out, _ = planned(tmp_path, capsys, "--verify", "0.1")
+    assert "12 images and 12 second opinions" in out
+
+
+def test_a_plan_for_another_annotator_needs_no_key(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    write_abo(tmp_path / "abo", 12)
+    words = ["plan", "--catalog", str(tmp_path / "abo"), "--annotator", "openai", "--json"]
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", [*words, "--concurrency", "4", "--latency", "10"])
+    plan = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert plan["duration_s"] == pytest.approx(30.0)
+    assert plan["total"]["usd"] is None
+
+
+def test_a_plan_is_shown_and_unknown_prices_are_not_made_up(tmp_path, capsys):
+    code, out, _ = planned(tmp_path, capsys, "--model", "gemini-9", "--limit", "5")
+    assert code == 0
+    assert "5 images" in out
+    assert "--input-price" in out
+    code, _, err = planned(tmp_path, capsys, "--input-price", "1")
+    assert code == 2
+    assert "--output-price" in err

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.judging.parser import Draft
+from curator.judging.rules import _WORD, Rule, _words, validate
+
+GOOD = Draft("What is the colour of the shoe?", "white")
+TEXTS = st.text(max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("draft", "rule"),
+    [
+        (Draft("What is the colour?", "dark blue"), Rule.WORD_COUNT),
+        (Draft("Is the white shoe white?", "White"), Rule.ANSWER_IN_QUESTION),
+        (Draft("Is the shoe black or white?", "Shoe"), Rule.ANSWER_IN_QUESTION),
+        (Draft("Who made the shoe?", "Unknown"), Rule.REFUSAL),
+        (Draft("Who made the shoe?", "N/A"), Rule.REFUSAL),
+        (Draft("Who made the shoe?", "?!"), Rule.EMPTY),
+        (Draft("Colour?", "white"), Rule.QUESTION_LENGTH),
+        (Draft("¿De qué color es el zapato?", "blanco"), Rule.LANGUAGE),
+        (Draft("Welche Farbe hat der Schuh?", "weiß"), Rule.LANGUAGE),
+        (Draft("What is the colour of it?", "白色"), Rule.LANGUAGE),
+        (Draft("这双鞋的 主要 颜色 是什么?", "white"), Rule.LANGUAGE),
+        (Draft("What is " + "very " * 100 + "big?", "shoe"), Rule.QUESTION_LENGTH),
+    ],
+)
+def test_each_rule_rejects_by_name(draft: Draft, rule: Rule) -> None:
+    verdict = validate([draft, GOOD], answer_words=1)
+    assert verdict.accepted == (GOOD,)
+    assert [(one.draft, one.rule) for one in verdict.rejected] == [(draft, rule)]
+
+
+def test_the_first_of_two_equal_questions_stays() -> None:
+    again = Draft("what is the colour, of the shoe", "ivory")
+    verdict = validate([GOOD, again], answer_words=1)
+    assert verdict.accepted == (GOOD,)
+    assert verdict.rejected[0].rule is Rule.DUPLICATE_QUESTION
+
+
+def test_more_pairs_than_asked_for_are_kept_apart() -> None:
+    drafts = [Draft(f"What is part {number} of it?", "leg") for number in range(4)]
+    verdict = validate([Draft("Why?", "so"), *drafts], answer_words=1, most=3)
+    assert verdict.accepted == tuple(drafts[:3])
+    assert [one.rule for one in verdict.rejected] == [Rule.QUESTION_LENGTH, Rule.SURPLUS]
+
+
+def test_an_answer_that_its_question_offers_as_a_choice_is_accepted() -> None:
+    draft = Draft("Is the shoe black or white?", "White")
+    assert validate([draft], answer_words=1).accepted == (draft,)
+
+
+def test_a_word_inside_a_word_is_not_the_answer_inside_the_question() -> None:
+    draft = Draft("What is the headboard made of?", "board")
+    assert validate([draft], answer_words=1).accepted == (draft,)
+
+
+def test_a_loan_word_with_an_accent_is_still_english() -> None:
+    drafts = [Draft("What is this décor made of?", "papier-mâché"), Draft("Is a bow shown?", "yes")]
+    assert validate(drafts, answer_words=1).accepted == tuple(drafts)
+
+
+def test_longer_answers_pass_where_they_were_asked_for() -> None:
+    draft = Draft("What is the colour?", "dark blue")
+    assert validate([draft], answer_words=2).accepted == (draft,)
+
+
+@given(st.lists(st.builds(Draft, TEXTS, TEXTS), max_size=8), st.integers(1, 3))
+def test_every_draft_is_either_accepted_or_kept_with_its_reason(drafts, words) -> None:
+    verdict = validate(drafts, answer_words=words)
+    assert len(verdict.accepted) + len(verdict.rejected) == len(drafts)
+    assert all(len(draft.answer.split()) <= words for draft in verdict.accepted)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_those_of_the_regular_expression(text):
+    assert _words(text) == _WORD.findall(text.lower())

@@ -1,0 +1,94 @@
+"""Listings that name one product or share an image are one product."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from curator.ledger import Ledger, migrate
+from shared.corpus import read_pairs
+from shared.dataset.products import MOST_SHARED
+from shared.records import ImageRef, Listing
+
+
+@pytest.fixture
+async def ledger(tmp_path):
+    migrate(tmp_path / "l.db")
+    async with Ledger.opened(tmp_path / "l.db") as opened:
+        yield opened
+
+
+def listing(name, image, product=""):
+    return Listing(name, ImageRef(image, f"{image}.jpg"), {}, product)
+
+
+async def products(ledger, *listings):
+    await ledger.add_catalog("src", "f", "images", listings, 1.0)
+    return await ledger.products()
+
+
+async def test_listings_that_share_an_image_are_one_product(ledger):
+    catalogue = [
+        listing("A", "1"),
+        listing("A", "2"),
+        listing("B", "2"),
+        listing("B", "3"),
+        listing("C", "3"),
+        listing("alone", "4"),
+    ]
+    assert await products(ledger, *catalogue) == dict.fromkeys("ABC", "A")
+
+
+async def test_a_product_names_the_listings_that_are_joined_to_it(ledger):
+    catalogue = [
+        listing("1", "a", "shirt"),
+        listing("2", "b", "shirt"),
+        listing("3", "b", "nan"),
+        listing("4", "c", "nan"),
+        listing("5", "d", "nan"),
+    ]
+    assert await products(ledger, *catalogue) == dict.fromkeys("123", "shirt")
+
+
+async def test_where_each_image_is_a_listing_of_its_own_nothing_is_said(ledger):
+    assert await products(ledger, *(listing(f"L{n}", f"{n}") for n in range(5))) == {}
+
+
+async def test_a_picture_of_too_many_listings_joins_none(ledger):
+    chart = [listing(f"L{n:02}", "size-chart") for n in range(MOST_SHARED + 1)]
+    own = [listing(f"L{n:02}", f"own-{n}") for n in range(MOST_SHARED + 1)]
+    assert await products(ledger, *own, *chart) == {one.listing_id: one.listing_id for one in own}
+
+
+async def test_what_a_later_catalogue_joins_is_joined_for_what_was_there_before(ledger):
+    assert await products(ledger, listing("A", "1"), listing("B", "2")) == {}
+    assert await products(ledger, listing("A", "1"), listing("A", "2")) == {"A": "A", "B": "A"}
+
+
+async def test_an_exported_csv_names_products_and_divides_by_them(stage):
+    """Two listings, each with the other's picture among its own."""
+    campaign = await stage()
+    entries = [
+        {
+            "item_id": f"P{number}",
+            "item_name": [{"language_tag": "en_US", "value": f"thing {number}"}],
+            "main_image_id": f"img{number}",
+            "other_image_id": [f"img{number + 6 if number < 6 else number - 6}"],
+        }
+        for number in range(12)
+    ]
+    listings = campaign.catalog / "listings" / "metadata" / "listings_0.json.gz"
+    listings.write_bytes(gzip.compress("\n".join(map(json.dumps, entries)).encode()))
+    ended = await campaign.run()
+    assert ended.code == 0, ended.err
+    out = campaign.folder / "qa.csv"
+    assert (await campaign.command("export", "--out", str(out))).code == 0
+    assert out.read_text().splitlines()[0] == "id,question,answer,filename,product"
+    pairs = read_pairs(out)
+    assert len({pair.filename for pair in pairs}) == 12
+    assert len({pair.product for pair in pairs}) == 6
+    folder = campaign.folder / "data"
+    assert (await campaign.command("export", "--out", str(folder))).code == 0
+    assert len({pair.unit_id for pair in read_pairs(folder)}) == 6

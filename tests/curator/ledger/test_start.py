@@ -1,0 +1,42 @@
+"""What starts quickly: commands that only look leave alone what takes long to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from curator.keys.key import Key
+from curator.ledger import Campaign, Ledger, migrate
+from shared.records import ImageRef, Listing
+
+SLOW = {"PIL", "aiohttp", "alembic", "google.genai", "numpy", "pandas", "sqlalchemy", "structlog"}
+RUN = """
+import sys
+from curator.__main__ import main
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.fixture
+async def ledger_file(tmp_path):
+    migrate(tmp_path / "l.db")
+    async with Ledger.opened(tmp_path / "l.db") as ledger:
+        await ledger.add_catalog("c", None, "i", [Listing("L", ImageRef("i", "i.jpg"), {})], 1.0)
+        await ledger.enrol(Campaign("m", "v", 10), 1.0)
+        await ledger.remember_keys([Key("a", "p", "AIzaSecret")], 1.0)
+    return tmp_path / "l.db"
+
+
+@pytest.mark.parametrize("command", ["--help", "status"])
+def test_a_command_that_only_looks_imports_nothing_slow(ledger_file, command):
+    words = [command, "--ledger", str(ledger_file)] if command == "status" else [command]
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True
+    )
+    assert ("under these quotas" in ran.stdout) == (command == "status")
+    assert SLOW & set(ran.stderr.split()) == set()

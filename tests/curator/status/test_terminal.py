@@ -1,0 +1,156 @@
+"""What is shown of a run, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from curator.forecast.forecast import Forecast, still_true
+from curator.keys.quota import Quota, Window
+from curator.ledger import (
+    Campaign,
+    CampaignReport,
+    KeyReport,
+    OpinionCounts,
+    Progress,
+    ProjectRecord,
+    TokenUse,
+)
+from curator.status.status import Standing, status_object, status_view
+from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
+from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
+
+NOW = NOON_IN_LOS_ANGELES
+
+
+def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyReport:
+    quota = Quota(rpm=10, rpd=250)
+    return KeyReport(f"fp-{label}", label, project, removed, {"answered": 3}, quota, today)
+
+
+def standing(
+    ends_at: float | None = NOW + 37_920, done: int = 40, model: str = "gemini-3.5-flash-lite"
+):
+    report = CampaignReport(
+        campaign_id=1,
+        campaign=Campaign(model, "1-abc", 10),
+        progress=Progress(pending=100 - done, done=done, dead=0),
+        pairs_by_model={model: 10 * done},
+        rejected={"empty": 2},
+        outcomes={"answered": done, "unavailable": 3, "open": 1},
+        replies={},
+        opinions=OpinionCounts(),
+        tokens_by_model={model: TokenUse(1_000_000, 200_000, 200_000)},
+        keys=(
+            key("old", "p1", removed="API_KEY_INVALID"),
+            key("spent", "p2", today=250),
+            key("cooling", "p3", today=9),
+            key("good", "p4", today=12),
+        ),
+        blocked=(ProjectRecord("p3", NOW + 60, Window.MINUTE),),
+        dead_letters=(),
+        given_up={},
+        finished_recently=150,
+        recent_s=300.0,
+    )
+    return Standing(report, Forecast(ends_at), None, {"unavailable": "503: [red]overloaded[/red]"})
+
+
+def drawn(renderable: object, width: int = 150) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_the_view_has_progress_rate_time_left_keys_and_errors():
+    text = drawn(view(standing(), NOW, height=40))
+    assert "40 of 100" in text
+    assert "40.0%" in text
+    assert "30.0 images a minute" in text
+    assert "10 h 32 min under these quotas, until 2025-11-25" in text
+    # A server's words are text, whatever they look like.
+    assert "unavailable 3 (503: [red]overloaded[/red])" in text
+    rows = [row.split() for row in text.splitlines() if "answered" in row]
+    assert [row[0] for row in rows] == ["good", "cooling", "spent", "old"]
+    assert "12 of 250" in text
+    assert "cooling down until" in text
+    assert "done for today, until" in text
+    assert "removed: API_KEY_INVALID" in text
+
+
+def test_a_low_terminal_shows_the_keys_that_serve_first():
+    text = drawn(view(standing(), NOW, height=11))
+    assert "good" in text
+    assert "and 1 more keys" in text
+    assert "API_KEY_INVALID" not in text
+
+
+def test_a_narrow_terminal_has_one_line_a_key_still():
+    rows = drawn(view(standing(), NOW, height=40), width=80).splitlines()
+    assert (
+        len([row for row in rows if row.split(" ")[0] in {"good", "cooling", "spent", "old"}]) == 4
+    )
+    assert len(rows) == 10
+
+
+def test_one_line_says_the_same():
+    assert line(standing(), NOW) == (
+        "curating: 40 of 100; 0 given up; 30.0 a minute; 10 h 32 min left; "
+        "keys: cooling down 1, ready 1, removed 1, resting 1; "
+        "errors: unavailable 3 (503: [red]overloaded[/red])"
+    )
+
+
+def test_status_tells_the_cost_by_list_price_and_no_other():
+    assert status_object([standing()], NOW)["campaigns"][0]["cost_usd"] == pytest.approx(1.3)
+    text = drawn(status_view([standing()], NOW))
+    assert "1.30 $ by list price; free keys pay nothing" in text
+    assert status_object([standing(model="new")], NOW)["campaigns"][0]["cost_usd"] is None
+
+
+def test_a_time_that_is_not_known_has_its_reason():
+    one = standing()
+    unknown = Standing(one.report, Forecast(None, "no key is left that can serve"))
+    assert "unknown: no key is left that can serve" in drawn(status_view([unknown], NOW))
+    told = status_object([unknown], NOW)["campaigns"][0]
+    assert (told["ends_at"], told["eta_s"]) == (None, None)
+    assert told["eta_unknown_because"] == "no key is left that can serve"
+
+
+def test_no_time_is_left_where_no_key_is():
+    one = standing()
+    gone = replace(
+        one.report, keys=tuple(replace(key, removed_because="expired") for key in one.report.keys)
+    )
+    assert still_true(one.forecast, one.report) is one.forecast
+    assert still_true(one.forecast, gone).ends_at is None
+    told = line(replace(one, report=gone, forecast=still_true(one.forecast, gone)), NOW)
+    assert " left;" not in told
+    assert "removed 4" in told
+
+
+async def test_lines_come_as_things_change_and_rarely_while_they_do_not():
+    wall, out = FakeClock(), io.StringIO()
+    state = {"done": 40}
+
+    async def pass_time(seconds: float) -> None:
+        for _ in range(round(seconds / LINE_EVERY_S)):
+            await wall.until_asleep()
+            wall.advance(LINE_EVERY_S)
+            await asyncio.sleep(0)
+
+    async with shown(lambda: (standing(done=state["done"]), NOW), wall, out):
+        await pass_time(30)
+        assert len(out.getvalue().splitlines()) == 1
+        state["done"] = 41
+        await pass_time(20)
+        assert len(out.getvalue().splitlines()) == 2
+        await pass_time(QUIET_EVERY_S)
+        assert len(out.getvalue().splitlines()) == 3
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert all(one.startswith("curating: 4") for one in lines)

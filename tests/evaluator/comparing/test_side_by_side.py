@@ -1,0 +1,48 @@
+"""Scorecards side by side."""
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from evaluator.comparing.side_by_side import Column, compare_scorecards
+from evaluator.comparing.tables import comparison_table, signature_note
+from evaluator.metrics.metrics import Metric
+from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.scoring.scoring import score_predictions
+from tests.evaluator.predictions import predicted
+
+
+def scorecard():
+    card, _ = score_predictions(
+        [predicted("red", "red"), predicted("x", "red", image="b.jpg")],
+        metrics=[Metric.EXACT_MATCH],
+        text_models=TextModels(),
+        train_pairs=None,
+        provenance={},
+    )
+    return card
+
+
+def test_figures_of_two_definitions_never_share_a_column():
+    one = scorecard()
+    first, other = "distilbert@1|layer 5|#11111111", "roberta@2|layer 10|#22222222"
+    figure = one.scores.metrics["exact_match"]
+    scores = replace(one.scores, metrics={**one.scores.metrics, "bertscore_f1": figure})
+    cards = {
+        name: replace(one, scores=scores, signatures={**one.signatures, "bertscore_f1": signature})
+        for name, signature in (("a", first), ("b", other), ("c", first))
+    }
+    comparison = compare_scorecards(cards)
+    exact, *bertscores = comparison.columns
+    assert exact.metric == "exact_match"
+    assert bertscores == [Column("bertscore_f1", first), Column("bertscore_f1", other)]
+    assert [row.name for row in comparison.rows if bertscores[0] in row.figures] == ["a", "c"]
+    console = Console(file=io.StringIO(), width=100)
+    console.print(comparison_table(cards))
+    shown = console.file.getvalue()
+    assert "distilbert, layer 5 #11111111" in shown
+    assert "roberta, layer 10 #22222222" in shown
+    note = signature_note(cards.values())
+    assert "#22222222 bertscore_f1: roberta@2|layer 10" in note
+    assert len(note.splitlines()) == 3

@@ -1,0 +1,70 @@
+"""The lock: one holder, and none once its process is gone."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from shared.errors import InputError
+from shared.files.locking import LockHeld, in_turn, is_held, sole_holder
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from shared.files.locking import sole_holder
+with sole_holder(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_holder_is_refused_until_the_first_is_done(tmp_path):
+    lock = tmp_path / "folder" / "run.lock"
+    assert not is_held(lock)
+    with sole_holder(lock):
+        assert is_held(lock)
+        with pytest.raises(LockHeld), sole_holder(lock):
+            pass
+    assert not is_held(lock)
+    with sole_holder(lock):
+        pass
+
+
+def test_a_killed_process_holds_nothing(tmp_path):
+    lock = tmp_path / "run.lock"
+    command = [sys.executable, "-c", HOLDER, str(lock)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        assert is_held(lock)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not is_held(lock)
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"), sole_holder(tmp_path / "file" / "l"):
+        pass
+
+
+def test_who_waits_gets_the_lock_when_its_holder_is_gone(tmp_path):
+    lock = tmp_path / "run.lock"
+    command = [sys.executable, "-c", HOLDER, str(lock)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        got = threading.Event()
+
+        def wait() -> None:
+            with in_turn(lock):
+                got.set()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not got.wait(0.2)
+        process.send_signal(signal.SIGKILL)
+        waiting.join(30)
+    assert got.is_set()

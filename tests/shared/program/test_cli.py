@@ -1,0 +1,71 @@
+"""Exit codes of every program, and one line on standard error."""
+
+import pytest
+import typer
+
+from shared.errors import AboVqaError, AdapterNotApplied, CorruptImage, InputError, StoppedForNow
+from shared.program.cli import run_program
+
+
+def leave_with(failure: BaseException | None, arguments=(), result: object = None) -> int:
+    app = typer.Typer()
+
+    @app.command()
+    def work(count: int = 1) -> object:
+        if failure is not None:
+            raise failure
+        return result
+
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "program", arguments)
+    return leaving.value.code
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (AboVqaError("it broke"), 1),
+        (AdapterNotApplied("it broke"), 1),
+        (InputError("it broke"), 2),
+        (CorruptImage("it broke"), 2),
+        (StoppedForNow("it broke"), 75),
+    ],
+)
+def test_an_error_of_ours_is_one_line_and_its_exit_code(failure, code, capsys):
+    assert leave_with(failure) == code
+    captured = capsys.readouterr()
+    assert captured.err == "program: it broke\n"
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), typer.Abort()])
+def test_an_interrupt_means_stopped_for_now(failure, capsys):
+    assert leave_with(failure) == 75
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_done_is_0_and_a_command_may_say_another_code():
+    assert leave_with(None) == 0
+    assert leave_with(None, result="text") == 0
+    assert leave_with(None, result=75) == 75
+    assert leave_with(typer.Exit(3)) == 3
+
+
+@pytest.mark.parametrize("arguments", [["--count", "many"], ["--nope"], ["extra"]])
+def test_wrong_usage_is_2_with_a_way_out(arguments, capsys):
+    assert leave_with(None, arguments) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("program: ")
+    assert captured.endswith("; see --help\n")
+    assert captured.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback():
+    app = typer.Typer()
+
+    @app.command()
+    def work() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_program(app, "program", [])

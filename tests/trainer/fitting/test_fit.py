@@ -1,0 +1,334 @@
+"""`trainer fit` from recipe to adapter folder."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from shared.corpus import read_json, read_pairs, write_pairs
+from shared.dataset.training_images import (
+    TRAINING_IMAGES,
+    Recogniser,
+    TrainingImages,
+    read_training_images,
+    write_training_images,
+)
+from shared.errors import InputError, StoppedForNow
+from shared.images.fingerprints import fingerprints
+from shared.images.source import ImageFolder
+from shared.program.cli import run_program
+from shared.program.settings import validated
+from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
+from shared.vqa.loading import Quantization, load_blip
+from tests.models import learner_of_blip, load_float
+from tests.places import files_that_name
+from tests.trainer.fitting.test_tracking import scalars
+from tests.trainer.recipes import fit_settings, write_data, write_recipe
+from trainer.__main__ import app
+from trainer.data.dataset import load_pairs
+from trainer.data.features import RunFeatures
+from trainer.fitting.adapter import add_adapter
+from trainer.fitting.fit import _Run, fit
+from trainer.fitting.loop import NonFiniteGradient
+from trainer.fitting.memory import OutOfMemory
+from trainer.fitting.preparation import Preparation
+from trainer.fitting.record import finished_run
+from trainer.recipe.recipe import FitRecipe
+from trainer.stopping import StopSignal
+
+LONG = {"epochs": 6, "checkpoint_every_steps": 2}
+
+
+def rows(folder, event):
+    lines = (folder / "training.jsonl").read_text(encoding="utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["event"] == event]
+
+
+def run_fit(recipe, *options) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "trainer", ["fit", str(recipe), *options])
+    return leaving.value.code
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data, tiny_model):
+    """An uninterrupted run in 4 bit, with the report's settings but for its size."""
+    out = tmp_path_factory.mktemp("finished") / "adapter"
+    settings = fit_settings(tiny_model, data, out=str(out), quantize="nf4")
+    return fit(validated(FitRecipe, settings, source="test"), resume=False)
+
+
+def test_the_adapter_is_one_that_evaluation_loads(finished, tiny_model):
+    model = load_blip(str(tiny_model), adapter=finished.adapter, quantization=Quantization.NF4)
+    assert model.adapter_sha256
+    assert model.peft is not None
+    assert (finished.adapter / "tokenizer.json").is_file()
+    assert (finished.adapter / "preprocessor_config.json").is_file()
+
+
+def test_the_card_says_what_it_was_made_of(finished, data):
+    card = (finished.adapter / "README.md").read_text(encoding="utf-8")
+    assert "| train | 12 | 24 |" in card
+    assert "| validation | 4 | 8 |" in card
+    assert f"alone: {finished.base_exact_match:.4f}" in card
+    assert '"rank": 4' in card
+    assert "`nf4`" in card
+    assert str(data) not in card
+
+
+def test_what_goes_to_others_names_no_place_of_this_machine(finished, data, tiny_model):
+    config = read_json(finished.adapter / "adapter_config.json")
+    assert config["base_model_name_or_path"] == tiny_model.name
+    for place in (data, tiny_model):
+        assert not files_that_name(place, finished.adapter)
+
+
+def test_the_log_has_every_step_and_epoch(finished):
+    # 24 pairs in steps of two micro-batches of four.
+    assert [row["step"] for row in rows(finished.adapter, "step")] == [1, 2, 3, 4, 5, 6]
+    epochs = rows(finished.adapter, "epoch")
+    assert [row["epoch"] for row in epochs] == [1, 2]
+    assert max(row["exact_match"] for row in epochs) == finished.exact_match
+    assert epochs[finished.best_epoch - 1]["exact_match"] == finished.exact_match
+
+
+def test_tensorboard_has_the_numbers_of_the_log(finished):
+    found = scalars(finished.adapter / "tensorboard")
+    steps = rows(finished.adapter, "step")
+    for name in ("loss", "grad_norm", "learning_rate"):
+        assert [step for step, _ in found[name]] == [row["step"] for row in steps]
+        assert [value for _, value in found[name]] == pytest.approx([row[name] for row in steps])
+    epochs = rows(finished.adapter, "epoch")
+    assert found["held_out_exact_match"] == [(row["step"], row["exact_match"]) for row in epochs]
+    assert all(value > 0.1 for _, value in found["peak_memory_gib"])
+
+
+def test_the_data_with_its_split_stand_beside_the_adapter(finished, data):
+    kept = read_pairs(finished.adapter / "dataset")
+    assert {p.id: p.split for p in kept} == {
+        p.id: p.split for p in read_pairs(data / "pairs.jsonl")
+    }
+
+
+def test_whoever_reads_the_card_reads_the_weights(finished):
+    folder = finished.adapter
+    modes = {path.name: path.stat().st_mode & 0o666 for path in folder.iterdir()}
+    assert "adapter_model.safetensors" in modes
+    assert set(modes.values()) == {folder.stat().st_mode & 0o666}
+
+
+def test_no_checkpoint_is_left_of_a_finished_run(finished):
+    assert not (finished.adapter / "checkpoint").exists()
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
+    tmp_path, data, tiny_model, capsys
+):
+    whole = fit_settings(tiny_model, data, out=str(tmp_path / "whole"), **LONG)
+    fit(validated(FitRecipe, whole, source="test"), resume=False)
+
+    out = tmp_path / "killed"
+    recipe = write_recipe(
+        tmp_path / "recipe.toml", fit_settings(tiny_model, data, out=str(out), **LONG)
+    )
+    command = [sys.executable, "-m", "trainer", "fit", str(recipe)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if "epoch done" in line and "epoch=2" in line:
+                process.kill()
+                break
+    assert process.returncode == -9
+    assert (out / "checkpoint").is_dir()
+    assert len(rows(out, "epoch")) < LONG["epochs"]
+
+    capsys.readouterr()
+    assert run_fit(recipe, "--resume", "--json") == 0
+    said = capsys.readouterr()
+    resumed_at = json.loads(said.out)["resumed_at_step"]
+    assert 3 <= resumed_at < 18
+    assert "resumed" in said.err
+    assert f"checkpoint={out / 'checkpoint'} step={resumed_at}" in said.err
+    for event in ("step", "epoch"):
+        assert rows(out, event) == rows(tmp_path / "whole", event)
+    adapters = [load_file(tmp_path / name / ADAPTER_WEIGHTS) for name in ("whole", "killed")]
+    assert adapters[0].keys() == adapters[1].keys()
+    for name, weight in adapters[0].items():
+        assert weight.equal(adapters[1][name]), name
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_keeps_its_state(
+    tmp_path, data, tiny_model
+):
+    settings = fit_settings(tiny_model, data, out=str(tmp_path / "out"), learning_rate=1e30)
+    with pytest.raises(NonFiniteGradient, match=r"step 2: .* lower learning_rate") as stopped:
+        fit(validated(FitRecipe, settings, source="test"), resume=False)
+    assert str(tmp_path / "out" / "checkpoint") in str(stopped.value)
+    state = json.loads((tmp_path / "out" / "checkpoint" / "state.json").read_text())
+    assert state["step"] == len(rows(tmp_path / "out", "step"))
+    assert not (tmp_path / "out" / ADAPTER_WEIGHTS).exists()
+
+
+def recipe_for(base, data, out, **changes) -> FitRecipe:
+    settings = fit_settings(base, data, out=str(out), **changes)
+    return validated(FitRecipe, settings, source="test")
+
+
+def stopped_run(base, data, out) -> None:
+    stop = StopSignal()
+    stop.request("stopped by SIGTERM")
+    with pytest.raises(StoppedForNow, match=r"SIGTERM after step 1, .* --resume to go on"):
+        fit(recipe_for(base, data, out), resume=False, stop=stop)
+
+
+def test_a_run_that_was_asked_to_stop_saves_its_step_and_goes_on(tmp_path, data, tiny_model):
+    stopped_run(tiny_model, data, tmp_path / "out")
+    resumed = fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=True)
+    assert (resumed.resumed_at_step, resumed.steps) == (1, 6)
+    whole = fit(recipe_for(tiny_model, data, tmp_path / "whole"), resume=False)
+    assert rows(tmp_path / "out", "step") == rows(tmp_path / "whole", "step")
+    assert whole.exact_match == resumed.exact_match
+
+
+def test_an_unfinished_run_is_not_forgotten_by_mistake(tmp_path, data, tiny_model):
+    stopped_run(tiny_model, data, tmp_path / "out")
+    with pytest.raises(InputError, match="stands at step 1; give --resume"):
+        fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=False)
+
+
+def test_a_finished_run_is_not_trained_again(finished, data, tiny_model):
+    log = (finished.adapter / "training.jsonl").read_bytes()
+    again = fit(recipe_for(tiny_model, data, finished.adapter, quantize="nf4"), resume=True)
+    assert again.resumed_at_step == again.steps == finished.steps
+    assert again.exact_match == finished.exact_match
+    assert (finished.adapter / "training.jsonl").read_bytes() == log
+
+
+def test_a_run_is_the_same_from_another_folder(finished, data, tiny_model, tmp_path, monkeypatch):
+    (tmp_path / "base").symlink_to(tiny_model)
+    monkeypatch.chdir(tmp_path)
+    again = fit(recipe_for("base", data, finished.adapter, quantize="nf4"), resume=True)
+    assert again.resumed_at_step == finished.steps
+
+
+def test_the_record_finds_the_images_from_the_adapter(finished, data):
+    record = finished_run(finished.adapter)
+    assert (finished.adapter / record.images).resolve() == (data / "images").resolve()
+    assert (record.quantization, record.steps) == ("nf4", 6)
+
+
+def test_a_run_that_gets_no_better_stops_early_and_keeps_its_best(tmp_path, data, tiny_model):
+    # So low a rate changes no answer, so that the first epoch stays the best one.
+    settings = {"epochs": 9, "patience_epochs": 2, "learning_rate": 1e-12}
+    result = fit(recipe_for(tiny_model, data, tmp_path / "out", **settings), resume=False)
+    assert result.best_epoch == 1
+    assert [row["epoch"] for row in rows(tmp_path / "out", "epoch")] == [1, 2, 3]
+    assert result.steps == 9
+
+
+class Vast:
+    """Features of a size that no machine has."""
+
+    def of(self, filenames):
+        return [torch.empty(2**50, 64) for _ in filenames]
+
+
+def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, tiny_model):
+    recipe = recipe_for(tiny_model, data, tmp_path / "out")
+    learner = learner_of_blip(load_float(tiny_model))
+    pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    with pytest.raises(OutOfMemory, match=r"lower evaluation_batch_size \(now 16\)"):
+        _Run(
+            recipe=recipe,
+            pairs=pairs,
+            prepared=Preparation(
+                add_adapter(learner, recipe.lora), pairs.train, RunFeatures(Vast(), Vast())
+            ),
+            fingerprint="",
+            stop=StopSignal(),
+        )
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, capsys):
+    out = tmp_path / "out"
+    diverging = fit_settings(tiny_model, data, out=str(out), learning_rate=1e30)
+    assert run_fit(write_recipe(tmp_path / "a.toml", diverging)) == 1
+    assert run_fit(tmp_path / "a.toml", "--resume", "--set", "seed=5") == 2
+    assert "another recipe or other data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epohcs": 3}, "unknown key 'epohcs'; did you mean 'epochs'"),
+        ({"lora": {"rnak": 3}}, "unknown key 'lora.rnak'; did you mean 'rank'"),
+        ({"lora": {"targets": ["q_proj"]}}, "match no layer"),
+        ({"quantize": "int8"}, "quantize: "),
+        ({"epochs": 0}, "epochs: "),
+        ({"model": "./nowhere"}, "no such model folder"),
+        ({"data": "nowhere.csv"}, "nowhere.csv: no such file"),
+        ({"images": "nowhere"}, "nowhere: no such images folder"),
+        ({"out": __file__}, "test_fit.py is a file; give a folder"),
+        ({"out": f"{__file__}/below"}, "test_fit.py is a file; give a folder"),
+        ({"lora": 3}, "lora: a table of settings was expected"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_and_writes_nothing(
+    tmp_path, data, tiny_model, capsys, changes, reason
+):
+    settings = fit_settings(tiny_model, data, **({"out": str(tmp_path / "out")} | changes))
+    assert run_fit(write_recipe(tmp_path / "recipe.toml", settings)) == 2
+    *before, error = capsys.readouterr().err.strip().splitlines()
+    assert reason in error
+    assert all(line.startswith("looking for near-identical images") for line in before)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_that_is_not_there_is_bad_input(tmp_path, capsys):
+    assert run_fit(tmp_path / "none.toml") == 2
+    assert "none.toml: no such file" in capsys.readouterr().err
+
+
+def test_the_adapter_knows_its_training_images(finished, data):
+    images = read_training_images(finished.adapter)
+    assert (len(images.trained_on), len(images.chosen_by)) == (12, 4)
+    trained = Recogniser(images.trained_on)
+    prints = fingerprints(ImageFolder(data / "images"), [f"{n:03}.png" for n in range(20)])
+    splits = {pair.filename: pair.split for pair in read_pairs(finished.adapter / "dataset")}
+    for name, known in prints.items():
+        assert trained.knows(known) == (splits[name] == "train")
+    text = (finished.adapter / TRAINING_IMAGES).read_bytes()
+    assert str(data).encode() not in text
+    [source] = images.sources
+    manifest = read_json(finished.adapter / "dataset" / "manifest.json")
+    assert source["pairs_sha256"] == manifest["pairs_sha256"]
+    assert source["split_rule"] == manifest["split_rule"]
+
+
+def test_an_adapter_on_an_adapted_base_is_not_validated_on_what_the_base_saw(
+    tmp_path, tiny_model, data
+):
+    """The base's own training images are put into the training split."""
+    shutil.copytree(tiny_model, tmp_path / "base")
+    names = [f"{n:03}.png" for n in range(4, 14)]
+    prints = fingerprints(ImageFolder(data / "images"), names)
+    write_training_images(TrainingImages(list(prints.values())), tmp_path / "base")
+    pairs = [replace(pair, split=None) for pair in read_pairs(data / "pairs.jsonl")]
+    write_pairs(pairs, tmp_path / "pairs.jsonl")
+    changes = {"images": str(data / "images"), "out": str(tmp_path / "out"), "epochs": 1}
+    settings = fit_settings(tmp_path / "base", tmp_path, **changes)
+    result = fit(validated(FitRecipe, settings, source="test"), resume=False)
+    kept = read_pairs(result.adapter / "dataset")
+    assert {pair.split for pair in kept if pair.filename in names} == {"train"}
+    assert {pair.split for pair in kept} == {"train", "validation", "test"}

@@ -1,0 +1,1 @@
+"""What a run sees: pairs with splits, batches, pictures and their features."""

@@ -1,0 +1,206 @@
+"""Reads the pairs of a run and sees to it that every one has a split, whole products together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from shared.corpus import NO_COLUMNS, ColumnNames, pairs_digest, read_pairs
+from shared.dataset.check import SPLIT_ANEW, Leak, leak_text, leaks_among
+from shared.dataset.splits import RULE, split_units
+from shared.dataset.training_images import Recogniser, TrainingImages
+from shared.dataset.units import independent_unit, units_of
+from shared.errors import InputError
+from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.names import is_file_below, with_file_names
+from shared.images.source import ImageFolder
+from shared.records import SPLITS, QAPair
+from trainer.recipe.recipe import SplitRecipe
+
+FEW_UNITS: Final = 10
+"""Fewer cannot be divided by shares."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitPairs:
+    """The pairs of each split; no product is in two of them.
+
+    ``fingerprints`` are those of the images; ``rule`` says how they were divided.
+    """
+
+    train: tuple[QAPair, ...]
+    validation: tuple[QAPair, ...]
+    test: tuple[QAPair, ...]
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    rule: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> tuple[QAPair, ...]:
+        """All pairs, split by split."""
+        return self.train + self.validation + self.test
+
+    def training_images(self) -> TrainingImages:
+        """Return what the weights that come of these pairs should say of their images."""
+        trained, chosen = (
+            {pair.filename for pair in pairs} for pairs in (self.train, self.validation)
+        )
+        return TrainingImages(
+            trained_on=self._prints(trained),
+            chosen_by=self._prints(chosen - trained),
+            sources=[self._source()],
+        )
+
+    def pretraining_images(self) -> TrainingImages:
+        """Return the same for a base that is made of these pairs."""
+        trained = {pair.filename for pair in self.train}
+        return TrainingImages(pretrained_on=self._prints(trained), sources=[self._source()])
+
+    def _source(self) -> dict[str, object]:
+        return {"pairs_sha256": pairs_digest(self.everything), "split_rule": dict(self.rule)}
+
+    def _prints(self, names: set[str]) -> list[Fingerprint]:
+        return [self.fingerprints[name] for name in sorted(names) if name in self.fingerprints]
+
+
+def load_pairs(
+    data: Path,
+    images_dir: Path,
+    rule: SplitRecipe,
+    *,
+    columns: ColumnNames = NO_COLUMNS,
+    allow_leaks: bool = False,
+    base: TrainingImages | None = None,
+) -> SplitPairs:
+    """Read ``data`` and keep its split, or split its products by ``rule`` where it has none.
+
+    What the weights to start from, ``base``, were trained on is never held out: it is put into the
+    training split, or left out of the others where the data brings its own. What they were only
+    pretrained on fills training first, and is told. Where ``allow_leaks`` is set, all this is but
+    a warning.
+
+    Raises:
+        InputError: unreadable data, a missing images folder, missing images, some rows without
+            a split, a product or near-identical images in two splits, or nothing to train or
+            validate on.
+    """
+    if not images_dir.is_dir():
+        raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
+    pairs = with_file_names(read_pairs(data, columns), images_dir, data)
+    _require_images(pairs, images_dir)
+    without = sum(pair.split is None for pair in pairs)
+    if 0 < without < len(pairs):
+        raise InputError(f"{data}: {without} of {len(pairs)} rows have no split; fill or drop it")
+    prints = fingerprints(ImageFolder(images_dir), (pair.filename for pair in pairs))
+    looks = looks_of(prints)
+    units = units_of(pairs, looks)
+    if not without:
+        _refuse_leaks(leaks_among(pairs, looks), data, allow=allow_leaks)
+    seen = set() if base is None else _units_of(base.trained_on, units, prints)
+    pretrained = set() if base is None else _units_of(base.pretrained_on, units, prints)
+    _tell_trained(seen, units, data, allow=allow_leaks)
+    if allow_leaks:
+        seen = set()
+    pairs = [replace(pair, unit_id=units[pair.filename]) for pair in pairs]
+    if without:
+        fractions = (rule.train, rule.validation, rule.test)
+        splits = split_units(
+            units,
+            fractions=fractions,
+            seed=rule.seed,
+            for_training=seen,
+            rather_for_training=pretrained,
+        )
+        pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
+    else:
+        pairs = [pair for pair in pairs if pair.split == "train" or pair.unit_id not in seen]
+    described = {**RULE, **rule.model_dump()} if without else {"rule": "the data's own"}
+    train, validation, test = (
+        tuple(pair for pair in pairs if pair.split == split) for split in SPLITS
+    )
+    divided = SplitPairs(
+        train,
+        validation,
+        test,
+        fingerprints=prints,
+        rule={**described, "unit": independent_unit(pairs)},
+    )
+    _require_both(divided, data, seen, len(set(units.values())))
+    _tell_pretrained(divided, pretrained - seen, data)
+    return divided
+
+
+def _units_of(
+    images: Sequence[Fingerprint], units: Mapping[str, str], prints: Mapping[str, Fingerprint]
+) -> set[str]:
+    """Return the units of which one of ``images`` is a part."""
+    recogniser = Recogniser(images)
+    return {units[name] for name, image in prints.items() if recogniser.knows(image)}
+
+
+def _tell_trained(seen: set[str], units: Mapping[str, str], data: Path, *, allow: bool) -> None:
+    if seen:
+        log.warning(
+            "base_was_trained_on_images",
+            data=str(data),
+            images=sum(unit in seen for unit in units.values()),
+            of=len(units),
+            held_out="they may be" if allow else "none of them",
+        )
+
+
+def _tell_pretrained(divided: SplitPairs, pretrained: set[str], data: Path) -> None:
+    held_out = {pair.filename: pair.unit_id for pair in divided.validation + divided.test}
+    count = sum(unit in pretrained for unit in held_out.values())
+    if count:
+        log.warning(
+            "base_was_pretrained_on_held_out_images",
+            data=str(data),
+            images=count,
+            of=len(held_out),
+            why="the base may know their answers before any adapter learns",
+        )
+
+
+def _require_both(divided: SplitPairs, data: Path, seen: Collection[str], units: int) -> None:
+    if divided.train and divided.validation:
+        return
+    why, way_out = "", "; both are needed"
+    if units < FEW_UNITS:
+        why = f", with all images of {units} products or look-alikes"
+        way_out += "; if a column names no product, forget it with columns = {product = ''}"
+    if seen:
+        why = " after what the base itself was trained on"
+        way_out = (
+            ", so that no score would be honest; give data with other images, or set "
+            "`allow_leaks` to train all the same"
+        )
+    raise InputError(
+        f"{data}: {len(divided.train)} training and {len(divided.validation)} validation "
+        f"rows{why}{way_out}"
+    )
+
+
+def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
+    names = sorted({pair.filename for pair in pairs})
+    missing = [name for name in names if not is_file_below(images_dir, name)]
+    if missing:
+        raise InputError(
+            f"{images_dir}: {len(missing)} of {len(names)} images are missing, such as {missing[0]}"
+        )
+
+
+def _refuse_leaks(leaks: Sequence[Leak], data: Path, *, allow: bool) -> None:
+    if not leaks:
+        return
+    if not allow:
+        raise InputError(
+            f"{data}: {leak_text(leaks)}, so scores would not be honest; {SPLIT_ANEW} "
+            "(`evaluator check` lists the leaks), or set `allow_leaks` to train all the same"
+        )
+    log.warning("leaks_allowed", data=str(data), found=leak_text(leaks))

@@ -1,0 +1,66 @@
+"""Training pictures in memory, and their augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import affine_grid, grid_sample
+
+from shared.images.decoding import open_image
+from shared.program.progress import report_progress
+from shared.records import QAPair
+
+ZOOM_MARGIN = 1.25
+"""Training pictures are kept this much larger than the input, so that crops stay sharp."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The training pictures in memory: ``(N, C, H, W)`` of uint8, and the questions of each."""
+
+    pictures_NCHW: torch.Tensor
+    questions: Sequence[Sequence[QAPair]]
+
+
+def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Gallery:
+    """Decode and resize every image of ``pairs`` to ``side`` pixels, once."""
+    by_image: dict[str, list[QAPair]] = {}
+    for pair in pairs:
+        by_image.setdefault(pair.filename, []).append(pair)
+    names = sorted(by_image)
+    pictures = torch.empty((len(names), 3, side, side), dtype=torch.uint8)
+
+    def decode(name: str) -> np.ndarray:
+        image = open_image(images_dir / name).resize((side, side), Image.Resampling.BICUBIC)
+        return np.asarray(image)
+
+    with ThreadPoolExecutor() as pool, report_progress("images", len(names)) as progress:
+        for index, picture in enumerate(pool.map(decode, names)):
+            pictures[index] = torch.from_numpy(picture.copy()).permute(2, 0, 1)
+            progress.advance()
+    return Gallery(pictures, [by_image[name] for name in names])
+
+
+def augment(
+    pictures_NCHW: torch.Tensor, shape: tuple[int, int], random: np.random.Generator
+) -> torch.Tensor:
+    """Zoom, shift and mirror uint8 pictures at random; return ``(N, C, *shape)`` in [0, 1]."""
+    count = len(pictures_NCHW)
+    zoom = random.uniform(0.75, 1.05, count)
+    stretch = np.exp(random.uniform(-0.1, 0.1, count))
+    mirror = np.where(random.random(count) < 0.5, -1.0, 1.0)  # noqa: PLR2004
+    theta = np.zeros((count, 2, 3), dtype=np.float32)
+    theta[:, 0, 0] = zoom * stretch * mirror
+    theta[:, 1, 1] = zoom / stretch
+    slack = np.maximum(0.05, 1 - zoom)
+    theta[:, 0, 2] = random.uniform(-1, 1, count) * slack
+    theta[:, 1, 2] = random.uniform(-1, 1, count) * slack
+    grid = affine_grid(torch.from_numpy(theta), [count, 3, *shape], align_corners=False)
+    pictures = pictures_NCHW.float() / 255
+    return grid_sample(pictures, grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,1 @@
+"""One fine-tuning run: from a recipe to an adapter folder."""

@@ -1,0 +1,262 @@
+"""Puts a new LoRA adapter on a frozen base and writes it as a PEFT folder."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from peft.utils import ModulesToSaveWrapper
+from safetensors.torch import save_file
+
+from shared.corpus import read_json, write_json
+from shared.errors import InputError
+from shared.files.atomic import open_to_readers
+from shared.questions.folding import write_folding
+from shared.vqa.adapting.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapting.added_labels import write_added_labels
+from shared.vqa.loading import Quantization
+from shared.vqa.names.public_name import public_name
+from trainer.learners.families import empty_network, learner_class, load_learner
+from trainer.learners.learner import Learner
+from trainer.recipe.recipe import LoraRecipe, LoraStart
+from trainer.recipe.targets import ALL_LINEAR, AUTO, require_layers
+
+
+@dataclass(frozen=True)
+class NewAdapter:
+    """A trainable adapter on its base.
+
+    ``first`` holds a PiSSA adapter's tensors as they started. Such an adapter takes its start out
+    of the base, so that what was learned is the difference of the two.
+    """
+
+    peft: PeftModel
+    learner: Learner[Any]
+    targets: Sequence[str] | str
+    first: Mapping[str, torch.Tensor] | None = None
+
+    def base_alone(self) -> AbstractContextManager[None]:
+        """Return a context in which the model answers as the base does."""
+        # A PiSSA adapter that has not been trained is the base; without it a part is missing.
+        if self.first is not None:
+            return _last_layer_of_the_base(self.peft)
+        switched_off: AbstractContextManager[None] = self.peft.disable_adapter()
+        return switched_off
+
+    def save(self, folder: Path) -> None:
+        """Write adapter and processor into ``folder``, replacing an older adapter whole."""
+        folder = folder.absolute()
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        if self.first is None:
+            self.peft.save_pretrained(str(part), safe_serialization=True)
+        else:
+            self._save_difference(self.first, part)
+        name_base(self.learner.model.name, part)
+        self.learner.model.tokenizer.save_pretrained(str(part))
+        self.learner.model.image_processor.save_pretrained(str(part))
+        open_to_readers(part)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in part.iterdir():
+            file.replace(folder / file.name)
+        part.rmdir()
+        write_added_labels(self.learner.added_labels, folder)
+        write_folding(self.learner.model.folding, folder)
+
+    def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
+        """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.
+
+        peft's own conversion loads the start as a second adapter, which PiSSA's base forbids.
+        """
+        learned = {}
+        for name, now in get_peft_model_state_dict(self.peft).items():
+            if "lora_A" in name:
+                learned[name] = torch.cat([now, first[name]], dim=0)
+            elif "lora_B" in name:
+                learned[name] = torch.cat([now, -first[name]], dim=1)
+            else:
+                learned[name] = now
+        config = self.peft.peft_config["default"]
+        # The scale stays what it was: alpha / rank, or alpha / sqrt(rank) with rsLoRA.
+        growth = math.sqrt(2) if config.use_rslora else 2
+        plain = replace(
+            config,
+            r=2 * config.r,
+            lora_alpha=growth * config.lora_alpha,
+            init_lora_weights=True,
+            inference_mode=True,
+        )
+        plain.save_pretrained(str(part))
+        save_file(
+            {name: tensor.contiguous() for name, tensor in learned.items()}, part / ADAPTER_WEIGHTS
+        )
+
+
+def name_base(base: str, adapter: Path) -> None:
+    """Let an adapter's configuration name its base, where peft wrote the place of that."""
+    path = adapter / ADAPTER_CONFIG
+    # Not before peft saves: it would ask the hub for a base of this name.
+    write_json(read_json(path) | {"base_model_name_or_path": public_name(base)}, path)
+
+
+@contextmanager
+def _last_layer_of_the_base(peft: PeftModel) -> Iterator[None]:
+    """Leave the LoRA layers on, and take the base's own layer for one that is trained whole."""
+    wrappers = [part for part in peft.modules() if isinstance(part, ModulesToSaveWrapper)]
+    for wrapper in wrappers:
+        wrapper.enable_adapters(enabled=False)
+    try:
+        yield
+    finally:
+        for wrapper in wrappers:
+            wrapper.enable_adapters(enabled=True)
+
+
+def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) -> None:
+    """Raise, without loading a weight, where ``add_adapter`` would.
+
+    Raises:
+        InputError: no learner trains ``model``, the targets match no layer or something else, or
+            the kind of adapter does not go with this base.
+    """
+    learner = learner_class(model)
+    _refuse_what_does_not_go_together(recipe, quantization)
+    if recipe.targets != AUTO:
+        network = empty_network(model)
+        require_layers(network, recipe.targets, model, learner.family, learner.layer_names)
+
+
+def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
+    """Insert trainable LoRA layers into the learner's network, in place.
+
+    Raises:
+        InputError: the targets match no layer or something else, or the kind of adapter does not
+            go with this base.
+    """
+    model = learner.model
+    _refuse_what_does_not_go_together(recipe, model.quantization)
+    named = learner.default_targets if recipe.targets == AUTO else recipe.targets
+    targets = named if isinstance(named, str) else list(named)
+    require_layers(model.network, targets, model.name, learner.family, learner.layer_names)
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=targets,
+        exclude_modules=list(learner.says_the_answer) if targets == ALL_LINEAR else None,
+        modules_to_save=list(learner.trained_whole) or None,
+        use_rslora=recipe.rslora,
+        use_dora=recipe.dora,
+        init_lora_weights=_peft_start(recipe.start),
+        bias="none",
+        # The named task types call forward with arguments that these models do not have.
+        task_type=None,
+    )
+    with quiet_renames():
+        peft = get_peft_model(model.network, config)
+    learner.adapter_added()
+    if recipe.start is LoraStart.PISSA:
+        first = {name: t.clone() for name, t in get_peft_model_state_dict(peft).items()}
+        return NewAdapter(peft, learner, targets, first)
+    if recipe.start is LoraStart.LOFTQ:
+        _start_at_rounding_error(peft, learner)
+    return NewAdapter(peft, learner, targets)
+
+
+def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
+    """Return the layers that got an adapter, by the names that they have in the base."""
+    return {
+        name: module
+        for name, module in peft.get_base_model().named_modules()
+        if isinstance(module, LoraLayer)
+    }
+
+
+def matched_layers(adapter: NewAdapter) -> dict[str, int]:
+    """Return how many layers got an adapter, by tower."""
+    towers = adapter.learner.towers
+    found: Counter[str] = Counter(
+        next((tower for tower in towers if name.startswith(f"{tower}.")), "other")
+        for name in lora_layers(adapter.peft)
+    )
+    return {tower: found[tower] for tower in (*towers, "other") if found[tower] or tower != "other"}
+
+
+def unmatched_targets(adapter: NewAdapter) -> list[str]:
+    """Return the targets that are the end of no layer's name, in order."""
+    if isinstance(adapter.targets, str):
+        return []
+    names = [f".{name}" for name in lora_layers(adapter.peft)]
+    return [
+        target
+        for target in adapter.targets
+        if not any(name.endswith(f".{target}") for name in names)
+    ]
+
+
+def trainable_parameters(peft: PeftModel) -> int:
+    """Return the number of weights that training changes."""
+    return sum(p.numel() for p in peft.parameters() if p.requires_grad)
+
+
+@torch.no_grad()
+def base_weight(layer: LoraLayer) -> torch.Tensor:
+    """Return the weight ``(out, in)`` that a LoRA layer adds to, in float32, out of 4 bits too."""
+    weight = layer.get_base_layer().weight
+    state = getattr(weight, "quant_state", None)
+    exact: torch.Tensor = weight if state is None else dequantize_4bit(weight.data, state)
+    return exact.float()
+
+
+def _refuse_what_does_not_go_together(recipe: LoraRecipe, quantization: Quantization) -> None:
+    if recipe.start is LoraStart.PISSA and quantization is not Quantization.NONE:
+        raise InputError(
+            "lora.start pissa takes components out of the base's weights, which cannot be done in "
+            '4 bit; set quantize = "none", or lora.start = "loftq"'
+        )
+    if recipe.start is LoraStart.LOFTQ and quantization is Quantization.NONE:
+        raise InputError(
+            "lora.start loftq makes up for what 4 bits round off, and this base is not rounded; "
+            'set quantize = "nf4", or lora.start = "zero" or "pissa"'
+        )
+    if recipe.dora and recipe.start in {LoraStart.PISSA, LoraStart.LOFTQ}:
+        raise InputError(
+            f"lora.dora takes the base's magnitudes, which lora.start {recipe.start} changes; "
+            "leave out one of them"
+        )
+
+
+def _peft_start(start: LoraStart) -> bool | str:
+    match start:
+        case LoraStart.ZERO | LoraStart.LOFTQ:
+            return True
+        case LoraStart.GAUSSIAN | LoraStart.PISSA:
+            return start.value
+
+
+@torch.no_grad()
+def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
+    """Set ``B A`` to the best approximation of ``W - Q(W)``, in place.
+
+    LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
+    peft's own ``replace_lora_weights_loftq`` wants CUDA.
+    """
+    exact = load_learner(learner.model.name, quantization=Quantization.NONE).model.network
+    for name, layer in lora_layers(peft).items():
+        rounded_off = exact.get_submodule(name).weight.float() - base_weight(layer)
+        left, scale, right = torch.linalg.svd(rounded_off, full_matrices=False)
+        rank, factor = layer.r["default"], layer.scaling["default"]
+        root = (scale[:rank] / factor).sqrt()
+        layer.lora_B["default"].weight[:, : len(root)] = left[:, :rank] * root
+        layer.lora_A["default"].weight[: len(root)] = root[:, None] * right[:rank]

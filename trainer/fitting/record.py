@@ -1,0 +1,72 @@
+"""What a finished run leaves in its folder for the commands that come after it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from shared.corpus import read_json, write_json
+from shared.errors import InputError
+from shared.vqa.adapting.adapters import TRAINING_RECORD, require_adapter
+
+DATASET = "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A finished run: what it was made of, and its exact match in [0, 1] on the validation split.
+
+    ``images`` is relative to the adapter's folder, so that both may move together. A fused adapter
+    has no recipe, no steps and no epochs, and its scores are those of its domains' held-out pairs.
+    """
+
+    recipe_sha256: str
+    base: str
+    base_revision: str
+    quantization: str
+    lora_start: str
+    images: str
+    steps: int
+    base_exact_match: float
+    exact_match: float
+    best_epoch: int
+
+
+def relative_place(path: Path, adapter: Path) -> str:
+    """Return ``path`` as seen from the adapter's folder."""
+    return os.path.relpath(path.resolve(), adapter.resolve())
+
+
+def write_record(record: RunRecord, adapter: Path) -> None:
+    """Write the record whole or not at all."""
+    write_json(asdict(record), adapter / TRAINING_RECORD)
+
+
+def finished_run(adapter: Path) -> RunRecord | None:
+    """Return the record of a finished run, or ``None`` where there is none."""
+    path = adapter / TRAINING_RECORD
+    if not path.is_file():
+        return None
+    try:
+        return RunRecord(**read_json(path))
+    except TypeError as error:
+        raise InputError(
+            f"{path}: not the record of a `trainer fit` or `fuse` run ({error})"
+        ) from error
+
+
+def require_record(adapter: Path) -> RunRecord:
+    """Return the record beside an adapter.
+
+    Raises:
+        InputError: the folder is no adapter, or not one that ``trainer`` made and finished.
+    """
+    require_adapter(adapter)
+    record = finished_run(adapter)
+    if record is None:
+        raise InputError(
+            f"{adapter}: {TRAINING_RECORD} is missing, so that its run is not finished; give the "
+            "folder of one that is, or finish it with `trainer fit --resume`"
+        )
+    return record

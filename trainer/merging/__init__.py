@@ -1,0 +1,1 @@
+"""Adapters into bases: merged, or fused of several domains."""

@@ -1,0 +1,150 @@
+"""Merges an adapter into its base: W0 + BA in 16 bits, no adapter left, and what that changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoProcessor, PreTrainedModel
+
+from shared.errors import AboVqaError, InputError
+from shared.files.atomic import open_to_readers
+from shared.questions.folding import write_folding
+from shared.vqa.answerer import Answerer
+from shared.vqa.families import load_answerer
+from shared.vqa.loading import LoadedModel, Quantization
+from shared.vqa.names.model_names import quiet_transformers, resolve_model
+from shared.vqa.names.public_name import public_name
+from trainer.fitting.adapter import base_weight, lora_layers
+from trainer.fitting.card import merged_card
+from trainer.fitting.record import RunRecord, require_record
+from trainer.learners.families import learner_class
+from trainer.merging.carrying import carry_training_images
+from trainer.merging.domains import Domain, exact_match_in, kept_domain
+from trainer.recipe.recipe import LoraStart
+
+BASE, ADAPTER, MERGED, MERGED_NF4 = "base", "base + adapter", "merged", "merged, in 4 bit again"
+
+
+class NotFinite(AboVqaError):
+    """Merged weights are too large for 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What was written, and exact match in [0, 1] by stage, on the adapter's held-out pairs."""
+
+    folder: Path
+    split: str
+    pairs: int
+    quantization: str
+    exact_match: dict[str, float]
+
+    @property
+    def difference(self) -> float:
+        """What merging changed: merged in 16 bits less base and adapter as they were trained."""
+        return self.exact_match[MERGED] - self.exact_match[ADAPTER]
+
+
+def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
+    """Write the merged model to ``out``, a folder that plain transformers loads.
+
+    Raises:
+        InputError: the adapter, its pairs or its images cannot be used, or ``out`` exists.
+        NotFinite: the merged weights do not fit into 16 bits.
+    """
+    record = require_record(adapter)
+    domain = kept_domain(adapter, record, images)
+    with new_folder(out) as part:
+        quantization = Quantization(record.quantization)
+        trained = load_answerer(record.base, adapter=adapter, quantization=quantization)
+        scores = _scores_with_and_without(trained, domain)
+        _save(_merged(trained.model, adapter, record), trained.model, part)
+        for stage, held in ((MERGED, Quantization.NONE), (MERGED_NF4, Quantization.NF4)):
+            scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
+        result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
+        card = merged_card(
+            public_name(record.base),
+            learner_class(record.base).family,
+            f"{result.pairs} {result.split}",
+            result.quantization,
+            result.exact_match,
+        )
+        (part / "README.md").write_text(card, encoding="utf-8")
+        carry_training_images(record.base, [adapter], part)
+    return result
+
+
+def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
+    """Write the merged model alone, without scores and card.
+
+    Raises:
+        NotFinite: the merged weights do not fit into 16 bits.
+    """
+    quantization = Quantization(record.quantization)
+    trained = load_answerer(record.base, adapter=adapter, quantization=quantization).model
+    _save(_merged(trained, adapter, record), trained, folder)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which becomes ``out`` unless the block raises.
+
+    Raises:
+        InputError: ``out`` is there already, or cannot be made.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another --out or remove it")
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
+    try:
+        yield part
+        open_to_readers(part)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> dict[str, float]:
+    assert answerer.model.peft is not None
+    with answerer.model.peft.disable_adapter():
+        base = exact_match_in(domain, answerer)
+    return {BASE: base, ADAPTER: exact_match_in(domain, answerer)}
+
+
+@torch.no_grad()
+def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTrainedModel:
+    """Return the model with the update added in float32, then rounded to 16 bits once."""
+    exact = load_answerer(
+        record.base, adapter=adapter, quantization=Quantization.NONE, device=torch.device("cpu")
+    ).model
+    assert exact.peft is not None
+    assert trained.peft is not None
+    if record.lora_start == LoraStart.LOFTQ:
+        # Such an adapter already makes up for what 4 bits round off, so it belongs to Q(W).
+        rounded = lora_layers(trained.peft)
+        for name, layer in lora_layers(exact.peft).items():
+            layer.get_base_layer().weight.copy_(base_weight(rounded[name]).cpu())
+    model: PreTrainedModel = exact.peft.merge_and_unload(safe_merge=False).half()
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise NotFinite(f"{name}: the merged weights do not fit into 16 bits")
+    return model
+
+
+def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
+    processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
+    processor.save_pretrained(folder)
+    write_folding(trained.folding, folder)

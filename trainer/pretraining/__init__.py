@@ -1,0 +1,1 @@
+"""A model from scratch: how blip-vqa-tiny is made."""

@@ -1,0 +1,94 @@
+"""A BLIP of the original architecture with random weights, and a vocabulary learned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+from tokenizers import BertWordPieceTokenizer
+from transformers import (
+    BertTokenizerFast,
+    BlipConfig,
+    BlipForQuestionAnswering,
+    BlipImageProcessorPil,
+    BlipProcessor,
+)
+
+from shared.program.settings import Settings
+from shared.vqa.blip.forward import heed_question_mask
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]")
+
+
+class Shape(Settings):
+    """Sizes of the model to make."""
+
+    width: int = Field(160, gt=0, description="of the hidden states, a multiple of heads")
+    heads: int = Field(5, gt=0, description="of attention, in every layer")
+    vision_layers: int = Field(4, gt=0, description="of the image encoder")
+    question_layers: int = Field(
+        2, gt=0, description="of the question encoder, and as many of the decoder"
+    )
+    image_size: int = Field(
+        128, gt=0, description="side of the input in pixels, a multiple of patch_size"
+    )
+    patch_size: int = Field(16, gt=0, description="side of a patch in pixels")
+    vocabulary: int = Field(
+        4000, gt=100, description="word pieces at most, learned from the training pairs"
+    )
+    max_text_tokens: int = Field(128, gt=8, description="longest question or answer in tokens")
+    dropout: float = Field(0.1, ge=0, lt=1, description="while training")
+
+
+def train_tokenizer(texts: Sequence[str], shape: Shape) -> BertTokenizerFast:
+    """Learn a lower-case WordPiece vocabulary that ends with BLIP's decoder start token."""
+    learner = BertWordPieceTokenizer(lowercase=True)
+    learner.train_from_iterator(
+        texts, vocab_size=shape.vocabulary, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+    )
+    return BertTokenizerFast(
+        vocab=learner.get_vocab(),
+        do_lower_case=True,
+        bos_token="[DEC]",  # noqa: S106
+        model_max_length=shape.max_text_tokens,
+    )
+
+
+def new_model(shape: Shape, tokenizer: BertTokenizerFast) -> BlipForQuestionAnswering:
+    """Make ``BlipForQuestionAnswering`` with random weights."""
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape.width,
+        "intermediate_size": 4 * shape.width,
+        "projection_dim": shape.width,
+        "num_hidden_layers": shape.question_layers,
+        "num_attention_heads": shape.heads,
+        "max_position_embeddings": shape.max_text_tokens,
+        "hidden_dropout_prob": shape.dropout,
+        "attention_probs_dropout_prob": shape.dropout,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {
+        "hidden_size": shape.width,
+        "intermediate_size": 4 * shape.width,
+        "projection_dim": shape.width,
+        "num_hidden_layers": shape.vision_layers,
+        "num_attention_heads": shape.heads,
+        "image_size": shape.image_size,
+        "patch_size": shape.patch_size,
+        # The default of 1e-10 makes a model that cannot see.
+        "initializer_range": 0.02,
+    }
+    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=shape.width)
+    model = BlipForQuestionAnswering(config)
+    heed_question_mask(model)
+    return model
+
+
+def new_processor(shape: Shape, tokenizer: BertTokenizerFast) -> BlipProcessor:
+    """Make the processor that belongs to ``new_model``."""
+    size = {"height": shape.image_size, "width": shape.image_size}
+    return BlipProcessor(BlipImageProcessorPil(size=size), tokenizer)

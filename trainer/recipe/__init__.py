@@ -1,0 +1,1 @@
+"""A run's settings: every field, its default and its bounds."""
