@@ -35,11 +35,11 @@ from curator.ledger import (
     Outcome,
     PairItem,
     ProjectNews,
-    ProjectRecord,
     WorkState,
 )
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease
+from curator.pool.records import ProjectRecord
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from curator.keys.key import Key
 from curator.keys.quota import PACIFIC, corrected, day_start, next_day
-from curator.ledger.records import ProjectRecord, ProjectUse
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease, OnExhausted
+from curator.pool.records import ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.stopping import StopSignal
 

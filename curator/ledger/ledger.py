@@ -40,9 +40,6 @@ from curator.ledger.records import (
     PairItem,
     Progress,
     ProjectNews,
-    ProjectRecord,
-    ProjectUse,
-    RemovedKey,
     RepliedItem,
     RepliedPair,
     Result,
@@ -63,6 +60,7 @@ from curator.ledger.rows import (
     unpack_reply,
 )
 from curator.ledger.writing import GroupWriter
+from curator.pool.records import ProjectRecord, ProjectUse, RemovedKey
 from shared.records import Listing, Provenance, QAPair, pair_id
 
 Asked = ParamSpec("Asked")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from curator.judging.facts import ReplyFacts
-from curator.keys.quota import LearnedLimits, Quota, Window
+from curator.keys.quota import Quota
+from curator.pool.records import ProjectRecord, ProjectUse
 from shared.records import Listing
 
 if TYPE_CHECKING:
@@ -196,21 +197,6 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectRecord:
-    """What must be remembered about a project: its cool-down and the limits it taught us.
-
-    ``refused_because`` is why it is not served at all, empty where it is.
-    """
-
-    project: str
-    blocked_until: float = 0.0
-    blocked_window: Window = Window.MINUTE
-    probe_at: float | None = None
-    learned: LearnedLimits = field(default_factory=dict)
-    refused_because: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """An attempt whose request was not sent after all."""
 
@@ -233,28 +219,6 @@ class KeyRemoval:
     fingerprint: str
     reason: str
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RemovedKey:
-    """What is remembered of a key that failed for good: how its line read, why and when it left."""
-
-    label: str
-    project: str
-    quota: Quota
-    reason: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectUse:
-    """What a project has used of its windows.
-
-    ``last_minute`` holds time and tokens of each request, oldest first.
-    """
-
-    last_minute: tuple[tuple[float, int], ...] = ()
-    today: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,11 @@ from curator.ledger.records import (
     OpinionCounts,
     Outcome,
     Progress,
-    ProjectRecord,
-    ProjectUse,
     RecentLoad,
-    RemovedKey,
     TokenUse,
     WorkState,
 )
+from curator.pool.records import ProjectRecord, ProjectUse, RemovedKey
 
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""

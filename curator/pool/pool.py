@@ -24,10 +24,10 @@ from curator.keys.quota import (
     Window,
     day_over,
 )
-from curator.ledger.records import ProjectRecord, ProjectUse
 from curator.pool.backoff import backoff_s
 from curator.pool.exhaustion import KeysExhausted, local_time, no_key_left
 from curator.pool.project import Project
+from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
 from shared.program.clock import Clock

@@ -18,7 +18,7 @@ from curator.keys.quota import (
     corrected,
     learn,
 )
-from curator.ledger.records import ProjectRecord, ProjectUse
+from curator.pool.records import ProjectRecord, ProjectUse
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from curator.keys.key import Key
-from curator.ledger.records import RemovedKey
+from curator.pool.records import RemovedKey
 from shared.errors import InputError
 from shared.program.durations import local_time
 

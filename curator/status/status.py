@@ -19,7 +19,8 @@ from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
 from curator.keys.models import known_model
 from curator.keys.quota import next_day
-from curator.ledger import CampaignReport, KeyReport, LeftOut, ProjectRecord, TokenUse
+from curator.ledger import CampaignReport, KeyReport, LeftOut, TokenUse
+from curator.pool.records import ProjectRecord
 from shared.program.durations import duration, local_time
 
 UNKNOWN_MODEL: Final = "unknown model"

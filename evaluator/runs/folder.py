@@ -20,7 +20,6 @@ import numpy as np
 from evaluator.metrics.captioning.captioning import is_statistic
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring.scoring import Columns
-from shared.files.atomic import remove_parts
 from shared.corpus import (
     read_json,
     read_number_columns,
@@ -29,6 +28,7 @@ from shared.corpus import (
     write_predictions,
 )
 from shared.errors import InputError
+from shared.files.atomic import remove_parts
 from shared.records import Prediction
 
 RUN_FILE: Final = "run.json"

@@ -9,20 +9,20 @@ from typing import Any
 
 import structlog
 
-from evaluator.answering.replica import Replica, ReplicaSettings
 from evaluator.answering.messages import Reply
+from evaluator.answering.replica import Replica, ReplicaSettings
 from evaluator.answering.shards import cut_shards
 from evaluator.runs.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
+from shared.dataset.training_images import Recogniser
+from shared.dataset.units import units_of
 from shared.errors import InputError
-from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.decoding import open_image
+from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import find_images
 from shared.images.source import image_source
 from shared.program.progress import report_progress
 from shared.records import Question, is_unicode
-from shared.dataset.training_images import Recogniser
-from shared.dataset.units import units_of
 from shared.vqa.trained_on import known_training
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,10 @@ import structlog
 
 from evaluator.answering.attention import overlap_with_boxes
 from evaluator.answering.fleet import Fleet
-from evaluator.metrics.metrics import Metric
 from evaluator.answering.messages import AdapterEffect, Reply
+from evaluator.answering.shards import Shard, cut_shards
+from evaluator.metrics.metrics import Metric
+from evaluator.metrics.text_models.text_models import TextModels
 from evaluator.runs.folder import (
     RUN_FILE,
     remove_leftovers,
@@ -26,11 +28,9 @@ from evaluator.runs.folder import (
 from evaluator.runs.status import NoteBook, State, sole_driver
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
-from evaluator.answering.shards import Shard, cut_shards
-from evaluator.metrics.text_models.text_models import TextModels
-from shared.program.clock import Clock, stopwatch
 from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
 from shared.errors import AboVqaError, InputError
+from shared.program.clock import Clock, stopwatch
 from shared.program.progress import report_progress
 from shared.records import Prediction, QAPair, Question
 from shared.vqa.adapting.adapters import warn_of_another_base
@@ -52,10 +52,10 @@ class Evaluation:
     """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
 
     ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
-    ``shard_cost`` bounds the size of a shard, see ``evaluator.answering.shards``. ``shown_instead`` names
-    images whose questions are asked a second time about another image, see ``evaluator.scoring.controls``.
-    ``arguments`` made this order on the command line; they are kept for the report, and a run is
-    also resumed with others.
+    ``shard_cost`` bounds the size of a shard, see ``evaluator.answering.shards``. ``shown_instead``
+    names images whose questions are asked a second time about another image, see
+    ``evaluator.scoring.controls``. ``arguments`` made this order on the command line; they are kept
+    for the report, and a run is also resumed with others.
     """
 
     pairs: Sequence[QAPair]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.metrics.metrics import Metric
+from evaluator.metrics.text_models.text_models import load_text_models
 from evaluator.runs.folder import write_results, write_settings
+from evaluator.runs.trained_on import TrainedOn, counted, tell
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import Columns, default_metrics, score_predictions
-from evaluator.metrics.text_models.text_models import load_text_models
-from evaluator.runs.trained_on import TrainedOn, counted, tell
 from shared.corpus import (
     NO_COLUMNS,
     ColumnNames,

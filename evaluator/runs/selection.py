@@ -30,8 +30,8 @@ class Selection:
     """Pairs to score, with the split they are of, and pairs for the prior (may be none).
 
     ``everything`` are all rows of the data: they tell which images belong to one product.
-    ``trained_on`` counts what the model was trained on, see ``evaluator.runs.unseen``; ``None`` where
-    nothing is known.
+    ``trained_on`` counts what the model was trained on, see ``evaluator.runs.unseen``; ``None``
+    where nothing is known.
     """
 
     split: SplitChoice

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluator.runs.folder import RUN_FILE, SCORECARD_FILE, SHARDS_FOLDER
-from shared.program.clock import Clock
 from shared.corpus import count_predictions, read_json, write_json
-from shared.program.durations import duration
 from shared.errors import InputError
 from shared.files.locking import LockHeld, is_held, sole_holder
+from shared.program.clock import Clock
+from shared.program.durations import duration
 
 STATUS_FILE: Final = "status.json"
 LOCK_FILE: Final = "run.lock"

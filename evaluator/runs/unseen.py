@@ -1,8 +1,8 @@
 """Keeps a run from scoring, in silence, what the model was trained on.
 
 An image counts as trained on when it, another view of its product or a near-identical picture is
-among the images that lie beside the weights (``shared.dataset.training_images``), whatever it is called.
-What only the base was pretrained on is scored and told: of most bases nobody can know it.
+among the images that lie beside the weights (``shared.dataset.training_images``), whatever it is
+called. What only the base was pretrained on is scored and told: of most bases nobody can know it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import structlog
 from evaluator.runs.selection import Selection
 from evaluator.runs.trained_on import TrainedOn, counted, tell
 from shared.corpus import pairs_digest
-from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
-from shared.images.source import ImageFiles
 from shared.dataset.training_images import TRAINING_IMAGES, Recogniser, TrainingImages
 from shared.dataset.units import units_of
+from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
+from shared.images.source import ImageFiles
 from shared.vqa.trained_on import KnownTraining
 
 log = structlog.get_logger(__name__)

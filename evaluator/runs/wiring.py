@@ -10,9 +10,10 @@ from typing import Any
 import structlog
 
 from evaluator.answering.bundle import NO_REGIONS
-from evaluator.metrics.captioning.captioning import require_tools
-from evaluator.scoring.controls import other_images
 from evaluator.answering.fleet import RayFleet
+from evaluator.answering.named_adapters import AdapterChoice, assign_domains
+from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.metrics.captioning.captioning import require_tools
 from evaluator.metrics.metrics import (
     REGION_METRICS,
     Metric,
@@ -20,17 +21,15 @@ from evaluator.metrics.metrics import (
     require_several_references,
     with_boxes,
 )
-from evaluator.answering.named_adapters import AdapterChoice, assign_domains
-from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
-from evaluator.runs.run import Evaluation, evaluate, prepare_folder
-from evaluator.runs.score_files import TextModelNames
-from evaluator.scoring.scorecard import Scorecard
-from evaluator.runs.selection import Selection, SplitChoice, select_pairs
 from evaluator.metrics.text_models.text_models import TextModels, load_text_models
 from evaluator.metrics.tools import CLIP, require_folder
+from evaluator.runs.run import Evaluation, evaluate, prepare_folder
+from evaluator.runs.score_files import TextModelNames
+from evaluator.runs.selection import Selection, SplitChoice, select_pairs
 from evaluator.runs.trained_on import TrainedOn
 from evaluator.runs.unseen import unseen_pairs
-from shared.program.clock import Clock
+from evaluator.scoring.controls import other_images
+from evaluator.scoring.scorecard import Scorecard
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import ColumnNames, pairs_digest
 from shared.errors import InputError
@@ -38,6 +37,7 @@ from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
+from shared.program.clock import Clock
 from shared.program.signals import interrupt_once
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS

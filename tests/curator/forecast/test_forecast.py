@@ -24,14 +24,13 @@ from curator.ledger import (
     Outcome,
     Progress,
     ProjectNews,
-    ProjectRecord,
-    ProjectUse,
     RecentLoad,
     Result,
     TokenUse,
     WorkState,
     migrate,
 )
+from curator.pool.records import ProjectRecord, ProjectUse
 from shared.records import ImageRef, Listing
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 

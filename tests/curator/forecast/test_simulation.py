@@ -12,7 +12,7 @@ from curator.forecast.plan import Assumptions, Work, plan_object
 from curator.forecast.simulation import Load, simulate
 from curator.keys.key import Key
 from curator.keys.quota import PACIFIC, LearnedLimit, Quota
-from curator.ledger import ProjectRecord, ProjectUse
+from curator.pool.records import ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.cli import run_program
 from tests.curator.pictures import write_abo

@@ -42,8 +42,6 @@ from curator.ledger import (
     OpinionCounts,
     Outcome,
     ProjectNews,
-    ProjectRecord,
-    ProjectUse,
     Result,
     TokenUse,
     WorkState,
@@ -57,6 +55,7 @@ from curator.ledger.tables import METADATA
 from curator.ledger.upgrade import upgrade
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import PROBE_AFTER_S, KeyPool, Lease, OnExhausted
+from curator.pool.records import ProjectRecord, ProjectUse
 from curator.refusals.refusal import RateLimited
 from shared.errors import InputError
 from shared.program.stopping import StopSignal

@@ -20,9 +20,9 @@ from curator.keys.quota import (
     day_over,
     next_day,
 )
-from curator.ledger import ProjectRecord, ProjectUse
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.pool.pool import PROBE_AFTER_S, KeyPool, OnExhausted
+from curator.pool.records import ProjectRecord, ProjectUse
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from shared.program.stopping import StopRequested, StopSignal
 

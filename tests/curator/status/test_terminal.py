@@ -11,15 +11,8 @@ from rich.console import Console
 
 from curator.forecast.forecast import Forecast, still_true
 from curator.keys.quota import Quota, Window
-from curator.ledger import (
-    Campaign,
-    CampaignReport,
-    KeyReport,
-    OpinionCounts,
-    Progress,
-    ProjectRecord,
-    TokenUse,
-)
+from curator.ledger import Campaign, CampaignReport, KeyReport, OpinionCounts, Progress, TokenUse
+from curator.pool.records import ProjectRecord
 from curator.status.status import Standing, status_object, status_view
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock

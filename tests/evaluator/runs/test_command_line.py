@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from evaluator.__main__ import app
-from shared.program.cli import run_program
 from shared.corpus import write_pairs
 from shared.dataset.check import SPLIT_ANEW
+from shared.program.cli import run_program
 
 BASIC = ["--metrics", "exact_match,token_f1"]
 

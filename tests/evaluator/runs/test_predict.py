@@ -7,8 +7,8 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.answering.replica import BROKEN_IMAGE_ANSWER
-from shared.program.cli import run_program
 from shared.images.decoding import open_image
+from shared.program.cli import run_program
 from shared.vqa.blip.inference import answer_questions, remember_images
 from tests.models import QUESTIONS, load_float
 

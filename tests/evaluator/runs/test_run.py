@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from evaluator.answering.attention import unpack_attention
-from evaluator.scoring.controls import other_images
 from evaluator.answering.fleet import LocalFleet
 from evaluator.answering.replica import BROKEN_IMAGE_ANSWER, Replica
-from evaluator.runs.run import ShardsGivenUp, evaluate
 from evaluator.runs.folder import read_run, shard_path
-from shared.questions.answers import exact_match
-from shared.records.boxes import Box
+from evaluator.runs.run import ShardsGivenUp, evaluate
+from evaluator.scoring.controls import other_images
 from shared.errors import InputError
+from shared.questions.answers import exact_match
 from shared.records import Question
+from shared.records.boxes import Box
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
 from tests.fakes.clock import FakeClock
 

@@ -7,12 +7,12 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.answering.fleet import LocalFleet
-from evaluator.runs.run import ShardsGivenUp, evaluate
 from evaluator.runs.folder import shard_path
+from evaluator.runs.run import ShardsGivenUp, evaluate
 from evaluator.runs.status import STATUS_FILE, State, read_status
-from shared.program.cli import run_program
 from shared.corpus import read_json
 from shared.errors import InputError
+from shared.program.cli import run_program
 from shared.records import QAPair
 from tests.evaluator.replicas import evaluation_of, no_text_models
 from tests.evaluator.scripted_replica import ScriptedReplica

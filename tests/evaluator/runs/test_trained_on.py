@@ -11,12 +11,12 @@ from evaluator.__main__ import app
 from evaluator.comparing.differences import compare_runs, sentences
 from evaluator.report.findings import findings
 from evaluator.runs.folder import read_run
-from shared.program.cli import run_program
 from shared.corpus import read_json, read_predictions, write_json, write_predictions
+from shared.dataset.training_images import TrainingImages, write_training_images
 from shared.errors import InputError
 from shared.images.fingerprints import fingerprints
 from shared.images.source import ImageFolder
-from shared.dataset.training_images import TrainingImages, write_training_images
+from shared.program.cli import run_program
 from tests.evaluator.run_folders import answers, make_run
 
 COUNTS = {

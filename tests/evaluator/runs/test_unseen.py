@@ -11,9 +11,6 @@ from evaluator.runs.selection import SplitChoice, select_pairs
 from evaluator.runs.trained_on import TrainedOn
 from evaluator.runs.unseen import unseen_pairs
 from shared.corpus import write_pairs
-from shared.errors import InputError
-from shared.images.fingerprints import fingerprints
-from shared.images.source import ImageFolder, image_source
 from shared.dataset.training_images import (
     TRAINING_IMAGES,
     TrainingImages,
@@ -21,6 +18,9 @@ from shared.dataset.training_images import (
     together,
     write_training_images,
 )
+from shared.errors import InputError
+from shared.images.fingerprints import fingerprints
+from shared.images.source import ImageFolder, image_source
 from shared.vqa.trained_on import KnownTraining, known_training
 from tests.pictures import draw_gallery
 

@@ -1,0 +1,44 @@
+"""What the pool is told of runs before: limits learned, quota used, keys that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from curator.keys.quota import LearnedLimits, Quota, Window
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """What must be remembered about a project: its cool-down and the limits it taught us.
+
+    ``refused_because`` is why it is not served at all, empty where it is.
+    """
+
+    project: str
+    blocked_until: float = 0.0
+    blocked_window: Window = Window.MINUTE
+    probe_at: float | None = None
+    learned: LearnedLimits = field(default_factory=dict)
+    refused_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedKey:
+    """What is remembered of a key that failed for good: how its line read, why and when it left."""
+
+    label: str
+    project: str
+    quota: Quota
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectUse:
+    """What a project has used of its windows.
+
+    ``last_minute`` holds time and tokens of each request, oldest first.
+    """
+
+    last_minute: tuple[tuple[float, int], ...] = ()
+    today: int = 0
