@@ -132,7 +132,7 @@ SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
 
 
 class Quantize(StrEnum):
-    """``shared.vqa.loading.Quantization``, without importing torch for ``--help``."""
+    """``shared.vqa.loaded.Quantization``, without importing torch for ``--help``."""
 
     NF4 = "nf4"
     NONE = "none"

@@ -31,7 +31,7 @@ from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, require_instruction
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.question_length import limit_of_adapters
 

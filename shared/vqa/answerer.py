@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from PIL import Image
 
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 
 Prepared = TypeVar("Prepared")
 Memory = TypeVar("Memory")

@@ -32,12 +32,11 @@ from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.loaded import LoadedModel, Quantization
 from shared.vqa.loading import (
     BLIP,
     BLIP2,
     VILT,
-    LoadedModel,
-    Quantization,
     architecture,
     base_folding,
     load_network,

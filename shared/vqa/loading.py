@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import PeftModel
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -25,7 +22,6 @@ from transformers import (
     BlipImageProcessorPil,
     PretrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers.utils import cached_file
 
@@ -43,7 +39,7 @@ from shared.vqa.adapting.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
-from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.loaded import BASE_ALONE, LoadedModel, Quantization, best_device, compute_dtype
 from shared.vqa.names.model_names import (
     hub_errors,
     quiet_transformers,
@@ -53,84 +49,15 @@ from shared.vqa.names.model_names import (
 from shared.vqa.question_length import (
     limit_of_adapters,
     lower_question_limit,
-    question_limit,
 )
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
 BLIP2 = "Blip2ForConditionalGeneration"
 VILT = "ViltForQuestionAnswering"
-BASE_ALONE = ""
 ONLY_ADAPTER = "default"
 """PEFT's name for an adapter that was given none."""
 _DEFAULT_ARCHITECTURES = {"blip": BLIP, "blip-2": BLIP2, "vilt": VILT}
-
-
-class Quantization(StrEnum):
-    """How the base's weights are held."""
-
-    NF4 = "nf4"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A base with its processor, ready on a device; ``adapter_sha256`` is empty without adapter.
-
-    ``network`` holds the adapter's layers in place; ``peft`` is the wrapper that saves them.
-    ``foldings`` are those of the adapters by name, and that of the base where there is none.
-    """
-
-    network: PreTrainedModel
-    peft: PeftModel | None
-    tokenizer: PreTrainedTokenizerBase
-    image_processor: BaseImageProcessor
-    device: torch.device
-    name: str
-    revision: str
-    quantization: Quantization
-    adapter_sha256: str = ""
-    foldings: Mapping[str, QuestionFolding] = field(default_factory=dict)
-    instruction: Instruction = NO_INSTRUCTION
-
-    @property
-    def folding(self) -> QuestionFolding:
-        """How the questions of the active adapter, or of the base alone, are folded."""
-        name = BASE_ALONE if self.peft is None else self.peft.active_adapter
-        return self.foldings.get(name, AS_IT_COMES)
-
-    def folded(self, questions: Sequence[str]) -> list[str]:
-        """Return questions as the model was trained to hear them."""
-        return list(map(self.folding.fold, questions))
-
-    def asked(self, questions: Sequence[str]) -> list[str]:
-        """Return questions as the model hears them, within the instruction."""
-        return list(map(self.instruction.around, self.folded(questions)))
-
-    @property
-    def blip(self) -> BlipForQuestionAnswering:
-        """The network of a model that ``load_blip`` loaded, which is a BLIP."""
-        return self.network
-
-    @property
-    def max_question_tokens(self) -> int:
-        """How many tokens of a question are read."""
-        return question_limit(self.tokenizer)
-
-
-def best_device() -> torch.device:
-    """Return the first CUDA device, or the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def compute_dtype(device: torch.device) -> torch.dtype:
-    """Return what 4-bit weights are computed in: bfloat16 where supported, else float16.
-
-    On a CPU it is float32, which is exact and no slower there.
-    """
-    if device.type == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def load_blip(

@@ -26,7 +26,7 @@ from transformers import (
 from shared.errors import InputError
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.decoding import decoded_rows, end_tokens
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
 _CHAT_BACKEND: Final = "torchvision"

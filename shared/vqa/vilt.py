@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import ViltForQuestionAnswering
 
 from shared.vqa.answerer import Answer, Answerer
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
 PatchMemory = tuple[torch.Tensor, ...]

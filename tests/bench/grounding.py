@@ -37,7 +37,8 @@ from shared.records.boxes import Box
 from shared.records.patches import box_patches
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loading import LoadedModel, Quantization, load_blip
+from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loading import load_blip
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 MASSES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)

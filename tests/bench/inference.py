@@ -39,7 +39,8 @@ from shared.vqa.blip.towers import (
     question_states,
 )
 from shared.vqa.instruction import MAX_NEW_TOKENS
-from shared.vqa.loading import LoadedModel, Quantization, load_blip
+from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loading import load_blip
 from shared.vqa.names.model_names import EMBEDDED_MODEL
 from shared.vqa.preprocessing import pixel_values
 from tests.bench.measure import Comparison, compare

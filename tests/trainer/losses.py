@@ -7,7 +7,7 @@ import torch
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, encode_images
 from shared.vqa.blip.text import answer_batch, question_batch
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from tests.models import ANSWERS, QUESTIONS
 
 

@@ -15,7 +15,8 @@ from shared.corpus import ColumnNames
 from shared.errors import InputError
 from shared.program.progress import report_progress
 from shared.vqa.adapting.adapters import adapter_digest
-from shared.vqa.loading import BLIP, LoadedModel, Quantization, architecture, load_blip, read_config
+from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loading import BLIP, architecture, load_blip, read_config
 from shared.vqa.names.model_names import EMBEDDED_MODEL, resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.trained_on import known_training

@@ -24,7 +24,7 @@ from shared.files.atomic import open_to_readers
 from shared.questions.folding import write_folding
 from shared.vqa.adapting.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.adapting.added_labels import write_added_labels
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner

@@ -21,7 +21,7 @@ from shared.vqa.adapting.adapter_start import require_start, rewrites_base
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, adapter_config, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
 from shared.vqa.question_length import limit_of_adapters, lower_question_limit
 from trainer.fitting.adapter import name_base

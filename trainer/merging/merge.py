@@ -17,7 +17,7 @@ from shared.files.atomic import open_to_readers
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel, Quantization
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
 from trainer.fitting.adapter import base_weight, lora_layers

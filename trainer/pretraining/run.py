@@ -21,7 +21,8 @@ from shared.questions.folding import write_folding
 from shared.questions.prior import QuestionPrior
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loading import BASE_ALONE, LoadedModel, Quantization, load_blip
+from shared.vqa.loaded import BASE_ALONE, LoadedModel, Quantization
+from shared.vqa.loading import load_blip
 from shared.vqa.names.model_names import quiet_transformers
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.data.gallery import ZOOM_MARGIN, load_gallery

@@ -26,7 +26,7 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
 

@@ -16,7 +16,7 @@ from shared.records import Question
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, training_folding
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.names.model_names import EMBEDDED_MODEL
 from tests.families import SAVED
 from tests.models import save_tiny_adapter

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values
 from tests.models import QUESTIONS
 

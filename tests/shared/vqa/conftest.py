@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from shared.images.decoding import open_image
-from shared.vqa.loading import LoadedModel
+from shared.vqa.loaded import LoadedModel
 from tests.models import load_float
 
 

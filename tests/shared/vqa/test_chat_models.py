@@ -16,7 +16,7 @@ from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.instruction import Instruction
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.plain import PlainAnswerer
 
 pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
@@ -187,7 +187,7 @@ sys.meta_path.insert(0, Absent())
 from shared.errors import InputError
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
-from shared.vqa.loading import Quantization
+from shared.vqa.loaded import (Quantization)
 try:
     load_answerer(sys.argv[1], quantization=Quantization.NONE)
 except InputError as error:

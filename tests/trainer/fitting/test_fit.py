@@ -24,7 +24,8 @@ from shared.images.source import ImageFolder
 from shared.program.cli import run_program
 from shared.program.settings import validated
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
-from shared.vqa.loading import Quantization, load_blip
+from shared.vqa.loaded import Quantization
+from shared.vqa.loading import load_blip
 from tests.models import learner_of_blip, load_float
 from tests.places import files_that_name
 from tests.trainer.fitting.test_tracking import scalars
