@@ -109,6 +109,7 @@ def test_a_shard_that_fails_once_is_answered_by_another_try(scripted):
     assert said(done).keys() == {"deadly-once.png", "raises-once.png"}
 
 
+@pytest.mark.slow
 def test_replicas_without_room_hold_nobody_up(scripted):
     fleet = scripted(3)  # on two cores
     done = list(fleet.answered_shards(shards_of(*NAMES)))

@@ -31,6 +31,8 @@ from tests.models import QUESTIONS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "a-token-of-some-length"
+pytestmark = pytest.mark.xdist_group("serve")  # its model is loaded once
+
 NAMES = ("000.png", "001.png", "002.png")
 
 

@@ -128,7 +128,9 @@ def test_a_cluster_that_asks_for_a_token_gets_the_users_own_and_says_what_is_wro
         assert TOKEN not in missing + other + disabled
 
 
-@pytest.mark.parametrize("module", ["evaluator.runs.wiring", "trainer.sweep.run"])
+@pytest.mark.parametrize(
+    "module", ["evaluator.runs.wiring", pytest.param("trainer.sweep.run", marks=pytest.mark.slow)]
+)
 def test_ray_is_imported_only_once_it_knows_whether_to_show_a_token(module):
     names = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(

@@ -42,6 +42,8 @@ from trainer.export.variants import NotPacked, Variant, write_variant
 from trainer.fitting.fit import fit
 from trainer.recipe.recipe import FitRecipe
 
+pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once
+
 ROOT = Path(__file__).parents[3]
 ABO = ROOT / "../shared/abo"
 ONE_LAYER = SHAPE.model_copy(update={"vision_layers": 1, "question_layers": 1})
