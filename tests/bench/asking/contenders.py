@@ -16,7 +16,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 MODEL = "gemini-3.5-flash-lite"
-KEYS = [f"AIza-bench-key-{number:02}-xxxxxxxxxxxxxxxx" for number in range(12)]
+KEYS = [f"AIza-bench-key-{number:02}-of-no-project-at-all" for number in range(12)]
 
 Ask = Callable[[bytes, str, str], Awaitable[str]]
 
