@@ -171,8 +171,8 @@ def run(
 
 
 def _left_out_words(ledger: Path) -> str:
-    from curator.ledger.reading import reading
-    from curator.ledger.reports import left_out
+    from curator.ledger.database.reading import reading
+    from curator.ledger.reports.campaigns import left_out
     from curator.status.status import left_out_words
 
     with reading(ledger) as connection:
@@ -361,8 +361,8 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
 def _standings(path: Path, now: float) -> list[Standing]:
     from curator.forecast.forecast import forecast
     from curator.ledger import migrate_unless_busy
-    from curator.ledger.reading import reading
-    from curator.ledger.reports import campaign_reports, memory
+    from curator.ledger.database.reading import reading
+    from curator.ledger.reports.campaigns import campaign_reports, memory
     from curator.status.status import Standing
 
     migrate_unless_busy(path)

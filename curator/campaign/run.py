@@ -32,7 +32,7 @@ from curator.keys.key import Key
 from curator.keys.keyfile import read_keys, read_optional_keys
 from curator.keys.models import known_model
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
-from curator.ledger.opening import check_version
+from curator.ledger.database.opening import check_version
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.records import RemovedKey
 from curator.pool.removals import keys_to_use, tell_removed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.ledger.opening import (
+from curator.ledger.database.opening import (
     LedgerBusy,
     LedgerFailure,
     migrate,
@@ -15,7 +15,7 @@ from curator.ledger.opening import (
     require_ledger,
     sole_writer,
 )
-from curator.ledger.records import (
+from curator.ledger.records.work import (
     Attempt,
     Campaign,
     CampaignReport,

@@ -1,7 +1,7 @@
 """The open ledger: one method, one transaction.
 
 The catalogue, the queue of a campaign, attempts and results, projects and keys. What is asked of
-the whole, as ``curator status`` does, is in ``curator.ledger.reports``.
+the whole, as ``curator status`` does, is in ``curator.ledger.reports.campaigns``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from curator.keys.key import Key
-from curator.ledger import opinions, order, reports, tables
-from curator.ledger.connecting import set_up_connection, translated
-from curator.ledger.group import GroupCommit
-from curator.ledger.inbox import PUT, Row
-from curator.ledger.newest import newest_items
-from curator.ledger.pace import History
-from curator.ledger.products import other_listings, products
-from curator.ledger.reading import reading
-from curator.ledger.records import (
+from curator.ledger.database import tables
+from curator.ledger.database.connecting import set_up_connection, translated
+from curator.ledger.database.reading import reading
+from curator.ledger.queries.newest import newest_items
+from curator.ledger.queue import opinions, order
+from curator.ledger.records.work import (
     Attempt,
     Campaign,
     CampaignReport,
@@ -47,7 +44,13 @@ from curator.ledger.records import (
     WorkItem,
     WorkState,
 )
-from curator.ledger.rows import (
+from curator.ledger.reports import campaigns as reports
+from curator.ledger.reports.pace import History
+from curator.ledger.reports.products import other_listings, products
+from curator.ledger.writing.group import GroupCommit
+from curator.ledger.writing.group_writer import GroupWriter
+from curator.ledger.writing.inbox import PUT, Row
+from curator.ledger.writing.rows import (
     Entry,
     changes_by,
     left_out_of,
@@ -59,7 +62,6 @@ from curator.ledger.rows import (
     replied_items,
     unpack_reply,
 )
-from curator.ledger.writing import GroupWriter
 from curator.pool.records import ProjectRecord, ProjectUse, RemovedKey
 from shared.records import Listing, Provenance, QAPair, pair_id
 
@@ -272,7 +274,7 @@ class Ledger:
     async def choose_pairs(self, campaign_id: int, share: float) -> OpinionCounts:
         """Queue that share of a campaign's pairs for a second opinion; return how they stand.
 
-        The same pairs are chosen each time; see ``curator.ledger.opinions.pair_share``.
+        The same pairs are chosen each time; see ``curator.ledger.queue.opinions.pair_share``.
         """
         async with self._writing() as connection:
             await opinions.choose(connection, campaign_id, share)

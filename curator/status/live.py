@@ -29,8 +29,8 @@ from curator.ledger import (
     WorkItem,
     WorkState,
 )
-from curator.ledger.pace import Bin, History, RecentRate
-from curator.ledger.reports import DEAD_LETTERS
+from curator.ledger.reports.campaigns import DEAD_LETTERS
+from curator.ledger.reports.pace import Bin, History, RecentRate
 from curator.pool.pool import KeyPool
 from curator.status.status import Standing
 

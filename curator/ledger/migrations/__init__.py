@@ -1,1 +1,1 @@
-"""Alembic migrations of the ledger, run by ``curator.ledger.opening``."""
+"""Alembic migrations of the ledger, run by ``curator.ledger.database.opening``."""

@@ -1,10 +1,10 @@
-"""Alembic's entry: migrates the connection that ``curator.ledger.opening`` hands over."""
+"""Alembic's entry: migrates the connection that ``curator.ledger.database.opening`` hands over."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from curator.ledger.tables import METADATA
+from curator.ledger.database.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

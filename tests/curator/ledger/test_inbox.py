@@ -8,9 +8,11 @@ from contextlib import closing
 
 import pytest
 
-from curator.ledger import inbox, migrate, tables
-from curator.ledger.group import GroupCommit
-from curator.ledger.inbox import CHANGES, PUT, Inbox, inbox_definitions
+from curator.ledger import migrate
+from curator.ledger.database import tables
+from curator.ledger.writing import inbox
+from curator.ledger.writing.group import GroupCommit
+from curator.ledger.writing.inbox import CHANGES, PUT, Inbox, inbox_definitions
 
 
 @pytest.fixture

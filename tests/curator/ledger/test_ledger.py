@@ -49,10 +49,10 @@ from curator.ledger import (
     require_ledger,
     sole_writer,
 )
-from curator.ledger.reading import reading
-from curator.ledger.reports import LOST_FOR_S, campaign_reports, history, memory
-from curator.ledger.tables import METADATA
-from curator.ledger.upgrade import upgrade
+from curator.ledger.database.reading import reading
+from curator.ledger.database.tables import METADATA
+from curator.ledger.database.upgrade import upgrade
+from curator.ledger.reports.campaigns import LOST_FOR_S, campaign_reports, history, memory
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import PROBE_AFTER_S, KeyPool, Lease, OnExhausted
 from curator.pool.records import ProjectRecord, ProjectUse

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.annotators.annotator import Service
 from curator.ledger import Campaign, Ledger, migrate
-from curator.ledger.upgrade import upgrade
+from curator.ledger.database.upgrade import upgrade
 from shared.corpus import read_pairs
 from tests.curator.annotators.test_openai_sdk import known_pairs
 from tests.curator.campaigns import PICTURES

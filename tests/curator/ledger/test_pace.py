@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.ledger.pace import LONGEST, Bin, History, RecentRate, history_of, width_for
+from curator.ledger.reports.pace import LONGEST, Bin, History, RecentRate, history_of, width_for
 
 
 @given(st.lists(st.floats(0, 400_000), max_size=50), st.floats(0, 100_000))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from curator.annotators.prompt import Prompt
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
-from curator.ledger.opinions import pair_share
-from curator.ledger.records import PairItem, WorkState
+from curator.ledger.queue.opinions import pair_share
+from curator.ledger.records.work import PairItem, WorkState
 from curator.pairs.second_opinions import opinion_change
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from curator.ledger import migrate
-from curator.ledger.upgrade import upgrade
+from curator.ledger.database.upgrade import upgrade
 from tests.curator.campaigns import KEYS, PICTURES
 
 DEAD = [{"api_key": KEYS[1], "state": "leaked"}, {"api_key": KEYS[2], "state": "suspended"}]

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from curator.ledger.opening import LedgerFailure
+from curator.ledger.database.opening import LedgerFailure
 
 BUSY_S: Final = 10.0
 """Longest wait for another process that opens or closes the ledger."""

@@ -117,7 +117,7 @@ def migrate_unless_busy(path: Path) -> None:
 
 def _upgrade(path: Path) -> None:
     # SQLAlchemy and Alembic take half a second to import, and most commands need no migration.
-    from curator.ledger.upgrade import upgrade  # noqa: PLC0415
+    from curator.ledger.database.upgrade import upgrade  # noqa: PLC0415
 
     upgrade(path, HEAD)
 

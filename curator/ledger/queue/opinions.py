@@ -9,9 +9,9 @@ from sqlalchemy import and_, delete, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from curator.ledger import tables
-from curator.ledger.records import PairItem, RepliedPair, WorkState
-from curator.ledger.rows import kept_reply, listing_of
+from curator.ledger.database import tables
+from curator.ledger.records.work import PairItem, RepliedPair, WorkState
+from curator.ledger.writing.rows import kept_reply, listing_of
 from shared.records import pair_id
 
 SHARE_FUNCTION: Final = "pair_share"

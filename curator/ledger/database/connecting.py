@@ -10,9 +10,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.ledger import opinions, order
-from curator.ledger.inbox import inbox_definitions
-from curator.ledger.opening import LedgerFailure
+from curator.ledger.database.opening import LedgerFailure
+from curator.ledger.queue import opinions, order
+from curator.ledger.writing.inbox import inbox_definitions
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from curator.ledger import inbox
-from curator.ledger.inbox import Inbox, Row
-from curator.ledger.records import (
+from curator.ledger.records.work import (
     Attempt,
     ItemChange,
     KeptReply,
@@ -25,6 +23,8 @@ from curator.ledger.records import (
     WorkItem,
     WorkState,
 )
+from curator.ledger.writing import inbox
+from curator.ledger.writing.inbox import Inbox, Row
 from shared.records import ImageRef, Listing
 
 Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval

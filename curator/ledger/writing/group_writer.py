@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.ledger.connecting import set_up_connection, translated
-from curator.ledger.inbox import PUT, Inbox
+from curator.ledger.database.connecting import set_up_connection, translated
+from curator.ledger.writing.inbox import PUT, Inbox
 
 
 class GroupWriter:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from curator.ledger import tables
-from curator.ledger.records import NewestItem, Outcome, RatedPair, WorkState
-from curator.ledger.rows import listing_of
+from curator.ledger.database import tables
+from curator.ledger.records.work import NewestItem, Outcome, RatedPair, WorkState
+from curator.ledger.writing.rows import listing_of
 
 
 async def newest_items(

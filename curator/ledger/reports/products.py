@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Insert, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from curator.ledger import tables
+from curator.ledger.database import tables
 from shared.dataset.joined import Joined
 from shared.dataset.products import MOST_SHARED, names_product
 

@@ -1,7 +1,7 @@
 """What is asked of a ledger as a whole: progress, counts by name, keys, use of quotas, course.
 
-Functions of a connection that ``curator.ledger.reading`` opened. What would have to be counted over
-millions of rows is read from tallies.
+Functions of a connection that ``curator.ledger.database.reading`` opened. What would have to be
+counted over millions of rows is read from tallies.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from curator.keys.quota import (
     day_counts_from,
     day_start,
 )
-from curator.ledger.pace import RECENT_S, Bin, History, history_of, width_for
-from curator.ledger.records import (
+from curator.ledger.records.work import (
     Campaign,
     CampaignReport,
     DeadLetter,
@@ -37,6 +36,7 @@ from curator.ledger.records import (
     TokenUse,
     WorkState,
 )
+from curator.ledger.reports.pace import RECENT_S, Bin, History, history_of, width_for
 from curator.pool.records import ProjectRecord, ProjectUse, RemovedKey
 
 DEAD_LETTERS: Final = 20

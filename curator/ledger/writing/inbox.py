@@ -31,7 +31,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
-from curator.ledger import tables
+from curator.ledger.database import tables
 
 Row = Mapping[str, Any]
 

@@ -13,8 +13,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Insert, Select, Update, func, insert, literal, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from curator.ledger import tables
-from curator.ledger.records import WorkState
+from curator.ledger.database import tables
+from curator.ledger.records.work import WorkState
 
 _DRAW: Final = "abo_draw"
 _BITS: Final = 63

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.ledger.opening import LedgerFailure
+from curator.ledger.database.opening import LedgerFailure
 
 
 def upgrade(path: Path, version: str) -> None:

@@ -1,0 +1,1 @@
+"""The ledger's file: its tables, versions and lock, and how it is reached."""

@@ -1,0 +1,1 @@
+"""What a campaign asks about, and in which order."""

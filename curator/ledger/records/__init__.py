@@ -1,0 +1,1 @@
+"""What goes into the ledger and comes out of it."""

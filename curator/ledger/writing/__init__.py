@@ -1,0 +1,1 @@
+"""How attempts and results get into the ledger: many in one transaction."""
