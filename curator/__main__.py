@@ -171,7 +171,7 @@ def run(
 
 
 def _left_out_words(ledger: Path) -> str:
-    from curator.ledger.database.reading import reading
+    from curator.ledger.database.plain import reading
     from curator.ledger.reports.campaigns import left_out
     from curator.status.status import left_out_words
 
@@ -361,8 +361,9 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
 def _standings(path: Path, now: float) -> list[Standing]:
     from curator.forecast.forecast import forecast
     from curator.ledger import migrate_unless_busy
-    from curator.ledger.database.reading import reading
-    from curator.ledger.reports.campaigns import campaign_reports, memory
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reports.campaigns import campaign_reports
+    from curator.ledger.reports.forecasting import memory
     from curator.status.status import Standing
 
     migrate_unless_busy(path)

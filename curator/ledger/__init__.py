@@ -8,37 +8,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curator.ledger.database.opening import (
-    LedgerBusy,
-    LedgerFailure,
     migrate,
     migrate_unless_busy,
     require_ledger,
     sole_writer,
 )
-from curator.ledger.records.work import (
-    Attempt,
-    Campaign,
+from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.ledger.records.overview import (
     CampaignReport,
     DeadLetter,
-    ItemChange,
-    KeptReply,
-    KeyRemoval,
     KeyReport,
     LeftOut,
     Memory,
     NewestItem,
-    OpinionChange,
     OpinionCounts,
-    Outcome,
-    PairItem,
     Progress,
-    ProjectNews,
     RatedPair,
     RecentLoad,
-    RepliedItem,
-    RepliedPair,
+)
+from curator.ledger.records.requests import (
+    Attempt,
+    ItemChange,
+    KeyRemoval,
+    OpinionChange,
+    Outcome,
+    ProjectNews,
     Result,
     TokenUse,
+)
+from curator.ledger.records.work import (
+    Campaign,
+    KeptReply,
+    PairItem,
+    RepliedItem,
+    RepliedPair,
     WorkItem,
     WorkState,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curator.ledger.records.work import OpinionChange, PairItem, RepliedPair, WorkState
+from curator.ledger import OpinionChange, PairItem, RepliedPair, WorkState
 from shared.questions.answers import exact_match
 
 

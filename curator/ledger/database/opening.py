@@ -8,7 +8,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from shared.errors import AboVqaError, InputError
+from curator.ledger.database.plain import connected
+from curator.ledger.errors import LedgerBusy, LedgerFailure
+from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.files.locking import LockHeld, sole_holder
 
@@ -20,16 +22,8 @@ OLDEST_SQLITE: Final = (3, 35)
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
-class LedgerBusy(InputError):
-    """Another process works on this ledger."""
-
-
-class LedgerFailure(AboVqaError):
-    """The ledger cannot be written any more: disk full, or the file was taken away."""
-
-
 def require_ledger(path: Path) -> None:
-    """Look that a ledger of this or an older version is at ``path``, changing nothing.
+    """Check that a ledger of this or an older version is at ``path``, changing nothing.
 
     Raises:
         InputError: missing, not a ledger, or made by a newer release.
@@ -67,7 +61,7 @@ def check_version(path: Path) -> str | None:
 
 def _read_version(path: Path) -> str:
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(connected(path, "ro")) as database:
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         raise InputError(f"{path}: not a ledger ({error}); give another --ledger") from error
@@ -125,8 +119,8 @@ def _upgrade(path: Path) -> None:
 def _back_up(path: Path, copy: Path) -> None:
     with (
         atomic_path(copy) as part,
-        closing(sqlite3.connect(path)) as source,
-        closing(sqlite3.connect(part)) as target,
+        closing(connected(path, "ro")) as source,
+        closing(connected(part, "rwc")) as target,
     ):
         source.backup(target)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.ledger.database.opening import LedgerFailure
+from curator.ledger.database.plain import connected
+from curator.ledger.errors import LedgerFailure
 
 
 def upgrade(path: Path, version: str) -> None:
@@ -22,9 +22,10 @@ def upgrade(path: Path, version: str) -> None:
         LedgerFailure: it cannot be written.
     """
     config = Config()
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     # By itself sqlite3 commits before each change of a table: a crash would leave half a version.
-    event.listen(engine, "connect", _leave_transactions_to_us)
+    # So Alembic is lent one of our own connections, and the transaction is ours.
+    lent = partial(connected, path, "rwc")
+    engine = create_engine("sqlite://", creator=lent, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
     try:
         with as_file(files("curator.ledger.migrations")) as scripts, engine.begin() as connection:
@@ -33,10 +34,6 @@ def upgrade(path: Path, version: str) -> None:
             command.upgrade(config, version)
     except SQLAlchemyError as error:
         raise LedgerFailure(str(error).partition("\n")[0]) from error
-
-
-def _leave_transactions_to_us(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None
 
 
 def _begin(connection: Connection) -> None:

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
-from curator.ledger.records.work import NewestItem, Outcome, RatedPair, WorkState
-from curator.ledger.writing.rows import listing_of
+from curator.ledger.database.coding import listing_of
+from curator.ledger.records.overview import NewestItem, RatedPair
+from curator.ledger.records.requests import Outcome
+from curator.ledger.records.work import WorkState
 
 
 async def newest_items(
@@ -24,20 +26,20 @@ async def newest_items(
         .join(items, items.c.id == work.c.item_id)
         .where(work.c.campaign_id == campaign_id, work.c.item_id.in_(attempts))
     )
-    found = {row.id: row for row in rows}
+    items_by_id = {row.id: row for row in rows}
     pairs = await _pairs(connection, campaign_id, list(attempts))
     return [
         NewestItem(
             item_id=item_id,
-            listing=listing_of(found[item_id]),
-            state=WorkState(found[item_id].state),
+            listing=listing_of(items_by_id[item_id]),
+            state=WorkState(items_by_id[item_id].state),
             finished_at=attempt.finished_at,
             key_label=attempt.label or "",
             detail=attempt.detail,
             pairs=tuple(pairs.get(item_id, ())),
         )
         for item_id, attempt in attempts.items()
-        if item_id in found
+        if item_id in items_by_id
     ]
 
 
@@ -65,27 +67,27 @@ async def _pairs(
     connection: AsyncConnection, campaign_id: int, item_ids: Sequence[int]
 ) -> dict[int, list[RatedPair]]:
     pairs, rejected = tables.pairs, tables.rejected_pairs
-    kept = await connection.execute(
+    accepted = await connection.execute(
         select(pairs)
         .where(pairs.c.campaign_id == campaign_id, pairs.c.item_id.in_(item_ids))
         .order_by(pairs.c.item_id, pairs.c.position)
     )
-    lost = await connection.execute(
+    refused = await connection.execute(
         select(rejected)
         .where(rejected.c.campaign_id == campaign_id, rejected.c.item_id.in_(item_ids))
         .order_by(rejected.c.item_id, rejected.c.id)
     )
     by_item: dict[int, list[RatedPair]] = {}
-    for item_id, pair in (*_kept(kept), *_lost(lost)):
+    for item_id, pair in (*_accepted(accepted), *_refused(refused)):
         by_item.setdefault(item_id, []).append(pair)
     return by_item
 
 
-def _kept(rows: Iterable[Any]) -> Iterable[tuple[int, RatedPair]]:
+def _accepted(rows: Iterable[Any]) -> Iterable[tuple[int, RatedPair]]:
     for row in rows:
         yield row.item_id, RatedPair(row.question, row.answer, row.difficulty, row.agreement)
 
 
-def _lost(rows: Iterable[Any]) -> Iterable[tuple[int, RatedPair]]:
+def _refused(rows: Iterable[Any]) -> Iterable[tuple[int, RatedPair]]:
     for row in rows:
         yield row.item_id, RatedPair(row.question, row.answer, rule=row.rule)

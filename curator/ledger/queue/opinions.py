@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final
 
 from sqlalchemy import and_, delete, exists, func, select, text, tuple_, update
@@ -10,12 +9,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
+from curator.ledger.database.coding import kept_reply, listing_of
+from curator.ledger.queue.functions import PAIR_SHARE
 from curator.ledger.records.work import PairItem, RepliedPair, WorkState
-from curator.ledger.writing.rows import kept_reply, listing_of
-from shared.records import pair_id
-
-SHARE_FUNCTION: Final = "pair_share"
-"""The name under which SQLite knows ``pair_share``."""
 
 _opinions, _pairs, _items = tables.second_opinions, tables.pairs, tables.items
 SAME_PAIR: Final = and_(
@@ -23,16 +19,6 @@ SAME_PAIR: Final = and_(
     _pairs.c.item_id == _opinions.c.item_id,
     _pairs.c.question == _opinions.c.question,
 )
-
-
-def pair_share(image_path: str, question: str) -> float:
-    """Return a number in [0, 1) that the id of a pair alone decides, evenly spread.
-
-    The pairs below a share are chosen: the same ones in every run, and a larger share holds all
-    of a smaller one.
-    """
-    salted = f"second opinion\0{pair_id(image_path, question)}"
-    return int.from_bytes(hashlib.sha256(salted.encode()).digest()[:6], "big") / 2**48
 
 
 async def choose(connection: AsyncConnection, campaign_id: int, share: float) -> None:
@@ -51,7 +37,7 @@ async def choose(connection: AsyncConnection, campaign_id: int, share: float) ->
         .join(_items, _items.c.id == _pairs.c.item_id)
         .where(
             _pairs.c.campaign_id == campaign_id,
-            getattr(func, SHARE_FUNCTION)(_items.c.image_path, _pairs.c.question) < share,
+            getattr(func, PAIR_SHARE)(_items.c.image_path, _pairs.c.question) < share,
         )
     )
     columns = ["campaign_id", "item_id", "question", "state", "attempts", "reason", "answer"]

@@ -1,41 +1,25 @@
 """The order of a campaign's queue: the catalogue's, or shuffled by a seed; as statements.
 
 A shuffled queue makes every part that was worked on a fair sample of the catalogue. The order
-hangs on the seed and the images' paths alone, and each item keeps its place in the file, so that
+depends on the seed and the images' paths alone, and each item keeps its place in the file, so that
 it is the same after a stop. What is added later queues behind all that waits.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import Final
-
 from sqlalchemy import ColumnElement, Insert, Select, Update, func, insert, literal, select, update
-from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from curator.ledger.database import tables
+from curator.ledger.queue.functions import DRAW
 from curator.ledger.records.work import WorkState
-
-_DRAW: Final = "abo_draw"
-_BITS: Final = 63
-
-
-def draw(seed: int, image_path: str) -> int:
-    """Return a number that is as good as random, and always the same for these two."""
-    digest = hashlib.blake2b(f"{seed} {image_path}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> (64 - _BITS)
-
-
-def teach_draw(connection: DBAPIConnection) -> None:
-    """Let SQL on ``connection`` call ``draw``."""
-    connection.create_function(_DRAW, 2, draw, deterministic=True)
 
 
 def _key(seed: int | None) -> ColumnElement[int]:
     items = tables.items
     if seed is None:
         return items.c.id.expression
-    return func.abo_draw(seed, items.c.image_path)
+    key: ColumnElement[int] = getattr(func, DRAW)(seed, items.c.image_path)
+    return key
 
 
 def last(campaign_id: int) -> Select[int, int]:
@@ -48,7 +32,7 @@ def last(campaign_id: int) -> Select[int, int]:
     item = select(func.coalesce(func.max(work.c.item_id), 0)).where(mine)
     highest = select(func.coalesce(func.max(work.c.rank), 0))
     ranks = [highest.where(mine, work.c.state == int(state)) for state in WorkState]
-    return select(item.scalar_subquery(), func.max(*(one.scalar_subquery() for one in ranks)))
+    return select(item.scalar_subquery(), func.max(*(rank.scalar_subquery() for rank in ranks)))
 
 
 def enrolling(campaign_id: int, last_item: int, last_rank: int, seed: int | None) -> Insert:

@@ -39,13 +39,13 @@ class History:
         self.width_s = width_s
         self._bins: dict[int, Bin] = {}
 
-    def add(self, now: float, what: Bin) -> None:
-        """Count ``what`` as having happened at ``now``; what was before the start is left out."""
+    def add(self, now: float, counts: Bin) -> None:
+        """Count ``counts`` as having happened at ``now``; what was before the start is left out."""
         if now < self.start:
             return
         while now - self.start >= LONGEST * self.width_s:
             self._widen()
-        self._bins.setdefault(int((now - self.start) // self.width_s), Bin()).add(what)
+        self._bins.setdefault(int((now - self.start) // self.width_s), Bin()).add(counts)
 
     def bins(self, now: float) -> list[tuple[float, Bin]]:
         """Return the start of each bin until ``now`` and what is in it, the empty ones too."""
@@ -60,8 +60,8 @@ class History:
     def _widen(self) -> None:
         self.width_s *= 2
         old, self._bins = self._bins, {}
-        for number, one in old.items():
-            self._bins.setdefault(number // 2, Bin()).add(one)
+        for number, counts in old.items():
+            self._bins.setdefault(number // 2, Bin()).add(counts)
 
 
 class RecentRate:
@@ -92,8 +92,8 @@ class RecentRate:
 def history_of(start: float, width_s: float, rows: Iterable[tuple[int, Bin]]) -> History:
     """Return a history with bins that were counted elsewhere, by number."""
     history = History(start, width_s)
-    for number, one in rows:
-        history.add(start + number * width_s, one)
+    for number, counts in rows:
+        history.add(start + number * width_s, counts)
     return history
 
 

@@ -6,10 +6,6 @@ import sqlite3
 from collections import Counter, defaultdict
 from typing import Final
 
-from sqlalchemy import Insert, bindparam, select
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-from curator.ledger.database import tables
 from shared.dataset.joined import Joined
 from shared.dataset.products import MOST_SHARED, names_product
 
@@ -20,21 +16,6 @@ UNION ALL SELECT item_id, listing_id, product FROM other_listings
 """
 
 _Label = tuple[int, str]
-
-
-def other_listings() -> Insert:
-    """Return what keeps listings, as rows of items, whose image another listing brought."""
-    items = tables.items
-    further = select(
-        items.c.id, bindparam("listing_id").label("listing"), bindparam("product").label("group")
-    ).where(
-        items.c.image_path == bindparam("image_path"),
-        items.c.listing_id != bindparam("listing_id"),
-    )
-    insert = sqlite_insert(tables.other_listings)
-    return insert.from_select(
-        ["item_id", "listing_id", "product"], further
-    ).on_conflict_do_nothing()
 
 
 def products(connection: sqlite3.Connection) -> dict[str, str]:

@@ -7,25 +7,25 @@ Python as can be: each time that it needs the interpreter it waits for the loop 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
-
-from curator.ledger.database.connecting import set_up_connection, translated
-from curator.ledger.writing.inbox import PUT, Inbox
+from curator.ledger.database.plain import PRAGMAS, connected
+from curator.ledger.errors import translated
+from curator.ledger.writing.inbox import PUT, Inbox, inbox_definitions
 
 
 class GroupWriter:
     """One connection and one thread; a group that cannot be written whole is not written."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
-        event.listen(self._engine, "connect", set_up_connection)
-        event.listen(self._engine, "connect", _keep_few_pages)
+        with translated(sqlite3.Error):
+            self._connection = connected(path, "rwc")
+            # A run adds at the ends of tables and looks little up: 4 MB of pages do.
+            for statement in (*PRAGMAS, "PRAGMA cache_size = -4000", *inbox_definitions()):
+                self._connection.execute(statement)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     async def write(self, changes: Inbox) -> None:
@@ -40,16 +40,9 @@ class GroupWriter:
     def close(self) -> None:
         """Finish what is being written and let go of the file."""
         self._thread.shutdown()
-        self._engine.dispose()
+        self._connection.close()
 
     def _write(self, parameters: Mapping[str, str | bytes]) -> None:
         # The one statement is the transaction.
-        with translated(), self._engine.connect() as connection:
-            connection.execute(PUT, parameters)
-
-
-def _keep_few_pages(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Make do with 4 MB of pages: a run adds at the ends of tables and looks little up."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA cache_size = -4000")
-    cursor.close()
+        with translated(sqlite3.Error):
+            self._connection.execute(PUT, parameters)

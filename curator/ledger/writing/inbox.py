@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -24,7 +23,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects import sqlite
@@ -32,13 +30,12 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 from curator.ledger.database import tables
-
-Row = Mapping[str, Any]
+from curator.ledger.database.coding import Row
 
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _VIEW: Final = "CREATE TEMP VIEW inbox AS SELECT NULL AS change, NULL AS row, NULL AS body"
 # Bodies stand one after the other, because JSON holds no bytes.
-PUT: Final = text(
+PUT: Final = (
     "INSERT INTO inbox"
     " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
     " substr(:bodies, json_extract(value, '$[2]'), json_extract(value, '$[3]'))"

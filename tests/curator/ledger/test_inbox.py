@@ -25,7 +25,7 @@ def database(tmp_path):
 
 
 def put(database: sqlite3.Connection, changes: Inbox) -> None:
-    database.execute(PUT.text, changes.parameters())
+    database.execute(PUT, changes.parameters())
 
 
 def attempt(number: int) -> dict[str, object]:

@@ -49,10 +49,13 @@ from curator.ledger import (
     require_ledger,
     sole_writer,
 )
-from curator.ledger.database.reading import reading
+from curator.ledger.database.plain import reading
 from curator.ledger.database.tables import METADATA
 from curator.ledger.database.upgrade import upgrade
-from curator.ledger.reports.campaigns import LOST_FOR_S, campaign_reports, history, memory
+from curator.ledger.reports.campaigns import campaign_reports
+from curator.ledger.reports.course import history
+from curator.ledger.reports.forecasting import memory
+from curator.ledger.reports.projects import LOST_FOR_S
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import PROBE_AFTER_S, KeyPool, Lease, OnExhausted
 from curator.pool.records import ProjectRecord, ProjectUse

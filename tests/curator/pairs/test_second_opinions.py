@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curator.annotators.prompt import Prompt
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
-from curator.ledger.queue.opinions import pair_share
+from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
 from curator.pairs.second_opinions import opinion_change
 from shared.corpus import read_pairs

@@ -1,31 +1,22 @@
-"""Records to rows: what attempts and results change."""
+"""What entries change: attempts and results, and what was told of projects and keys."""
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from typing import Any
 
-from curator.ledger.records.work import (
+from curator.ledger.database.coding import Row, pack_reply
+from curator.ledger.records.requests import (
     Attempt,
     ItemChange,
-    KeptReply,
     KeyRemoval,
-    LeftOut,
     OpinionChange,
     Outcome,
     ProjectNews,
-    RepliedItem,
     Result,
     Withdrawal,
-    WorkItem,
-    WorkState,
 )
 from curator.ledger.writing import inbox
-from curator.ledger.writing.inbox import Inbox, Row
-from shared.records import ImageRef, Listing
+from curator.ledger.writing.inbox import Inbox
 
 Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval
 
@@ -86,7 +77,10 @@ def _put_verdict(changes: Inbox, result: Result) -> None:
         ]
         changes.put(inbox.ADD_PAIRS, {**shared, "rows": pairs})
     if verdict.rejected:
-        rejected = [(one.rule, one.draft.question, one.draft.answer) for one in verdict.rejected]
+        rejected = [
+            (refused.rule, refused.draft.question, refused.draft.answer)
+            for refused in verdict.rejected
+        ]
         changes.put(inbox.ADD_REJECTED, {**shared, "rows": rejected})
 
 
@@ -219,64 +213,3 @@ def _opinion_row(change: OpinionChange, at: float) -> Row:
         "agrees": int(change.agrees),
         "finished_at": at,
     }
-
-
-def pack_reply(body: str) -> bytes:
-    """Return the stored form of a reply's body."""
-    return zlib.compress(body.encode(), level=1)
-
-
-def unpack_reply(packed: bytes) -> str:
-    """Return the body that ``pack_reply`` was given."""
-    return zlib.decompress(packed).decode()
-
-
-def listing_row(listing: Listing) -> Row:
-    """Return the row of a listing in ``items``."""
-    return {
-        "listing_id": listing.listing_id,
-        "image_id": listing.image.image_id,
-        "image_path": listing.image.path,
-        "metadata": json.dumps(dict(listing.metadata), ensure_ascii=False),
-        "product": listing.product,
-    }
-
-
-def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no columns of a row
-    """Return the listing that a row of ``items`` holds."""
-    image = ImageRef(row.image_id, row.image_path)
-    return Listing(row.listing_id, image, json.loads(row.metadata), row.product)
-
-
-def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no columns of a row
-    """Return the reply that a row of attempts and replies holds."""
-    model = row.model_version or row.model
-    return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
-
-
-def left_out_text(left_out: Iterable[LeftOut]) -> str | None:
-    """Return the stored form of what a catalogue left out; ``None`` for nothing."""
-    entries = [(entry.reason, entry.count, entry.first) for entry in left_out]
-    return json.dumps(entries, ensure_ascii=False) if entries else None
-
-
-def left_out_of(text: str | None) -> list[LeftOut]:
-    """Return what ``left_out_text`` was given."""
-    return [LeftOut(*entry) for entry in json.loads(text or "[]")]
-
-
-def replied_items(rows: Iterable[Any]) -> list[RepliedItem]:
-    """Return the items that rows of replies, ordered by item, hold."""
-    found = []
-    for _, group in groupby(rows, key=lambda row: row.id):
-        mine = list(group)
-        found.append(
-            RepliedItem(
-                item=WorkItem(mine[0].id, listing_of(mine[0]), mine[0].attempts),
-                state=WorkState(mine[0].state),
-                reason=mine[0].reason,
-                replies=tuple(map(kept_reply, mine)),
-                maker_id=mine[0].maker_id or 0,
-            )
-        )
-    return found

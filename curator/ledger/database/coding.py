@@ -1,0 +1,58 @@
+"""How records stand in rows: listings, replies, and what catalogues left out."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from curator.ledger.records.overview import LeftOut
+from curator.ledger.records.work import KeptReply
+from shared.records import ImageRef, Listing
+
+Row = Mapping[str, Any]
+
+
+def pack_reply(body: str) -> bytes:
+    """Return the stored form of a reply's body."""
+    return zlib.compress(body.encode(), level=1)
+
+
+def unpack_reply(packed: bytes) -> str:
+    """Return the body that ``pack_reply`` was given."""
+    return zlib.decompress(packed).decode()
+
+
+def listing_row(listing: Listing) -> Row:
+    """Return the row of a listing in ``items``."""
+    return {
+        "listing_id": listing.listing_id,
+        "image_id": listing.image.image_id,
+        "image_path": listing.image.path,
+        "metadata": json.dumps(dict(listing.metadata), ensure_ascii=False),
+        "product": listing.product,
+    }
+
+
+def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+    """Return the listing that a row of ``items`` holds."""
+    image = ImageRef(row.image_id, row.image_path)
+    return Listing(row.listing_id, image, json.loads(row.metadata), row.product)
+
+
+def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+    """Return the reply that a row of attempts and replies holds."""
+    model = row.model_version or row.model
+    return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
+
+
+def left_out_text(left_out: Iterable[LeftOut]) -> str | None:
+    """Return the stored form of what a catalogue left out; ``None`` for nothing."""
+    entries = [(entry.reason, entry.count, entry.first) for entry in left_out]
+    return json.dumps(entries, ensure_ascii=False) if entries else None
+
+
+def left_out_of(text: str | None) -> list[LeftOut]:
+    """Return what ``left_out_text`` was given."""
+    return [LeftOut(*entry) for entry in json.loads(text or "[]")]

@@ -1,0 +1,57 @@
+"""The ledger through plain ``sqlite3``: looks, groups of results, copies and migrations.
+
+One of two ways to the file; the other is ``curator.ledger.database.engine``. ``curator status`` has
+to answer in less than a second, of which SQLAlchemy's import alone would take a third.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from curator.ledger.errors import LedgerFailure
+
+BUSY_S: Final = 10.0
+"""Longest wait for another process that opens, closes or writes the ledger."""
+PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    # Of a WAL ledger, a crash of the program loses nothing; only one of the machine may.
+    "PRAGMA synchronous = NORMAL",
+)
+"""What every connection that writes begins with."""
+
+
+def connected(path: Path, mode: Literal["ro", "rwc"]) -> sqlite3.Connection:
+    """Return a new connection to the file at ``path``, on which transactions are begun by hand.
+
+    It may go from one thread to another, as long as one at a time uses it.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the ledger at ``path``; all that is read in the block is of one moment.
+
+    Raises:
+        LedgerFailure: it cannot be read.
+    """
+    try:
+        with closing(connected(path, "ro")) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise LedgerFailure(f"the ledger cannot be read any more: {error}") from error

@@ -1,0 +1,33 @@
+"""What goes wrong with a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from shared.errors import AboVqaError, InputError
+
+_WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
+
+
+class LedgerBusy(InputError):
+    """Another process works on this ledger."""
+
+
+class LedgerFailure(AboVqaError):
+    """The ledger cannot be written any more: disk full, or the file was taken away."""
+
+
+@contextmanager
+def translated(kind: type[Exception]) -> Iterator[None]:
+    """Turn errors of the database's ``kind`` into ours.
+
+    Raises:
+        LedgerFailure: the database gave one.
+    """
+    try:
+        yield
+    except kind as error:
+        reason = str(error).partition("\n")[0]
+        raise LedgerFailure(f"the ledger cannot be used any more: {reason}; {_WAY_OUT}") from error

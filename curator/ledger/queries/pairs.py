@@ -1,0 +1,67 @@
+"""The pairs of a campaign, page by page, as they are exported."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from curator.ledger.database import tables
+from curator.ledger.queue.opinions import SAME_PAIR
+from curator.ledger.records.work import WorkState
+from shared.records import Provenance, QAPair, pair_id
+
+_AGREES: Final = {None: "", 0: "disagrees", 1: "agrees"}
+_pairs, _items, _work = tables.pairs, tables.items, tables.work
+_opinions, _attempts = tables.second_opinions, tables.attempts
+
+
+async def pairs_after(
+    connection: AsyncConnection, campaign_id: int, prompt_version: str, after: int, limit: int
+) -> tuple[list[QAPair], int]:
+    """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
+
+    The list is empty and the id unchanged at the end.
+    """
+    rows = (await connection.execute(_page(campaign_id, after, limit))).all()
+    last = rows[-1].item_id if rows else after
+    return [_pair(row, prompt_version) for row in rows], last
+
+
+def _page(campaign_id: int, after: int, limit: int) -> Select[Any]:
+    answered = (
+        select(_work.c.item_id)
+        .where(
+            _work.c.campaign_id == campaign_id,
+            _work.c.state == int(WorkState.DONE),
+            _work.c.item_id > after,
+        )
+        .order_by(_work.c.item_id)
+        .limit(limit)
+    )
+    return (
+        select(*_pairs.c, _items.c.image_path, _items.c.listing_id, _items.c.product)
+        .add_columns(_opinions.c.answer.label("second_answer"), _opinions.c.agrees)
+        .add_columns(_attempts.c.model, _attempts.c.model_version)
+        .join(_items, _items.c.id == _pairs.c.item_id)
+        .outerjoin(_attempts, _attempts.c.id == _pairs.c.attempt_id)
+        .outerjoin(_opinions, SAME_PAIR & (_opinions.c.state == int(WorkState.DONE)))
+        .where(_pairs.c.campaign_id == campaign_id, _pairs.c.item_id.in_(answered))
+        .order_by(_pairs.c.item_id, _pairs.c.position)
+    )
+
+
+def _pair(row: Any, prompt_version: str) -> QAPair:  # noqa: ANN401 - SQLAlchemy types no columns
+    return QAPair(
+        id=pair_id(row.image_path, row.question),
+        question=row.question,
+        answer=row.answer,
+        filename=row.image_path,
+        product=row.product,
+        difficulty=row.difficulty,
+        agreement=row.agreement,
+        second_answer=row.second_answer or "",
+        second_opinion=_AGREES[row.agrees],
+        provenance=Provenance(row.model_version or row.model or "", prompt_version, row.listing_id),
+    )

@@ -1,0 +1,94 @@
+"""The replies that a campaign got, for judging them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from curator.ledger.database import tables
+from curator.ledger.database.coding import kept_reply, listing_of, unpack_reply
+from curator.ledger.records.requests import Outcome
+from curator.ledger.records.work import RepliedItem, WorkItem, WorkState
+
+_attempts, _replies = tables.attempts, tables.replies
+_work, _items, _pairs = tables.work, tables.items, tables.pairs
+
+
+async def last_attempt_id(connection: AsyncConnection) -> int:
+    """Return the highest number of an attempt, 0 where there is none."""
+    return await connection.scalar(select(func.max(_attempts.c.id))) or 0
+
+
+async def reply(connection: AsyncConnection, attempt_id: int) -> str | None:
+    """Return the body that an attempt got, as received."""
+    packed = await connection.scalar(
+        select(_replies.c.body).where(_replies.c.attempt_id == attempt_id)
+    )
+    return None if packed is None else unpack_reply(packed)
+
+
+async def answered_twice(connection: AsyncConnection, campaign_id: int) -> int:
+    """Return how many items got several replies with pairs in them."""
+    items = (
+        select(_attempts.c.item_id)
+        .where(
+            _attempts.c.campaign_id == campaign_id,
+            _attempts.c.question.is_(None),
+            _attempts.c.outcome == Outcome.ANSWERED.value,
+        )
+        .group_by(_attempts.c.item_id)
+        .having(func.count() > 1)
+    )
+    return await connection.scalar(select(func.count()).select_from(items.subquery())) or 0
+
+
+async def replied_attempts(connection: AsyncConnection, campaign_id: int) -> list[tuple[int, int]]:
+    """Return item and attempt of each reply, by item, oldest first."""
+    statement = (
+        select(_attempts.c.item_id, _attempts.c.id)
+        .join(_replies, _replies.c.attempt_id == _attempts.c.id)
+        .where(_attempts.c.campaign_id == campaign_id, _attempts.c.question.is_(None))
+        .order_by(_attempts.c.item_id, _attempts.c.id)
+    )
+    return [(item_id, attempt_id) for item_id, attempt_id in await connection.execute(statement)]
+
+
+async def replied_items(
+    connection: AsyncConnection, campaign_id: int, attempt_ids: Sequence[int]
+) -> list[RepliedItem]:
+    """Return the items that these attempts were about, with the replies, by item."""
+    maker = (
+        select(func.max(_pairs.c.attempt_id))
+        .where(_pairs.c.campaign_id == campaign_id, _pairs.c.item_id == _items.c.id)
+        .scalar_subquery()
+    )
+    statement = (
+        select(_replies.c.attempt_id, _replies.c.body, _work.c.state, _work.c.attempts)
+        .add_columns(_attempts.c.annotator, _attempts.c.model, _attempts.c.model_version)
+        .add_columns(_work.c.reason, maker.label("maker_id"), *_items.c)
+        .join(_attempts, _attempts.c.id == _replies.c.attempt_id)
+        .join(_items, _items.c.id == _attempts.c.item_id)
+        .join(_work, _work.c.item_id == _items.c.id)
+        .where(_work.c.campaign_id == campaign_id, _replies.c.attempt_id.in_(attempt_ids))
+        .order_by(_items.c.id, _replies.c.attempt_id)
+    )
+    return _by_item((await connection.execute(statement)).all())
+
+
+def _by_item(rows: Iterable[Any]) -> list[RepliedItem]:
+    groups = (list(group) for _, group in groupby(rows, key=lambda row: row.id))
+    return [_replied_item(group[0], group) for group in groups]
+
+
+def _replied_item(first: Any, rows: Iterable[Any]) -> RepliedItem:  # noqa: ANN401 - as above
+    return RepliedItem(
+        item=WorkItem(first.id, listing_of(first), first.attempts),
+        state=WorkState(first.state),
+        reason=first.reason,
+        replies=tuple(map(kept_reply, rows)),
+        maker_id=first.maker_id or 0,
+    )

@@ -1,0 +1,164 @@
+"""What is told of a campaign as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from curator.judging.facts import ReplyFacts
+from curator.keys.quota import Quota
+from curator.ledger.records.requests import TokenUse
+from curator.ledger.records.work import Campaign, WorkState
+from curator.pool.records import ProjectRecord, ProjectUse
+from shared.records import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is."""
+
+    pending: int
+    done: int
+    dead: int
+
+    @property
+    def total(self) -> int:
+        """Return the number of items."""
+        return self.pending + self.done + self.dead
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """One key's work in a campaign; ``removed_because`` is empty while it serves.
+
+    ``removed_at`` is when it failed for good, ``None`` where it did not.
+    ``quota`` and ``project_today`` are its project's: the limits as stated and learned, and the
+    requests counted since the quota day began.
+    """
+
+    fingerprint: str
+    label: str
+    project: str
+    removed_because: str
+    outcomes: Mapping[str, int]
+    quota: Quota
+    project_today: int
+    removed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An item that was given up, and why."""
+
+    listing_id: str
+    image_path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionCounts:
+    """The pairs chosen for a second opinion: how many got one that agrees, and so on."""
+
+    waiting: int = 0
+    agrees: int = 0
+    disagrees: int = 0
+    given_up: int = 0
+
+    @property
+    def chosen(self) -> int:
+        """Return the number of pairs."""
+        return self.waiting + self.agrees + self.disagrees + self.given_up
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a catalogue could not be used for one reason: how many, and the first example."""
+
+    reason: str
+    count: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """Everything ``curator status`` tells about one campaign.
+
+    ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
+    ``given_up`` counts the dead letters by reason, the most common first;
+    ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
+    ``left_out`` what of the catalogues did not become items.
+    """
+
+    campaign_id: int
+    campaign: Campaign
+    progress: Progress
+    pairs_by_model: Mapping[str, int]
+    rejected: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    replies: Mapping[ReplyFacts, int]
+    opinions: OpinionCounts
+    tokens_by_model: Mapping[str, TokenUse]
+    keys: Sequence[KeyReport]
+    blocked: tuple[ProjectRecord, ...]
+    dead_letters: tuple[DeadLetter, ...]
+    given_up: Mapping[str, int]
+    finished_recently: int
+    recent_s: float
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def pairs(self) -> int:
+        """Return the number of pairs."""
+        return sum(self.pairs_by_model.values())
+
+    @property
+    def tokens(self) -> TokenUse:
+        """Return the tokens of all requests."""
+        return sum(self.tokens_by_model.values(), TokenUse())
+
+
+@dataclass(frozen=True, slots=True)
+class RecentLoad:
+    """Means over the latest answered requests; zeros where there is none.
+
+    ``latency_s`` is from the lease of a key until the reply was read.
+    """
+
+    latency_s: float
+    input_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a forecast starts from: the latest requests, and what is known of each project.
+
+    ``use`` is what the projects have used of their windows, ``records`` what refusals told.
+    """
+
+    load: RecentLoad
+    use: Mapping[str, ProjectUse]
+    records: Mapping[str, ProjectRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class RatedPair:
+    """A pair as it came: kept, with its agreement with the listing, or rejected, by a rule."""
+
+    question: str
+    answer: str
+    difficulty: str = ""
+    agreement: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestItem:
+    """An image that a reply was got for; ``detail`` says how the reply ended or what was wrong."""
+
+    item_id: int
+    listing: Listing
+    state: WorkState
+    finished_at: float
+    key_label: str
+    detail: str
+    pairs: tuple[RatedPair, ...]

@@ -1,0 +1,137 @@
+"""What a request leaves in the ledger: its begin, its end, and what it told of keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from curator.judging.facts import ReplyFacts
+from curator.ledger.records.work import WorkState
+from curator.pool.records import ProjectRecord
+
+if TYPE_CHECKING:
+    from curator.judging.rules import Verdict
+
+
+class Outcome(StrEnum):
+    """What became of one request."""
+
+    OPEN = "open"
+    """Sent or about to be; stays so when the process dies, and counts against the quota."""
+    ANSWERED = "answered"
+    UNUSABLE = "unusable"
+    """A reply without one valid pair: blocked, cut off, or nonsense."""
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    INVALID_KEY = "invalid_key"
+    NOT_SERVED = "not_served"
+    """The project may not use the model, has no quota for it, or no money."""
+    BAD_REQUEST = "bad_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that is about to be sent; ``question`` is what a second opinion is asked on."""
+
+    attempt_id: int
+    campaign_id: int
+    item_id: int
+    key_fingerprint: str
+    project: str
+    model: str
+    started_at: float
+    reserved_tokens: int
+    question: str | None = None
+    annotator: str = "gemini"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """Tokens of one request as the server counted them."""
+
+    input: int = 0
+    output: int = 0
+    thoughts: int = 0
+
+    def __add__(self, other: TokenUse) -> TokenUse:
+        return TokenUse(
+            self.input + other.input, self.output + other.output, self.thoughts + other.thoughts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """What a result means for its item: the new state, failures so far, and why."""
+
+    campaign_id: int
+    item_id: int
+    state: WorkState
+    attempts: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionChange:
+    """What a result means for a pair that waits for a second opinion.
+
+    ``answer`` is the second one, ``agrees`` whether it equals the first once both are normalised;
+    both say something only where ``state`` is done.
+    """
+
+    campaign_id: int
+    item_id: int
+    question: str
+    state: WorkState
+    attempts: int
+    reason: str = ""
+    answer: str = ""
+    agrees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that one request, or the failure to make one, leaves: written together or not at all.
+
+    ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
+    ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
+    calls its model, empty where it does not. ``started_at`` is when the request was sent, ``None``
+    where that is as its attempt says.
+    """
+
+    attempt_id: int | None
+    finished_at: float
+    outcome: Outcome
+    detail: str = ""
+    tokens: TokenUse = TokenUse()
+    reply: str | None = None
+    change: ItemChange | OpinionChange | None = None
+    verdict: Verdict | None = None
+    facts: ReplyFacts | None = None
+    model_version: str = ""
+    started_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An attempt whose request was not sent after all."""
+
+    attempt_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectNews:
+    """What a refusal, or the end of one, told ``at`` some time about a project and model."""
+
+    record: ProjectRecord
+    model: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRemoval:
+    """Why a key left the pool, and when."""
+
+    fingerprint: str
+    reason: str
+    at: float

@@ -1,0 +1,36 @@
+"""What a forecast of a campaign starts from."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from curator.ledger.records.overview import CampaignReport, Memory, RecentLoad
+from curator.ledger.records.requests import Outcome
+from curator.ledger.reports.projects import project_records, project_use
+
+LATEST: Final = 500
+"""Requests over which means are taken."""
+
+_ANSWERED: Final = Outcome.ANSWERED.value
+
+
+def memory(connection: sqlite3.Connection, report: CampaignReport, now: float) -> Memory:
+    """Return what a forecast of a campaign starts from."""
+    model = report.campaign.model
+    return Memory(
+        _recent_load(connection, report.campaign_id),
+        project_use(connection, model, now),
+        project_records(connection, model),
+    )
+
+
+def _recent_load(connection: sqlite3.Connection, campaign_id: int) -> RecentLoad:
+    """Return the means of the latest answered requests of a campaign."""
+    statement = (
+        "SELECT avg(took_s), avg(input_tokens) FROM ("
+        " SELECT finished_at - started_at AS took_s, input_tokens FROM attempts"
+        " WHERE campaign_id = ? AND outcome = ? ORDER BY finished_at DESC LIMIT ?)"
+    )
+    took_s, tokens = connection.execute(statement, (campaign_id, _ANSWERED, LATEST)).fetchone()
+    return RecentLoad(took_s or 0.0, tokens or 0.0)

@@ -1,0 +1,78 @@
+"""What is remembered of projects: what they have used of their quotas, and what they taught."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from curator.keys.quota import LONGEST_ARRIVAL_S, MINUTE_S, LearnedLimit, Window, day_counts_from
+from curator.pool.records import ProjectRecord, ProjectUse
+
+LOST_FOR_S: Final = 180.0
+"""A request without an end that was begun so long ago may still have left in the last minute."""
+
+
+def project_use(connection: sqlite3.Connection, model: str, now: float) -> dict[str, ProjectUse]:
+    """Return what each project has used of its minute and day at ``now``.
+
+    A request that was begun and never finished counts with its estimate, and as sent now: it may
+    have left at any moment until the process ended.
+    """
+    statement = (
+        "SELECT iif(finished_at IS NULL, ?, started_at) AS sent_at, "
+        "iif(input_tokens > 0, input_tokens, reserved_tokens) FROM attempts "
+        "WHERE model = ? AND project = ? AND started_at > ? "
+        "AND (finished_at IS NULL OR started_at > ?) ORDER BY sent_at"
+    )
+    used: dict[str, ProjectUse] = {}
+    for project in _projects_asked(connection, model):
+        since = now - MINUTE_S - LONGEST_ARRIVAL_S
+        rows = connection.execute(statement, (now, model, project, now - LOST_FOR_S, since))
+        minute = tuple((at, spent) for at, spent in rows)
+        today = requests_since(connection, model, project, day_counts_from(now))
+        if minute or today:
+            used[project] = ProjectUse(minute, today)
+    return used
+
+
+def _projects_asked(connection: sqlite3.Connection, model: str) -> list[str]:
+    """Return all projects that a model was asked through.
+
+    From one to the next by the index: a plain DISTINCT goes through all attempts.
+    """
+    statement = (
+        "WITH RECURSIVE asked(project) AS ("
+        " SELECT min(project) FROM attempts WHERE model = :model"
+        " UNION ALL"
+        " SELECT (SELECT min(project) FROM attempts"
+        "  WHERE model = :model AND project > asked.project)"
+        " FROM asked WHERE project IS NOT NULL"
+        ") SELECT project FROM asked WHERE project IS NOT NULL"
+    )
+    return [row[0] for row in connection.execute(statement, {"model": model})]
+
+
+def requests_since(connection: sqlite3.Connection, model: str, project: str, since: float) -> int:
+    """Return how many requests were begun through a project at ``since`` or later."""
+    # Project by project, because the index on all three columns serves such a question only.
+    statement = "SELECT count(*) FROM attempts WHERE model = ? AND project = ? AND started_at >= ?"
+    return int(connection.execute(statement, (model, project, since)).fetchone()[0])
+
+
+def project_records(connection: sqlite3.Connection, model: str) -> dict[str, ProjectRecord]:
+    """Return what is remembered of each project for ``model``."""
+    learned: dict[str, dict[str, LearnedLimit]] = {}
+    for row in connection.execute("SELECT * FROM learned_limits WHERE model = ?", (model,)):
+        limit = LearnedLimit(row["value"], row["stated"], row["learned_at"])
+        learned.setdefault(row["project"], {})[row["name"]] = limit
+    return {
+        row["project"]: ProjectRecord(
+            project=row["project"],
+            blocked_until=row["blocked_until"],
+            blocked_window=Window(row["blocked_window"]),
+            probe_at=row["probe_at"],
+            learned=learned.get(row["project"], {}),
+            refused_because=row["refused_because"],
+        )
+        for row in connection.execute("SELECT * FROM projects WHERE model = ?", (model,))
+    }
