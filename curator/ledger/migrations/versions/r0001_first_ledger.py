@@ -10,6 +10,14 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _make_catalogue()
+    _make_campaigns()
+    _make_attempts()
+    _make_pairs()
+    _make_keys()
+
+
+def _make_catalogue() -> None:
     op.create_table(
         "sources",
         sa.Column("path", sa.Text, primary_key=True),
@@ -25,6 +33,9 @@ def upgrade() -> None:
         sa.Column("image_path", sa.Text, nullable=False, unique=True),
         sa.Column("metadata", sa.Text, nullable=False),
     )
+
+
+def _make_campaigns() -> None:
     op.create_table(
         "campaigns",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -45,6 +56,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("work_by_state", "work", ["campaign_id", "state", "item_id"])
+
+
+def _make_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -69,6 +83,9 @@ def upgrade() -> None:
         sa.Column("attempt_id", sa.Integer, primary_key=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
+
+
+def _make_pairs() -> None:
     op.create_table(
         "pairs",
         sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
@@ -90,6 +107,9 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text, nullable=False),
     )
     op.create_index("rejected_by_rule", "rejected_pairs", ["campaign_id", "rule"])
+
+
+def _make_keys() -> None:
     op.create_table(
         "keys",
         sa.Column("fingerprint", sa.Text, primary_key=True),
