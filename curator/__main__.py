@@ -20,7 +20,7 @@ from curator.annotators.annotator import DEFAULT_TIMEOUT_S, Service, model_name
 from curator.keys.models import default_model, known_model
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.pool.pool import OnExhausted
-from curator.rehearsal.command import rehearse
+from curator.commands.rehearse import rehearse
 from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.program.clock import SystemClock, stopwatch

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from curator.keys.keyfile import read_keys
-from curator.rehearsal.command import _catalog_of
+from curator.commands.rehearse import _catalog_of
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 
 
