@@ -19,10 +19,10 @@ from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.images.names import find_images
 from shared.images.source import require_images
+from shared.program.application import bare_application, set_up_events
 from shared.program.cli import extra_of, run_program
 from shared.program.clock import SystemClock
 from shared.program.command_line import given_arguments
-from shared.program.events import set_up_events
 
 with extra_of("evaluator"):
     from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
@@ -54,11 +54,10 @@ with extra_of("evaluator"):
 if TYPE_CHECKING:
     from evaluator.answering.replica import ReplicaSettings
 
-app = typer.Typer(
-    help="Answers questions with replicas of a model, scores the answers and reports them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = bare_application(
+    "evaluator",
+    "Answers questions with replicas of a model, scores the answers and reports them.",
+    set_up_events,
 )
 
 
@@ -136,12 +135,6 @@ class Quantize(StrEnum):
 
     NF4 = "nf4"
     NONE = "none"
-
-
-@app.callback()
-def prepare() -> None:
-    """Set up what every command needs."""
-    set_up_events()
 
 
 @app.command()

@@ -15,20 +15,16 @@ import typer
 from rich.console import Console
 
 from shared.errors import InputError
+from shared.program.application import bare_application, set_up_events
 from shared.program.cli import run_program
-from shared.program.events import set_up_events
 from shared.program.settings import Settings, load_settings
 from trainer.export.command import export_command
 from trainer.recipe.template import commented_toml
 from trainer.stopping import StopSignal, stop_on_signals
 from trainer.tables import fuse_table, merge_table, sweep_table
 
-app = typer.Typer(
-    name="trainer",
-    help="Turns a data set into a LoRA adapter on a 4-bit base.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = bare_application(
+    "trainer", "Turns a data set into a LoRA adapter on a 4-bit base.", set_up_events
 )
 
 Recipe = Annotated[
@@ -56,12 +52,6 @@ class Purpose(StrEnum):
 
     FIT = "fit"
     PRETRAIN = "pretrain"
-
-
-@app.callback()
-def trainer() -> None:
-    """Turn a data set into a LoRA adapter on a 4-bit base."""
-    set_up_events()
 
 
 @app.command("fit")
