@@ -135,7 +135,7 @@ def test_docker_takes_the_file_and_what_it_copies_is_there() -> None:
     assert {"curator", "shared", "pyproject.toml", "constraints.txt"} <= copied
     assert [source for source in copied if not (ROOT / source).exists()] == []
     [command] = [yaml.safe_load(value) for name, value in steps if name == "CMD"]
-    assert taken(command)["status_at"] == "0.0.0.0:8080"
+    assert taken(command)["status"] == "0.0.0.0:8080"
     [health] = [value for name, value in steps if name == "HEALTHCHECK"]
     check = yaml.safe_load(health.partition("CMD ")[2])
     assert check[:2] == ["python", "-c"]

@@ -8,76 +8,94 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
+from curator.commands.options import AsJson
+from curator.keys.keyfile import read_keys
+from curator.rehearsal.answers.answer_book import AnswerBook
+from curator.rehearsal.script import (
+    QuotaTable,
+    RehearsalScript,
+    read_script,
+    require_keys,
+    with_campaign_keys,
+)
+from curator.rehearsal.server import STATS_PATH, RehearsalServer
+from curator.rehearsal.wiring import build_server, default_cache, read_answers
+from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
 from shared.program.clock import SystemClock
+from shared.program.events import SecretMask, set_up_events
 from shared.program.signals import SIGNALS, next_one_ends
-
-if TYPE_CHECKING:
-    from curator.rehearsal.answers.answer_book import AnswerBook
-    from curator.rehearsal.script import QuotaTable, RehearsalScript
-    from curator.rehearsal.server import RehearsalServer
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
 
 
+ScriptFile = Annotated[
+    Path | None, typer.Option(help="TOML file with answers, keys, quotas and faults.")
+]
+AnswersFile = Annotated[
+    Path | None, typer.Option(help="Known questions and answers: CSV, JSON or Parquet.")
+]
+AnsweredImages = Annotated[
+    Path | None, typer.Option(help="Folder of the images that the answers name.")
+]
+AnswerColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=COLUMN,...",
+        help="Columns of the answers that cannot be guessed, such as answer=ground_truth.",
+    ),
+]
+CampaignKeys = Annotated[
+    Path | None, typer.Option(help="Keys file of the campaign: its keys work, under its quotas.")
+]
+RequestsPerMinute = Annotated[
+    int | None, typer.Option(min=0, help="Requests a minute, for unlisted keys.")
+]
+TokensPerMinute = Annotated[
+    int | None, typer.Option(min=0, help="Tokens a minute, for unlisted keys.")
+]
+RequestsPerDay = Annotated[
+    int | None, typer.Option(min=0, help="Requests a day, for unlisted keys.")
+]
+LatencyMilliseconds = Annotated[
+    float | None, typer.Option(min=0, help="Milliseconds that a reply takes.")
+]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+WrittenKeys = Annotated[
+    Path | None, typer.Option(help="File to write the script's keys to, for curator run --keys.")
+]
+CacheFolder = Annotated[Path | None, typer.Option(help="Folder for the index of images.")]
+
+
 def rehearse(
     *,
-    script: Annotated[
-        Path | None, typer.Option(help="TOML file with answers, keys, quotas and faults.")
-    ] = None,
-    answers: Annotated[
-        Path | None, typer.Option(help="Known questions and answers: CSV, JSON or Parquet.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the images that the answers name.")
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD=COLUMN,...",
-            help="Columns of the answers that cannot be guessed, such as answer=ground_truth.",
-        ),
-    ] = None,
-    keys: Annotated[
-        Path | None, typer.Option(help="Your keys file: its keys work, under its quotas.")
-    ] = None,
-    rpm: Annotated[
-        int | None, typer.Option(min=0, help="Requests a minute, for unlisted keys.")
-    ] = None,
-    tpm: Annotated[
-        int | None, typer.Option(min=0, help="Tokens a minute, for unlisted keys.")
-    ] = None,
-    rpd: Annotated[
-        int | None, typer.Option(min=0, help="Requests a day, for unlisted keys.")
-    ] = None,
-    latency_ms: Annotated[float | None, typer.Option(min=0, help="How long a reply takes.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,
-    write_keys: Annotated[
-        Path | None, typer.Option(help="Write the script's keys here, for curator run --keys.")
-    ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder for the index of images.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output when ready.")
-    ] = False,
+    script: ScriptFile = None,
+    answers: AnswersFile = None,
+    images: AnsweredImages = None,
+    columns: AnswerColumns = None,
+    keys: CampaignKeys = None,
+    rpm: RequestsPerMinute = None,
+    tpm: TokensPerMinute = None,
+    rpd: RequestsPerDay = None,
+    latency_ms: LatencyMilliseconds = None,
+    host: Host = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    write_keys: WrittenKeys = None,
+    cache: CacheFolder = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Play Gemini on this machine: answers, quotas and faults, at no cost.
+    """Play Gemini on this machine, at no cost.
 
-    Give either --script, or --answers and --images. Ends on Ctrl-C or SIGTERM.
+    Answers, quotas and faults are as --script says; or give --answers and --images. Ends on Ctrl-C
+    or SIGTERM.
     """
-    # Imported here, for the other commands need neither the server nor numpy.
-    from curator.keys.keyfile import read_keys
-    from curator.rehearsal.script import QuotaTable, require_keys, with_campaign_keys
-    from curator.rehearsal.wiring import build_server, default_cache, read_answers
-    from shared.corpus import parse_columns
-    from shared.program.events import SecretMask, set_up_events
-
     scene = _scene(script, answers, images)
     if columns is not None:
         scene = scene.model_copy(update={"columns": parse_columns(columns)})
@@ -97,8 +115,6 @@ def rehearse(
 
 
 def _scene(script: Path | None, answers: Path | None, images: Path | None) -> RehearsalScript:
-    from curator.rehearsal.script import RehearsalScript, read_script
-
     if script is not None:
         scene = read_script(script)
         given = {"answers": answers, "images": images}
@@ -111,8 +127,6 @@ def _scene(script: Path | None, answers: Path | None, images: Path | None) -> Re
 def _with_options(
     scene: RehearsalScript, quota: QuotaTable, latency_ms: float | None
 ) -> RehearsalScript:
-    from curator.rehearsal.script import QuotaTable
-
     changes: dict[str, object] = {}
     if quota != QuotaTable():
         changes["unlisted_quota"] = quota
@@ -123,8 +137,6 @@ def _with_options(
 
 def _write_keys(scene: RehearsalScript, path: Path) -> None:
     """Write the pool as a keys file: what a campaign may know, so neither states nor faults."""
-    from curator.rehearsal.script import QuotaTable
-
     limits = {project.name: project for project in scene.project}
     tables = []
     for key in scene.labelled_keys():
@@ -187,8 +199,6 @@ def _announce_json(
 
 
 def _stats_url(base_url: str) -> str:
-    from curator.rehearsal.server import STATS_PATH
-
     return base_url + STATS_PATH
 
 

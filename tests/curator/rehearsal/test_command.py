@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from curator.keys.keyfile import read_keys
 from curator.commands.rehearse import _catalog_of
+from curator.keys.keyfile import read_keys
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 
 

@@ -1,0 +1,52 @@
+"""Options that several commands have, each declared once.
+
+An option that takes a value names what it takes; a switch says what it does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from curator.annotators.annotator import Service
+from curator.keys.models import default_model
+
+DEFAULT_MODEL: Final = default_model()
+
+CatalogPath = Annotated[
+    Path,
+    typer.Option(help="Catalogue: an ABO download, a table with an image column, or a folder."),
+]
+KeysFile = Annotated[
+    Path | None,
+    typer.Option(help="API keys: TOML, or a list (lines, .env, JSON, CSV); else GEMINI_API_KEYS."),
+]
+ImagesFolder = Annotated[
+    Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
+]
+AnnotatorName = Annotated[
+    Service,
+    typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),
+]
+ModelName = Annotated[
+    str | None, typer.Option(help="Model to ask.", show_default=f"{DEFAULT_MODEL} for gemini")
+]
+VerifiedShare = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="FRACTION",
+        help="Share of the questions to ask again, without their answers, and compare.",
+    ),
+]
+QuestionsPerImage = Annotated[int, typer.Option(min=1, max=50, help="Questions for each image.")]
+AnswerWords = Annotated[int, typer.Option(min=1, max=20, help="Longest answer, in words.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=1024, help="Most requests in flight.")]
+LedgerFile = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
+CampaignId = Annotated[
+    int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

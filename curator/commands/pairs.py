@@ -1,0 +1,101 @@
+"""``curator export`` and ``curator reparse``: what was gathered, written out or judged again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.commands.options import CampaignId, LedgerFile
+from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
+from curator.pairs.export import (
+    FILE_SUFFIXES,
+    choose_campaign,
+    export_file,
+    export_folder,
+    left_out,
+)
+from curator.pairs.reparse import Rejudged, prompt_of
+from curator.pairs.reparse import reparse as judge_replies
+from shared.errors import InputError
+from shared.program.clock import SystemClock
+from shared.program.progress import report_progress
+
+OutPath = Annotated[
+    Path, typer.Option(help="File to write (.csv, .jsonl or .parquet), or a folder.")
+]
+MovedImages = Annotated[Path | None, typer.Option(help="Images folder, if it moved since the run.")]
+EmbedImages = Annotated[
+    bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
+]
+JudgedWords = Annotated[
+    int | None,
+    typer.Option(min=1, max=20, help="Longest answer, in words, if not the campaign's own."),
+]
+
+
+def export(
+    ledger: LedgerFile,
+    out: OutPath,
+    campaign: CampaignId = None,
+    images: MovedImages = None,
+    embed_images: EmbedImages = False,
+) -> None:
+    """Write the pairs to a file, or a data set folder.
+
+    The suffix of --out says which kind of file; a folder is split by product.
+    """
+    require_ledger(ledger)
+    if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
+        raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
+    if embed_images and out.suffix:
+        raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
+    count, missing = asyncio.run(_export(ledger, out, campaign, images, embeds=embed_images))
+    print(f"{count} pairs in {out}")
+    for line in missing:
+        print(f"left out: {line}")
+
+
+async def _export(
+    path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
+) -> tuple[int, list[str]]:
+    migrate_unless_busy(path)
+    async with Ledger.opened(path) as ledger:
+        everything = await ledger.reports(SystemClock().now())
+        reports = [report for report in everything if report.pairs]
+        chosen = choose_campaign(reports, campaign, path)
+        missing = await left_out(ledger, chosen, reports)
+        if out.suffix.lower() in FILE_SUFFIXES:
+            return await export_file(ledger, chosen, out), missing
+        folders = [Path(folder) for folder in await ledger.images_dirs()]
+        folder = images or folders[0]
+        return await export_folder(ledger, chosen, out, folder, embeds=embeds), missing
+
+
+def reparse(
+    ledger: LedgerFile, campaign: CampaignId = None, answer_words: JudgedWords = None
+) -> None:
+    """Judge the kept replies again, by today's rules.
+
+    The parser and the rules are those of this release; no request is sent.
+    """
+    require_ledger(ledger)
+    changed = asyncio.run(_reparse(ledger, campaign, answer_words))
+    print(
+        f"{changed.items} images judged again, {changed.pairs} pairs; "
+        f"{changed.gained} images gained, {changed.lost} given up"
+    )
+
+
+async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
+    now = SystemClock().now()
+    with sole_writer(path):
+        migrate(path)
+        async with Ledger.opened(path) as ledger:
+            asked = [report for report in await ledger.reports(now) if report.outcomes]
+            report = choose_campaign(asked, wanted, path)
+            prompt = prompt_of(report.campaign, answer_words)
+            with report_progress("judging replies", None) as progress:
+                return await judge_replies(ledger, report.campaign_id, prompt, now, progress)

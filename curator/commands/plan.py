@@ -1,0 +1,135 @@
+"""``curator plan``: what a campaign will take, told before it begins."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from curator.annotators.annotator import Service, model_name
+from curator.annotators.prompt import Prompt
+from curator.catalog import open_catalog
+from curator.commands.options import (
+    DEFAULT_MODEL,
+    AnnotatorName,
+    AnswerWords,
+    AsJson,
+    CatalogPath,
+    Concurrency,
+    ImagesFolder,
+    KeysFile,
+    ModelName,
+    QuestionsPerImage,
+    VerifiedShare,
+)
+from curator.forecast.plan import (
+    ANSWER_TOKENS,
+    Assumptions,
+    measure_catalog,
+    plan_object,
+    plan_view,
+    planned_work,
+    with_limits,
+)
+from curator.forecast.simulation import Load, simulate
+from curator.keys.key import Key
+from curator.keys.keyfile import read_keys, read_optional_keys
+from curator.keys.models import known_model
+from curator.keys.prices import Price
+from curator.keys.quota import Quota
+from shared.errors import InputError
+from shared.program.clock import SystemClock
+
+ImageLimit = Annotated[int | None, typer.Option(min=1, help="Most images.")]
+RequestsPerMinute = Annotated[
+    int | None, typer.Option(min=1, help="Requests a minute, for keys that state no limits.")
+]
+TokensPerMinute = Annotated[
+    int | None, typer.Option(min=1, help="Input tokens a minute, for keys that state no limits.")
+]
+RequestsPerDay = Annotated[
+    int | None, typer.Option(min=1, help="Requests a day, for keys that state no limits.")
+]
+LatencySeconds = Annotated[
+    float, typer.Option("--latency", min=0.0, help="Seconds that a reply takes.")
+]
+OutputTokens = Annotated[
+    int | None, typer.Option(min=0, help="Output tokens a request, thinking included.")
+]
+InputPrice = Annotated[
+    float | None, typer.Option(min=0.0, help="US dollars a million input tokens.")
+]
+OutputPrice = Annotated[
+    float | None, typer.Option(min=0.0, help="US dollars a million output tokens.")
+]
+
+
+def plan(
+    *,
+    catalog: CatalogPath,
+    keys: KeysFile = None,
+    images: ImagesFolder = None,
+    annotator: AnnotatorName = Service.GEMINI,
+    model: ModelName = None,
+    questions: QuestionsPerImage = 10,
+    answer_words: AnswerWords = 1,
+    limit: ImageLimit = None,
+    verify: VerifiedShare = 0.0,
+    concurrency: Concurrency = 16,
+    rpm: RequestsPerMinute = None,
+    tpm: TokensPerMinute = None,
+    rpd: RequestsPerDay = None,
+    latency_s: LatencySeconds = 5.0,
+    output_tokens: OutputTokens = None,
+    input_price: InputPrice = None,
+    output_price: OutputPrice = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast a campaign's time, tokens and money.
+
+    No request is sent.
+    """
+    name = _named(annotator, model)
+    prompt = Prompt(questions, answer_words, known_model(name).image_tokens)
+    limited = with_limits(_keys_of(annotator, keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    size = measure_catalog(open_catalog(catalog, images), prompt)
+    size = replace(size, images=min(size.images, limit or size.images))
+    answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
+    work = planned_work(size, questions, verify, answered)
+    price = _price(name, input_price, output_price)
+    assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
+    now = SystemClock().now()
+    load = Load(work.requests, work.input_tokens, latency_s, concurrency)
+    course = asyncio.run(simulate(limited, load, now))
+    planned = plan_object(limited, work, course, assumed, now)
+    if as_json:
+        json.dump(planned, sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(plan_view(planned))
+
+
+def _keys_of(annotator: Service, path: Path | None) -> Sequence[Key]:
+    read = read_keys if annotator is Service.GEMINI else read_optional_keys
+    return read(path)
+
+
+def _named(annotator: Service, model: str | None) -> str:
+    if model is None:
+        return DEFAULT_MODEL if annotator is Service.GEMINI else ""
+    return model_name(annotator, model)
+
+
+def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+    if input_price is None and output_price is None:
+        return known_model(model).price
+    if input_price is None or output_price is None:
+        raise InputError("give both --input-price and --output-price, or neither")
+    return Price(input_price, output_price)

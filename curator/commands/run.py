@@ -1,0 +1,151 @@
+"""``curator run``: a campaign, from its options to the line that says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.annotators.annotator import DEFAULT_TIMEOUT_S, Service, model_name
+from curator.campaign.run import RunOptions, plan_run
+from curator.campaign.run import run as run_campaign
+from curator.commands.options import (
+    DEFAULT_MODEL,
+    AnnotatorName,
+    AnswerWords,
+    CatalogPath,
+    Concurrency,
+    ImagesFolder,
+    KeysFile,
+    LedgerFile,
+    ModelName,
+    QuestionsPerImage,
+    VerifiedShare,
+)
+from curator.keys.variables import TOKEN_VARIABLE
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.campaigns import left_out
+from curator.pool.pool import OnExhausted
+from curator.status.status import left_out_words
+from shared.errors import InputError
+from shared.program.clock import SystemClock, stopwatch
+
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Address of another server, such as `curator rehearse`.")
+]
+SettledLimit = Annotated[
+    int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
+]
+WhenExhausted = Annotated[
+    OnExhausted,
+    typer.Option(help="With no quota left: stop with exit code 75, or wait for the next day."),
+]
+StatusAddress = Annotated[
+    str | None,
+    typer.Option("--status", metavar="HOST:PORT", help="Address to serve a status page at."),
+]
+StatusToken = Annotated[
+    str | None,
+    typer.Option(
+        envvar=TOKEN_VARIABLE,
+        help="Token that the status page asks for; needed where others can reach it.",
+    ),
+]
+TimeoutSeconds = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, in seconds.")
+]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Stay, and look twice a minute for listings that were added."),
+]
+ShuffleSeed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SEED",
+        help="Seed of a random order, kept, so that every part of it is a fair sample.",
+    ),
+]
+RetryDead = Annotated[
+    bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
+]
+RetryKeys = Annotated[
+    bool, typer.Option("--retry-keys", help="Try keys again that failed for good before.")
+]
+
+
+def run(
+    *,
+    catalog: CatalogPath,
+    ledger: LedgerFile,
+    keys: KeysFile = None,
+    images: ImagesFolder = None,
+    annotator: AnnotatorName = Service.GEMINI,
+    model: ModelName = None,
+    base_url: BaseUrl = None,
+    questions: QuestionsPerImage = 10,
+    answer_words: AnswerWords = 1,
+    limit: SettledLimit = None,
+    concurrency: Concurrency = 16,
+    on_exhausted: WhenExhausted = OnExhausted.STOP,
+    status: StatusAddress = None,
+    status_token: StatusToken = None,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+    watch: Watch = False,
+    verify: VerifiedShare = 0.0,
+    shuffle: ShuffleSeed = None,
+    retry_dead: RetryDead = False,
+    retry_keys: RetryKeys = False,
+) -> None:
+    """Ask for questions and answers about every image.
+
+    The same command goes on where it stopped.
+    """
+    options = RunOptions(
+        catalog=catalog,
+        keys=keys,
+        ledger=ledger,
+        images=images,
+        annotator=annotator,
+        model=_model_to_ask(annotator, model),
+        base_url=base_url,
+        questions=questions,
+        answer_words=answer_words,
+        limit=limit,
+        concurrency=concurrency,
+        on_exhausted=on_exhausted,
+        status=status,
+        status_token=status_token,
+        timeout_s=timeout_s,
+        watch=watch,
+        retry_dead=retry_dead,
+        retry_keys=retry_keys,
+        verify=verify,
+        shuffle=shuffle,
+    )
+    _run(options)
+
+
+def _model_to_ask(annotator: Service, model: str | None) -> str:
+    if model is None and annotator is not Service.GEMINI:
+        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
+    return model_name(annotator, model or DEFAULT_MODEL)
+
+
+def _run(options: RunOptions) -> None:
+    started = stopwatch()
+    gc.freeze()
+    progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
+    print(
+        f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
+        f"{progress.pending} waiting; {stopwatch() - started:.1f} s"
+    )
+    if words := _left_out_words(options.ledger):
+        print(f"left out of the catalogue: {words}")
+
+
+def _left_out_words(ledger: Path) -> str:
+    with reading(ledger) as connection:
+        return "; ".join(map(left_out_words, left_out(connection)))

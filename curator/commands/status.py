@@ -1,0 +1,44 @@
+"""``curator status``: how the campaigns of a ledger stand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from curator.commands.options import AsJson, LedgerFile
+from curator.forecast.forecast import forecast
+from curator.ledger import migrate_unless_busy, require_ledger
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.campaigns import campaign_reports
+from curator.ledger.reports.forecasting import memory
+from curator.status.status import Standing, status_object, status_view
+from shared.program.clock import SystemClock
+
+
+def status(ledger: LedgerFile, as_json: AsJson = False) -> None:
+    """Show progress, keys, tokens, cost and time left.
+
+    Also what was given up, and why.
+    """
+    require_ledger(ledger)
+    now = SystemClock().now()
+    standings = _standings(ledger, now)
+    if as_json:
+        json.dump(status_object(standings, now), sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(status_view(standings, now))
+
+
+def _standings(path: Path, now: float) -> list[Standing]:
+    migrate_unless_busy(path)
+    with reading(path) as connection:
+        reports = campaign_reports(connection, now)
+        memories = [memory(connection, report, now) for report in reports]
+    return [
+        Standing(report, forecast(report, remembered, now))
+        for report, remembered in zip(reports, memories, strict=True)
+    ]

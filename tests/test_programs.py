@@ -1,0 +1,114 @@
+"""What all three programs have: a version, completion in the shell, and help that comes at once."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import curator.__main__
+from shared.program.application import Command
+
+PROGRAMS = ("curator", "evaluator", "trainer")
+SLOW = {
+    *("PIL", "aiohttp", "asyncio", "numpy", "pandas", "pyarrow", "pydantic", "ray", "rich"),
+    *("scipy", "sqlalchemy", "structlog", "torch", "transformers"),
+}
+IMPORTED = """
+import runpy, sys
+program = sys.argv[1]
+sys.argv = [program, *sys.argv[2:]]
+try:
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def ran(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+        timeout=60,
+    )
+
+
+def completed(program: str, typed: str) -> list[str]:
+    """What bash would offer after ``typed``."""
+    ended = ran(
+        "-m", program, **{
+            f"_{program.upper()}_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"{program} {typed}",
+            "COMP_CWORD": str(len(f"{program} {typed}".split(" ")) - 1),
+        }
+    )  # fmt: skip
+    assert ended.stderr == ""
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_version_is_that_of_the_installed_package(program: str) -> None:
+    ended = ran("-m", program, "--version")
+    assert (ended.returncode, ended.stdout) == (0, f"{program} {version('abo-vqa')}\n")
+
+
+@pytest.mark.parametrize("program", ["curator"])
+def test_help_and_the_version_import_nothing_slow(program: str) -> None:
+    for option in ("--help", "--version"):
+        ended = ran("-c", IMPORTED, program, option)
+        assert program in ended.stdout
+        assert SLOW & set(ended.stderr.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "commands"),
+    [
+        ("curator", {"reparse", "rehearse"}),
+        ("evaluator", {"report"}),
+        ("trainer", {"recipe"}),
+    ],
+)
+def test_the_shell_completes_commands(program: str, commands: set[str]) -> None:
+    assert set(completed(program, "re")) == commands
+
+
+def test_the_shell_completes_options_of_a_command() -> None:
+    assert completed("curator", "run --retry") == ["--retry-dead", "--retry-keys"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_shell_is_told_how_to_complete(program: str) -> None:
+    """The script names the installed program, however it was started."""
+    ended = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m {program} --show-completion; exit $?"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert f"_{program.upper()}_COMPLETE=complete_bash" in ended.stdout
+    assert ended.stdout.rstrip().endswith(f" {program}")
+
+
+def test_completion_is_installed_in_the_home(tmp_path) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m curator --install-completion; exit $?"],
+        capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    script = (tmp_path / ".bash_completions" / "curator.sh").read_text(encoding="utf-8")
+    assert "_CURATOR_COMPLETE=complete_bash" in script
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), curator.__main__.COMMANDS.items(), ids=lambda value: str(value)[:12]
+)
+def test_the_list_of_commands_says_what_each_says_itself(name: str, command: Command) -> None:
+    documented = inspect.getdoc(command.load())
+    assert documented is not None
+    assert documented.splitlines()[0] == command.summary
