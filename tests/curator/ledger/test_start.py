@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from curator.keys.key import Key
-from curator.ledger import Campaign, Ledger, migrate
+from curator.ledger import Campaign, Ledger
 from shared.records import ImageRef, Listing
+from tests.curator.ledger.ledgers import fresh_ledger
 
 SLOW = {"PIL", "aiohttp", "alembic", "google.genai", "numpy", "pandas", "sqlalchemy", "structlog"}
 RUN = """
@@ -24,7 +25,7 @@ finally:
 
 @pytest.fixture
 async def ledger_file(tmp_path):
-    migrate(tmp_path / "l.db")
+    fresh_ledger(tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("c", None, "i", [Listing("L", ImageRef("i", "i.jpg"), {})], 1.0)
         await ledger.enrol(Campaign("m", "v", 10), 1.0)

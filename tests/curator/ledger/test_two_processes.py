@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.curator.campaigns import PICTURES, ended, until_requests
+from tests.curator.ledger.ledgers import FIRST_RELEASE
 
 HOLD = """
 import sys, time
@@ -63,7 +64,7 @@ async def test_the_lock_of_a_killed_run_holds_nobody_up(stage):
 
 async def test_no_reader_migrates_under_an_older_release_that_works(stage):
     campaign = await stage()
-    script = Path(__file__).with_name("ledger_0001.sql").read_text()
+    script = FIRST_RELEASE.read_text()
     with closing(sqlite3.connect(campaign.ledger)) as database:
         database.executescript(script)
     before = campaign.ledger.read_bytes()

@@ -54,7 +54,9 @@ def test_a_file_and_a_data_set_folder_have_the_mode_of_their_neighbours(tmp_path
 def test_a_ledger_and_its_copy_do_too(tmp_path, umask):
     path = tmp_path / "l.db"
     with closing(sqlite3.connect(path)) as database:
-        database.executescript((PROJECT / "tests/curator/ledger/ledger_0001.sql").read_text())
+        database.executescript(
+            (PROJECT / "tests/curator/ledger/database/ledger_0001.sql").read_text()
+        )
     migrate(path)
     migrate(tmp_path / "fresh.db")
     found = modes(tmp_path, umask)

@@ -15,8 +15,8 @@ def test_a_history_keeps_every_count_in_few_bins(delays, rest):
         history.add(now, Bin(answered=1, failed=2))
     bins = history.bins(now + rest)
     assert 1 <= len(bins) <= LONGEST
-    assert sum(one.answered for _, one in bins) == len(delays)
-    assert sum(one.failed for _, one in bins) == 2 * len(delays)
+    assert sum(counts.answered for _, counts in bins) == len(delays)
+    assert sum(counts.failed for _, counts in bins) == 2 * len(delays)
     assert bins[0][0] == 1_000.0
     assert bins[-1][0] <= now + rest < bins[-1][0] + history.width_s
 

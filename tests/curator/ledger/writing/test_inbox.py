@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 
 import pytest
 
-from curator.ledger import migrate
 from curator.ledger.database import tables
 from curator.ledger.writing import inbox
-from curator.ledger.writing.group import GroupCommit
 from curator.ledger.writing.inbox import CHANGES, PUT, Inbox, inbox_definitions
+from tests.curator.ledger.ledgers import fresh_ledger
 
 
 @pytest.fixture
 def database(tmp_path):
-    migrate(tmp_path / "l.db")
+    fresh_ledger(tmp_path / "l.db")
     with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as connection:
         for definition in inbox_definitions():
             connection.execute(definition)
@@ -72,12 +70,12 @@ def test_each_reply_keeps_its_own_bytes(database):
     for number, body in enumerate(bodies):
         changes.put(inbox.ADD_REPLY, {"attempt_id": number}, body)
     put(database, changes)
-    kept = database.execute("SELECT body FROM replies ORDER BY attempt_id").fetchall()
-    assert kept == [(body,) for body in bodies]
+    stored = database.execute("SELECT body FROM replies ORDER BY attempt_id").fetchall()
+    assert stored == [(body,) for body in bodies]
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "stored"),
     [
         ('"quotes" \\ and {"json": [1]}', '"quotes" \\ and {"json": [1]}'),
         ("12", "12"),
@@ -88,7 +86,7 @@ def test_each_reply_keeps_its_own_bytes(database):
         ("null", "null"),
     ],
 )
-def test_text_stays_what_it_is(database, text, kept):
+def test_text_stays_what_it_is(database, text, stored):
     changes = Inbox()
     changes.put(inbox.ADD_ATTEMPT, {**attempt(1), "detail": text})
     changes.put(
@@ -96,8 +94,8 @@ def test_text_stays_what_it_is(database, text, kept):
         {"campaign_id": 1, "item_id": 1, "attempt_id": 1, "rows": [(text, "red", "easy", "")]},
     )
     put(database, changes)
-    assert database.execute("SELECT detail FROM attempts").fetchall() == [(kept,)]
-    assert database.execute("SELECT position, question FROM pairs").fetchall() == [(0, kept)]
+    assert database.execute("SELECT detail FROM attempts").fetchall() == [(stored,)]
+    assert database.execute("SELECT position, question FROM pairs").fetchall() == [(0, stored)]
 
 
 def test_where_one_change_cannot_be_made_none_is(database):
@@ -108,43 +106,3 @@ def test_where_one_change_cannot_be_made_none_is(database):
         put(database, changes)
     assert database.execute("SELECT count(*) FROM attempts").fetchone() == (0,)
     assert not database.in_transaction
-
-
-async def test_whatever_goes_wrong_reaches_all_who_wait():
-    async def write(entries):
-        raise ZeroDivisionError
-
-    group: GroupCommit[int] = GroupCommit(write)
-    for waiting in (group.add(1), group.add(2)):
-        with pytest.raises(ZeroDivisionError):
-            await waiting
-
-
-@pytest.mark.parametrize("first", ["who waits", "the runner"])
-async def test_what_is_added_while_all_is_cancelled_is_still_written(first):
-    written: list[int] = []
-    begun = asyncio.Event()
-
-    async def write(entries):
-        if 2 in entries:
-            written.extend(entries)
-            return
-        begun.set()
-        await asyncio.sleep(20)
-
-    group: GroupCommit[int] = GroupCommit(write)
-
-    async def work() -> None:
-        try:
-            await group.add(1)
-        finally:
-            await group.add(2)
-
-    worker = asyncio.create_task(work())
-    await begun.wait()
-    runner = group._runner
-    both = [worker, runner] if first == "who waits" else [runner, worker]
-    for one in both:
-        one.cancel()
-    await asyncio.wait(both, timeout=10)
-    assert (worker.done(), written) == (True, [2])

@@ -5,19 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 
-import pytest
-
-from curator.ledger import Ledger, migrate
 from shared.corpus import read_pairs
 from shared.dataset.products import MOST_SHARED
 from shared.records import ImageRef, Listing
-
-
-@pytest.fixture
-async def ledger(tmp_path):
-    migrate(tmp_path / "l.db")
-    async with Ledger.opened(tmp_path / "l.db") as opened:
-        yield opened
 
 
 def listing(name, image, product=""):
@@ -59,7 +49,9 @@ async def test_where_each_image_is_a_listing_of_its_own_nothing_is_said(ledger):
 async def test_a_picture_of_too_many_listings_joins_none(ledger):
     chart = [listing(f"L{n:02}", "size-chart") for n in range(MOST_SHARED + 1)]
     own = [listing(f"L{n:02}", f"own-{n}") for n in range(MOST_SHARED + 1)]
-    assert await products(ledger, *own, *chart) == {one.listing_id: one.listing_id for one in own}
+    assert await products(ledger, *own, *chart) == {
+        entry.listing_id: entry.listing_id for entry in own
+    }
 
 
 async def test_what_a_later_catalogue_joins_is_joined_for_what_was_there_before(ledger):

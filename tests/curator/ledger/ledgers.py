@@ -1,0 +1,108 @@
+"""Ledgers for tests: made quickly, filled a little, and counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from curator.judging.parser import Draft
+from curator.judging.rules import validate
+from curator.ledger import (
+    Attempt,
+    Campaign,
+    ItemChange,
+    Ledger,
+    Outcome,
+    Result,
+    TokenUse,
+    WorkState,
+    migrate,
+)
+from shared.records import ImageRef, Listing
+
+FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"
+CAMPAIGN = Campaign("gemini-x", "1-abc", 3)
+
+DRAFTS = [
+    Draft("What is the colour of it?", "red", "easy"),
+    Draft("Is the red shoe red in here?", "red", "easy"),
+    Draft("What is it made of?", "wood", "hard"),
+]
+
+
+@cache
+def _empty() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "empty.db")
+        migrate(path)
+        return path.read_bytes()
+
+
+def fresh_ledger(path: Path) -> Path:
+    """Make an empty ledger at ``path``; the migrations run once for all tests."""
+    path.write_bytes(_empty())
+    return path
+
+
+def listings(count: int, start: int = 0) -> list[Listing]:
+    return [
+        Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg"), {"item_name": f"thing {n}"})
+        for n in range(start, start + count)
+    ]
+
+
+async def enrolled(ledger: Ledger, count: int) -> int:
+    await ledger.add_catalog("src", "f1", "images", listings(count), 1.0)
+    return await ledger.enrol(CAMPAIGN, 1.0)
+
+
+def attempt(ledger: Ledger, campaign_id: int, item_id: int, at: float = 5.0) -> Attempt:
+    return Attempt(ledger.new_attempt_id(), campaign_id, item_id, "fp", "p", "gemini-x", at, 100)
+
+
+def answered(begun: Attempt, at: float = 6.0) -> Result:
+    return Result(
+        begun.attempt_id,
+        at,
+        Outcome.ANSWERED,
+        tokens=TokenUse(90, 40, 3),
+        reply='{"raw": "reply"}',
+        change=ItemChange(begun.campaign_id, begun.item_id, WorkState.DONE, 0),
+        verdict=validate(DRAFTS, answer_words=1),
+    )
+
+
+MADE_BY = (
+    "coalesce((SELECT iif(model_version = '', model, model_version) "
+    "FROM attempts WHERE id = attempt_id), '')"
+)
+
+TALLIES = {
+    "SELECT campaign_id, state, items FROM work_tallies WHERE items != 0": (
+        "SELECT campaign_id, state, count(*) FROM work GROUP BY 1, 2"
+    ),
+    "SELECT campaign_id, state, agrees, pairs FROM opinion_tallies WHERE pairs != 0": (
+        "SELECT campaign_id, state, agrees, count(*) FROM second_opinions "
+        "JOIN pairs USING (campaign_id, item_id, question) GROUP BY 1, 2, 3"
+    ),
+    "SELECT campaign_id, rule, model, pairs FROM pair_tallies WHERE pairs != 0": (
+        f"SELECT campaign_id, '', {MADE_BY}, count(*) FROM pairs GROUP BY 1, 3 UNION ALL "
+        f"SELECT campaign_id, rule, {MADE_BY}, count(*) FROM rejected_pairs GROUP BY 1, 2, 3"
+    ),
+    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, sum(requests), "
+    "sum(input_tokens) FROM attempt_tallies GROUP BY 1, 2, 3, 4, 5 HAVING sum(requests) != 0": (
+        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*), "
+        "sum(input_tokens) FROM attempts GROUP BY 1, 2, 3, 4, 5"
+    ),
+}
+
+
+def tallied(path: Path) -> list[set[tuple]]:
+    """Return what the tallies hold, once it is found to be what counting the rows gives."""
+    with closing(sqlite3.connect(path)) as database:
+        for tally, count in TALLIES.items():
+            assert set(database.execute(tally)) == set(database.execute(count))
+        return [set(database.execute(tally)) for tally in TALLIES]

@@ -1,0 +1,74 @@
+"""A campaign's queue has an order, and keeps it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from sqlalchemy import event
+
+from curator.ledger import (
+    Campaign,
+    Ledger,
+)
+from tests.curator.ledger.ledgers import (
+    CAMPAIGN,
+    enrolled,
+    listings,
+)
+
+
+async def places(ledger: Ledger, campaign_id: int) -> list[str]:
+    return [item.listing.listing_id for item in await ledger.pending(campaign_id, 0, 1000)]
+
+
+async def test_another_prompt_is_another_campaign(ledger):
+    first = await enrolled(ledger, 2)
+    second = await ledger.enrol(Campaign("gemini-x", "2-def", 3), 2.0)
+    assert first != second
+    assert len(await ledger.pending(second, 0, 10)) == 2
+
+
+async def test_the_catalogue_gives_the_order_and_a_seed_another(ledger):
+    plain = await enrolled(ledger, 40)
+    assert await places(ledger, plain) == [f"L{n}" for n in range(40)]
+    seeded = await ledger.enrol(Campaign("gemini-x", "other", 3), 1.0, shuffle_seed=7)
+    shuffled = await places(ledger, seeded)
+    assert shuffled != await places(ledger, plain)
+    assert sorted(shuffled) == sorted(await places(ledger, plain))
+    assert await ledger.enrol(CAMPAIGN, 2.0, shuffle_seed=7) == plain
+    assert await places(ledger, plain) == shuffled
+    await ledger.enrol(CAMPAIGN, 2.0, shuffle_seed=8)
+    assert await places(ledger, plain) != shuffled
+
+
+async def test_a_shuffled_order_stays_and_new_listings_queue_behind(ledger):
+    await ledger.add_catalog("src", "f1", "images", listings(40), 1.0)
+    campaign_id = await ledger.enrol(CAMPAIGN, 1.0, shuffle_seed=7)
+    before = await places(ledger, campaign_id)
+    await ledger.add_catalog("src", "f2", "images", listings(60), 2.0)
+    await ledger.enrol(CAMPAIGN, 2.0)
+    after = await places(ledger, campaign_id)
+    assert after[:40] == before
+    assert sorted(after[40:]) == [f"L{n}" for n in range(40, 60)] != after[40:]
+
+
+async def test_second_opinions_are_found_without_going_through_all_pairs(ledger):
+    campaign_id = await enrolled(ledger, 2)
+    asked: list[tuple[str, tuple]] = []
+    engine = ledger._engine.sync_engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def listen(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    await ledger.waiting_pairs(campaign_id, (0, ""), 10)
+    event.remove(engine, "before_cursor_execute", listen)
+    with closing(sqlite3.connect(engine.url.database)) as database:
+        plans = [
+            database.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            for statement, values in asked
+        ]
+        steps = [step for plan in plans for *_, step in plan if " pairs " in step]
+    assert len(steps) == 2
+    assert [step for step in steps if "item_id=?" not in step] == []
