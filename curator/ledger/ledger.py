@@ -76,9 +76,8 @@ class Ledger:
         engine = ledger_engine(path, teach_functions)
         groups = GroupWriter(path)
         try:
-            with translated(SQLAlchemyError):
-                async with engine.connect() as connection:
-                    last = await replies.last_attempt_id(connection)
+            with reading(path) as connection:
+                last = reports.last_attempt_id(connection)
             ledger = cls(path, engine, groups, last + 1)
             try:
                 yield ledger

@@ -18,11 +18,6 @@ _attempts, _replies = tables.attempts, tables.replies
 _work, _items, _pairs = tables.work, tables.items, tables.pairs
 
 
-async def last_attempt_id(connection: AsyncConnection) -> int:
-    """Return the highest number of an attempt, 0 where there is none."""
-    return await connection.scalar(select(func.max(_attempts.c.id))) or 0
-
-
 async def reply(connection: AsyncConnection, attempt_id: int) -> str | None:
     """Return the body that an attempt got, as received."""
     packed = await connection.scalar(

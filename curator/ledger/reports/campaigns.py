@@ -42,6 +42,11 @@ def progress(connection: sqlite3.Connection, campaign_id: int) -> Progress:
     )
 
 
+def last_attempt_id(connection: sqlite3.Connection) -> int:
+    """Return the highest number of an attempt, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0])
+
+
 def bears_fruit(connection: sqlite3.Connection, campaign_id: int, latest: int) -> bool:
     """Return whether any of the ``latest`` requests about images that came to something, did.
 
