@@ -30,13 +30,13 @@ from curator.ledger import (
     WorkState,
 )
 from curator.ledger.reports.campaigns import DEAD_LETTERS
-from curator.ledger.reports.pace import Bin, History, RecentRate
+from curator.ledger.reports.pace import History, RecentRate, SpanCounts
 from curator.pool.pool import KeyPool
 from curator.status.status import Standing
 
-_ANSWERED: Final = Bin(answered=1)
-_LIMITED: Final = Bin(limited=1)
-_FAILED: Final = Bin(failed=1)
+_ANSWERED: Final = SpanCounts(answered=1)
+_LIMITED: Final = SpanCounts(limited=1)
+_FAILED: Final = SpanCounts(failed=1)
 UNREACHABLE: Final = "unreachable"
 """The kind of failure that no outcome stands for, because nothing was sent; until an answer."""
 _OF_KEYS: Final = frozenset({Outcome.RATE_LIMITED, Outcome.INVALID_KEY, Outcome.NOT_SERVED})

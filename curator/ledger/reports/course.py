@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from curator.ledger.records.requests import Outcome
-from curator.ledger.reports.pace import RECENT_S, Bin, History, history_of, width_for
+from curator.ledger.reports.pace import RECENT_S, History, SpanCounts, history_of, width_for
 
 MOST_RECENT: Final = 5_000
 """Items that the present rate is taken from, at most."""
@@ -49,11 +49,13 @@ def history(connection: sqlite3.Connection, campaign_id: int, now: float) -> His
     values = {"campaign": campaign_id, "start": start, "width": width_s, "now": now}
     rows = connection.execute(statement, values)
     return history_of(
-        start, width_s, ((number, _bin(outcome, count)) for number, outcome, count in rows)
+        start, width_s, ((number, _counts(outcome, count)) for number, outcome, count in rows)
     )
 
 
-def _bin(outcome: str, count: int) -> Bin:
+def _counts(outcome: str, count: int) -> SpanCounts:
     if outcome == _ANSWERED:
-        return Bin(answered=count)
-    return Bin(limited=count) if outcome == Outcome.RATE_LIMITED.value else Bin(failed=count)
+        return SpanCounts(answered=count)
+    if outcome == Outcome.RATE_LIMITED.value:
+        return SpanCounts(limited=count)
+    return SpanCounts(failed=count)

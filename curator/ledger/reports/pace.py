@@ -14,7 +14,7 @@ RECENT_S: Final = 300.0
 
 
 @dataclass(slots=True)
-class Bin:
+class SpanCounts:
     """What happened in one span of time: ``answered`` items, ``limited`` and ``failed`` requests.
 
     ``limited`` were over a quota; ``failed`` are all others that brought no pair.
@@ -24,7 +24,7 @@ class Bin:
     limited: int = 0
     failed: int = 0
 
-    def add(self, other: Bin) -> None:
+    def add(self, other: SpanCounts) -> None:
         """Count what is in ``other`` here too."""
         self.answered += other.answered
         self.limited += other.limited
@@ -37,23 +37,23 @@ class History:
     def __init__(self, start: float, width_s: float = FIRST_WIDTH_S) -> None:
         self.start = start
         self.width_s = width_s
-        self._bins: dict[int, Bin] = {}
+        self._bins: dict[int, SpanCounts] = {}
 
-    def add(self, now: float, counts: Bin) -> None:
+    def add(self, now: float, counts: SpanCounts) -> None:
         """Count ``counts`` as having happened at ``now``; what was before the start is left out."""
         if now < self.start:
             return
         while now - self.start >= LONGEST * self.width_s:
             self._widen()
-        self._bins.setdefault(int((now - self.start) // self.width_s), Bin()).add(counts)
+        self._bins.setdefault(int((now - self.start) // self.width_s), SpanCounts()).add(counts)
 
-    def bins(self, now: float) -> list[tuple[float, Bin]]:
+    def bins(self, now: float) -> list[tuple[float, SpanCounts]]:
         """Return the start of each bin until ``now`` and what is in it, the empty ones too."""
         while now - self.start >= LONGEST * self.width_s:
             self._widen()
         last = int((now - self.start) // self.width_s)
         return [
-            (self.start + number * self.width_s, self._bins.get(number, Bin()))
+            (self.start + number * self.width_s, self._bins.get(number, SpanCounts()))
             for number in range(last + 1)
         ]
 
@@ -61,7 +61,7 @@ class History:
         self.width_s *= 2
         old, self._bins = self._bins, {}
         for number, counts in old.items():
-            self._bins.setdefault(number // 2, Bin()).add(counts)
+            self._bins.setdefault(number // 2, SpanCounts()).add(counts)
 
 
 class RecentRate:
@@ -89,7 +89,7 @@ class RecentRate:
         self._counts = {number: n for number, n in self._counts.items() if number > oldest}
 
 
-def history_of(start: float, width_s: float, rows: Iterable[tuple[int, Bin]]) -> History:
+def history_of(start: float, width_s: float, rows: Iterable[tuple[int, SpanCounts]]) -> History:
     """Return a history with bins that were counted elsewhere, by number."""
     history = History(start, width_s)
     for number, counts in rows:

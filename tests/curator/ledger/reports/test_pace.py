@@ -3,7 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.ledger.reports.pace import LONGEST, Bin, History, RecentRate, history_of, width_for
+from curator.ledger.reports.pace import (
+    LONGEST,
+    History,
+    RecentRate,
+    SpanCounts,
+    history_of,
+    width_for,
+)
 
 
 @given(st.lists(st.floats(0, 400_000), max_size=50), st.floats(0, 100_000))
@@ -12,7 +19,7 @@ def test_a_history_keeps_every_count_in_few_bins(delays, rest):
     history = History(now)
     for delay in delays:
         now += delay / max(1, len(delays))
-        history.add(now, Bin(answered=1, failed=2))
+        history.add(now, SpanCounts(answered=1, failed=2))
     bins = history.bins(now + rest)
     assert 1 <= len(bins) <= LONGEST
     assert sum(counts.answered for _, counts in bins) == len(delays)
@@ -22,7 +29,9 @@ def test_a_history_keeps_every_count_in_few_bins(delays, rest):
 
 
 def test_a_history_goes_on_from_what_was_counted_elsewhere():
-    history = history_of(100.0, width_for(86_400), [(0, Bin(answered=3)), (7, Bin(limited=2))])
+    history = history_of(
+        100.0, width_for(86_400), [(0, SpanCounts(answered=3)), (7, SpanCounts(limited=2))]
+    )
     assert history.width_s * LONGEST > 86_400
     bins = history.bins(100.0 + 7 * history.width_s)
     assert (bins[0][1].answered, bins[7][1].limited, len(bins)) == (3, 2, 8)
