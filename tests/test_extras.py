@@ -40,7 +40,7 @@ def run_without(absent, program, *arguments):
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
-        ("evaluator --help", "evaluator"),
+        ("evaluator report run", "evaluator"),
         ("evaluator score predictions.csv", "evaluator"),
         ("trainer fit recipe.toml", "trainer"),
         ("trainer recipe", "trainer"),
@@ -57,8 +57,13 @@ def test_the_line_names_the_extra(command, extra):
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize("program", ["curator", "evaluator", "trainer"])
+def test_help_needs_no_extra(program):
+    assert run_without(BASE_ALONE, program, "--help").returncode == 0
+
+
 def test_one_package_that_is_missing_is_named():
-    ended = run_without("jinja2", "evaluator", "--help")
+    ended = run_without("jinja2", "evaluator", "report", "run")
     assert ended.returncode == 2
     assert ended.stderr.strip() == (
         "evaluator needs its extra (jinja2 is not installed): pip install 'abo-vqa[evaluator]'"

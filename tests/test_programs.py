@@ -6,11 +6,15 @@ import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
+from types import ModuleType
 
 import pytest
 
 import curator.__main__
+import evaluator.__main__
+import trainer.__main__
 from shared.program.application import Command
 
 PROGRAMS = ("curator", "evaluator", "trainer")
@@ -59,7 +63,7 @@ def test_the_version_is_that_of_the_installed_package(program: str) -> None:
     assert (ended.returncode, ended.stdout) == (0, f"{program} {version('abo-vqa')}\n")
 
 
-@pytest.mark.parametrize("program", ["curator"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_help_and_the_version_import_nothing_slow(program: str) -> None:
     for option in ("--help", "--version"):
         ended = ran("-c", IMPORTED, program, option)
@@ -105,10 +109,10 @@ def test_completion_is_installed_in_the_home(tmp_path) -> None:
     assert "_CURATOR_COMPLETE=complete_bash" in script
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), curator.__main__.COMMANDS.items(), ids=lambda value: str(value)[:12]
-)
-def test_the_list_of_commands_says_what_each_says_itself(name: str, command: Command) -> None:
-    documented = inspect.getdoc(command.load())
-    assert documented is not None
-    assert documented.splitlines()[0] == command.summary
+@pytest.mark.parametrize("program", [curator.__main__, evaluator.__main__, trainer.__main__])
+def test_the_list_of_commands_says_what_each_says_itself(program: ModuleType) -> None:
+    commands: Iterable[Command] = program.COMMANDS.values()
+    documented = [inspect.getdoc(command.load()) or "" for command in commands]
+    assert [text.partition("\n")[0] for text in documented] == [
+        command.summary for command in commands
+    ]

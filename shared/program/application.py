@@ -58,16 +58,6 @@ def application(
     prepare: Callable[[], None] | None = None,
 ) -> typer.Typer:
     """Return the application of ``program``, its commands by name; each starts with ``prepare``."""
-    app = bare_application(program, purpose, prepare)
-    for name, command in commands.items():
-        app.command(name, cls=_deferred(name, command), help=command.summary)(_loaded_later)
-    return app
-
-
-def bare_application(
-    program: str, purpose: str, prepare: Callable[[], None] | None = None
-) -> typer.Typer:
-    """Return the application of ``program``, without any command yet."""
     app = typer.Typer(
         name=program,
         help=purpose,
@@ -85,6 +75,8 @@ def bare_application(
         if prepare is not None:
             prepare()
 
+    for name, command in commands.items():
+        app.command(name, cls=_deferred(name, command), help=command.summary)(_loaded_later)
     return app
 
 

@@ -17,7 +17,7 @@ REQUIRED = {"data": "d.csv", "images": "pictures", "model": "m", "out": Path("ru
 
 
 def evaluator_run():
-    return typer.main.get_command(app).commands["run"]
+    return typer.main.get_command(app).commands["run"].whole
 
 
 def values_of(parameter, context):
