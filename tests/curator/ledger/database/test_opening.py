@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from curator.ledger import (
+    Ledger,
     LedgerBusy,
     migrate,
     require_ledger,
@@ -59,3 +60,12 @@ def test_an_sqlite_that_is_too_old_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"SQLite 3\.35 or newer"):
         migrate(tmp_path / "l.db")
     assert not (tmp_path / "l.db").exists()
+
+
+async def test_a_ledger_may_have_any_name(tmp_path):
+    path = tmp_path / "what? 50%41 #1;.db"
+    migrate(path)
+    async with Ledger.opened(path) as ledger:
+        assert await ledger.item_count() == 0
+        assert await ledger.reports(1.0) == []
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
