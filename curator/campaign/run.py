@@ -34,6 +34,7 @@ from curator.keys.models import known_model
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
 from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.rate import PlainRate
 from curator.pool.records import RemovedKey
 from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
@@ -72,6 +73,7 @@ class RunOptions:
     retry_keys: bool = False
     verify: float = 0.0
     shuffle: int | None = None
+    requests_per_minute: int | None = None
     annotator: Service = Service.GEMINI
     status_token: str | None = field(default=None, repr=False)
 
@@ -333,6 +335,7 @@ async def _pool(
         untried=plan.serving,
         use=await ledger.project_use(options.model, now),
         records=await ledger.project_records(options.model),
+        rate=PlainRate(options.requests_per_minute) if options.requests_per_minute else None,
     )
 
 

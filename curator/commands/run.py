@@ -39,6 +39,10 @@ BaseUrl = Annotated[
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
 ]
+RequestsPerMinute = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most requests a minute, with all keys together or without any."),
+]
 WhenExhausted = Annotated[
     OnExhausted,
     typer.Option(help="With no quota left: stop with exit code 75, or wait for the next day."),
@@ -89,6 +93,7 @@ def run(
     answer_words: AnswerWords = 1,
     limit: SettledLimit = None,
     concurrency: Concurrency = 16,
+    requests_per_minute: RequestsPerMinute = None,
     on_exhausted: WhenExhausted = OnExhausted.STOP,
     status: StatusAddress = None,
     status_token: StatusToken = None,
@@ -115,6 +120,7 @@ def run(
         answer_words=answer_words,
         limit=limit,
         concurrency=concurrency,
+        requests_per_minute=requests_per_minute,
         on_exhausted=on_exhausted,
         status=status,
         status_token=status_token,

@@ -27,6 +27,7 @@ from curator.keys.quota import (
 from curator.pool.backoff import backoff_s
 from curator.pool.exhaustion import KeysExhausted, local_time, no_key_left
 from curator.pool.project import Project
+from curator.pool.rate import PlainRate
 from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
@@ -85,11 +86,14 @@ class KeyPool:
         use: Mapping[str, ProjectUse],
         records: Mapping[str, ProjectRecord],
         untried: Sequence[Key] = (),
+        rate: PlainRate | None = None,
     ) -> None:
         """Start with what the ledger remembers: ``use`` and ``records`` by project.
 
-        Each of the ``untried`` keys gets a second request only once its first was taken.
+        Each of the ``untried`` keys gets a second request only once its first was taken. ``rate``
+        holds for all keys together.
         """
+        self._rate = rate
         # Those that served longest ago come first.
         self._keys = list(keys)
         self._clock = clock
@@ -119,15 +123,21 @@ class KeyPool:
         """
         # One waiter at a time reckons and sleeps; the others queue in order behind it.
         async with self._turn:
+            rate = self._rate
             while True:
                 if self._stop.requested:
                     raise StopRequested
                 now = self._clock.now()
                 self._changed.clear()
                 key, openings = self._next_key(tokens, now)
-                if key is not None:
+                if key is None:
+                    await self._wait_for_opening(openings, tokens, now)
+                elif rate is not None:
+                    # Meanwhile the key may have been closed: it is looked for once more.
+                    await rate.admit(self._stop)
+                    rate = None
+                else:
                     return self._reserve(key, tokens, now)
-                await self._wait_for_opening(openings, tokens, now)
 
     def may_send(self, lease: Lease) -> bool:
         """Return whether nothing that was told since ``lease`` speaks against its request."""
@@ -275,17 +285,18 @@ class KeyPool:
     def _next_key(self, tokens: int, now: float) -> tuple[Key | None, Mapping[str, Opening]]:
         """Return the key whose turn it is, if one can serve, and when the projects before it do."""
         openings: dict[str, Opening] = {}
-        for index, key in enumerate(self._keys):
+        for key in self._keys:
             if key.project in openings or not self._trials.may_ask(key):
                 continue
             opening = self._projects[key.project].opening(tokens, now)
             if opening.at <= now:
-                self._keys.append(self._keys.pop(index))
                 return key, openings
             openings[key.project] = opening
         return None, openings
 
     def _reserve(self, key: Key, tokens: int, now: float) -> Lease:
+        self._keys.remove(key)
+        self._keys.append(key)
         project = self._projects[key.project]
         reservation = project.usage.reserve(tokens, now)
         self._trials.begin(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import Any, Final
 
 from shared.program.clock import Clock
@@ -51,17 +51,8 @@ class StopSignal:
         Raises:
             StopRequested: the run is to stop, now or while sleeping.
         """
-        events = [self._event, *([wake] if wake else [])]
-        waits = [asyncio.ensure_future(clock.sleep(seconds))]
-        waits += [asyncio.ensure_future(_reached(event)) for event in events]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        if self.requested:
-            raise StopRequested
+        events = [] if wake is None else [wake.wait()]
+        await self._first_of(clock.sleep(seconds), *events)
 
     async def wait(self, wake: asyncio.Event) -> None:
         """Wait until ``wake`` is set.
@@ -69,7 +60,20 @@ class StopSignal:
         Raises:
             StopRequested: the run is to stop, now or while waiting.
         """
-        waits = [asyncio.ensure_future(_reached(event)) for event in (self._event, wake)]
+        await self._first_of(wake.wait())
+
+    async def wait_for(self, turn: Coroutine[Any, Any, object]) -> None:
+        """Wait until ``turn`` returns; raises what it raises.
+
+        Raises:
+            StopRequested: the run is to stop, now or while waiting.
+        """
+        taken = asyncio.ensure_future(turn)
+        await self._first_of(taken)
+        taken.result()
+
+    async def _first_of(self, *waited_for: Awaitable[object]) -> None:
+        waits = [asyncio.ensure_future(each) for each in (*waited_for, self._event.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -78,10 +82,6 @@ class StopSignal:
             await asyncio.gather(*waits, return_exceptions=True)
         if self.requested:
             raise StopRequested
-
-
-async def _reached(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 @contextlib.contextmanager

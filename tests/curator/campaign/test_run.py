@@ -18,6 +18,7 @@ from curator.ledger.queue.functions import draw
 from curator.pool.pool import OnExhausted
 from shared.corpus import read_json, read_pairs
 from shared.program.cli import run_program
+from shared.program.clock import stopwatch
 from tests.curator.campaigns import KEYS, PICTURES, ended, until_requests
 from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock
@@ -52,6 +53,19 @@ async def test_a_catalogue_becomes_a_data_set_and_nothing_is_asked_twice(stage):
     assert manifest["pairs"] == 36
     assert manifest["source"]["prompt_version"]
     assert manifest["agreement_with_listing"]["unknown"] == 36
+
+
+@pytest.mark.slow
+async def test_a_plain_rate_holds_back_what_no_quota_does(stage):
+    """A tenth of a minute's requests go at once, and the next ones six seconds later."""
+    campaign = await stage()
+    started = stopwatch()
+    running = asyncio.create_task(campaign.run(requests_per_minute=60, concurrency=8))
+    await asyncio.sleep(3)
+    assert campaign.requests == 6
+    assert (await running).code == 0
+    assert campaign.requests == PICTURES
+    assert stopwatch() - started >= 6
 
 
 async def test_status_tells_progress_keys_tokens_and_attempts(stage):
