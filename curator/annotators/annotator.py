@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
+from curator.keys.variables import KeySource
 from shared.errors import InputError
 
-
-class Service(StrEnum):
-    """Whose protocol an annotator speaks."""
-
-    GEMINI = "gemini"
-    OPENAI = "openai"
-    """OpenAI's chat completions, which Ollama, vLLM and others speak too."""
-
-
-_ADDRESS_VARIABLES: Final = {
-    Service.GEMINI: "GOOGLE_GEMINI_BASE_URL",
-    Service.OPENAI: "OPENAI_BASE_URL",
-}
-"""Where the services' own libraries look for an address; here, only ``--base-url`` counts."""
 FINISHED: Final = "STOP"
 """The ending of a reply that says all the model wanted to say."""
 PROMPT_BLOCKED: Final = "PROMPT_BLOCKED_"
@@ -58,7 +46,7 @@ class Reply:
     model: str = ""
 
 
-class Annotator(Protocol):
+class Annotator(typing.Protocol):
     """Asks one model, with whatever key each request brings."""
 
     async def generate(self, request: Request, key: Key) -> Reply:
@@ -67,6 +55,38 @@ class Annotator(Protocol):
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a run asks: which model, where, for how long at most, and over how many connections.
+
+    ``base_url`` is empty for the service's own address.
+    """
+
+    model: str
+    base_url: str | None
+    timeout_s: float
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """All that the rest of the curator has to know of a service's protocol.
+
+    ``address_variable`` is where the service's own library looks for an address.
+    ``default_model`` is asked where none is named; empty where there is none. ``model_name`` gives
+    the name that the service has for a model. ``require`` raises ``InputError`` where a package is
+    missing. ``read_reply`` reads a successful reply's body.
+    """
+
+    keys: KeySource
+    address_variable: str
+    connected: Callable[[Connection], AbstractAsyncContextManager[Annotator]]
+    read_reply: Callable[[str], Reply]
+    default_model: str = ""
+    model_name: Callable[[str], str] = str
+    require: Callable[[], None] = lambda: None
 
 
 def ending_of(word: object) -> str:
@@ -99,14 +119,15 @@ def check_base_url(base_url: str | None) -> str:
 
 
 def require_stated_address(
-    service: Service, base_url: str | None, environment: Mapping[str, str] = os.environ
+    variable: str, base_url: str | None, environment: Mapping[str, str] = os.environ
 ) -> None:
-    """Check that no variable says where requests are to go, and the command line nothing.
+    """Check that ``variable`` does not say where requests are to go, and the command line nothing.
+
+    The services' own libraries look there for an address; here, only ``--base-url`` counts.
 
     Raises:
-        InputError: one does; a key is not to go elsewhere than either side thinks.
+        InputError: it does; a key is not to go elsewhere than either side thinks.
     """
-    variable = _ADDRESS_VARIABLES[service]
     if base_url is None and environment.get(variable):
         raise InputError(f"{variable} is set: give --base-url ADDRESS, or unset the variable")
 
@@ -134,12 +155,3 @@ def proxy_for(url: str) -> str | None:
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def model_name(service: Service, model: str) -> str:
-    """Return the name that the service has for ``model``: some write whose it is before it."""
-    if service is not Service.GEMINI:
-        return model
-    for prefix in ("models/", "gemini/", "google/", "models/"):
-        model = model.removeprefix(prefix)
-    return model

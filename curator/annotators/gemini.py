@@ -17,7 +17,7 @@ import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -28,6 +28,8 @@ import aiohttp
 from curator.annotators.annotator import (
     DEFAULT_TIMEOUT_S,
     PROMPT_BLOCKED,
+    Connection,
+    Protocol,
     Reply,
     check_base_url,
     ending_of,
@@ -37,6 +39,8 @@ from curator.annotators.annotator import (
 from curator.annotators.departures import departure_trace
 from curator.annotators.prompt import ReplySchema, Request
 from curator.keys.key import Key
+from curator.keys.models import default_model
+from curator.keys.variables import GEMINI_KEYS
 from curator.refusals.error_answers import (
     LONGEST_BODY,
     refusal_of,
@@ -221,6 +225,13 @@ def _around_the_image(prompt_text: str, schema: ReplySchema) -> tuple[bytes, byt
     return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
 
 
+def model_name(model: str) -> str:
+    """Return the service's own name for ``model``: some write whose it is before it."""
+    for prefix in ("models/", "gemini/", "google/", "models/"):
+        model = model.removeprefix(prefix)
+    return model
+
+
 def read_reply(body: str) -> Reply:
     """Return what matters of a successful body.
 
@@ -251,3 +262,22 @@ def read_reply(body: str) -> Reply:
         thought_tokens=as_count(usage.get("thoughtsTokenCount")),
         model=model_of(content.get("modelVersion")),
     )
+
+
+def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
+    return Gemini.connected(
+        model=connection.model,
+        connections=connection.connections,
+        base_url=connection.base_url,
+        timeout_s=connection.timeout_s,
+    )
+
+
+PROTOCOL: Final = Protocol(
+    keys=GEMINI_KEYS,
+    address_variable="GOOGLE_GEMINI_BASE_URL",
+    connected=_connected,
+    read_reply=read_reply,
+    default_model=default_model(),
+    model_name=model_name,
+)

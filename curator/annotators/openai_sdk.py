@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from curator.annotators.annotator import Reply, check_base_url, proxy_for
+from curator.annotators.annotator import Connection, Protocol, Reply, check_base_url, proxy_for
 from curator.annotators.chat_completions import AskedForm, form_fields, messages, read_completion
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
+from curator.keys.variables import OPENAI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
     BadRequest,
@@ -216,3 +217,18 @@ def require_sdk() -> None:
         raise InputError(
             "--annotator openai needs its extra: pip install 'abo-vqa[curator,openai]'"
         ) from error
+
+
+def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClient]:
+    return OpenAIClient.connected(
+        model=connection.model, base_url=connection.base_url, timeout_s=connection.timeout_s
+    )
+
+
+PROTOCOL: Final = Protocol(
+    keys=OPENAI_KEYS,
+    address_variable="OPENAI_BASE_URL",
+    connected=_connected,
+    read_reply=read_completion,
+    require=require_sdk,
+)

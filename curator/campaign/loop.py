@@ -15,9 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from curator.annotators.annotator import Annotator, Reply, Service
+from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
 from curator.annotators.prompt import Prompt, Request
+from curator.annotators.registry import Service
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
 from curator.campaign.failures.streak import FIRST_TRIES, BringsNothing, Failure

@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from curator.annotators.annotator import Annotator, Service, check_base_url, require_stated_address
-from curator.annotators.gemini import Gemini
-from curator.annotators.openai_sdk import OpenAIClient, require_sdk
+from curator.annotators.annotator import Connection, check_base_url, require_stated_address
 from curator.annotators.prompt import Prompt
+from curator.annotators.registry import Service
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
@@ -29,7 +28,7 @@ from curator.campaign.results import Results
 from curator.catalog import Catalog, open_catalog
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.keys.key import Key
-from curator.keys.keyfile import read_keys, read_optional_keys
+from curator.keys.keyfile import read_keys
 from curator.keys.models import known_model
 from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
@@ -102,7 +101,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         InputError: one of them cannot be used; nothing was written.
     """
     check_base_url(options.base_url)
-    require_stated_address(options.annotator, options.base_url)
+    require_stated_address(options.annotator.protocol.address_variable, options.base_url)
     image_tokens = known_model(options.model).image_tokens
     prompt = Prompt(options.questions, options.answer_words, image_tokens)
     plan = RunPlan(
@@ -134,23 +133,9 @@ def _address(options: RunOptions) -> Address | None:
 
 
 def _keys(options: RunOptions) -> Sequence[Key]:
-    if options.annotator is Service.GEMINI:
-        return read_keys(options.keys)
-    require_sdk()
-    return read_optional_keys(options.keys)
-
-
-def _annotator(options: RunOptions) -> AbstractAsyncContextManager[Annotator]:
-    if options.annotator is Service.OPENAI:
-        return OpenAIClient.connected(
-            model=options.model, base_url=options.base_url, timeout_s=options.timeout_s
-        )
-    return Gemini.connected(
-        model=options.model,
-        connections=options.concurrency,
-        base_url=options.base_url,
-        timeout_s=options.timeout_s,
-    )
+    protocol = options.annotator.protocol
+    protocol.require()
+    return read_keys(options.keys, source=protocol.keys)
 
 
 async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
@@ -231,11 +216,12 @@ async def _work(
     left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
+    connection = Connection(options.model, options.base_url, options.timeout_s, options.concurrency)
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
         _status_page(plan, live, ledger, clock),
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
-        _annotator(options) as annotator,
+        options.annotator.protocol.connected(connection) as annotator,
     ):
         results = Results(campaign_id, ledger, clock, live, ItemLog(plan.prompt.version), stop)
         curator = Curator(

@@ -6,14 +6,12 @@ An option that takes a value names what it takes; a switch says what it does.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from curator.annotators.annotator import Service
+from curator.annotators.registry import Service
 from curator.keys.models import default_model
-
-DEFAULT_MODEL: Final = default_model()
 
 CatalogPath = Annotated[
     Path,
@@ -31,7 +29,7 @@ AnnotatorName = Annotated[
     typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),
 ]
 ModelName = Annotated[
-    str | None, typer.Option(help="Model to ask.", show_default=f"{DEFAULT_MODEL} for gemini")
+    str | None, typer.Option(help="Model to ask.", show_default=f"{default_model()} for gemini")
 ]
 VerifiedShare = Annotated[
     float,

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from curator.annotators.annotator import Service, model_name
 from curator.annotators.prompt import Prompt
+from curator.annotators.registry import Service
 from curator.catalog import open_catalog
 from curator.commands.options import (
-    DEFAULT_MODEL,
     AnnotatorName,
     AnswerWords,
     AsJson,
@@ -39,8 +36,7 @@ from curator.forecast.plan import (
     with_limits,
 )
 from curator.forecast.simulation import Load, simulate
-from curator.keys.key import Key
-from curator.keys.keyfile import read_keys, read_optional_keys
+from curator.keys.keyfile import read_keys
 from curator.keys.models import known_model
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
@@ -96,9 +92,10 @@ def plan(
 
     No request is sent.
     """
-    name = _named(annotator, model)
+    protocol = annotator.protocol
+    name = protocol.model_name(model or protocol.default_model)
     prompt = Prompt(questions, answer_words, known_model(name).image_tokens)
-    limited = with_limits(_keys_of(annotator, keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    limited = with_limits(read_keys(keys, source=protocol.keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     size = measure_catalog(open_catalog(catalog, images), prompt)
     size = replace(size, images=min(size.images, limit or size.images))
     answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
@@ -114,17 +111,6 @@ def plan(
         print()
     else:
         Console().print(plan_view(planned))
-
-
-def _keys_of(annotator: Service, path: Path | None) -> Sequence[Key]:
-    read = read_keys if annotator is Service.GEMINI else read_optional_keys
-    return read(path)
-
-
-def _named(annotator: Service, model: str | None) -> str:
-    if model is None:
-        return DEFAULT_MODEL if annotator is Service.GEMINI else ""
-    return model_name(annotator, model)
 
 
 def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:

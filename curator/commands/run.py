@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from curator.annotators.annotator import DEFAULT_TIMEOUT_S, Service, model_name
+from curator.annotators.annotator import DEFAULT_TIMEOUT_S
+from curator.annotators.registry import Service
 from curator.campaign.run import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
 from curator.commands.options import (
-    DEFAULT_MODEL,
     AnnotatorName,
     AnswerWords,
     CatalogPath,
@@ -135,9 +135,11 @@ def run(
 
 
 def _model_to_ask(annotator: Service, model: str | None) -> str:
-    if model is None and annotator is not Service.GEMINI:
+    protocol = annotator.protocol
+    named = model or protocol.default_model
+    if not named:
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
-    return model_name(annotator, model or DEFAULT_MODEL)
+    return protocol.model_name(named)
 
 
 def _run(options: RunOptions) -> None:

@@ -1,4 +1,4 @@
-"""Reads the pool of keys from a file or from ``GEMINI_API_KEYS``: TOML, or a list of any form.
+"""Reads the pool of keys from a file or a variable: TOML, or a list of any form.
 
 The forms of lists are ``curator.keys.key_list``'s.
 """
@@ -19,13 +19,7 @@ from curator.keys.key import Key, fingerprint_of
 from curator.keys.key_form import without_keys
 from curator.keys.key_list import WAY_OUT, ListedKey, listed_keys
 from curator.keys.quota import Quota
-from curator.keys.variables import (
-    KEYS_VARIABLE,
-    NEAR_VARIABLES,
-    NOT_GEMINI,
-    NOT_OPENAI,
-    OPTIONAL_KEYS_VARIABLE,
-)
+from curator.keys.variables import GEMINI_KEYS, KeySource
 from shared.errors import InputError
 from shared.program.settings import Settings, validated
 
@@ -49,39 +43,27 @@ class _KeysFile(Settings):
     key: list[_KeyTable] = Field(default_factory=list)
 
 
-def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) -> tuple[Key, ...]:
-    """Return the keys in ``path``, or those in ``GEMINI_API_KEYS`` where no path is given.
+def read_keys(
+    path: Path | None,
+    environment: Mapping[str, str] = os.environ,
+    source: KeySource = GEMINI_KEYS,
+) -> tuple[Key, ...]:
+    """Return the keys in ``path``, or those of ``source`` where no path is given.
 
     Raises:
         InputError: no keys, an unreadable file, something that is no key, a secret or label that
             occurs twice, or keys of one project with different limits. No message holds a secret.
     """
     if path is not None:
-        return _keys_of_file(path, environment, NOT_GEMINI)
-    text = environment.get(KEYS_VARIABLE, "")
-    if not text.strip():
-        near = next((name for name in NEAR_VARIABLES if environment.get(name, "").strip()), None)
-        hint = f" ({near} is set, but not read here)" if near else ""
-        raise InputError(f"no API keys: give --keys FILE or set {KEYS_VARIABLE}{hint}")
-    return _keys_of_text(text, KEYS_VARIABLE, environment, NOT_GEMINI)
-
-
-def read_optional_keys(
-    path: Path | None, environment: Mapping[str, str] = os.environ
-) -> tuple[Key, ...]:
-    """Return the keys for a service that may need none: those in ``path`` or ``OPENAI_API_KEY``.
-
-    Without either, one key that is empty stands for the server on this machine.
-
-    Raises:
-        InputError: as ``read_keys``, for what is given.
-    """
-    if path is not None:
-        return _keys_of_file(path, environment, NOT_OPENAI)
-    text = environment.get(OPTIONAL_KEYS_VARIABLE, "")
-    if not text.strip():
-        return (Key("no-key", "no-project", ""),)
-    return _keys_of_text(text, OPTIONAL_KEYS_VARIABLE, environment, NOT_OPENAI)
+        return _keys_of_file(path, environment, source.foreign)
+    text = environment.get(source.variable, "")
+    if text.strip():
+        return _keys_of_text(text, source.variable, environment, source.foreign)
+    if source.without:
+        return source.without
+    near = next((name for name in source.near if environment.get(name, "").strip()), None)
+    hint = f" ({near} is set, but not read here)" if near else ""
+    raise InputError(f"no API keys: give --keys FILE or set {source.variable}{hint}")
 
 
 def _keys_of_file(

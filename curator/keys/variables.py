@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+from curator.keys.key import Key
+
 KEYS_VARIABLE: Final = "GEMINI_API_KEYS"
-NEAR_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-"""What other tools read one key from; a pool is not made of it unasked."""
-OPTIONAL_KEYS_VARIABLE: Final = "OPENAI_API_KEY"
 TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
 
-_NEITHER: Final = (
+_OF_OTHER_SERVICES: Final = (
     *("ANTHROPIC", "CLAUDE", "HF_", "HUGGING", "WANDB", "AWS", "GITHUB", "COHERE", "KAGGLE"),
     *("LANGCHAIN", "LANGSMITH", "PINECONE", "STRIPE", "SLACK", "TELEGRAM", "REPLICATE"),
     *("^SECRET_KEY$", "SECRET_KEY_BASE", "MASTER_KEY", "DJANGO", "FLASK", "JWT", "SESSION"),
     *("DATABASE", "POSTGRES", "REDIS", "NEXTAUTH", "SUPABASE", "SENTRY", "ENCRYPTION"),
     *("DISCORD", "TWILIO", "SENDGRID", "CLOUDFLARE", "WEBHOOK", "SHOPIFY", "PAYPAL"),
 )
-NOT_GEMINI: Final = (
-    *("OPENAI", "OPENROUTER", "GROQ", "MISTRAL", "DEEPSEEK", "TOGETHER", "AZURE", "XAI"),
-    *_NEITHER,
-)
-NOT_OPENAI: Final = ("GEMINI", "GOOGLE", *_NEITHER)
-"""What names of variables, in a ``.env`` file with several, say of a key for another service.
 
-``^`` and ``$`` stand for a name's start and end.
-"""
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where a service's keys are, if in no file.
+
+    ``variable`` holds them. ``near`` are variables that other tools read one key from; a pool is
+    not made of it unasked. ``foreign`` is what names of variables, in a ``.env`` file with several,
+    say of a key for another service; ``^`` and ``$`` stand for a name's start and end. ``without``
+    are the keys where none are given; empty where the service needs one.
+    """
+
+    variable: str
+    near: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = _OF_OTHER_SERVICES
+    without: tuple[Key, ...] = ()
+
+
+GEMINI_KEYS: Final = KeySource(
+    KEYS_VARIABLE,
+    near=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    foreign=(
+        *("OPENAI", "OPENROUTER", "GROQ", "MISTRAL", "DEEPSEEK", "TOGETHER", "AZURE", "XAI"),
+        *_OF_OTHER_SERVICES,
+    ),
+)
+OPENAI_KEYS: Final = KeySource(
+    "OPENAI_API_KEY",
+    foreign=("GEMINI", "GOOGLE", *_OF_OTHER_SERVICES),
+    # Stands for the server on this machine.
+    without=(Key("no-key", "no-project", ""),),
+)

@@ -7,15 +7,14 @@ may come back, and an item of whose pairs none passes any more is given up, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from curator.annotators.annotator import Reply, Service
-from curator.annotators.chat_completions import read_completion
-from curator.annotators.gemini import read_reply
+from curator.annotators.annotator import Reply
 from curator.annotators.prompt import Prompt
+from curator.annotators.registry import Service
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.rules import Verdict
 from curator.ledger import (
@@ -36,10 +35,6 @@ from shared.program.progress import ProgressReport
 
 PAGE: Final = 200
 """Items judged in one transaction."""
-_READERS: Final[Mapping[Service, Callable[[str], Reply]]] = {
-    Service.GEMINI: read_reply,
-    Service.OPENAI: read_completion,
-}
 LONGEST_ANSWERS: Final = range(1, 21)
 """The values of ``--answer-words``."""
 
@@ -172,7 +167,7 @@ def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement
 
 def _reply(kept: KeptReply) -> Reply:
     try:
-        return _READERS[Service(kept.annotator)](kept.body)
+        return Service(kept.annotator).protocol.read_reply(kept.body)
     except Unavailable:
         # What is no reply holds no pair, like one whose candidate is missing.
         return Reply(kept.body, "", "", 0, 0, 0)

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.annotators.annotator import Reply, Service
+from curator.annotators.annotator import Reply
 from curator.annotators.chat_completions import AskedForm, form_fields, read_completion
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.openai_sdk import OpenAIClient
 from curator.annotators.prompt import PAIRS_SCHEMA, Prompt
+from curator.annotators.registry import Service
 from curator.judging.parser import Parsed, parse_reply
 from curator.keys.key import Key
-from curator.keys.keyfile import read_optional_keys
+from curator.keys.keyfile import read_keys
+from curator.keys.variables import OPENAI_KEYS
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
@@ -193,8 +195,8 @@ def test_plain_text_asks_for_no_form():
 
 
 def test_keys_are_optional():
-    assert [key.label for key in read_optional_keys(None, {})] == ["no-key"]
-    (key,) = read_optional_keys(None, {"OPENAI_API_KEY": SECRET})
+    assert [key.label for key in read_keys(None, {}, OPENAI_KEYS)] == ["no-key"]
+    (key,) = read_keys(None, {"OPENAI_API_KEY": SECRET}, OPENAI_KEYS)
     assert (key.label, key.secret) == ("key-1", SECRET)
 
 

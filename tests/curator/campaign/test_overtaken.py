@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.annotators.annotator import Service
 from curator.annotators.prompt import Prompt
+from curator.annotators.registry import Service
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.keys.keyfile import read_keys, read_optional_keys
+from curator.keys.keyfile import read_keys
 from curator.keys.quota import Quota
+from curator.keys.variables import OPENAI_KEYS
 from shared.errors import InputError
 
 FIRST = "AIzaSyPretend-to-be-a-key-000000000001"
@@ -75,11 +76,11 @@ def test_keys_of_any_service_pass_and_one_variable_may_hold_several(tmp_path):
     padded = "ABCDEFGHIJKLMNOPqrst0123=="
     assert read(padded) == [("key-1", padded)]
     (tmp_path / "keys.txt").write_text("EMPTY")
-    assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == ["EMPTY"]
+    assert [key.secret for key in read_keys(tmp_path / "keys.txt", source=OPENAI_KEYS)] == ["EMPTY"]
     (tmp_path / "keys.txt").write_text(f"OPENAI_API_KEY={THIRD}\nGEMINI_API_KEY={FIRST}\n")
-    assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == [THIRD]
+    assert [key.secret for key in read_keys(tmp_path / "keys.txt", source=OPENAI_KEYS)] == [THIRD]
     (tmp_path / "keys.txt").write_text(f"GEMINI_API_KEY={FIRST}\nSECRET_KEY=web-0a1b2c3d\n")
-    assert [key.secret for key in read_optional_keys(tmp_path / "keys.txt")] == [FIRST]
+    assert [key.secret for key in read_keys(tmp_path / "keys.txt", source=OPENAI_KEYS)] == [FIRST]
 
 
 def test_of_a_projects_variables_only_keys_of_the_service_are_taken():

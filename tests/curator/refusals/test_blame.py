@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from curator.annotators.annotator import Annotator, Service, model_name, proxy_for
+from curator.annotators.annotator import Annotator, proxy_for
 from curator.annotators.gemini import Gemini, read_reply, server_and_version
 from curator.annotators.openai_sdk import OpenAIClient, api_address
 from curator.annotators.prompt import Prompt
+from curator.annotators.registry import Service
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.pool import OnExhausted
@@ -374,8 +375,8 @@ def test_an_openai_address_gets_its_version_once(given, address):
 
 def test_a_model_may_be_written_with_its_maker():
     for name in ("gemini/x", "google/x", "models/x", "google/models/x", "x"):
-        assert model_name(Service.GEMINI, name) == "x"
-    assert model_name(Service.OPENAI, "google/x") == "google/x"
+        assert Service.GEMINI.protocol.model_name(name) == "x"
+    assert Service.OPENAI.protocol.model_name("google/x") == "google/x"
 
 
 @pytest.mark.parametrize("service", Service)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from curator.annotators.annotator import Service
+from curator.annotators.registry import Service
 from shared.corpus import read_pairs
 from tests.curator.annotators.test_openai_sdk import known_pairs
 from tests.curator.campaigns import PICTURES
