@@ -14,6 +14,11 @@ from shared.images.formats import is_picture, is_unread_picture
 from shared.records import ImageRef, Listing
 
 
+def folder_catalog(path: Path, images_dir: Path | None) -> FolderCatalog | None:
+    """Return the folder at ``path`` as a catalogue; ``None`` where there is none."""
+    return FolderCatalog(path, images_dir or path) if path.is_dir() else None
+
+
 @dataclass(frozen=True, slots=True)
 class FolderCatalog:
     """A folder of images, also in sub-folders, without metadata."""

@@ -1,26 +1,24 @@
-"""Opens whatever catalogue stands at a path."""
+"""Opens whatever catalogue stands at a path: the registry of formats, one line each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from curator.catalog.abo import abo_catalog
 from curator.catalog.catalog import Catalog
-from curator.catalog.folder import FolderCatalog
-from curator.catalog.tables.table import TableCatalog
+from curator.catalog.folder import folder_catalog
+from curator.catalog.tables.table import table_catalog
 from shared.errors import InputError
-from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 
-_UNPACK: Final = "unpack it, and give the folder or the table in it"
-_SAVE_AS: Final = "save it as CSV in UTF-8"
-_WAYS_OUT: Final = {
-    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), _UNPACK),
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".parquet"), _SAVE_AS),
-    **dict.fromkeys((".feather", ".arrow", ".xml", ".html", ".pdf", ".docx", ".db"), _SAVE_AS),
-    **dict.fromkeys(SUFFIXES | UNREAD_SUFFIXES, "it is a picture: give the folder that it is in"),
-}
-"""What to do with files that are no tables of text, by the ends of their names."""
+FORMATS: Final[Sequence[Callable[[Path, Path | None], Catalog | None]]] = (
+    table_catalog,
+    abo_catalog,
+    folder_catalog,
+)
+"""Each returns the catalogue at a path, or ``None`` where that is none of its format; the first
+that has one counts. The other argument is the images folder, if it is not the catalogue's own."""
 
 
 def open_catalog(path: Path, images_dir: Path | None = None) -> Catalog:
@@ -35,16 +33,12 @@ def open_catalog(path: Path, images_dir: Path | None = None) -> Catalog:
         raise InputError(f"{path}: no such catalogue; give an ABO download, a table or a folder")
     if images_dir is not None:
         _require_folder(images_dir)
-    if path.is_file():
-        if way_out := _WAYS_OUT.get(path.suffix.lower()):
-            raise InputError(f"{path}: is no table of text; {way_out}")
-        table = TableCatalog(path, images_dir or path.parent)
-        table.check_columns()
-        return table
-    if (abo := abo_catalog(path, images_dir)) is not None:
-        _require_folder(abo.images_dir)
-        return abo
-    return FolderCatalog(path, images_dir or path)
+    opened = (open_format(path, images_dir) for open_format in FORMATS)
+    catalog = next((each for each in opened if each is not None), None)
+    if catalog is None:
+        raise InputError(f"{path}: no catalogue; give an ABO download, a table or a folder")
+    _require_folder(catalog.images_dir)
+    return catalog
 
 
 def _require_folder(images_dir: Path) -> None:

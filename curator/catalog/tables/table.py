@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from curator.catalog.by_id import PicturesById
 from curator.catalog.locating import Locator
@@ -19,7 +20,33 @@ from curator.catalog.tables.columns import Layout, id_columns, layout_of
 from curator.catalog.tables.products import Products
 from curator.catalog.tables.rows import Row, Rows, rows_of
 from shared.errors import InputError
+from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 from shared.records import ImageRef, Listing
+
+_UNPACK: Final = "unpack it, and give the folder or the table in it"
+_SAVE_AS: Final = "save it as CSV in UTF-8"
+_WAYS_OUT: Final = {
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), _UNPACK),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".parquet"), _SAVE_AS),
+    **dict.fromkeys((".feather", ".arrow", ".xml", ".html", ".pdf", ".docx", ".db"), _SAVE_AS),
+    **dict.fromkeys(SUFFIXES | UNREAD_SUFFIXES, "it is a picture: give the folder that it is in"),
+}
+"""What to do with files that are no tables of text, by the ends of their names."""
+
+
+def table_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
+    """Return the table at ``path``; ``None`` where there is no file.
+
+    Raises:
+        InputError: it is no table of text, is unreadable or has no image column.
+    """
+    if not path.is_file():
+        return None
+    if way_out := _WAYS_OUT.get(path.suffix.lower()):
+        raise InputError(f"{path}: is no table of text; {way_out}")
+    table = TableCatalog(path, images_dir or path.parent)
+    table.check_columns()
+    return table
 
 
 @dataclass(frozen=True, slots=True)
