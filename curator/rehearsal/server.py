@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -44,6 +44,15 @@ class Latency:
         return max(0.0, self.mean_s + self.jitter_s * die.uniform(-1.0, 1.0))
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came: its path, its headers by name in lower case, and its body."""
+
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
 class RehearsalServer:
     """A server on this machine that cannot be told from Gemini by its replies."""
 
@@ -58,8 +67,13 @@ class RehearsalServer:
         latency: Latency,
         die: random.Random,
         clock: Clock,
+        record: Callable[[Received], None] | None = None,
     ) -> None:
-        """Answer from ``answers``; no ``models`` means that every model name is served."""
+        """Answer from ``answers``; no ``models`` means that every model name is served.
+
+        Each request is handed to ``record``, whatever becomes of it.
+        """
+        self._record = record
         self._judge = Judge(
             answers=answers,
             keys=keys,
@@ -120,6 +134,9 @@ class RehearsalServer:
             message = f"Request payload size exceeds the limit: {LARGEST_BODY} bytes."
             verdict = malformed(message)
         else:
+            if self._record is not None:
+                headers = {name.lower(): value for name, value in request.headers.items()}
+                self._record(Received(request.path, headers, body))
             version = request.match_info["version"]
             verdict = await self._judge.judge(key, earlier, version=version, model=model, body=body)
         delay_s = self._latency.draw(self._die)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -12,7 +13,7 @@ from curator.rehearsal.faults import FaultPlan, FaultRule
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, ShortDays
 from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
-from curator.rehearsal.server import Latency, RehearsalServer
+from curator.rehearsal.server import Latency, Received, RehearsalServer
 from shared.corpus import checked_columns, read_pairs
 from shared.images.names import with_file_names
 from shared.program.clock import Clock
@@ -34,8 +35,13 @@ def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook:
     return open_answer_book(script.images, pairs, cache)
 
 
-def build_server(script: RehearsalScript, answers: AnswerBook, clock: Clock) -> RehearsalServer:
-    """Return the server that plays ``script`` from ``answers``."""
+def build_server(
+    script: RehearsalScript,
+    answers: AnswerBook,
+    clock: Clock,
+    record: Callable[[Received], None] | None = None,
+) -> RehearsalServer:
+    """Return the server that plays ``script`` from ``answers``; ``record`` is told of requests."""
     accepted = script.accept_unlisted_keys
     keys = KeyRing(
         [_key(key) for key in script.labelled_keys()],
@@ -59,6 +65,7 @@ def build_server(script: RehearsalScript, answers: AnswerBook, clock: Clock) -> 
         ),
         die=die,
         clock=clock,
+        record=record,
     )
 
 

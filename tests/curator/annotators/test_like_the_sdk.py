@@ -1,24 +1,40 @@
 """What the curator sends Gemini means the same as what google-genai would send."""
 
 import base64
+import io
+import json
+import math
 import re
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 from google import genai
 from google.genai import types
+from PIL import Image
 
 from curator.annotators.gemini import VERSION, Gemini
 from curator.annotators.prompt import Prompt
 from curator.keys.key import Key
+from curator.rehearsal.script import RehearsalScript
+from curator.rehearsal.wiring import build_server, read_answers
+from shared.program.settings import validated
+from tests.fakes.clock import FakeClock
 
 KEY = "AQ.a-key-of-the-test"
 MODEL = "gemini-9-flash"
-JPEG = bytes(range(256)) * 5
+TIMEOUT_S = 7.5
+
+
+def red_square():
+    """A picture; its bytes in base64 have letters that the two alphabets write differently."""
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(content, "JPEG")
+    return content.getvalue() + bytes(range(256))
+
+
+JPEG = red_square()
 PROMPT = Prompt(questions=4, answer_words=2)
-REPLY = {"candidates": [{"content": {"parts": [{"text": "[]"}]}, "finishReason": "STOP"}]}
 REQUESTS = {
     "listing": PROMPT.request({"title": 'a "red" chaïr\n"}}', "colour": "red"}, JPEG, 256),
     "no listing": PROMPT.request({}, JPEG, 256),
@@ -27,24 +43,19 @@ REQUESTS = {
 
 
 @asynccontextmanager
-async def recorder():
-    """A server that keeps what it is sent; yields its address and the list."""
-    seen = []
-
-    async def receive(request):
-        seen.append((request.method, request.raw_path, dict(request.headers), await request.json()))
-        return web.json_response(REPLY)
-
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    finally:
-        await runner.cleanup()
+async def recorder(folder):
+    """The rehearsal server, which answers both; yields its address and what came."""
+    received = []
+    Image.open(io.BytesIO(JPEG)).save(folder / "red.png")
+    (folder / "answers.csv").write_text("filename,question,answer\nred.png,what colour?,red\n")
+    tables = {"answers": folder / "answers.csv", "images": folder, "key": [{"api_key": KEY}]}
+    script = validated(RehearsalScript, tables, source="test")
+    answers = read_answers(script, folder / "cache")
+    server = build_server(script, answers, FakeClock(), received.append)
+    async with server.serving() as url:
+        yield url, received
+    # It took both for what they are.
+    assert server.stats()["outcomes"] in ({"answered": 2}, {"question_answered": 2})
 
 
 async def send_by_sdk(url, request):
@@ -59,6 +70,7 @@ async def send_by_sdk(url, request):
         options = types.HttpOptions(
             base_url=url,
             api_version=VERSION,
+            timeout=math.ceil(TIMEOUT_S * 1000),
             retry_options=types.HttpRetryOptions(attempts=1),
             aiohttp_client=session,
         )
@@ -90,21 +102,39 @@ def plain(text):
     return text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
 
 
+def leaves(value, path=""):
+    """The names of all fields that are set, lists' places left out."""
+    if isinstance(value, list):
+        return set().union(*(leaves(item, path) for item in value))
+    if not isinstance(value, dict) or path.endswith("responseSchema"):
+        return {path}
+    return set().union(*(leaves(item, f"{path}.{name}") for name, item in value.items()))
+
+
 @pytest.mark.parametrize("kind", REQUESTS)
-async def test_a_request_means_what_the_sdk_would_send(kind, monkeypatch):
+async def test_a_request_means_what_the_sdk_would_send(kind, monkeypatch, tmp_path):
     for variable in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
-    async with recorder() as (url, seen):
-        async with Gemini.connected(model=MODEL, connections=1, base_url=url) as gemini:
+    async with recorder(tmp_path) as (url, received):
+        connected = Gemini.connected(model=MODEL, connections=1, base_url=url, timeout_s=TIMEOUT_S)
+        async with connected as gemini:
             await gemini.generate(REQUESTS[kind], Key("one", "project", KEY))
         await send_by_sdk(url, REQUESTS[kind])
-    ours, theirs = seen
-    assert ours[:2] == theirs[:2]
-    for header in ("x-goog-api-key", "Content-Type"):
-        assert ours[2][header] == theirs[2][header]
-    assert meaning(ours[3]) == meaning(theirs[3])
+    ours, theirs = received
+    assert ours.path == theirs.path
+    for header in ("x-goog-api-key", "content-type", "x-server-timeout"):
+        assert ours.headers[header] == theirs.headers[header]
+    meant = meaning(json.loads(ours.body))
+    assert meant == meaning(json.loads(theirs.body))
+    # Whoever sets one more has to set it above, too.
+    assert leaves(meant) == {
+        ".contents.role",
+        ".contents.parts.text",
+        ".contents.parts.inlineData.mimeType",
+        ".contents.parts.inlineData.data",
+        ".generationConfig.responseMimeType",
+        ".generationConfig.responseSchema",
+    }
     assert JPEG in [
-        part["inlineData"]["data"]
-        for part in meaning(ours[3])["contents"][0]["parts"]
-        if "inlineData" in part
+        part.get("inlineData", {}).get("data") for part in meant["contents"][0]["parts"]
     ]
