@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -99,14 +100,27 @@ def test_the_shell_is_told_how_to_complete(program: str) -> None:
     assert ended.stdout.rstrip().endswith(f" {program}")
 
 
-def test_completion_is_installed_in_the_home(tmp_path) -> None:
-    ended = subprocess.run(
+def install_completion(home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -m curator --install-completion; exit $?"],
-        capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(home)},
     )  # fmt: skip
+
+
+def test_completion_is_installed_in_the_home(tmp_path: Path) -> None:
+    ended = install_completion(tmp_path)
     assert ended.returncode == 0, ended.stderr
     script = (tmp_path / ".bash_completions" / "curator.sh").read_text(encoding="utf-8")
     assert "_CURATOR_COMPLETE=complete_bash" in script
+
+
+def test_a_home_that_cannot_be_written_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+    home = tmp_path / "no folder"
+    home.touch()
+    ended = install_completion(home)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "--show-completion" in line
 
 
 @pytest.mark.parametrize("program", [curator.__main__, evaluator.__main__, trainer.__main__])

@@ -11,13 +11,19 @@ from typing import Final, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from shared.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError
+from shared.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_STOPPED_FOR_NOW,
+    AboVqaError,
+)
 from shared.program.signals import next_one_ends
 
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
 
-
+_INSTALLS_COMPLETION: Final = "--install-completion"
 _OURS: Final = frozenset({"curator", "evaluator", "shared", "trainer"})
 _FURTHER_EXTRAS: Final[Mapping[tuple[str, str], str]] = {
     ("curator", "openai"): "openai",
@@ -80,6 +86,15 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
     except AboVqaError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if _INSTALLS_COMPLETION not in (sys.argv if arguments is None else arguments):
+            raise
+        print(
+            f"{name}: completion cannot be installed ({error}); "
+            "put what --show-completion prints where your shell reads it",
+            file=sys.stderr,
+        )
+        raise SystemExit(EXIT_FAILED) from None
     if outcome == _INTERRUPTED:
         print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)

@@ -18,11 +18,13 @@ from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
 from tests.bench.scoring import bench_sentence_scores
+from tests.bench.start import bench_start
 from tests.bench.training import bench_fit, bench_fit_full_size
 
 app = typer.Typer(add_completion=False)
 
 BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
+    "start": bench_start,
     "requests": bench_requests,
     "ledger": bench_ledger,
     "ledger-full-size": bench_full_ledger,
