@@ -91,7 +91,9 @@ class Protocol:
 
 def ending_of(word: object) -> str:
     """Return a server's word for how a reply ended, fit for logs and the ledger."""
-    return "".join(one for one in str(word or "") if one.isalnum() or one == "_")[:LONGEST_ENDING]
+    return "".join(letter for letter in str(word or "") if letter.isalnum() or letter == "_")[
+        :LONGEST_ENDING
+    ]
 
 
 def model_of(word: object) -> str:

@@ -71,7 +71,7 @@ def json_schema(schema: ReplySchema) -> dict[str, Any]:
 def _translated(schema: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(schema["type"]).lower()
     if kind == "object":
-        return _object({name: _translated(one) for name, one in schema["properties"].items()})
+        return _object({name: _translated(inner) for name, inner in schema["properties"].items()})
     if kind == "array":
         return {"type": "array", "items": _translated(schema["items"])}
     return {"type": kind} | ({"enum": list(schema["enum"])} if "enum" in schema else {})

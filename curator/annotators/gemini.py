@@ -140,8 +140,8 @@ class Gemini:
         except aiohttp.ClientHttpProxyError as error:
             refusal = proxy_refused(error.status)
         except aiohttp.ClientConnectorError as error:
-            told = error.strerror or type(error).__name__
-            refusal = Unreachable(f"no connection to {error.host}:{error.port} ({told})")
+            reason = error.strerror or type(error).__name__
+            refusal = Unreachable(f"no connection to {error.host}:{error.port} ({reason})")
         except (aiohttp.ClientError, OSError) as error:
             refusal = Unavailable(f"connection failed ({type(error).__name__})")
         except (ValueError, RecursionError):

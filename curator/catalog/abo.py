@@ -135,7 +135,9 @@ def _text(value: object) -> str:
 
 def _abo_text(values: object) -> str:
     """Return the English values, else those of the first language, without repeats."""
-    entries = [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+    entries = (
+        [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
+    )
     by_language: dict[str, dict[str, None]] = {}
     for entry in entries:
         language = str(entry.get("language_tag") or "")

@@ -98,16 +98,16 @@ class Locator:
     def _relative(self, parts: list[str]) -> str | Reason:
         if any(map(is_hidden, parts)):
             return Reason.HIDDEN
-        if found := self._file(parts):
-            return found
+        if file := self._file(parts):
+            return file
         below = self._below_base([*self._beside, *parts])
-        if below is not None and (found := self._file(below)):
-            return found
-        if parts[:1] == self._bases[0][-1:] and (found := self._file(parts[1:])):
+        if below is not None and (file := self._file(below)):
+            return file
+        if parts[:1] == self._bases[0][-1:] and (file := self._file(parts[1:])):
             # The images folder is named again.
-            return found
-        if self._by_id is not None and (found := self._by_id.path_of("/".join(parts))):
-            return found
+            return file
+        if self._by_id is not None and (file := self._by_id.path_of("/".join(parts))):
+            return file
         return Reason.UNREADABLE_FORMAT if is_unread_format(parts[-1]) else Reason.MISSING
 
     def _climbing(self, parts: list[str], *, is_absolute: bool) -> str | Reason:
@@ -124,8 +124,8 @@ class Locator:
 
     def _first_file(self, paths: Iterator[list[str]]) -> str | None:
         for parts in paths:
-            if not any(map(is_hidden, parts)) and (found := self._file(parts)):
-                return found
+            if not any(map(is_hidden, parts)) and (file := self._file(parts)):
+                return file
         return None
 
     def _file(self, parts: list[str]) -> str | None:

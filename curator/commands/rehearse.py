@@ -221,7 +221,9 @@ def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
 def _catalog_of(images: Path) -> Path:
     """Return the ABO download that ``images`` belongs to, or the folder, a catalogue by itself."""
     around = images.resolve().parents[1:2]
-    return next((one for one in around if (one / "listings" / "metadata").is_dir()), images)
+    return next(
+        (folder for folder in around if (folder / "listings" / "metadata").is_dir()), images
+    )
 
 
 def _sum_up(server: RehearsalServer) -> None:

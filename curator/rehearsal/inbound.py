@@ -69,8 +69,8 @@ class Inquiry:
         """The one question that is asked about the image; empty where many are to be written."""
         if self.questions is not None:
             return ""
-        found = _SINGLE_QUESTION.findall(self.text)
-        return found[-1].strip() if found else ""
+        asked = _SINGLE_QUESTION.findall(self.text)
+        return asked[-1].strip() if asked else ""
 
     @property
     def prompt_tokens(self) -> int:

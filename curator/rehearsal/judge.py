@@ -137,27 +137,27 @@ class Judge:
         if (empty := named.without_pairs(inquiry, fault)) is not None:
             return Verdict(empty, str(fault))
         try:
-            found = await self._found(inquiry)
+            resembled = await self._found(inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
-        return _answered(inquiry, found, fault, named)
+        return _answered(inquiry, resembled, fault, named)
 
     async def _found(self, inquiry: Inquiry) -> Found:
         if not inquiry.images:
             return _NOTHING
         image = inquiry.images[0]
-        found = self._answers.same_file(image)
-        if found is None:
-            found = await asyncio.to_thread(self._answers.lookalike, image)
-        if found is None:
+        resembled = self._answers.same_file(image)
+        if resembled is None:
+            resembled = await asyncio.to_thread(self._answers.lookalike, image)
+        if resembled is None:
             return _NOTHING
-        if found.rivals:
+        if resembled.rivals:
             _log.info(
                 "rehearsal_ambiguous_image",
-                taken_for=found.filename,
-                as_well=", ".join(found.rivals),
+                taken_for=resembled.filename,
+                as_well=", ".join(resembled.rivals),
             )
-        return found
+        return resembled
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,39 +198,41 @@ def malformed(message: str) -> Verdict:
 
 def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> str:
     """Return the known answer to ``question``, or with the fault another one that is known."""
-    known = {normalise(pair.question): pair.answer for pair in pairs}
-    answer = known.get(normalise(question), UNKNOWN)
+    answer_to = {normalise(pair.question): pair.answer for pair in pairs}
+    answer = answer_to.get(normalise(question), UNKNOWN)
     if fault is not Fault.WRONG_ANSWER:
         return answer
-    return next((other for other in known.values() if other != answer), UNKNOWN)
+    return next((other for other in answer_to.values() if other != answer), UNKNOWN)
 
 
-def _answered(inquiry: Inquiry, found: Found, fault: Fault | None, named: _Named) -> Verdict:
+def _answered(inquiry: Inquiry, resembled: Found, fault: Fault | None, named: _Named) -> Verdict:
     if inquiry.single_question:
-        answer = _answer_to(inquiry.single_question, found.pairs, fault)
+        answer = _answer_to(inquiry.single_question, resembled.pairs, fault)
         text = answer_text(inquiry, answer)
-        return _delivered(inquiry, found, fault, named.answer(inquiry, text), "question_answered")
+        return _delivered(
+            inquiry, resembled, fault, named.answer(inquiry, text), "question_answered"
+        )
     if fault is Fault.WRONG_ANSWER:
         fault = None
     match fault:
         case Fault.FENCED:
-            text = fenced_text(inquiry, found.pairs)
+            text = fenced_text(inquiry, resembled.pairs)
         case Fault.NUMBERED:
-            text = numbered_text(inquiry, found.pairs)
+            text = numbered_text(inquiry, resembled.pairs)
         case Fault.TRAILING_COMMA:
-            text = trailing_comma_text(inquiry, found.pairs)
+            text = trailing_comma_text(inquiry, resembled.pairs)
         case Fault.WRONG_COUNT:
-            text = reply_text(inquiry, found.pairs[: inquiry.questions][:-1])
+            text = reply_text(inquiry, resembled.pairs[: inquiry.questions][:-1])
         case _:
-            text = reply_text(inquiry, found.pairs)
+            text = reply_text(inquiry, resembled.pairs)
     if fault is Fault.MAX_TOKENS:
         return Verdict(named.cut_off(inquiry, text), fault)
-    plain = "answered" if found.pairs else "unknown_image" if inquiry.images else "no_image"
-    return _delivered(inquiry, found, fault, named.answer(inquiry, text), plain)
+    plain = "answered" if resembled.pairs else "unknown_image" if inquiry.images else "no_image"
+    return _delivered(inquiry, resembled, fault, named.answer(inquiry, text), plain)
 
 
 def _delivered(
-    inquiry: Inquiry, found: Found, fault: Fault | None, reply: Reply, plain: str
+    inquiry: Inquiry, resembled: Found, fault: Fault | None, reply: Reply, plain: str
 ) -> Verdict:
     delivery = _DELIVERIES.get(fault, Delivery.WHOLE)
     whole = delivery in (Delivery.WHOLE, Delivery.SLOW)
@@ -239,7 +241,7 @@ def _delivered(
         fault or plain,
         delivery,
         answers=inquiry if whole else None,
-        ambiguous=bool(found.rivals),
+        ambiguous=bool(resembled.rivals),
     )
 
 

@@ -71,7 +71,7 @@ class OverQuota:
     @property
     def of_the_day(self) -> bool:
         """Whether the day's quota is among them."""
-        return any(one.limit is Limit.REQUESTS_A_DAY for one in self.violations)
+        return any(violation.limit is Limit.REQUESTS_A_DAY for violation in self.violations)
 
 
 @dataclass(slots=True)

@@ -85,9 +85,9 @@ def cut_off_answer(
     inquiry: Inquiry, text: str, tokens: int, *, model: str, response_id: str
 ) -> Reply:
     """Return a candidate whose text ends after ``tokens`` output tokens: MAX_TOKENS."""
-    kept = text[: tokens * 4]
-    candidate = _candidate(kept, "MAX_TOKENS")
-    return _success(inquiry, [candidate], kept, model=model, response_id=response_id)
+    beginning = text[: tokens * 4]
+    candidate = _candidate(beginning, "MAX_TOKENS")
+    return _success(inquiry, [candidate], beginning, model=model, response_id=response_id)
 
 
 def withheld_answer(inquiry: Inquiry, reason: str, *, model: str, response_id: str) -> Reply:
@@ -221,9 +221,9 @@ def over_quota(
     listed = [_violation(violation, model, tier) for violation in violations]
     delay = _duration(retry_after_s)
     lines = [
-        f"* Quota exceeded for metric: {one['quotaMetric']}, limit: {violation.value}, "
+        f"* Quota exceeded for metric: {entry['quotaMetric']}, limit: {violation.value}, "
         f"model: {model}"
-        for one, violation in zip(listed, violations, strict=True)
+        for entry, violation in zip(listed, violations, strict=True)
     ]
     message = (
         "You exceeded your current quota, please check your plan and billing details. For more "

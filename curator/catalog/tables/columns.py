@@ -70,7 +70,7 @@ class _Column:
     place: int
     name: str
     looks: float
-    found: float
+    present: float
     is_empty: bool
 
     @property
@@ -94,7 +94,7 @@ class _Column:
         """Sorts the best column first."""
         name = self.name.strip().lower()
         usual = _USUAL.index(name) if name in _USUAL else len(_USUAL)
-        return (not self.found, not self.looks, usual, self.place)
+        return (not self.present, not self.looks, usual, self.place)
 
 
 def layout_of(
@@ -169,18 +169,18 @@ def _judged(
     addresses = [names for names in filled if any(map(is_url, names))]
     if _PICTURE.search(_words(name)):
         looking = looking or addresses
-    found = [names for names in filled if any(map(is_there, names[:3]))]
+    present = [names for names in filled if any(map(is_there, names[:3]))]
     count = max(1, len(filled))
-    return _Column(place, name, len(looking) / count, len(found) / count, not filled)
+    return _Column(place, name, len(looking) / count, len(present) / count, not filled)
 
 
 def _image_columns(judged: Sequence[_Column]) -> tuple[int, ...]:
-    named = [column for column in judged if column.is_named and (column.looks or column.found)]
+    named = [column for column in judged if column.is_named and (column.looks or column.present)]
     full_size = [column for column in named if not column.is_lesser] or named
     single = sorted((c for c in full_size if not c.is_further), key=lambda column: column.rank)
     further = [column for column in full_size if column.is_further]
-    if any(column.found for column in further):
-        single = [column for column in single if column.found]
+    if any(column.present for column in further):
+        single = [column for column in single if column.present]
     best = [column for column in single if column.name.lower() == single[0].name.lower()]
     if chosen := [*best, *further]:
         return tuple(sorted(column.place for column in chosen))
@@ -190,9 +190,9 @@ def _image_columns(judged: Sequence[_Column]) -> tuple[int, ...]:
 def _unnamed_column(judged: Sequence[_Column]) -> tuple[int, ...]:
     """Return the column that holds pictures by content, or else is named as if it did."""
     half = 0.5
-    telling = [column for column in judged if column.looks >= half or column.found]
+    telling = [column for column in judged if column.looks >= half or column.present]
     if telling:
-        return (min(telling, key=lambda c: (-c.found, -c.looks, c.place)).place,)
+        return (min(telling, key=lambda c: (-c.present, -c.looks, c.place)).place,)
     usual = [
         column
         for column in judged

@@ -42,8 +42,8 @@ def head_of(start: str) -> Head:
 
 def _separator(lines: Sequence[str]) -> str:
     """Return the separator by which most rows are as wide as the first one."""
-    shapes = {one: _shape(lines, one) for one in _SEPARATORS}
-    return max(_SEPARATORS, key=lambda one: shapes[one])
+    shapes = {mark: _shape(lines, mark) for mark in _SEPARATORS}
+    return max(_SEPARATORS, key=lambda mark: shapes[mark])
 
 
 def _shape(lines: Sequence[str], separator: str) -> tuple[int, int]:

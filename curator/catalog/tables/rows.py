@@ -186,7 +186,9 @@ def _lists_of(value: object) -> list[list[Any]]:
     if value.keys() >= _ANNOTATED:
         return [lists.get("images", [])]
     # A product may have a list of such a name too, and then a picture beside it.
-    names_picture = any(isinstance(one, str) and looks_like_picture(one) for one in value.values())
+    names_picture = any(
+        isinstance(cell, str) and looks_like_picture(cell) for cell in value.values()
+    )
     is_wrapping = len(lists) == 1 and not names_picture and bool(_WRAPPINGS & lists.keys())
     return list(lists.values()) if is_wrapping or len(value) == 1 else []
 

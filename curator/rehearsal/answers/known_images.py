@@ -53,13 +53,13 @@ def read_known_images(folder: Path, filenames: Sequence[str], cache: Path) -> Kn
         present = [name for name in filenames if digests[name]]
         if not present:
             raise InputError(f"{folder}: holds none of the images that the answers are about")
-        known = _from_cache(cache, present, [digests[name] for name in present])
-        if known is None:
-            known = _from_files(folder, present, digests, pool)
-            _keep(cache, present, digests, known)
-    if len(known.filenames) < len(filenames):
-        _log.warning("rehearsal_images_left_out", count=len(filenames) - len(known.filenames))
-    return known
+        indexed = _from_cache(cache, present, [digests[name] for name in present])
+        if indexed is None:
+            indexed = _from_files(folder, present, digests, pool)
+            _keep(cache, present, digests, indexed)
+    if len(indexed.filenames) < len(filenames):
+        _log.warning("rehearsal_images_left_out", count=len(filenames) - len(indexed.filenames))
+    return indexed
 
 
 def _digests(folder: Path, filenames: Sequence[str], pool: Executor) -> Iterator[tuple[str, bytes]]:
@@ -128,14 +128,14 @@ def _from_cache(
 
 
 def _keep(
-    cache: Path, filenames: Sequence[str], digests: dict[str, bytes], known: KnownImages
+    cache: Path, filenames: Sequence[str], digests: dict[str, bytes], indexed: KnownImages
 ) -> None:
     path = _cache_file(cache, filenames, [digests[name] for name in filenames])
     row_of = {name: row for row, name in enumerate(filenames)}
-    rows = np.array([row_of[name] for name in known.filenames], dtype=np.int64)
+    rows = np.array([row_of[name] for name in indexed.filenames], dtype=np.int64)
     try:
         with atomic_path(path) as part:
-            np.savez(part, rows=rows, thumbnails=known.thumbnails)
+            np.savez(part, rows=rows, thumbnails=indexed.thumbnails)
     except (InputError, OSError) as error:
         # Without the cache the next start takes seconds longer; that stops nobody.
         _log.warning("rehearsal_cache_not_written", path=str(path), reason=str(error))

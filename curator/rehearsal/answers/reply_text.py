@@ -83,12 +83,12 @@ def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair]) -> object:
 
 def _item(schema: Mapping[str, Any], pair: QAPair, place: float) -> object:
     """Fill one object; ``place`` in [0, 1) says how far down the list, for levels of difficulty."""
-    known = {"question": pair.question, "q": pair.question, "answer": pair.answer, "a": pair.answer}
+    texts = {"question": pair.question, "q": pair.question, "answer": pair.answer, "a": pair.answer}
     values: dict[str, object] = {}
     for name, inner in _table(schema.get("properties")).items():
         allowed = _table(inner).get("enum")
-        if name.lower() in known:
-            values[name] = known[name.lower()]
+        if name.lower() in texts:
+            values[name] = texts[name.lower()]
         elif isinstance(allowed, list) and allowed:
             by_place = allowed[int(place * len(allowed))]
             values[name] = pair.difficulty if pair.difficulty in allowed else by_place
