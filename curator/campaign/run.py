@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -285,6 +286,7 @@ async def _keep_forecast(
             remaining=live.remaining,
             verify=options.verify,
             concurrency=options.concurrency,
+            requests_per_minute=options.requests_per_minute or math.inf,
         )
         ends_at = live.forecast.ends_at
         return None if ends_at is None else ends_at - now

@@ -15,7 +15,7 @@ from typing import Final
 
 from curator.forecast.simulation import DAY_S, Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota import day_start, next_day
+from curator.keys.quota import MINUTE_S, day_start, next_day
 from curator.ledger import CampaignReport, KeyReport, Memory
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
@@ -50,12 +50,14 @@ def forecast(
     remaining: int | None = None,
     verify: float | None = None,
     concurrency: int = DEFAULT_CONCURRENCY,
+    requests_per_minute: float = math.inf,
 ) -> Forecast:
     """Return when ``remaining`` items (all that wait, if not given) will be settled.
 
     With second opinions: on the share ``verify`` of all pairs, or on those that already wait for
     one, if not given. Takes latency, tokens and requests an item from what the campaign has seen.
-    It runs a loop of its own, so a running one leaves it to a thread.
+    ``requests_per_minute`` is what the run lets go at most, whatever the quotas. It runs a loop of
+    its own, so a running one leaves it to a thread.
     """
     items = report.progress.pending if remaining is None else remaining
     opinions = opinions_left(report, items, verify)
@@ -75,7 +77,7 @@ def forecast(
         ends_at = asyncio.run(_ends_at(keys, load, now, memory))
     except InputError as error:
         return Forecast(None, str(error))
-    return Forecast(ends_at)
+    return Forecast(max(ends_at, now + load.requests * MINUTE_S / requests_per_minute))
 
 
 def still_true(last: Forecast, report: CampaignReport) -> Forecast:

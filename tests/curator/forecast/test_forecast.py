@@ -87,6 +87,9 @@ async def test_latency_and_concurrency_decide_where_there_is_quota(ledger):
     await answer(ledger, 1, key)
     assert await told(ledger, concurrency=2) == NOW + 40.0
     assert await told(ledger, concurrency=2, remaining=10) == NOW + 20.0
+    # What the run itself holds back counts as well.
+    assert await told(ledger, concurrency=2, requests_per_minute=15) == NOW + 80.0
+    assert await told(ledger, concurrency=2, requests_per_minute=600) == NOW + 40.0
 
 
 async def test_requests_that_brought_nothing_are_expected_again(ledger):
