@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz lint check bench bench-peers format clean
+.PHONY: help install demo test test-slow fuzz lint check bench bench-peers format architecture clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ bench-peers: $(STAMP)  ## the curator against LiteLLM and bespokelabs-curator
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+architecture: $(STAMP)  ## renew docs/architecture.md from the modules
+	$(BIN)/python -m tests.architecture
 
 clean:  ## forget the environment and the demo's output
 	rm -rf $(VENV) .peers demo-run
