@@ -1,11 +1,11 @@
-"""The README's commands and files are ones that the programs take."""
+"""The commands and files that the documents show are ones that the programs take."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from trainer.recipe.recipe import FitRecipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md"))]
 PROGRAMS = {
     "curator": curator.__main__.app,
     "trainer": trainer.__main__.app,
@@ -27,26 +28,30 @@ PROGRAMS = {
 }
 
 
-def blocks() -> list[str]:
-    """The indented code blocks, without their indent; a backslash joins lines."""
-    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", README, re.MULTILINE)
-    return [re.sub(r"^ {4}", "", block, flags=re.MULTILINE).strip() for block in found]
+def blocks(document: str) -> list[str]:
+    """The indented code blocks, without their indent."""
+    indented = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", document, re.MULTILINE)
+    return [re.sub(r"^ {4}", "", block, flags=re.MULTILINE).strip() for block in indented]
 
 
-def commands() -> Iterator[list[str]]:
-    """Each command line of one of the programs, also those that Ray is asked to run."""
-    for line in "\n".join(blocks()).replace("\\\n", " ").splitlines():
-        words = shlex.split(line.partition(" -- ")[2] or line, comments=True)
-        if words and words[0] in PROGRAMS:
-            yield words
+def commands(documents: Sequence[str]) -> Iterator[list[str]]:
+    """Each command line of one of the programs, also those that Ray is asked to run.
+
+    A backslash joins lines.
+    """
+    text = "\n".join(block for document in documents for block in blocks(document))
+    for line in text.replace("\\\n", " ").splitlines():
+        if re.match(rf"(ray job submit .* -- )?({'|'.join(PROGRAMS)}) ", line):
+            asked = line.partition(" -- ")[2] or line
+            yield shlex.split(asked.partition(" > ")[0], comments=True)
 
 
 def block_with(text: str) -> str:
-    [block] = [block for block in blocks() if text in block]
+    [block] = [block for each in (README, *DOCUMENTS) for block in blocks(each) if text in block]
     return block
 
 
-@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands([README, *DOCUMENTS])), ids=" ".join)
 def test_a_command_is_taken_as_it_is_written(words: list[str]) -> None:
     """Names of commands and options, and the values' types; nothing is run."""
     program = typer.main.get_command(PROGRAMS[words[0]])
@@ -57,7 +62,7 @@ def test_a_command_is_taken_as_it_is_written(words: list[str]) -> None:
 
 def test_the_programs_of_every_stage_are_shown() -> None:
     """The test above cannot pass by finding nothing."""
-    shown = {tuple(words[:2]) for words in commands()}
+    shown = {tuple(words[:2]) for words in commands([README])}
     assert shown >= {
         ("curator", "run"), ("curator", "status"), ("curator", "export"), ("curator", "rehearse"),
         ("trainer", "fit"), ("evaluator", "run"), ("evaluator", "score"),
@@ -84,12 +89,6 @@ def test_the_rehearsal_script_is_read(tmp_path: Path) -> None:
     path.write_text(block_with("fault = "), encoding="utf-8")
     script = read_script(path)
     assert [key.label for key in script.key] == ["laptop", "old"]
-
-
-def test_the_files_that_it_points_to_exist() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
-    assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
 def test_make_has_the_targets_that_it_names() -> None:
