@@ -63,7 +63,7 @@ BertscoreModel = Annotated[
 BertscoreLayers = Annotated[int | None, typer.Option(help="Which of its layers to read.", min=1)]
 NumberWords = Annotated[
     bool,
-    typer.Option("--number-words", help='CSNS takes "two" for 2; the report does not.'),
+    typer.Option("--number-words", help='CSNS takes "two" for 2; the AIM825 report does not.'),
 ]
 ClipModel = Annotated[
     str, typer.Option(help="open_clip's architecture for vtgs_clip.", show_default="ViT-B/32")
@@ -76,7 +76,7 @@ MetricList = Annotated[
     typer.Option(
         help="Metrics with commas between them; `captioning` and `all` stand for those whose "
         "tools are installed.",
-        show_default="the report's",
+        show_default="those of the AIM825 report",
     ),
 ]
 Columns = Annotated[

@@ -1,4 +1,4 @@
-"""The recipe of a LoRA fine-tuning run, with the defaults of the report (DESIGN.md)."""
+"""The recipe of a LoRA fine-tuning run, with the defaults of the AIM825 report."""
 
 from __future__ import annotations
 
