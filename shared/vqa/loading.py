@@ -94,11 +94,12 @@ def read_config(model: str) -> PretrainedConfig:
     """Return the configuration of the model that ``model`` names.
 
     Raises:
-        InputError: no such folder, or no such model on a hub that can be reached.
+        InputError: no such folder, no such model on a hub that can be reached, or one that brings
+            code of its own, which is never run.
     """
     source = resolve_model(model)
     with quiet_transformers(), hub_errors(model):
-        return AutoConfig.from_pretrained(source)
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
 def architecture(config: PretrainedConfig) -> str:
@@ -138,8 +139,8 @@ def load_network(
             output_loading_info=True,
             **_quantization_arguments(quantization, device),
         )
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        image_processor = image_processor_class.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        image_processor = image_processor_class.from_pretrained(source, trust_remote_code=False)
     require_words(model, tokenizer)
     _require_all_weights(model, network_class, sorted(found["missing_keys"]))
     if quantization is Quantization.NONE:

@@ -137,7 +137,9 @@ def _processor(model: str) -> ProcessorMixin:
     source = resolve_model(model)
     with quiet_transformers(), hub_errors(model):
         try:
-            processor: ProcessorMixin = AutoProcessor.from_pretrained(source)
+            processor: ProcessorMixin = AutoProcessor.from_pretrained(
+                source, trust_remote_code=False
+            )
         except ImportError as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{model}: its processor needs more ({reason}); {_WAY_OUT}") from error
@@ -145,7 +147,9 @@ def _processor(model: str) -> ProcessorMixin:
         if chats and importlib.util.find_spec("torchvision") is None:
             raise InputError(f"{model}: its processor needs torchvision; {_WAY_OUT}")
         backend = _CHAT_BACKEND if chats else _OTHER_BACKEND
-        processor.image_processor = AutoImageProcessor.from_pretrained(source, backend=backend)
+        processor.image_processor = AutoImageProcessor.from_pretrained(
+            source, backend=backend, trust_remote_code=False
+        )
     return processor
 
 

@@ -144,7 +144,9 @@ def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTraine
 def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
     with quiet_transformers():
         model.save_pretrained(folder)
-        processor = AutoProcessor.from_pretrained(resolve_model(trained.name))
+        processor = AutoProcessor.from_pretrained(
+            resolve_model(trained.name), trust_remote_code=False
+        )
     processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
     processor.save_pretrained(folder)
     write_folding(trained.folding, folder)

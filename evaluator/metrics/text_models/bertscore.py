@@ -41,8 +41,10 @@ class BertScorer:
             InputError: the folder is no encoder of BERT's kind, or has fewer layers.
         """
         try:
-            model = AutoModel.from_pretrained(source.folder, use_safetensors=True)
-            self._tokenizer = AutoTokenizer.from_pretrained(source.folder)
+            model = AutoModel.from_pretrained(
+                source.folder, use_safetensors=True, trust_remote_code=False
+            )
+            self._tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{source.folder}: cannot be loaded ({reason})") from error

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 
 import pytest
 import torch
@@ -195,6 +196,29 @@ def test_a_pickled_model_is_refused(tiny_model, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"pickled weights alone \(pytorch_model.bin\)"):
         load_float(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("config.json", {"model_type": "strange", "auto_map": {"AutoConfig": "own.Own"}}),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["own.Own", None]}}),
+        ("preprocessor_config.json", {"auto_map": {"AutoImageProcessor": "own.Own"}}),
+    ],
+)
+def test_code_that_a_model_brings_is_never_run_whatever_is_typed(
+    tiny_model, tmp_path, monkeypatch, file, names
+):
+    """On a terminal transformers would ask, and run it for a "y"."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    path = folder / file
+    written = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(written | names))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nOwn = object\n")
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    with suppress(InputError):
+        load_float(folder)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_cut_off_weights_are_bad_input(tiny_model, tmp_path):
