@@ -7,9 +7,8 @@ from typing import Final
 import structlog
 
 from curator.annotators.annotator import Reply
-from curator.campaign.queue import Job
+from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
-from curator.ledger import PairItem
 
 LOGGED_CHARACTERS: Final = 2_000
 
@@ -27,11 +26,6 @@ class ItemLog:
     ) -> None:
         """Log a reply and what it is worth."""
         verdict = judgement.verdict
-        about = (
-            {"question": item.question, "answer": judgement.answer}
-            if isinstance(item, PairItem)
-            else {}
-        )
         counts = (
             {"accepted": len(verdict.accepted), "rejected": len(verdict.rejected)}
             if verdict is not None
@@ -47,12 +41,11 @@ class ItemLog:
             ending=reply.ending,
             form=judgement.facts.form.value,
             response=reply.text[:LOGGED_CHARACTERS],
-            **about,
+            **item.log_fields(judgement.answer),
             **counts,
         )
 
     def given_up(self, item: Job, reason: str) -> None:
         """Log that an item became a dead letter."""
-        about = {"question": item.question} if isinstance(item, PairItem) else {}
         image = item.listing.image.path
-        self._log.warning("item_given_up", image=image, reason=reason, **about)
+        self._log.warning("item_given_up", image=image, reason=reason, **item.log_fields())

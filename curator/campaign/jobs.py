@@ -1,29 +1,140 @@
-"""What a job asks for, and what the reply to it is worth."""
+"""What a campaign asks for: the questions of a listing, or a second opinion on one answer.
+
+Each job says what it asks, what a reply to it is worth and what that changes; whoever works on jobs
+need not know which they are.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
 from curator.annotators.prompt import Prompt, Request
-from curator.campaign.queue import Job
 from curator.judging.judge import Judgement, judge, judge_answer
-from curator.ledger import PairItem
+from curator.ledger import ItemChange, OpinionChange, PairItem, WorkItem, WorkState
+from curator.pairs.second_opinions import opinion_change
+from shared.records import Listing
 
 
-def request_about(item: Job, photo: Photo, prompt: Prompt) -> Request:
-    """Return the request for an image's questions, or for a second opinion on one answer."""
-    if isinstance(item, PairItem):
-        return prompt.question_request(item.question, photo.jpeg, photo.longest_px)
-    return prompt.request(item.listing.metadata, photo.jpeg, photo.longest_px)
+class Job(Protocol):
+    """What one request is about; ``attempts`` counts what failed so far."""
+
+    @property
+    def item_id(self) -> int:
+        """The image's number in the ledger."""
+
+    @property
+    def listing(self) -> Listing:
+        """The image and what its catalogue says."""
+
+    @property
+    def attempts(self) -> int:
+        """How many tries failed by its own fault."""
+
+    @property
+    def key(self) -> object:
+        """What tells the job from all others of its campaign."""
+
+    @property
+    def question(self) -> str | None:
+        """The one question that is asked again, if the job is about one."""
+
+    def request(self, photo: Photo, prompt: Prompt) -> Request:
+        """Return what is sent."""
+
+    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:
+        """Return what a reply is worth."""
+
+    def log_fields(self, answer: str = "") -> Mapping[str, str]:
+        """Return what the log tells of it besides its image."""
+
+    def change(
+        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+    ) -> ItemChange | OpinionChange:
+        """Return the change of its state."""
+
+    def failed(self, failures: int) -> Self:
+        """Return it after so many failures."""
 
 
-def judged(item: Job, reply: Reply, prompt: Prompt) -> Judgement:
-    """Return what a reply to such a request is worth."""
-    if isinstance(item, PairItem):
+@dataclass(frozen=True, slots=True)
+class ListingJob(WorkItem):
+    """An image without questions."""
+
+    @property
+    def key(self) -> object:
+        """The image."""
+        return self.item_id
+
+    @property
+    def question(self) -> None:
+        """None: the model is to think of some."""
+
+    def request(self, photo: Photo, prompt: Prompt) -> Request:
+        """Ask for questions and answers about the photo."""
+        return prompt.request(self.listing.metadata, photo.jpeg, photo.longest_px)
+
+    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:
+        """Return which pairs of a reply are fit for the data set."""
+        return judge(
+            reply,
+            questions=prompt.questions,
+            answer_words=prompt.answer_words,
+            metadata=self.listing.metadata,
+        )
+
+    def log_fields(self, answer: str = "") -> Mapping[str, str]:  # noqa: ARG002 (there is none)
+        """Return nothing: the reply tells all."""
+        return {}
+
+    def change(
+        self,
+        campaign_id: int,
+        state: WorkState,
+        failures: int,
+        reason: str = "",
+        answer: str = "",  # noqa: ARG002 (the pairs go with the verdict)
+    ) -> ItemChange:
+        """Return the change of the image's state."""
+        return ItemChange(campaign_id, self.item_id, state, failures, reason)
+
+    def failed(self, failures: int) -> Self:
+        """Return it after so many failures."""
+        return replace(self, attempts=failures)
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionJob(PairItem):
+    """A pair without a second opinion."""
+
+    @property
+    def key(self) -> object:
+        """The image and the question."""
+        return self.item_id, self.question
+
+    def request(self, photo: Photo, prompt: Prompt) -> Request:
+        """Ask the question alone; the answer to compare with is not shown."""
+        return prompt.question_request(self.question, photo.jpeg, photo.longest_px)
+
+    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:  # noqa: ARG002 (it asks for none)
+        """Return whether a reply is an answer."""
         return judge_answer(reply)
-    return judge(
-        reply,
-        questions=prompt.questions,
-        answer_words=prompt.answer_words,
-        metadata=item.listing.metadata,
-    )
+
+    def log_fields(self, answer: str = "") -> Mapping[str, str]:
+        """Return the question, and the answer where there is one."""
+        return {"question": self.question} | ({"answer": answer} if answer else {})
+
+    def change(
+        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+    ) -> OpinionChange:
+        """Return the change of the pair's second opinion."""
+        return opinion_change(
+            campaign_id, self, state, failures=failures, reason=reason, answer=answer
+        )
+
+    def failed(self, failures: int) -> Self:
+        """Return it after so many failures."""
+        return replace(self, attempts=failures)

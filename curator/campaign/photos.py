@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from curator.annotators.image_encoding import Photo, prepare_photo
-from curator.campaign.queue import Job, Queue
+from curator.campaign.jobs import Job
+from curator.campaign.queue import Queue
 from shared.errors import CorruptImage, StoreUnreachable
 
 VISITS: Final = 4

@@ -7,21 +7,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from curator.ledger import Ledger, PairItem, WorkItem
+from curator.campaign.jobs import Job, ListingJob, OpinionJob
+from curator.ledger import Ledger
 
 PAGE: Final = 500
 """Items read from the ledger at a time."""
 
 RETURNED_AFTER: Final = 20
 """Other jobs that are handed out before one that failed comes again."""
-
-Job = WorkItem | PairItem
-"""What one request is about: an image without questions, or a pair without a second opinion."""
-
-
-def job_key(job: Job) -> object:
-    """Return what tells a job from all others of its campaign."""
-    return (job.item_id, job.question) if isinstance(job, PairItem) else job.item_id
 
 
 class Queue:
@@ -64,17 +57,20 @@ class Queue:
         return self._page.popleft()
 
 
-async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[WorkItem]]:
+async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:
     """Yield the images of a campaign that wait for their questions."""
     after = 0
     while items := await ledger.pending(campaign_id, after, PAGE):
         after = items[-1].rank
-        yield items
+        yield [ListingJob(item.item_id, item.listing, item.attempts, item.rank) for item in items]
 
 
-async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[PairItem]]:
+async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:
     """Yield the pairs of a campaign that wait for a second opinion."""
     after = (0, "")
     while pairs := await ledger.waiting_pairs(campaign_id, after, PAGE):
         after = (pairs[-1].item_id, pairs[-1].question)
-        yield pairs
+        yield [
+            OpinionJob(pair.item_id, pair.listing, pair.attempts, pair.question, pair.answer)
+            for pair in pairs
+        ]

@@ -9,7 +9,7 @@ from typing import Final
 
 from curator.annotators.annotator import Reply
 from curator.campaign.item_log import ItemLog
-from curator.campaign.queue import Job
+from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
 from curator.keys.key import Key
 from curator.ledger import (
@@ -18,13 +18,11 @@ from curator.ledger import (
     Ledger,
     OpinionChange,
     Outcome,
-    PairItem,
     ProjectNews,
     Result,
     TokenUse,
     WorkState,
 )
-from curator.pairs.second_opinions import opinion_change
 from curator.pool.pool import Lease
 from curator.status.live import LiveReport
 from shared.program.clock import Clock
@@ -72,11 +70,7 @@ class Results:
         self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
     ) -> ItemChange | OpinionChange:
         """Return the change of an item's state."""
-        if isinstance(item, PairItem):
-            return opinion_change(
-                self.campaign_id, item, state, failures=failures, reason=reason, answer=answer
-            )
-        return ItemChange(self.campaign_id, item.item_id, state, failures, reason)
+        return item.change(self.campaign_id, state, failures, reason, answer)
 
     def waits(self, item: Job, failures: int, reason: str) -> ItemChange | OpinionChange:
         """Return the change of an item that failed; the next run is to try it once at least."""
@@ -128,7 +122,7 @@ class Results:
     ) -> None:
         try:
             written.result()
-            self.live.finished(result, item, key)
+            self.live.finished(result, item.listing, key)
         except Exception as error:  # noqa: BLE001 - nobody waits for this; the run is to tell
             self.lost = error
             self.stop.request(str(error))

@@ -22,17 +22,16 @@ from curator.ledger import (
     OpinionChange,
     OpinionCounts,
     Outcome,
-    PairItem,
     Progress,
     Result,
     TokenUse,
-    WorkItem,
     WorkState,
 )
 from curator.ledger.reports.campaigns import DEAD_LETTERS
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
 from curator.pool.pool import KeyPool
 from curator.status.status import Standing
+from shared.records import Listing
 
 _ANSWERED: Final = SpanCounts(answered=1)
 _LIMITED: Final = SpanCounts(limited=1)
@@ -121,7 +120,7 @@ class LiveReport:
         self._count_outcome(key, Outcome.OPEN, -1)
         self._last_errors[UNREACHABLE] = reason
 
-    def finished(self, result: Result, item: WorkItem | PairItem, key: Key | None) -> None:
+    def finished(self, result: Result, listing: Listing, key: Key | None) -> None:
         """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
         if key is not None:
             self._count_outcome(key, Outcome.OPEN, -1)
@@ -141,8 +140,7 @@ class LiveReport:
             self._states[WorkState.PENDING] -= 1
             self._states[result.change.state] += 1
             if result.change.state is WorkState.DEAD:
-                image = item.listing.image.path
-                letter = DeadLetter(item.listing.listing_id, image, result.change.reason)
+                letter = DeadLetter(listing.listing_id, listing.image.path, result.change.reason)
                 self._dead.appendleft(letter)
                 self._given_up[result.change.reason] += 1
 

@@ -19,7 +19,7 @@ from curator.campaign.failures.streak import (
     no_photos,
     no_replies,
 )
-from curator.campaign.queue import Job
+from curator.campaign.jobs import Job
 from curator.campaign.results import Results
 from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
 from shared.images.source import require_folder

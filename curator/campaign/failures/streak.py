@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from curator.campaign.queue import Job, job_key
+from curator.campaign.jobs import Job
 from shared.errors import AboVqaError, InputError
 
 FIRST_TRIES: Final = 20
@@ -90,11 +90,11 @@ class Streak:
         self.tries += 1
         self.counts[failure.kind] += 1
         self.examples.setdefault(failure.kind, failure)
-        self.jobs[job_key(job)] = job
+        self.jobs[job.key] = job
 
     def settled(self, job: Job) -> None:
         """Forget a job that is not tried any more."""
-        self.jobs.pop(job_key(job), None)
+        self.jobs.pop(job.key, None)
 
     def give_up(self) -> list[Held]:
         """Return what is held, which is not held any longer."""

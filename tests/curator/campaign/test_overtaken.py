@@ -13,6 +13,7 @@ from curator.annotators.registry import Service
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
+from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
@@ -89,7 +90,7 @@ async def reserved(curator: Curator, count: int) -> None:
 
 
 async def test_a_stop_before_the_sending_gives_the_request_back(curator):
-    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
     curator.clock.stops = True
     with pytest.raises(StopRequested):
         await curator._begin(item, REQUEST)
@@ -97,7 +98,7 @@ async def test_a_stop_before_the_sending_gives_the_request_back(curator):
 
 
 async def test_a_cancelled_worker_gives_its_request_back(curator):
-    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
     beginning = asyncio.create_task(curator._begin(item, REQUEST))
     await reserved(curator, 1)
     beginning.cancel()
@@ -107,7 +108,7 @@ async def test_a_cancelled_worker_gives_its_request_back(curator):
 
 
 async def test_a_refusal_before_the_sending_costs_no_further_request(curator):
-    (item,) = await curator.ledger.pending(curator.campaign_id, 0, 10)
+    [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
     refused = await curator.pool.lease(1)
     started = curator.clock.time
     beginning = asyncio.create_task(curator._begin(item, REQUEST))

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from curator.campaign import photos
+from curator.campaign.jobs import Job, ListingJob
 from curator.campaign.photos import VISITS, PhotoQueue
-from curator.campaign.queue import Job, Queue
-from curator.ledger import WorkItem
+from curator.campaign.queue import Queue
 from shared.errors import CorruptImage
 from shared.records import ImageRef, Listing
 
 
-def job(number: int) -> WorkItem:
-    return WorkItem(number, Listing(f"L{number}", ImageRef("i", f"{number}.jpg")), 0)
+def job(number: int) -> ListingJob:
+    return ListingJob(number, Listing(f"L{number}", ImageRef("i", f"{number}.jpg")), 0)
 
 
 async def pages(count: int, size: int = 7) -> AsyncIterator[Sequence[Job]]:

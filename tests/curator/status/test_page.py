@@ -94,7 +94,7 @@ class Stage:
             number, self.clock.time, outcome, reason, spent, change=change, verdict=verdict
         )
         await ledger.finish(result)
-        live.finished(result, item, key)
+        live.finished(result, item.listing, key)
 
 
 def verdict_on(item: WorkItem) -> Verdict:

@@ -1,0 +1,224 @@
+"""What follows from each answer: for the item, its key, the project, the service and the run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from curator.annotators.annotator import Reply
+from curator.annotators.prompt import Prompt, Request
+from curator.campaign.failures.holding import Holding
+from curator.campaign.failures.outage import Outage
+from curator.campaign.failures.streak import FIRST_TRIES, Failure
+from curator.campaign.jobs import Job
+from curator.campaign.results import ATTEMPTS, Judged, Results, Try, tokens_of
+from curator.judging.judge import Judgement
+from curator.keys.key import Key
+from curator.ledger import Attempt, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
+from curator.pool.pool import KeyPool, Lease
+from curator.pool.records import ProjectRecord
+from curator.refusals.refusal import (
+    BadRequest,
+    InvalidKey,
+    ProjectRefused,
+    RateLimited,
+    Refusal,
+    Unreachable,
+    WrongAddress,
+)
+from curator.status.live import LiveReport
+from shared.errors import InputError
+from shared.program.clock import Clock
+from shared.program.stopping import StopSignal
+
+log = structlog.stdlib.get_logger("curator.campaign.consequences")
+
+
+class Again(Enum):
+    """That an item is to be asked about at once: what happened was not about it."""
+
+    AT_ONCE = 1
+
+
+@dataclass(slots=True)
+class Consequences:
+    """Draws what follows from a reply or a refusal; what is to be tried again is returned."""
+
+    model: str
+    prompt: Prompt
+    ledger: Ledger
+    pool: KeyPool
+    clock: Clock
+    stop: StopSignal
+    live: LiveReport
+    rng: random.Random
+    results: Results
+    holding: Holding
+    outage: Outage
+    answerable: Request | None = None
+    """What was answered last: where that is answered again, the service is there."""
+
+    async def take_back(self, lease: Lease, attempt: Attempt) -> None:
+        """Undo a reservation whose request was never sent."""
+        self.pool.give_back(lease)
+        await self.ledger.withdraw(attempt)
+
+    def _news(self, record: ProjectRecord) -> ProjectNews:
+        return ProjectNews(record, self.model, self.clock.now())
+
+    def cool_down(self, tried: Try, refusal: RateLimited) -> None:
+        """Let the project rest."""
+        news = self._news(self.pool.cool_down(tried.lease, refusal))
+        self.results.finish(tried, Outcome.RATE_LIMITED, refusal.reason, news=news)
+
+    def remove_key(self, tried: Try, refusal: InvalidKey) -> None:
+        """Take a key out of the pool for good."""
+        news = self._removal(tried.lease.key, refusal)
+        self.results.finish(tried, Outcome.INVALID_KEY, refusal.reason, news=news)
+
+    def _removal(self, key: Key, refusal: InvalidKey) -> KeyRemoval:
+        self.pool.remove(key, refusal)
+        return KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
+
+    def close_project(self, tried: Try, refusal: ProjectRefused) -> None:
+        """Ask this project no more for the model."""
+        news = self._news(self.pool.close(tried.lease, refusal))
+        self.results.finish(tried, Outcome.NOT_SERVED, refusal.reason, news=news)
+
+    async def try_later(self, tried: Try, refusal: Refusal) -> Sequence[Job]:
+        """Let an item wait until the service answers; give it up where the fault is its own."""
+        self.pool.unanswered(tried.lease)
+        item, now = tried.item, self.clock.now()
+        if self.outage.failed(item.key, refusal.reason, now):
+            self.outage.settled(item.key)
+            self.holding.replies.settled(item)
+            dead = self.results.change(item, WorkState.DEAD, ATTEMPTS, refusal.reason)
+            self.results.finish(tried, Outcome.UNAVAILABLE, refusal.reason, change=dead)
+            self.results.item_log.given_up(item, refusal.reason)
+            return ()
+        waits = self.results.change(item, WorkState.PENDING, item.attempts, refusal.reason)
+        self.results.finish(tried, Outcome.UNAVAILABLE, refusal.reason, change=waits)
+        await self._pause("service_unavailable", refusal.reason)
+        return (item,)
+
+    async def wait_for_service(
+        self, tried: Try, attempt: Attempt, refusal: Unreachable
+    ) -> Sequence[Job]:
+        """Take back a request that was never sent: neither the quota nor the item pays for it."""
+        await self.take_back(tried.lease, attempt)
+        self.live.unsent(tried.lease.key, refusal.reason)
+        self.outage.unreached(refusal.reason, self.clock.now())
+        await self._pause("service_unreachable", refusal.reason)
+        return (tried.item,)
+
+    async def _pause(self, event: str, reason: str) -> None:
+        """Leave the service in peace for a while.
+
+        Raises:
+            ServiceDown: it has not answered for long.
+            StopRequested: the run is to stop.
+        """
+        if self.outage.in_a_row == 1:
+            log.warning(event, reason=reason, tried_again="until it answers")
+        self.outage.require_end(self.clock.now())
+        await self.outage.pause(self.clock, self.stop, self.rng)
+
+    async def doubt_address(self, tried: Try, refusal: WrongAddress) -> Sequence[Job]:
+        """Wait where the address has answered before; end the run where it has not.
+
+        Raises:
+            InputError: nothing that answers our requests is there.
+        """
+        if self.outage.has_answered:
+            # The address is right: something before the service is out of order.
+            return await self.try_later(tried, refusal)
+        self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason)
+        raise InputError(f"{refusal.reason}; look at --base-url")
+
+    def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
+        """Find out whose fault a refused request is: the item's or the key's."""
+        item, reason = tried.item, refusal.reason
+        self.pool.taken(tried.lease)
+        if self.holding.useful_keys.failure(tried.lease.key.fingerprint):
+            removal = self._removal_if_useless(tried.lease.key, reason)
+            self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=removal)
+            return (item,)
+        self.results.finish(
+            tried, Outcome.BAD_REQUEST, reason, change=self.results.waits(item, ATTEMPTS, reason)
+        )
+        failure = Failure(reason, is_refused=True)
+        self.holding.failed(item, failure, tried.lease.key.fingerprint, is_last=True)
+        return ()
+
+    def _removal_if_useless(self, key: Key, reason: str) -> KeyRemoval | None:
+        """Take a key out of the pool with which nothing succeeds while it does with others."""
+        if not self.holding.useful_keys.is_useless(key.fingerprint):
+            return None
+        told = f"none of {FIRST_TRIES} requests came to anything: {reason}"
+        return self._removal(key, InvalidKey(told))
+
+    def _settle(self, lease: Lease, reply: Reply) -> ProjectNews | None:
+        # A reply that counts no tokens leaves the estimate standing.
+        record = self.pool.settle(lease, reply.input_tokens or lease.reservation.tokens)
+        return None if record is None else self._news(record)
+
+    def _take_proof(self, tried: Try, reply: Reply) -> Again:
+        """Heed that the service answers: what fails now is the item's own."""
+        self.outage.is_back()
+        news = self._settle(tried.lease, reply)
+        told = "only to see whether the service answers: it does"
+        tokens = tokens_of(reply)
+        self.results.finish(tried, Outcome.UNUSABLE, told, tokens=tokens, news=news)
+        return Again.AT_ONCE
+
+    def take_reply(self, tried: Try, request: Request, reply: Reply) -> Sequence[Job] | Again:
+        """Write what a reply brought, to the item's own request or to one that stood in for it."""
+        if request is self.answerable:
+            return self._take_proof(tried, reply)
+        item, key = tried.item, tried.lease.key
+        self.outage.answered(item.key)
+        news = self._settle(tried.lease, reply)
+        judgement = item.judged(reply, self.prompt)
+        self.results.item_log.reply(
+            item, reply, judgement, key_label=key.label, attempt_id=tried.attempt_id
+        )
+        if not judgement.is_usable:
+            return self._take_useless(tried, reply, judgement, news)
+        self.answerable = request
+        done = self.results.change(item, WorkState.DONE, item.attempts, answer=judgement.answer)
+        read = Judged(reply, judgement)
+        self.results.finish(
+            tried, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news
+        )
+        return self.holding.useful_reply(key.fingerprint)
+
+    def _take_useless(
+        self, tried: Try, reply: Reply, judgement: Judgement, news: ProjectNews | None
+    ) -> Sequence[Job]:
+        item, reason = tried.item, judgement.reason
+        # The service's own word on an image is the same whatever the key.
+        key = "" if judgement.is_final else tried.lease.key.fingerprint
+        is_the_keys = bool(key) and self.holding.useful_keys.failure(key)
+        failures = item.attempts + (not is_the_keys)
+        self.results.finish(
+            tried,
+            Outcome.UNUSABLE,
+            reason,
+            read=Judged(reply, judgement),
+            change=self.results.waits(item, failures, reason),
+            news=(self._removal_if_useless(tried.lease.key, reason) if is_the_keys else None)
+            or news,
+        )
+        if is_the_keys:
+            return (item,)
+        if judgement.is_final and self.holding.replies.is_proven:
+            self.results.give_up(item, reason)
+            return ()
+        is_last = judgement.is_final or failures >= ATTEMPTS
+        failure = Failure(reason, reply.text or reply.body)
+        self.holding.failed(item, failure, key, is_last=is_last)
+        return () if is_last else (item.failed(failures),)
