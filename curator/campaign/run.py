@@ -1,4 +1,4 @@
-"""Wires one run: looks at every input first, then opens the ledger and sets the daemon to work."""
+"""Wires one run: opens the ledger, sets the core loop to work, and tells how it ended."""
 
 from __future__ import annotations
 
@@ -6,36 +6,29 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
-from curator.annotators.annotator import Connection, check_base_url, require_stated_address
-from curator.annotators.prompt import Prompt
-from curator.annotators.registry import Service
+from curator.annotators.annotator import Connection
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
+from curator.campaign.inputs import RunOptions, RunPlan
 from curator.campaign.intake import import_catalog, next_look
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
 from curator.campaign.open_files import affordable_concurrency
 from curator.campaign.queue import Queue, waiting_items, waiting_pairs
 from curator.campaign.results import Results
-from curator.catalog import Catalog, open_catalog
 from curator.forecast.forecast import forecast, kept_up_to_date
-from curator.keys.key import Key
-from curator.keys.keyfile import read_keys
-from curator.keys.models import known_model
-from curator.ledger import Campaign, Ledger, Progress, migrate, sole_writer
+from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
-from curator.pool.records import RemovedKey
 from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
 from curator.status.terminal import shown
@@ -45,98 +38,7 @@ from shared.program.clock import Clock, SystemClock
 from shared.program.events import SecretMask, set_up_events
 from shared.program.stopping import StopRequested, StopSignal, stop_on_signals
 
-if TYPE_CHECKING:
-    from curator.status.page import Address
-
 log = structlog.stdlib.get_logger("curator.campaign.run")
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What ``curator run`` was asked for, as given on the command line."""
-
-    catalog: Path
-    keys: Path | None
-    ledger: Path
-    images: Path | None
-    model: str
-    base_url: str | None
-    questions: int
-    answer_words: int
-    limit: int | None
-    concurrency: int
-    on_exhausted: OnExhausted
-    status: str | None
-    timeout_s: float
-    watch: bool = False
-    retry_dead: bool = False
-    retry_keys: bool = False
-    verify: float = 0.0
-    shuffle: int | None = None
-    requests_per_minute: int | None = None
-    annotator: Service = Service.GEMINI
-    status_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """The same, read and found usable; nothing has been written yet.
-
-    ``keys`` are all that were given, ``serving`` those that did not fail for good in a run before;
-    those that did are in ``removed``, by fingerprint.
-    """
-
-    catalog: Catalog
-    keys: Sequence[Key]
-    prompt: Prompt
-    campaign: Campaign
-    address: Address | None
-    serving: Sequence[Key] = ()
-    removed: Mapping[str, RemovedKey] = field(default_factory=dict)
-
-
-def plan_run(options: RunOptions) -> RunPlan:
-    """Read and check every input.
-
-    Raises:
-        InputError: one of them cannot be used; nothing was written.
-    """
-    check_base_url(options.base_url)
-    require_stated_address(options.annotator.protocol.address_variable, options.base_url)
-    image_tokens = known_model(options.model).image_tokens
-    prompt = Prompt(options.questions, options.answer_words, image_tokens)
-    plan = RunPlan(
-        catalog=open_catalog(options.catalog, options.images),
-        keys=_keys(options),
-        prompt=prompt,
-        campaign=Campaign(
-            options.model, prompt.version, options.questions, options.annotator.value
-        ),
-        address=_address(options),
-    )
-    check_version(options.ledger)
-    needed = prompt.largest_request_tokens()
-    for key in plan.keys:
-        if key.quota.tpm is not None and key.quota.tpm < needed:
-            raise InputError(
-                f"key {key.label!r}: tpm = {key.quota.tpm} is less than one request needs "
-                f"(about {needed} tokens); raise it or remove it"
-            )
-    return plan
-
-
-def _address(options: RunOptions) -> Address | None:
-    if options.status is None:
-        return None
-    from curator.status.page import parse_address  # noqa: PLC0415 - see _status_page
-
-    return parse_address(options.status, options.status_token)
-
-
-def _keys(options: RunOptions) -> Sequence[Key]:
-    protocol = options.annotator.protocol
-    protocol.require()
-    return read_keys(options.keys, source=protocol.keys)
 
 
 async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
-from curator.campaign.run import RunOptions, plan_run, run
+from curator.campaign.inputs import RunOptions, plan_run
+from curator.campaign.run import run
 from curator.pool.pool import OnExhausted
 from curator.rehearsal.server import RehearsalServer
 from shared.errors import AboVqaError
