@@ -47,10 +47,10 @@ class Reply:
 
 
 class Annotator(typing.Protocol):
-    """Asks one model, with whatever key each request brings."""
+    """Asks with whatever key and whichever model each request brings."""
 
-    async def generate(self, request: Request, key: Key) -> Reply:
-        """Send one request with ``key``, once.
+    async def generate(self, request: Request, key: Key, model: str) -> Reply:
+        """Ask ``model`` one request with ``key``, once.
 
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
@@ -59,12 +59,11 @@ class Annotator(typing.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How a run asks: which model, where, for how long at most, and over how many connections.
+    """How a run asks: where, for how long at most, and over how many connections.
 
     ``base_url`` is empty for the service's own address.
     """
 
-    model: str
     base_url: str | None
     timeout_s: float
     connections: int

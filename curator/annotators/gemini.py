@@ -63,31 +63,29 @@ _OK: Final = 200
 
 
 class Gemini:
-    """Asks one model, with whatever key each request brings."""
+    """Asks with whatever key and whichever model each request brings."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         *,
-        model: str,
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> None:
-        """Ask ``model``; the session stays the caller's to close."""
+        """The session stays the caller's to close."""
         server, version = server_and_version(base_url)
         self._session = session
-        self._url = f"{server}/{version}/models/{quote(model)}:generateContent"
+        self._models_url = f"{server}/{version}/models"
         self._proxy = proxy_for(server)
         self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._doors: dict[str, _Door] = {}
+        self._doors: dict[tuple[str, str], _Door] = {}
 
     @classmethod
     @asynccontextmanager
     async def connected(
         cls,
         *,
-        model: str,
         connections: int,
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
@@ -108,16 +106,16 @@ class Gemini:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[departure_trace()],
         ) as session:
-            yield cls(session, model=model, base_url=base_url, timeout_s=timeout_s)
+            yield cls(session, base_url=base_url, timeout_s=timeout_s)
 
-    async def generate(self, request: Request, key: Key) -> Reply:
-        """Send one request with ``key``, once.
+    async def generate(self, request: Request, key: Key, model: str) -> Reply:
+        """Ask ``model`` one request with ``key``, once.
 
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
         refusal: Refusal
-        door = self._door(key)
+        door = self._door(key, model)
         body = request_body(request)
         try:
             async with self._session.post(
@@ -153,16 +151,17 @@ class Gemini:
         # Raised out here so that no error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _door(self, key: Key) -> _Door:
-        door = self._doors.get(key.secret)
+    def _door(self, key: Key, model: str) -> _Door:
+        door = self._doors.get((key.secret, model))
         if door is None:
             headers = {
                 "Content-Type": "application/json",
                 "x-goog-api-key": key.secret,
                 "X-Server-Timeout": str(math.ceil(self._timeout_s)),
             }
-            door = _Door(self._url, headers, SecretMask([key.secret]))
-            self._doors[key.secret] = door
+            url = f"{self._models_url}/{quote(model)}:generateContent"
+            door = _Door(url, headers, SecretMask([key.secret]))
+            self._doors[key.secret, model] = door
         return door
 
 
@@ -194,7 +193,7 @@ def server_and_version(base_url: str | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """Where the requests with one key go, and with what headers; ``mask`` hides the key."""
+    """Where requests with one key for one model go, with what headers; ``mask`` hides the key."""
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
@@ -266,7 +265,6 @@ def read_reply(body: str) -> Reply:
 
 def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
     return Gemini.connected(
-        model=connection.model,
         connections=connection.connections,
         base_url=connection.base_url,
         timeout_s=connection.timeout_s,

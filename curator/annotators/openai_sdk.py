@@ -74,29 +74,27 @@ async def _stop_at_errors(response: Any) -> None:  # noqa: ANN401 - of the SDK's
 
 
 class OpenAIClient:
-    """Asks one model, with whatever key each request brings."""
+    """Asks with whatever key and whichever model each request brings."""
 
     def __init__(
         self,
         http_client: openai.DefaultAsyncHttpxClient,
         *,
-        model: str,
         base_url: str | None,
         timeout_s: float,
     ) -> None:
-        """Ask ``model``; the HTTP client stays the caller's to close."""
+        """The HTTP client stays the caller's to close."""
         self._http_client = http_client
-        self._model = model
         self._base_url = api_address(base_url)
         self._timeout_s = timeout_s
         self._clients: dict[str, openai.AsyncOpenAI] = {}
-        self._form = AskedForm.SCHEMA
-        self._form_is_taken = False
+        self._forms: dict[str, AskedForm] = {}
+        self._whose_form_is_taken: set[str] = set()
 
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, *, model: str, base_url: str | None, timeout_s: float
+        cls, *, base_url: str | None, timeout_s: float
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
 
@@ -115,22 +113,22 @@ class OpenAIClient:
             follow_redirects=False,
             event_hooks={"response": [_stop_at_errors]},
         ) as http_client:
-            yield cls(http_client, model=model, base_url=base_url, timeout_s=timeout_s)
+            yield cls(http_client, base_url=base_url, timeout_s=timeout_s)
 
-    async def generate(self, request: Request, key: Key) -> Reply:
-        """Send one request with ``key``, once.
+    async def generate(self, request: Request, key: Key, model: str) -> Reply:
+        """Ask ``model`` one request with ``key``, once.
 
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
         import openai  # noqa: PLC0415 - as above
 
-        form = self._form
+        form = self._forms.get(model, AskedForm.SCHEMA)
         refusal: Refusal
         create: Any = self._client(key).chat.completions.with_raw_response.create
         try:
             response = await create(
-                model=self._model,
+                model=model,
                 messages=messages(request),
                 **form_fields(request.schema, form),
             )
@@ -138,21 +136,21 @@ class OpenAIClient:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except (_Refused, openai.APIConnectionError) as error:
             # Releases of the SDK differ in whether they wrap what they do not know.
-            refusal = self._unanswered(error.__cause__ or error, form, key)
+            refusal = self._unanswered(error.__cause__ or error, form, key, model)
         except (openai.OpenAIError, ValueError) as error:
             refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
         else:
-            self._form_is_taken = True
+            self._whose_form_is_taken.add(model)
             mask = SecretMask([key.secret])
             return read_completion(str(response.text), response.headers, mask)
         # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
         raise refusal
 
-    def _unanswered(self, cause: BaseException, form: AskedForm, key: Key) -> Refusal:
+    def _unanswered(self, cause: BaseException, form: AskedForm, key: Key, model: str) -> Refusal:
         if isinstance(cause, _Refused):
             mask, url = SecretMask([key.secret]), self._base_url + _ASKED_PATH
             refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
-            return self._plainer(refusal, form)
+            return self._plainer(refusal, form, model)
         name = type(cause).__name__
         if _UNTRUSTED in str(cause):
             return untrusted(str(cause))
@@ -163,13 +161,15 @@ class OpenAIClient:
             return Unreachable(f"no connection ({name})")
         return Unavailable(f"connection failed ({name})")
 
-    def _plainer(self, refusal: Refusal, form: AskedForm) -> Refusal:
-        """Ask more plainly from now on where the form may be what a server does not take."""
-        if not isinstance(refusal, BadRequest) or form is AskedForm.PLAIN or self._form_is_taken:
+    def _plainer(self, refusal: Refusal, form: AskedForm, model: str) -> Refusal:
+        """Ask ``model`` more plainly from now on where the form may be what it does not take."""
+        if not isinstance(refusal, BadRequest) or form is AskedForm.PLAIN:
             return refusal
-        if form is self._form:
+        if model in self._whose_form_is_taken:
+            return refusal
+        if form is self._forms.get(model, AskedForm.SCHEMA):
             forms = list(AskedForm)
-            self._form = forms[forms.index(form) + 1]
+            self._forms[model] = forms[forms.index(form) + 1]
         return FormNotTaken(refusal.reason)
 
     def _client(self, key: Key) -> openai.AsyncOpenAI:
@@ -220,9 +220,7 @@ def require_sdk() -> None:
 
 
 def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClient]:
-    return OpenAIClient.connected(
-        model=connection.model, base_url=connection.base_url, timeout_s=connection.timeout_s
-    )
+    return OpenAIClient.connected(base_url=connection.base_url, timeout_s=connection.timeout_s)
 
 
 PROTOCOL: Final = Protocol(

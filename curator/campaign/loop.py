@@ -177,7 +177,7 @@ class Curator:
         departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))
         with told_of(departure):
             try:
-                return await self.annotator.generate(request, lease.key)
+                return await self.annotator.generate(request, lease.key, self.model)
             finally:
                 self.pool.over(lease)
 

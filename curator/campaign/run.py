@@ -119,7 +119,7 @@ async def _work(
     left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(ledger, campaign_id, pool, left, clock)
-    connection = Connection(options.model, options.base_url, options.timeout_s, options.concurrency)
+    connection = Connection(options.base_url, options.timeout_s, options.concurrency)
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
         _status_page(plan, live, ledger, clock),

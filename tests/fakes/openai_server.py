@@ -21,13 +21,15 @@ class OpenAIServer:
     """Answers about known images; ``events`` says what else the n-th request, from 1, meets.
 
     An event is a status with an error code, or ``"cut"`` or ``"drop"``. ``forms`` are the response
-    formats that the server takes; ``api_key`` is what it wants, if anything.
+    formats that the server takes, but for its ``plain_models``, which take none; ``api_key`` is
+    what it wants, if anything.
     """
 
     known: Mapping[str, Pairs]
     forms: frozenset[str] = frozenset({"json_schema", "json_object"})
     api_key: str = ""
     models: frozenset[str] = frozenset({"llava"})
+    plain_models: frozenset[str] = frozenset()
     events: Mapping[int, tuple[int, str] | str] = field(default_factory=dict)
     retry_after: str = "7"
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +63,8 @@ class OpenAIServer:
         if body["model"] not in self.models:
             return _error(404, "model_not_found", f"model '{body['model']}' not found")
         form = body.get("response_format", {}).get("type")
-        if form is not None and form not in self.forms:
+        takes = frozenset() if body["model"] in self.plain_models else self.forms
+        if form is not None and form not in takes:
             return _error(400, "", f"response_format of type {form} is not supported")
         text = self._reply(body, form)
         whole = json.dumps(_completion(body["model"], text))

@@ -76,11 +76,11 @@ async def _http_ms(folder: Path) -> float:
     keys = read_keys(folder / "keys.txt")
     photo = prepare_photo(next((folder / "images").glob("*.jpg")))
     with lean_server() as url:
-        async with Gemini.connected(model=MODEL, connections=CONCURRENCY, base_url=url) as gemini:
+        async with Gemini.connected(connections=CONCURRENCY, base_url=url) as gemini:
 
             async def ask(number: int) -> None:
                 request = PROMPT.request({}, photo.jpeg, photo.longest_px)
-                await gemini.generate(request, keys[number % len(keys)])
+                await gemini.generate(request, keys[number % len(keys)], MODEL)
 
             return await _least_ms_side_by_side(ask)
 

@@ -205,9 +205,9 @@ async def ask(server, images, key: Key = KEY, *, model="gemini-x", timeout_s=10.
     request = PROMPT.request({"item_name": "thing"}, photo.jpeg, photo.longest_px)
     async with (
         server.serving() as url,
-        Gemini.connected(model=model, connections=2, base_url=url, timeout_s=timeout_s) as gemini,
+        Gemini.connected(connections=2, base_url=url, timeout_s=timeout_s) as gemini,
     ):
-        return await gemini.generate(request, key)
+        return await gemini.generate(request, key, model)
 
 
 @pytest.fixture
@@ -266,12 +266,26 @@ async def test_over_http_a_model_and_a_day_quota_are_named(rehearsal, images):
         await ask(server, images)
 
 
+async def test_over_one_session_each_request_goes_to_the_model_that_it_names(rehearsal, images):
+    photo = prepare_photo(images / "00" / "00000000.jpg")
+    request = PROMPT.request({}, photo.jpeg, photo.longest_px)
+    server = rehearsal(images, models=("gemini-x",))
+    async with (
+        server.serving() as url,
+        Gemini.connected(connections=1, base_url=url) as gemini,
+    ):
+        assert (await gemini.generate(request, KEY, "gemini-x")).model == "gemini-x"
+        with pytest.raises(ModelRefused, match="gemini-y"):
+            await gemini.generate(request, KEY, "gemini-y")
+        assert (await gemini.generate(request, KEY, "gemini-x")).model == "gemini-x"
+
+
 async def test_a_server_that_is_not_there_was_sent_nothing(images):
     photo = prepare_photo(images / "00" / "00000000.jpg")
     request = PROMPT.request({}, photo.jpeg, photo.longest_px)
-    async with Gemini.connected(model="m", connections=1, base_url="http://127.0.0.1:9") as gemini:
+    async with Gemini.connected(connections=1, base_url="http://127.0.0.1:9") as gemini:
         with pytest.raises(Unreachable, match="no connection"):
-            await gemini.generate(request, KEY)
+            await gemini.generate(request, KEY, "m")
 
 
 def test_each_prompt_has_its_version_and_counts_its_tokens():

@@ -116,9 +116,9 @@ async def test_a_request_means_what_the_sdk_would_send(kind, monkeypatch, tmp_pa
     for variable in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     async with recorder(tmp_path) as (url, received):
-        connected = Gemini.connected(model=MODEL, connections=1, base_url=url, timeout_s=TIMEOUT_S)
+        connected = Gemini.connected(connections=1, base_url=url, timeout_s=TIMEOUT_S)
         async with connected as gemini:
-            await gemini.generate(REQUESTS[kind], Key("one", "project", KEY))
+            await gemini.generate(REQUESTS[kind], Key("one", "project", KEY), MODEL)
         await send_by_sdk(url, REQUESTS[kind])
     ours, theirs = received
     assert ours.path == theirs.path

@@ -64,18 +64,18 @@ def server(abo, tmp_path) -> OpenAIServer:
     return OpenAIServer(known_pairs(abo / "images" / "small", tmp_path))
 
 
-async def ask(server: OpenAIServer, abo: Path, *, secret="", model="llava", times=1) -> list:
-    """Return what came of so many requests: replies and refusals."""
+async def ask(server: OpenAIServer, abo: Path, *, secret="", models=("llava",), times=1) -> list:
+    """Return what came of so many requests to the models in turn: replies and refusals."""
     photo = prepare_photo(abo / "images" / "small" / "00" / "00000000.jpg")
     request = PROMPT.request({"item_name": "thing"}, photo.jpeg, photo.longest_px)
     came = []
     async with (
         server.serving() as url,
-        OpenAIClient.connected(model=model, base_url=url, timeout_s=5.0) as client,
+        OpenAIClient.connected(base_url=url, timeout_s=5.0) as client,
     ):
-        for _ in range(times):
+        for model in [*models] * times:
             try:
-                came.append(await client.generate(request, Key("k", "p", secret)))
+                came.append(await client.generate(request, Key("k", "p", secret), model))
             except Refusal as refusal:
                 came.append(refusal)
     for refusal in came:
@@ -87,9 +87,9 @@ async def ask(server: OpenAIServer, abo: Path, *, secret="", model="llava", time
 async def test_a_server_that_is_not_there_was_sent_nothing():
     request = PROMPT.request({}, b"", 256)
     url = "http://127.0.0.1:9/v1"
-    async with OpenAIClient.connected(model="m", base_url=url, timeout_s=5.0) as client:
+    async with OpenAIClient.connected(base_url=url, timeout_s=5.0) as client:
         with pytest.raises(Unreachable, match="no connection"):
-            await client.generate(request, Key("k", "p", ""))
+            await client.generate(request, Key("k", "p", ""), "m")
 
 
 async def test_a_known_picture_gets_its_pairs_by_the_schema_without_a_key(server, abo):
@@ -113,6 +113,16 @@ async def test_a_server_that_takes_no_schema_is_asked_more_plainly(server, abo, 
     assert [type(one) for one in came] == [FormNotTaken] * refused + [Reply] * 2
     assert isinstance(parse_reply(came[-1].text), Parsed)
     assert len(server.seen) == refused + 2
+
+
+async def test_one_model_is_asked_plainly_and_another_by_the_schema_all_the_same(server, abo):
+    server.models = frozenset({"llava", "moondream"})
+    server.plain_models = frozenset({"moondream"})
+    came = await ask(server, abo, models=("moondream", "llava"), times=3)
+    assert [type(one) for one in came[::2]] == [FormNotTaken, FormNotTaken, Reply]
+    assert [type(one) for one in came[1::2]] == [Reply] * 3
+    by_schema = [body.get("response_format", {}).get("type") for body in server.seen[1::2]]
+    assert by_schema == ["json_schema"] * 3
 
 
 async def test_what_is_refused_once_the_form_was_taken_is_about_the_request(server, abo):

@@ -129,8 +129,8 @@ class Server:
 
 def connected(service: Service, url: str) -> AbstractAsyncContextManager[Annotator]:
     if service is Service.GEMINI:
-        return Gemini.connected(model="m", connections=2, base_url=url, timeout_s=5.0)
-    return OpenAIClient.connected(model="m", base_url=url, timeout_s=5.0)
+        return Gemini.connected(connections=2, base_url=url, timeout_s=5.0)
+    return OpenAIClient.connected(base_url=url, timeout_s=5.0)
 
 
 async def refused(server: Server, *, path: str = "", secret: str = SECRET) -> Refusal:
@@ -138,7 +138,7 @@ async def refused(server: Server, *, path: str = "", secret: str = SECRET) -> Re
     request = Prompt(3, 1).request({}, b"a picture", 256)
     async with server.serving() as url, connected(server.service, url + path) as annotator:
         with pytest.raises(Refusal) as caught:
-            await annotator.generate(request, Key("one", "p", secret))
+            await annotator.generate(request, Key("one", "p", secret), "m")
     assert secret not in caught.value.reason
     return caught.value
 
@@ -219,7 +219,7 @@ async def test_each_answer_is_told_from_the_others_over_http(service):
     async with server.serving() as url, connected(service, url) as annotator:
         for key in keys:
             with pytest.raises(Refusal) as caught:
-                await annotator.generate(request, Key("one", "p", key))
+                await annotator.generate(request, Key("one", "p", key), "m")
             told[key] = type(caught.value)
             assert key not in caught.value.reason
     wrong = [
@@ -307,7 +307,7 @@ async def test_a_proxy_gets_the_request_for_another_host_and_nothing_of_a_netrc(
         monkeypatch.delenv("no_proxy", raising=False)
         async with connected(service, "http://api.example") as annotator:
             with pytest.raises(ProjectRefused, match="Blocked"):
-                await annotator.generate(request, Key("one", "p", SECRET))
+                await annotator.generate(request, Key("one", "p", SECRET), "m")
     (seen,) = proxy.seen
     assert seen.host == "api.example"
     sent = seen.headers.get("Authorization", "")
@@ -589,7 +589,7 @@ async def test_a_certificate_that_is_not_trusted_is_the_addresss(service, tmp_pa
         request = Prompt(3, 1).request({}, b"a picture", 256)
         async with connected(service, f"https://localhost:{port}") as annotator:
             with pytest.raises(WrongAddress, match=r"not trusted .*self.signed.*SSL_CERT_FILE"):
-                await annotator.generate(request, Key("one", "p", SECRET))
+                await annotator.generate(request, Key("one", "p", SECRET), "m")
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(407, WrongAddress), (503, Unavailable)])
@@ -611,4 +611,4 @@ async def test_a_proxy_that_lets_nothing_out_is_the_addresss(service, status, ve
         request = Prompt(3, 1).request({}, b"a picture", 256)
         async with connected(service, "https://api.example") as annotator:
             with pytest.raises(verdict, match=f"the proxy .*{status}"):
-                await annotator.generate(request, Key("one", "p", SECRET))
+                await annotator.generate(request, Key("one", "p", SECRET), "m")
