@@ -19,7 +19,7 @@ from evaluator.report.gallery import Card, Picture, Row, card
 from evaluator.report.thumbnails import small_picture
 from evaluator.runs.folder import Run
 from shared.errors import InputError
-from shared.files.atomic import new_folder_beside
+from shared.files.atomic import replaced_folder
 from shared.images.source import ImageFiles
 from shared.images.thumbnails import Thumbnail
 from shared.program.progress import report_progress
@@ -67,18 +67,13 @@ def write_beside(
     folder = folder_beside(page)
     if folder.exists() and not (folder / _MARK).is_file():
         raise InputError(f"{folder}: is in the way of the report's examples; move it or --out")
-    part = new_folder_beside(folder)
-    try:
+    with replaced_folder(folder) as part:
         pictures = _write_pictures(part, folder.name, runs, rows, images)
         cards = (
             card(runs, row, number, pictures.get(_filename(runs, row)))
             for number, row in enumerate(rows, start=first_number)
         )
         scripts = _write_scripts(part, cards, render)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Beside([f"{quote(folder.name)}/{name}" for name in scripts], len(rows))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 
 from shared.corpus.formats.tables import holds_pictures
 from shared.errors import InputError
-from shared.files.atomic import new_folder_beside
+from shared.files.atomic import new_folder
 from shared.program.progress import report_progress
 from shared.records import SPLIT_WORDS
 
@@ -56,21 +55,16 @@ def unpack_pictures(sources: Sequence[Path], out: Path) -> Unpacked:
     Raises:
         InputError: a file cannot be read, or ``out`` is there already.
     """
-    if out.exists():
-        raise InputError(f"{out}: is there already; give another --out or remove it")
-    files = [file for source in sources for file in _files_of(source)]
-    part = new_folder_beside(out)
     try:
-        (part / IMAGES_FOLDER).mkdir()
-        tables = list(_tables(files, part / IMAGES_FOLDER))
-        table = pa.concat_tables(tables, promote_options="permissive")
-        pq.write_table(table, part / ROWS_FILE)
-        images = sum(1 for _ in (part / IMAGES_FOLDER).iterdir())
-        part.rename(out)
+        with new_folder(out) as part:
+            files = [file for source in sources for file in _files_of(source)]
+            (part / IMAGES_FOLDER).mkdir()
+            tables = list(_tables(files, part / IMAGES_FOLDER))
+            table = pa.concat_tables(tables, promote_options="permissive")
+            pq.write_table(table, part / ROWS_FILE)
+            images = sum(1 for _ in (part / IMAGES_FOLDER).iterdir())
     except (OSError, pyarrow.lib.ArrowException) as error:
         raise InputError(f"{out}: cannot be made ({str(error).splitlines()[0]})") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Unpacked(table.num_rows, images)
 
 

@@ -8,10 +8,9 @@ images in them where they are wanted, and ``README.md`` names these files, so th
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,8 +29,7 @@ from shared.corpus import (
     write_json,
 )
 from shared.dataset.agreement_rate import AgreementRate
-from shared.errors import InputError
-from shared.files.atomic import new_folder_beside
+from shared.files.atomic import refilled_folder
 from shared.records import SPLITS, QAPair
 
 CARD_FILE: Final = "README.md"
@@ -62,7 +60,8 @@ def write_dataset(
     Raises:
         InputError: ``folder`` is a file or cannot be written.
     """
-    with _whole_folder(folder) as part:
+    stale = [f"{SPLITS_FOLDER}/{split}.parquet" for split in SPLITS]
+    with refilled_folder(folder, last=MANIFEST_FILE, stale=stale) as part:
         facts = _write_files(pairs, part, embed_from)
         manifest = {
             "format": 2,
@@ -224,35 +223,6 @@ def _image_reader(folder: Path, facts: _Facts) -> Callable[[str], dict[str, obje
         return last[1]
 
     return read
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a folder beside ``folder`` that takes its place, file by file, unless the block raises.
-
-    The manifest goes first and comes last: a folder without one is not finished.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give a folder for the data set")
-    part = new_folder_beside(folder)
-    try:
-        yield part
-        _put_in_place(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _put_in_place(part: Path, folder: Path) -> None:
-    if not folder.exists():
-        part.replace(folder)
-        return
-    (folder / MANIFEST_FILE).unlink(missing_ok=True)
-    (folder / SPLITS_FOLDER).mkdir(exist_ok=True)
-    for split in SPLITS:
-        (folder / SPLITS_FOLDER / f"{split}.parquet").unlink(missing_ok=True)
-    files = [path.relative_to(part) for path in part.rglob("*") if path.is_file()]
-    for name in sorted(files, key=lambda name: name.name == MANIFEST_FILE):
-        (part / name).replace(folder / name)
 
 
 def _card(manifest: Mapping[str, Any]) -> str:

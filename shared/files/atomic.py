@@ -6,9 +6,13 @@ read it too; ``tempfile`` would make it for its owner alone. Keys are the except
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -56,18 +60,147 @@ def _replacing(target: Path, mode: int) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def new_folder_beside(target: Path) -> Path:
-    """Make an empty folder beside ``target``, hidden and of a name that nobody else has.
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``; rename it there unless the block raises.
+
+    Its files are then open to whoever may read it. What a killed process left of the same target
+    is removed; so it is by ``replaced_folder`` and ``refilled_folder``.
 
     Raises:
-        InputError: the folder of ``target`` cannot be created or written to.
+        InputError: ``target`` is there already, or its folder cannot be written to.
     """
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    if target.exists():
+        raise InputError(f"{target}: is there already; give another --out or remove it")
+    with _filled(target) as part:
+        yield part
+        open_to_readers(part)
+        part.rename(target)
+
+
+@contextmanager
+def replaced_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``; it takes the place of that unless the block raises.
+
+    A process that dies leaves the old folder or the new one; ``whole_folder`` says where.
+
+    Raises:
+        InputError: ``target`` is a file, or its folder cannot be written to.
+    """
+    _refuse_file(target)
+    with _filled(target) as part:
+        yield part
+        open_to_readers(part)
+        old = _set_aside(target)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+        part.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def refilled_folder(target: Path, last: str, stale: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield an empty folder; its files take their places in ``target`` unless the block raises.
+
+    ``target`` keeps what else lies in it.
+
+    Args:
+        target: the folder, which need not be there.
+        last: the file that goes first and comes last: a folder without it is not finished.
+        stale: files, relative to the folder, that go where the new ones leave them out.
+
+    Raises:
+        InputError: ``target`` is a file, or its folder cannot be written to.
+    """
+    _refuse_file(target)
+    with _filled(target) as part:
+        yield part
+        open_to_readers(part)
+        if not target.exists():
+            part.rename(target)
+            return
+        for name in (last, *stale):
+            (target / name).unlink(missing_ok=True)
+        files = [path.relative_to(part) for path in part.rglob("*") if path.is_file()]
+        for file in sorted(files, key=lambda file: file == Path(last)):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            (part / file).replace(target / file)
+
+
+def whole_folder(target: Path) -> Path | None:
+    """Return where the last folder lies that ``replaced_folder`` made whole, if any."""
+    # The process may have died between the two renames, with the old folder set aside.
+    places = (target, _set_aside(target))
+    return next((place for place in places if place.exists()), None)
+
+
+def _set_aside(target: Path) -> Path:
+    place = target.absolute()
+    return place.with_name(f".{place.name}.old")
+
+
+def _refuse_file(target: Path) -> None:
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: is a file; give a folder")
+
+
+@contextmanager
+def _filled(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``; remove it at the end, if it is still there.
+
+    Raises:
+        InputError: the folder of ``target`` cannot be written to.
+    """
+    # In full, for the name: that of ``.`` is empty.
+    place = target.absolute()
     try:
-        part.mkdir(parents=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_folders(place)
+        part, held = _new_held_folder(place)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror})") from error
-    return part
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        os.close(held)
+
+
+def _new_held_folder(target: Path) -> tuple[Path, int]:
+    """Make an empty folder beside ``target`` and hold a lock on it, for the time it is filled."""
+    while True:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part.mkdir()
+        # Another process that removes what was left may take it before the lock is ours.
+        with contextlib.suppress(FileNotFoundError):
+            held = os.open(part, os.O_RDONLY)
+            if _locked(held) is not False and part.exists():
+                return part, held
+            os.close(held)
+
+
+def _remove_left_folders(target: Path) -> None:
+    """Remove what a killed process left of ``target``: such a folder is held by nobody."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if _locked(descriptor):
+                    shutil.rmtree(part, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool | None:
+    """Return whether the lock was free and is ours now; ``None`` where no locks are known."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def open_to_readers(folder: Path) -> None:
@@ -82,7 +215,7 @@ def open_to_readers(folder: Path) -> None:
 
 
 def require_folder(place: Path, setting: str) -> None:
-    """See that ``place`` is a folder or can become one; nothing is made.
+    """Check that ``place`` is a folder or can become one; nothing is made.
 
     Raises:
         InputError: it is a file, or lies where nothing can be written; ``setting`` names it.

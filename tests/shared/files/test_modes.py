@@ -14,7 +14,7 @@ import pytest
 from curator.ledger import migrate
 from shared.corpus import write_pairs
 from shared.dataset.folder import write_dataset
-from shared.files.atomic import atomic_path, atomic_private_path, new_folder_beside, open_to_readers
+from shared.files.atomic import atomic_path, atomic_private_path, new_folder
 from shared.records import QAPair
 
 PROJECT = Path(__file__).parents[3]
@@ -65,12 +65,11 @@ def test_a_ledger_and_its_copy_do_too(tmp_path, umask):
 
 
 def test_what_a_library_keeps_to_itself_is_opened(tmp_path, umask):
-    folder = new_folder_beside(tmp_path / "adapter")
-    (folder / "deep").mkdir()
-    for name in ("weights", "deep/weights"):
-        (folder / name).write_text("numbers")
-        (folder / name).chmod(0o600)
-    open_to_readers(folder)
+    with new_folder(tmp_path / "adapter") as folder:
+        (folder / "deep").mkdir()
+        for name in ("weights", "deep/weights"):
+            (folder / name).write_text("numbers")
+            (folder / name).chmod(0o600)
     assert set(modes(tmp_path, umask).values()) == {True}
 
 
