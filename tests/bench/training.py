@@ -26,10 +26,10 @@ from tests.bench.measure import Comparison, compare
 from trainer.data.batches import Batches
 from trainer.data.features import StoredFeatures
 from trainer.fitting.adapter import NewAdapter, add_adapter
-from trainer.fitting.loop import Optimization, new_optimizer, train
 from trainer.learners.families import load_learner
 from trainer.recipe.recipe import LoraRecipe
 from trainer.recipe.schedule import Schedule, learning_rate_factor
+from trainer.training.loop import Optimization, new_optimizer, train
 
 PER_IMAGE, EPOCHS, BATCH = 5, 3, 8
 RATE = 1e-3

@@ -9,9 +9,9 @@ from tests.models import TEXT_TARGETS
 from trainer.data.batches import Batches
 from trainer.data.features import StoredFeatures
 from trainer.fitting.adapter import add_adapter
-from trainer.fitting.loop import Optimization, new_optimizer, train
 from trainer.recipe.recipe import LoraRecipe
 from trainer.recipe.schedule import Schedule
+from trainer.training.loop import Optimization, new_optimizer, train
 
 DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
 

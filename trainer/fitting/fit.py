@@ -28,22 +28,22 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.data.heldout import held_out_exact_match
 from trainer.fitting.adapter import require_targets
 from trainer.fitting.card import AdapterFacts, adapter_card
-from trainer.fitting.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
-from trainer.fitting.live import live_note
-from trainer.fitting.loop import (
+from trainer.fitting.preparation import Preparation, prepare
+from trainer.fitting.record import DATASET, RunRecord, finished_run, relative_place, write_record
+from trainer.recipe.recipe import FitRecipe
+from trainer.recipe.schedule import warmup_steps
+from trainer.stopping import StopSignal
+from trainer.training.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
+from trainer.training.live import live_note
+from trainer.training.loop import (
     NonFiniteGradient,
     Optimization,
     StepReport,
     new_optimizer,
     train,
 )
-from trainer.fitting.memory import out_of_memory_names, peak_memory_gib
-from trainer.fitting.preparation import Preparation, prepare
-from trainer.fitting.record import DATASET, RunRecord, finished_run, relative_place, write_record
-from trainer.fitting.tracking import Tracker, open_trackers, require_trackers
-from trainer.recipe.recipe import FitRecipe
-from trainer.recipe.schedule import warmup_steps
-from trainer.stopping import StopSignal
+from trainer.training.memory import out_of_memory_names, peak_memory_gib
+from trainer.training.tracking import Tracker, open_trackers, require_trackers
 
 log = structlog.get_logger(__name__)
 

@@ -28,10 +28,10 @@ from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.data.gallery import Gallery, augment
-from trainer.fitting.loop import NonFiniteGradient
 from trainer.pretraining.scratch import Shape
 from trainer.recipe.recipe import LARGEST_RATE, DataColumns, ImagesFolder, Pairs, SplitRecipe
 from trainer.recipe.schedule import Schedule, learning_rate_factor
+from trainer.training.loop import NonFiniteGradient
 
 QUESTIONS: Final = BARE
 """How a model that is made here hears questions."""

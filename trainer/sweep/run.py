@@ -16,7 +16,6 @@ from shared.files.locking import LockHeld, sole_holder
 from shared.program.progress import report_progress
 from trainer.fitting.adapter import require_targets
 from trainer.fitting.fit import recipe_pairs, run_fingerprint
-from trainer.fitting.tracking import require_trackers
 from trainer.recipe.recipe import FitRecipe, LoraRecipe, SweepRecipe
 from trainer.stopping import StopSignal
 from trainer.sweep.chart import sweep_chart
@@ -25,6 +24,7 @@ from trainer.sweep.findings import Findings, find
 from trainer.sweep.outcome import Outcome, State, read_outcome
 from trainer.sweep.space import PLACE_IN_RECIPE, trials, varied
 from trainer.sweep.tuning import Sweeping, train_trials
+from trainer.training.tracking import require_trackers
 
 log = structlog.get_logger(__name__)
 

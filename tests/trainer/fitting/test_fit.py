@@ -28,19 +28,19 @@ from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
 from tests.models import learner_of_blip, load_float
 from tests.places import files_that_name
-from tests.trainer.fitting.test_tracking import scalars
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
+from tests.trainer.training.test_tracking import scalars
 from trainer.__main__ import app
 from trainer.data.dataset import load_pairs
 from trainer.data.features import RunFeatures
 from trainer.fitting.adapter import add_adapter
 from trainer.fitting.fit import _Run, fit
-from trainer.fitting.loop import NonFiniteGradient
-from trainer.fitting.memory import OutOfMemory
 from trainer.fitting.preparation import Preparation
 from trainer.fitting.record import finished_run
 from trainer.recipe.recipe import FitRecipe
 from trainer.stopping import StopSignal
+from trainer.training.loop import NonFiniteGradient
+from trainer.training.memory import OutOfMemory
 
 LONG = {"epochs": 6, "checkpoint_every_steps": 2}
 

@@ -15,8 +15,8 @@ from tests.trainer.runs import Setup, base_weights
 from trainer.data.features import AugmentedFeatures, FreshFeatures, StoredFeatures
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.adapter import add_adapter, matched_layers
-from trainer.fitting.checkpoint import RunState, load_checkpoint, save_checkpoint
 from trainer.recipe.recipe import LoraRecipe
+from trainer.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 
 FAMILIES = tuple(SAVED)
 BY_HEART = {

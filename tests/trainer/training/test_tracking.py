@@ -7,8 +7,8 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from shared.errors import InputError
-from trainer.fitting.tracking import open_trackers, require_trackers
 from trainer.recipe.recipe import Track
+from trainer.training.tracking import open_trackers, require_trackers
 
 
 def scalars(folder) -> dict[str, list[tuple[int, float]]]:

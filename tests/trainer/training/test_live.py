@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.fitting.live import BARS, WIDTH, live_note, sparkline
+from trainer.training.live import BARS, WIDTH, live_note, sparkline
 
 
 @pytest.mark.parametrize(

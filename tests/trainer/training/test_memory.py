@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainer.fitting.memory import OutOfMemory, out_of_memory_names, peak_memory_gib
+from trainer.training.memory import OutOfMemory, out_of_memory_names, peak_memory_gib
 
 ADVICE = "lower batch_size"
 
