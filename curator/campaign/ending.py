@@ -6,7 +6,7 @@ import contextlib
 import sys
 
 from curator.ledger import CampaignReport, Ledger, LedgerFailure, Progress
-from curator.status.status import given_up_line
+from curator.status.words import given_up_line
 from shared.errors import AboVqaError
 from shared.program.clock import Clock
 

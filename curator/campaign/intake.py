@@ -10,7 +10,7 @@ import structlog
 
 from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger, LeftOut
-from curator.status.status import left_out_words
+from curator.status.words import left_out_words
 from shared.errors import InputError
 from shared.program.clock import Clock
 from shared.program.progress import report_progress

@@ -29,7 +29,7 @@ from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.pool.pool import OnExhausted
-from curator.status.status import left_out_words
+from curator.status.words import left_out_words
 from shared.errors import InputError
 from shared.program.clock import SystemClock, stopwatch
 

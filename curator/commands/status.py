@@ -14,7 +14,8 @@ from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
-from curator.status.status import Standing, status_object, status_view
+from curator.status.status import Standing, status_object
+from curator.status.view import status_view
 from shared.program.clock import SystemClock
 
 

@@ -15,7 +15,8 @@ from typing import Final
 
 from curator.forecast.simulation import DAY_S, Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, day_start, next_day
+from curator.keys.quota import MINUTE_S
+from curator.keys.quota_day import day_start, next_day
 from curator.ledger import CampaignReport, KeyReport, Memory
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch

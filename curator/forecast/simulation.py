@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from curator.keys.key import Key
-from curator.keys.quota import PACIFIC, corrected, day_start, next_day
+from curator.keys.quota import corrected
+from curator.keys.quota_day import PACIFIC, day_start, next_day
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.records import ProjectRecord, ProjectUse

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
-from curator.status.status import listed
+from curator.status.words import listed
 from shared.errors import InputError
 from shared.program.progress import ProgressReport, report_progress
 from shared.records import QAPair, Split

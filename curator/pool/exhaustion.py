@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from curator.keys.quota import PACIFIC
+from curator.keys.quota_day import PACIFIC
 from curator.refusals.refusal import InvalidKey, ModelRefused, NoQuota, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
 

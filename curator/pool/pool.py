@@ -14,35 +14,19 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from curator.keys.key import Key
-from curator.keys.quota import (
-    Opening,
-    Quota,
-    Reservation,
-    Window,
-    day_over,
-)
-from curator.pool.backoff import backoff_s
+from curator.keys.quota import Quota, Window
 from curator.pool.exhaustion import KeysExhausted, local_time, no_key_left
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
 from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
+from curator.pool.usage import Opening, Reservation
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
 from shared.program.clock import Clock
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopRequested, StopSignal
-
-PROBE_AFTER_S: Final = 3600.0
-"""After a day 429, one careful request is tried so much later: the label has been seen wrong."""
-LONGEST_STRIKE_S: Final = 900.0
-"""Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
-BELIEVED_STRIKES: Final = 3
-"""After so many 429s in a row, each later than the one before had asked for, waits grow anyway."""
-LONGEST_DELAY_S: Final = 86_400.0
-"""Of what a server asks for a minute's quota, more is a mistake of its own."""
 
 log = EventLog("curator.pool.pool")
 
@@ -202,25 +186,9 @@ class KeyPool:
 
     def cool_down(self, lease: Lease, refusal: RateLimited) -> ProjectRecord:
         """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
-        now = self._clock.now()
         project = self._projects[lease.key.project]
-        if refusal.window is Window.MINUTE and _is_in_order(refusal.limits, project.quota(now)):
-            project.usage.expect_later_arrivals()
-        project.learn(refusal.limits, now)
         self._prove(lease)
-        if refusal.window is Window.DAY:
-            until = _reset_of(refusal, now)
-            fresh = project.blocked_window is not Window.DAY or project.blocked_until < until
-            # A probe that is spent stays so; one still to come waits anew after each refusal.
-            if fresh or project.probe_at is not None:
-                project.probe_at = now + PROBE_AFTER_S
-        else:
-            if lease.at >= project.blocked_until:
-                project.strikes += 1
-            delay_s = self._delay_s(project.strikes, refusal.retry_after_s or 0.0)
-            until = now + min(delay_s, LONGEST_DELAY_S)
-        if until > project.blocked_until:
-            project.blocked_until, project.blocked_window = until, refusal.window
+        project.cool_down(refusal, lease.at, self._clock.now(), self._rng)
         log.info(
             "key_cooling_down",
             key=lease.key.label,
@@ -230,12 +198,6 @@ class KeyPool:
             until=local_time(project.blocked_until),
         )
         return project.record()
-
-    def _delay_s(self, strikes: int, asked_s: float) -> float:
-        """Return what the server asks for, or more where that has not helped several times."""
-        if asked_s and strikes <= BELIEVED_STRIKES:
-            return asked_s
-        return max(asked_s, backoff_s(strikes + 1, self._rng, LONGEST_STRIKE_S))
 
     def remove(self, key: Key, refusal: Refusal) -> bool:
         """Take a key that fails for good out of the pool; false if it had left already."""
@@ -323,15 +285,3 @@ class KeyPool:
                 raise exhausted
             log.warning("All API keys exhausted", waiting_until=local_time(first))
         await self._stop.sleep(self._clock, first - now, self._changed)
-
-
-def _reset_of(refusal: RateLimited, now: float) -> float:
-    """Return when a quota of the day is there again: as the server says, or at midnight."""
-    if refusal.resets_at is None:
-        return day_over(now)
-    return min(max(now, refusal.resets_at), now + LONGEST_DELAY_S)
-
-
-def _is_in_order(named: Quota, held: Quota) -> bool:
-    """Return whether a refusal names limits, and none is smaller than what is ``held``."""
-    return named != Quota() and held.tightened(named) == held

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from curator.keys.key import Key
-from curator.keys.quota import (
-    LEARNED_FOR_S,
-    LearnedLimits,
-    Opening,
-    Quota,
-    Reservation,
-    Usage,
-    Window,
-    corrected,
-    learn,
-)
+from curator.keys.quota import LEARNED_FOR_S, LearnedLimits, Quota, Window, corrected, learn
+from curator.keys.quota_day import day_over
+from curator.pool.backoff import backoff_s
 from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.usage import Opening, Reservation, Usage
+from curator.refusals.refusal import RateLimited
+
+PROBE_AFTER_S: Final = 3600.0
+"""After a day 429, one careful request is tried so much later: the label has been seen wrong."""
+LONGEST_STRIKE_S: Final = 900.0
+"""Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
+BELIEVED_STRIKES: Final = 3
+"""After so many 429s in a row, each later than the one before had asked for, waits grow anyway."""
+LONGEST_DELAY_S: Final = 86_400.0
+"""Of what a server asks for a minute's quota, more is a mistake of its own."""
 
 
 @dataclass(slots=True)
@@ -50,8 +54,31 @@ class Project:
             self._quota_ends = min((end for end in ends if end > now), default=math.inf)
         return self._quota
 
-    def learn(self, named: Quota, now: float) -> None:
-        """Believe the limits that a refusal names."""
+    def cool_down(
+        self, refusal: RateLimited, reserved_at: float, now: float, rng: random.Random
+    ) -> None:
+        """Rest for as long as the refusal of a request says; believe the limits that it names.
+
+        ``reserved_at`` is since when that request counted.
+        """
+        if refusal.window is Window.MINUTE and _is_in_order(refusal.limits, self.quota(now)):
+            self.usage.expect_later_arrivals()
+        self._learn(refusal.limits, now)
+        if refusal.window is Window.DAY:
+            until = _reset_of(refusal, now)
+            is_new = self.blocked_window is not Window.DAY or self.blocked_until < until
+            # A probe that is spent stays so; one still to come waits anew after each refusal.
+            if is_new or self.probe_at is not None:
+                self.probe_at = now + PROBE_AFTER_S
+        else:
+            if reserved_at >= self.blocked_until:
+                self.strikes += 1
+            delay_s = _delay_s(self.strikes, refusal.retry_after_s or 0.0, rng)
+            until = now + min(delay_s, LONGEST_DELAY_S)
+        if until > self.blocked_until:
+            self.blocked_until, self.blocked_window = until, refusal.window
+
+    def _learn(self, named: Quota, now: float) -> None:
         self.learned = learn(self.learned, named, self.stated, now)
         self._quota_ends = -math.inf
 
@@ -96,3 +123,22 @@ class Project:
             probe_at=record.probe_at,
             refused_because=record.refused_because,
         )
+
+
+def _delay_s(strikes: int, asked_s: float, rng: random.Random) -> float:
+    """Return what the server asks for, or more where that has not helped several times."""
+    if asked_s and strikes <= BELIEVED_STRIKES:
+        return asked_s
+    return max(asked_s, backoff_s(strikes + 1, rng, LONGEST_STRIKE_S))
+
+
+def _reset_of(refusal: RateLimited, now: float) -> float:
+    """Return when a quota of the day is there again: as the server says, or at midnight."""
+    if refusal.resets_at is None:
+        return day_over(now)
+    return min(max(now, refusal.resets_at), now + LONGEST_DELAY_S)
+
+
+def _is_in_order(named: Quota, held: Quota) -> bool:
+    """Return whether a refusal names limits, and none is smaller than what is ``held``."""
+    return named != Quota() and held.tightened(named) == held

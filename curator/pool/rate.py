@@ -1,7 +1,7 @@
 """A plain rate: so many requests a minute, whatever the keys and whatever is counted elsewhere.
 
 That is what a server of one's own wants, which meters nobody. What a service meters is
-``curator.keys.quota``'s: by when requests arrive, with their tokens and the day's, kept for the
+``curator.pool.usage``'s: by when requests arrive, with their tokens and the day's, kept for the
 next start. ``docs/design.md`` tells what a plain rate lets through.
 """
 
@@ -11,7 +11,8 @@ import math
 
 from asyncio_throttle import Throttler
 
-from curator.keys.quota import BURSTS_A_MINUTE, MINUTE_S
+from curator.keys.quota import MINUTE_S
+from curator.pool.usage import BURSTS_A_MINUTE
 from shared.program.stopping import StopSignal
 
 

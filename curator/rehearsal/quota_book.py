@@ -1,6 +1,6 @@
 """Counts requests and tokens of each project and model, and says what would go over. Pure.
 
-It is the judge of the campaign, so it shares nothing with ``curator.keys.quota`` but the calendar.
+It is the judge of the campaign, so it shares nothing with ``curator.pool.usage`` but the calendar.
 A minute is the last 60 seconds; a refused request is not counted.
 """
 
@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from curator.keys.quota import next_day
+from curator.keys.quota_day import next_day
 from curator.rehearsal.wire import Limit, Tier, Violation
 
 MINUTE_S: Final = 60.0

@@ -1,6 +1,7 @@
-"""What is told about a campaign: one JSON object, one view for a terminal; pure.
+"""What is told about a campaign: its figures, and all of them as one JSON object; pure.
 
-``curator status``, the live view and the status page all speak from here.
+``curator status``, the live view and the status page all take them from here;
+``curator.status.view`` shows them on a terminal.
 """
 
 from __future__ import annotations
@@ -11,20 +12,14 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
 from curator.keys.models import known_model
-from curator.keys.quota import next_day
-from curator.ledger import CampaignReport, KeyReport, LeftOut, TokenUse
+from curator.keys.quota_day import next_day
+from curator.ledger import CampaignReport, KeyReport, TokenUse
 from curator.pool.records import ProjectRecord
-from shared.program.durations import duration, local_time
 
 UNKNOWN_MODEL: Final = "unknown model"
-REASONS_TOLD: Final = 3
 NOT_ERRORS: Final = frozenset({"open", "answered"})
 
 
@@ -179,149 +174,3 @@ def _key_object(key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float
         "requests_today": key.project_today,
         "limits": asdict(key.quota),
     }
-
-
-def status_view(standings: Sequence[Standing], now: float) -> RenderableType:
-    """Return the state of a ledger for a terminal."""
-    if not standings:
-        return Text("The ledger holds no campaign yet.")
-    return Group(*(_campaign_view(one, now) for one in standings))
-
-
-def _campaign_view(standing: Standing, now: float) -> RenderableType:
-    report = standing.report
-    campaign, progress = report.campaign, report.progress
-    head = Text(
-        f"Campaign {report.campaign_id}: {campaign.model} through {campaign.annotator}, "
-        f"{campaign.questions} questions, "
-        f"prompt {campaign.prompt_version}",
-        style="bold",
-    )
-    tokens, cost = report.tokens, cost_usd(report)
-    facts = Table(show_header=False, box=None, pad_edge=False)
-    facts.add_row(
-        "progress",
-        f"{progress.done:,} of {progress.total:,} done, {progress.dead:,} given up, "
-        f"{progress.pending:,} waiting",
-    )
-    if report.given_up:
-        facts.add_row("given up", Text(given_up_line(report)))
-    for entry in report.left_out:
-        facts.add_row("left out", Text(left_out_words(entry)))
-    facts.add_row("pairs", f"{report.pairs:,}")
-    facts.add_row("made by", listed(named_models(report)))
-    facts.add_row("rejected", listed(report.rejected))
-    replies = reply_counts(report)
-    wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}
-    facts.add_row("replies", listed(dict(replies.forms) | wrong))
-    facts.add_row("endings", listed(replies.endings))
-    facts.add_row("useless", listed(replies.rejections))
-    if report.opinions.chosen:
-        facts.add_row("second opinions", listed(asdict(report.opinions)))
-    facts.add_row("requests", listed(report.outcomes))
-    facts.add_row(
-        "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"
-    )
-    money = (
-        "no price known for this model"
-        if cost is None
-        else f"{cost:,.{2 if cost >= 1 else 4}f} $ by list price"
-    )
-    facts.add_row("cost", f"{money}; free keys pay nothing")
-    facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
-    facts.add_row("time left", time_left(standing, now))
-    parts: list[RenderableType] = [head, facts, keys_view(report, now)]
-    if report.dead_letters:
-        parts.append(_dead_view(report))
-    return Group(*parts)
-
-
-def given_up_line(report: CampaignReport) -> str:
-    """Return how many images were given up, the most common reasons, and the way back."""
-    reasons = [f"{count:,} times {reason}" for reason, count in report.given_up.items()]
-    more = reasons[REASONS_TOLD:]
-    told = "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
-    count = report.progress.dead
-    return (
-        f"{count:,} image{'s' * (count != 1)} given up ({told}); once that is mended, "
-        "`curator run ... --retry-dead` brings them back"
-    )
-
-
-def left_out_words(entry: LeftOut) -> str:
-    """Return why, how often and what first something of the catalogue was left out."""
-    return f"{entry.count:,} {entry.reason} (first: {entry.first})"
-
-
-def listed(counts: Mapping[str, int]) -> str:
-    """Return counts by name in one line."""
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
-
-
-def time_left(standing: Standing, now: float) -> str:
-    """Return how long the campaign will take under its quotas, and until when."""
-    ends_at = standing.forecast.ends_at
-    if ends_at is None:
-        return f"unknown: {standing.forecast.reason}"
-    progress = standing.report.progress
-    is_settled = progress.pending == 0 or progress.done + progress.dead == standing.goal
-    if is_settled and not standing.report.opinions.waiting:
-        return "none"
-    if ends_at <= now:
-        return "1 min or less"
-    return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
-
-
-def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:
-    """Return one line a key, ``most`` of them at most, those that do not serve last."""
-    blocked = {project.project: project for project in report.blocked}
-    states = {key.fingerprint: key_state(key, blocked, now) for key in report.keys}
-    order = list(KeyState)
-    rows = sorted(report.keys, key=lambda key: order.index(states[key.fingerprint][0]))
-    table = Table(box=None, pad_edge=False)
-    for name in ("key", "project", "today"):
-        table.add_column(name, no_wrap=True)
-    # These two give way on a narrow terminal; their texts are cut, so that a key stays one line.
-    table.add_column("state")
-    table.add_column("requests")
-    for key in rows[:most]:
-        state, until = states[key.fingerprint]
-        limit = "" if key.quota.rpd is None else f" of {key.quota.rpd:,}"
-        table.add_row(
-            Text(key.label),
-            Text(key.project),
-            f"{key.project_today:,}{limit}",
-            _cut(_state_words(key, state, until), _STYLES[state]),
-            _cut(listed(key.outcomes)),
-        )
-    if most is not None and len(rows) > most:
-        table.add_row(f"and {len(rows) - most} more keys")
-    return table
-
-
-def _cut(text: str, style: str = "") -> Text:
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
-
-
-_STYLES: Final = {
-    KeyState.READY: "green",
-    KeyState.COOLING_DOWN: "yellow",
-    KeyState.RESTING: "yellow",
-    KeyState.REMOVED: "red",
-}
-
-
-def _state_words(key: KeyReport, state: KeyState, until: float | None) -> str:
-    if state is KeyState.REMOVED:
-        since = "" if key.removed_at is None else f" on {local_time(key.removed_at)}"
-        return f"removed{since}: {key.removed_because}"
-    if state is KeyState.RESTING:
-        return f"done for today, until {local_time(until or 0.0)}"
-    return f"{state.value} until {local_time(until)}" if until else state.value
-
-
-def _dead_view(report: CampaignReport) -> Table:
-    table = Table("given up", "image", "reason", title="latest dead letters", title_justify="left")
-    for letter in report.dead_letters:
-        table.add_row(Text(letter.listing_id), Text(letter.image_path), Text(letter.reason))
-    return table

@@ -16,15 +16,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from curator.status.status import (
-    NOT_ERRORS,
-    Standing,
-    key_state,
-    keys_view,
-    listed,
-    rate_per_minute,
-    time_left,
-)
+from curator.status.status import NOT_ERRORS, Standing, key_state, rate_per_minute
+from curator.status.view import keys_view
+from curator.status.words import listed, time_left
 from shared.program.background import beside
 from shared.program.clock import Clock
 from shared.program.durations import duration

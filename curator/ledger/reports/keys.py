@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from curator.keys.quota import Quota, corrected, day_start
+from curator.keys.quota import Quota, corrected
+from curator.keys.quota_day import day_start
 from curator.ledger.records.overview import KeyReport
 from curator.ledger.records.requests import Outcome
 from curator.ledger.reports.projects import requests_since

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from curator.keys.quota import LONGEST_ARRIVAL_S, MINUTE_S, LearnedLimit, Window, day_counts_from
+from curator.keys.quota import MINUTE_S, LearnedLimit, Window
+from curator.keys.quota_day import day_counts_from
 from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.usage import LONGEST_ARRIVAL_S
 
 LOST_FOR_S: Final = 180.0
 """A request without an end that was begun so long ago may still have left in the last minute."""

@@ -11,7 +11,8 @@ import pytest
 from curator.forecast.forecast import Forecast, forecast, kept_up_to_date, opinions_left
 from curator.forecast.simulation import Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota import Quota, Window, next_day
+from curator.keys.quota import Quota, Window
+from curator.keys.quota_day import next_day
 from curator.ledger import (
     Attempt,
     Campaign,

@@ -11,7 +11,8 @@ from curator.__main__ import app
 from curator.forecast.plan import Assumptions, Work, plan_object
 from curator.forecast.simulation import Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota import PACIFIC, LearnedLimit, Quota
+from curator.keys.quota import LearnedLimit, Quota
+from curator.keys.quota_day import PACIFIC
 from curator.pool.records import ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.cli import run_program

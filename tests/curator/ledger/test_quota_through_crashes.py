@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from curator.keys.key import Key
-from curator.keys.quota import (
-    ARRIVAL_S,
-    LONGEST_ARRIVAL_S,
-    MINUTE_S,
-    PROMPT_S,
-    Quota,
-    Window,
-    day_counts_from,
-    day_start,
-    next_day,
-)
+from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota_day import day_counts_from, day_start, next_day
 from curator.ledger import (
     Attempt,
     Ledger,
@@ -34,8 +25,10 @@ from curator.ledger import (
 )
 from curator.ledger.reports.projects import LOST_FOR_S
 from curator.pool.exhaustion import KeysExhausted
-from curator.pool.pool import PROBE_AFTER_S, KeyPool, Lease, OnExhausted
+from curator.pool.pool import KeyPool, Lease, OnExhausted
+from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
 from shared.program.stopping import StopSignal
 from tests.curator.ledger.ledgers import fresh_ledger

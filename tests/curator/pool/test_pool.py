@@ -9,20 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from curator.keys.key import Key
-from curator.keys.quota import (
-    ARRIVAL_S,
-    CLOCK_S,
-    MINUTE_S,
-    PACIFIC,
-    LearnedLimit,
-    Quota,
-    Window,
-    day_over,
-    next_day,
-)
+from curator.keys.quota import MINUTE_S, LearnedLimit, Quota, Window
+from curator.keys.quota_day import CLOCK_S, PACIFIC, day_over, next_day
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
-from curator.pool.pool import PROBE_AFTER_S, KeyPool, OnExhausted
+from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.usage import ARRIVAL_S
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from shared.program.stopping import StopRequested, StopSignal
 

@@ -20,16 +20,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from curator.keys.key import Key
-from curator.keys.quota import ARRIVAL_S, MINUTE_S, PROMPT_S, Quota, Window, day_start, next_day
+from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota_day import day_start, next_day
 from curator.ledger import Attempt, Ledger, Outcome, ProjectNews, Result, TokenUse, migrate
 from curator.pool.exhaustion import KeysExhausted
-from curator.pool.pool import (
-    LONGEST_STRIKE_S,
-    PROBE_AFTER_S,
-    KeyPool,
-    Lease,
-    OnExhausted,
-)
+from curator.pool.pool import KeyPool, Lease, OnExhausted
+from curator.pool.project import LONGEST_STRIKE_S, PROBE_AFTER_S
+from curator.pool.usage import ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
 from shared.program.stopping import StopSignal
 from tests.fakes.jumping_clock import JumpingClock

@@ -10,9 +10,10 @@ import pytest
 from asyncio_throttle import Throttler
 
 from curator.keys.key import Key
-from curator.keys.quota import ARRIVAL_S, MINUTE_S, Quota, Usage
+from curator.keys.quota import MINUTE_S, Quota
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.rate import PlainRate
+from curator.pool.usage import ARRIVAL_S, Usage
 from shared.program.clock import SystemClock, stopwatch
 from shared.program.stopping import StopRequested, StopSignal
 

@@ -13,8 +13,9 @@ from curator.forecast.forecast import Forecast, still_true
 from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, CampaignReport, KeyReport, OpinionCounts, Progress, TokenUse
 from curator.pool.records import ProjectRecord
-from curator.status.status import Standing, status_object, status_view
+from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
+from curator.status.view import status_view
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
 NOW = NOON_IN_LOS_ANGELES

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from curator.keys.key import Key
-from curator.keys.quota import (
-    LearnedLimit,
-    Quota,
-    Window,
-)
+from curator.keys.quota import LearnedLimit, Quota, Window
 from curator.ledger import (
     KeyRemoval,
     Outcome,

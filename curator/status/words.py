@@ -1,0 +1,48 @@
+"""What is told about a campaign in a few words, wherever that is; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from curator.ledger import CampaignReport, LeftOut
+from curator.status.status import Standing
+from shared.program.durations import duration, local_time
+
+REASONS_TOLD: Final = 3
+
+
+def given_up_line(report: CampaignReport) -> str:
+    """Return how many images were given up, the most common reasons, and the way back."""
+    reasons = [f"{count:,} times {reason}" for reason, count in report.given_up.items()]
+    more = reasons[REASONS_TOLD:]
+    told = "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
+    count = report.progress.dead
+    return (
+        f"{count:,} image{'s' * (count != 1)} given up ({told}); once that is mended, "
+        "`curator run ... --retry-dead` brings them back"
+    )
+
+
+def left_out_words(entry: LeftOut) -> str:
+    """Return why, how often and what first something of the catalogue was left out."""
+    return f"{entry.count:,} {entry.reason} (first: {entry.first})"
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Return counts by name in one line."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
+
+
+def time_left(standing: Standing, now: float) -> str:
+    """Return how long the campaign will take under its quotas, and until when."""
+    ends_at = standing.forecast.ends_at
+    if ends_at is None:
+        return f"unknown: {standing.forecast.reason}"
+    progress = standing.report.progress
+    is_settled = progress.pending == 0 or progress.done + progress.dead == standing.goal
+    if is_settled and not standing.report.opinions.waiting:
+        return "none"
+    if ends_at <= now:
+        return "1 min or less"
+    return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
