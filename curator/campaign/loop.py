@@ -23,7 +23,7 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.jobs import Job
-from curator.campaign.photos import Found, PhotoQueue
+from curator.campaign.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.queue import Queue
 from curator.campaign.results import Results, Try
 from curator.ledger import (
@@ -129,7 +129,7 @@ class Curator:
         except (InputError, BringsNothing, StoreUnreachable, ServiceDown) as end:
             self._end(end)
 
-    async def _ask(self, item: Job, photo: Found) -> Sequence[Job]:
+    async def _ask(self, item: Job, photo: PhotoOrFault) -> Sequence[Job]:
         """Make one request; return what is to be tried again, the item itself or others."""
         if isinstance(photo, (CorruptImage, StoreUnreachable)):
             await self.holding.unreadable(item, photo)

@@ -23,7 +23,7 @@ from shared.errors import CorruptImage, StoreUnreachable
 VISITS: Final = 4
 """At a time, in threads of their own: a large photo, or a slow disk, keeps one busy for long."""
 
-Found = Photo | CorruptImage | StoreUnreachable
+PhotoOrFault = Photo | CorruptImage | StoreUnreachable
 
 
 class PhotoQueue:
@@ -34,7 +34,7 @@ class PhotoQueue:
         self._queue = queue
         self._images_dir = images_dir
         self._most = max(1, ahead)
-        self._ahead: deque[tuple[Job, asyncio.Future[list[Found]], int]] = deque()
+        self._ahead: deque[tuple[Job, asyncio.Future[list[PhotoOrFault]], int]] = deque()
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(VISITS, thread_name_prefix="photos")
         self._is_over = threading.Event()
@@ -48,7 +48,7 @@ class PhotoQueue:
         self._is_over.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def take(self) -> tuple[Job, Found] | None:
+    async def take(self) -> tuple[Job, PhotoOrFault] | None:
         """Return the next job, with its photo or what is wrong with that; ``None`` at the end."""
         async with self._turn:
             if len(self._ahead) <= self._most // 2:
@@ -79,11 +79,11 @@ class PhotoQueue:
             visit = loop.run_in_executor(self._threads, self._read, paths)
             self._ahead.extend((job, visit, place) for place, job in enumerate(some))
 
-    def _read(self, paths: Sequence[Path]) -> list[Found]:
+    def _read(self, paths: Sequence[Path]) -> list[PhotoOrFault]:
         return [_read_one(path) for path in paths if not self._is_over.is_set()]
 
 
-def _read_one(path: Path) -> Found:
+def _read_one(path: Path) -> PhotoOrFault:
     try:
         return prepare_photo(path)
     except (CorruptImage, StoreUnreachable) as error:

@@ -1,6 +1,6 @@
 """Whose fault an answer is that is no reply: one table for every protocol; pure.
 
-What each verdict means for the run is in ``curator.refusals.refusal``;
+What each refusal means for the run is in ``curator.refusals.refusal``;
 ``curator.refusals.error_answers`` reads what the table looks at out of a body.
 """
 
@@ -32,7 +32,7 @@ FLAGGED: Final = "FLAGGED_INPUT"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BlameRow:
     """Answers that mean the same: those of a status that hold a word or say something.
 
     ``statuses`` is empty where any status will do. ``words`` are for machines, in capitals, such as
@@ -40,7 +40,7 @@ class Row:
     decides.
     """
 
-    verdict: type[Refusal]
+    refusal: type[Refusal]
     about: str
     statuses: frozenset[int] = frozenset()
     words: frozenset[str] = frozenset()
@@ -58,14 +58,14 @@ class Row:
 
 
 def _row(
-    verdict: type[Refusal],
+    refusal: type[Refusal],
     about: str,
     statuses: Iterable[int] = (),
     words: str = "",
     says: str = "",
-) -> Row:
+) -> BlameRow:
     pattern = re.compile(says, re.IGNORECASE) if says else None
-    return Row(verdict, about, frozenset(statuses), frozenset(words.split()), pattern)
+    return BlameRow(refusal, about, frozenset(statuses), frozenset(words.split()), pattern)
 
 
 TABLE: Final = (
@@ -175,6 +175,6 @@ TABLE: Final = (
 )
 
 
-def verdict_on(status: int, words: frozenset[str], message: str) -> type[Refusal]:
+def refusal_for(status: int, words: frozenset[str], message: str) -> type[Refusal]:
     """Return what an answer means: the first row of the table that fits."""
-    return next(row.verdict for row in TABLE if row.fits(status, words, message))
+    return next(row.refusal for row in TABLE if row.fits(status, words, message))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from curator.keys.quota import Quota, Window
-from curator.refusals.blame import FLAGGED, LIMIT_OF_NONE, WEB_PAGE, verdict_on
+from curator.refusals.blame import FLAGGED, LIMIT_OF_NONE, WEB_PAGE, refusal_for
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import (
     InvalidKey,
@@ -118,21 +118,17 @@ def unreadable_reply(body: str, mask: SecretMask) -> Refusal:
 def _judged(
     status: int, error: _Error, headers: Mapping[str, str], mask: SecretMask, url: str
 ) -> Refusal:
-    verdict = verdict_on(status, error.words, error.message)
-    if verdict is RateLimited:
+    kind = refusal_for(status, error.words, error.message)
+    if kind is RateLimited:
         return _rate_limited(error, headers, mask)
-    if verdict is NoQuota:
+    if kind is NoQuota:
         return NoQuota("no quota at all for this model (limit 0)")
-    if verdict is WrongAddress:
+    if kind is WrongAddress:
         return WrongAddress(_short(mask, _address_words(status, error, headers, url)))
-    if (
-        verdict is InvalidKey
-        and "API_KEY_INVALID" in error.words
-        and "expired" not in error.message
-    ):
+    if kind is InvalidKey and "API_KEY_INVALID" in error.words and "expired" not in error.message:
         return InvalidKey("API_KEY_INVALID")
-    is_told_shortly = issubclass(verdict, (InvalidKey, ProjectRefused))
-    return verdict(_short(mask, error.summary if is_told_shortly else error.whole))
+    is_told_shortly = issubclass(kind, (InvalidKey, ProjectRefused))
+    return kind(_short(mask, error.summary if is_told_shortly else error.whole))
 
 
 def _short(mask: SecretMask, reason: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from curator.rehearsal import wire
-from curator.rehearsal.answers.answer_book import AnswerBook, Found
+from curator.rehearsal.answers.answer_book import AnswerBook, KnownImage
 from curator.rehearsal.answers.reply_text import (
     NONSENSE,
     UNKNOWN,
@@ -28,9 +28,9 @@ from curator.rehearsal.answers.reply_text import (
 )
 from curator.rehearsal.faults import Fault, FaultPlan
 from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
-from curator.rehearsal.key_ring import KeyRing, KeyState, RehearsedKey
+from curator.rehearsal.key_ring import KeyRing, RehearsedKey, RehearsedKeyState
 from curator.rehearsal.quota_book import OverQuota, QuotaBook
-from curator.rehearsal.wire import Reply
+from curator.rehearsal.wire import WireReply
 from shared.errors import CorruptImage
 from shared.program.clock import Clock
 from shared.questions.answers import normalise
@@ -38,7 +38,7 @@ from shared.records import QAPair
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
 _BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
-_NOTHING: Final = Found(filename="", pairs=())
+_UNKNOWN_IMAGE: Final = KnownImage(filename="", pairs=())
 _log = structlog.get_logger(__name__)
 
 
@@ -52,7 +52,7 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ruling:
     """What will be sent, and under which name it is counted.
 
     ``answers`` is the inquiry that a usable answer is to. ``ends_key`` tells the client that the
@@ -60,7 +60,7 @@ class Verdict:
     up.
     """
 
-    reply: Reply
+    reply: WireReply
     outcome: str
     delivery: Delivery = Delivery.WHOLE
     answers: Inquiry | None = None
@@ -70,7 +70,7 @@ class Verdict:
 
 
 class Judge:
-    """Holds keys, quotas, faults and answers, and passes verdicts."""
+    """Holds keys, quotas, faults and answers, and passes rulings."""
 
     def __init__(
         self,
@@ -98,15 +98,15 @@ class Judge:
 
     async def judge(
         self, key: RehearsedKey, earlier: int, *, version: str, model: str, body: bytes
-    ) -> Verdict:
+    ) -> Ruling:
         """Return what a request gets whose key had sent ``earlier`` requests before it."""
         if not key.api_key:
-            return Verdict(wire.missing_key(), "missing_key")
+            return Ruling(wire.missing_key(), "missing_key")
         state = key.state_after(earlier)
-        if state is not KeyState.VALID:
-            return Verdict(key.refusal(state, model), f"{state}_key", ends_key=True)
+        if state is not RehearsedKeyState.VALID:
+            return Ruling(key.refusal(state, model), f"{state}_key", ends_key=True)
         if self._models and model not in self._models:
-            return Verdict(wire.unknown_model(model, version), "unknown_model")
+            return Ruling(wire.unknown_model(model, version), "unknown_model")
         try:
             inquiry = read_inquiry(body)
         except MalformedRequest as error:
@@ -118,7 +118,7 @@ class Judge:
             return self._over_quota(over, model, limits.tier, now)
         return await self._admitted(inquiry, model)
 
-    def _over_quota(self, over: OverQuota, model: str, tier: wire.Tier, now: float) -> Verdict:
+    def _over_quota(self, over: OverQuota, model: str, tier: wire.Tier, now: float) -> Ruling:
         # Google's delay in a day's refusal is short and means nothing; so is this one.
         delay_s = self._die.uniform(*_DAY_DELAY_S) if over.of_the_day else over.fits_in_s
         reply = wire.over_quota(
@@ -126,31 +126,31 @@ class Judge:
         )
         self._die.shuffle(reply.body["error"]["details"])
         if over.of_the_day:
-            return Verdict(reply, "day_quota", day_over_until=self._quotas.day_end(now))
-        return Verdict(reply, "minute_quota")
+            return Ruling(reply, "day_quota", day_over_until=self._quotas.day_end(now))
+        return Ruling(reply, "minute_quota")
 
-    async def _admitted(self, inquiry: Inquiry, model: str) -> Verdict:
+    async def _admitted(self, inquiry: Inquiry, model: str) -> Ruling:
         fault = self._faults.next()
         if fault is not None and fault in _REFUSALS:
-            return Verdict(_REFUSALS[fault](), fault)
+            return Ruling(_REFUSALS[fault](), fault)
         named = _Named(model, base64.urlsafe_b64encode(self._die.randbytes(15)).decode())
         if (empty := named.without_pairs(inquiry, fault)) is not None:
-            return Verdict(empty, str(fault))
+            return Ruling(empty, str(fault))
         try:
-            resembled = await self._found(inquiry)
+            resembled = await self._known_image(inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
         return _answered(inquiry, resembled, fault, named)
 
-    async def _found(self, inquiry: Inquiry) -> Found:
+    async def _known_image(self, inquiry: Inquiry) -> KnownImage:
         if not inquiry.images:
-            return _NOTHING
+            return _UNKNOWN_IMAGE
         image = inquiry.images[0]
         resembled = self._answers.same_file(image)
         if resembled is None:
             resembled = await asyncio.to_thread(self._answers.lookalike, image)
         if resembled is None:
-            return _NOTHING
+            return _UNKNOWN_IMAGE
         if resembled.rivals:
             _log.info(
                 "rehearsal_ambiguous_image",
@@ -165,10 +165,10 @@ class _Named:
     model: str
     response_id: str
 
-    def answer(self, inquiry: Inquiry, text: str) -> Reply:
+    def answer(self, inquiry: Inquiry, text: str) -> WireReply:
         return wire.answer(inquiry, text, model=self.model, response_id=self.response_id)
 
-    def without_pairs(self, inquiry: Inquiry, fault: Fault | None) -> Reply | None:
+    def without_pairs(self, inquiry: Inquiry, fault: Fault | None) -> WireReply | None:
         """Return the success that holds no pairs which ``fault`` stands for, if it does."""
         match fault:
             case Fault.SAFETY | Fault.RECITATION:
@@ -184,16 +184,16 @@ class _Named:
             case _:
                 return None
 
-    def cut_off(self, inquiry: Inquiry, text: str) -> Reply:
+    def cut_off(self, inquiry: Inquiry, text: str) -> WireReply:
         half = max(1, text_tokens(text) // 2)
         return wire.cut_off_answer(
             inquiry, text, half, model=self.model, response_id=self.response_id
         )
 
 
-def malformed(message: str) -> Verdict:
-    """Return the verdict on a request that cannot be read."""
-    return Verdict(wire.bad_request(message), "malformed")
+def malformed(message: str) -> Ruling:
+    """Return the ruling on a request that cannot be read."""
+    return Ruling(wire.bad_request(message), "malformed")
 
 
 def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> str:
@@ -205,7 +205,9 @@ def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> s
     return next((other for other in answer_to.values() if other != answer), UNKNOWN)
 
 
-def _answered(inquiry: Inquiry, resembled: Found, fault: Fault | None, named: _Named) -> Verdict:
+def _answered(
+    inquiry: Inquiry, resembled: KnownImage, fault: Fault | None, named: _Named
+) -> Ruling:
     if inquiry.single_question:
         answer = _answer_to(inquiry.single_question, resembled.pairs, fault)
         text = answer_text(inquiry, answer)
@@ -226,17 +228,17 @@ def _answered(inquiry: Inquiry, resembled: Found, fault: Fault | None, named: _N
         case _:
             text = reply_text(inquiry, resembled.pairs)
     if fault is Fault.MAX_TOKENS:
-        return Verdict(named.cut_off(inquiry, text), fault)
+        return Ruling(named.cut_off(inquiry, text), fault)
     plain = "answered" if resembled.pairs else "unknown_image" if inquiry.images else "no_image"
     return _delivered(inquiry, resembled, fault, named.answer(inquiry, text), plain)
 
 
 def _delivered(
-    inquiry: Inquiry, resembled: Found, fault: Fault | None, reply: Reply, plain: str
-) -> Verdict:
+    inquiry: Inquiry, resembled: KnownImage, fault: Fault | None, reply: WireReply, plain: str
+) -> Ruling:
     delivery = _DELIVERIES.get(fault, Delivery.WHOLE)
     whole = delivery in (Delivery.WHOLE, Delivery.SLOW)
-    return Verdict(
+    return Ruling(
         reply,
         fault or plain,
         delivery,
@@ -245,7 +247,7 @@ def _delivered(
     )
 
 
-_REFUSALS: Final[dict[Fault, Callable[[], Reply]]] = {
+_REFUSALS: Final[dict[Fault, Callable[[], WireReply]]] = {
     Fault.EXHAUSTED: wire.exhausted,
     Fault.NO_CAPACITY: wire.no_capacity,
     Fault.INTERNAL: wire.internal_error,

@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 from curator.rehearsal import wire
-from curator.rehearsal.quota_book import Limits
-from curator.rehearsal.wire import Reply
+from curator.rehearsal.quota_book import ProjectLimits
+from curator.rehearsal.wire import WireReply
 
-_NO_LIMITS: Final = Limits()
+_NO_LIMITS: Final = ProjectLimits()
 _NO_KEY: Final = "no-key"
 
 
-class KeyState(StrEnum):
+class RehearsedKeyState(StrEnum):
     """What Google thinks of a key."""
 
     VALID = "valid"
@@ -45,28 +45,28 @@ class RehearsedKey:
     label: str
     project: str
     api_key: str = field(repr=False)
-    state: KeyState = KeyState.VALID
+    state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = 0
 
-    def state_after(self, requests: int) -> KeyState:
+    def state_after(self, requests: int) -> RehearsedKeyState:
         """Return the state that a request meets when there were ``requests`` before it."""
-        return KeyState.VALID if requests < self.valid_for else self.state
+        return RehearsedKeyState.VALID if requests < self.valid_for else self.state
 
-    def refusal(self, state: KeyState, model: str) -> Reply:
+    def refusal(self, state: RehearsedKeyState, model: str) -> WireReply:
         """Return what Google answers to a key in ``state``, which is not valid."""
-        if state is KeyState.SUSPENDED:
+        if state is RehearsedKeyState.SUSPENDED:
             return wire.suspended_key(self.api_key, _project_number(self.project))
-        if state is KeyState.CLOSED:
+        if state is RehearsedKeyState.CLOSED:
             return wire.closed_model(model)
         return _REFUSALS[state]()
 
 
-_REFUSALS: Final[Mapping[KeyState, Callable[[], Reply]]] = {
-    KeyState.INVALID: wire.invalid_key,
-    KeyState.EXPIRED: wire.expired_key,
-    KeyState.LEAKED: wire.leaked_key,
-    KeyState.DENIED: wire.denied_project,
-    KeyState.UNPAID: wire.unpaid_project,
+_REFUSALS: Final[Mapping[RehearsedKeyState, Callable[[], WireReply]]] = {
+    RehearsedKeyState.INVALID: wire.invalid_key,
+    RehearsedKeyState.EXPIRED: wire.expired_key,
+    RehearsedKeyState.LEAKED: wire.leaked_key,
+    RehearsedKeyState.DENIED: wire.denied_project,
+    RehearsedKeyState.UNPAID: wire.unpaid_project,
 }
 
 
@@ -76,10 +76,10 @@ class KeyRing:
     def __init__(
         self,
         keys: Iterable[RehearsedKey],
-        projects: Mapping[str, Limits],
+        projects: Mapping[str, ProjectLimits],
         *,
         unlisted: UnlistedKeys,
-        unlisted_limits: Limits = _NO_LIMITS,
+        unlisted_limits: ProjectLimits = _NO_LIMITS,
     ) -> None:
         """Know ``keys`` and the limits of ``projects``.
 
@@ -99,10 +99,10 @@ class KeyRing:
             return RehearsedKey(label=_NO_KEY, project=_NO_KEY, api_key="")
         name = f"unlisted-{hashlib.sha256(api_key.encode()).hexdigest()[:8]}"
         accepted = self._unlisted is UnlistedKeys.ACCEPTED
-        state = KeyState.VALID if accepted else KeyState.INVALID
+        state = RehearsedKeyState.VALID if accepted else RehearsedKeyState.INVALID
         return RehearsedKey(label=name, project=name, api_key=api_key, state=state)
 
-    def limits(self, key: RehearsedKey) -> Limits:
+    def limits(self, key: RehearsedKey) -> ProjectLimits:
         """Return the limits of the project of ``key``."""
         if key.api_key in self._keys:
             return self._projects.get(key.project, _NO_LIMITS)

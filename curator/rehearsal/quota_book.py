@@ -49,7 +49,7 @@ class ShortDays:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProjectLimits:
     """A project's limits for each model; ``None`` is none.
 
     ``rpm`` and ``rpd`` are requests a minute and a day, ``tpm`` input tokens a minute.
@@ -90,7 +90,7 @@ class QuotaBook:
         self._accounts: dict[tuple[str, str], _Account] = {}
 
     def admit(
-        self, project: str, model: str, limits: Limits, tokens: int, now: float
+        self, project: str, model: str, limits: ProjectLimits, tokens: int, now: float
     ) -> OverQuota | None:
         """Count a request of ``tokens`` input tokens, or say what it would go over."""
         account = self._account(project, model, now)
@@ -116,7 +116,7 @@ class QuotaBook:
         return account
 
 
-def _over(account: _Account, limits: Limits, tokens: int, now: float) -> OverQuota | None:
+def _over(account: _Account, limits: ProjectLimits, tokens: int, now: float) -> OverQuota | None:
     violations, waits = [], []
     if limits.rpd is not None and account.requests_today >= limits.rpd:
         violations.append(Violation(Limit.REQUESTS_A_DAY, limits.rpd))

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from curator.keys.key import Key
 from curator.rehearsal.faults import Fault
-from curator.rehearsal.key_ring import KeyState
+from curator.rehearsal.key_ring import RehearsedKeyState
 from curator.rehearsal.wire import Tier
 from shared.errors import InputError
 from shared.program.settings import Settings, load_settings
@@ -39,7 +39,7 @@ class KeyTable(Settings):
     api_key: str = Field(min_length=1, repr=False)
     label: str = ""
     project: str = ""
-    state: KeyState = KeyState.VALID
+    state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = Field(default=0, ge=0)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server: hands ``generateContent`` requests to the judge and delivers its verdicts."""
+"""The HTTP server: hands ``generateContent`` requests to the judge and delivers its rulings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook
 from curator.rehearsal.faults import FaultPlan
-from curator.rehearsal.judge import Delivery, Judge, Verdict, malformed
+from curator.rehearsal.judge import Delivery, Judge, Ruling, malformed
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey
 from curator.rehearsal.quota_book import QuotaBook
-from curator.rehearsal.tally import Tally
+from curator.rehearsal.tally import RehearsalTally
 from shared.errors import InputError
 from shared.program.clock import Clock
 
@@ -86,7 +86,7 @@ class RehearsalServer:
         self._latency = latency
         self._die = die
         self._clock = clock
-        self._tally = Tally(clock.now())
+        self._tally = RehearsalTally(clock.now())
 
     def stats(self) -> dict[str, Any]:
         """Return the figures of ``/rehearsal/stats``."""
@@ -132,39 +132,39 @@ class RehearsalServer:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             message = f"Request payload size exceeds the limit: {LARGEST_BODY} bytes."
-            verdict = malformed(message)
+            ruling = malformed(message)
         else:
             if self._record is not None:
                 headers = {name.lower(): value for name, value in request.headers.items()}
                 self._record(Received(request.path, headers, body))
             version = request.match_info["version"]
-            verdict = await self._judge.judge(key, earlier, version=version, model=model, body=body)
+            ruling = await self._judge.judge(key, earlier, version=version, model=model, body=body)
         delay_s = self._latency.draw(self._die)
-        if verdict.delivery is Delivery.SLOW:
+        if ruling.delivery is Delivery.SLOW:
             delay_s += self._latency.slow_s
         if delay_s > 0:
             await self._clock.sleep(delay_s)
-        return self._deliver(request, key, model, verdict)
+        return self._deliver(request, key, model, ruling)
 
     def _deliver(
-        self, request: web.Request, key: RehearsedKey, model: str, verdict: Verdict
+        self, request: web.Request, key: RehearsedKey, model: str, ruling: Ruling
     ) -> web.Response:
-        body = json.dumps(verdict.reply.body, ensure_ascii=False).encode(errors="replace")
+        body = json.dumps(ruling.reply.body, ensure_ascii=False).encode(errors="replace")
         if request.transport is None or request.transport.is_closing():
             self._tally.client_gone(key)
-        elif verdict.delivery is Delivery.DROPPED:
+        elif ruling.delivery is Delivery.DROPPED:
             request.transport.abort()
-            self._tally.sent(key, model, verdict, status=0)
+            self._tally.sent(key, model, ruling, status=0)
         else:
-            self._tally.sent(key, model, verdict, status=verdict.reply.status)
-        if verdict.delivery is Delivery.CUT:
+            self._tally.sent(key, model, ruling, status=ruling.reply.status)
+        if ruling.delivery is Delivery.CUT:
             body = body[: len(body) // 2]
         _log.debug(
             "rehearsal_reply",
             key_label=key.label,
-            outcome=verdict.outcome,
-            status=verdict.reply.status,
+            outcome=ruling.outcome,
+            status=ruling.reply.status,
         )
         return web.Response(
-            status=verdict.reply.status, body=body, content_type="application/json", charset="UTF-8"
+            status=ruling.reply.status, body=body, content_type="application/json", charset="UTF-8"
         )

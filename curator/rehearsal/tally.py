@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curator.rehearsal.inbound import Inquiry
-from curator.rehearsal.judge import Verdict
+from curator.rehearsal.judge import Ruling
 from curator.rehearsal.key_ring import RehearsedKey
 
 
@@ -29,7 +29,7 @@ class _ProjectTally:
     requests_after_day_limit: int = 0
 
 
-class Tally:
+class RehearsalTally:
     """Counts requests as they arrive and outcomes as they are sent."""
 
     def __init__(self, started_at: float) -> None:
@@ -55,19 +55,19 @@ class Tally:
         key.requests += 1
         return key.requests - 1
 
-    def sent(self, key: RehearsedKey, model: str, verdict: Verdict, *, status: int) -> None:
+    def sent(self, key: RehearsedKey, model: str, ruling: Ruling, *, status: int) -> None:
         """Count a reply that goes out; status 0 stands for a dropped connection."""
-        self._count(key, verdict.outcome, status)
-        if verdict.ends_key:
+        self._count(key, ruling.outcome, status)
+        if ruling.ends_key:
             self._keys[key.label].declared_dead = True
-        if verdict.day_over_until is not None:
-            self._projects[key.project].closed_until[model] = verdict.day_over_until
-        self._ambiguous += verdict.ambiguous
-        usage = verdict.reply.body.get("usageMetadata", {})
+        if ruling.day_over_until is not None:
+            self._projects[key.project].closed_until[model] = ruling.day_over_until
+        self._ambiguous += ruling.ambiguous
+        usage = ruling.reply.body.get("usageMetadata", {})
         self._prompt_tokens += usage.get("promptTokenCount", 0)
         self._output_tokens += usage.get("candidatesTokenCount", 0)
-        if verdict.answers is not None:
-            self._count_answer(verdict.answers)
+        if ruling.answers is not None:
+            self._count_answer(ruling.answers)
 
     def client_gone(self, key: RehearsedKey) -> None:
         """Count a reply that nobody waited for."""

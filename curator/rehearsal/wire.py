@@ -1,6 +1,6 @@
 """The bodies that Google's server sends, word for word where they are known. Pure.
 
-A ``Reply`` is an HTTP status and a JSON object; nothing here knows of HTTP beyond that.
+A ``WireReply`` is an HTTP status and a JSON object; nothing here knows of HTTP beyond that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RATINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WireReply:
     """An HTTP status and the JSON object that goes with it."""
 
     status: int
@@ -72,7 +72,7 @@ _METRICS: Final = {
 }
 
 
-def answer(inquiry: Inquiry, text: str, *, model: str, response_id: str) -> Reply:
+def answer(inquiry: Inquiry, text: str, *, model: str, response_id: str) -> WireReply:
     """Return a candidate with ``text``, cut where the request's output limit says so."""
     limit = inquiry.max_output_tokens
     if limit is not None and text_tokens(text) > limit:
@@ -83,14 +83,14 @@ def answer(inquiry: Inquiry, text: str, *, model: str, response_id: str) -> Repl
 
 def cut_off_answer(
     inquiry: Inquiry, text: str, tokens: int, *, model: str, response_id: str
-) -> Reply:
+) -> WireReply:
     """Return a candidate whose text ends after ``tokens`` output tokens: MAX_TOKENS."""
     beginning = text[: tokens * 4]
     candidate = _candidate(beginning, "MAX_TOKENS")
     return _success(inquiry, [candidate], beginning, model=model, response_id=response_id)
 
 
-def withheld_answer(inquiry: Inquiry, reason: str, *, model: str, response_id: str) -> Reply:
+def withheld_answer(inquiry: Inquiry, reason: str, *, model: str, response_id: str) -> WireReply:
     """Return a candidate without content; ``reason`` is its finish reason, such as SAFETY."""
     ratings = [
         {"category": category, "probability": "HIGH" if place == 1 else "NEGLIGIBLE"}
@@ -103,18 +103,18 @@ def withheld_answer(inquiry: Inquiry, reason: str, *, model: str, response_id: s
     return _success(inquiry, [candidate], "", model=model, response_id=response_id)
 
 
-def blocked_prompt(inquiry: Inquiry, *, model: str, response_id: str) -> Reply:
+def blocked_prompt(inquiry: Inquiry, *, model: str, response_id: str) -> WireReply:
     """Return a success without candidates: the prompt itself was blocked."""
     reply = _success(inquiry, [], "", model=model, response_id=response_id)
-    return Reply(200, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}} | reply.body)
+    return WireReply(200, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}} | reply.body)
 
 
-def no_candidate(inquiry: Inquiry, *, model: str, response_id: str) -> Reply:
+def no_candidate(inquiry: Inquiry, *, model: str, response_id: str) -> WireReply:
     """Return a success that holds neither a candidate nor a reason."""
     return _success(inquiry, [], "", model=model, response_id=response_id)
 
 
-def invalid_key() -> Reply:
+def invalid_key() -> WireReply:
     """Return the refusal of a key that nobody ever issued, or that was revoked."""
     details: list[Json] = [
         {
@@ -128,7 +128,7 @@ def invalid_key() -> Reply:
     return _error(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
 
 
-def expired_key() -> Reply:
+def expired_key() -> WireReply:
     """Return the refusal of a key whose time is over."""
     reply = invalid_key()
     message = "API key expired. Please renew the API key."
@@ -136,7 +136,7 @@ def expired_key() -> Reply:
     return _error(400, "INVALID_ARGUMENT", message, details)
 
 
-def missing_key() -> Reply:
+def missing_key() -> WireReply:
     """Return the refusal of a request without a key."""
     return _error(
         403,
@@ -146,13 +146,13 @@ def missing_key() -> Reply:
     )
 
 
-def leaked_key() -> Reply:
+def leaked_key() -> WireReply:
     """Return the refusal of a key that was found in public."""
     message = "Your API key was reported as leaked. Please use another API key."
     return _error(403, "PERMISSION_DENIED", message)
 
 
-def suspended_key(api_key: str, project_number: int) -> Reply:
+def suspended_key(api_key: str, project_number: int) -> WireReply:
     """Return the refusal of a suspended consumer; like Google's, it repeats the key in clear."""
     consumer = f"api_key:{api_key}"
     detail = {
@@ -169,13 +169,13 @@ def suspended_key(api_key: str, project_number: int) -> Reply:
     return _error(403, "PERMISSION_DENIED", message, [detail])
 
 
-def denied_project() -> Reply:
+def denied_project() -> WireReply:
     """Return the refusal of a project that lost access."""
     message = "Your project has been denied access. Please contact support."
     return _error(403, "PERMISSION_DENIED", message)
 
 
-def unpaid_project() -> Reply:
+def unpaid_project() -> WireReply:
     """Return the refusal of a project whose credits are used up; no quota is named."""
     message = (
         "Your prepayment credits are depleted. Please go to AI Studio at "
@@ -184,7 +184,7 @@ def unpaid_project() -> Reply:
     return _error(429, "RESOURCE_EXHAUSTED", message)
 
 
-def closed_model(model: str) -> Reply:
+def closed_model(model: str) -> WireReply:
     """Return the refusal of a model that goes on for older projects alone."""
     message = (
         f"This model models/{model} is no longer available to new users. Please update your code "
@@ -193,18 +193,18 @@ def closed_model(model: str) -> Reply:
     return _error(404, "NOT_FOUND", message)
 
 
-def unserved_region() -> Reply:
+def unserved_region() -> WireReply:
     """Return the refusal of a caller from where the service is not offered."""
     message = "User location is not supported for the API use."
     return _error(400, "FAILED_PRECONDITION", message)
 
 
-def bad_request(message: str) -> Reply:
+def bad_request(message: str) -> WireReply:
     """Return the refusal of a request that is malformed."""
     return _error(400, "INVALID_ARGUMENT", message)
 
 
-def unknown_model(model: str, version: str) -> Reply:
+def unknown_model(model: str, version: str) -> WireReply:
     """Return the refusal of a model name."""
     message = (
         f"models/{model} is not found for API version {version}, or is not supported for "
@@ -216,7 +216,7 @@ def unknown_model(model: str, version: str) -> Reply:
 
 def over_quota(
     violations: Sequence[Violation], *, model: str, tier: Tier, retry_after_s: float
-) -> Reply:
+) -> WireReply:
     """Return the refusal of a request over quota, with Help, QuotaFailure and RetryInfo."""
     listed = [_violation(violation, model, tier) for violation in violations]
     delay = _duration(retry_after_s)
@@ -240,13 +240,13 @@ def over_quota(
     return _error(429, "RESOURCE_EXHAUSTED", message, details)
 
 
-def exhausted() -> Reply:
+def exhausted() -> WireReply:
     """Return a 429 that says nothing about which quota, or until when."""
     message = "Resource has been exhausted (e.g. check quota)."
     return _error(429, "RESOURCE_EXHAUSTED", message)
 
 
-def no_capacity() -> Reply:
+def no_capacity() -> WireReply:
     """Return a 429 that is no quota at all."""
     detail = {
         "@type": f"{_RPC}.ErrorInfo",
@@ -257,19 +257,19 @@ def no_capacity() -> Reply:
     return _error(429, "RESOURCE_EXHAUSTED", message, [detail])
 
 
-def internal_error() -> Reply:
+def internal_error() -> WireReply:
     """Return 500."""
     message = "An internal error has occurred. Please retry or report."
     return _error(500, "INTERNAL", message)
 
 
-def overloaded() -> Reply:
+def overloaded() -> WireReply:
     """Return 503."""
     message = "The model is overloaded. Please try again later."
     return _error(503, "UNAVAILABLE", message)
 
 
-def deadline_exceeded() -> Reply:
+def deadline_exceeded() -> WireReply:
     """Return 504."""
     message = "Deadline expired before operation could complete."
     return _error(504, "DEADLINE_EXCEEDED", message)
@@ -282,7 +282,7 @@ def _candidate(text: str, finish_reason: str) -> Json:
 
 def _success(
     inquiry: Inquiry, candidates: list[Json], text: str, *, model: str, response_id: str
-) -> Reply:
+) -> WireReply:
     written = text_tokens(text)
     modalities = [{"modality": "TEXT", "tokenCount": inquiry.text_tokens}]
     if inquiry.images:
@@ -296,7 +296,7 @@ def _success(
         usage["candidatesTokenCount"] = written
     body: Json = {"candidates": candidates} if candidates else {}
     body |= {"usageMetadata": usage, "modelVersion": model, "responseId": response_id}
-    return Reply(200, body)
+    return WireReply(200, body)
 
 
 def _violation(violation: Violation, model: str, tier: Tier) -> Json:
@@ -316,6 +316,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
-def _error(code: int, status: str, message: str, details: Sequence[Json] | None = None) -> Reply:
+def _error(
+    code: int, status: str, message: str, details: Sequence[Json] | None = None
+) -> WireReply:
     error: Json = {"code": code, "message": message, "status": status}
-    return Reply(code, {"error": error | ({"details": list(details)} if details else {})})
+    return WireReply(code, {"error": error | ({"details": list(details)} if details else {})})

@@ -11,7 +11,7 @@ import platformdirs
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.faults import FaultPlan, FaultRule
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
-from curator.rehearsal.quota_book import Days, Limits, PacificDays, QuotaBook, ShortDays
+from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
 from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
 from curator.rehearsal.server import Latency, Received, RehearsalServer
 from shared.corpus import checked_columns, read_pairs
@@ -79,8 +79,8 @@ def _key(table: KeyTable) -> RehearsedKey:
     )
 
 
-def _limits(table: QuotaTable) -> Limits:
-    return Limits(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd, tier=table.tier)
+def _limits(table: QuotaTable) -> ProjectLimits:
+    return ProjectLimits(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd, tier=table.tier)
 
 
 def _days(table: DayTable, now: float) -> Days:

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class KnownImage:
     """The known image that was meant, its pairs, and other images that it may as well have been."""
 
     filename: str
@@ -64,23 +64,23 @@ class AnswerBook:
             groups.setdefault(thumbnail.tobytes(), []).append(name)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
-    def same_file(self, content: bytes) -> Found | None:
+    def same_file(self, content: bytes) -> KnownImage | None:
         """Return what is known about exactly these bytes; takes microseconds."""
-        return self._found(self._by_digest.get(hashlib.sha256(content).digest(), ()))
+        return self._known_image(self._by_digest.get(hashlib.sha256(content).digest(), ()))
 
-    def lookalike(self, content: bytes) -> Found | None:
+    def lookalike(self, content: bytes) -> KnownImage | None:
         """Return what is known about the image that looks like this one; takes milliseconds.
 
         Raises:
             CorruptImage: the image cannot be decoded.
         """
-        return self._found(self._nearest(thumbnail_of(content)))
+        return self._known_image(self._nearest(thumbnail_of(content)))
 
-    def _found(self, rows: Sequence[int]) -> Found | None:
+    def _known_image(self, rows: Sequence[int]) -> KnownImage | None:
         if not rows:
             return None
         filename, *rivals = (self._images.filenames[row] for row in rows)
-        return Found(filename, self._pairs[filename], tuple(rivals))
+        return KnownImage(filename, self._pairs[filename], tuple(rivals))
 
     def _nearest(self, thumbnail: NDArray[np.uint8]) -> list[int]:
         """Return the rows within reach, nearest first, none farther than a tie from the first.

@@ -27,7 +27,7 @@ from curator.refusals.refusal import (
     Unreachable,
 )
 from curator.rehearsal.faults import Fault
-from curator.rehearsal.key_ring import KeyState
+from curator.rehearsal.key_ring import RehearsedKeyState
 from shared.errors import InputError
 from shared.program.events import SecretMask
 
@@ -248,9 +248,14 @@ async def test_over_http_each_fault_becomes_its_refusal_after_one_request(
     assert server.stats()["requests"] == 1
 
 
-@pytest.mark.parametrize("state", [state for state in KeyState if state is not KeyState.VALID])
+@pytest.mark.parametrize(
+    "state", [state for state in RehearsedKeyState if state is not RehearsedKeyState.VALID]
+)
 async def test_over_http_a_dead_key_is_told_by_its_state_and_stays_secret(rehearsal, images, state):
-    of_the_project = {KeyState.UNPAID: ProjectRefused, KeyState.CLOSED: ModelRefused}
+    of_the_project = {
+        RehearsedKeyState.UNPAID: ProjectRefused,
+        RehearsedKeyState.CLOSED: ModelRefused,
+    }
     dead = {"api_key": SECRET, "state": state}
     with pytest.raises(of_the_project.get(state, InvalidKey)) as caught:
         await ask(rehearsal(images, key=[dead]), images)

@@ -23,7 +23,7 @@ from curator.annotators.registry import Service
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.pool import OnExhausted
-from curator.refusals.blame import TABLE, verdict_on
+from curator.refusals.blame import TABLE, refusal_for
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
@@ -409,12 +409,12 @@ def test_a_day_that_a_router_counts_ends_when_it_says():
 
 
 def test_every_status_has_a_row():
-    assert all(issubclass(verdict_on(n, frozenset(), ""), Refusal) for n in range(100, 600))
+    assert all(issubclass(refusal_for(n, frozenset(), ""), Refusal) for n in range(100, 600))
 
 
 def test_every_row_says_what_it_is_about_and_can_be_reached():
     assert all(row.about for row in TABLE)
-    assert {row.verdict for row in TABLE} >= {NoQuota, ModelRefused, WrongAddress, RateLimited}
+    assert {row.refusal for row in TABLE} >= {NoQuota, ModelRefused, WrongAddress, RateLimited}
 
 
 def test_a_kept_reply_with_an_error_in_it_is_a_refusal_when_read_again():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.rehearsal.quota_book import Limits, PacificDays, QuotaBook, ShortDays
+from curator.rehearsal.quota_book import PacificDays, ProjectLimits, QuotaBook, ShortDays
 from tests.fakes.clock import NOON_IN_LOS_ANGELES
 
 LIMIT = st.none() | st.integers(1, 6)
@@ -23,7 +23,7 @@ def test_no_window_is_ever_over_its_limit(
 ):
     now = NOON_IN_LOS_ANGELES
     book = QuotaBook(ShortDays(now, 200.0))
-    limits = Limits(rpm=rpm, tpm=tpm, rpd=rpd)
+    limits = ProjectLimits(rpm=rpm, tpm=tpm, rpd=rpd)
     admitted: list[tuple[float, int]] = []
     for pause, tokens in requests:
         now += pause
@@ -46,7 +46,7 @@ def test_a_refused_request_fits_after_the_delay_that_was_named(
 ):
     now = NOON_IN_LOS_ANGELES
     book = QuotaBook(PacificDays())
-    limits = Limits(rpm=rpm, tpm=tpm)
+    limits = ProjectLimits(rpm=rpm, tpm=tpm)
     for pause, tokens in requests:
         now += pause
         over = book.admit("p", "m", limits, tokens, now)
