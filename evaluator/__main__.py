@@ -7,7 +7,7 @@ from typing import Final
 from shared.program.application import Command, application, set_up_events
 from shared.program.cli import run_program
 
-_PLACE: Final = "evaluator.commands"
+_PLACE: Final = "evaluator.commands.run"
 
 COMMANDS: Final = {
     "score": Command(_PLACE, "score", "Score files of predictions; no model is needed."),

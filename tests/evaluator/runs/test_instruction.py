@@ -6,7 +6,7 @@ import json
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.commands import MAX_NEW_TOKENS
+from evaluator.commands.run import MAX_NEW_TOKENS
 from shared.program.cli import run_program
 from shared.vqa import instruction
 from shared.vqa.families import load_answerer
