@@ -1,4 +1,4 @@
-"""The ``evaluator`` program: which commands it has, and where each is."""
+"""The ``evaluator`` program: which commands it has; ``evaluator.commands`` has their modules."""
 
 from __future__ import annotations
 
@@ -7,29 +7,45 @@ from typing import Final
 from shared.program.application import Command, application, set_up_events
 from shared.program.cli import run_program
 
-_PLACE: Final = "evaluator.commands.run"
-
 COMMANDS: Final = {
-    "score": Command(_PLACE, "score", "Score files of predictions; no model is needed."),
+    "score": Command(
+        "evaluator.commands.score", "score", "Score files of predictions; no model is needed."
+    ),
     "run": Command(
-        _PLACE, "run", "Answer a data set's questions with Ray actors and score the answers."
+        "evaluator.commands.run",
+        "run",
+        "Answer a data set's questions with Ray actors and score the answers.",
     ),
-    "status": Command(_PLACE, "status", "Say how far a run is, also where its driver died."),
+    "status": Command(
+        "evaluator.commands.run", "status", "Say how far a run is, also where its driver died."
+    ),
     "predict": Command(
-        _PLACE, "predict", "Answer one question, or a file of them; no reference answers needed."
+        "evaluator.commands.predict",
+        "predict",
+        "Answer one question, or a file of them; no reference answers needed.",
     ),
-    "check": Command(_PLACE, "check", "Look for leaks between splits and for contradictions."),
+    "check": Command(
+        "evaluator.commands.data", "check", "Look for leaks between splits and for contradictions."
+    ),
     "unpack": Command(
-        _PLACE, "unpack", "Save the pictures within Parquet files as files of their own."
+        "evaluator.commands.data",
+        "unpack",
+        "Save the pictures within Parquet files as files of their own.",
     ),
     "compare": Command(
-        _PLACE, "compare", "Say which of two runs is better, by how much, and how sure that is."
+        "evaluator.commands.compare",
+        "compare",
+        "Say which of two runs is better, by how much, and how sure that is.",
     ),
     "serve": Command(
-        _PLACE, "serve", "Answer questions over HTTP: POST /answer, and a page to try it with."
+        "evaluator.commands.predict",
+        "serve",
+        "Answer questions over HTTP: POST /answer, and a page to try it with.",
     ),
     "report": Command(
-        _PLACE, "report", "Write one self-contained HTML page about one or several runs."
+        "evaluator.commands.compare",
+        "report",
+        "Write one self-contained HTML page about one or several runs.",
     ),
 }
 

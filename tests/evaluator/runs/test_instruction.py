@@ -6,7 +6,6 @@ import json
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.commands.run import MAX_NEW_TOKENS
 from shared.program.cli import run_program
 from shared.vqa import instruction
 from shared.vqa.families import load_answerer
@@ -25,10 +24,6 @@ def run_evaluator(*words) -> int:
 def asked(pictures):
     images, pairs = pictures
     return ["--quantize", "none", "--image", images / pairs[0].filename, "--question", QUESTIONS[1]]
-
-
-def test_the_help_says_the_models_own_length():
-    assert MAX_NEW_TOKENS == instruction.MAX_NEW_TOKENS
 
 
 def test_a_prompt_and_a_length_reach_a_model(tmp_path, pictures, asked, capsys):

@@ -1,0 +1,124 @@
+"""``evaluator predict`` and ``evaluator serve``: one model that answers in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evaluator.commands.options import (
+    Adapter,
+    AsJson,
+    BatchSize,
+    Columns,
+    MaxNewTokens,
+    Model,
+    Prompt,
+    Quantize,
+    Quantized,
+)
+from shared.corpus import parse_columns
+from shared.errors import InputError
+from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+
+if TYPE_CHECKING:
+    from evaluator.answering.replica import ReplicaSettings
+
+SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
+
+
+def predict(
+    model: Model,
+    *,
+    adapter: Adapter = None,
+    quantize: Quantized = Quantize.NF4,
+    prompt: Prompt = "",
+    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
+    image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
+    question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
+    images: Annotated[str | None, typer.Option(help="Its images: a folder or a URL.")] = None,
+    columns: Columns = None,
+    out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
+    batch_size: BatchSize = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Answer one question, or a file of them; no reference answers needed."""
+    instruction = checked_instruction(prompt, max_new_tokens)
+    single, several = (image, question), (csv, images, out)
+    if image and question and not any(several):
+        settings = _settings(
+            model, adapter, quantize, image.parent, batch_size=1, instruction=instruction
+        )
+        _predict_one(settings, image, question, as_json)
+    elif csv and images and out and not any(single):
+        settings = _settings(
+            model, adapter, quantize, images, batch_size=batch_size, instruction=instruction
+        )
+        from evaluator.runs.predict import predict_csv  # noqa: PLC0415
+
+        typer.echo(f"{out}: {predict_csv(settings, csv, out, parse_columns(columns))} answers")
+    else:
+        raise InputError(
+            "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
+        )
+
+
+def serve(
+    model: Model,
+    *,
+    adapter: Adapter = None,
+    quantize: Quantized = Quantize.NF4,
+    prompt: Prompt = "",
+    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
+    host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65_535)] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar=SERVE_TOKEN, help="What is asked for, if given.")
+    ] = None,
+    batch_size: BatchSize = 32,
+    queue: Annotated[
+        int, typer.Option(help="Questions that may wait; more are told to come back.", min=1)
+    ] = 64,
+) -> None:
+    """Answer questions over HTTP: POST /answer, and a page to try it with."""
+    from evaluator.serve import Limits  # noqa: PLC0415
+    from evaluator.serve import serve as serve_replica  # noqa: PLC0415
+    from shared.web.access import checked_address  # noqa: PLC0415
+
+    instruction = checked_instruction(prompt, max_new_tokens)
+    address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
+    serve_replica(
+        _settings(model, adapter, quantize, Path(), batch_size=batch_size, instruction=instruction),
+        address,
+        Limits(batch_size, queue),
+        lambda url: typer.echo(f"{model} answers at {url}; Ctrl-C ends it"),
+    )
+
+
+def _settings(
+    model: str,
+    adapter: Path | None,
+    quantize: Quantize,
+    images: Path | str,
+    *,
+    batch_size: int,
+    instruction: Instruction,
+) -> ReplicaSettings:
+    from evaluator.answering.replica import replica_settings  # noqa: PLC0415
+
+    return replica_settings(
+        model, adapter, quantize.value, images, batch_size=batch_size, instruction=instruction
+    )
+
+
+def _predict_one(settings: ReplicaSettings, image: Path, question: str, as_json: bool) -> None:
+    from evaluator.runs.predict import predict_one  # noqa: PLC0415
+
+    reply = predict_one(settings, image, question)
+    if as_json:
+        typer.echo(json.dumps({"answer": reply.answer, "confidence": reply.confidence}))
+    else:
+        typer.echo(reply.answer)

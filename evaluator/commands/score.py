@@ -1,0 +1,97 @@
+"""``evaluator score``: files of predictions that anyone made, scored without a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evaluator.commands.options import (
+    PATHS,
+    AsJson,
+    BertscoreLayers,
+    BertscoreModel,
+    ClipModel,
+    ClipWeights,
+    Columns,
+    IncludeTrainedOn,
+    MetricList,
+    NumberWords,
+    SentenceModel,
+)
+from evaluator.comparing.tables import comparison_table, detail_table, signature_note
+from evaluator.metrics.captioning.captioning import has_tool
+from evaluator.metrics.metrics import parse_metrics
+from evaluator.metrics.text_models.text_models import AUTOMATIC, MINILM
+from evaluator.runs.score_files import ScoredFile, TextModelNames, score_files, write_run_folders
+from evaluator.runs.trained_on import TrainedOn
+from shared.corpus import parse_columns
+from shared.program.command_line import given_arguments
+
+
+def score(
+    context: typer.Context,
+    predictions: Annotated[
+        list[Path], typer.Argument(help="Predictions with references: CSV, JSON or Parquet.")
+    ],
+    *,
+    metrics: MetricList = None,
+    columns: Columns = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Training data, for the question-only prior.")
+    ] = None,
+    include_trained_on: IncludeTrainedOn = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
+    ] = None,
+    sentence_model: SentenceModel = MINILM,
+    bertscore_model: BertscoreModel = AUTOMATIC,
+    bertscore_layers: BertscoreLayers = None,
+    number_words: NumberWords = False,
+    clip_model: ClipModel = "",
+    clip_weights: ClipWeights = "",
+    out: Annotated[Path | None, typer.Option(help="Also write run folders here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score files of predictions; no model is needed."""
+    scored = score_files(
+        predictions,
+        metrics=None if metrics is None else parse_metrics(metrics, has_tool),
+        models=TextModelNames(
+            sentence_model,
+            bertscore_model,
+            bertscore_layers,
+            number_words,
+            clip_model,
+            clip_weights,
+        ),
+        train=train,
+        images=images,
+        columns=parse_columns(columns),
+        trained_on=TrainedOn.of(included=include_trained_on),
+    )
+    if out is not None:
+        write_run_folders(scored, out, images, given_arguments(context, PATHS))
+    if as_json:
+        _print_json(scored)
+    else:
+        _print_tables(scored)
+
+
+def _print_json(scored: dict[str, ScoredFile]) -> None:
+    cards = {name: file.scorecard.to_json() for name, file in scored.items()}
+    value = next(iter(cards.values())) if len(cards) == 1 else {"files": cards}
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _print_tables(scored: dict[str, ScoredFile]) -> None:
+    console = Console()
+    for name, file in scored.items():
+        console.print(detail_table(name, file.scorecard))
+    if len(scored) > 1:
+        console.print(comparison_table({name: file.scorecard for name, file in scored.items()}))
+    typer.echo(signature_note(file.scorecard for file in scored.values()))
