@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
-from curator.keys.quota_day import PACIFIC
 from curator.refusals.refusal import InvalidKey, ModelRefused, NoQuota, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
+from shared.program.durations import local_time
 
 _MOST_REASONS: Final = 3
 _MOST_LABELS: Final = 3
@@ -35,12 +34,6 @@ class KeysExhausted(StoppedForNow):
 
 class NoProjectMayUse(InputError):
     """Every key says that its project may not use the model."""
-
-
-def local_time(at: float) -> str:
-    """Return a time, seconds since the epoch, as people here read it."""
-    here = datetime.fromtimestamp(at, PACIFIC).astimezone()
-    return here.isoformat(sep=" ", timespec="minutes")
 
 
 def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:

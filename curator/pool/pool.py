@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
-from curator.pool.exhaustion import KeysExhausted, local_time, no_key_left
+from curator.pool.exhaustion import KeysExhausted, no_key_left
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
 from curator.pool.records import ProjectRecord, ProjectUse
@@ -25,6 +25,7 @@ from curator.pool.trials import Trials
 from curator.pool.usage import Opening, Reservation
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
 from shared.program.clock import Clock
+from shared.program.durations import local_time
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopRequested, StopSignal
 

@@ -1,5 +1,7 @@
 // The rate over time as bars, one for each span, in an SVG of its own making.
 
+import { moment, momentToTheSecond } from "./moment.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 960, HEIGHT = 230, LEFT = 60, RIGHT = 8, TOP = 24, BOTTOM = 26;
 const SERIES = ["answered", "limited", "failed"];
@@ -17,7 +19,7 @@ const roundUp = value => {
   return [1, 2, 5, 10].map(step => step * power).find(step => step >= value);
 };
 
-// As fine as the span needs: with the day for days, with seconds for minutes.
+// Below the bars, where room is scarce: with the day for days, with seconds for minutes.
 const clock = (at, span) => new Date(at * 1000).toLocaleString([], {
   ...(span > 86400 ? { month: "short", day: "numeric" } : {}),
   hour: "2-digit", minute: "2-digit", ...(span < 1800 ? { second: "2-digit" } : {}),
@@ -34,7 +36,7 @@ export const drawChart = (parent, history) => {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Images answered a minute since ${clock(bins[0].at, Infinity)}: `
+  svg.setAttribute("aria-label", `Images answered a minute since ${moment(bins[0].at)}: `
     + `at most ${best.toFixed(1)}, now ${perMinute(bins.at(-1).answered).toFixed(1)}`);
   for (const share of [0, .5, 1]) {
     element(svg, "line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(top * share), y2: y(top * share) });
@@ -51,7 +53,7 @@ export const drawChart = (parent, history) => {
       element(group, "rect", { class: name, x: x(number), y: to, height: Math.max(from - to, .5),
         width: Math.max(x(number + 1) - x(number) - .6, .6) });
     }
-    element(group, "title", {}, `${clock(bin.at, width < 60 ? 0 : Infinity)}: `
+    element(group, "title", {}, `${width < 60 ? momentToTheSecond(bin.at) : moment(bin.at)}: `
       + SERIES.map(name => `${perMinute(bin[name]).toFixed(1)} ${name}`).join(", ") + " a minute");
   });
   const span = bins.length * width;

@@ -1,6 +1,7 @@
 // Asks the run how it is, and shows it. Every text is set as text: a catalogue's words are not ours.
 
 import { drawChart } from "./chart.js";
+import { moment, momentToTheSecond } from "./moment.js";
 
 const STATUS_EVERY_MS = 2000, NEWEST_EVERY_MS = 5000, HISTORY_EVERY_MS = 10000;
 const NOT_ERRORS = new Set(["open", "answered"]);
@@ -14,7 +15,6 @@ const show = (parent, tag, text, classes = "") => {
 };
 const number = value => value.toLocaleString();
 const counts = object => Object.entries(object).map(([name, count]) => `${name.replaceAll("_", " ")} ${number(count)}`).join(", ");
-const moment = seconds => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const duration = seconds => {
   const minutes = Math.max(1, Math.round(seconds / 60)), days = Math.floor(minutes / 1440), hours = Math.floor(minutes % 1440 / 60);
   if (days) return `${number(days)} ${days === 1 ? "day" : "days"} ${hours} h`;
@@ -173,7 +173,7 @@ const drawCard = item => {
   show(head, "h3", item.listing_id);
   const kept = item.pairs.filter(pair => !pair.rule).length;
   show(head, "p", `${kept} accepted, ${item.pairs.length - kept} rejected`);
-  show(head, "p", `${new Date(item.finished_at * 1000).toLocaleTimeString()}, ${item.key}`, "soft");
+  show(head, "p", `${momentToTheSecond(item.finished_at)}, ${item.key}`, "soft");
   show(head, "p", item.image_path, "soft file");
   if (item.state !== "done") show(head, "p", item.detail, "wrong");
   const list = show(card, "ul", undefined, "pairs");
@@ -198,10 +198,10 @@ const get = async path => {
 
 let lastSeen = null;
 const found = isThere => {
-  if (isThere) lastSeen = new Date();
+  if (isThere) lastSeen = Date.now() / 1000;
   at("lost").hidden = isThere;
   document.body.classList.toggle("stale", !isThere);
-  const text = `The run does not answer: it has ended or was stopped. ${lastSeen ? `Last heard of at ${lastSeen.toLocaleTimeString()}. ` : ""}This page goes on by itself when it is back.`;
+  const text = `The run does not answer: it has ended or was stopped. ${lastSeen ? `Last heard of at ${momentToTheSecond(lastSeen)}. ` : ""}This page goes on by itself when it is back.`;
   if (!isThere && at("lost").textContent !== text) at("lost").textContent = text;
 };
 

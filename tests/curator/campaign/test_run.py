@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -112,7 +113,9 @@ async def test_exhausted_keys_stop_the_run_with_75_and_the_time_to_come_back(sta
     campaign = await stage(*KEYS[:2], unlisted_quota={"rpd": 3})
     result = await campaign.run()
     assert result.code == 75, result.err
-    assert "All API keys exhausted; come back at" in result.err.splitlines()[-1]
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d [A-Z+-]\S+"
+    told = rf"All API keys exhausted; come back at {moment} and run the same command again"
+    assert re.search(told, result.err.splitlines()[-1])
     assert (await campaign.status())["progress"]["done"] == 6
     asked = campaign.requests
     assert asked <= 6 + 2 * 2

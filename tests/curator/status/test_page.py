@@ -259,7 +259,16 @@ async def test_thumbnails_are_small_and_come_from_the_images_folder_only(stage):
 
 async def test_every_answer_forbids_what_the_page_does_not_need(stage):
     async with page(stage) as session:
-        for path in ("", "page.css", "page.js", "chart.js", "icon.svg", "api/status", "nowhere"):
+        for path in (
+            "",
+            "page.css",
+            "page.js",
+            "chart.js",
+            "moment.js",
+            "icon.svg",
+            "api/status",
+            "nowhere",
+        ):
             async with session.get(path) as answer:
                 assert "default-src 'none'" in answer.headers["Content-Security-Policy"] or (
                     answer.status == 404
@@ -382,7 +391,7 @@ def test_the_page_is_accessible_in_its_structure():
         re.findall(r'id="([^"]+)"', text)
     )
     assert len(re.findall(r"<th[ >]", text)) == len(re.findall(r"<th scope=", text))
-    for name in ("page.html", "login.html", "page.css", "page.js", "chart.js"):
+    for name in ("page.html", "login.html", "page.css", "page.js", "chart.js", "moment.js"):
         found = (folder / name).read_text(encoding="utf-8")
         assert not re.search(r"(?<!www\.w3\.org/2000/svg)https?://(?!www\.w3\.org)|@import", found)
         assert "innerHTML" not in found
