@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evaluator.metrics.text_models.text_models import AUTOMATIC, DISTILBERT, MINILM
+from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 
 
 class Quantize(StrEnum):

@@ -34,7 +34,7 @@ from evaluator.commands.options import (
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
 from evaluator.metrics.captioning.captioning import has_tool
 from evaluator.metrics.metrics import parse_metrics
-from evaluator.metrics.text_models.text_models import AUTOMATIC, MINILM
+from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.score_files import TextModelNames
 from evaluator.runs.selection import SplitChoice
 from evaluator.runs.status import read_status, status_lines

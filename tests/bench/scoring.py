@@ -13,7 +13,7 @@ from bert_score.utils import bert_cos_score_idf
 from evaluator.metrics.text_models.bertscore import BertScorer
 from evaluator.metrics.text_models.embeddings import SentenceEncoder
 from evaluator.metrics.text_models.model_source import find_text_model
-from evaluator.metrics.text_models.text_models import MINILM
+from evaluator.metrics.text_models.names import MINILM
 from shared.program.clock import stopwatch
 from tests.bench.measure import Comparison, compare
 

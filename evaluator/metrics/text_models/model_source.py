@@ -15,7 +15,7 @@ from typing import Final
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from evaluator.metrics.text_models.text_models import MINILM
+from evaluator.metrics.text_models.names import MINILM
 from shared.errors import InputError
 from shared.vqa.names.hub_names import means_a_folder, near_folder
 

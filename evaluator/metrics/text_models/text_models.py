@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from evaluator.metrics.captioning.captioning import require_tools
 from evaluator.metrics.metrics import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
+from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
 
 if TYPE_CHECKING:
     from evaluator.metrics.text_models.bertscore import BertScorer
     from evaluator.metrics.text_models.clip import ClipScorer
     from evaluator.metrics.text_models.embeddings import SentenceEncoder
-
-MINILM: Final = "all-MiniLM-L6-v2"
-"""The model of the report's CSNS; comes with a package where that is installed."""
-DISTILBERT: Final = "distilbert-base-uncased"
-"""The model of the report's BERTScore."""
-AUTOMATIC: Final = "auto"
-"""DistilBERT where it can be had, else all-MiniLM-L6-v2; the log and every table say which."""
 
 Model = TypeVar("Model")
 

@@ -14,7 +14,7 @@ from evaluator.metrics.metrics import Metric  # noqa: E402
 from evaluator.metrics.text_models.clip import ClipScorer  # noqa: E402
 from evaluator.metrics.text_models.text_models import load_text_models  # noqa: E402
 from evaluator.scoring.scoring import score_predictions  # noqa: E402
-from shared.errors import InputError  # noqa: E402
+from shared.errors import InputError, StoreUnreachable  # noqa: E402
 from tests.evaluator.predictions import predicted  # noqa: E402
 
 SMALL = {
@@ -121,6 +121,11 @@ def test_a_model_that_is_not_there_is_refused(folder, model, weights, reason):
 
 
 def test_pictures_that_are_not_there_are_refused(folder, clip, tmp_path):
+    with pytest.raises(StoreUnreachable, match="the folder is empty"):
+        ClipScorer("abo-vqa-small", str(folder / "small.pt"), str(tmp_path)).cosines(
+            ["a.jpg"], ["red"]
+        )
+    (tmp_path / "of-another-set.jpg").touch()
     with pytest.raises(InputError, match="none of the 1 pictures is there"):
         ClipScorer("abo-vqa-small", str(folder / "small.pt"), str(tmp_path)).cosines(
             ["a.jpg"], ["red"]

@@ -9,7 +9,8 @@ from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel, GPT2C
 
 from evaluator.metrics.metrics import Metric
 from evaluator.metrics.text_models.bertscore import BertScorer
-from evaluator.metrics.text_models.model_source import MINILM, find_text_model
+from evaluator.metrics.text_models.model_source import find_text_model
+from evaluator.metrics.text_models.names import MINILM
 from evaluator.metrics.text_models.text_models import load_text_models
 from shared.errors import InputError
 
