@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from shared.program.signals import SIGNALS
+from shared.program.stopping import SIGNALS
 from shared.records import QAPair
 from tests.pictures import draw_gallery
 

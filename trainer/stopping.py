@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from shared.program.signals import SIGNALS, next_one_ends
+from shared.program.stopping import SIGNALS, next_one_ends
 
 
 class StopSignal:

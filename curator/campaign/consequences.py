@@ -32,8 +32,8 @@ from curator.refusals.refusal import (
 )
 from curator.status.live import LiveReport
 from shared.errors import InputError
+from shared.program.async_stopping import StopSignal
 from shared.program.clock import Clock
-from shared.program.stopping import StopSignal
 
 log = structlog.stdlib.get_logger("curator.campaign.consequences")
 

@@ -12,9 +12,9 @@ from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger, LeftOut
 from curator.status.words import left_out_words
 from shared.errors import InputError
+from shared.program.async_stopping import StopRequested, StopSignal
 from shared.program.clock import Clock
 from shared.program.progress import report_progress
-from shared.program.stopping import StopRequested, StopSignal
 from shared.records import Listing
 
 WATCH_EVERY_S: Final = 30.0

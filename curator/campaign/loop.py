@@ -46,8 +46,8 @@ from curator.refusals.refusal import (
 )
 from curator.status.live import LiveReport
 from shared.errors import CorruptImage, InputError, StoreUnreachable
+from shared.program.async_stopping import StopRequested, StopSignal
 from shared.program.clock import Clock
-from shared.program.stopping import StopRequested, StopSignal
 
 log = structlog.stdlib.get_logger("curator.campaign.loop")
 

@@ -25,8 +25,8 @@ from curator.ledger import (
 )
 from curator.pool.pool import Lease
 from curator.status.live import LiveReport
+from shared.program.async_stopping import StopSignal
 from shared.program.clock import Clock
-from shared.program.stopping import StopSignal
 
 ATTEMPTS: Final = 5
 """Failures of its own after which an item becomes a dead letter."""

@@ -33,10 +33,10 @@ from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
 from curator.status.terminal import shown
 from shared.errors import AboVqaError, InputError, StoppedForNow
+from shared.program.async_stopping import StopRequested, StopSignal, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
 from shared.program.events import SecretMask, set_up_events
-from shared.program.stopping import StopRequested, StopSignal, stop_on_signals
 
 log = structlog.stdlib.get_logger("curator.campaign.run")
 

@@ -29,7 +29,7 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
 from shared.program.clock import SystemClock
 from shared.program.events import SecretMask, set_up_events
-from shared.program.signals import SIGNALS, next_one_ends
+from shared.program.stopping import SIGNALS, next_one_ends
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"

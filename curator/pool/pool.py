@@ -24,10 +24,10 @@ from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening, Reservation
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
+from shared.program.async_stopping import StopRequested, StopSignal
 from shared.program.clock import Clock
 from shared.program.durations import local_time
 from shared.program.event_log import EventLog
-from shared.program.stopping import StopRequested, StopSignal
 
 log = EventLog("curator.pool.pool")
 

@@ -13,7 +13,7 @@ from asyncio_throttle import Throttler
 
 from curator.keys.quota import MINUTE_S
 from curator.pool.usage import BURSTS_A_MINUTE
-from shared.program.stopping import StopSignal
+from shared.program.async_stopping import StopSignal
 
 
 class PlainRate:

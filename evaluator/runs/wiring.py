@@ -38,7 +38,7 @@ from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
-from shared.program.signals import interrupt_once
+from shared.program.stopping import interrupt_once
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

@@ -16,7 +16,7 @@ from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
 from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
-from shared.program.signals import SIGNALS, next_one_ends
+from shared.program.stopping import SIGNALS, next_one_ends
 from shared.records import Question
 from shared.web.access import Access, Address, listening
 

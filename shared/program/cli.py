@@ -18,7 +18,7 @@ from shared.errors import (
     EXIT_STOPPED_FOR_NOW,
     AboVqaError,
 )
-from shared.program.signals import next_one_ends
+from shared.program.stopping import next_one_ends
 
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""

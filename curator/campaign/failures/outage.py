@@ -13,9 +13,9 @@ from typing import Final
 from curator.pool.backoff import FIRST_S, LONGEST_S, jittered
 from curator.pool.pool import OnExhausted
 from shared.errors import StoppedForNow
+from shared.program.async_stopping import StopSignal
 from shared.program.clock import Clock
 from shared.program.durations import duration
-from shared.program.stopping import StopSignal
 
 OUTAGE_FAILURES: Final = 8
 """After so many in a row, one request at a time asks whether the service is back."""

@@ -20,7 +20,7 @@ from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.refusals.refusal import RateLimited
-from shared.program.stopping import StopRequested, StopSignal
+from shared.program.async_stopping import StopRequested, StopSignal
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock
 

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from curator.pool.pool import OnExhausted
-from shared.program.stopping import StopSignal, stop_on_signals
+from shared.program.async_stopping import StopSignal, stop_on_signals
 from tests.curator.campaigns import KEYS, ended, until_requests
 
 

@@ -17,7 +17,7 @@ from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
-from shared.program.stopping import StopRequested, StopSignal
+from shared.program.async_stopping import StopRequested, StopSignal
 
 
 def key(label: str, project: str = "", **limits: int) -> Key:

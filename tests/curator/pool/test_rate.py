@@ -14,8 +14,8 @@ from curator.keys.quota import MINUTE_S, Quota
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.rate import PlainRate
 from curator.pool.usage import ARRIVAL_S, Usage
+from shared.program.async_stopping import StopRequested, StopSignal
 from shared.program.clock import SystemClock, stopwatch
-from shared.program.stopping import StopRequested, StopSignal
 
 SHORT_MINUTE_S = 0.3
 LIMIT = 20

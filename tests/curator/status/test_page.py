@@ -48,7 +48,7 @@ from curator.status.page import Address, Watched, parse_address, served
 from curator.status.page.site import MOST_NEWEST
 from curator.status.status import Standing, status_object
 from shared.errors import InputError
-from shared.program.stopping import StopSignal
+from shared.program.async_stopping import StopSignal
 from shared.records import ImageRef, Listing
 from tests.curator.pictures import draw_picture
 from tests.fakes.jumping_clock import JumpingClock

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from shared.program.signals import SIGNALS
+from shared.program.stopping import SIGNALS
 from trainer.stopping import StopSignal, stop_on_signals
 
 

@@ -1,0 +1,106 @@
+"""The one way to stop a run in good order: whoever waits, waits on this too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from typing import Any, Final
+
+from shared.program.clock import Clock
+from shared.program.event_log import EventLog
+from shared.program.stopping import SIGNALS, next_one_ends
+
+# What was there before is not put back: within asyncio.run that is a handler of its own, which
+# would stay for good where the block ends after it, as when the loop is closed over a running task.
+_DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+}
+
+
+log = EventLog("shared.program.async_stopping")
+
+
+class StopRequested(Exception):
+    """A wait was cut short because the run is to stop; never leaves the curator."""
+
+
+class StopSignal:
+    """Set once, with the reason; what is in flight is finished, nothing new is begun."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.reason = ""
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is to stop."""
+        return self._event.is_set()
+
+    def request(self, reason: str) -> None:
+        """Ask the run to stop; the first reason is kept."""
+        if not self.requested:
+            self.reason = reason
+            self._event.set()
+
+    async def sleep(self, clock: Clock, seconds: float, wake: asyncio.Event | None = None) -> None:
+        """Sleep on ``clock``, or until ``wake`` is set.
+
+        Raises:
+            StopRequested: the run is to stop, now or while sleeping.
+        """
+        events = [] if wake is None else [wake.wait()]
+        await self._first_of(clock.sleep(seconds), *events)
+
+    async def wait(self, wake: asyncio.Event) -> None:
+        """Wait until ``wake`` is set.
+
+        Raises:
+            StopRequested: the run is to stop, now or while waiting.
+        """
+        await self._first_of(wake.wait())
+
+    async def wait_for(self, turn: Coroutine[Any, Any, object]) -> None:
+        """Wait until ``turn`` returns; raises what it raises.
+
+        Raises:
+            StopRequested: the run is to stop, now or while waiting.
+        """
+        taken = asyncio.ensure_future(turn)
+        await self._first_of(taken)
+        taken.result()
+
+    async def _first_of(self, *waited_for: Awaitable[object]) -> None:
+        waits = [asyncio.ensure_future(each) for each in (*waited_for, self._event.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if self.requested:
+            raise StopRequested
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: StopSignal) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the work at once."""
+    loop = asyncio.get_running_loop()
+
+    def first(received: signal.Signals) -> None:
+        for one in SIGNALS:
+            loop.remove_signal_handler(one)
+        next_one_ends("curator")
+        stop.request(f"stopped by {received.name}")
+        log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
+
+    for one in SIGNALS:
+        loop.add_signal_handler(one, first, one)
+    try:
+        yield
+    finally:
+        for one in SIGNALS:
+            if loop.remove_signal_handler(one):
+                signal.signal(one, _DEFAULTS[one])
