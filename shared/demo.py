@@ -27,6 +27,7 @@ from shared.corpus import write_csv_rows, write_pairs
 from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError, InputError
 from shared.program.cli import run_program
 from shared.program.clock import stopwatch
+from shared.program.stopping import interrupt_once
 from shared.records import QAPair, pair_id
 
 IMAGES: Final = 400
@@ -62,18 +63,28 @@ def run(command: Words) -> None:
     Raises:
         StageFailed: it did not end with exit code 0.
     """
-    with _started(command) as process:
+    with _running(command) as process:
         code = process.wait()
     if code != EXIT_DONE:
         raise StageFailed(f"`{command[0]} {command[1]}` ended with exit code {code}")
 
 
-def _started(command: Words, stdout: int | None = None) -> subprocess.Popen[str]:
-    """Start the program of this Python's environment, and show how one would type it."""
+@contextmanager
+def _running(command: Words, stdout: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start the program of this Python's environment, and show how one would type it.
+
+    Where the block raises, the program is asked to stop; at the end it is waited for.
+    """
     words = [str(word) for word in command]
     console.print(f"[dim]$ {' '.join(words)}", highlight=False, soft_wrap=True)
-    program = Path(sys.executable).with_name(words[0])
-    return subprocess.Popen([str(program), *words[1:]], stdout=stdout, text=True)  # noqa: S603
+    module = [sys.executable, "-m", *words]
+    with subprocess.Popen(module, stdout=stdout, text=True) as process:  # noqa: S603
+        try:
+            yield process
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def _known_pairs(images: int) -> tuple[Path, list[QAPair]]:
@@ -159,21 +170,19 @@ def rehearsal(script: Path, cache: Path) -> Iterator[Rehearsal]:
         "0",
         "--json",
     ]
-    with _started(command, stdout=subprocess.PIPE) as server:
+    with _running(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
-        try:
-            ready = server.stdout.readline()
-            if not ready:
-                raise StageFailed("`curator rehearse` did not start")
-            facts = json.loads(ready)
-            yield Rehearsal(facts["base_url"], facts["stats_url"])
-        finally:
-            server.terminate()
+        ready = server.stdout.readline()
+        if not ready:
+            raise StageFailed("`curator rehearse` did not start")
+        facts = json.loads(ready)
+        yield Rehearsal(facts["base_url"], facts["stats_url"])
+        server.terminate()
 
 
 def _curate_until_half(command: Words, server: Rehearsal, images: int) -> None:
     """Run a campaign and stop it, as a reboot would, once half of the images are answered."""
-    with _started(command) as campaign:
+    with _running(command) as campaign:
         while campaign.poll() is None and server.answered() < images / 2:
             try:
                 campaign.wait(0.2)
@@ -211,6 +220,7 @@ def demo(
     replicas: Annotated[int, typer.Option(help="Ray actors.", min=1)] = 2,
 ) -> None:
     """Curate, train, evaluate and report, all on this machine."""
+    interrupt_once("demo")
     started = stopwatch()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from shared.errors import InputError
 from shared.program.settings import Settings, load_settings
+from shared.program.stopping import StopSignal, stop_on_signals
 from trainer.recipe.template import commented_toml
-from trainer.stopping import StopSignal, stop_on_signals
 from trainer.tables import fuse_table, merge_table, sweep_table
 
 Recipe = Annotated[
@@ -60,7 +60,7 @@ def fit_command(
 
     settings = load_settings(FitRecipe, recipe, overrides or ())
     stop = StopSignal()
-    with stop_on_signals(stop):
+    with stop_on_signals(stop, "trainer"):
         result = fit(settings, resume=resume, stop=stop)
     if as_json:
         typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))

@@ -32,7 +32,7 @@ from curator.refusals.refusal import (
 )
 from curator.status.live import LiveReport
 from shared.errors import InputError
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 
 log = structlog.stdlib.get_logger("curator.campaign.consequences")
@@ -53,7 +53,7 @@ class Consequences:
     ledger: Ledger
     pool: KeyPool
     clock: Clock
-    stop: StopSignal
+    stop: AsyncStopSignal
     live: LiveReport
     rng: random.Random
     results: Results

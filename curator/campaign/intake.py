@@ -12,7 +12,7 @@ from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger, LeftOut
 from curator.status.words import left_out_words
 from shared.errors import InputError
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 from shared.program.progress import report_progress
 from shared.records import Listing
@@ -24,7 +24,7 @@ log = structlog.stdlib.get_logger("curator.campaign.intake")
 
 
 async def import_catalog(
-    catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock
+    catalog: Catalog, ledger: Ledger, stop: AsyncStopSignal, clock: Clock
 ) -> dict[str, object]:
     """Add what is new in ``catalog``, unless it is as it was; return what to log about it.
 
@@ -41,7 +41,7 @@ async def import_catalog(
     return {"added": read.added, **_told(read.left_out)}
 
 
-async def next_look(catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock) -> int:
+async def next_look(catalog: Catalog, ledger: Ledger, stop: AsyncStopSignal, clock: Clock) -> int:
     """Wait a while, then add what is new in a watched catalogue; return how many images.
 
     Raises:
@@ -89,7 +89,7 @@ def _told(left_out: Iterable[LeftOut]) -> dict[str, object]:
 
 
 async def _add(
-    catalog: Catalog, ledger: Ledger, stop: StopSignal, clock: Clock, count: Callable[[], None]
+    catalog: Catalog, ledger: Ledger, stop: AsyncStopSignal, clock: Clock, count: Callable[[], None]
 ) -> _Read:
     # Taken before the reading: what changes meanwhile is seen the next time.
     fingerprint = _state(catalog)

@@ -46,7 +46,7 @@ from curator.refusals.refusal import (
 )
 from curator.status.live import LiveReport
 from shared.errors import CorruptImage, InputError, StoreUnreachable
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 
 log = structlog.stdlib.get_logger("curator.campaign.loop")
@@ -65,7 +65,7 @@ class Curator:
     pool: KeyPool
     annotator: Annotator
     clock: Clock
-    stop: StopSignal
+    stop: AsyncStopSignal
     live: LiveReport
     rng: random.Random
     results: Results

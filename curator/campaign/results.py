@@ -25,7 +25,7 @@ from curator.ledger import (
 )
 from curator.pool.pool import Lease
 from curator.status.live import LiveReport
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 
 ATTEMPTS: Final = 5
@@ -63,7 +63,7 @@ class Results:
     clock: Clock
     live: LiveReport
     item_log: ItemLog
-    stop: StopSignal
+    stop: AsyncStopSignal
     lost: Exception | None = None
 
     def change(

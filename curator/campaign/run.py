@@ -33,7 +33,7 @@ from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
 from curator.status.terminal import shown
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.program.async_stopping import StopRequested, StopSignal, stop_on_signals
+from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
 from shared.program.events import SecretMask, set_up_events
@@ -50,9 +50,9 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
-    stop = StopSignal()
+    stop = AsyncStopSignal()
     with (
-        stop_on_signals(stop),
+        stop_on_signals(stop, "curator", on_first=_tell_stopping),
         sole_writer(options.ledger),
         _removed_if_unused(options.ledger),
     ):
@@ -73,6 +73,10 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
                     return await ended(ledger, campaign_id, before, clock)
                 await tell_given_up(ledger, campaign_id, clock)
     raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+
+
+def _tell_stopping() -> None:
+    log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
 
 
 async def _begin(
@@ -112,7 +116,7 @@ async def _work(
     ledger: Ledger,
     campaign_id: int,
     *,
-    stop: StopSignal,
+    stop: AsyncStopSignal,
     clock: Clock,
 ) -> None:
     options = replace(options, concurrency=affordable_concurrency(options.concurrency))
@@ -213,7 +217,7 @@ async def _look_again(plan: RunPlan, curator: Curator) -> None:
 
 
 async def _pool(
-    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: StopSignal, clock: Clock
+    options: RunOptions, plan: RunPlan, ledger: Ledger, stop: AsyncStopSignal, clock: Clock
 ) -> KeyPool:
     now = clock.now()
     return KeyPool(

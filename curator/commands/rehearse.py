@@ -27,9 +27,9 @@ from curator.rehearsal.wiring import build_server, default_cache, read_answers
 from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
+from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
 from shared.program.events import SecretMask, set_up_events
-from shared.program.stopping import SIGNALS, next_one_ends
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
@@ -159,24 +159,11 @@ def _write_keys(scene: RehearsalScript, path: Path) -> None:
 async def _serve(
     server: RehearsalServer, host: str, port: int, announce: Callable[[str], None]
 ) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def first() -> None:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-        next_one_ends("curator", "ended at once")
-        stopped.set()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, first)
-    try:
+    stop = AsyncStopSignal()
+    with stop_on_signals(stop, "curator", ENDED_AT_ONCE):
         async with server.serving(host=host, port=port) as base_url:
             announce(base_url)
-            await stopped.wait()
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+            await stop.until_requested()
 
 
 def _announce(base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None) -> None:

@@ -22,7 +22,7 @@ from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.records import ProjectRecord, ProjectUse
 from shared.errors import InputError
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 
 DAY_S: Final = 86_400.0
 UNUSED: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -100,7 +100,7 @@ async def simulate(
     pool = KeyPool(
         keys,
         clock=clock,
-        stop=StopSignal(),
+        stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,
         rng=random.Random(0),
         use=use,

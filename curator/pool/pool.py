@@ -24,7 +24,7 @@ from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening, Reservation
 from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 from shared.program.durations import local_time
 from shared.program.event_log import EventLog
@@ -65,7 +65,7 @@ class KeyPool:
         keys: Sequence[Key],
         *,
         clock: Clock,
-        stop: StopSignal,
+        stop: AsyncStopSignal,
         on_exhausted: OnExhausted,
         rng: random.Random,
         use: Mapping[str, ProjectUse],

@@ -13,7 +13,7 @@ from asyncio_throttle import Throttler
 
 from curator.keys.quota import MINUTE_S
 from curator.pool.usage import BURSTS_A_MINUTE
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 
 
 class PlainRate:
@@ -24,7 +24,7 @@ class PlainRate:
         burst = math.ceil(requests_per_minute / BURSTS_A_MINUTE)
         self._throttler = Throttler(burst, period=minute_s * burst / requests_per_minute)
 
-    async def admit(self, stop: StopSignal) -> None:
+    async def admit(self, stop: AsyncStopSignal) -> None:
         """Return once a request may go.
 
         Raises:

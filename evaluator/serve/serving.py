@@ -16,7 +16,7 @@ from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
 from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
-from shared.program.stopping import SIGNALS, next_one_ends
+from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.records import Question
 from shared.web.access import Access, Address, listening
 
@@ -91,20 +91,10 @@ async def _serve(
     limits: Limits,
     announce: Callable[[str], None],
 ) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def first_signal() -> None:
-        # A second one ends the process at once.
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-        next_one_ends("evaluator", "ended at once")
-        stop.set()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, first_signal)
+    stop = AsyncStopSignal()
     batcher = Batcher(replica.answer, batch_size=limits.batch_size, capacity=limits.capacity)
     site = application(Access(address, "evaluator-serve"), batcher, replica.facts)
-    async with batcher.working(), listening(site, address, "--host") as where:
-        announce(where.url)
-        await stop.wait()
+    with stop_on_signals(stop, "evaluator", ENDED_AT_ONCE):
+        async with batcher.working(), listening(site, address, "--host") as where:
+            announce(where.url)
+            await stop.until_requested()

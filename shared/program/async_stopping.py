@@ -1,16 +1,15 @@
-"""The one way to stop a run in good order: whoever waits, waits on this too."""
+"""Stops what runs in asyncio in good order: whoever waits, waits on this too."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final
 
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
-from shared.program.stopping import SIGNALS, next_one_ends
+from shared.program.stopping import GOES_ON, SIGNALS, next_one_ends, reason_of
 
 # What was there before is not put back: within asyncio.run that is a handler of its own, which
 # would stay for good where the block ends after it, as when the loop is closed over a running task.
@@ -19,15 +18,15 @@ _DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
     signal.SIGINT: signal.default_int_handler,
 }
 
-
-log = EventLog("shared.program.async_stopping")
+ENDED_AT_ONCE: Final = "ended at once"
+"""What a server leaves behind at the second signal: there is nothing to go on with."""
 
 
 class StopRequested(Exception):
     """A wait was cut short because the run is to stop; never leaves the curator."""
 
 
-class StopSignal:
+class AsyncStopSignal:
     """Set once, with the reason; what is in flight is finished, nothing new is begun."""
 
     def __init__(self) -> None:
@@ -72,6 +71,10 @@ class StopSignal:
         await self._first_of(taken)
         taken.result()
 
+    async def until_requested(self) -> None:
+        """Wait until the run is to stop."""
+        await self._event.wait()
+
     async def _first_of(self, *waited_for: Awaitable[object]) -> None:
         waits = [asyncio.ensure_future(each) for each in (*waited_for, self._event.wait())]
         try:
@@ -85,22 +88,34 @@ class StopSignal:
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: StopSignal) -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the work at once."""
+def stop_on_signals(
+    stop: AsyncStopSignal,
+    program: str,
+    at_once: str = GOES_ON,
+    on_first: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once.
+
+    Args:
+        stop: is requested.
+        program: its name, which begins the line that the second signal leaves.
+        at_once: the rest of that line.
+        on_first: is called at the first signal.
+    """
     loop = asyncio.get_running_loop()
 
     def first(received: signal.Signals) -> None:
-        for one in SIGNALS:
-            loop.remove_signal_handler(one)
-        next_one_ends("curator")
-        stop.request(f"stopped by {received.name}")
-        log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        next_one_ends(program, at_once)
+        stop.request(reason_of(received))
+        on_first()
 
-    for one in SIGNALS:
-        loop.add_signal_handler(one, first, one)
+    for number in SIGNALS:
+        loop.add_signal_handler(number, first, number)
     try:
         yield
     finally:
-        for one in SIGNALS:
-            if loop.remove_signal_handler(one):
-                signal.signal(one, _DEFAULTS[one])
+        for number in SIGNALS:
+            if loop.remove_signal_handler(number):
+                signal.signal(number, _DEFAULTS[number])

@@ -18,7 +18,7 @@ from shared.errors import (
     EXIT_STOPPED_FOR_NOW,
     AboVqaError,
 )
-from shared.program.stopping import next_one_ends
+from shared.program.stopping import GOES_ON, next_one_ends
 
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
@@ -96,6 +96,6 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
         )
         raise SystemExit(EXIT_FAILED) from None
     if outcome == _INTERRUPTED:
-        print(f"{name}: stopped; run the same command again to go on", file=sys.stderr)
+        print(f"{name}: {GOES_ON}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)

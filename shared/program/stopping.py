@@ -1,26 +1,69 @@
-"""What a signal does once a program has begun to stop: it ends the process at once.
+"""The one way to stop a program: the first signal asks for it, a second ends the process at once.
 
-An exception that is raised wherever the program happens to be leaves tracebacks of what it broke
-into, such as a pool that closes. All that is kept is written whole or not at all, so nothing needs
-to be closed.
+At once means that no exception is raised wherever the program happens to be: that would leave
+tracebacks of what it broke into, such as a pool that closes. All that is kept is written whole or
+not at all, so nothing needs to be closed. What runs in asyncio stops by ``async_stopping``.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from types import FrameType
 from typing import Final, NoReturn
 
 from shared.errors import EXIT_STOPPED_FOR_NOW
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+GOES_ON: Final = "stopped; run the same command again to go on"
 _STANDARD_ERROR: Final = 2
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
-def next_one_ends(program: str, line: str = "stopped; run the same command again to go on") -> None:
+class StopSignal:
+    """Set once, with the reason; looked at between two steps."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is to stop."""
+        return bool(self.reason)
+
+    def request(self, reason: str) -> None:
+        """Ask the run to stop; the first reason is kept."""
+        self.reason = self.reason or reason
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: StopSignal, program: str) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def first(number: int, _: FrameType | None) -> None:
+        next_one_ends(program)
+        stop.request(reason_of(signal.Signals(number)))
+
+    for number in SIGNALS:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is first:
+                signal.signal(number, handler)
+
+
+def reason_of(received: signal.Signals) -> str:
+    """Return what a run that stopped says of the signal that asked for it."""
+    return f"stopped by {received.name}"
+
+
+def next_one_ends(program: str, line: str = GOES_ON) -> None:
     """Let the next signal end the process with ``line`` and exit code 75, whatever it does then.
 
     This stays so to the end of the process.

@@ -19,6 +19,7 @@ from shared.dataset.training_images import write_training_images
 from shared.errors import InputError, StoppedForNow
 from shared.files.atomic import atomic_path, require_folder
 from shared.program.progress import report_progress
+from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import TRAINING_RECORD
 from shared.vqa.families import training_folding
 from shared.vqa.names.public_name import public_name
@@ -32,7 +33,6 @@ from trainer.fitting.preparation import Preparation, prepare
 from trainer.fitting.record import DATASET, RunRecord, finished_run, relative_place, write_record
 from trainer.recipe.recipe import FitRecipe
 from trainer.recipe.schedule import warmup_steps
-from trainer.stopping import StopSignal
 from trainer.training.checkpoint import RunState, load_checkpoint, read_state, save_checkpoint
 from trainer.training.live import live_note
 from trainer.training.loop import (

@@ -14,10 +14,10 @@ from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.files.atomic import require_folder
 from shared.files.locking import LockHeld, sole_holder
 from shared.program.progress import report_progress
+from shared.program.stopping import StopSignal
 from trainer.fitting.adapter import require_targets
 from trainer.fitting.fit import recipe_pairs, run_fingerprint
 from trainer.recipe.recipe import FitRecipe, LoraRecipe, SweepRecipe
-from trainer.stopping import StopSignal
 from trainer.sweep.chart import sweep_chart
 from trainer.sweep.files import findings_json, write_trials_csv
 from trainer.sweep.findings import Findings, find

@@ -24,10 +24,10 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from shared.cluster.ray_cluster import connect_ray, last_line, leave_ray, present_share
 from shared.errors import AboVqaError
 from shared.files.locking import in_turn
+from shared.program.stopping import StopSignal, stop_on_signals
 from trainer.data.dataset import SplitPairs
 from trainer.fitting.fit import fit
 from trainer.recipe.recipe import FitRecipe, SweepRecipe
-from trainer.stopping import StopSignal, stop_on_signals
 from trainer.sweep.outcome import (
     Outcome,
     State,
@@ -80,7 +80,7 @@ def train_trials(
         connect_ray(None, settings.concurrent)
         try:
             # After Ray has started, whose own handler would end the process.
-            with stop_on_signals(sweeping.stop):
+            with stop_on_signals(sweeping.stop, "trainer"):
                 share = present_share(
                     settings.concurrent,
                     None if settings.gpus_per_trial == "auto" else settings.gpus_per_trial,

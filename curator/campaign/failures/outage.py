@@ -13,7 +13,7 @@ from typing import Final
 from curator.pool.backoff import FIRST_S, LONGEST_S, jittered
 from curator.pool.pool import OnExhausted
 from shared.errors import StoppedForNow
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.durations import duration
 
@@ -145,7 +145,7 @@ class Outage:
                 "run the same command again to go on"
             )
 
-    async def pause(self, clock: Clock, stop: StopSignal, rng: random.Random) -> None:
+    async def pause(self, clock: Clock, stop: AsyncStopSignal, rng: random.Random) -> None:
         """Leave the service in peace after a failure; where it seems down, ``admitted`` does.
 
         Raises:
@@ -156,7 +156,7 @@ class Outage:
 
     @asynccontextmanager
     async def admitted(
-        self, clock: Clock, stop: StopSignal, rng: random.Random
+        self, clock: Clock, stop: AsyncStopSignal, rng: random.Random
     ) -> AsyncIterator[None]:
         """Wait, while the service seems to be down, for the turn to knock.
 

@@ -20,7 +20,7 @@ from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.refusals.refusal import RateLimited
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock
 
@@ -30,7 +30,7 @@ REQUEST = Prompt(10, 1).request({}, b"", 256)
 class StoppingClock(JumpingClock):
     """Asks for a stop when it is next looked at, once told to."""
 
-    def __init__(self, stop: StopSignal) -> None:
+    def __init__(self, stop: AsyncStopSignal) -> None:
         super().__init__()
         self.stop = stop
         self.stops = False
@@ -47,7 +47,7 @@ async def curator(tmp_path):
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("src", "f", "images", [Listing("L", ImageRef("i", "i.jpg"))], 1.0)
         campaign_id = await ledger.enrol(Campaign("m", "1-abc", 10), 1.0)
-        stop = StopSignal()
+        stop = AsyncStopSignal()
         clock = StoppingClock(stop)
         pool = KeyPool(
             [Key("k", "p", "secret-of-k", Quota(rpm=600))],

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from curator.pool.pool import OnExhausted
-from shared.program.async_stopping import StopSignal, stop_on_signals
+from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
 from tests.curator.campaigns import KEYS, ended, until_requests
 
 
@@ -29,7 +29,7 @@ def test_a_block_that_outlives_its_run_leaves_no_handler_behind():
     async def left() -> None:
         block.__exit__(None, None, None)
 
-    block = stop_on_signals(StopSignal())
+    block = stop_on_signals(AsyncStopSignal(), "curator")
     with asyncio.Runner() as runner:
         runner.run(entered())
         runner.run(left())

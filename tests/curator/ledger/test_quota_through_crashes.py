@@ -30,7 +30,7 @@ from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from tests.curator.ledger.ledgers import fresh_ledger
 from tests.fakes.jumping_clock import JumpingClock
 
@@ -78,7 +78,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.pool = KeyPool(
             KEYS,
             clock=self.clock,
-            stop=StopSignal(),
+            stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
             rng=random.Random(0),
             use=await self.ledger.project_use("m", self.clock.now()),

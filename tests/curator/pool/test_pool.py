@@ -17,7 +17,7 @@ from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 
 
 def key(label: str, project: str = "", **limits: int) -> Key:
@@ -37,7 +37,7 @@ def make_pool(clock):
         return KeyPool(
             keys,
             clock=clock,
-            stop=stop or StopSignal(),
+            stop=stop or AsyncStopSignal(),
             on_exhausted=on_exhausted,
             rng=random.Random(0),
             use=use or {},
@@ -304,7 +304,7 @@ async def test_a_restart_forgets_neither_use_nor_cool_downs(make_pool, clock):
 
 
 async def test_a_stop_ends_the_waiting(make_pool, clock):
-    stop = StopSignal()
+    stop = AsyncStopSignal()
     pool = make_pool(key("a", rpm=1), stop=stop)
     await pool.lease(1)
     stop.request("enough")

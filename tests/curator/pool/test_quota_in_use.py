@@ -28,7 +28,7 @@ from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.project import LONGEST_STRIKE_S, PROBE_AFTER_S
 from curator.pool.usage import ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from tests.fakes.jumping_clock import JumpingClock
 
 TOKENS = 500
@@ -132,7 +132,7 @@ class Campaign:
         self.pool = KeyPool(
             self.keys,
             clock=self.clock,
-            stop=StopSignal(),
+            stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
             rng=random.Random(0),
             use=await self.ledger.project_use("m", self.clock.now()),

@@ -14,7 +14,7 @@ from curator.keys.quota import MINUTE_S, Quota
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.rate import PlainRate
 from curator.pool.usage import ARRIVAL_S, Usage
-from shared.program.async_stopping import StopRequested, StopSignal
+from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import SystemClock, stopwatch
 
 SHORT_MINUTE_S = 0.3
@@ -33,7 +33,7 @@ async def test_no_minute_holds_more_and_the_requests_are_spread():
     rate, started = PlainRate(LIMIT, SHORT_MINUTE_S), stopwatch()
     burst = LIMIT // 10
     for number in range(LIMIT + LIMIT // 2):
-        await rate.admit(StopSignal())
+        await rate.admit(AsyncStopSignal())
         assert stopwatch() - started >= (number // burst) * SHORT_MINUTE_S / 10
 
 
@@ -42,7 +42,7 @@ async def test_the_rate_holds_for_all_keys_together_and_they_still_take_turns():
     pool = KeyPool(
         keys,
         clock=SystemClock(),
-        stop=StopSignal(),
+        stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,
         rng=random.Random(0),
         use={},
@@ -56,7 +56,7 @@ async def test_the_rate_holds_for_all_keys_together_and_they_still_take_turns():
 
 
 async def test_a_stop_ends_the_wait():
-    stop, rate = StopSignal(), PlainRate(1)
+    stop, rate = AsyncStopSignal(), PlainRate(1)
     await rate.admit(stop)
     waiting = asyncio.ensure_future(rate.admit(stop))
     await asyncio.sleep(0)

@@ -48,7 +48,7 @@ from curator.status.page import Address, Watched, parse_address, served
 from curator.status.page.site import MOST_NEWEST
 from curator.status.status import Standing, status_object
 from shared.errors import InputError
-from shared.program.async_stopping import StopSignal
+from shared.program.async_stopping import AsyncStopSignal
 from shared.records import ImageRef, Listing
 from tests.curator.pictures import draw_picture
 from tests.fakes.jumping_clock import JumpingClock
@@ -119,7 +119,7 @@ def empty_ledger(tmp_path_factory) -> Path:
 
 @pytest.fixture
 async def stage(tmp_path, empty_ledger):
-    clock, stop = JumpingClock(), StopSignal()
+    clock, stop = JumpingClock(), AsyncStopSignal()
     names = [f"{number:03}.png" for number in range(8)] + ["../outside.png"]
     for number, name in enumerate(names):
         draw_picture(tmp_path / "images" / name, number, size=700)

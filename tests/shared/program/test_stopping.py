@@ -5,14 +5,13 @@ import signal
 
 import pytest
 
-from shared.program.stopping import SIGNALS
-from trainer.stopping import StopSignal, stop_on_signals
+from shared.program.stopping import SIGNALS, StopSignal, stop_on_signals
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_asks(number):
     stop, before = StopSignal(), signal.getsignal(number)
-    with stop_on_signals(stop):
+    with stop_on_signals(stop, "trainer"):
         assert not stop.requested
         os.kill(os.getpid(), number)
         assert stop.requested
@@ -22,6 +21,6 @@ def test_the_first_signal_asks(number):
 
 def test_without_a_signal_all_is_as_before():
     before = [signal.getsignal(number) for number in SIGNALS]
-    with stop_on_signals(StopSignal()):
+    with stop_on_signals(StopSignal(), "trainer"):
         pass
     assert [signal.getsignal(number) for number in SIGNALS] == before

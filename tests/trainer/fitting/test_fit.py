@@ -23,6 +23,7 @@ from shared.images.fingerprints import fingerprints
 from shared.images.source import ImageFolder
 from shared.program.cli import run_program
 from shared.program.settings import validated
+from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
 from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
@@ -38,7 +39,6 @@ from trainer.fitting.fit import _Run, fit
 from trainer.fitting.preparation import Preparation
 from trainer.fitting.record import finished_run
 from trainer.recipe.recipe import FitRecipe
-from trainer.stopping import StopSignal
 from trainer.training.loop import NonFiniteGradient
 from trainer.training.memory import OutOfMemory
 

@@ -14,6 +14,7 @@ from shared.corpus import read_pairs, write_pairs
 from shared.errors import AdapterNotApplied, InputError, StoppedForNow
 from shared.program.cli import run_program
 from shared.program.settings import validated
+from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
 from shared.vqa.adapting.added_labels import ADDED_LABELS
 from shared.vqa.families import load_answerer
@@ -26,7 +27,6 @@ from trainer.fitting.fit import fit
 from trainer.merging.fuse import Fusion, fuse
 from trainer.merging.merge import ADAPTER, MERGED, merge
 from trainer.recipe.recipe import FitRecipe
-from trainer.stopping import StopSignal
 
 AUTO = {"rank": 8, "alpha": 16, "dropout": 0.0}
 RUN = {"epochs": 2, "warmup_min_steps": 0, "learning_rate": 1e-2, "accumulation": 1, "lora": AUTO}
