@@ -13,7 +13,7 @@ from curator.ledger.database.opening import (
     require_ledger,
     sole_writer,
 )
-from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.ledger.errors import LedgerFailure
 from curator.ledger.records.overview import (
     CampaignReport,
     DeadLetter,
@@ -59,7 +59,6 @@ __all__ = [
     "KeyRemoval",
     "KeyReport",
     "Ledger",
-    "LedgerBusy",
     "LedgerFailure",
     "LeftOut",
     "Memory",

@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from shared.errors import AboVqaError, InputError
+from shared.errors import AboVqaError
 
 _WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
-
-
-class LedgerBusy(InputError):
-    """Another process works on this ledger."""
 
 
 class LedgerFailure(AboVqaError):

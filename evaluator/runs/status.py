@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,7 +21,7 @@ from typing import Any, Final
 from evaluator.runs.folder import RUN_FILE, SCORECARD_FILE, SHARDS_FOLDER
 from shared.corpus import count_predictions, read_json, write_json
 from shared.errors import InputError
-from shared.files.locking import LockHeld, is_held, sole_holder
+from shared.files.locking import is_held, sole
 from shared.program.clock import Clock
 from shared.program.durations import duration
 
@@ -159,16 +159,10 @@ def sole_driver(folder: Path) -> Iterator[None]:
     """Hold the run folder, so that no second driver works in it.
 
     Raises:
-        InputError: one does already.
+        LockHeld: one does already.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(sole_holder(folder / LOCK_FILE))
-        except LockHeld:
-            raise InputError(
-                f"--out {folder}: another `evaluator run` works in this folder; wait for it, "
-                "stop it, or give another folder"
-            ) from None
+    held = f"--out {folder}: another `evaluator run` works in this folder"
+    with sole(folder / LOCK_FILE, held, "wait for it, stop it, or give another folder"):
         yield
 
 

@@ -1,23 +1,36 @@
-"""A lock on a file, which the system lets go of however the process ends."""
+"""A lock on a file, which the system lets go of however the process ends.
+
+Who holds one stands in the file, for whoever is refused.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from shared.errors import InputError
+from shared.program.durations import local_time
 
 
 class LockHeld(InputError):
-    """Another process holds the lock; callers say what it works on."""
+    """Another process holds the lock; the message says which, what it works on and the way out."""
 
 
 @contextmanager
-def sole_holder(path: Path) -> Iterator[None]:
+def sole(path: Path, held: str, way_out: str) -> Iterator[None]:
     """Hold the lock file ``path`` for the time of the block; the file stays.
+
+    Args:
+        path: the lock file, which is made where it is not there.
+        held: what is said where another process holds it.
+        way_out: what is then to be done.
 
     Raises:
         LockHeld: another process holds it.
@@ -27,10 +40,33 @@ def sole_holder(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockHeld(f"{path}: another process holds it") from None
+            raise LockHeld(f"{held}{_holder(path)}; {way_out}") from None
         except OSError as error:
             raise _no_locks(path, error) from error
-        yield
+        _sign(file, {"pid": os.getpid(), "host": socket.gethostname()})
+        try:
+            yield
+        finally:
+            _sign(file, None)
+
+
+def _sign(file: TextIO, holder: dict[str, object] | None) -> None:
+    # It holds without its signature, too.
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        if holder:
+            file.write(json.dumps(holder))
+            file.flush()
+
+
+def _holder(path: Path) -> str:
+    """Return who holds the lock and since when, in brackets; nothing where it cannot be read."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        since = local_time(path.stat().st_mtime)
+        return f" (process {holder['pid']} on {holder['host']}, since {since})"
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ import structlog
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.files.atomic import require_folder
-from shared.files.locking import LockHeld, sole_holder
+from shared.files.locking import sole
 from shared.program.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.fitting.adapter import require_targets
@@ -56,7 +55,8 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     fingerprint = run_fingerprint(_without_what_varies(recipe), pairs)
     _require_same(recipe.out / JSON_FILE, fingerprint)
     recipe = recipe.absolute()
-    with _sole(recipe.out):
+    held = f"{recipe.out}: another `trainer sweep` works in this folder"
+    with sole(recipe.out / LOCK_FILE, held, "wait for it, stop it, or give another `out`"):
         outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
         done = sum(one.state in ENDED for one in outcomes)
         if done:
@@ -130,16 +130,3 @@ def _require_same(written: Path, fingerprint: str) -> None:
         raise InputError(
             f"{written.parent}: holds a sweep of another recipe or other data; give another `out`"
         )
-
-
-@contextmanager
-def _sole(out: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(sole_holder(out / LOCK_FILE))
-        except LockHeld:
-            raise InputError(
-                f"{out}: another `trainer sweep` works in this folder; wait for it, stop it, or "
-                "give another `out`"
-            ) from None
-        yield

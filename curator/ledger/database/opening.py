@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from curator.ledger.database.plain import connected
-from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.ledger.errors import LedgerFailure
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.files.locking import LockHeld, sole_holder
+from shared.files.locking import sole
 
 HEAD: Final = "0012"
 """The version that this release writes."""
@@ -101,7 +101,7 @@ def migrate_unless_busy(path: Path) -> None:
     """Migrate the ledger at ``path`` for a command that only reads it.
 
     Raises:
-        LedgerBusy: it is of an older version, and a run of that older release works on it.
+        LockHeld: it is of an older version, and a run of that older release works on it.
         InputError: as for ``migrate``.
     """
     if check_version(path) != HEAD:
@@ -130,14 +130,10 @@ def sole_writer(path: Path) -> Iterator[None]:
     """Hold the ledger's lock; the system lets go of it however the process ends.
 
     Raises:
-        LedgerBusy: another process holds it.
+        LockHeld: another process holds it.
         InputError: the folder cannot be written.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(sole_holder(path.with_name(f"{path.name}.lock")))
-        except LockHeld:
-            raise LedgerBusy(
-                f"{path}: another `curator run` works on this ledger; wait for it or stop it"
-            ) from None
+    lock = path.with_name(f"{path.name}.lock")
+    held = f"{path}: another `curator run` works on this ledger"
+    with sole(lock, held, "wait for it or stop it"):
         yield

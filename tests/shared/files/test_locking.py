@@ -1,6 +1,8 @@
 """The lock: one holder, and none once its process is gone."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -8,13 +10,14 @@ import threading
 import pytest
 
 from shared.errors import InputError
-from shared.files.locking import LockHeld, in_turn, is_held, sole_holder
+from shared.files.locking import LockHeld, in_turn, is_held, sole
+from shared.program.durations import local_time
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from shared.files.locking import sole_holder
-with sole_holder(Path(sys.argv[1])):
+from shared.files.locking import sole
+with sole(Path(sys.argv[1]), "busy", "wait"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -23,13 +26,33 @@ with sole_holder(Path(sys.argv[1])):
 def test_a_second_holder_is_refused_until_the_first_is_done(tmp_path):
     lock = tmp_path / "folder" / "run.lock"
     assert not is_held(lock)
-    with sole_holder(lock):
+    with sole(lock, "busy", "wait"):
         assert is_held(lock)
-        with pytest.raises(LockHeld), sole_holder(lock):
+        with pytest.raises(LockHeld), sole(lock, "busy", "wait"):
             pass
     assert not is_held(lock)
-    with sole_holder(lock):
+    with sole(lock, "busy", "wait"):
         pass
+
+
+def test_who_is_refused_hears_who_holds_it_and_since_when(tmp_path):
+    lock = tmp_path / "run.lock"
+    with sole(lock, "the run is busy", "wait for it"):
+        since = local_time(lock.stat().st_mtime)
+        with pytest.raises(LockHeld) as caught, sole(lock, "the run is busy", "wait for it"):
+            pass
+    process = f"process {os.getpid()} on {socket.gethostname()}"
+    assert str(caught.value) == f"the run is busy ({process}, since {since}); wait for it"
+    assert lock.read_text() == ""
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}"])
+def test_a_holder_that_is_not_known_is_not_named(tmp_path, content):
+    lock = tmp_path / "run.lock"
+    with sole(lock, "busy", "wait"):
+        lock.write_text(content)
+        with pytest.raises(LockHeld, match=r"^busy; wait$"), sole(lock, "busy", "wait"):
+            pass
 
 
 def test_a_killed_process_holds_nothing(tmp_path):
@@ -46,7 +69,10 @@ def test_a_killed_process_holds_nothing(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="cannot be written"), sole_holder(tmp_path / "file" / "l"):
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        sole(tmp_path / "file" / "l", "", ""),
+    ):
         pass
 
 

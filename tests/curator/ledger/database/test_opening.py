@@ -9,12 +9,12 @@ import pytest
 
 from curator.ledger import (
     Ledger,
-    LedgerBusy,
     migrate,
     require_ledger,
     sole_writer,
 )
 from shared.errors import InputError
+from shared.files.locking import LockHeld
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(tmp_path):
@@ -49,7 +49,7 @@ def test_what_is_not_a_ledger_is_refused_and_left_alone(tmp_path):
 
 def test_a_second_writer_is_told_so(tmp_path):
     path = tmp_path / "l.db"
-    with sole_writer(path), pytest.raises(LedgerBusy, match="another"), sole_writer(path):
+    with sole_writer(path), pytest.raises(LockHeld, match="another"), sole_writer(path):
         pass
     with sole_writer(path):
         pass
