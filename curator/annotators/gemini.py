@@ -148,7 +148,7 @@ class Gemini:
             if text is not None:
                 # Nothing says that a reply will not repeat the key, and the body is kept for good.
                 return read_reply(door.mask(text))
-        # Raised out here so that no error, which may quote the key, hangs on as its context.
+        # Raised out here so that no error, which may quote the key, becomes its context.
         raise refusal
 
     def _door(self, key: Key, model: str) -> _Door:

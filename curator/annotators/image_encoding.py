@@ -55,7 +55,7 @@ def _fits(image: Image.Image) -> bool:
 
 def _require_end(image: Image.Image, content: bytes) -> None:
     if not content.rstrip(b"\0").endswith(_JPEG_ENDS):
-        # Decoded only to see that it is whole: grey and small, that takes half the time.
+        # Decoded only to check that it is whole: grey and small, that takes half the time.
         image.draft("L", (1, 1))
         image.load()
 

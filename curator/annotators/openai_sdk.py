@@ -69,7 +69,7 @@ async def _stop_at_errors(response: Any) -> None:  # noqa: ANN401 - of the SDK's
     # Releases of the SDK differ in the library that connects, and so in what it raises.
     except Exception:  # noqa: BLE001, S110 - the status is known; of the body, what came counts
         pass
-    # Apart, so that nothing of the library hangs on as its cause.
+    # Apart, so that nothing of the library stays attached as its cause.
     raise _Refused(response.status_code, response.headers, body.decode(errors="replace"))
 
 
@@ -143,7 +143,7 @@ class OpenAIClient:
             self._whose_form_is_taken.add(model)
             mask = SecretMask([key.secret])
             return read_completion(str(response.text), response.headers, mask)
-        # Raised out here so that no SDK error, which may quote the key, hangs on as its context.
+        # Raised out here so that no SDK error, which may quote the key, becomes its context.
         raise refusal
 
     def _unanswered(self, cause: BaseException, form: AskedForm, key: Key, model: str) -> Refusal:
@@ -206,7 +206,7 @@ def api_address(base_url: str | None) -> str:
 
 
 def require_sdk() -> None:
-    """Look that the SDK is there.
+    """Check that the SDK is there.
 
     Raises:
         InputError: it is not installed.

@@ -63,8 +63,8 @@ async def next_look(catalog: Catalog, ledger: Ledger, stop: AsyncStopSignal, clo
 
 async def _is_known(catalog: Catalog, ledger: Ledger) -> bool:
     fingerprint = _state(catalog)
-    known = await ledger.known_fingerprint(_source(catalog))
-    if fingerprint is None or known != fingerprint:
+    last_imported = await ledger.known_fingerprint(_source(catalog))
+    if fingerprint is None or last_imported != fingerprint:
         return False
     # Files that were not there may have come since.
     return not MAY_APPEAR & {entry.reason for entry in await ledger.left_out(_source(catalog))}

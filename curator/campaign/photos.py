@@ -57,8 +57,8 @@ class PhotoQueue:
                 return None
             job, visit, place = self._ahead.popleft()
         # Shielded, for others wait for the same visit.
-        found = visit.result() if visit.done() else await asyncio.shield(visit)
-        return job, found[place]
+        photos = visit.result() if visit.done() else await asyncio.shield(visit)
+        return job, photos[place]
 
     def put_back(self, job: Job) -> None:
         """Hand ``job`` out once more, after others where there are some."""

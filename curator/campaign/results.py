@@ -91,7 +91,7 @@ class Results:
 
     def finish(
         self,
-        one: Try,
+        tried: Try,
         outcome: Outcome,
         detail: str,
         *,
@@ -102,8 +102,8 @@ class Results:
     ) -> None:
         """Write the result of a request, what it read and what it means for its item and key."""
         result = Result(
-            attempt_id=one.attempt_id,
-            started_at=one.lease.left_late_at,
+            attempt_id=tried.attempt_id,
+            started_at=tried.lease.left_late_at,
             finished_at=self.clock.now(),
             outcome=outcome,
             detail=detail,
@@ -115,7 +115,7 @@ class Results:
             model_version="" if read is None else read.reply.model,
         )
         written = self.ledger.finish(result, *([] if news is None else [news]))
-        written.add_done_callback(partial(self._written, result, one.item, one.lease.key))
+        written.add_done_callback(partial(self._written, result, tried.item, tried.lease.key))
 
     def _written(
         self, result: Result, item: Job, key: Key | None, written: asyncio.Future[None]

@@ -45,7 +45,9 @@ RequestsPerMinute = Annotated[
 ]
 WhenExhausted = Annotated[
     OnExhausted,
-    typer.Option(help="With no quota left: stop with exit code 75, or wait for the next day."),
+    typer.Option(
+        help="What to do with no quota left: stop with exit code 75, or wait for the next day."
+    ),
 ]
 StatusAddress = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """When a campaign will be done, by what is left of its keys' quotas.
 
 The recent rate says little about a campaign that spends its quota in an hour and then rests until
-midnight, so the real pool is gone through what is left, by ``curator.forecast.simulation``: to the
+midnight, so the real pool is run over what is left, by ``curator.forecast.simulation``: to the
 end where that is near, else for a while, to learn at what rate a day's quota is spent.
 """
 
@@ -22,9 +22,9 @@ from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
 
 SIMULATED: Final = 1_000
-"""Requests that are gone through one by one; what is beyond goes on at their rate, day by day."""
+"""Requests that are simulated one by one; what is beyond goes on at their rate, day by day."""
 SMALL_DAY: Final = 500
-"""Requests a day, of all keys, up to which whole days are gone through."""
+"""Requests a day, of all keys, up to which whole days are simulated."""
 FIRST_LATENCY_S: Final = 5.0
 FIRST_TOKENS: Final = 700
 """Seconds and input tokens of a request, until the first replies tell."""
@@ -64,7 +64,7 @@ def forecast(
     opinions = opinions_left(report, items, verify)
     if items + opinions == 0:
         return Forecast(now)
-    keys = [_key(one) for one in report.keys if not one.removed_because]
+    keys = [_key(key) for key in report.keys if not key.removed_because]
     if not keys:
         return Forecast(None, _nobody_serves(report))
     seen = memory.load
@@ -83,13 +83,13 @@ def forecast(
 
 def still_true(last: Forecast, report: CampaignReport) -> Forecast:
     """Return ``last`` unless all keys have left since it was made."""
-    if not report.progress.pending or any(not one.removed_because for one in report.keys):
+    if not report.progress.pending or any(not key.removed_because for key in report.keys):
         return last
     return Forecast(None, _nobody_serves(report))
 
 
 def _nobody_serves(report: CampaignReport) -> str:
-    reasons = list(dict.fromkeys(one.removed_because for one in report.keys))
+    reasons = list(dict.fromkeys(key.removed_because for key in report.keys))
     why = reasons[0] if len(reasons) == 1 else "each for its own reason"
     return f"no key is left that can serve ({why})" if reasons else "no key is left that can serve"
 
@@ -116,9 +116,9 @@ def opinions_left(report: CampaignReport, items: int, verify: float | None) -> i
 async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:
     a_day = _a_day(keys)
     if load.requests <= SIMULATED or a_day <= SMALL_DAY:
-        # Days that repeat are counted at once, so that small ones may be gone through to the end.
-        known = simulate(keys, load, now, use=memory.use, records=memory.records)
-        return (await known).ends_at
+        # Days that repeat are counted at once, so that small ones may be simulated to the end.
+        course = await simulate(keys, load, now, use=memory.use, records=memory.records)
+        return course.ends_at
     begun = replace(load, requests=SIMULATED)
     today = SIMULATED if math.isinf(a_day) else _left_today(keys, memory, now)
     if today >= SIMULATED:
@@ -143,8 +143,9 @@ def _a_day(keys: Sequence[Key]) -> float:
 
 def _left_today(keys: Sequence[Key], memory: Memory, now: float) -> float:
     limits = {key.project: key.quota.rpd or 0 for key in keys}
-    rests = {name for name, one in memory.records.items() if one.blocked_until >= next_day(now)}
-    used = {name: one.today for name, one in memory.use.items()}
+    records = memory.records.items()
+    rests = {name for name, record in records if record.blocked_until >= next_day(now)}
+    used = {name: use.today for name, use in memory.use.items()}
     return sum(max(0, limits[name] - used.get(name, 0)) for name in limits.keys() - rests)
 
 
@@ -159,7 +160,7 @@ async def kept_up_to_date(
     """Await ``update`` for ever: soon after the start, then ever more rarely.
 
     ``update`` returns the seconds until the end, which is looked at more often as it comes near;
-    ``changed`` is set when a key's state has changed, which makes it be looked at anew. What takes
+    ``changed`` is set when a key's state has changed, which makes it be looked at again. What takes
     long is looked at rarely: after ``COST_SHARE`` times as long, or a minute.
     """
     pause_s = FIRST_PAUSE_S

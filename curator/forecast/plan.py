@@ -1,6 +1,6 @@
 """What a campaign will take, before the first request: time, requests, tokens and money.
 
-The catalogue is read for its size and its texts, the keys' quotas are gone through by
+The catalogue is read for its size and its texts, the use of the keys' quotas is simulated by
 ``curator.forecast.simulation``. What only the service could tell (tokens of an answer, price,
 latency) is an assumption, stated with the result.
 """

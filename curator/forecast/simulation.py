@@ -160,7 +160,7 @@ class _Calendar:
         """Close the day if ``now`` is after it; return how many days like it follow unseen.
 
         Those days are counted. Only days of the same length are, so that daylight saving's two
-        odd days are gone through.
+        odd days are simulated.
         """
         if now < self._end:
             return 0
@@ -170,7 +170,7 @@ class _Calendar:
         if not whole or per_day == 0:
             return 0
         skipped = 0
-        # The last day is gone through too, to learn when in it the campaign ends.
+        # The last day is simulated too, to learn when in it the campaign ends.
         while (skipped + 1) * per_day < left and self._end - self._start == DAY_S:
             skipped += 1
             self._start, self._end = self._end, next_day(self._end)

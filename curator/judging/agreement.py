@@ -103,11 +103,11 @@ def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
     for subject in _SUBJECTS:
         if subject.asked.search(question):
             fields = {name.strip().lower(): text for name, text in metadata.items()}
-            known = _stems(" ".join(fields.get(name, "") for name in subject.fields))
+            stated = _stems(" ".join(fields.get(name, "") for name in subject.fields))
             # Most listings say nothing of what is asked; that is quickly seen.
-            if not known or not _is_about_the_whole(draft.question.lower(), question, fields):
+            if not stated or not _is_about_the_whole(draft.question.lower(), question, fields):
                 return Agreement.UNKNOWN
-            return _compared(_stems(draft.answer), known, subject.families)
+            return _compared(_stems(draft.answer), stated, subject.families)
     return Agreement.UNKNOWN
 
 
@@ -156,5 +156,5 @@ def _compared(
 
 def _stems(text: str) -> frozenset[str]:
     """Return the words of ``text``, each also without a final s."""
-    found = _WORD.findall(text.lower())
-    return frozenset(form for word in found for form in (word, word.removesuffix("s")) if form)
+    tokens = _WORD.findall(text.lower())
+    return frozenset(form for word in tokens for form in (word, word.removesuffix("s")) if form)

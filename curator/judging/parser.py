@@ -175,10 +175,10 @@ def _scan(text: str) -> tuple[tuple[Draft, ...], bool]:
             # A bracket in the prose before or after is no fault.
             faults += text[end : end + 1] in _JSON_FOLLOWS
         else:
-            found = list(_drafts_in(value))
-            drafts += found
-            values += bool(found)
-            faults += bool(found) and not _is_strict(text[position:end])
+            drafts_in_value = list(_drafts_in(value))
+            drafts += drafts_in_value
+            values += bool(drafts_in_value)
+            faults += bool(drafts_in_value) and not _is_strict(text[position:end])
         position = _next_bracket(text, end)
     return tuple(drafts), values == 1 and not faults
 
@@ -193,9 +193,9 @@ def _is_strict(text: str) -> bool:
 
 def _loose_drafts(text: str) -> Iterator[Draft]:
     """Yield what stands like a question and an answer, in whatever kind of quotes."""
-    for found in _LOOSE_PAIR.finditer(text):
+    for match in _LOOSE_PAIR.finditer(text):
         fields: dict[str, object] = {
-            name: _unescaped(text) for name, text in found.groupdict().items()
+            name: _unescaped(text) for name, text in match.groupdict().items()
         }
         if draft := _draft(fields):
             yield draft
@@ -209,8 +209,8 @@ def _unescaped(text: str) -> str:
 
 
 def _next_bracket(text: str, start: int) -> int:
-    found = [at for at in (text.find("[", start), text.find("{", start)) if at >= 0]
-    return min(found, default=-1)
+    places = (text.find("[", start), text.find("{", start))
+    return min((place for place in places if place >= 0), default=-1)
 
 
 def _is_cut_off(text: str) -> bool:
@@ -231,15 +231,15 @@ def _drafts_in(value: object) -> Iterator[Draft]:
     # Without recursion: what the decoder could nest, this must be able to unfold.
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting.extend(reversed(one))
-        elif isinstance(one, dict):
-            draft = _draft(one)
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            waiting.extend(reversed(inner))
+        elif isinstance(inner, dict):
+            draft = _draft(inner)
             if draft is not None:
                 yield draft
             else:
-                waiting.extend(reversed(one.values()))
+                waiting.extend(reversed(inner.values()))
 
 
 def _draft(value: dict[str, object]) -> Draft | None:
@@ -267,7 +267,7 @@ def _text(value: object) -> str:
 def _plain(text: str) -> str:
     """Return ``text`` on one line, without control characters and halves of characters."""
     if not text.isprintable():
-        text = "".join(" " if unicodedata.category(one) in _UNFIT else one for one in text)
+        text = "".join(" " if unicodedata.category(letter) in _UNFIT else letter for letter in text)
     elif "  " not in text:
         return text.strip()
     return " ".join(text.split())

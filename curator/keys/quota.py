@@ -74,7 +74,9 @@ LearnedLimits = Mapping[str, LearnedLimit]
 def corrected(stated: Quota, learned: LearnedLimits, now: float) -> Quota:
     """Return the limits that count at ``now``: the stated ones, or what was learned if smaller."""
     holding = {
-        name: one.value for name, one in learned.items() if one.holds(getattr(stated, name), now)
+        name: limit.value
+        for name, limit in learned.items()
+        if limit.holds(getattr(stated, name), now)
     }
     return stated.tightened(Quota(**holding))
 
@@ -93,5 +95,4 @@ def learn(learned: LearnedLimits, named: Quota, stated: Quota, now: float) -> Le
 
 
 def _smaller(left: int | None, right: int | None) -> int | None:
-    known = [limit for limit in (left, right) if limit is not None]
-    return min(known, default=None)
+    return min((limit for limit in (left, right) if limit is not None), default=None)

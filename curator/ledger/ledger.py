@@ -176,7 +176,7 @@ class Ledger:
         """Queue every item for ``campaign`` that it does not have yet; return its id.
 
         A campaign of this prompt goes on, whoever was asked so far; what is done stays so.
-        A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue anew; without
+        A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue again; without
         one, the campaign keeps the order that it has.
         """
         return await self._changed(campaigns.enrol, campaign, now, shuffle_seed)

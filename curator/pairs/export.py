@@ -31,10 +31,10 @@ def choose_campaign(
     if not candidates:
         raise InputError(f"{ledger}: holds no pairs yet; let `curator run` work first")
     if wanted is not None:
-        found = next((report for report in candidates if report.campaign_id == wanted), None)
-        if found is None:
+        chosen = next((report for report in candidates if report.campaign_id == wanted), None)
+        if chosen is None:
             raise InputError(f"{ledger}: no campaign {wanted} to work on; see `curator status`")
-        return found
+        return chosen
     if len(candidates) > 1:
         names = "; ".join(map(_named, candidates))
         raise InputError(f"{ledger}: several campaigns; give --campaign ID of: {names}")
@@ -66,8 +66,8 @@ async def left_out(
         ),
     }
     lines = [line.format(f"{count:,}") for line, count in counts.items() if count]
-    apart = (one for one in others if one.campaign_id != report.campaign_id)
-    return lines + [f"campaign {_named(one)}; --campaign takes another" for one in apart]
+    apart = (other for other in others if other.campaign_id != report.campaign_id)
+    return lines + [f"campaign {_named(other)}; --campaign takes another" for other in apart]
 
 
 async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int:

@@ -2,7 +2,7 @@
 
 What was paid for is never asked for again: an item given up because its reply could not be read
 may come back, and an item of whose pairs none passes any more is given up, so that
-``--retry-dead`` can ask anew. The replies themselves stay as they are.
+``--retry-dead`` can ask again. The replies themselves stay as they are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from curator.annotators.annotator import Reply
@@ -115,7 +116,7 @@ def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
 def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """Yield attempts by item, those of ``PAGE`` items at a time."""
     page: list[tuple[int, int]] = []
-    for number, (_, attempts) in enumerate(groupby(replied, key=lambda one: one[0]), start=1):
+    for number, (_, attempts) in enumerate(groupby(replied, key=itemgetter(0)), start=1):
         page.extend(attempts)
         if number % PAGE == 0:
             yield page
@@ -131,7 +132,7 @@ def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float)
     from the first that has.
     """
     judged = [(reply.attempt_id, _judgement(reply, item, prompt)) for reply in item.replies]
-    usable = {attempt_id: one for attempt_id, one in judged if one.is_usable}
+    usable = {attempt_id: judgement for attempt_id, judgement in judged if judgement.is_usable}
     best = usable.get(item.maker_id) or next(iter(usable.values()), None)
     state, reason = item.state, item.reason
     if best is not None:
@@ -145,10 +146,10 @@ def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float)
             finished_at=now,
             outcome=Outcome.ANSWERED,
             change=change,
-            verdict=one.verdict if one is best else _without_pairs(one.verdict),
-            facts=one.facts,
+            verdict=(judgement.verdict if judgement is best else _without_pairs(judgement.verdict)),
+            facts=judgement.facts,
         )
-        for attempt_id, one in judged
+        for attempt_id, judgement in judged
     ]
 
 
@@ -165,16 +166,16 @@ def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement
     )
 
 
-def _reply(kept: KeptReply) -> Reply:
+def _reply(stored: KeptReply) -> Reply:
     try:
-        return Service(kept.annotator).protocol.read_reply(kept.body)
+        return Service(stored.annotator).protocol.read_reply(stored.body)
     except Unavailable:
         # What is no reply holds no pair, like one whose candidate is missing.
-        return Reply(kept.body, "", "", 0, 0, 0)
+        return Reply(stored.body, "", "", 0, 0, 0)
 
 
 def _counted(total: Rejudged, item: RepliedItem, results: Sequence[Result]) -> Rejudged:
-    pairs = sum(len(one.verdict.accepted) for one in results if one.verdict)
+    pairs = sum(len(result.verdict.accepted) for result in results if result.verdict)
     was_done = item.state is WorkState.DONE
     return Rejudged(
         items=total.items + 1,

@@ -38,20 +38,20 @@ class NoProjectMayUse(InputError):
 
 def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:
     """Return what a run ends with all of whose keys have ``left``, by label and with the reason."""
-    verdicts = list(left.values())
-    if not verdicts or not all(isinstance(one, ModelRefused) for one in verdicts):
-        failed_for_good = any(isinstance(one, InvalidKey) for one in verdicts)
+    refusals = list(left.values())
+    if not refusals or not all(isinstance(refusal, ModelRefused) for refusal in refusals):
+        failed_for_good = any(isinstance(refusal, InvalidKey) for refusal in refusals)
         return KeysExhausted(None, _reasons(left), _NEW_LINE if failed_for_good else _MEND)
-    if all(isinstance(one, NoQuota) for one in verdicts):
+    if all(isinstance(refusal, NoQuota) for refusal in refusals):
         return NoProjectMayUse(
-            f"{_projects(verdicts)} {verdicts[0].reason}, and waiting brings none: "
+            f"{_projects(refusals)} {refusals[0].reason}, and waiting brings none: "
             "give another --model, or turn billing on"
         )
     return NoProjectMayUse(f"no key may use this model ({_reasons(left)}); give another --model")
 
 
-def _projects(verdicts: Sequence[Refusal]) -> str:
-    return "these projects have" if len(verdicts) > 1 else "this project has"
+def _projects(refusals: Sequence[Refusal]) -> str:
+    return "these projects have" if len(refusals) > 1 else "this project has"
 
 
 def _reasons(left: Mapping[str, Refusal]) -> str:

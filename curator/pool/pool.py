@@ -106,7 +106,7 @@ class KeyPool:
             NoProjectMayUse: every key says so of the model.
             StopRequested: the run is to stop.
         """
-        # One waiter at a time reckons and sleeps; the others queue in order behind it.
+        # One waiter at a time computes and sleeps; the others queue in order behind it.
         async with self._turn:
             rate = self._rate
             while True:
@@ -243,7 +243,7 @@ class KeyPool:
     def requests_today(self, now: float) -> dict[str, int]:
         """Return each project's requests since its quota day began."""
         projects = self._projects.items()
-        return {name: one.usage.requests_in(Window.DAY, now) for name, one in projects}
+        return {name: project.usage.requests_in(Window.DAY, now) for name, project in projects}
 
     def _next_key(self, tokens: int, now: float) -> tuple[Key | None, Mapping[str, Opening]]:
         """Return the key whose turn it is, if one can serve, and when the projects before it do."""
@@ -276,8 +276,8 @@ class KeyPool:
         if not openings:
             await self._stop.wait(self._changed)
             return
-        first = min((one.at for one in openings.values()), default=math.inf)
-        is_spent = all(one.window is Window.DAY for one in openings.values())
+        first = min((opening.at for opening in openings.values()), default=math.inf)
+        is_spent = all(opening.window is Window.DAY for opening in openings.values())
         if is_spent and not self._trials.are_under_way:
             surely = [self._projects[name].reopens_at(tokens, now) for name in openings]
             opens_at = min(surely, default=math.inf)

@@ -50,7 +50,7 @@ class Project:
         """Return the limits that count at ``now``."""
         if now >= self._quota_ends:
             self._quota = corrected(self.stated, self.learned, now)
-            ends = (one.at + LEARNED_FOR_S for one in self.learned.values())
+            ends = (limit.at + LEARNED_FOR_S for limit in self.learned.values())
             self._quota_ends = min((end for end in ends if end > now), default=math.inf)
         return self._quota
 
@@ -67,7 +67,7 @@ class Project:
         if refusal.window is Window.DAY:
             until = _reset_of(refusal, now)
             is_new = self.blocked_window is not Window.DAY or self.blocked_until < until
-            # A probe that is spent stays so; one still to come waits anew after each refusal.
+            # A probe that is spent stays so; one still to come waits again after each refusal.
             if is_new or self.probe_at is not None:
                 self.probe_at = now + PROBE_AFTER_S
         else:

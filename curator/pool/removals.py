@@ -39,7 +39,7 @@ def still_removed(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> lis
     return [
         key
         for key in keys
-        if (one := removed.get(key.fingerprint)) is not None and _is_line_of(key, one)
+        if (removal := removed.get(key.fingerprint)) is not None and _is_line_of(key, removal)
     ]
 
 

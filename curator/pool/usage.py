@@ -73,9 +73,9 @@ class Usage:
         """
         self._minute = deque(Reservation(at, tokens) for at, tokens in last_minute)
         # Those by which the pace goes, whenever they leave: a delay is not to delay what follows.
-        self._starts = deque(one.at for one in self._minute)
+        self._starts = deque(earlier.at for earlier in self._minute)
         self._minute_requests = len(self._minute)
-        self._minute_tokens = sum(one.tokens for one in self._minute)
+        self._minute_tokens = sum(earlier.tokens for earlier in self._minute)
         self._arrival_s = ARRIVAL_S
         self._day_requests = today
         self._day_ends = next_day(now - CLOCK_S)
@@ -168,12 +168,12 @@ class Usage:
         if quota.tpm is None:
             return now
         left = TOKEN_HASTE * quota.tpm / BURSTS_A_MINUTE - tokens
-        for one in reversed(self._minute):
-            if one.at + BURST_S <= now:
+        for earlier in reversed(self._minute):
+            if earlier.at + BURST_S <= now:
                 break
-            left -= one.tokens
+            left -= earlier.tokens
             if left < 0:
-                return one.at + BURST_S
+                return earlier.at + BURST_S
         return now
 
     def _room(self, quota: Quota, tokens: int, now: float) -> float:
@@ -181,19 +181,19 @@ class Usage:
         tokens_over = 0 if quota.tpm is None else self._minute_tokens + tokens - quota.tpm
         if requests_over <= 0 and tokens_over <= 0:
             return now
-        for one in self._minute:
+        for earlier in self._minute:
             requests_over -= 1
-            tokens_over -= one.tokens
+            tokens_over -= earlier.tokens
             if requests_over <= 0 and tokens_over <= 0:
-                return self._frees_place_at(one)
+                return self._frees_place_at(earlier)
         return now
 
-    def _arrived_by(self, one: Reservation) -> float:
-        latest = one.at + self._arrival_s
-        return latest if one.over_at is None else max(one.at, min(latest, one.over_at))
+    def _arrived_by(self, reservation: Reservation) -> float:
+        latest, over_at = reservation.at + self._arrival_s, reservation.over_at
+        return latest if over_at is None else max(reservation.at, min(latest, over_at))
 
-    def _frees_place_at(self, one: Reservation) -> float:
-        return self._arrived_by(one) + MINUTE_S
+    def _frees_place_at(self, reservation: Reservation) -> float:
+        return self._arrived_by(reservation) + MINUTE_S
 
     def _count_from(self, reservation: Reservation, now: float) -> None:
         reservation.at = now
@@ -214,10 +214,14 @@ class Usage:
             old.counted = False
 
     def _begin_day(self, now: float) -> None:
-        """Start to count anew, with what may have reached the server after its midnight."""
+        """Start to count from zero, with what may have reached the server after its midnight."""
         self._day_ends = next_day(now)
         begins = day_start(now) - CLOCK_S
-        late = [one for one in self._minute if not one.is_sent or self._arrived_by(one) >= begins]
-        for one in late:
-            one.day_ends = self._day_ends
+        late = [
+            earlier
+            for earlier in self._minute
+            if not earlier.is_sent or self._arrived_by(earlier) >= begins
+        ]
+        for earlier in late:
+            earlier.day_ends = self._day_ends
         self._day_requests = len(late)

@@ -33,7 +33,8 @@ def as_dict(value: object) -> dict[str, Any]:
 
 def dicts_in(value: object) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list; nothing where ``value`` is none."""
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+    entries = value if isinstance(value, list) else ()
+    return (entry for entry in entries if isinstance(entry, dict))
 
 
 def as_count(value: object) -> int:

@@ -94,7 +94,7 @@ class RehearsalScript(Settings):
     fault: tuple[FaultTable, ...] = ()
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _agrees_with_itself(self) -> Self:
         names = [project.name for project in self.project]
         _refuse_twins(names, "project")
         _refuse_twins([key.label for key in self.labelled_keys()], "key label")

@@ -49,7 +49,7 @@ def build_server(
         unlisted=UnlistedKeys.ACCEPTED if accepted else UnlistedKeys.REFUSED,
         unlisted_limits=_limits(script.unlisted_quota),
     )
-    # Two dice, so that the order in which faults are dealt does not hang on who asked when.
+    # Two dice, so that the order in which faults are dealt does not depend on who asked when.
     dice = random.Random(script.seed)
     fault_die, die = random.Random(dice.random()), random.Random(dice.random())
     return RehearsalServer(

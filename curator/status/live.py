@@ -57,7 +57,7 @@ class LiveReport:
         self.history = history
         self.goal = goal
         self.keys_changed = asyncio.Event()
-        self.forecast = Forecast(None, "not reckoned yet")
+        self.forecast = Forecast(None, "not computed yet")
         self._before = before
         self._pool = pool
         self._states = Counter(
@@ -135,7 +135,7 @@ class LiveReport:
             self._replies[result.facts] += 1
         if result.verdict is not None:
             self._pairs[result.model_version or model] += len(result.verdict.accepted)
-            self._rejected.update(one.rule.value for one in result.verdict.rejected)
+            self._rejected.update(rejected.rule.value for rejected in result.verdict.rejected)
         if isinstance(result.change, ItemChange) and result.change.state is not WorkState.PENDING:
             self._states[WorkState.PENDING] -= 1
             self._states[result.change.state] += 1
@@ -179,7 +179,9 @@ class LiveReport:
             opinions=self._opinions,
             tokens_by_model=dict(self._tokens),
             keys=self._keys(now),
-            blocked=tuple(one for one in self._pool.records().values() if one.blocked_until > now),
+            blocked=tuple(
+                record for record in self._pool.records().values() if record.blocked_until > now
+            ),
             dead_letters=tuple(self._dead),
             given_up=dict(self._given_up.most_common()),
             finished_recently=finished_recently,

@@ -111,7 +111,7 @@ def reply_counts(report: CampaignReport) -> ReplyCounts:
 
 def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
     """Return the state of a ledger as plain values; times are seconds since the epoch, UTC."""
-    return {"now": now, "campaigns": [_campaign_object(one, now) for one in standings]}
+    return {"now": now, "campaigns": [_campaign_object(standing, now) for standing in standings]}
 
 
 def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:

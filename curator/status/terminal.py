@@ -1,4 +1,4 @@
-"""A run as its user sees it: a view that is drawn anew on a terminal, plain lines elsewhere."""
+"""A run as its user sees it: a view that is redrawn on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ async def _lines(look: Look, wall: Clock, out: TextIO) -> None:
         await wall.sleep(LINE_EVERY_S)
         quiet_s += LINE_EVERY_S
         standing, now = look()
-        said = line(standing, now)
         if _counts(standing) != last or quiet_s >= QUIET_EVERY_S:
-            print(said, file=out, flush=True)
+            print(line(standing, now), file=out, flush=True)
             last, quiet_s = _counts(standing), 0.0
 
 

@@ -28,7 +28,7 @@ def status_view(standings: Sequence[Standing], now: float) -> RenderableType:
     """Return the state of a ledger for a terminal."""
     if not standings:
         return Text("The ledger holds no campaign yet.")
-    return Group(*(_campaign_view(one, now) for one in standings))
+    return Group(*(_campaign_view(standing, now) for standing in standings))
 
 
 def _campaign_view(standing: Standing, now: float) -> RenderableType:

@@ -50,9 +50,10 @@ class Holding:
         """
         self.useful_keys.success(fingerprint)
         held = self.replies.success()
-        doubtful = [one for one in held if one.key and not self.useful_keys.is_useful(one.key)]
-        self._give_up([one for one in held if one not in doubtful])
-        return [one.job for one in doubtful]
+        is_useful = self.useful_keys.is_useful
+        doubtful = [failed for failed in held if failed.key and not is_useful(failed.key)]
+        self._give_up([failed for failed in held if failed not in doubtful])
+        return [failed.job for failed in doubtful]
 
     async def unreadable(self, item: Job, error: CorruptImage | StoreUnreachable) -> None:
         """Hold an image that cannot be read.
@@ -106,8 +107,8 @@ class Holding:
 
     def _give_up(self, held: Sequence[Held]) -> None:
         if not self.is_closed:
-            for one in held:
-                self.results.give_up(one.job, one.reason)
+            for failed in held:
+                self.results.give_up(failed.job, failed.reason)
 
 
 async def held_by(results: Results, images_dir: Path) -> Holding:

@@ -111,7 +111,7 @@ class Outage:
         return self.has_answered and self._unanswered[item] >= IN_DOUBT
 
     def _tries_until_blamed(self, item: object) -> int:
-        others = [has_failed for one, has_failed in self._first_tries if one != item]
+        others = [has_failed for other, has_failed in self._first_tries if other != item]
         failing = (sum(others) + 1) / (len(others) + 2)
         return max(FEWEST_TRIES, math.ceil(math.log(CHANCE) / math.log(failing)))
 
@@ -132,7 +132,7 @@ class Outage:
         return jittered(min(LONGEST_S, max(FIRST_S, now - self._since)), rng)
 
     def require_end(self, now: float) -> None:
-        """See that the service has not been down for too long.
+        """Check that the service has not been down for too long.
 
         Raises:
             ServiceDown: it has.

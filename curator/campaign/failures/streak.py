@@ -145,7 +145,7 @@ class Streak:
 
 def printable(text: str) -> str:
     """Return the start of foreign words, in one line without control characters."""
-    line = "".join(one if one.isprintable() else " " for one in text)
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(line.split())
     return line if len(line) <= _EXAMPLE_CHARACTERS else f"{line[:_EXAMPLE_CHARACTERS]}..."
 

@@ -52,7 +52,7 @@ def enrolling(campaign_id: int, last_item: int, last_rank: int, seed: int | None
 
 
 def reordering(campaign_id: int, seed: int) -> Update:
-    """Return the statement that shuffles the whole queue of a campaign anew."""
+    """Return the statement that shuffles the whole queue of a campaign again."""
     work, items = tables.work, tables.items
     place = func.row_number().over(order_by=_key(seed)).label("place")
     places = (

@@ -16,7 +16,7 @@ _ANSWERED: Final = Outcome.ANSWERED.value
 
 
 def recent_pace(connection: sqlite3.Connection, campaign_id: int, now: float) -> tuple[int, float]:
-    """Return the items answered lately, and the seconds that this took until ``now``.
+    """Return the items answered recently, and the seconds that this took until ``now``.
 
     At a high rate, those are the latest: counting minutes of them would take a second.
     """

@@ -92,9 +92,10 @@ class _Campaign(Collector):
             "curator_key_state", "1 for the state that a key is in.", labels=["key", "state"]
         )
         for key in report.keys:
-            state, _ = key_state(key, blocked, self._now)
-            for one in KeyState:
-                states.add_metric([key.label, one.value.replace(" ", "_")], float(one is state))
+            present, _ = key_state(key, blocked, self._now)
+            for state in KeyState:
+                labels = [key.label, state.value.replace(" ", "_")]
+                states.add_metric(labels, float(state is present))
         yield states
         yield from _projects(report.keys)
 

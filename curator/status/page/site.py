@@ -101,14 +101,13 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         return web.json_response(status_object([live.standing(now)], now))
 
     async def history(_: web.Request) -> web.Response:
-        bins = live.history.bins(clock.now())
-        told = [{"at": at, **asdict(one)} for at, one in bins]
-        return web.json_response({"width_s": live.history.width_s, "bins": told})
+        bins = [{"at": at, **asdict(counts)} for at, counts in live.history.bins(clock.now())]
+        return web.json_response({"width_s": live.history.width_s, "bins": bins})
 
     async def newest(request: web.Request) -> web.Response:
         limit = _limit(request)
-        found = await watched.ledger.newest(live.campaign_id, limit)
-        return web.json_response({"items": [_item_object(item) for item in found]})
+        items = await watched.ledger.newest(live.campaign_id, limit)
+        return web.json_response({"items": [_item_object(item) for item in items]})
 
     async def thumbnail(request: web.Request) -> web.Response:
         jpeg = await thumbnails.jpeg(int(request.match_info["item"]))
