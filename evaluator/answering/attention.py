@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.vtgs import jaccard
+from evaluator.metrics.meaning.vtgs import jaccard
 from shared.records.boxes import Box
 from shared.records.patches import box_patches
 

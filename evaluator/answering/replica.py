@@ -18,7 +18,7 @@ from evaluator.answering.attention import pack_attention
 from evaluator.answering.bundle import BundleAnswerer
 from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
 from evaluator.answering.out_of_memory import OUT_OF_MEMORY, halved
-from evaluator.metrics.vtgs import jaccard
+from evaluator.metrics.meaning.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
 from shared.images.source import ImageSource, image_source
 from shared.images.stores import is_url

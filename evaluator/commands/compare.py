@@ -12,7 +12,7 @@ from rich.console import Console
 from evaluator.commands.options import AsJson
 from evaluator.comparing.differences import compare_runs, sentences
 from evaluator.comparing.tables import comparison_table, difference_table, signature_note
-from evaluator.metrics.metrics import parse_metrics
+from evaluator.metrics.choice import parse_metrics
 from evaluator.report.page import write_report
 from evaluator.runs.folder import read_runs
 

@@ -32,8 +32,8 @@ from evaluator.commands.options import (
     SentenceModel,
 )
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
-from evaluator.metrics.captioning.captioning import has_tool
-from evaluator.metrics.metrics import parse_metrics
+from evaluator.metrics.choice import parse_metrics
+from evaluator.metrics.corpus import has_tool
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.score_files import TextModelNames
 from evaluator.runs.selection import SplitChoice

@@ -28,8 +28,8 @@ from evaluator.comparing.significance import (
     mcnemar_exact,
     paired_difference,
 )
-from evaluator.metrics.captioning.captioning import CORPUS_FIGURES
-from evaluator.metrics.metrics import LABELS, Metric
+from evaluator.metrics.choice import LABELS, Metric
+from evaluator.metrics.corpus import CORPUS_FIGURES
 from evaluator.runs.folder import Run
 from evaluator.scoring.question_types import QUESTION_TYPES, question_type
 from shared.dataset.units import counted, independent_unit

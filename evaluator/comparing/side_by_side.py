@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.metrics.metrics import LABELS
+from evaluator.metrics.choice import LABELS
 from evaluator.scoring.scorecard import Breakdown, Figure, Scorecard
 
 PRIOR_NAME: Final = "question-only prior"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
 from evaluator.comparing.side_by_side import trained_on_notes
 from evaluator.comparing.significance import Difference
-from evaluator.metrics.metrics import Metric
+from evaluator.metrics.choice import Metric
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
 from evaluator.scoring.scorecard import Figure

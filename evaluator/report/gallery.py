@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows, correct
-from evaluator.metrics.metrics import LABELS, Metric
+from evaluator.metrics.choice import LABELS, Metric
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.thumbnails import small_picture
 from evaluator.runs.folder import Run

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from evaluator.comparing.differences import RunComparison, compare_runs
 from evaluator.comparing.pairing import PairedRows, pair_rows
 from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
-from evaluator.metrics.metrics import LABELS, Metric
+from evaluator.metrics.choice import LABELS, Metric
 from evaluator.report.beside import Beside, remove_beside, write_beside
 from evaluator.report.confusion import confusion
 from evaluator.report.distributions import distributions

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from evaluator.metrics.captioning.captioning import is_statistic
+from evaluator.metrics.corpus import is_statistic
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring.scoring import Columns
 from shared.corpus import (

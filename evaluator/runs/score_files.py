@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evaluator.metrics.metrics import Metric
-from evaluator.metrics.text_models.text_models import load_text_models
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import load_text_models
 from evaluator.runs.folder import write_results, write_settings
 from evaluator.runs.trained_on import TrainedOn, counted, tell
 from evaluator.scoring.scorecard import Scorecard

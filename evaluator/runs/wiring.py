@@ -13,15 +13,15 @@ from evaluator.answering.bundle import NO_REGIONS
 from evaluator.answering.fleet import RayFleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
 from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
-from evaluator.metrics.captioning.captioning import require_tools
-from evaluator.metrics.metrics import (
+from evaluator.metrics.choice import (
     REGION_METRICS,
     Metric,
     metrics_for,
     require_several_references,
     with_boxes,
 )
-from evaluator.metrics.text_models.text_models import TextModels, load_text_models
+from evaluator.metrics.corpus import require_tools
+from evaluator.metrics.loading import TextModels, load_text_models
 from evaluator.metrics.tools import CLIP, require_folder
 from evaluator.runs.run import Evaluation, evaluate, prepare_folder
 from evaluator.runs.score_files import TextModelNames

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from evaluator.metrics.metrics import OVERLAP_METRICS, Metric
+from evaluator.metrics.choice import OVERLAP_METRICS, Metric
 from shared.questions.prior import QuestionPrior
 from shared.records import Prediction, QAPair
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.captioning.captioning import CORPUS_FIGURES, STATISTIC_UNIT, is_statistic
+from evaluator.metrics.corpus import CORPUS_FIGURES, STATISTIC_UNIT, is_statistic
 from evaluator.scoring.intervals import bootstrap_sums, percentile_interval
 from evaluator.scoring.question_types import QUESTION_TYPES
 from evaluator.scoring.tally import UNIT, Tally

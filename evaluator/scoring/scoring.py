@@ -13,16 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.captioning import captioning
-from evaluator.metrics.csns import (
-    ALPHA,
-    EPSILON,
-    csns,
-    parse_number,
-    parse_number_or_word,
-    text_similarity,
-)
-from evaluator.metrics.metrics import (
+from evaluator.metrics import corpus as captioning
+from evaluator.metrics.choice import (
     FEWEST,
     OVERLAP_METRICS,
     REGION_METRICS,
@@ -31,11 +23,19 @@ from evaluator.metrics.metrics import (
     metrics_for,
     require_several_references,
 )
+from evaluator.metrics.loading import TextModels, needed
+from evaluator.metrics.meaning.csns import (
+    ALPHA,
+    EPSILON,
+    csns,
+    parse_number,
+    parse_number_or_word,
+    text_similarity,
+)
+from evaluator.metrics.meaning.vtgs import BETA, measured, vtgs, vtgs_clip
 from evaluator.metrics.rows import best_of_references
-from evaluator.metrics.text_models.text_models import TextModels, needed
-from evaluator.metrics.vqa_soft import vqa_soft, vqa_soft_signature
-from evaluator.metrics.vqa_v2 import vqa_v2, vqa_v2_signature
-from evaluator.metrics.vtgs import BETA, measured, vtgs, vtgs_clip
+from evaluator.metrics.texts.vqa_soft import vqa_soft, vqa_soft_signature
+from evaluator.metrics.texts.vqa_v2 import vqa_v2, vqa_v2_signature
 from evaluator.scoring.controls import (
     CONSTANT_ANSWERS,
     CONSTANT_METRICS,

@@ -26,7 +26,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from evaluator.metrics.vtgs import jaccard
+from evaluator.metrics.meaning.vtgs import jaccard
 from evaluator.scoring.intervals import bootstrap_means, percentile_interval
 from shared.corpus import read_pairs
 from shared.dataset.splits import split_units

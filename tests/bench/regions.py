@@ -23,9 +23,9 @@ from rich.table import Table
 from evaluator.answering.fleet import LocalFleet
 from evaluator.answering.replica import Replica, replica_settings
 from evaluator.comparing.significance import paired_difference
-from evaluator.metrics.metrics import Metric
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.text_models.names import MINILM
-from evaluator.metrics.text_models.text_models import load_text_models
 from evaluator.runs.folder import Run, read_run
 from evaluator.runs.run import Evaluation, evaluate
 from evaluator.scoring.controls import other_images

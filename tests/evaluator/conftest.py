@@ -2,8 +2,8 @@
 
 import pytest
 
-from evaluator.metrics.metrics import REPORT_METRICS
-from evaluator.metrics.text_models.text_models import TextModels, load_text_models
+from evaluator.metrics.choice import REPORT_METRICS
+from evaluator.metrics.loading import TextModels, load_text_models
 
 MINILM = "all-MiniLM-L6-v2"
 

@@ -10,8 +10,8 @@ from evaluator.answering.fleet import LocalFleet, ShardAnswers
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard
-from evaluator.metrics.metrics import Metric
-from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import TextModels
 from evaluator.runs.run import Evaluation
 from shared.records import QAPair, Question
 

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from evaluator.answering.attention import pack_attention
-from evaluator.metrics.metrics import Metric
-from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import TextModels
 from evaluator.runs.folder import Run, read_run, write_results, write_settings
 from evaluator.scoring.scoring import score_predictions
 from shared.records import Prediction, QAPair

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from evaluator.answering.attention import overlap_with_boxes, pack_attention, unpack_attention
 from evaluator.answering.replica import Replica
-from evaluator.metrics.vtgs import jaccard
+from evaluator.metrics.meaning.vtgs import jaccard
 from shared.corpus import read_predictions, write_predictions
 from shared.records import Question
 from shared.records.boxes import Box

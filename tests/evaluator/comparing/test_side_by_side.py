@@ -7,8 +7,8 @@ from rich.console import Console
 
 from evaluator.comparing.side_by_side import Column, compare_scorecards
 from evaluator.comparing.tables import comparison_table, signature_note
-from evaluator.metrics.metrics import Metric
-from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import TextModels
 from evaluator.scoring.scoring import score_predictions
 from tests.evaluator.predictions import predicted
 

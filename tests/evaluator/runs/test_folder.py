@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.metrics.metrics import Metric
+from evaluator.metrics.choice import Metric
 from evaluator.runs.folder import read_run, read_runs, shard_path, write_results
 from evaluator.scoring.scoring import score_predictions
 from shared.corpus import read_number_columns

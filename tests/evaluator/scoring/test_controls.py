@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.metrics import Metric
-from evaluator.metrics.text_models.text_models import TextModels
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import TextModels
 from evaluator.scoring.controls import CONSTANT_ANSWERS, other_images, rows_of
 from evaluator.scoring.scoring import score_predictions
 from shared.records import QAPair

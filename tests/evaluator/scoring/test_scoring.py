@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.metrics.captioning.bleu import bleu, bleu_statistics, sacre_bleu
-from evaluator.metrics.captioning.captioning import has_tool
-from evaluator.metrics.metrics import OVERLAP_METRICS, REPORT_METRICS, Metric, parse_metrics
-from evaluator.metrics.text_models.text_models import TextModels, load_text_models
+from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics, sacre_bleu
+from evaluator.metrics.choice import OVERLAP_METRICS, REPORT_METRICS, Metric, parse_metrics
+from evaluator.metrics.corpus import has_tool
+from evaluator.metrics.loading import TextModels, load_text_models
 from evaluator.scoring.question_types import question_type
 from evaluator.scoring.scorecard import break_down
 from evaluator.scoring.scoring import default_metrics, score_columns, score_predictions

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.metrics.captioning.bleu import bleu, bleu_statistics, nltk_bleu_1, sacre_bleu
+from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics, nltk_bleu_1, sacre_bleu
 from evaluator.metrics.captioning.cider import cider
 from evaluator.metrics.captioning.meteor import meteor, meteor_statistics, nltk_meteor
-from evaluator.metrics.captioning.rouge import rouge_l, rouge_l_f1
+from evaluator.metrics.captioning.rouge_l import rouge_l, rouge_l_f1
 from evaluator.metrics.captioning.spice import spice
 from evaluator.metrics.tools import ToolMissing
 from shared.questions.answers import spaced

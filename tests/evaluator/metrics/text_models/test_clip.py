@@ -10,9 +10,9 @@ open_clip = pytest.importorskip("open_clip", reason="the extra `clip` is not ins
 
 import torch  # noqa: E402
 
-from evaluator.metrics.metrics import Metric  # noqa: E402
+from evaluator.metrics.choice import Metric  # noqa: E402
+from evaluator.metrics.loading import load_text_models  # noqa: E402
 from evaluator.metrics.text_models.clip import ClipScorer  # noqa: E402
-from evaluator.metrics.text_models.text_models import load_text_models  # noqa: E402
 from evaluator.scoring.scoring import score_predictions  # noqa: E402
 from shared.errors import InputError, StoreUnreachable  # noqa: E402
 from tests.evaluator.predictions import predicted  # noqa: E402

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.metrics.rows import each_distinct
-from evaluator.metrics.vqa_soft import AGREEING, leave_one_out
+from evaluator.metrics.texts.vqa_soft import AGREEING, leave_one_out
 
 FEWEST_REFERENCES: Final = AGREEING + 1
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.number_words import spelled_number
+from evaluator.metrics.meaning.number_words import spelled_number
 from shared.questions.answers import normalise
 
 ALPHA: Final = 5.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.overlap import exact_match, levenshtein, substring, token_f1
+from evaluator.metrics.texts.token_f1 import exact_match, levenshtein, substring, token_f1
 from shared.questions.answers import normalise
 
 ANSWERS = st.text(alphabet="ab AB.,-'\t 1é_", max_size=12)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from evaluator.metrics.vtgs import jaccard, vtgs
+from evaluator.metrics.meaning.vtgs import jaccard, vtgs
 
 
 def test_vtgs_is_the_geometric_mean_at_beta_one_half():

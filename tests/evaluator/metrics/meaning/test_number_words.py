@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evaluator.metrics.csns import csns, parse_number, parse_number_or_word
-from evaluator.metrics.number_words import spelled_number
+from evaluator.metrics.meaning.csns import csns, parse_number, parse_number_or_word
+from evaluator.metrics.meaning.number_words import spelled_number
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from evaluator.metrics.captioning.captioning import require_tools
-from evaluator.metrics.metrics import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
+from evaluator.metrics.choice import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
+from evaluator.metrics.corpus import require_tools
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
 

@@ -7,11 +7,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
 
-from evaluator.metrics.metrics import Metric
+from evaluator.metrics.choice import Metric
+from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.text_models.bertscore import BertScorer
 from evaluator.metrics.text_models.model_source import find_text_model
 from evaluator.metrics.text_models.names import MINILM
-from evaluator.metrics.text_models.text_models import load_text_models
 from shared.errors import InputError
 
 ANSWERS = ["Red", "blue shoe", "leather", "red", "round table!", "", "two"]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.vqa_soft import vqa_soft
-from evaluator.metrics.vqa_v2 import official_form, vqa_v2
+from evaluator.metrics.texts.vqa_soft import vqa_soft
+from evaluator.metrics.texts.vqa_v2 import official_form, vqa_v2
 
 WORDS = st.sampled_from(
     ["a", "the", "two", "dont", "isn't", "red.", "3.5", "1,000", "t-shirt", "?"]

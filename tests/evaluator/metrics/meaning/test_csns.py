@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.csns import csns, parse_number
+from evaluator.metrics.meaning.csns import csns, parse_number
 from shared.questions.answers import normalise
 
 

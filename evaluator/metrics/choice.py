@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics import overlap
-from evaluator.metrics.vqa_v2 import FEWEST_REFERENCES
+from evaluator.metrics.texts import token_f1 as overlap
+from evaluator.metrics.texts.vqa_v2 import FEWEST_REFERENCES
 from shared.errors import InputError
 from shared.records import QAPair
 

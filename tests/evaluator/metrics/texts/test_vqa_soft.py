@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.overlap import exact_match, token_f1
 from evaluator.metrics.rows import best_of_references
-from evaluator.metrics.vqa_soft import vqa_soft
+from evaluator.metrics.texts.token_f1 import exact_match, token_f1
+from evaluator.metrics.texts.vqa_soft import vqa_soft
 from shared.questions.answers import normalise
 
 ANSWERS = st.sampled_from(["red", "Red.", "blue", "dark red", ""])

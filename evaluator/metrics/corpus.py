@@ -11,8 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.captioning import bleu, cider, meteor, rouge, spice
-from evaluator.metrics.metrics import Metric
+from evaluator.metrics.captioning import bleu_counts as bleu
+from evaluator.metrics.captioning import cider, meteor, spice
+from evaluator.metrics.captioning import rouge_l as rouge
+from evaluator.metrics.choice import Metric
 from evaluator.metrics.tools import (
     CAPTIONING,
     ToolMissing,

@@ -1,0 +1,1 @@
+"""Metrics that ask a model what answers mean or what is in the picture."""
