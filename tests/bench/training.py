@@ -26,9 +26,10 @@ from tests.bench.measure import Comparison, compare
 from trainer.data.batches import Batches
 from trainer.data.features import StoredFeatures
 from trainer.fitting.adapter import NewAdapter, add_adapter
+from trainer.fitting.lessons import PairLessons
 from trainer.learners.families import load_learner
 from trainer.recipe.recipe import LoraRecipe
-from trainer.recipe.schedule import Schedule, learning_rate_factor
+from trainer.recipe.schedule import Schedule
 from trainer.training.loop import Optimization, new_optimizer, train
 
 PER_IMAGE, EPOCHS, BATCH = 5, 3, 8
@@ -110,12 +111,10 @@ def _our_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path, store: P
     features = StoredFeatures(adapter.learner, pictures, [pair.filename for pair in pairs], store)
     settings = _settings(batches)
     steps = train(
-        adapter.learner,
         adapter.peft,
         new_optimizer(adapter.peft, settings),
-        features=features,
-        batches=batches,
-        settings=settings,
+        PairLessons(adapter.learner, features, batches),
+        settings,
         first_step=0,
     )
     return [report.loss for report in steps]
@@ -131,10 +130,7 @@ def _report_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path) -> li
     weights = [p for p in adapter.peft.parameters() if p.requires_grad]
     losses = []
     for step in range(settings.total_steps):
-        factor = learning_rate_factor(
-            settings.schedule, step, settings.warmup_steps, settings.total_steps
-        )
-        optimizer.param_groups[0]["lr"] = RATE * factor
+        optimizer.param_groups[0]["lr"] = settings.rate(step)
         adapter.peft.train()
         [rows] = batches.micro_batches(step)
         pixels_BCHW = pixel_values(

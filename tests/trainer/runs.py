@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import torch
-from peft import get_peft_model_state_dict
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
 from tests.models import TEXT_TARGETS
 from trainer.data.batches import Batches
 from trainer.data.features import StoredFeatures
 from trainer.fitting.adapter import add_adapter
+from trainer.fitting.lessons import PairLessons
 from trainer.recipe.recipe import LoraRecipe
 from trainer.recipe.schedule import Schedule
+from trainer.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from trainer.training.loop import Optimization, new_optimizer, train
 
 DROPOUT = LoraRecipe(rank=4, alpha=8, dropout=0.2, targets=TEXT_TARGETS)
@@ -43,15 +45,18 @@ class Setup:
         self.optimizer = new_optimizer(self.peft, self.settings)
 
     def steps(self, first: int = 0):
-        return train(
-            self.learner,
-            self.peft,
-            self.optimizer,
-            features=self.features,
-            batches=self.batches,
-            settings=self.settings,
-            first_step=first,
-        )
+        lessons = PairLessons(self.learner, self.features, self.batches)
+        return train(self.peft, self.optimizer, lessons, self.settings, first_step=first)
+
+    def save(self, folder, step: int) -> None:
+        """Save a checkpoint as it is after ``step`` steps."""
+        save_checkpoint(folder, self.weights(), self.optimizer, RunState(step, "recipe"))
+
+    def restore(self, folder) -> int:
+        """Go on at a checkpoint; return its step."""
+        state, weights = load_checkpoint(folder, self.optimizer, "recipe")
+        set_peft_model_state_dict(self.peft, weights)
+        return state.step
 
     def weights(self):
         return {k: v.clone() for k, v in get_peft_model_state_dict(self.peft).items()}

@@ -27,12 +27,12 @@ from shared.files.locking import in_turn
 from shared.program.stopping import StopSignal, stop_on_signals
 from trainer.data.dataset import SplitPairs
 from trainer.fitting.fit import fit
+from trainer.fitting.training_log import TrainingLog
 from trainer.recipe.recipe import FitRecipe, SweepRecipe
 from trainer.sweep.outcome import (
     Outcome,
     State,
     forget_end,
-    held_out_scores,
     read_outcome,
     write_end,
 )
@@ -136,7 +136,7 @@ def _train(config: Mapping[str, str], recipes: Mapping[str, FitRecipe], pairs: S
             write_end(recipe.out, State.FAILED, str(error))
             return
     # Nothing is learned from it but that ASHA has more to compare with.
-    tell(held_out_scores(recipe.out))
+    tell(TrainingLog(recipe.out).held_out())
 
 
 def _scheduler(settings: SweepRecipe, epochs: int, outcomes: Sequence[Outcome]) -> TrialScheduler:

@@ -5,22 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
-from peft import PeftModel
+from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from shared.errors import AboVqaError
-from shared.records import QAPair
-from trainer.data.batches import Batches
-from trainer.data.features import ImageFeatures
-from trainer.learners.learner import Learner, Tokenised
 from trainer.recipe.schedule import Schedule, learning_rate_factor
 
 
 class NonFiniteGradient(AboVqaError):
     """A step's gradient is infinite or not a number; the weights before it are saved."""
+
+
+class MicroBatch(Protocol):
+    """Examples of one forward and backward pass."""
+
+    @property
+    def loss_terms(self) -> int:
+        """How many terms the loss sums, which is what a step's loss is divided by."""
+        ...
+
+    def loss_sum(self) -> torch.Tensor:
+        """Run the network; return the summed loss (a scalar), in nats."""
+        ...
+
+
+class Lessons(Protocol):
+    """What each step learns from."""
+
+    def micro_batches(self, step: int) -> Sequence[MicroBatch]:
+        """Return the micro-batches of a step, counted from 0: a pure function of the step."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +62,31 @@ class Optimization:
     max_grad_norm: float
     seed: int
 
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        return self.learning_rate * learning_rate_factor(
+            self.schedule, step, self.warmup_steps, self.total_steps
+        )
 
-def new_optimizer(peft: PeftModel, settings: Optimization) -> torch.optim.Optimizer:
+
+def new_optimizer(network: nn.Module, settings: Optimization) -> torch.optim.Optimizer:
     """Return AdamW over the weights that training changes."""
-    weights = [p for p in peft.parameters() if p.requires_grad]
-    return torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(
+        trained_weights(network), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+
+
+def trained_weights(network: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that training changes."""
+    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def train(
-    learner: Learner[Any],
-    peft: PeftModel,
+    network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    *,
-    features: ImageFeatures,
-    batches: Batches,
+    lessons: Lessons,
     settings: Optimization,
+    *,
     first_step: int,
 ) -> Iterator[StepReport]:
     """Train from ``first_step`` (counted from 0) to the end; yield a report after each step.
@@ -70,16 +97,14 @@ def train(
     Raises:
         NonFiniteGradient: at the step where it happens, before any weight changes.
     """
-    weights = [p for p in peft.parameters() if p.requires_grad]
+    weights = trained_weights(network)
     for step in range(first_step, settings.total_steps):
         torch.manual_seed(settings.seed * 1_000_003 + step)
-        factor = learning_rate_factor(
-            settings.schedule, step, settings.warmup_steps, settings.total_steps
-        )
+        rate = settings.rate(step)
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * factor
-        peft.train()
-        loss = _accumulate(learner, features, batches.micro_batches(step))
+            group["lr"] = rate
+        network.train()
+        loss = _accumulate(lessons.micro_batches(step))
         grad_norm = float(clip_grad_norm_(weights, settings.max_grad_norm))
         if not math.isfinite(grad_norm):
             raise NonFiniteGradient(
@@ -88,20 +113,15 @@ def train(
             )
         optimizer.step()
         optimizer.zero_grad()
-        yield StepReport(step + 1, loss, grad_norm, settings.learning_rate * factor)
+        yield StepReport(step + 1, loss, grad_norm, rate)
 
 
-def _accumulate(
-    learner: Learner[Any], features: ImageFeatures, micro_batches: Sequence[Sequence[QAPair]]
-) -> float:
+def _accumulate(micro_batches: Sequence[MicroBatch]) -> float:
     """Add the gradients of one step; return its mean loss per term."""
-    tokenised: list[Tokenised] = [learner.tokenise(pairs) for pairs in micro_batches]
-    terms = sum(examples.loss_terms for examples in tokenised)
+    terms = sum(micro_batch.loss_terms for micro_batch in micro_batches)
     total = 0.0
-    for pairs, examples in zip(micro_batches, tokenised, strict=True):
-        rows = {name: row for row, name in enumerate(dict.fromkeys(p.filename for p in pairs))}
-        image_of = [rows[pair.filename] for pair in pairs]
-        loss = learner.loss_sum(features.of(list(rows)), image_of, examples)
+    for micro_batch in micro_batches:
+        loss = micro_batch.loss_sum()
         (loss / terms).backward()
         total += float(loss.detach())
     return total / terms

@@ -35,9 +35,10 @@ from trainer.__main__ import app
 from trainer.data.dataset import load_pairs
 from trainer.data.features import RunFeatures
 from trainer.fitting.adapter import add_adapter
-from trainer.fitting.fit import _Run, fit
+from trainer.fitting.fit import fit
 from trainer.fitting.preparation import Preparation
 from trainer.fitting.record import finished_run
+from trainer.fitting.run import AdapterRun
 from trainer.recipe.recipe import FitRecipe
 from trainer.training.loop import NonFiniteGradient
 from trainer.training.memory import OutOfMemory
@@ -147,7 +148,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
     command = [sys.executable, "-m", "trainer", "fit", str(recipe)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
-            if "epoch done" in line and "epoch=2" in line:
+            if "epoch_done" in line and "epoch=2" in line:
                 process.kill()
                 break
     assert process.returncode == -9
@@ -249,16 +250,12 @@ def test_answers_that_do_not_fit_into_memory_name_the_setting(tmp_path, data, ti
     recipe = recipe_for(tiny_model, data, tmp_path / "out")
     learner = learner_of_blip(load_float(tiny_model))
     pairs = load_pairs(recipe.data, recipe.images, recipe.split)
+    prepared = Preparation(
+        add_adapter(learner, recipe.lora), pairs.train, RunFeatures(Vast(), Vast())
+    )
+    run = AdapterRun(recipe, pairs, prepared, fingerprint="", stop=StopSignal())
     with pytest.raises(OutOfMemory, match=r"lower evaluation_batch_size \(now 16\)"):
-        _Run(
-            recipe=recipe,
-            pairs=pairs,
-            prepared=Preparation(
-                add_adapter(learner, recipe.lora), pairs.train, RunFeatures(Vast(), Vast())
-            ),
-            fingerprint="",
-            stop=StopSignal(),
-        )
+        run.start(resume=False)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, capsys):

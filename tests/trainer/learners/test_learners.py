@@ -16,7 +16,6 @@ from trainer.data.features import AugmentedFeatures, FreshFeatures, StoredFeatur
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.adapter import add_adapter, matched_layers
 from trainer.recipe.recipe import LoraRecipe
-from trainer.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 
 FAMILIES = tuple(SAVED)
 BY_HEART = {
@@ -127,10 +126,9 @@ def test_a_run_resumed_from_a_checkpoint_equals_one_that_never_stopped(
     steps = first.steps()
     for _ in range(3):
         report = next(steps)
-    state = RunState(report.step, 0.0, "recipe")
-    save_checkpoint(tmp_path / "checkpoint", first.peft, first.optimizer, state)
-    restored = load_checkpoint(tmp_path / "checkpoint", second.peft, second.optimizer, "recipe")
-    assert [report.loss for report in second.steps(restored.step)] == losses[3:]
+    first.save(tmp_path / "checkpoint", report.step)
+    assert second.restore(tmp_path / "checkpoint") == 3
+    assert [report.loss for report in second.steps(3)] == losses[3:]
     for part, weight in whole.weights().items():
         assert weight.equal(second.weights()[part]), part
 

@@ -1,7 +1,5 @@
 """The loop learns, leaves the base alone, and goes on from a checkpoint as if never stopped."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -12,7 +10,6 @@ from trainer.data.features import FreshFeatures
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.adapter import add_adapter, matched_layers, trainable_parameters
 from trainer.recipe.recipe import REPORT_TARGETS, LoraRecipe
-from trainer.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 
 
 def blip(folder, load=load_float):
@@ -45,13 +42,11 @@ def test_a_run_resumed_from_a_checkpoint_equals_one_that_never_stopped(
     steps = first.steps()
     for _ in range(5):
         report = next(steps)
-    state = RunState(report.step, 0.25, "recipe")
-    save_checkpoint(tmp_path / "checkpoint", first.peft, first.optimizer, state)
+    first.save(tmp_path / "checkpoint", report.step)
 
     second = Setup(blip(tiny_model), pictures)
-    restored = load_checkpoint(tmp_path / "checkpoint", second.peft, second.optimizer, "recipe")
-    assert restored == state
-    assert [report.loss for report in second.steps(restored.step)] == losses[5:]
+    assert second.restore(tmp_path / "checkpoint") == 5
+    assert [report.loss for report in second.steps(5)] == losses[5:]
     for name, weight in whole.weights().items():
         assert weight.equal(second.weights()[name]), name
 
@@ -114,30 +109,3 @@ def test_the_reports_targets_reach_the_text_towers_alone(tiny_model):
 def test_targets_that_match_nothing_are_named(tiny_model):
     with pytest.raises(InputError, match=r"\['q_proj'\] match no layer"):
         add_adapter(blip(tiny_model), LoraRecipe(targets=("q_proj",)))
-
-
-def saved(tiny_model, pictures, folder: Path) -> Setup:
-    run = Setup(blip(tiny_model), pictures)
-    save_checkpoint(folder, run.peft, run.optimizer, RunState(3, 0.5, "recipe"))
-    return run
-
-
-def test_a_checkpoint_of_another_recipe_is_refused(tiny_model, pictures, tmp_path):
-    run = saved(tiny_model, pictures, tmp_path / "checkpoint")
-    with pytest.raises(InputError, match="another recipe or other data"):
-        load_checkpoint(tmp_path / "checkpoint", run.peft, run.optimizer, "other")
-
-
-def test_where_nothing_was_saved_there_is_nothing_to_resume(tiny_model, pictures, tmp_path):
-    run = Setup(blip(tiny_model), pictures)
-    assert load_checkpoint(tmp_path / "none", run.peft, run.optimizer, "recipe") is None
-
-
-def test_a_crash_between_the_renames_leaves_the_old_checkpoint(tiny_model, pictures, tmp_path):
-    run = saved(tiny_model, pictures, tmp_path / "checkpoint")
-    (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
-    (tmp_path / "checkpoint.part").mkdir()
-    state = load_checkpoint(tmp_path / "checkpoint", run.peft, run.optimizer, "recipe")
-    assert state == RunState(3, 0.5, "recipe")
-    save_checkpoint(tmp_path / "checkpoint", run.peft, run.optimizer, RunState(4, 0.5, "recipe"))
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
