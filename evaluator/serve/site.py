@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from importlib.resources import files
 from typing import Final
 
 import structlog
@@ -16,17 +15,13 @@ from evaluator.answering.messages import ModelFacts
 from evaluator.serve.batching import Batcher, QueueFull
 from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
 from shared.program.clock import stopwatch
-from shared.web.access import Access, Handler, add_headers, login_routes
+from shared.web.access import Access, Handler, add_headers
+from shared.web.pages import Login, health, login_routes, page_routes
 
 log = structlog.get_logger(__name__)
 
-_FILES: Final = {
-    "/": ("page.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/login.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+_FILES: Final = ("page.html", "page.css", "page.js")
+_LOGIN: Final = Login("evaluator", "Ask the model", "the server", "EVALUATOR_TOKEN")
 _KEPT_HEADERS: Final = (hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE, hdrs.ALLOW)
 
 
@@ -54,13 +49,13 @@ def application(access: Access, batcher: Batcher, facts: ModelFacts) -> web.Appl
         middlewares=[_json_errors, access.guard()], client_max_size=LARGEST_BODY_BYTES
     )
     site.on_response_prepare.append(add_headers)
-    site.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
-    site.add_routes(login_routes(access, _text("login.html")))
     meters = Meters(batcher)
     site.add_routes(
         [
             web.post("/answer", _counted(_answer(batcher), meters)),
-            web.get("/healthz", _health),
+            *page_routes("evaluator.serve", _FILES),
+            *login_routes(access, _LOGIN),
+            web.get("/healthz", health),
             web.get("/api/model", _model(facts)),
             web.get("/metrics", _metrics(meters)),
         ]
@@ -116,10 +111,6 @@ def _counted(handler: Handler, meters: Meters) -> Handler:
     return counted
 
 
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
-
-
 def _model(facts: ModelFacts) -> Handler:
     async def model(_: web.Request) -> web.Response:
         return web.json_response(asdict(facts))
@@ -133,16 +124,3 @@ def _metrics(meters: Meters) -> Handler:
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4})
 
     return metrics
-
-
-def _text(name: str) -> str:
-    return files("evaluator.serve").joinpath(name).read_text(encoding="utf-8")
-
-
-def _file(name: str, content_type: str) -> Handler:
-    text = _text(name)
-
-    async def send(_: web.Request) -> web.Response:
-        return web.Response(text=text, content_type=content_type)
-
-    return send

@@ -154,27 +154,6 @@ class Access:
         )
 
 
-def login_routes(access: Access, page: str) -> list[web.RouteDef]:
-    """Return the routes of the login; ``page`` is its HTML, with ``{said}`` for a complaint."""
-
-    def form(said: str, status: int = 200) -> web.Response:
-        text = page.replace("{said}", said)
-        return web.Response(text=text, content_type="text/html", status=status)
-
-    async def show(_: web.Request) -> web.Response:
-        return form("")
-
-    async def log_in(request: web.Request) -> web.Response:
-        given = (await request.post()).get("token", "")
-        if not (isinstance(given, str) and access.is_token(given.strip())):
-            return form("That is not the token.", status=401)
-        response = web.Response(status=303, headers={"Location": "./"})
-        access.log_in(response)
-        return response
-
-    return [web.get("/login", show), web.post("/login", log_in)]
-
-
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """Say to browsers what a page of ours may load, and that nothing is kept."""
     for name, value in _HEADERS.items():

@@ -5,38 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
+from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import Ledger, NewestItem
 from curator.status.live import LiveReport
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.page.thumbnails import Thumbnails
 from curator.status.status import status_object
 from shared.program.clock import Clock
-from shared.web.access import (
-    Access,
-    Address,
-    Handler,
-    add_headers,
-    listening,
-    login_routes,
-)
+from shared.web.access import Access, Address, add_headers, listening
+from shared.web.pages import Login, health, login_routes, page_routes
 
 NEWEST: Final = 12
 MOST_NEWEST: Final = 60
-_FILES: Final = {
-    "/": ("page.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/chart.js": ("chart.js", "text/javascript"),
-    "/moment.js": ("moment.js", "text/javascript"),
-    "/login.css": ("page.css", "text/css"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+_FILES: Final = ("page.html", "page.css", "page.js", "chart.js", "moment.js")
+_LOGIN: Final = Login("curator", "Show the campaign", "the run", TOKEN_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +51,15 @@ async def served(address: Address, watched: Watched) -> AsyncIterator[Address]:
 def _application(access: Access, watched: Watched) -> web.Application:
     application = web.Application(middlewares=[access.guard()], client_max_size=4096)
     application.on_response_prepare.append(add_headers)
-    application.add_routes([web.get(path, _file(*file)) for path, file in _FILES.items()])
     application.add_routes(
         [
-            web.get("/healthz", _health),
-            *login_routes(access, _text("login.html")),
+            *page_routes("curator.status.page", _FILES),
+            *login_routes(access, _LOGIN),
+            web.get("/healthz", health),
             *_campaign_routes(watched),
         ]
     )
     return application
-
-
-def _text(name: str) -> str:
-    return files("curator.status.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _file(name: str, content_type: str) -> Handler:
-    text = _text(name)
-
-    async def send(_: web.Request) -> web.Response:
-        return web.Response(text=text, content_type=content_type)
-
-    return send
-
-
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
 
 
 def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
