@@ -9,7 +9,7 @@ import asyncio
 import base64
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -29,6 +29,7 @@ from curator.rehearsal.answers.reply_text import (
 from curator.rehearsal.faults import Fault, FaultPlan
 from curator.rehearsal.inbound import Inquiry, MalformedRequest, read_inquiry, text_tokens
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, RehearsedKeyState
+from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.quota_book import OverQuota, QuotaBook
 from curator.rehearsal.wire import WireReply
 from shared.errors import CorruptImage
@@ -77,16 +78,16 @@ class Judge:
         *,
         answers: AnswerBook,
         keys: KeyRing,
-        models: Sequence[str],
+        shelf: ModelShelf,
         quotas: QuotaBook,
         faults: FaultPlan,
         die: random.Random,
         clock: Clock,
     ) -> None:
-        """Answer from ``answers``; no ``models`` means that every model name is served."""
+        """Answer from ``answers``, for the models on ``shelf``."""
         self._answers = answers
         self._keys = keys
-        self._models = frozenset(models)
+        self._shelf = shelf
         self._quotas = quotas
         self._faults = faults
         self._die = die
@@ -100,13 +101,10 @@ class Judge:
         self, key: RehearsedKey, earlier: int, *, version: str, model: str, body: bytes
     ) -> Ruling:
         """Return what a request gets whose key had sent ``earlier`` requests before it."""
-        if not key.api_key:
-            return Ruling(wire.missing_key(), "missing_key")
-        state = key.state_after(earlier)
-        if state is not RehearsedKeyState.VALID:
-            return Ruling(key.refusal(state, model), f"{state}_key", ends_key=True)
-        if self._models and model not in self._models:
-            return Ruling(wire.unknown_model(model, version), "unknown_model")
+        refused = self._refused_key(key, earlier, model)
+        refused = refused or self._refused_model(key, version, model)
+        if refused is not None:
+            return refused
         try:
             inquiry = read_inquiry(body)
         except MalformedRequest as error:
@@ -117,6 +115,26 @@ class Judge:
         if over is not None:
             return self._over_quota(over, model, limits.tier, now)
         return await self._admitted(inquiry, model)
+
+    def look_up(self, key: RehearsedKey, earlier: int, *, version: str, model: str) -> WireReply:
+        """Return what ``GET models/NAME`` tells; it costs neither quota nor credit."""
+        is_unpaid = key.state_after(earlier) is RehearsedKeyState.UNPAID
+        refused = None if is_unpaid else self._refused_key(key, earlier, model)
+        refused = refused or self._refused_model(key, version, model)
+        return self._shelf.resource(model) if refused is None else refused.reply
+
+    def _refused_key(self, key: RehearsedKey, earlier: int, model: str) -> Ruling | None:
+        if not key.api_key:
+            return Ruling(wire.missing_key(), "missing_key")
+        state = key.state_after(earlier)
+        if state is RehearsedKeyState.VALID:
+            return None
+        return Ruling(key.refusal(state, model), f"{state}_key", ends_key=True)
+
+    def _refused_model(self, key: RehearsedKey, version: str, model: str) -> Ruling | None:
+        now = self._clock.now()
+        refusal = self._shelf.refusal(model, key.project, version=version, now=now)
+        return None if refusal is None else Ruling(refusal, "unknown_model")
 
     def _over_quota(self, over: OverQuota, model: str, tier: wire.Tier, now: float) -> Ruling:
         # Google's delay in a day's refusal is short and means nothing; so is this one.
@@ -133,14 +151,17 @@ class Judge:
         fault = self._faults.next()
         if fault is not None and fault in _REFUSALS:
             return Ruling(_REFUSALS[fault](), fault)
-        named = _Named(model, base64.urlsafe_b64encode(self._die.randbytes(15)).decode())
+        answering = self._shelf.answering(model, self._clock.now())
+        response_id = base64.urlsafe_b64encode(self._die.randbytes(15)).decode()
+        named = _Named(answering, response_id, self._shelf.status(model))
         if (empty := named.without_pairs(inquiry, fault)) is not None:
-            return Ruling(empty, str(fault))
+            return Ruling(named.with_status(empty), str(fault))
         try:
             resembled = await self._known_image(inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
-        return _answered(inquiry, resembled, fault, named)
+        ruling = _answered(inquiry, resembled, fault, named)
+        return replace(ruling, reply=named.with_status(ruling.reply))
 
     async def _known_image(self, inquiry: Inquiry) -> KnownImage:
         if not inquiry.images:
@@ -162,8 +183,14 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
+    """What a reply calls itself and the model that made it, and what it tells of the one asked."""
+
     model: str
     response_id: str
+    status: wire.Json
+
+    def with_status(self, reply: WireReply) -> WireReply:
+        return replace(reply, body=reply.body | self.status)
 
     def answer(self, inquiry: Inquiry, text: str) -> WireReply:
         return wire.answer(inquiry, text, model=self.model, response_id=self.response_id)

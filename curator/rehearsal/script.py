@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from curator.keys.key import Key
 from curator.rehearsal.faults import Fault
@@ -41,6 +41,19 @@ class KeyTable(Settings):
     project: str = ""
     state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = Field(default=0, ge=0)
+
+
+class ModelTable(Settings):
+    """``[[model]]``: what is told of a model, and whether it is closed, retired or routed.
+
+    From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
+    """
+
+    name: str = Field(min_length=1)
+    stage: str = ""
+    retires: AwareDatetime | None = None
+    closed_to: tuple[str, ...] = ()
+    answers_as: str = ""
 
 
 class LatencyTable(Settings):
@@ -90,6 +103,7 @@ class RehearsalScript(Settings):
     latency: LatencyTable = LatencyTable()
     day: DayTable = DayTable()
     project: tuple[ProjectTable, ...] = ()
+    model: tuple[ModelTable, ...] = ()
     key: tuple[KeyTable, ...] = ()
     fault: tuple[FaultTable, ...] = ()
 
@@ -103,7 +117,16 @@ class RehearsalScript(Settings):
         for key in self.labelled_keys():
             if key.project not in {*names, _own_project(key.label)}:
                 raise ValueError(f"key {key.label!r}: there is no [[project]] {key.project!r}")
+        self._check_models(names)
         return self
+
+    def _check_models(self, projects: list[str]) -> None:
+        _refuse_twins([model.name for model in self.model], "model")
+        own = {key.project for key in self.labelled_keys()}
+        for model in self.model:
+            for project in model.closed_to:
+                if project not in {*projects, *own}:
+                    raise ValueError(f"model {model.name!r}: there is no [[project]] {project!r}")
 
     def labelled_keys(self) -> tuple[KeyTable, ...]:
         """Return the keys, each with a label and a project, its own where none is written."""

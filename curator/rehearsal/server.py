@@ -1,10 +1,10 @@
-"""The HTTP server: hands ``generateContent`` requests to the judge and delivers its rulings."""
+"""The HTTP server: hands requests to the judge and delivers its rulings."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +16,7 @@ from curator.rehearsal.answers.answer_book import AnswerBook
 from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.judge import Delivery, Judge, Ruling, malformed
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey
+from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.quota_book import QuotaBook
 from curator.rehearsal.tally import RehearsalTally
 from shared.errors import InputError
@@ -61,7 +62,7 @@ class RehearsalServer:
         *,
         answers: AnswerBook,
         keys: KeyRing,
-        models: Sequence[str],
+        shelf: ModelShelf,
         quotas: QuotaBook,
         faults: FaultPlan,
         latency: Latency,
@@ -69,7 +70,7 @@ class RehearsalServer:
         clock: Clock,
         record: Callable[[Received], None] | None = None,
     ) -> None:
-        """Answer from ``answers``; no ``models`` means that every model name is served.
+        """Answer from ``answers``, for the models on ``shelf``.
 
         Each request is handed to ``record``, whatever becomes of it.
         """
@@ -77,7 +78,7 @@ class RehearsalServer:
         self._judge = Judge(
             answers=answers,
             keys=keys,
-            models=models,
+            shelf=shelf,
             quotas=quotas,
             faults=faults,
             die=die,
@@ -118,11 +119,20 @@ class RehearsalServer:
         application = web.Application(client_max_size=LARGEST_BODY)
         path = "/{version:v1|v1beta}/models/{model}:generateContent"
         application.router.add_post(path, self._generate_content)
+        application.router.add_get("/{version:v1|v1beta}/models/{model}", self._look_up)
         application.router.add_get(STATS_PATH, self._stats)
         return application
 
     async def _stats(self, _: web.Request) -> web.Response:
         return web.json_response(self.stats())
+
+    async def _look_up(self, request: web.Request) -> web.Response:
+        key = self._judge.key(request.headers.get("x-goog-api-key", ""))
+        earlier = self._tally.looked_up(key.label)
+        reply = self._judge.look_up(
+            key, earlier, version=request.match_info["version"], model=request.match_info["model"]
+        )
+        return web.json_response(reply.body, status=reply.status)
 
     async def _generate_content(self, request: web.Request) -> web.Response:
         key = self._judge.key(request.headers.get("x-goog-api-key", ""))

@@ -44,6 +44,7 @@ class RehearsalTally:
         self._answered_requests: Counter[bytes] = Counter()
         self._answered_images: Counter[bytes] = Counter()
         self._ambiguous = 0
+        self._look_ups: Counter[str] = Counter()
 
     def arrived(self, label: str, project: str, model: str, now: float) -> int:
         """Count a request that just came in; return how many its key had sent before."""
@@ -54,6 +55,12 @@ class RehearsalTally:
         owner.requests += 1
         key.requests += 1
         return key.requests - 1
+
+    def looked_up(self, label: str) -> int:
+        """Count a look at a model, which is no request; return the requests of its key so far."""
+        self._look_ups[label] += 1
+        key = self._keys.get(label)
+        return key.requests if key else 0
 
     def sent(self, key: RehearsedKey, model: str, ruling: Ruling, *, status: int) -> None:
         """Count a reply that goes out; status 0 stands for a dropped connection."""
@@ -93,6 +100,7 @@ class RehearsalTally:
             "uptime_s": now - self._started_at,
             "requests": sum(key.requests for key in self._keys.values()),
             "replies": self._outcomes.total(),
+            "look_ups": dict(sorted(self._look_ups.items())),
             "outcomes": dict(sorted(self._outcomes.items())),
             "statuses": {str(status): n for status, n in sorted(self._statuses.items())},
             "tokens": {"prompt": self._prompt_tokens, "output": self._output_tokens},

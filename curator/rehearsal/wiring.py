@@ -11,8 +11,16 @@ import platformdirs
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.faults import FaultPlan, FaultRule
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
+from curator.rehearsal.model_shelf import ModelShelf, RehearsedModel
 from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
-from curator.rehearsal.script import DayTable, FaultTable, KeyTable, QuotaTable, RehearsalScript
+from curator.rehearsal.script import (
+    DayTable,
+    FaultTable,
+    KeyTable,
+    ModelTable,
+    QuotaTable,
+    RehearsalScript,
+)
 from curator.rehearsal.server import Latency, Received, RehearsalServer
 from shared.corpus import checked_columns, read_pairs
 from shared.images.names import with_file_names
@@ -55,7 +63,7 @@ def build_server(
     return RehearsalServer(
         answers=answers,
         keys=keys,
-        models=script.models,
+        shelf=ModelShelf(script.models, [_model(model) for model in script.model]),
         quotas=QuotaBook(_days(script.day, clock.now())),
         faults=FaultPlan([_rule(fault) for fault in script.fault], fault_die),
         latency=Latency(
@@ -76,6 +84,16 @@ def _key(table: KeyTable) -> RehearsedKey:
         api_key=table.api_key,
         state=table.state,
         valid_for=table.valid_for,
+    )
+
+
+def _model(table: ModelTable) -> RehearsedModel:
+    return RehearsedModel(
+        name=table.name,
+        stage=table.stage,
+        retires_at=None if table.retires is None else table.retires.timestamp(),
+        closed_to=frozenset(table.closed_to),
+        answers_as=table.answers_as,
     )
 
 

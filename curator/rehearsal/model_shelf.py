@@ -1,0 +1,89 @@
+"""The models that a rehearsal plays: who may use which, until when, and what answers instead. Pure.
+
+What ``GET models/NAME`` tells of one is built here too. That a real answer to it holds a
+``modelStatus``, as replies do, is not known; it is played so that a client is held to heed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from curator.rehearsal.wire import Json, WireReply, closed_model, unknown_model
+
+_INPUT_TOKENS: Final = 1_048_576
+_OUTPUT_TOKENS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedModel:
+    """A model; projects in ``closed_to`` may not use it.
+
+    ``retires_at`` is in seconds since the epoch. From then on, or at once where there is no such
+    time, requests are answered by ``answers_as``; without it, the name is unknown from then on.
+    """
+
+    name: str
+    stage: str = ""
+    retires_at: float | None = None
+    closed_to: frozenset[str] = frozenset()
+    answers_as: str = ""
+
+
+class ModelShelf:
+    """Which models are served: ``names`` and ``models``, or any where there are no ``names``."""
+
+    def __init__(self, names: Iterable[str], models: Iterable[RehearsedModel] = ()) -> None:
+        self._names = frozenset(names)
+        self._models = {model.name: model for model in models}
+
+    def refusal(self, name: str, project: str, *, version: str, now: float) -> WireReply | None:
+        """Return what a project is told that may not use a model; ``None`` where it may."""
+        model = self._models.get(name)
+        is_known = not self._names or name in self._names or model is not None
+        if not is_known:
+            return unknown_model(name, version)
+        if model is None:
+            return None
+        if project in model.closed_to:
+            return closed_model(name)
+        if _has_retired(model, now) and not model.answers_as:
+            return unknown_model(name, version)
+        return None
+
+    def answering(self, name: str, now: float) -> str:
+        """Return the model that answers where ``name`` is asked."""
+        model = self._models.get(name)
+        if model is None or not model.answers_as:
+            return name
+        return model.answers_as if model.retires_at is None or _has_retired(model, now) else name
+
+    def status(self, name: str) -> Json:
+        """Return what replies tell of a model's life, as a field of theirs; nothing for most."""
+        model = self._models.get(name)
+        if model is None or not (model.stage or model.retires_at):
+            return {}
+        status: Json = {"modelStage": model.stage} if model.stage else {}
+        if model.retires_at is not None:
+            at = datetime.fromtimestamp(model.retires_at, UTC)
+            status["retirementTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            status["message"] = f"This model will be shut down on {at:%B %d, %Y}."
+        return {"modelStatus": status}
+
+    def resource(self, name: str) -> WireReply:
+        """Return the answer to ``GET models/NAME`` for a model that may be used."""
+        body: Json = {
+            "name": f"models/{name}",
+            "version": "001",
+            "displayName": name.replace("-", " ").title(),
+            "inputTokenLimit": _INPUT_TOKENS,
+            "outputTokenLimit": _OUTPUT_TOKENS,
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
+        }
+        return WireReply(200, body | self.status(name))
+
+
+def _has_retired(model: RehearsedModel, now: float) -> bool:
+    return model.retires_at is not None and now >= model.retires_at

@@ -1,0 +1,88 @@
+"""What is told of models over HTTP: open, closed to a project, unknown, retired, routed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.genai import errors
+
+from curator.rehearsal.model_shelf import ModelShelf, RehearsedModel
+from tests.curator.rehearsal.conftest import MODEL, Play, Stage
+
+PROJECTS = [{"name": "old"}, {"name": "new"}]
+KEYS = [{"api_key": "good", "project": "old"}, {"api_key": "late", "project": "new"}]
+
+
+async def look_up(stage: Stage, model: str = MODEL, key: str = "good") -> tuple[int, Any]:
+    url = f"{stage.base_url}/v1beta/models/{model}"
+    async with stage.session.get(url, headers={"x-goog-api-key": key}) as response:
+        return response.status, await response.json()
+
+
+async def test_a_look_at_a_model_costs_no_quota(play: Play):
+    project = [{"name": "old", "rpm": 1, "rpd": 1}]
+    async with play(project=project, key=KEYS[:1]) as stage:
+        for _ in range(3):
+            status, model = await look_up(stage)
+            assert (status, model["name"]) == (200, f"models/{MODEL}")
+            assert "generateContent" in model["supportedGenerationMethods"]
+        assert (await stage.ask()).text
+        figures = await stage.stats()
+    assert figures["requests"] == 1
+    assert figures["look_ups"] == {"key-1": 3}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("invalid", 400), ("leaked", 403), ("suspended", 403), ("closed", 404), ("unpaid", 200)],
+)
+async def test_a_look_tells_what_is_wrong_with_a_key(play: Play, state: str, status: int):
+    async with play(key=[{"api_key": "good", "state": state}]) as stage:
+        assert (await look_up(stage))[0] == status
+
+
+async def test_a_model_may_be_closed_to_one_project_alone(play: Play):
+    closed = [{"name": MODEL, "closed_to": ["new"]}]
+    async with play(project=PROJECTS, key=KEYS, model=closed) as stage:
+        assert (await look_up(stage))[0] == 200
+        assert (await stage.ask("good")).text
+        status, body = await look_up(stage, key="late")
+        assert (status, "no longer available to new users" in body["error"]["message"]) == (404, 1)
+        with pytest.raises(errors.ClientError, match="no longer available"):
+            await stage.ask("late")
+
+
+async def test_an_unknown_model_is_told(play: Play):
+    async with play(models=["gemini-x"], model=[{"name": "gemini-y"}]) as stage:
+        statuses = [(await look_up(stage, name))[0] for name in ("gemini-x", "gemini-y", "gemini")]
+    assert statuses == [200, 200, 404]
+
+
+@pytest.mark.parametrize("heir", ["gemini-3.8-flash", ""])
+async def test_a_model_tells_of_its_end_and_is_then_routed_or_gone(play: Play, heir: str):
+    async with play() as stage:
+        now = datetime.fromtimestamp(stage.clock.now(), UTC).replace(microsecond=0)
+    end = now + timedelta(days=2)
+    table = {"name": MODEL, "stage": "DEPRECATED", "retires": end, "answers_as": heir}
+    async with play(model=[table]) as stage:
+        told = {"modelStage": "DEPRECATED", "retirementTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        status, body = await look_up(stage)
+        assert (status, body["modelStatus"] | told) == (200, body["modelStatus"])
+        reply = await stage.ask(api_version="v1beta")
+        assert reply.model_version == MODEL
+        assert reply.model_status.retirement_time == end
+        stage.clock.advance(3 * 86_400)
+        if heir:
+            assert (await stage.ask()).model_version == heir
+        else:
+            assert (await look_up(stage))[0] == 404
+            with pytest.raises(errors.ClientError, match="not found"):
+                await stage.ask()
+
+
+def test_without_an_end_a_name_is_routed_at_once():
+    shelf = ModelShelf((), [RehearsedModel("a", answers_as="b")])
+    assert (shelf.answering("a", 0.0), shelf.answering("c", 0.0)) == ("b", "c")
+    assert shelf.status("a") == {}
