@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from curator.keys.models import KnownModel
+
 _TEXT: Final = """\
 You write a visual question answering data set for product images.
 Look at the image below; the catalogue's data after it is context, and may be wrong.
@@ -37,10 +39,6 @@ METADATA_CHARACTERS: Final = 2_000
 """Longest catalogue text in a request."""
 FIELD_CHARACTERS: Final = 400
 CHARACTERS_PER_TOKEN: Final = 4.0
-IMAGE_TOKENS: Final = 258
-"""What Gemini counts for an image of up to 384 px; larger ones take several such tiles."""
-LARGEST_IMAGE_TOKENS: Final = 4 * IMAGE_TOKENS
-_TILE_PX: Final = 384
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +77,10 @@ class Prompt:
     """The constant part of every request of a campaign.
 
     ``questions`` is how many are asked for, ``answer_words`` the longest answer in words.
-    ``image_tokens`` is what the model counts for an image; ``None`` where that is by its size.
     """
 
     questions: int
     answer_words: int
-    image_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.answer_words < 1:
@@ -112,48 +108,42 @@ class Prompt:
         """Return the schema of the reply in Gemini's dialect."""
         return dict(PAIRS_SCHEMA.content)
 
-    def largest_request_tokens(self) -> int:
-        """Return the estimate for the longest catalogue text and the largest image."""
-        return self._estimate(METADATA_CHARACTERS, self._image_tokens(_TILE_PX + 1))
+    def largest_request_tokens(self, model: KnownModel, longest_px: int) -> int:
+        """Return the estimate for the longest catalogue text and an image of ``longest_px``."""
+        characters = len(self.text) + METADATA_CHARACTERS
+        return _text_tokens(characters) + model.tokens_of_image(longest_px)
 
     def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for one image of ``longest_px`` pixels on its longer side."""
-        text = metadata_text(metadata)
-        return Request(
-            self.text,
-            image_jpeg,
-            text,
-            self._estimate(len(text), self._image_tokens(longest_px)),
-            PAIRS_SCHEMA,
-        )
+        return Request(self.text, image_jpeg, metadata_text(metadata), longest_px, PAIRS_SCHEMA)
 
     def question_request(self, question: str, image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for a second opinion: image and question, no answer, no listing."""
         text = _QUESTION_TEXT.format(words=self._length)
-        asked = f"Question: {question}"
-        tokens = math.ceil((len(text) + len(asked)) / CHARACTERS_PER_TOKEN)
-        image_tokens = self._image_tokens(longest_px)
-        return Request(text, image_jpeg, asked, tokens + image_tokens, ANSWER_SCHEMA)
-
-    def _image_tokens(self, longest_px: int) -> int:
-        if self.image_tokens is not None:
-            return self.image_tokens
-        return IMAGE_TOKENS if longest_px <= _TILE_PX else LARGEST_IMAGE_TOKENS
-
-    def _estimate(self, metadata_characters: int, image_tokens: int) -> int:
-        characters = len(self.text) + metadata_characters
-        return math.ceil(characters / CHARACTERS_PER_TOKEN) + image_tokens
+        return Request(text, image_jpeg, f"Question: {question}", longest_px, ANSWER_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: the constant text, the image as JPEG, the text after it, input tokens."""
+    """One request: the constant text, the image as JPEG, the text after it.
+
+    ``longest_px`` is the longer side of the image.
+    """
 
     prompt_text: str
     image_jpeg: bytes
     closing_text: str
-    estimated_tokens: int
+    longest_px: int
     schema: ReplySchema
+
+    def estimated_tokens(self, model: KnownModel) -> int:
+        """Return about how many input tokens ``model`` counts."""
+        characters = len(self.prompt_text) + len(self.closing_text)
+        return _text_tokens(characters) + model.tokens_of_image(self.longest_px)
+
+
+def _text_tokens(characters: int) -> int:
+    return math.ceil(characters / CHARACTERS_PER_TOKEN)
 
 
 def metadata_text(metadata: Mapping[str, str]) -> str:

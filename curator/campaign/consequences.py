@@ -48,7 +48,6 @@ class Again(Enum):
 class Consequences:
     """Draws what follows from a reply or a refusal; what is to be tried again is returned."""
 
-    model: str
     prompt: Prompt
     ledger: Ledger
     pool: KeyPool
@@ -68,25 +67,25 @@ class Consequences:
         await self.ledger.withdraw(attempt)
 
     def _news(self, record: ProjectRecord) -> ProjectNews:
-        return ProjectNews(record, self.model, self.clock.now())
+        return ProjectNews(record, self.clock.now())
 
     def cool_down(self, tried: Try, refusal: RateLimited) -> None:
         """Let the project rest."""
         news = self._news(self.pool.cool_down(tried.lease, refusal))
-        self.results.finish(tried, Outcome.RATE_LIMITED, refusal.reason, news=news)
+        self.results.finish(tried, Outcome.RATE_LIMITED, refusal.reason, news=[news])
 
     def remove_key(self, tried: Try, refusal: InvalidKey) -> None:
         """Take a key out of the pool for good."""
         news = self._removal(tried.lease.key, refusal)
-        self.results.finish(tried, Outcome.INVALID_KEY, refusal.reason, news=news)
+        self.results.finish(tried, Outcome.INVALID_KEY, refusal.reason, news=[news])
 
     def _removal(self, key: Key, refusal: InvalidKey) -> KeyRemoval:
         self.pool.remove(key, refusal)
         return KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
 
     def close_project(self, tried: Try, refusal: ProjectRefused) -> None:
-        """Ask this project no more for the model."""
-        news = self._news(self.pool.close(tried.lease, refusal))
+        """Ask this project no more for the model, or no more at all."""
+        news = [self._news(record) for record in self.pool.close(tried.lease, refusal)]
         self.results.finish(tried, Outcome.NOT_SERVED, refusal.reason, news=news)
 
     async def try_later(self, tried: Try, refusal: Refusal) -> Sequence[Job]:
@@ -154,17 +153,17 @@ class Consequences:
         self.holding.failed(item, failure, tried.lease.key.fingerprint, is_last=True)
         return ()
 
-    def _removal_if_useless(self, key: Key, reason: str) -> KeyRemoval | None:
+    def _removal_if_useless(self, key: Key, reason: str) -> list[KeyRemoval]:
         """Take a key out of the pool with which nothing succeeds while it does with others."""
         if not self.holding.useful_keys.is_useless(key.fingerprint):
-            return None
+            return []
         told = f"none of {FIRST_TRIES} requests came to anything: {reason}"
-        return self._removal(key, InvalidKey(told))
+        return [self._removal(key, InvalidKey(told))]
 
-    def _settle(self, lease: Lease, reply: Reply) -> ProjectNews | None:
+    def _settle(self, lease: Lease, reply: Reply) -> list[ProjectNews]:
         # A reply that counts no tokens leaves the estimate standing.
         record = self.pool.settle(lease, reply.input_tokens or lease.reservation.tokens)
-        return None if record is None else self._news(record)
+        return [] if record is None else [self._news(record)]
 
     def _take_proof(self, tried: Try, reply: Reply) -> Again:
         """Heed that the service answers: what fails now is the item's own."""
@@ -197,7 +196,7 @@ class Consequences:
         return self.holding.useful_reply(key.fingerprint)
 
     def _take_useless(
-        self, tried: Try, reply: Reply, judgement: Judgement, news: ProjectNews | None
+        self, tried: Try, reply: Reply, judgement: Judgement, news: Sequence[ProjectNews]
     ) -> Sequence[Job]:
         item, reason = tried.item, judgement.reason
         # The service's own word on an image is the same whatever the key.
@@ -210,8 +209,7 @@ class Consequences:
             reason,
             read=Judged(reply, judgement),
             change=self.results.waits(item, failures, reason),
-            news=(self._removal_if_useless(tried.lease.key, reason) if is_the_keys else None)
-            or news,
+            news=(self._removal_if_useless(tried.lease.key, reason) if is_the_keys else []) or news,
         )
         if is_the_keys:
             return (item,)

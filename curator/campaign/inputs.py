@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
+from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.catalog import Catalog, open_catalog
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
-from curator.keys.models import known_model
+from curator.keys.models import KnownModel, known_model
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
 from curator.pool.pool import OnExhausted
@@ -61,6 +62,7 @@ class RunPlan:
 
     catalog: Catalog
     keys: Sequence[Key]
+    models: Sequence[KnownModel]
     prompt: Prompt
     campaign: Campaign
     address: Address | None
@@ -76,11 +78,12 @@ def plan_run(options: RunOptions) -> RunPlan:
     """
     check_base_url(options.base_url)
     require_stated_address(options.annotator.protocol.address_variable, options.base_url)
-    image_tokens = known_model(options.model).image_tokens
-    prompt = Prompt(options.questions, options.answer_words, image_tokens)
+    models = (known_model(options.model),)
+    prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),
         keys=_keys(options),
+        models=models,
         prompt=prompt,
         campaign=Campaign(
             options.model, prompt.version, options.questions, options.annotator.value
@@ -88,7 +91,8 @@ def plan_run(options: RunOptions) -> RunPlan:
         address=_address(options),
     )
     check_version(options.ledger)
-    _check_token_limits(plan.keys, prompt.largest_request_tokens())
+    for model in models:
+        _check_token_limits(plan.keys, prompt.largest_request_tokens(model, LONGEST_PX))
     return plan
 
 

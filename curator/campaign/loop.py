@@ -26,6 +26,7 @@ from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.queue import Queue
 from curator.campaign.results import Results, Try
+from curator.keys.models import KnownModel
 from curator.ledger import (
     Attempt,
     Ledger,
@@ -57,7 +58,7 @@ class Curator:
     """Everything that one run works with."""
 
     campaign_id: int
-    model: str
+    models: Sequence[KnownModel]
     service: Service
     prompt: Prompt
     images_dir: Path
@@ -76,7 +77,6 @@ class Curator:
 
     def __post_init__(self) -> None:
         self.then = Consequences(
-            self.model,
             self.prompt,
             self.ledger,
             self.pool,
@@ -177,7 +177,7 @@ class Curator:
         departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))
         with told_of(departure):
             try:
-                return await self.annotator.generate(request, lease.key, self.model)
+                return await self.annotator.generate(request, lease.key, lease.model)
             finally:
                 self.pool.over(lease)
 
@@ -188,17 +188,18 @@ class Curator:
             StopRequested: the run is to stop.
             KeysExhausted: no key can serve before the next quota day.
         """
+        tokens = {model.name: request.estimated_tokens(model) for model in self.models}
         while True:
-            lease = await self.pool.lease(request.estimated_tokens)
+            lease = await self.pool.lease(tokens)
             attempt = Attempt(
                 attempt_id=self.ledger.new_attempt_id(),
                 campaign_id=self.campaign_id,
                 item_id=item.item_id,
                 key_fingerprint=lease.key.fingerprint,
                 project=lease.key.project,
-                model=self.model,
+                model=lease.model,
                 started_at=lease.at,
-                reserved_tokens=request.estimated_tokens,
+                reserved_tokens=lease.reservation.tokens,
                 question=item.question,
                 annotator=self.service.value,
             )

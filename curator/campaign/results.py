@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -11,7 +12,6 @@ from curator.annotators.annotator import Reply
 from curator.campaign.item_log import ItemLog
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
-from curator.keys.key import Key
 from curator.ledger import (
     ItemChange,
     KeyRemoval,
@@ -98,7 +98,7 @@ class Results:
         tokens: TokenUse | None = None,
         read: Judged | None = None,
         change: ItemChange | OpinionChange | None = None,
-        news: ProjectNews | KeyRemoval | None = None,
+        news: Sequence[ProjectNews | KeyRemoval] = (),
     ) -> None:
         """Write the result of a request, what it read and what it means for its item and key."""
         result = Result(
@@ -114,15 +114,15 @@ class Results:
             facts=None if read is None else read.judgement.facts,
             model_version="" if read is None else read.reply.model,
         )
-        written = self.ledger.finish(result, *([] if news is None else [news]))
-        written.add_done_callback(partial(self._written, result, tried.item, tried.lease.key))
+        written = self.ledger.finish(result, *news)
+        written.add_done_callback(partial(self._written, result, tried.item, tried.lease))
 
     def _written(
-        self, result: Result, item: Job, key: Key | None, written: asyncio.Future[None]
+        self, result: Result, item: Job, lease: Lease | None, written: asyncio.Future[None]
     ) -> None:
         try:
             written.result()
-            self.live.finished(result, item.listing, key)
+            self.live.finished(result, item.listing, lease)
         except Exception as error:  # noqa: BLE001 - nobody waits for this; the run is to tell
             self.lost = error
             self.stop.request(str(error))

@@ -133,7 +133,7 @@ async def _work(
         results = Results(campaign_id, ledger, clock, live, ItemLog(plan.prompt.version), stop)
         curator = Curator(
             campaign_id=campaign_id,
-            model=options.model,
+            models=plan.models,
             service=options.annotator,
             prompt=plan.prompt,
             images_dir=plan.catalog.images_dir,
@@ -220,15 +220,17 @@ async def _pool(
     options: RunOptions, plan: RunPlan, ledger: Ledger, stop: AsyncStopSignal, clock: Clock
 ) -> KeyPool:
     now = clock.now()
+    models = [model.name for model in plan.models]
     return KeyPool(
         plan.serving,
+        models,
         clock=clock,
         stop=stop,
         on_exhausted=options.on_exhausted,
         rng=random.Random(),
         untried=plan.serving,
-        use=await ledger.project_use(options.model, now),
-        records=await ledger.project_records(options.model),
+        use=await ledger.project_use(models, now),
+        records=await ledger.project_records(models),
         rate=PlainRate(options.requests_per_minute) if options.requests_per_minute else None,
     )
 

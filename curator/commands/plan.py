@@ -94,16 +94,16 @@ def plan(
     """
     protocol = annotator.protocol
     name = protocol.model_name(model or protocol.default_model)
-    prompt = Prompt(questions, answer_words, known_model(name).image_tokens)
+    prompt = Prompt(questions, answer_words)
     limited = with_limits(read_keys(keys, source=protocol.keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
-    size = measure_catalog(open_catalog(catalog, images), prompt)
+    size = measure_catalog(open_catalog(catalog, images), prompt, known_model(name))
     size = replace(size, images=min(size.images, limit or size.images))
     answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
     work = planned_work(size, questions, verify, answered)
     price = _price(name, input_price, output_price)
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
     now = SystemClock().now()
-    load = Load(work.requests, work.input_tokens, latency_s, concurrency)
+    load = Load(work.requests, {name: work.input_tokens}, latency_s, concurrency)
     course = asyncio.run(simulate(limited, load, now))
     planned = plan_object(limited, work, course, assumed, now)
     if as_json:

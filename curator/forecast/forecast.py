@@ -70,7 +70,7 @@ def forecast(
     seen = memory.load
     load = Load(
         requests=math.ceil(items * tries_an_item(report)) + opinions,
-        tokens=round(seen.input_tokens) or FIRST_TOKENS,
+        tokens={report.campaign.model: round(seen.input_tokens) or FIRST_TOKENS},
         latency_s=seen.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
     )
@@ -144,8 +144,8 @@ def _a_day(keys: Sequence[Key]) -> float:
 def _left_today(keys: Sequence[Key], memory: Memory, now: float) -> float:
     limits = {key.project: key.quota.rpd or 0 for key in keys}
     records = memory.records.items()
-    rests = {name for name, record in records if record.blocked_until >= next_day(now)}
-    used = {name: use.today for name, use in memory.use.items()}
+    rests = {meter.project for meter, record in records if record.blocked_until >= next_day(now)}
+    used = {meter.project: use.today for meter, use in memory.use.items()}
     return sum(max(0, limits[name] - used.get(name, 0)) for name in limits.keys() - rests)
 
 

@@ -23,6 +23,7 @@ from curator.annotators.prompt import Prompt
 from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.forecast.simulation import Course, DaySpan
 from curator.keys.key import Key
+from curator.keys.models import KnownModel
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
 from shared.errors import CorruptImage, StoreUnreachable
@@ -101,8 +102,8 @@ class Assumptions:
     price: Price | None
 
 
-def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
-    """Count the images of ``catalog``, each once, and estimate the requests about them.
+def measure_catalog(catalog: Catalog, prompt: Prompt, model: KnownModel) -> Size:
+    """Count the images of ``catalog``, each once, and estimate the requests to ``model``.
 
     Raises:
         InputError: a file of the catalogue is unreadable, or no listing has an image.
@@ -115,12 +116,14 @@ def measure_catalog(catalog: Catalog, prompt: Prompt) -> Size:
         for listing in catalog.listings(skipped):
             if listing.image.path not in seen:
                 seen.add(listing.image.path)
-                tokens += prompt.request(listing.metadata, b"", longest_px).estimated_tokens
+                request = prompt.request(listing.metadata, b"", longest_px)
+                tokens += request.estimated_tokens(model)
                 progress.advance()
     if not seen:
         raise nothing_usable(catalog, skipped)
     opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
-    return Size(len(seen), round(tokens / len(seen)), opinion.estimated_tokens, skipped)
+    each = round(tokens / len(seen))
+    return Size(len(seen), each, opinion.estimated_tokens(model), skipped)
 
 
 def _usual_px(catalog: Catalog) -> int:
@@ -147,7 +150,7 @@ def plan_object(
     """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
     by_project: Counter[str] = Counter()
     for span in course.spans:
-        for project, requests in span.requests.items():
+        for project, requests in _by_project(span).items():
             by_project[project] += requests * span.days
     by_key = _shares(keys, by_project)
     return {
@@ -191,6 +194,13 @@ def _shares(keys: Sequence[Key], by_project: Mapping[str, int]) -> dict[str, int
     return shares
 
 
+def _by_project(span: DaySpan) -> Counter[str]:
+    requests: Counter[str] = Counter()
+    for meter, count in span.requests.items():
+        requests[meter.project] += count
+    return requests
+
+
 def _project(key: Key) -> str:
     return key.project
 
@@ -206,7 +216,7 @@ def _span_object(
         "each_day": _cost(sum(span.requests.values()), work, assumed),
         "keys_each_day": {
             label: _cost(requests, work, assumed)
-            for label, requests in _shares(keys, span.requests).items()
+            for label, requests in _shares(keys, _by_project(span)).items()
         },
     }
 

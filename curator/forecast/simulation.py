@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from curator.keys.key import Key
-from curator.keys.quota import corrected
 from curator.keys.quota_day import PACIFIC, day_start, next_day
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease, OnExhausted
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 
 DAY_S: Final = 86_400.0
-UNUSED: Final[Mapping[str, Any]] = MappingProxyType({})
+UNUSED: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 class VirtualClock:
@@ -45,7 +45,7 @@ class VirtualClock:
 
 @dataclass(frozen=True, slots=True)
 class DaySpan:
-    """``days`` quota days in a row, each with the same ``requests`` by project.
+    """``days`` quota days in a row, each with the same ``requests`` by project and model.
 
     The keys of a project take turns, so each has an even share; whose is one more than the others'
     changes from day to day.
@@ -53,7 +53,7 @@ class DaySpan:
 
     first: date
     days: int
-    requests: Mapping[str, int]
+    requests: Mapping[Meter, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked: so many requests of so many input tokens.
+    """What is asked: so many requests of so many input tokens by model, in order of preference.
 
     ``latency_s`` is how long each is under way, ``concurrency`` how many are at most.
     """
 
     requests: int
-    tokens: int
+    tokens: Mapping[str, int]
     latency_s: float
     concurrency: int
 
@@ -82,29 +82,27 @@ async def simulate(
     load: Load,
     now: float,
     *,
-    use: Mapping[str, ProjectUse] = UNUSED,
-    records: Mapping[str, ProjectRecord] = UNUSED,
+    use: Mapping[Meter, ProjectUse] = UNUSED,
+    records: Mapping[Meter, ProjectRecord] = UNUSED,
 ) -> Course:
     """Return the course of a campaign that starts at ``now``.
 
-    ``use`` and ``records`` say by project what was used of the windows, and which cool-downs and
-    limits were learned; without them the keys are unused.
+    ``use`` and ``records`` say what was used of the windows, and which cool-downs and limits were
+    learned; without them the keys are unused.
 
     Raises:
         InputError: no key can ever take such a request.
     """
     clock = VirtualClock(now)
-    # What was learned is taken to last: a plan that forgot it after a week would promise too much.
-    learned = {name: record.learned for name, record in records.items()}
-    keys = [replace(k, quota=corrected(k.quota, learned.get(k.project, {}), now)) for k in keys]
     pool = KeyPool(
         keys,
+        list(load.tokens),
         clock=clock,
         stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,
         rng=random.Random(0),
         use=use,
-        records=records,
+        records={meter: _lasting(record, now) for meter, record in records.items()},
     )
     calendar = _Calendar(now)
     in_flight: list[float] = []
@@ -118,8 +116,8 @@ async def simulate(
             clock.time += skipped * DAY_S
             left -= skipped * calendar.requests_of_last_day
             continue
-        calendar.count(lease.key.project)
-        pool.settle(lease, load.tokens)
+        calendar.count(lease.meter)
+        pool.settle(lease, load.tokens[lease.model])
         heapq.heappush(in_flight, lease.at + load.latency_s)
         left -= 1
         # The loop's other work, such as a signal, gets its turn.
@@ -128,14 +126,25 @@ async def simulate(
     return Course(max(in_flight, default=now), calendar.spans())
 
 
-async def _next_lease(pool: KeyPool, tokens: int, clock: VirtualClock) -> Lease:
+def _lasting(record: ProjectRecord, now: float) -> ProjectRecord:
+    """Return a record whose limits last: a plan that forgot them would promise too much."""
+    learned = {
+        name: replace(limit, at=math.inf)
+        for name, limit in record.learned.items()
+        if limit.holds(limit.stated, now)
+    }
+    return replace(record, learned=learned)
+
+
+async def _next_lease(pool: KeyPool, tokens: Mapping[str, int], clock: VirtualClock) -> Lease:
     while True:
         try:
             return await pool.lease(tokens)
         except KeysExhausted as exhausted:
             if exhausted.opens_at is None:
                 raise InputError(
-                    f"no key can take a request of {tokens} tokens; raise tpm in the keys file"
+                    f"no key can take a request of {min(tokens.values())} tokens; "
+                    "raise tpm in the keys file"
                 ) from exhausted
             clock.time = exhausted.opens_at
 
@@ -145,7 +154,7 @@ class _Calendar:
 
     def __init__(self, now: float) -> None:
         self._spans: list[DaySpan] = []
-        self._today: Counter[str] = Counter()
+        self._today: Counter[Meter] = Counter()
         self._start = day_start(now)
         self._end = next_day(now)
 
@@ -153,8 +162,8 @@ class _Calendar:
     def requests_of_last_day(self) -> int:
         return sum(self._spans[-1].requests.values())
 
-    def count(self, project: str) -> None:
-        self._today[project] += 1
+    def count(self, meter: Meter) -> None:
+        self._today[meter] += 1
 
     def turn_to(self, now: float, left: int) -> int:
         """Close the day if ``now`` is after it; return how many days like it follow unseen.

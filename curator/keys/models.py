@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from curator.keys.prices import Price
+
+TILE_TOKENS: Final = 258
+"""What a model counts for an image of up to ``TILE_PX`` where it goes by size."""
+TILE_PX: Final = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,12 @@ class KnownModel:
     name: str
     price: Price | None = None
     image_tokens: int | None = None
+
+    def tokens_of_image(self, longest_px: int) -> int:
+        """Return what it counts for an image of so many pixels on its longer side."""
+        if self.image_tokens is not None:
+            return self.image_tokens
+        return TILE_TOKENS if longest_px <= TILE_PX else 4 * TILE_TOKENS
 
 
 @cache

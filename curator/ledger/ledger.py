@@ -49,7 +49,7 @@ from curator.ledger.writing.entries import (
 )
 from curator.ledger.writing.group import GroupCommit
 from curator.ledger.writing.group_writer import GroupWriter
-from curator.pool.records import ProjectRecord, ProjectUse, RemovedKey
+from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
 from shared.records import Listing, QAPair
 
 Asked = ParamSpec("Asked")
@@ -214,16 +214,16 @@ class Ledger:
         """Return the keys that failed for good, by fingerprint."""
         return await self._told(removed_keys)
 
-    async def project_use(self, model: str, now: float) -> dict[str, ProjectUse]:
-        """Return what each project has used of its minute and day at ``now``.
+    async def project_use(self, models: Sequence[str], now: float) -> dict[Meter, ProjectUse]:
+        """Return what each project has used of its minute and day at ``now``, for ``models``.
 
         A request that was begun and never finished counts with its estimate.
         """
-        return await self._told(project_use, model, now)
+        return await self._told(project_use, models, now)
 
-    async def project_records(self, model: str) -> dict[str, ProjectRecord]:
-        """Return what is remembered of each project for ``model``."""
-        return await self._told(project_records, model)
+    async def project_records(self, models: Sequence[str]) -> dict[Meter, ProjectRecord]:
+        """Return what is remembered of each project for ``models``."""
+        return await self._told(project_records, models)
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""

@@ -33,11 +33,14 @@ class KeysExhausted(StoppedForNow):
 
 
 class NoProjectMayUse(InputError):
-    """Every key says that its project may not use the model."""
+    """Every key says that its project may use none of the models."""
 
 
-def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:
-    """Return what a run ends with all of whose keys have ``left``, by label and with the reason."""
+def no_key_left(left: Mapping[str, Refusal], models: Sequence[str]) -> AboVqaError:
+    """Return what a run ends with that no key serves any more.
+
+    ``left`` has the reasons by the label of a key, or that with the model that it may not use.
+    """
     refusals = list(left.values())
     if not refusals or not all(isinstance(refusal, ModelRefused) for refusal in refusals):
         failed_for_good = any(isinstance(refusal, InvalidKey) for refusal in refusals)
@@ -47,7 +50,8 @@ def no_key_left(left: Mapping[str, Refusal]) -> AboVqaError:
             f"{_projects(refusals)} {refusals[0].reason}, and waiting brings none: "
             "give another --model, or turn billing on"
         )
-    return NoProjectMayUse(f"no key may use this model ({_reasons(left)}); give another --model")
+    which = "this model" if len(models) == 1 else "any of these models"
+    return NoProjectMayUse(f"no key may use {which} ({_reasons(left)}); give another --model")
 
 
 def _projects(refusals: Sequence[Refusal]) -> str:

@@ -1,9 +1,11 @@
-"""Which key serves next, and how long to wait for one.
+"""Which key and which model serve next, and how long to wait for them.
 
-Of the keys that can take a request now, the one that served longest ago: all take turns, those of
-one project too, although each request closes it to all of them for a while. Quota is counted per
-project before the request is sent (a lease) and settled after it. The pool keeps no file: what must
-outlive the process leaves it as ``ProjectRecord`` and is handed back at the next start.
+The models are in order of preference: one is asked as long as some key can take a request for it
+now, and the next one while none can. Of those keys, the one that served longest ago: all take
+turns, those of one project too, although each request closes it to all of them for a while. Quota
+is counted per project and model before the request is sent (a lease) and settled after it. The pool
+keeps no file: what must outlive the process leaves it as ``ProjectRecord`` and is handed back at
+the next start.
 """
 
 from __future__ import annotations
@@ -20,10 +22,16 @@ from curator.keys.quota import Quota, Window
 from curator.pool.exhaustion import KeysExhausted, no_key_left
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening, Reservation
-from curator.refusals.refusal import InvalidKey, ProjectRefused, RateLimited, Refusal
+from curator.refusals.refusal import (
+    InvalidKey,
+    ModelRefused,
+    ProjectRefused,
+    RateLimited,
+    Refusal,
+)
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 from shared.program.durations import local_time
@@ -41,10 +49,16 @@ class OnExhausted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A key, and a request and tokens reserved on its project at ``at``."""
+    """A key and a model, and a request and tokens reserved on its project at ``at``."""
 
     key: Key
+    model: str
     reservation: Reservation
+
+    @property
+    def meter(self) -> Meter:
+        """Where the request counts."""
+        return Meter(self.key.project, self.model)
 
     @property
     def at(self) -> float:
@@ -58,22 +72,23 @@ class Lease:
 
 
 class KeyPool:
-    """The keys of a run."""
+    """The keys of a run, and the models that they ask."""
 
     def __init__(
         self,
         keys: Sequence[Key],
+        models: Sequence[str],
         *,
         clock: Clock,
         stop: AsyncStopSignal,
         on_exhausted: OnExhausted,
         rng: random.Random,
-        use: Mapping[str, ProjectUse],
-        records: Mapping[str, ProjectRecord],
+        use: Mapping[Meter, ProjectUse],
+        records: Mapping[Meter, ProjectRecord],
         untried: Sequence[Key] = (),
         rate: PlainRate | None = None,
     ) -> None:
-        """Start with what the ledger remembers: ``use`` and ``records`` by project.
+        """Start with what the ledger remembers: ``use`` and ``records``.
 
         Each of the ``untried`` keys gets a second request only once its first was taken. ``rate``
         holds for all keys together.
@@ -81,6 +96,7 @@ class KeyPool:
         self._rate = rate
         # Those that served longest ago come first.
         self._keys = list(keys)
+        self._models = tuple(models)
         self._clock = clock
         self._stop = stop
         self._on_exhausted = on_exhausted
@@ -94,16 +110,21 @@ class KeyPool:
         self._changed = asyncio.Event()
         now = clock.now()
         self._projects = {
-            key.project: Project.restored(key, now, use.get(key.project), records.get(key.project))
+            (meter := Meter(key.project, model)): Project.restored(
+                key, model, now, use.get(meter), records.get(meter)
+            )
             for key in keys
+            for model in models
         }
 
-    async def lease(self, tokens: int) -> Lease:
-        """Return a key that can take a request of ``tokens`` now, waiting for one if need be.
+    async def lease(self, tokens: Mapping[str, int]) -> Lease:
+        """Return a key and a model that can take a request now, waiting for them if need be.
+
+        ``tokens`` are those of the request, by model.
 
         Raises:
             KeysExhausted: none can before the next quota day, and the run is not to wait.
-            NoProjectMayUse: every key says so of the model.
+            NoProjectMayUse: every key says so of every model.
             StopRequested: the run is to stop.
         """
         # One waiter at a time computes and sleeps; the others queue in order behind it.
@@ -114,48 +135,42 @@ class KeyPool:
                     raise StopRequested
                 now = self._clock.now()
                 self._changed.clear()
-                key, openings = self._next_key(tokens, now)
-                if key is None:
+                turn, openings = self._next_turn(tokens, now)
+                if turn is None:
                     await self._wait_for_opening(openings, tokens, now)
                 elif rate is not None:
                     # Meanwhile the key may have been closed: it is looked for once more.
                     await rate.admit(self._stop)
                     rate = None
                 else:
-                    return self._reserve(key, tokens, now)
+                    key, model = turn
+                    return self._reserve(key, model, tokens[model], now)
 
     def may_send(self, lease: Lease) -> bool:
         """Return whether nothing that was told since ``lease`` speaks against its request."""
-        project = self._projects[lease.key.project]
-        is_closed = project.blocked_until > self._clock.now()
-        is_probe = lease.reservation is project.probe
-        return lease.key.fingerprint not in self._removed and (is_probe or not is_closed)
+        is_open = self._projects[lease.meter].may_send(lease.reservation, self._clock.now())
+        return is_open and lease.key.fingerprint not in self._removed
 
     def waits(self, lease: Lease) -> None:
         """Heed that the request of ``lease`` has still to get its connection."""
-        self._projects[lease.key.project].usage.delay(lease.reservation)
+        self._projects[lease.meter].usage.delay(lease.reservation)
 
     def left(self, lease: Lease) -> None:
         """Count the request of ``lease`` from now on: it is sent."""
-        self._projects[lease.key.project].usage.send(lease.reservation, self._clock.now())
+        self._projects[lease.meter].usage.send(lease.reservation, self._clock.now())
 
     def over(self, lease: Lease) -> None:
         """Heed that the request of ``lease`` has its answer, or will have none."""
-        self._projects[lease.key.project].usage.end(lease.reservation, self._clock.now())
+        self._projects[lease.meter].usage.end(lease.reservation, self._clock.now())
 
     def settle(self, lease: Lease, tokens: int) -> ProjectRecord | None:
         """Count the true tokens of an answered request.
 
         Returns the project's record if this success ended a cool-down.
         """
-        project = self._projects[lease.key.project]
-        project.usage.settle(lease.reservation, tokens)
-        project.strikes = 0
-        is_news = self._prove(lease)
-        # An answer to what was sent before the cool-down says nothing about it; a probe's does.
-        if lease.reservation is project.probe:
-            project.probe, project.blocked_until = None, 0.0
-            is_news = True
+        project = self._projects[lease.meter]
+        ends_cool_down = project.settle(lease.reservation, tokens)
+        is_news = self._prove(lease) or ends_cool_down
         return project.record() if is_news else None
 
     def taken(self, lease: Lease) -> None:
@@ -164,36 +179,34 @@ class KeyPool:
 
     def unanswered(self, lease: Lease) -> None:
         """Count a request that came to nothing which would tell about its key."""
-        self._trials.end(lease.key)
+        self._trials.end(lease.key, lease.meter)
         self._changed.set()
 
     def _prove(self, lease: Lease) -> bool:
         """Count that a key was taken; return whether its project was refused in the last run."""
-        self._trials.prove(lease.key)
+        self._trials.prove(lease.key, lease.meter)
         self._changed.set()
-        project = self._projects[lease.key.project]
-        if not project.refused_because or lease.key.label in self._left:
+        project = self._projects[lease.meter]
+        if not project.refused_because or project.is_closed:
             return False
         project.refused_because = ""
         return True
 
     def give_back(self, lease: Lease) -> None:
         """Forget a lease whose request was never sent."""
-        project = self._projects[lease.key.project]
-        project.usage.give_back(lease.reservation)
-        if lease.reservation is project.probe:
-            project.probe, project.probe_at = None, lease.at
+        self._projects[lease.meter].give_back(lease.reservation)
         self.unanswered(lease)
 
     def cool_down(self, lease: Lease, refusal: RateLimited) -> ProjectRecord:
         """Close the project of ``lease`` for as long as the refusal says; believe its limits."""
-        project = self._projects[lease.key.project]
+        project = self._projects[lease.meter]
         self._prove(lease)
         project.cool_down(refusal, lease.at, self._clock.now(), self._rng)
         log.info(
             "key_cooling_down",
             key=lease.key.label,
-            project=project.name,
+            project=lease.key.project,
+            model=lease.model,
             window=refusal.window.value,
             reason=refusal.reason,
             until=local_time(project.blocked_until),
@@ -204,23 +217,42 @@ class KeyPool:
         """Take a key that fails for good out of the pool; false if it had left already."""
         if key not in self._keys:
             return False
+        self._left[key.label] = refusal
+        self._take_out(key, refusal)
+        return True
+
+    def _take_out(self, key: Key, refusal: Refusal) -> None:
         self._keys.remove(key)
         self._removed[key.fingerprint] = refusal.reason
         if isinstance(refusal, InvalidKey):
             self.removed_at[key.fingerprint] = self._clock.now()
-        self._left[key.label] = refusal
         log.warning(f"Key {key.label} failed ({refusal.reason}); removing from pool.")  # noqa: G004
-        self._trials.end(key)
+        self._trials.drop(key)
         self._changed.set()
-        return True
 
-    def close(self, lease: Lease, refusal: ProjectRefused) -> ProjectRecord:
-        """Take all keys of a project that is not served out of the pool."""
-        project = self._projects[lease.key.project]
-        project.refused_because = refusal.reason
-        for key in [key for key in self._keys if key.project == project.name]:
-            self.remove(key, refusal)
-        return project.record()
+    def close(self, lease: Lease, refusal: ProjectRefused) -> list[ProjectRecord]:
+        """Ask a project no more for the model of ``lease``, or for any where none is served there.
+
+        Its keys leave once there is no model that they may ask. Returns what has changed.
+        """
+        name, is_about_one = lease.key.project, isinstance(refusal, ModelRefused)
+        mine = [project for meter, project in self._projects.items() if meter.project == name]
+        refused = [self._projects[lease.meter]] if is_about_one else mine
+        is_news = not refused[0].is_closed
+        for project in refused:
+            project.is_closed, project.refused_because = True, refusal.reason
+        keys = [key for key in self._keys if key.project == name]
+        for key in keys:
+            is_one_of_many = is_about_one and len(self._models) > 1
+            self._left[f"{key.label} for {lease.model}" if is_one_of_many else key.label] = refusal
+        if all(project.is_closed for project in mine):
+            for key in keys:
+                self._take_out(key, refusal)
+        elif is_news:
+            told = f"Project {name} may not use {lease.model} ({refusal.reason})"
+            log.warning(f"{told}; its keys go on with other models.")  # noqa: G004
+        self.unanswered(lease)
+        return [project.record() for project in refused]
 
     @property
     def removed(self) -> Mapping[str, str]:
@@ -228,58 +260,64 @@ class KeyPool:
         return self._removed
 
     @property
-    def refused(self) -> Mapping[str, str]:
-        """Why projects are not served, empty for those that are, by name."""
-        return {name: project.refused_because for name, project in self._projects.items()}
+    def refused(self) -> Mapping[Meter, str]:
+        """Why projects do not serve models, empty for those that do."""
+        return {meter: project.refused_because for meter, project in self._projects.items()}
 
-    def records(self) -> dict[str, ProjectRecord]:
-        """Return each project's cool-down and what it taught, as they are now."""
-        return {name: project.record() for name, project in self._projects.items()}
+    def records(self) -> dict[Meter, ProjectRecord]:
+        """Return each cool-down and what it taught, as they are now."""
+        return {meter: project.record() for meter, project in self._projects.items()}
 
-    def quotas(self, now: float) -> dict[str, Quota]:
-        """Return the limits of each project, as stated and learned."""
-        return {name: project.quota(now) for name, project in self._projects.items()}
+    def quotas(self, now: float) -> dict[Meter, Quota]:
+        """Return the limits of each project and model, as stated and learned."""
+        return {meter: project.quota(now) for meter, project in self._projects.items()}
 
-    def requests_today(self, now: float) -> dict[str, int]:
-        """Return each project's requests since its quota day began."""
+    def requests_today(self, now: float) -> dict[Meter, int]:
+        """Return the requests of each project and model since the quota day began."""
         projects = self._projects.items()
-        return {name: project.usage.requests_in(Window.DAY, now) for name, project in projects}
+        return {meter: project.usage.requests_in(Window.DAY, now) for meter, project in projects}
 
-    def _next_key(self, tokens: int, now: float) -> tuple[Key | None, Mapping[str, Opening]]:
-        """Return the key whose turn it is, if one can serve, and when the projects before it do."""
-        openings: dict[str, Opening] = {}
-        for key in self._keys:
-            if key.project in openings or not self._trials.may_ask(key):
-                continue
-            opening = self._projects[key.project].opening(tokens, now)
-            if opening.at <= now:
-                return key, openings
-            openings[key.project] = opening
+    def _next_turn(
+        self, tokens: Mapping[str, int], now: float
+    ) -> tuple[tuple[Key, str] | None, Mapping[Meter, Opening]]:
+        """Return the key and model whose turn it is, if any can serve, and when others do."""
+        openings: dict[Meter, Opening] = {}
+        for model in self._models:
+            for key in self._keys:
+                meter = Meter(key.project, model)
+                if meter in openings or not self._trials.may_ask(key, meter):
+                    continue
+                project = self._projects[meter]
+                if project.is_closed:
+                    continue
+                opening = project.opening(tokens[model], now)
+                if opening.at <= now:
+                    return (key, model), openings
+                openings[meter] = opening
         return None, openings
 
-    def _reserve(self, key: Key, tokens: int, now: float) -> Lease:
+    def _reserve(self, key: Key, model: str, tokens: int, now: float) -> Lease:
         self._keys.remove(key)
         self._keys.append(key)
-        project = self._projects[key.project]
-        reservation = project.usage.reserve(tokens, now)
-        self._trials.begin(key)
-        if project.blocked_until > now:
-            project.probe, project.probe_at = reservation, None
-        return Lease(key, reservation)
+        lease = Lease(key, model, self._projects[Meter(key.project, model)].reserve(tokens, now))
+        self._trials.begin(key, lease.meter)
+        return lease
 
     async def _wait_for_opening(
-        self, openings: Mapping[str, Opening], tokens: int, now: float
+        self, openings: Mapping[Meter, Opening], tokens: Mapping[str, int], now: float
     ) -> None:
-        """Sleep until the first of ``openings``, by project, or until something changes."""
+        """Sleep until the first of ``openings``, or until something changes."""
         if not self._keys:
-            raise no_key_left(self._left)
+            raise no_key_left(self._left, self._models)
         if not openings:
             await self._stop.wait(self._changed)
             return
         first = min((opening.at for opening in openings.values()), default=math.inf)
         is_spent = all(opening.window is Window.DAY for opening in openings.values())
         if is_spent and not self._trials.are_under_way:
-            surely = [self._projects[name].reopens_at(tokens, now) for name in openings]
+            surely = (
+                self._projects[meter].reopens_at(tokens[meter.model], now) for meter in openings
+            )
             opens_at = min(surely, default=math.inf)
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
             if self._on_exhausted is OnExhausted.STOP or math.isinf(first):

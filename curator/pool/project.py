@@ -11,7 +11,7 @@ from curator.keys.key import Key
 from curator.keys.quota import LEARNED_FOR_S, LearnedLimits, Quota, Window, corrected, learn
 from curator.keys.quota_day import day_over
 from curator.pool.backoff import backoff_s
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import Opening, Reservation, Usage
 from curator.refusals.refusal import RateLimited
 
@@ -27,12 +27,13 @@ LONGEST_DELAY_S: Final = 86_400.0
 
 @dataclass(slots=True)
 class Project:
-    """What Google meters: its limits, its use, and the cool-down it is in.
+    """A project and a model: its limits, its use, and the cool-down it is in.
 
     ``refused_because`` is why it is not served: in this run, or in the last one, until an answer.
+    ``is_closed`` says that it is not asked again in this run.
     """
 
-    name: str
+    meter: Meter
     stated: Quota
     usage: Usage
     learned: LearnedLimits = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Project:
     probe: Reservation | None = None
     strikes: int = 0
     refused_because: str = ""
+    is_closed: bool = False
 
     _quota: Quota = field(default_factory=Quota)
     _quota_ends: float = -math.inf
@@ -96,10 +98,38 @@ class Project:
         """Return when a request surely fits, probes left aside."""
         return max(self.blocked_until, self.usage.opening(self.quota(now), tokens, now).at)
 
+    def reserve(self, tokens: int, now: float) -> Reservation:
+        """Count a request of ``tokens`` that is sent at ``now``."""
+        reservation = self.usage.reserve(tokens, now)
+        if self.blocked_until > now:
+            self.probe, self.probe_at = reservation, None
+        return reservation
+
+    def may_send(self, reservation: Reservation, now: float) -> bool:
+        """Return whether nothing that was told since ``reservation`` speaks against its request."""
+        rests = self.blocked_until > now and reservation is not self.probe
+        return not (self.is_closed or rests)
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Forget a request that was never sent."""
+        self.usage.give_back(reservation)
+        if reservation is self.probe:
+            self.probe, self.probe_at = None, reservation.at
+
+    def settle(self, reservation: Reservation, tokens: int) -> bool:
+        """Count the true tokens of an answered request; return whether that ends a cool-down."""
+        self.usage.settle(reservation, tokens)
+        self.strikes = 0
+        # An answer to what was sent before the cool-down says nothing about it; a probe's does.
+        if reservation is not self.probe:
+            return False
+        self.probe, self.blocked_until = None, 0.0
+        return True
+
     def record(self) -> ProjectRecord:
         """Return what the ledger is to remember."""
         return ProjectRecord(
-            self.name,
+            *self.meter,
             self.blocked_until,
             self.blocked_window,
             self.probe_at,
@@ -109,12 +139,12 @@ class Project:
 
     @classmethod
     def restored(
-        cls, key: Key, now: float, use: ProjectUse | None, record: ProjectRecord | None
+        cls, key: Key, model: str, now: float, use: ProjectUse | None, record: ProjectRecord | None
     ) -> Self:
-        """Return the project of ``key`` as the ledger remembers it."""
-        use, record = use or ProjectUse(), record or ProjectRecord(key.project)
+        """Return the project of ``key`` for ``model`` as the ledger remembers it."""
+        use, record = use or ProjectUse(), record or ProjectRecord(key.project, model)
         return cls(
-            name=key.project,
+            meter=Meter(key.project, model),
             stated=key.quota,
             usage=Usage(now, last_minute=use.last_minute, today=use.today),
             learned=record.learned,

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from curator.keys.quota import LearnedLimits, Quota, Window
 
 
+class Meter(NamedTuple):
+    """What Google counts by: a project and a model."""
+
+    project: str
+    model: str
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """What must be remembered about a project: its cool-down and the limits it taught us.
+    """What must be remembered of a project and model: its cool-down and the limits it taught us.
 
-    ``refused_because`` is why it is not served at all, empty where it is.
+    ``refused_because`` is why the model is not served there at all, empty where it is.
     """
 
     project: str
+    model: str
     blocked_until: float = 0.0
     blocked_window: Window = Window.MINUTE
     probe_at: float | None = None
     learned: LearnedLimits = field(default_factory=dict)
     refused_because: str = ""
+
+    @property
+    def meter(self) -> Meter:
+        """What it is about."""
+        return Meter(self.project, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class RemovedKey:
 
 @dataclass(frozen=True, slots=True)
 class ProjectUse:
-    """What a project has used of its windows.
+    """What a project has used of its windows for a model.
 
     ``last_minute`` holds time and tokens of each request, oldest first.
     """

@@ -1,6 +1,7 @@
 """Which keys have still to show that they work: one request each before the crowd.
 
-Where nothing has shown yet that a project is served, its keys are tried one after the other.
+So has each model of each project: where nothing has shown yet that it is served there, one request
+at a time asks.
 """
 
 from __future__ import annotations
@@ -8,41 +9,52 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from curator.keys.key import Key
+from curator.pool.records import Meter
 
 
 class Trials:
-    """The keys that no answer has proven yet, and whose first request is under way."""
+    """The keys and models that no answer has proven yet, and whose first request is under way."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._untried = {key.fingerprint for key in keys}
-        self._under_way: dict[str, str] = {}
-        self._served: set[str] = set()
+        untried = list(keys)
+        self._untried = {key.fingerprint for key in untried}
+        self._projects = frozenset(key.project for key in untried)
+        self._served: set[Meter] = set()
+        # Of each key, and of each model of a project, one first request may be under way.
+        self._keys: dict[str, Meter] = {}
+        self._meters: dict[Meter, str] = {}
 
     @property
     def are_under_way(self) -> bool:
-        """Whether an answer is still to come that may prove a key."""
-        return bool(self._under_way)
+        """Whether an answer is still to come that may prove a key or a model."""
+        return bool(self._keys or self._meters)
 
-    def may_ask(self, key: Key) -> bool:
-        """Return whether a request with ``key`` need not wait for the answer to another."""
-        if key.fingerprint not in self._untried:
-            return True
-        if key.fingerprint in self._under_way:
-            return False
-        return key.project in self._served or key.project not in self._under_way.values()
+    def may_ask(self, key: Key, meter: Meter) -> bool:
+        """Return whether a request need not wait for the answer to another."""
+        return key.fingerprint not in self._keys and meter not in self._meters
 
-    def begin(self, key: Key) -> None:
-        """Count a request with ``key``."""
+    def begin(self, key: Key, meter: Meter) -> None:
+        """Count a request."""
         if key.fingerprint in self._untried:
-            self._under_way[key.fingerprint] = key.project
+            self._keys[key.fingerprint] = meter
+        if meter.project in self._projects and meter not in self._served:
+            self._meters[meter] = key.fingerprint
 
-    def prove(self, key: Key) -> None:
-        """Let everyone use a key that was taken."""
-        if self._untried:
-            self._untried.discard(key.fingerprint)
-            self._under_way.pop(key.fingerprint, None)
-            self._served.add(key.project)
+    def prove(self, key: Key, meter: Meter) -> None:
+        """Let everyone use a key that was taken, and a model that is served."""
+        self._untried.discard(key.fingerprint)
+        self._served.add(meter)
+        self.end(key, meter)
 
-    def end(self, key: Key) -> None:
+    def end(self, key: Key, meter: Meter) -> None:
         """Forget a request that told nothing of its key: the next one is a trial again."""
-        self._under_way.pop(key.fingerprint, None)
+        if self._keys.get(key.fingerprint) == meter:
+            del self._keys[key.fingerprint]
+        if self._meters.get(meter) == key.fingerprint:
+            del self._meters[meter]
+
+    def drop(self, key: Key) -> None:
+        """Forget a key that has left."""
+        for meter in [one for one, by in self._meters.items() if by == key.fingerprint]:
+            self.end(key, meter)
+        self._keys.pop(key.fingerprint, None)

@@ -29,7 +29,8 @@ from curator.ledger import (
 )
 from curator.ledger.reports.campaigns import DEAD_LETTERS
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
-from curator.pool.pool import KeyPool
+from curator.pool.pool import KeyPool, Lease
+from curator.pool.records import Meter
 from curator.status.status import Standing
 from shared.records import Listing
 
@@ -120,15 +121,16 @@ class LiveReport:
         self._count_outcome(key, Outcome.OPEN, -1)
         self._last_errors[UNREACHABLE] = reason
 
-    def finished(self, result: Result, listing: Listing, key: Key | None) -> None:
-        """Count a result that the ledger has; ``key`` is ``None`` where nothing was sent."""
-        if key is not None:
-            self._count_outcome(key, Outcome.OPEN, -1)
-            self._count_outcome(key, result.outcome, 1)
+    def finished(self, result: Result, listing: Listing, lease: Lease | None) -> None:
+        """Count a result that the ledger has; ``lease`` is ``None`` where nothing was sent."""
+        model = ""
+        if lease is not None:
+            model = lease.model
+            self._count_outcome(lease.key, Outcome.OPEN, -1)
+            self._count_outcome(lease.key, result.outcome, 1)
             self._count_time(result)
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
-        model = self._before.campaign.model
         if result.tokens != TokenUse():
             self._tokens[model] = self._tokens.get(model, TokenUse()) + result.tokens
         if result.facts is not None and isinstance(result.change, ItemChange):
@@ -192,16 +194,17 @@ class LiveReport:
         today, removed = self._pool.requests_today(now), self._pool.removed
         refused = self._pool.refused
         quotas = self._pool.quotas(now)
+        model = self._before.campaign.model
         return tuple(
             replace(
                 key,
-                removed_because=removed.get(key.fingerprint, refused[key.project])
+                removed_because=removed.get(key.fingerprint, refused[Meter(key.project, model)])
                 if key.fingerprint in self._pool.fingerprints
                 else key.removed_because,
                 removed_at=self._pool.removed_at.get(key.fingerprint, key.removed_at),
                 outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
-                quota=quotas.get(key.project, key.quota),
-                project_today=today.get(key.project, key.project_today),
+                quota=quotas.get(Meter(key.project, model), key.quota),
+                project_today=today.get(Meter(key.project, model), key.project_today),
             )
             for key in self._before.keys
         )

@@ -9,7 +9,7 @@ from curator.judging.facts import ReplyFacts
 from curator.keys.quota import Quota
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.records import Listing
 
 
@@ -136,8 +136,8 @@ class Memory:
     """
 
     load: RecentLoad
-    use: Mapping[str, ProjectUse]
-    records: Mapping[str, ProjectRecord]
+    use: Mapping[Meter, ProjectUse]
+    records: Mapping[Meter, ProjectRecord]
 
 
 @dataclass(frozen=True, slots=True)

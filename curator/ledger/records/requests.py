@@ -124,7 +124,6 @@ class ProjectNews:
     """What a refusal, or the end of one, told ``at`` some time about a project and model."""
 
     record: ProjectRecord
-    model: str
     at: float
 
 

@@ -93,7 +93,7 @@ def _report(
 ) -> CampaignReport:
     by_model, by_rule = _pairs(connection, campaign_id)
     outcomes, by_key = _outcomes(connection, campaign_id)
-    records = project_records(connection, campaign.model)
+    records = project_records(connection, (campaign.model,))
     finished_recently, recent_s = recent_pace(connection, campaign_id, now)
     return CampaignReport(
         campaign_id=campaign_id,

@@ -17,11 +17,11 @@ _ANSWERED: Final = Outcome.ANSWERED.value
 
 def memory(connection: sqlite3.Connection, report: CampaignReport, now: float) -> Memory:
     """Return what a forecast of a campaign starts from."""
-    model = report.campaign.model
+    models = (report.campaign.model,)
     return Memory(
         _recent_load(connection, report.campaign_id),
-        project_use(connection, model, now),
-        project_records(connection, model),
+        project_use(connection, models, now),
+        project_records(connection, models),
     )
 
 

@@ -11,7 +11,7 @@ from curator.keys.quota_day import day_start
 from curator.ledger.records.overview import KeyReport
 from curator.ledger.records.requests import Outcome
 from curator.ledger.reports.projects import requests_since
-from curator.pool.records import ProjectRecord, RemovedKey
+from curator.pool.records import Meter, ProjectRecord, RemovedKey
 
 NOT_IN_FILE: Final = "not among the keys of the last run"
 """Why a key does not serve that has not failed for good."""
@@ -21,7 +21,7 @@ def key_reports(
     connection: sqlite3.Connection,
     model: str,
     outcomes: Mapping[str, Mapping[str, int]],
-    records: Mapping[str, ProjectRecord],
+    records: Mapping[Meter, ProjectRecord],
     now: float,
 ) -> tuple[KeyReport, ...]:
     """Return all keys by label; ``outcomes`` are those of a campaign, by fingerprint."""
@@ -29,14 +29,15 @@ def key_reports(
     since = day_start(now)
     projects = dict.fromkeys(row["project"] for row in rows)
     today = {name: requests_since(connection, model, name, since) for name in projects}
+    of_project = {name: records.get(Meter(name, model)) for name in projects}
     return tuple(
         KeyReport(
             fingerprint=row["fingerprint"],
             label=row["label"],
             project=row["project"],
-            removed_because=row["removed_because"] or _refused(records.get(row["project"])),
+            removed_because=row["removed_because"] or _refused(of_project[row["project"]]),
             outcomes=outcomes.get(row["fingerprint"], {}),
-            quota=_quota_of(row, records.get(row["project"]), now),
+            quota=_quota_of(row, of_project[row["project"]], now),
             project_today=today[row["project"]],
             removed_at=row["updated_at"] if _failed_for_good(row) else None,
         )

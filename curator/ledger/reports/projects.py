@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
 from curator.keys.quota import MINUTE_S, LearnedLimit, Window
 from curator.keys.quota_day import day_counts_from
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import LONGEST_ARRIVAL_S
 
 LOST_FOR_S: Final = 180.0
 """A request without an end that was begun so long ago may still have left in the last minute."""
 
 
-def project_use(connection: sqlite3.Connection, model: str, now: float) -> dict[str, ProjectUse]:
-    """Return what each project has used of its minute and day at ``now``.
+def project_use(
+    connection: sqlite3.Connection, models: Iterable[str], now: float
+) -> dict[Meter, ProjectUse]:
+    """Return what each project has used of its minute and day at ``now``, for each model.
 
     A request that was begun and never finished counts with its estimate, and as sent now: it may
     have left at any moment until the process ended.
@@ -26,14 +29,16 @@ def project_use(connection: sqlite3.Connection, model: str, now: float) -> dict[
         "WHERE model = ? AND project = ? AND started_at > ? "
         "AND (finished_at IS NULL OR started_at > ?) ORDER BY sent_at"
     )
-    used: dict[str, ProjectUse] = {}
-    for project in _projects_asked(connection, model):
-        since = now - MINUTE_S - LONGEST_ARRIVAL_S
+    used: dict[Meter, ProjectUse] = {}
+    since = now - MINUTE_S - LONGEST_ARRIVAL_S
+    asked = (Meter(name, model) for model in models for name in _projects_asked(connection, model))
+    for meter in asked:
+        project, model = meter
         rows = connection.execute(statement, (now, model, project, now - LOST_FOR_S, since))
         minute = tuple((at, spent) for at, spent in rows)
         today = requests_since(connection, model, project, day_counts_from(now))
         if minute or today:
-            used[project] = ProjectUse(minute, today)
+            used[meter] = ProjectUse(minute, today)
     return used
 
 
@@ -61,15 +66,25 @@ def requests_since(connection: sqlite3.Connection, model: str, project: str, sin
     return int(connection.execute(statement, (model, project, since)).fetchone()[0])
 
 
-def project_records(connection: sqlite3.Connection, model: str) -> dict[str, ProjectRecord]:
-    """Return what is remembered of each project for ``model``."""
+def project_records(
+    connection: sqlite3.Connection, models: Iterable[str]
+) -> dict[Meter, ProjectRecord]:
+    """Return what is remembered of each project for ``models``."""
+    records: dict[Meter, ProjectRecord] = {}
+    for model in models:
+        records |= _records_of(connection, model)
+    return records
+
+
+def _records_of(connection: sqlite3.Connection, model: str) -> dict[Meter, ProjectRecord]:
     learned: dict[str, dict[str, LearnedLimit]] = {}
     for row in connection.execute("SELECT * FROM learned_limits WHERE model = ?", (model,)):
         limit = LearnedLimit(row["value"], row["stated"], row["learned_at"])
         learned.setdefault(row["project"], {})[row["name"]] = limit
     return {
-        row["project"]: ProjectRecord(
+        Meter(row["project"], model): ProjectRecord(
             project=row["project"],
+            model=model,
             blocked_until=row["blocked_until"],
             blocked_window=Window(row["blocked_window"]),
             probe_at=row["probe_at"],

@@ -117,7 +117,7 @@ def _project_row(news: ProjectNews) -> Row:
     record = news.record
     return {
         "project": record.project,
-        "model": news.model,
+        "model": record.model,
         "blocked_until": record.blocked_until,
         "blocked_window": record.blocked_window.value,
         "probe_at": record.probe_at,
@@ -130,7 +130,7 @@ def _limit_rows(news: ProjectNews) -> Iterable[Row]:
     for name, limit in news.record.learned.items():
         yield {
             "project": news.record.project,
-            "model": news.model,
+            "model": news.record.model,
             "name": name,
             "value": limit.value,
             "stated": limit.stated,

@@ -16,14 +16,18 @@ from curator.campaign.loop import Curator
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.key import Key
+from curator.keys.models import known_model
 from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
 from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.records import Meter
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock
 
+MODEL = known_model("m")
+METER = Meter("p", MODEL.name)
 REQUEST = Prompt(10, 1).request({}, b"", 256)
 
 
@@ -51,6 +55,7 @@ async def curator(tmp_path):
         clock = StoppingClock(stop)
         pool = KeyPool(
             [Key("k", "p", "secret-of-k", Quota(rpm=600))],
+            [MODEL.name],
             clock=clock,
             stop=stop,
             on_exhausted=OnExhausted.STOP,
@@ -61,7 +66,7 @@ async def curator(tmp_path):
         results = Results(campaign_id, ledger, clock, None, ItemLog("0"), stop)
         yield Curator(
             campaign_id=campaign_id,
-            model="m",
+            models=[MODEL],
             service=Service.GEMINI,
             prompt=Prompt(10, 1),
             images_dir=Path("images"),
@@ -80,12 +85,12 @@ async def curator(tmp_path):
 async def counted(curator: Curator) -> tuple[int, int]:
     """Return the day's requests as the pool and as the ledger have them."""
     now = curator.clock.time
-    use = await curator.ledger.project_use("m", now)
-    return curator.pool.requests_today(now)["p"], use["p"].today if "p" in use else 0
+    use = await curator.ledger.project_use([MODEL.name], now)
+    return curator.pool.requests_today(now)[METER], use[METER].today if METER in use else 0
 
 
 async def reserved(curator: Curator, count: int) -> None:
-    while curator.pool.requests_today(curator.clock.time)["p"] < count:  # noqa: ASYNC110
+    while curator.pool.requests_today(curator.clock.time)[METER] < count:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
@@ -109,7 +114,7 @@ async def test_a_cancelled_worker_gives_its_request_back(curator):
 
 async def test_a_refusal_before_the_sending_costs_no_further_request(curator):
     [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
-    refused = await curator.pool.lease(1)
+    refused = await curator.pool.lease({MODEL.name: 1})
     started = curator.clock.time
     beginning = asyncio.create_task(curator._begin(item, REQUEST))
     await reserved(curator, 2)

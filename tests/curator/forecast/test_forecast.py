@@ -31,7 +31,7 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.records import ImageRef, Listing
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
@@ -125,8 +125,8 @@ async def test_a_cool_down_counts(ledger):
     key = Key("a", "p", "secret-a")
     await enrol(ledger, 2, key)
     await answer(ledger, 1, key)
-    closed = ProjectRecord("p", NOW + 600, Window.MINUTE)
-    await ledger.remember(ProjectNews(closed, "m", NOW))
+    closed = ProjectRecord("p", "m", NOW + 600, Window.MINUTE)
+    await ledger.remember(ProjectNews(closed, NOW))
     assert await told(ledger) == NOW + 604.0
 
 
@@ -163,9 +163,9 @@ async def test_a_campaign_of_months_ends_where_going_through_each_day_would(ledg
     keys = [Key(f"k{n}", f"p{n}", f"secret-{n}", Quota(rpm=10, rpd=250)) for n in range(12)]
     await enrol(ledger, 1, *keys)
     (report,) = await ledger.reports(at)
-    memory = Memory(RecentLoad(5.0, 700.0), {"p0": ProjectUse((), 250)}, {})
+    memory = Memory(RecentLoad(5.0, 700.0), {Meter("p0", "m"): ProjectUse((), 250)}, {})
     told = await asyncio.to_thread(forecast, report, memory, at, remaining=remaining)
-    course = await simulate(keys, Load(remaining, 700, 5.0, 16), at, use=memory.use)
+    course = await simulate(keys, Load(remaining, {"m": 700}, 5.0, 16), at, use=memory.use)
     assert told.ends_at == pytest.approx(course.ends_at, abs=300)
 
 

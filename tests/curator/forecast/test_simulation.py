@@ -13,12 +13,14 @@ from curator.forecast.simulation import Load, simulate
 from curator.keys.key import Key
 from curator.keys.quota import LearnedLimit, Quota
 from curator.keys.quota_day import PACIFIC
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.cli import run_program
 from tests.curator.pictures import write_abo
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=PACIFIC).timestamp()
+
+METER = Meter("p-a", "m")
 
 
 def key(label: str, project: str = "", **limits: int) -> Key:
@@ -26,7 +28,7 @@ def key(label: str, project: str = "", **limits: int) -> Key:
 
 
 def load(requests: int, concurrency: int = 4, latency_s: float = 1.0) -> Load:
-    return Load(requests, tokens=100, latency_s=latency_s, concurrency=concurrency)
+    return Load(requests, tokens={"m": 100}, latency_s=latency_s, concurrency=concurrency)
 
 
 async def test_a_year_of_days_is_counted_as_the_quotas_say():
@@ -68,11 +70,11 @@ async def test_without_limits_the_replies_are_waited_for():
 
 
 async def test_what_was_used_and_learned_counts_against_the_first_day():
-    used = {"p-a": ProjectUse(today=7)}
-    learned = {"p-a": ProjectRecord("p-a", learned={"rpd": LearnedLimit(9, 10, NOON)})}
+    used = {METER: ProjectUse(today=7)}
+    learned = {METER: ProjectRecord(*METER, learned={"rpd": LearnedLimit(9, 10, NOON)})}
     course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
-    assert [one.requests for one in course.spans] == [{"p-a": 2}, {"p-a": 9}]
-    closed = {"p-a": ProjectRecord("p-a", blocked_until=NOON + 600)}
+    assert [one.requests for one in course.spans] == [{METER: 2}, {METER: 9}]
+    closed = {METER: ProjectRecord(*METER, blocked_until=NOON + 600)}
     course = await simulate([key("a")], load(4, latency_s=2.0), NOON, records=closed)
     assert course.ends_at == NOON + 602
 
@@ -81,7 +83,7 @@ async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_sha
     keys = [key(f"{project}{n}", project, rpm=10, rpd=250) for project in "pqr" for n in range(4)]
     course = await simulate(keys, load(398_212), NOON)
     assert [(one.days, one.requests) for one in course.spans[:1]] == [
-        (530, {"p": 250, "q": 250, "r": 250})
+        (530, {Meter(project, "m"): 250 for project in "pqr"})
     ]
     plan = plan_object(
         keys, Work(398_212, 0, 100, 10), course, Assumptions(4, 1.0, price=None), NOON

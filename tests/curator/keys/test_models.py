@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import curator
-from curator.annotators.prompt import IMAGE_TOKENS, LARGEST_IMAGE_TOKENS, Prompt
+from curator.annotators.prompt import Prompt
 from curator.keys.models import default_model, known_model
 
 CONTENT = tomllib.loads((Path(curator.__file__).parent / "keys/models.toml").read_text())
@@ -36,11 +36,10 @@ def test_nothing_is_made_up_for_a_model_that_is_not_known():
 
 
 def test_an_image_counts_what_the_model_says_or_by_its_size():
-    by_size = [Prompt(3, 1).request({}, b"", px).estimated_tokens for px in (300, 500)]
-    assert by_size[1] - by_size[0] == LARGEST_IMAGE_TOKENS - IMAGE_TOKENS
-    fixed = Prompt(3, 1, known_model(default_model()).image_tokens)
-    assert {fixed.request({}, b"", px).estimated_tokens - by_size[0] for px in (300, 500)} == {
-        1120 - IMAGE_TOKENS
-    }
-    assert fixed.version == Prompt(3, 1).version
-    assert fixed.largest_request_tokens() > Prompt(3, 1).largest_request_tokens()
+    prompt, by_size, fixed = Prompt(3, 1), known_model("llava"), known_model(default_model())
+    small, large = (prompt.request({}, b"", px) for px in (300, 500))
+    assert large.estimated_tokens(by_size) - small.estimated_tokens(by_size) == 3 * 258
+    assert large.estimated_tokens(fixed) == small.estimated_tokens(fixed)
+    assert small.estimated_tokens(fixed) - small.estimated_tokens(by_size) == 1120 - 258
+    largest = [prompt.largest_request_tokens(model, 512) for model in (by_size, fixed)]
+    assert largest[1] > largest[0]

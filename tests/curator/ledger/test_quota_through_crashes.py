@@ -27,7 +27,7 @@ from curator.ledger.reports.projects import LOST_FOR_S
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.project import PROBE_AFTER_S
-from curator.pool.records import ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal
@@ -77,12 +77,13 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.ledger = await self.stack.enter_async_context(Ledger.opened(self.path))
         self.pool = KeyPool(
             KEYS,
+            ["m"],
             clock=self.clock,
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
             rng=random.Random(0),
-            use=await self.ledger.project_use("m", self.clock.now()),
-            records=await self.ledger.project_records("m"),
+            use=await self.ledger.project_use(["m"], self.clock.now()),
+            records=await self.ledger.project_records(["m"]),
         )
 
     @rule(seconds=st.sampled_from([0.5, 7.0, 31.0, 60.0, 3600.0, 30_000.0]))
@@ -99,7 +100,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
     async def _send(self, tokens: int, waits_s: float, travels_s: float) -> None:
         try:
-            lease = await self.pool.lease(tokens)
+            lease = await self.pool.lease({"m": tokens})
         except KeysExhausted:
             return
         project = lease.key.project
@@ -160,7 +161,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         now = self.clock.now()
         late = lease.left_late_at
         refused = Result(attempt.attempt_id, now, Outcome.RATE_LIMITED, started_at=late)
-        await self.ledger.finish(refused, ProjectNews(record, "m", now))
+        await self.ledger.finish(refused, ProjectNews(record, now))
 
     @rule()
     def crash(self) -> None:
@@ -184,10 +185,10 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
     @invariant()
     def the_ledger_counts_each_lease_once(self) -> None:
         now = self.clock.now()
-        use = self.runner.run(self.ledger.project_use("m", now))
+        use = self.runner.run(self.ledger.project_use(["m"], now))
         for project in QUOTAS:
             mine = [request for request in self.begun if request.project == project]
-            counted = use.get(project, ProjectUse())
+            counted = use.get(Meter(project, "m"), ProjectUse())
             since = day_counts_from(now)
             assert counted.today == sum(request.started_at >= since for request in mine)
             recent = [

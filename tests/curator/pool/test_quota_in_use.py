@@ -131,12 +131,13 @@ class Campaign:
         self.ledger = await self._stack.enter_async_context(Ledger.opened(self.path))
         self.pool = KeyPool(
             self.keys,
+            ["m"],
             clock=self.clock,
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
             rng=random.Random(0),
-            use=await self.ledger.project_use("m", self.clock.now()),
-            records=await self.ledger.project_records("m"),
+            use=await self.ledger.project_use(["m"], self.clock.now()),
+            records=await self.ledger.project_records(["m"]),
         )
 
     async def close(self) -> None:
@@ -159,7 +160,7 @@ class Campaign:
         begun: list[Attempt] = []
         while True:
             try:
-                lease = await self.pool.lease(TOKENS)
+                lease = await self.pool.lease({"m": TOKENS})
             except KeysExhausted:
                 # A probe may come due in this time, or one that is in flight bring good news.
                 if self.clock.now() >= ends:
@@ -242,7 +243,7 @@ class Campaign:
             is_day = refusal.window is Window.DAY
             self.lost_s[project] += math.ceil(until - start + (0.0 if is_day else unknown_s))
             self.closed[project] = Closed(now, until, refusal.window, probe)
-        news = ProjectNews(record, "m", now)
+        news = ProjectNews(record, now)
         late = lease.left_late_at
         return Result(number, now, Outcome.RATE_LIMITED, detail="429", started_at=late), news
 

@@ -17,6 +17,7 @@ from curator.pool.usage import ARRIVAL_S, Usage
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import SystemClock, stopwatch
 
+MODEL = "m"
 SHORT_MINUTE_S = 0.3
 LIMIT = 20
 SLOW_S = 0.2
@@ -41,6 +42,7 @@ async def test_the_rate_holds_for_all_keys_together_and_they_still_take_turns():
     keys = [Key(label, label, f"AIzaSecret{label}") for label in "ab"]
     pool = KeyPool(
         keys,
+        [MODEL],
         clock=SystemClock(),
         stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,
@@ -50,7 +52,7 @@ async def test_the_rate_holds_for_all_keys_together_and_they_still_take_turns():
         rate=PlainRate(10, SHORT_MINUTE_S),
     )
     started = stopwatch()
-    leases = await asyncio.gather(*(pool.lease(1) for _ in range(6)))
+    leases = await asyncio.gather(*(pool.lease({MODEL: 1}) for _ in range(6)))
     assert stopwatch() - started >= 5 * SHORT_MINUTE_S / 10
     assert sorted(lease.key.label for lease in leases) == ["a", "a", "a", "b", "b", "b"]
 

@@ -56,6 +56,7 @@ from tests.fakes.jumping_clock import JumpingClock
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "a-token-of-some-length"
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+MODEL = "gemini-3.5-flash-lite"
 KEYS = (
     Key("laptop", "p1", "AIzaSyStatusPageOne", Quota(rpm=10, rpd=250)),
     Key("desk", "p2", "AIzaSyStatusPageTwo", Quota(rpm=10, rpd=250)),
@@ -76,12 +77,13 @@ class Stage:
         return self.watched.clock
 
     async def ask(self, item: WorkItem, outcome: Outcome, verdict: Verdict | None = None) -> None:
-        key = (await self.pool.lease(100)).key
+        lease = await self.pool.lease({MODEL: 100})
+        key = lease.key
         self.clock.time += 2.0
         ledger, live = self.watched.ledger, self.watched.live
         number = ledger.new_attempt_id()
         attempt = Attempt(
-            number, 1, item.item_id, key.fingerprint, key.project, "gemini-3.5-flash-lite",
+            number, 1, item.item_id, key.fingerprint, key.project, MODEL,
             self.clock.time, 100,
         )  # fmt: skip
         await ledger.begin(attempt)
@@ -94,7 +96,7 @@ class Stage:
             number, self.clock.time, outcome, reason, spent, change=change, verdict=verdict
         )
         await ledger.finish(result)
-        live.finished(result, item.listing, key)
+        live.finished(result, item.listing, lease)
 
 
 def verdict_on(item: WorkItem) -> Verdict:
@@ -130,11 +132,11 @@ async def stage(tmp_path, empty_ledger):
     shutil.copy(empty_ledger, tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("c", None, "images", listings, clock.now())
-        await ledger.enrol(Campaign("gemini-3.5-flash-lite", "v", 10), clock.now())
+        await ledger.enrol(Campaign(MODEL, "v", 10), clock.now())
         await ledger.remember_keys(KEYS, clock.now())
         pool = KeyPool(
-            KEYS, clock=clock, stop=stop, on_exhausted=OnExhausted.STOP, rng=random.Random(0),
-            use={}, records={},
+            KEYS, [MODEL], clock=clock, stop=stop, on_exhausted=OnExhausted.STOP,
+            rng=random.Random(0), use={}, records={},
         )  # fmt: skip
         [before] = await ledger.reports(clock.now())
         history = await ledger.history(1, clock.now())
@@ -153,13 +155,11 @@ async def play(stage: Stage) -> None:
     await stage.watched.ledger.remember(
         KeyRemoval(KEYS[2].fingerprint, "API_KEY_INVALID", stage.clock.time)
     )
-    lease = await stage.pool.lease(100)
+    lease = await stage.pool.lease({MODEL: 100})
     refusal = RateLimited("429", window=Window.DAY, retry_after_s=None, limits=Quota(rpd=20))
     record = stage.pool.cool_down(lease, refusal)
     stage.pool.give_back(lease)
-    await stage.watched.ledger.remember(
-        ProjectNews(record, "gemini-3.5-flash-lite", stage.clock.time)
-    )
+    await stage.watched.ledger.remember(ProjectNews(record, stage.clock.time))
     stage.watched.live.forecast = Forecast(stage.clock.time + 5_000)
 
 

@@ -45,7 +45,7 @@ def standing(
             key("cooling", "p3", today=9),
             key("good", "p4", today=12),
         ),
-        blocked=(ProjectRecord("p3", NOW + 60, Window.MINUTE),),
+        blocked=(ProjectRecord("p3", "gemini-3.5-flash-lite", NOW + 60, Window.MINUTE),),
         dead_letters=(),
         given_up={},
         finished_recently=150,

@@ -19,7 +19,7 @@ from tests.curator.ledger.ledgers import (
 
 async def test_projects_and_keys_are_remembered(ledger):
     learned = {"rpm": LearnedLimit(3, stated=9, at=1.0)}
-    record = ProjectRecord("p", 99.0, Window.DAY, 50.0, learned)
+    record = ProjectRecord("p", "gemini-x", 99.0, Window.DAY, 50.0, learned)
     key = Key("mine", "p", "AIzaSecret", Quota(rpm=9, rpd=20))
     campaign_id = await enrolled(ledger, 1)
     await ledger.remember_keys([key], 1.0)
@@ -27,9 +27,9 @@ async def test_projects_and_keys_are_remembered(ledger):
     await ledger.begin(begun)
     removal = KeyRemoval(key.fingerprint, "API_KEY_INVALID", 2.0)
     refused = Result(begun.attempt_id, 2.0, Outcome.RATE_LIMITED)
-    await ledger.finish(refused, ProjectNews(record, "gemini-x", 2.0), removal)
-    assert await ledger.project_records("gemini-x") == {"p": record}
-    assert await ledger.project_records("another") == {}
+    await ledger.finish(refused, ProjectNews(record, 2.0), removal)
+    assert await ledger.project_records(["another", "gemini-x"]) == {record.meter: record}
+    assert await ledger.project_records(["another"]) == {}
     (report,) = await ledger.reports(10.0)
     assert [(key_report.label, key_report.removed_because) for key_report in report.keys] == [
         ("mine", "API_KEY_INVALID")

@@ -69,8 +69,8 @@ async def test_an_attempt_that_was_not_sent_is_withdrawn_and_counts_nowhere(ledg
     campaign_id = await enrolled(ledger, 1)
     begun = attempt(ledger, campaign_id, 1)
     await ledger.begin(begun)
-    assert (await ledger.project_use("gemini-x", 6.0))["p"].today == 1
+    assert (await ledger.project_use(["gemini-x"], 6.0))["p", "gemini-x"].today == 1
     await ledger.withdraw(begun)
-    assert await ledger.project_use("gemini-x", 6.0) == {}
+    assert await ledger.project_use(["gemini-x"], 6.0) == {}
     (report,) = await ledger.reports(10.0)
     assert report.outcomes == {}
