@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
+from curator.keys.models import NO_STATUS, ModelStatus
 from curator.keys.variables import KeySource
 from shared.errors import InputError
 
@@ -35,6 +36,7 @@ class Reply:
     another service has its own word for it; ``PROMPT_BLOCKED`` and the block reason where the
     prompt was blocked; empty where there is no candidate. Tokens are as the server counted them.
     ``model`` is what the server calls the model that answered; empty where it names none.
+    ``status`` is what it tells of the life of the model that was asked.
     """
 
     body: str
@@ -44,6 +46,7 @@ class Reply:
     output_tokens: int
     thought_tokens: int
     model: str = ""
+    status: ModelStatus = NO_STATUS
 
 
 class Annotator(typing.Protocol):
@@ -54,6 +57,13 @@ class Annotator(typing.Protocol):
 
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
+        """
+
+    async def look_up(self, key: Key, model: str) -> ModelStatus:
+        """Ask once whether ``key`` may use ``model``, which costs no quota.
+
+        Raises:
+            Refusal: it may not, or there was no answer; see ``curator.refusals.refusal``.
         """
 
 

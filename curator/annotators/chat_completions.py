@@ -17,7 +17,7 @@ from curator.annotators.annotator import FINISHED, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
-from curator.refusals.refusal import Unavailable
+from curator.refusals.refusal import ModelRefused, Unavailable
 from shared.program.events import SecretMask
 
 _ENDINGS: Final[Mapping[str, str]] = {
@@ -118,6 +118,24 @@ def read_completion(
         thought_tokens=thoughts,
         model=model_of(content.get("model")),
     )
+
+
+def require_listed(model: str, body: str, mask: SecretMask = NO_SECRET) -> None:
+    """Check that a server's list of models holds ``model``; an empty one says nothing.
+
+    Raises:
+        Refusal: the list has others alone, or the body is no list.
+    """
+    try:
+        content = loads(body)
+    except (ValueError, RecursionError) as error:
+        raise unreadable_reply(body, mask) from error
+    if refusal := refusal_within(content, NO_HEADERS, mask):
+        raise refusal
+    listed = {str(entry.get("id")) for entry in dicts_in(as_dict(content).get("data"))}
+    # Google's route writes models/ before a name, Ollama :latest behind it.
+    if listed and not listed & {model, f"models/{model}", f"{model}:latest"}:
+        raise ModelRefused(f"the server lists {len(listed)} models, and this one is not among them")
 
 
 def _text(content: object) -> str:

@@ -1,25 +1,19 @@
-"""Gemini's wire format: the only place that knows it.
+"""Asks Gemini: connections, keys, and what goes wrong on the way.
 
 All keys share one aiohttp session and one SSL context. Every error becomes a
 ``curator.refusals.refusal.Refusal``. A key never leaves this module: error texts that come from the
-server are searched for it, because some of them repeat it in clear.
-
-A request is put together as bytes and goes out on the shared session. google-genai, whose
-``generate_content`` checks and converts each request and reply several times over, takes four times
-as long, and heeds a dozen variables of the environment; the rehearsal is tested with it.
+server are searched for it, because some of them repeat it in clear. Of the wire format this module
+knows the addresses alone; the rest is ``curator.annotators.gemini_wire``'s.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -27,27 +21,19 @@ import aiohttp
 
 from curator.annotators.annotator import (
     DEFAULT_TIMEOUT_S,
-    PROMPT_BLOCKED,
     Connection,
     Protocol,
     Reply,
     check_base_url,
-    ending_of,
-    model_of,
     proxy_for,
 )
 from curator.annotators.departures import departure_trace
-from curator.annotators.prompt import ReplySchema, Request
+from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
+from curator.annotators.prompt import Request
 from curator.keys.key import Key
-from curator.keys.models import default_model
+from curator.keys.models import ModelStatus, default_model
 from curator.keys.variables import GEMINI_KEYS
-from curator.refusals.error_answers import (
-    LONGEST_BODY,
-    refusal_of,
-    refusal_within,
-    unreadable_reply,
-)
-from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
+from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import Refusal, Unavailable, Unreachable, proxy_refused, untrusted
 from shared.program.events import SecretMask
 
@@ -55,7 +41,6 @@ GOOGLE: Final = "https://generativelanguage.googleapis.com"
 VERSION: Final = "v1beta"
 """Of the protocol, where an address names none; it has every model and every field."""
 
-_IMAGE_ENDS: Final = '"}}'
 _ADDRESS: Final = re.compile(
     r"(?P<server>.*?)(/+(?P<version>v\d+\w*))?(/+models(/+[^/]*)?)?/*", re.IGNORECASE
 )
@@ -114,12 +99,26 @@ class Gemini:
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
-        refusal: Refusal
         door = self._door(key, model)
-        body = request_body(request)
+        url = f"{door.model_url}:{METHOD}"
+        return read_reply(await self._answer("POST", url, door, request_body(request)))
+
+    async def look_up(self, key: Key, model: str) -> ModelStatus:
+        """Ask once whether ``key`` may use ``model``, which costs no quota.
+
+        Raises:
+            Refusal: it may not, or there was no answer; see ``curator.refusals.refusal``.
+        """
+        door = self._door(key, model)
+        return read_model(await self._answer("GET", door.model_url, door))
+
+    async def _answer(self, method: str, url: str, door: _Door, body: bytes | None = None) -> str:
+        """Return the body of a success, without the key; raise all else as a refusal."""
+        refusal: Refusal
         try:
-            async with self._session.post(
-                door.url,
+            async with self._session.request(
+                method,
+                url,
                 data=body,
                 headers=door.headers,
                 timeout=self._timeout,
@@ -129,7 +128,7 @@ class Gemini:
                 if response.status == _OK:
                     text = await response.text("utf-8")
                 else:
-                    refusal = await _refused(response, door)
+                    refusal = await _refused(response, url, door.mask)
                     text = None
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
@@ -147,7 +146,7 @@ class Gemini:
         else:
             if text is not None:
                 # Nothing says that a reply will not repeat the key, and the body is kept for good.
-                return read_reply(door.mask(text))
+                return door.mask(text)
         # Raised out here so that no error, which may quote the key, becomes its context.
         raise refusal
 
@@ -159,13 +158,13 @@ class Gemini:
                 "x-goog-api-key": key.secret,
                 "X-Server-Timeout": str(math.ceil(self._timeout_s)),
             }
-            url = f"{self._models_url}/{quote(model)}:generateContent"
+            url = f"{self._models_url}/{quote(model)}"
             door = _Door(url, headers, SecretMask([key.secret]))
             self._doors[key.secret, model] = door
         return door
 
 
-async def _refused(response: aiohttp.ClientResponse, door: _Door) -> Refusal:
+async def _refused(response: aiohttp.ClientResponse, url: str, mask: SecretMask) -> Refusal:
     """Return what an answer means that is no success, also where its body cannot be read."""
     body = b""
     try:
@@ -177,7 +176,7 @@ async def _refused(response: aiohttp.ClientResponse, door: _Door) -> Refusal:
         # The status is known; of the body, what came counts.
         pass
     text = body.decode(errors="replace")
-    return refusal_of(response.status, text, response.headers, door.mask, url=door.url)
+    return refusal_of(response.status, text, response.headers, mask, url=url)
 
 
 def server_and_version(base_url: str | None) -> tuple[str, str]:
@@ -193,35 +192,11 @@ def server_and_version(base_url: str | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """Where requests with one key for one model go, with what headers; ``mask`` hides the key."""
+    """Where a model is asked with one key, and with what headers; ``mask`` hides the key."""
 
-    url: str
+    model_url: str
     headers: Mapping[str, str] = field(repr=False)
     mask: SecretMask
-
-
-def request_body(request: Request) -> bytes:
-    """Return the body of a ``generateContent`` request, as JSON."""
-    head, tail = _around_the_image(request.prompt_text, request.schema)
-    # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
-    image = base64.b64encode(request.image_jpeg)
-    closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
-    return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
-
-
-# Few prompts are in use at a time: the campaign's, and that of second opinions.
-@lru_cache(maxsize=16)
-def _around_the_image(prompt_text: str, schema: ReplySchema) -> tuple[bytes, bytes]:
-    """Return what stands before the image's data and what after the parts."""
-    image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
-    form = {"responseMimeType": "application/json", "responseSchema": schema.content}
-    content = {
-        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}],
-        "generationConfig": form,
-    }
-    # A quotation mark within a text is escaped, so that these stand here alone.
-    head, mark, tail = json.dumps(content).partition('"data": "')
-    return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
 
 
 def model_name(model: str) -> str:
@@ -229,38 +204,6 @@ def model_name(model: str) -> str:
     for prefix in ("models/", "gemini/", "google/", "models/"):
         model = model.removeprefix(prefix)
     return model
-
-
-def read_reply(body: str) -> Reply:
-    """Return what matters of a successful body.
-
-    Raises:
-        Refusal: the body holds an error, is cut off, or is not what the service sends.
-    """
-    try:
-        content = loads(body)
-    except (ValueError, RecursionError) as error:
-        raise unreadable_reply(body, SecretMask()) from error
-    if refusal := refusal_within(content, {}, SecretMask()):
-        raise refusal
-    if not isinstance(content, dict):
-        raise Unavailable("a reply that is not a JSON object")
-    candidate = next(dicts_in(content.get("candidates")), {})
-    parts = dicts_in(as_dict(candidate.get("content")).get("parts"))
-    texts = [str(part["text"]) for part in parts if "text" in part and not part.get("thought")]
-    blocked = as_dict(content.get("promptFeedback")).get("blockReason")
-    usage = as_dict(content.get("usageMetadata"))
-    return Reply(
-        body=body,
-        text="".join(texts),
-        ending=ending_of(
-            PROMPT_BLOCKED + str(blocked) if blocked else candidate.get("finishReason")
-        ),
-        input_tokens=as_count(usage.get("promptTokenCount")),
-        output_tokens=as_count(usage.get("candidatesTokenCount")),
-        thought_tokens=as_count(usage.get("thoughtsTokenCount")),
-        model=model_of(content.get("modelVersion")),
-    )
 
 
 def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from curator.annotators.annotator import Connection, Protocol, Reply, check_base_url, proxy_for
-from curator.annotators.chat_completions import AskedForm, form_fields, messages, read_completion
+from curator.annotators.chat_completions import (
+    AskedForm,
+    form_fields,
+    messages,
+    read_completion,
+    require_listed,
+)
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
+from curator.keys.models import NO_STATUS, ModelStatus
 from curator.keys.variables import OPENAI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
@@ -41,6 +48,7 @@ OPENAI: Final = "https://api.openai.com/v1"
 _NO_KEY: Final = "none"
 """What is sent where there is no key: the SDK insists on one, local servers ignore it."""
 _ASKED_PATH: Final = "/chat/completions"
+_LISTED_PATH: Final = "/models"
 _VERSION: Final = re.compile(r"/v\d+\w*(/|$)", re.IGNORECASE)
 _ERRORS_FROM: Final = 300
 _UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
@@ -121,36 +129,55 @@ class OpenAIClient:
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
-        import openai  # noqa: PLC0415 - as above
-
         form = self._forms.get(model, AskedForm.SCHEMA)
         refusal: Refusal
         create: Any = self._client(key).chat.completions.with_raw_response.create
+        asked = create(model=model, messages=messages(request), **form_fields(request.schema, form))
         try:
-            response = await create(
-                model=model,
-                messages=messages(request),
-                **form_fields(request.schema, form),
-            )
+            body, headers = await self._answer(asked, key, _ASKED_PATH)
+        except BadRequest as error:
+            refusal = self._plainer(error, form, model)
+        else:
+            self._whose_form_is_taken.add(model)
+            return read_completion(body, headers, SecretMask([key.secret]))
+        raise refusal
+
+    async def look_up(self, key: Key, model: str) -> ModelStatus:
+        """Ask once whether the server lists ``model`` for ``key``, which costs no quota.
+
+        Raises:
+            Refusal: it does not, or there was no answer; see ``curator.refusals.refusal``.
+        """
+        listed: Any = self._client(key).models.with_raw_response.list
+        body, _ = await self._answer(listed(), key, _LISTED_PATH)
+        require_listed(model, body, SecretMask([key.secret]))
+        return NO_STATUS
+
+    async def _answer(
+        self, asked: Awaitable[Any], key: Key, path: str
+    ) -> tuple[str, Mapping[str, str]]:
+        """Return body and headers of a success; raise all else as a refusal."""
+        import openai  # noqa: PLC0415 - as above
+
+        refusal: Refusal
+        try:
+            response = await asked
         except openai.APITimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
         except (_Refused, openai.APIConnectionError) as error:
             # Releases of the SDK differ in whether they wrap what they do not know.
-            refusal = self._unanswered(error.__cause__ or error, form, key, model)
+            refusal = self._unanswered(error.__cause__ or error, key, path)
         except (openai.OpenAIError, ValueError) as error:
             refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
         else:
-            self._whose_form_is_taken.add(model)
-            mask = SecretMask([key.secret])
-            return read_completion(str(response.text), response.headers, mask)
+            return str(response.text), response.headers
         # Raised out here so that no SDK error, which may quote the key, becomes its context.
         raise refusal
 
-    def _unanswered(self, cause: BaseException, form: AskedForm, key: Key, model: str) -> Refusal:
+    def _unanswered(self, cause: BaseException, key: Key, path: str) -> Refusal:
         if isinstance(cause, _Refused):
-            mask, url = SecretMask([key.secret]), self._base_url + _ASKED_PATH
-            refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
-            return self._plainer(refusal, form, model)
+            mask, url = SecretMask([key.secret]), self._base_url + path
+            return refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
         name = type(cause).__name__
         if _UNTRUSTED in str(cause):
             return untrusted(str(cause))
@@ -161,11 +188,9 @@ class OpenAIClient:
             return Unreachable(f"no connection ({name})")
         return Unavailable(f"connection failed ({name})")
 
-    def _plainer(self, refusal: Refusal, form: AskedForm, model: str) -> Refusal:
+    def _plainer(self, refusal: BadRequest, form: AskedForm, model: str) -> Refusal:
         """Ask ``model`` more plainly from now on where the form may be what it does not take."""
-        if not isinstance(refusal, BadRequest) or form is AskedForm.PLAIN:
-            return refusal
-        if model in self._whose_form_is_taken:
+        if form is AskedForm.PLAIN or model in self._whose_form_is_taken:
             return refusal
         if form is self._forms.get(model, AskedForm.SCHEMA):
             forms = list(AskedForm)

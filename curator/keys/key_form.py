@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from enum import StrEnum
 from typing import Final
 
 _OF_GOOGLE: Final = re.compile(r"AIza[\w-]{20,}|AQ\.[\w.-]{20,}", re.ASCII)
@@ -18,6 +19,27 @@ _STANDS_FOR_A_KEY: Final = re.compile(
 )
 _LITELLM_PREFIX: Final = "os.environ/"
 _FILE: Final = re.compile(r"[\w.-]+\.(json|txt|toml|env|csv|ya?ml|pem)", re.IGNORECASE)
+
+
+class KeyKind(StrEnum):
+    """Which of Google's two kinds a key is of, by how it begins."""
+
+    AUTH = "auth"
+    """Begins with AQ., as AI Studio issues them now."""
+    STANDARD = "standard"
+    """Begins with AIza: the old kind, which Google takes less and less."""
+    OTHER = "other"
+    NONE = "none"
+    """A server of one's own may want no key."""
+
+
+def kind_of(secret: str) -> KeyKind:
+    """Return the kind of a key."""
+    if not secret:
+        return KeyKind.NONE
+    if secret.startswith("AQ."):
+        return KeyKind.AUTH
+    return KeyKind.STANDARD if secret.startswith("AIza") else KeyKind.OTHER
 
 
 def looks_like_key(text: str) -> bool:

@@ -175,6 +175,6 @@ TABLE: Final = (
 )
 
 
-def refusal_for(status: int, words: frozenset[str], message: str) -> type[Refusal]:
+def row_for(status: int, words: frozenset[str], message: str) -> BlameRow:
     """Return what an answer means: the first row of the table that fits."""
-    return next(row.refusal for row in TABLE if row.fits(status, words, message))
+    return next(row for row in TABLE if row.fits(status, words, message))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from curator.keys.quota import Quota, Window
-from curator.refusals.blame import FLAGGED, LIMIT_OF_NONE, WEB_PAGE, refusal_for
+from curator.refusals.blame import FLAGGED, LIMIT_OF_NONE, WEB_PAGE, row_for
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import (
     InvalidKey,
@@ -118,13 +118,23 @@ def unreadable_reply(body: str, mask: SecretMask) -> Refusal:
 def _judged(
     status: int, error: _Error, headers: Mapping[str, str], mask: SecretMask, url: str
 ) -> Refusal:
-    kind = refusal_for(status, error.words, error.message)
+    row = row_for(status, error.words, error.message)
+    if row.refusal is WrongAddress:
+        words = _short(mask, _address_words(status, error, headers, url))
+        refusal: Refusal = WrongAddress(words)
+    else:
+        refusal = _refusal(row.refusal, error, headers, mask)
+    refusal.about = row.about
+    return refusal
+
+
+def _refusal(
+    kind: type[Refusal], error: _Error, headers: Mapping[str, str], mask: SecretMask
+) -> Refusal:
     if kind is RateLimited:
         return _rate_limited(error, headers, mask)
     if kind is NoQuota:
         return NoQuota("no quota at all for this model (limit 0)")
-    if kind is WrongAddress:
-        return WrongAddress(_short(mask, _address_words(status, error, headers, url)))
     if kind is InvalidKey and "API_KEY_INVALID" in error.words and "expired" not in error.message:
         return InvalidKey("API_KEY_INVALID")
     is_told_shortly = issubclass(kind, (InvalidKey, ProjectRefused))

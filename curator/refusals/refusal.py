@@ -23,12 +23,14 @@ from shared.errors import AboVqaError
 class Refusal(AboVqaError):
     """Root of what a request can come to other than a reply.
 
-    ``reason`` is short, holds no secret, and is fit for logs and the ledger.
+    ``reason`` is short, holds no secret, and is fit for logs and the ledger. ``about`` is what such
+    answers are in general, in the words of ``curator.refusals.blame``; empty where none came.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.about = ""
 
 
 class RateLimited(Refusal):

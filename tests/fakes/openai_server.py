@@ -22,7 +22,7 @@ class OpenAIServer:
 
     An event is a status with an error code, or ``"cut"`` or ``"drop"``. ``forms`` are the response
     formats that the server takes, but for its ``plain_models``, which take none; ``api_key`` is
-    what it wants, if anything.
+    what it wants, if anything. Not every such server lists its models.
     """
 
     known: Mapping[str, Pairs]
@@ -30,6 +30,7 @@ class OpenAIServer:
     api_key: str = ""
     models: frozenset[str] = frozenset({"llava"})
     plain_models: frozenset[str] = frozenset()
+    lists_models: bool = True
     events: Mapping[int, tuple[int, str] | str] = field(default_factory=dict)
     retry_after: str = "7"
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -39,6 +40,8 @@ class OpenAIServer:
     async def serving(self) -> AsyncIterator[str]:
         application = web.Application(client_max_size=8 * 2**20)
         application.router.add_post("/v1/chat/completions", self._complete)
+        if self.lists_models:
+            application.router.add_get("/v1/models", self._list)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -46,6 +49,13 @@ class OpenAIServer:
             yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         finally:
             await runner.cleanup()
+
+    async def _list(self, request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization", "")
+        if self.api_key and given != f"Bearer {self.api_key}":
+            return _error(401, "invalid_api_key", f"Incorrect key: {given}")
+        data = [{"id": name, "object": "model"} for name in sorted(self.models)]
+        return web.json_response({"object": "list", "data": data})
 
     async def _complete(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from curator.annotators.gemini import read_reply
+from curator.annotators.gemini_wire import read_reply
 from curator.judging.judge import judge
 from curator.ledger import (
     Attempt,

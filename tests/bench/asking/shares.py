@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from curator.annotators.gemini import Gemini, read_reply
+from curator.annotators.gemini import Gemini
+from curator.annotators.gemini_wire import read_reply
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.prompt import Prompt
 from curator.judging.judge import judge

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from curator.annotators.annotator import check_base_url
-from curator.annotators.gemini import Gemini, read_reply, request_body
+from curator.annotators.gemini import Gemini
+from curator.annotators.gemini_wire import read_reply, request_body
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.keys.key import Key

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.keys.key_form import kind_of
 from curator.keys.keyfile import read_keys
 from curator.keys.quota import Quota
 from curator.keys.variables import OPENAI_KEYS
@@ -221,3 +222,16 @@ def test_a_key_in_the_place_of_a_name_is_not_shown(tmp_path):
     with pytest.raises(InputError, match="unknown key") as caught:
         read_keys(path, {})
     assert FIRST not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("secret", "kind"),
+    [
+        ("AQ.Ab8RN6Jabcdefghijklmnop", "auth"),
+        ("AIzaSyKeyNumberOne001", "standard"),
+        ("sk-0123456789", "other"),
+        ("", "none"),
+    ],
+)
+def test_the_kind_of_a_key_is_told_by_how_it_begins(secret: str, kind: str) -> None:
+    assert kind_of(secret) == kind

@@ -16,14 +16,15 @@ import pytest
 from aiohttp import web
 
 from curator.annotators.annotator import Annotator, proxy_for
-from curator.annotators.gemini import Gemini, read_reply, server_and_version
+from curator.annotators.gemini import Gemini, server_and_version
+from curator.annotators.gemini_wire import read_reply
 from curator.annotators.openai_sdk import OpenAIClient, api_address
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.pool import OnExhausted
-from curator.refusals.blame import TABLE, refusal_for
+from curator.refusals.blame import TABLE, row_for
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
@@ -409,7 +410,7 @@ def test_a_day_that_a_router_counts_ends_when_it_says():
 
 
 def test_every_status_has_a_row():
-    assert all(issubclass(refusal_for(n, frozenset(), ""), Refusal) for n in range(100, 600))
+    assert all(issubclass(row_for(n, frozenset(), "").refusal, Refusal) for n in range(100, 600))
 
 
 def test_every_row_says_what_it_is_about_and_can_be_reached():

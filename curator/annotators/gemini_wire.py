@@ -1,0 +1,121 @@
+"""Gemini's wire format: requests as bytes, replies in our words; pure.
+
+google-genai, whose ``generate_content`` checks and converts each request and reply several times
+over, takes four times as long as this, and heeds a dozen variables of the environment; the
+rehearsal is tested with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from curator.annotators.annotator import PROMPT_BLOCKED, Reply, ending_of, model_of
+from curator.annotators.prompt import ReplySchema, Request
+from curator.keys.models import NO_STATUS, ModelStatus
+from curator.refusals.error_answers import refusal_within, unreadable_reply
+from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
+from curator.refusals.refusal import ModelRefused, Unavailable
+from shared.program.events import SecretMask
+
+METHOD: Final = "generateContent"
+"""What a model must take to be asked."""
+_IMAGE_ENDS: Final = '"}}'
+
+
+def request_body(request: Request) -> bytes:
+    """Return the body of a ``generateContent`` request, as JSON."""
+    head, tail = _around_the_image(request.prompt_text, request.schema)
+    # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
+    image = base64.b64encode(request.image_jpeg)
+    closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
+    return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
+
+
+# Few prompts are in use at a time: the campaign's, and that of second opinions.
+@lru_cache(maxsize=16)
+def _around_the_image(prompt_text: str, schema: ReplySchema) -> tuple[bytes, bytes]:
+    """Return what stands before the image's data and what after the parts."""
+    image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
+    form = {"responseMimeType": "application/json", "responseSchema": schema.content}
+    content = {
+        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}],
+        "generationConfig": form,
+    }
+    # A quotation mark within a text is escaped, so that these stand here alone.
+    head, mark, tail = json.dumps(content).partition('"data": "')
+    return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
+
+
+def read_reply(body: str) -> Reply:
+    """Return what matters of a successful body.
+
+    Raises:
+        Refusal: the body holds an error, is cut off, or is not what the service sends.
+    """
+    content = _content(body)
+    candidate = next(dicts_in(content.get("candidates")), {})
+    parts = dicts_in(as_dict(candidate.get("content")).get("parts"))
+    texts = [str(part["text"]) for part in parts if "text" in part and not part.get("thought")]
+    blocked = as_dict(content.get("promptFeedback")).get("blockReason")
+    usage = as_dict(content.get("usageMetadata"))
+    return Reply(
+        body=body,
+        text="".join(texts),
+        ending=ending_of(
+            PROMPT_BLOCKED + str(blocked) if blocked else candidate.get("finishReason")
+        ),
+        input_tokens=as_count(usage.get("promptTokenCount")),
+        output_tokens=as_count(usage.get("candidatesTokenCount")),
+        thought_tokens=as_count(usage.get("thoughtsTokenCount")),
+        model=model_of(content.get("modelVersion")),
+        status=_status(content),
+    )
+
+
+def read_model(body: str) -> ModelStatus:
+    """Return what the answer to ``GET models/NAME`` tells of the model.
+
+    Raises:
+        Refusal: the body holds an error, is cut off, tells of no model, or of one that answers no
+            such requests.
+    """
+    content = _content(body)
+    if not isinstance(content.get("name"), str):
+        raise Unavailable("an answer that tells of no model")
+    methods = content.get("supportedGenerationMethods")
+    if isinstance(methods, list) and METHOD not in methods:
+        raise ModelRefused(f"the model takes no {METHOD}")
+    return _status(content)
+
+
+def _content(body: str) -> dict[str, Any]:
+    try:
+        content = loads(body)
+    except (ValueError, RecursionError) as error:
+        raise unreadable_reply(body, SecretMask()) from error
+    if refusal := refusal_within(content, {}, SecretMask()):
+        raise refusal
+    if not isinstance(content, dict):
+        raise Unavailable("a reply that is not a JSON object")
+    return content
+
+
+def _status(content: Mapping[str, Any]) -> ModelStatus:
+    status = as_dict(content.get("modelStatus"))
+    if not status:
+        return NO_STATUS
+    return ModelStatus(ending_of(status.get("modelStage")), _moment(status.get("retirementTime")))
+
+
+def _moment(text: object) -> float | None:
+    """Return a time as the service writes it, in seconds since the epoch; ``None`` for no such."""
+    try:
+        at = datetime.fromisoformat(str(text))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
