@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import typing
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from curator.keys.key import Key
 from curator.keys.models import NO_STATUS, ModelStatus
 from curator.keys.variables import KeySource
 from shared.errors import InputError
+from shared.web.loopback import is_loopback
 
 FINISHED: Final = "STOP"
 """The ending of a reply that says all the model wanted to say."""
@@ -141,16 +141,6 @@ def require_stated_address(
     """
     if base_url is None and environment.get(variable):
         raise InputError(f"{variable} is set: give --base-url ADDRESS, or unset the variable")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def proxy_for(url: str) -> str | None:

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from curator.forecast.simulation import DAY_S, Load, simulate
+from curator.forecast.simulation import Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S
 from curator.keys.quota_day import day_start, next_day
 from curator.ledger import CampaignReport, KeyReport, Memory
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
+from shared.program.durations import DAY_S, MINUTE_S
 
 SIMULATED: Final = 1_000
 """Requests that are simulated one by one; what is beyond goes on at their rate, day by day."""

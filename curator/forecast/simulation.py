@@ -23,8 +23,8 @@ from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
+from shared.program.durations import DAY_S
 
-DAY_S: Final = 86_400.0
 UNUSED: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-MINUTE_S: Final = 60.0
+from shared.program.durations import DAY_S
+
 LIMITS: Final = ("rpm", "tpm", "rpd")
-LEARNED_FOR_S: Final = 7 * 86_400.0
+LEARNED_FOR_S: Final = 7 * DAY_S
 """So long a limit that a refusal named is believed; the next refusal renews it."""
 
 

@@ -14,6 +14,7 @@ from curator.pool.backoff import backoff_s
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import Opening, Reservation, Usage
 from curator.refusals.refusal import RateLimited
+from shared.program.durations import DAY_S
 
 PROBE_AFTER_S: Final = 3600.0
 """After a day 429, one careful request is tried so much later: the label has been seen wrong."""
@@ -21,7 +22,7 @@ LONGEST_STRIKE_S: Final = 900.0
 """Longest wait after 429s in a row that name no time: one of them may mean the whole day."""
 BELIEVED_STRIKES: Final = 3
 """After so many 429s in a row, each later than the one before had asked for, waits grow anyway."""
-LONGEST_DELAY_S: Final = 86_400.0
+LONGEST_DELAY_S: Final = DAY_S
 """Of what a server asks for a minute's quota, more is a mistake of its own."""
 
 

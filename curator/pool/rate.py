@@ -11,9 +11,9 @@ import math
 
 from asyncio_throttle import Throttler
 
-from curator.keys.quota import MINUTE_S
 from curator.pool.usage import BURSTS_A_MINUTE
 from shared.program.async_stopping import AsyncStopSignal
+from shared.program.durations import MINUTE_S
 
 
 class PlainRate:

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import CLOCK_S, day_start, next_day
+from shared.program.durations import MINUTE_S
 
 BURSTS_A_MINUTE: Final = 10
 """A project's requests of a minute are sent in so many bursts, evenly spread."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from curator.keys.quota_day import next_day
 from curator.rehearsal.wire import Limit, Tier, Violation
-
-MINUTE_S: Final = 60.0
+from shared.program.durations import MINUTE_S
 
 
 class Days(Protocol):

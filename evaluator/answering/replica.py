@@ -25,6 +25,7 @@ from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.questions.folding import AS_IT_COMES, QuestionFolding
 from shared.records import Question
+from shared.records.grouping import by_image
 from shared.vqa.adapting.adapter_start import base_is_whole
 from shared.vqa.adapting.adapters import require_applicable
 from shared.vqa.answerer import Answer, Answerer
@@ -228,10 +229,7 @@ class Replica:
         return replies + broken
 
     def _batches(self, questions: Sequence[Question]) -> Iterator[_Batch]:
-        by_image: dict[str, list[Question]] = {}
-        for question in questions:
-            by_image.setdefault(question.filename, []).append(question)
-        groups = list(_grouped(by_image, self._batch_size, self._images_at_once))
+        groups = list(_grouped(by_image(questions), self._batch_size, self._images_at_once))
         with ThreadPoolExecutor(self._images.reads_at_once) as pool:
             # One batch ahead of the model: memory stays bounded whatever the shard's size.
             ahead = [pool.map(self._prepared, [name for name, _ in group]) for group in groups[:1]]
@@ -330,12 +328,12 @@ ImageGroup = list[tuple[str, list[Question]]]
 
 
 def _grouped(
-    by_image: Mapping[str, list[Question]], batch_size: int, images_at_once: int
+    of_images: Mapping[str, list[Question]], batch_size: int, images_at_once: int
 ) -> Iterator[ImageGroup]:
     """Cut images into batches by both costs: their questions, and what is kept of each image."""
     group: ImageGroup = []
     size = 0
-    for name, questions in by_image.items():
+    for name, questions in of_images.items():
         full = size + len(questions) > batch_size or len(group) == images_at_once
         if group and full:
             yield group

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.records import Question
+from shared.records.grouping import by_image
 
 IMAGE_COST: Final = 4.0
 """What encoding an image costs, in questions: the vision tower against one pass of the text
@@ -34,15 +35,13 @@ def cut_shards(questions: Iterable[Question], shard_cost: float | None = None) -
     Each costs at most about ``shard_cost`` questions; where that is not given it depends on how
     many questions there are. Their order does not matter.
     """
-    by_image: dict[str, list[Question]] = {}
-    for question in sorted(questions, key=lambda q: (q.filename, q.id)):
-        by_image.setdefault(question.filename, []).append(question)
-    total = sum(IMAGE_COST + len(group) for group in by_image.values())
+    groups = by_image(sorted(questions, key=lambda q: (q.filename, q.id))).values()
+    total = sum(IMAGE_COST + len(group) for group in groups)
     limit = shard_cost or min(LARGEST_COST, max(SMALLEST_COST, total / SHARDS_WANTED))
     share = total / max(1, math.ceil(total / limit))
     slices: dict[int, list[Question]] = {}
     before = 0.0
-    for group in by_image.values():
+    for group in groups:
         cost = IMAGE_COST + len(group)
         # An image belongs to the share that holds its middle.
         slices.setdefault(int((before + cost / 2) / share), []).extend(group)

@@ -16,12 +16,12 @@ from evaluator.scoring.scoring import Columns, default_metrics, score_prediction
 from shared.corpus import (
     NO_COLUMNS,
     ColumnNames,
-    file_digest,
     pairs_digest,
     read_pairs,
     read_prediction_table,
 )
 from shared.errors import InputError
+from shared.files.digests import file_digest
 from shared.images.names import find_images
 from shared.program.progress import report_progress
 from shared.records import Prediction, QAPair

@@ -5,7 +5,7 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
-from shared.corpus.digests import PairsDigest, file_digest, pairs_digest
+from shared.corpus.digests import PairsDigest, pairs_digest
 from shared.corpus.formats.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
@@ -54,7 +54,6 @@ __all__ = [
     "QuestionTable",
     "checked_columns",
     "count_predictions",
-    "file_digest",
     "left_out_by_reason",
     "pair_row",
     "pairs_digest",

@@ -1,19 +1,12 @@
-"""What tells one file, and one set of pairs, from another."""
+"""What tells one set of pairs from another."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 
 from shared.records import QAPair
 from shared.records.boxes import boxes_json
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pairs_digest(pairs: Iterable[QAPair]) -> str:

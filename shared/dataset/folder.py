@@ -24,12 +24,12 @@ from shared.corpus import (
     QA_FILE,
     WRITE_BATCH,
     PairsDigest,
-    file_digest,
     pair_row,
     write_json,
 )
 from shared.dataset.agreement_rate import AgreementRate
 from shared.files.atomic import refilled_folder
+from shared.files.digests import file_digest
 from shared.records import SPLITS, QAPair
 
 CARD_FILE: Final = "README.md"

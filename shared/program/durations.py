@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime
 from typing import Final
 
-_MINUTE_S: Final = 60
+MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
 _HOUR_MIN: Final = 60
 _DAY_MIN: Final = 1_440
 _YEAR_DAYS: Final = 365
@@ -20,9 +21,9 @@ def duration(seconds: float) -> str:
     """
     if math.isnan(seconds) or seconds == math.inf:
         return "unknown"
-    if seconds < _MINUTE_S:
+    if seconds < MINUTE_S:
         return f"{math.floor(max(0.0, seconds))} s"
-    minutes = round(seconds / _MINUTE_S)
+    minutes = round(seconds / MINUTE_S)
     days, hours = minutes // _DAY_MIN, minutes % _DAY_MIN // _HOUR_MIN
     if days > _MOST_YEARS * _YEAR_DAYS:
         return f"more than {_MOST_YEARS:,} years"

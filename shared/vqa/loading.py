@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import cached_file
 
 from shared.errors import InputError
+from shared.files.digests import file_digest
 from shared.questions.folding import (
     AS_IT_COMES,
     FOLDING_FILE,
@@ -246,8 +247,7 @@ def _revision(source: str, config: PretrainedConfig) -> str:
         return str(commit)
     digest = hashlib.sha256()
     for file in sorted(Path(source).glob("*.safetensors")):
-        with file.open("rb") as weights:
-            digest.update(hashlib.file_digest(weights, "sha256").digest())
+        digest.update(bytes.fromhex(file_digest(file)))
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from shared.errors import InputError
+from shared.program.durations import DAY_S
+from shared.web.loopback import is_loopback
 
 SHORTEST_TOKEN: Final = 16
 """Characters; whoever can reach the page can try as many as they like."""
@@ -87,16 +88,6 @@ def _is_fit(token: str) -> bool:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach ``host``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Access:
     """Decides about each request, by its ``Host`` header and its token."""
 
@@ -143,7 +134,7 @@ class Access:
 
     def log_in(self, response: web.StreamResponse) -> None:
         """Let the browser that gets ``response`` in from now on."""
-        age_s = COOKIE_DAYS * 86_400
+        age_s = round(COOKIE_DAYS * DAY_S)
         response.set_cookie(
             self._cookie_name,
             self._cookie,

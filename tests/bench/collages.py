@@ -22,6 +22,7 @@ from shared.dataset.units import units_of
 from shared.images.fingerprints import looks_in
 from shared.records import QAPair, Split, pair_id
 from shared.records.boxes import Box
+from shared.records.grouping import by_image
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 PHOTOS = ABO / "images" / "small"
@@ -68,14 +69,12 @@ Products = Mapping[str, Sequence[Product]]
 
 def read_products(setting: Setting) -> tuple[Products, Products]:
     """Return the products to learn from and those for the test, by kind."""
-    by_image: defaultdict[str, list[QAPair]] = defaultdict(list)
-    for pair in read_pairs(ABO / "vqa.csv"):
-        by_image[pair.filename].append(pair)
+    pairs_of = by_image(read_pairs(ABO / "vqa.csv"))
     # As `trainer pretrain` divided them for the shipped model.
-    split = split_units(units_of((), looks_in(PHOTOS, by_image)))
+    split = split_units(units_of((), looks_in(PHOTOS, pairs_of)))
     learned: defaultdict[str, list[Product]] = defaultdict(list)
     tested: defaultdict[str, list[Product]] = defaultdict(list)
-    for name, pairs in by_image.items():
+    for name, pairs in pairs_of.items():
         kinds = [kind for kind in KINDS if any(_names(pair, kind) for pair in pairs)]
         if len(kinds) != 1:
             continue

@@ -34,6 +34,7 @@ from shared.dataset.units import units_of
 from shared.images.fingerprints import looks_in
 from shared.records import QAPair
 from shared.records.boxes import Box
+from shared.records.grouping import by_image
 from shared.records.patches import box_patches
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
@@ -101,11 +102,8 @@ def _unseen(count: int) -> dict[str, list[QAPair]]:
     # As `trainer pretrain` divided them for the shipped model.
     looks = looks_in(ABO / "images" / "small", (pair.filename for pair in pairs))
     split = split_units(units_of(pairs, looks))
-    by_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        if split[pair.filename] == "test":
-            by_image.setdefault(pair.filename, []).append(pair)
-    return dict(sorted(by_image.items())[:count])
+    tested = by_image(pair for pair in pairs if split[pair.filename] == "test")
+    return dict(sorted(tested.items())[:count])
 
 
 def _product(name: str, pairs: Sequence[QAPair], side: int) -> Case:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shared.records import QAPair
+from shared.records.grouping import by_image
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Batches:
     batch_size: int
     accumulation: int
     seed: int
-    _orders: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False)
+    _orders: dict[int, list[QAPair]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -35,22 +36,19 @@ class Batches:
         epoch, index = divmod(step, self.steps_per_epoch)
         order = self._order(epoch)
         size = self.batch_size * self.accumulation
-        chosen = [self.pairs[i] for i in order[index * size : (index + 1) * size]]
+        chosen = order[index * size : (index + 1) * size]
         return [
             chosen[first : first + self.batch_size]
             for first in range(0, len(chosen), self.batch_size)
         ]
 
-    def _order(self, epoch: int) -> list[int]:
+    def _order(self, epoch: int) -> list[QAPair]:
         if epoch in self._orders:
             return self._orders[epoch]
         random = np.random.default_rng((self.seed, epoch))
         shuffled = random.permutation(len(self.pairs))
-        of_image: dict[str, list[int]] = {}
-        for index in shuffled:
-            of_image.setdefault(self.pairs[index].filename, []).append(int(index))
-        groups = list(of_image.values())
-        order = [index for image in random.permutation(len(groups)) for index in groups[image]]
+        groups = list(by_image(self.pairs[index] for index in shuffled).values())
+        order = [pair for image in random.permutation(len(groups)) for pair in groups[image]]
         self._orders.clear()
         self._orders[epoch] = order
         return order

@@ -21,8 +21,8 @@ import structlog
 import torch
 from PIL import Image
 
-from shared.corpus import file_digest
 from shared.files.atomic import atomic_path
+from shared.files.digests import file_digest
 from shared.files.locking import in_turn
 from shared.images.decoding import open_image
 from shared.images.pixels import DECODER

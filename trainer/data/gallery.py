@@ -15,6 +15,7 @@ from torch.nn.functional import affine_grid, grid_sample
 from shared.images.decoding import open_image
 from shared.program.progress import report_progress
 from shared.records import QAPair
+from shared.records.grouping import by_image
 
 ZOOM_MARGIN = 1.25
 """Training pictures are kept this much larger than the input, so that crops stay sharp."""
@@ -30,10 +31,8 @@ class Gallery:
 
 def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Gallery:
     """Decode and resize every image of ``pairs`` to ``side`` pixels, once."""
-    by_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        by_image.setdefault(pair.filename, []).append(pair)
-    names = sorted(by_image)
+    questions = by_image(pairs)
+    names = sorted(questions)
     pictures = torch.empty((len(names), 3, side, side), dtype=torch.uint8)
 
     def decode(name: str) -> np.ndarray:
@@ -44,7 +43,7 @@ def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Galler
         for index, picture in enumerate(pool.map(decode, names)):
             pictures[index] = torch.from_numpy(picture.copy()).permute(2, 0, 1)
             progress.advance()
-    return Gallery(pictures, [by_image[name] for name in names])
+    return Gallery(pictures, [questions[name] for name in names])
 
 
 def augment(

@@ -13,6 +13,7 @@ from shared.images.decoding import open_image
 from shared.program.progress import report_progress
 from shared.questions.answers import exact_match
 from shared.records import QAPair
+from shared.records.grouping import by_image
 from shared.vqa.answerer import Answerer
 
 Recollection = Callable[[Sequence[str]], object]
@@ -60,11 +61,8 @@ def held_out_exact_match(
 
 
 def _whole_images(pairs: Sequence[QAPair], batch_size: int) -> Iterable[list[QAPair]]:
-    by_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        by_image.setdefault(pair.filename, []).append(pair)
     batch: list[QAPair] = []
-    for group in by_image.values():
+    for group in by_image(pairs).values():
         if batch and len(batch) + len(group) > batch_size:
             yield batch
             batch = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from transformers import BaseImageProcessor
 
 from shared.corpus import write_json
 from shared.errors import InputError
+from shared.files.digests import file_digest
 from shared.images import pixels
 from shared.onnx_vqa import runtime
 from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
@@ -63,7 +63,7 @@ def write_bundle(
         "revision": provenance.revision,
         "adapter_sha256": provenance.adapter_sha256,
         "graphs": {name: graph_path(folder, name).name for name in GRAPHS},
-        "sha256": {name: _digest(graph_path(folder, name)) for name in GRAPHS},
+        "sha256": {name: file_digest(graph_path(folder, name)) for name in GRAPHS},
         "tokenizer": _TOKENIZER,
         "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
         "questions": question_rules(model.folding),
@@ -133,8 +133,3 @@ def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:
 def bytes_in(folder: Path) -> int:
     """Return what a folder's files take on disk."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
 from shared.questions.answers import exact_match
 from shared.records import QAPair
+from shared.records.grouping import by_image
 from trainer.export.measure import ImageQuestions, Measurement
 from trainer.fitting.record import require_record
 from trainer.merging.domains import kept_domain
@@ -42,12 +43,9 @@ class CheckedQuestions:
 
     def asked(self) -> list[ImageQuestions]:
         """Return each image with its questions, in the pairs' order."""
-        by_image: dict[str, list[str]] = {}
-        for pair in self.pairs:
-            by_image.setdefault(pair.filename, []).append(pair.question)
         return [
-            ImageQuestions(str(self.images / name), tuple(questions))
-            for name, questions in by_image.items()
+            ImageQuestions(str(self.images / name), tuple(pair.question for pair in pairs))
+            for name, pairs in by_image(self.pairs).items()
         ]
 
     def exact_match(self, answers: Sequence[str]) -> float:
@@ -178,9 +176,7 @@ def require_equal(
 
 def _drawn(pairs: Sequence[QAPair], wanted: int) -> tuple[QAPair, ...]:
     """Return ``wanted`` pairs or all of them, image by image, in an order that a seed decides."""
-    by_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        by_image.setdefault(pair.filename, []).append(pair)
-    names = sorted(by_image)
+    groups = by_image(pairs)
+    names = sorted(groups)
     random.Random(SEED).shuffle(names)
-    return tuple(pair for name in names for pair in by_image[name])[:wanted]
+    return tuple(pair for name in names for pair in groups[name])[:wanted]

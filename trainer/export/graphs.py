@@ -24,8 +24,8 @@ import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import BlipForQuestionAnswering
-from transformers.models.blip.modeling_blip_text import BlipTextAttention
 
+from shared.vqa.blip.heads import joined_heads, split_heads
 from shared.vqa.blip.towers import image_features, image_keys_and_values
 from trainer.export.quiet import quiet_logging
 
@@ -80,19 +80,19 @@ class QuestionEncoder(nn.Module):
         for number, layer in enumerate(self.tower.encoder.layer):
             attention, cross = layer.attention, layer.crossattention
             queries, keys, values = (
-                _heads(projection(states_BTD), attention)
+                split_heads(projection(states_BTD), attention)
                 for projection in (attention.self.query, attention.self.key, attention.self.value)
             )
             context = scaled_dot_product_attention(queries, keys, values, attn_mask=seen_B11T)
-            states_BTD = attention.output(_joined_heads(context), states_BTD)
-            queries = _heads(cross.self.query(states_BTD), cross)
+            states_BTD = attention.output(joined_heads(context), states_BTD)
+            queries = split_heads(cross.self.query(states_BTD), cross)
             context = _at_image(queries, image_keys[number], image_values[number])
-            states_BTD = cross.output(_joined_heads(context), states_BTD)
+            states_BTD = cross.output(joined_heads(context), states_BTD)
             states_BTD = layer.feed_forward_chunk(states_BTD)
         heard = [layer.crossattention for layer in self.decoder_layers]
         return (
-            torch.stack([_heads(cross.self.key(states_BTD), cross) for cross in heard]),
-            torch.stack([_heads(cross.self.value(states_BTD), cross) for cross in heard]),
+            torch.stack([split_heads(cross.self.key(states_BTD), cross) for cross in heard]),
+            torch.stack([split_heads(cross.self.value(states_BTD), cross) for cross in heard]),
         )
 
 
@@ -126,7 +126,7 @@ class DecoderStep(nn.Module):
         for number, layer in enumerate(self.tower.encoder.layer):
             attention, cross = layer.attention, layer.crossattention
             queries, fresh_keys, fresh_values = (
-                _heads(projection(states_B1D), attention)
+                split_heads(projection(states_B1D), attention)
                 for projection in (attention.self.query, attention.self.key, attention.self.value)
             )
             keys = torch.cat((past_keys[number], fresh_keys), dim=2)
@@ -134,12 +134,12 @@ class DecoderStep(nn.Module):
             all_keys.append(keys)
             all_values.append(values)
             context = scaled_dot_product_attention(queries, keys, values)
-            states_B1D = attention.output(_joined_heads(context), states_B1D)
-            queries = _heads(cross.self.query(states_B1D), cross)
+            states_B1D = attention.output(joined_heads(context), states_B1D)
+            queries = split_heads(cross.self.query(states_B1D), cross)
             context = scaled_dot_product_attention(
                 queries, question_keys[number], question_values[number], attn_mask=seen_B11T
             )
-            states_B1D = cross.output(_joined_heads(context), states_B1D)
+            states_B1D = cross.output(joined_heads(context), states_B1D)
             states_B1D = layer.feed_forward_chunk(states_B1D)
         logits_BV = self.head(states_B1D)[:, 0]
         return logits_BV, torch.stack(all_keys), torch.stack(all_values)
@@ -240,16 +240,6 @@ def _graph(name: str, blip: BlipForQuestionAnswering) -> _Graph:
                 ("logits", "keys", "values"),
             )
     raise ValueError(name)
-
-
-def _heads(states_BTD: torch.Tensor, attention: BlipTextAttention) -> torch.Tensor:
-    size: int = attention.self.attention_head_size
-    heads_BKTE: torch.Tensor = states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
-    return heads_BKTE
-
-
-def _joined_heads(context_BKTE: torch.Tensor) -> torch.Tensor:
-    return context_BKTE.transpose(1, 2).flatten(2)
 
 
 def _at_image(

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from shared.records import QAPair
+from shared.records.grouping import by_image
 from shared.records.patches import box_patches
 
 SMALLEST_SHARE = 1e-6
@@ -75,12 +76,8 @@ def contrastive_pairs(pairs: Sequence[QAPair], side: int) -> dict[QAPair, QAPair
 
     The last goes on with the first. Pairs without such another are left out.
     """
-    of_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        if pair.boxes:
-            of_image.setdefault(pair.filename, []).append(pair)
     partners: dict[QAPair, QAPair] = {}
-    for group in of_image.values():
+    for group in by_image(pair for pair in pairs if pair.boxes).values():
         patches = [_patches(pair, side).tobytes() for pair in group]
         for place, pair in enumerate(group):
             order = [*range(place + 1, len(group)), *range(place)]

@@ -7,10 +7,10 @@ from typing import Final
 
 from curator.ledger.records.requests import Outcome
 from curator.ledger.reports.pace import RECENT_S, History, SpanCounts, history_of, width_for
+from shared.program.durations import DAY_S
 
 MOST_RECENT: Final = 5_000
 """Items that the present rate is taken from, at most."""
-DAY_S: Final = 86_400.0
 
 _ANSWERED: Final = Outcome.ANSWERED.value
 

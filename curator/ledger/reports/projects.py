@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from curator.keys.quota import MINUTE_S, LearnedLimit, Window
+from curator.keys.quota import LearnedLimit, Window
 from curator.keys.quota_day import day_counts_from
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import LONGEST_ARRIVAL_S
+from shared.program.durations import MINUTE_S
 
 LOST_FOR_S: Final = 180.0
 """A request without an end that was begun so long ago may still have left in the last minute."""

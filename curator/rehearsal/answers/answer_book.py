@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
 from curator.rehearsal.answers.thumbnails import BLOCK, LENGTH, Thumbnails, coarse, thumbnail_of
 from shared.records import QAPair
+from shared.records.grouping import by_image
 
 FARTHEST_RMS: Final = 8.0
 """Grey levels between two thumbnails beyond which they show different images."""
@@ -113,10 +114,8 @@ def open_answer_book(folder: Path, pairs: Iterable[QAPair], cache: Path) -> Answ
     Raises:
         InputError: no such folder, or none of the images can be read.
     """
-    by_image: dict[str, list[QAPair]] = {}
-    for pair in pairs:
-        by_image.setdefault(pair.filename, []).append(pair)
-    book = AnswerBook(read_known_images(folder, sorted(by_image), cache), by_image)
+    answers = by_image(pairs)
+    book = AnswerBook(read_known_images(folder, sorted(answers), cache), answers)
     groups = book.indistinguishable()
     if groups:
         _log.warning(

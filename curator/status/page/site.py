@@ -17,6 +17,7 @@ from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.page.thumbnails import Thumbnails
 from curator.status.status import status_object
 from shared.program.clock import Clock
+from shared.program.durations import DAY_S
 from shared.web.access import Access, Address, add_headers, listening
 from shared.web.pages import Login, health, login_routes, page_routes
 
@@ -83,7 +84,7 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         jpeg = await thumbnails.jpeg(int(request.match_info["item"]))
         if jpeg is None:
             raise web.HTTPNotFound(text="no such image\n")
-        headers = {"Cache-Control": "private, max-age=86400"}
+        headers = {"Cache-Control": f"private, max-age={DAY_S:.0f}"}
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
     async def metrics(_: web.Request) -> web.Response:

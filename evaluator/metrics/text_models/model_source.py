@@ -6,7 +6,6 @@ metric's signature, so that scores of two models never stand under one name unse
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from evaluator.metrics.text_models.names import MINILM
 from shared.errors import InputError
+from shared.files.digests import file_digest
 from shared.vqa.names.hub_names import means_a_folder, near_folder
 
 _MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
@@ -72,9 +72,7 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
         raise InputError(
             f"{folder}: not a text model folder; it needs config.json and model.safetensors"
         )
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelSource(name, folder, digest[:12])
+    return ModelSource(name, folder, file_digest(weights)[:12])
 
 
 def _from_hub(name: str) -> ModelSource:

@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import BlipForQuestionAnswering, DynamicCache, EncoderDecoderCache
 
+from shared.vqa.blip.heads import split_heads
 from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
 
 
@@ -71,10 +72,9 @@ def encode_questions_of_images(
         return encode_questions(model, questions, features_BLD)
     images = DynamicCache()
     for number, layer in enumerate(model.text_encoder.encoder.layer):
-        attention = layer.crossattention.self
-        shape = (*features_NLD.shape[:2], -1, attention.attention_head_size)
-        keys = attention.key(features_NLD).view(shape).transpose(1, 2)
-        values = attention.value(features_NLD).view(shape).transpose(1, 2)
+        cross = layer.crossattention
+        keys = split_heads(cross.self.key(features_NLD), cross)
+        values = split_heads(cross.self.value(features_NLD), cross)
         images.update(keys[image_of_B], values[image_of_B], number)
     states: torch.Tensor = model.text_encoder(
         input_ids=questions.ids_BT,

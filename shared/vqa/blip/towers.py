@@ -24,6 +24,7 @@ from transformers import BlipForQuestionAnswering
 from transformers.models.blip.modeling_blip_text import BlipTextAttention
 
 from shared.vqa.blip.config import TokenIds
+from shared.vqa.blip.heads import joined_heads, split_heads
 from shared.vqa.decoding import Decoded
 
 
@@ -75,7 +76,7 @@ def image_features(model: BlipForQuestionAnswering, pixels_NCHW: torch.Tensor) -
         parts = mixed.unflatten(-1, (3, attention.num_heads, attention.head_dim))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4)
         seen = scaled_dot_product_attention(queries, keys, values, scale=attention.scale)
-        states_NLD = states_NLD + attention.projection(seen.transpose(1, 2).flatten(2))
+        states_NLD = states_NLD + attention.projection(joined_heads(seen))
         states_NLD = states_NLD + layer.mlp(layer.layer_norm2(states_NLD))
     features_NLD: torch.Tensor = tower.post_layernorm(states_NLD)
     return features_NLD
@@ -87,8 +88,8 @@ def image_keys_and_values(
     """Return what the question tower's cross-attention reads of each image, layer by layer."""
     return tuple(
         KeysAndValues(
-            _heads(cross.self.key(features_NLD), cross),
-            _heads(cross.self.value(features_NLD), cross),
+            split_heads(cross.self.key(features_NLD), cross),
+            split_heads(cross.self.value(features_NLD), cross),
         )
         for cross in (layer.crossattention for layer in model.text_encoder.encoder.layer)
     )
@@ -125,8 +126,8 @@ def decode(
     layers = model.text_decoder.bert.encoder.layer
     heard = [
         KeysAndValues(
-            _heads(_padded(cross.self.key(states_PD), mask_BT), cross),
-            _heads(_padded(cross.self.value(states_PD), mask_BT), cross),
+            split_heads(_padded(cross.self.key(states_PD), mask_BT), cross),
+            split_heads(_padded(cross.self.value(states_PD), mask_BT), cross),
         )
         for cross in (layer.crossattention for layer in layers)
     ]
@@ -167,19 +168,19 @@ def _answer_step(
     for number, layer in enumerate(tower.encoder.layer):
         attention = layer.attention
         fresh = KeysAndValues(
-            _heads(attention.self.key(states_B1D), attention),
-            _heads(attention.self.value(states_B1D), attention),
+            split_heads(attention.self.key(states_B1D), attention),
+            split_heads(attention.self.value(states_B1D), attention),
         )
         now = said[number] = _joined(said[number], fresh)
-        queries = _heads(attention.self.query(states_B1D), attention)
+        queries = split_heads(attention.self.query(states_B1D), attention)
         context = scaled_dot_product_attention(queries, now.keys, now.values)
-        states_B1D = attention.output(context.transpose(1, 2).flatten(2), states_B1D)
+        states_B1D = attention.output(joined_heads(context), states_B1D)
         cross, question = layer.crossattention, heard[number]
-        queries = _heads(cross.self.query(states_B1D), cross)
+        queries = split_heads(cross.self.query(states_B1D), cross)
         context = scaled_dot_product_attention(
             queries, question.keys, question.values, attn_mask=mask_BT[:, None, None, :]
         )
-        states_B1D = cross.output(context.transpose(1, 2).flatten(2), states_B1D)
+        states_B1D = cross.output(joined_heads(context), states_B1D)
         states_B1D = layer.feed_forward_chunk(states_B1D)
     result: torch.Tensor = states_B1D[:, 0]
     return result
@@ -190,13 +191,13 @@ def _among_themselves(
 ) -> torch.Tensor:
     """Self-attention within each question: ``(P, D)``."""
     queries, keys, values = (
-        _heads(_padded(projection(states_PD), mask_BT), attention)
+        split_heads(_padded(projection(states_PD), mask_BT), attention)
         for projection in (attention.self.query, attention.self.key, attention.self.value)
     )
     context = scaled_dot_product_attention(
         queries, keys, values, attn_mask=mask_BT[:, None, None, :]
     )
-    return context.transpose(1, 2).flatten(2)[mask_BT]
+    return joined_heads(context)[mask_BT]
 
 
 def _at_images(
@@ -206,25 +207,19 @@ def _at_images(
     spans: Sequence[tuple[int, int, int]],
 ) -> torch.Tensor:
     """Cross-attention of all tokens about one image in one product: ``(P, D)``."""
-    queries_KPE = _heads(cross.self.query(states_PD)[None], cross)[0]
+    queries_KPE = split_heads(cross.self.query(states_PD)[None], cross)[0]
     return torch.cat(
         [
-            scaled_dot_product_attention(
-                queries_KPE[None, :, first:end],
-                image.keys[index, None],
-                image.values[index, None],
-            )
-            .transpose(1, 2)
-            .flatten(2)[0]
+            joined_heads(
+                scaled_dot_product_attention(
+                    queries_KPE[None, :, first:end],
+                    image.keys[index, None],
+                    image.values[index, None],
+                )
+            )[0]
             for index, first, end in spans
         ]
     )
-
-
-def _heads(states_BTD: torch.Tensor, attention: BlipTextAttention) -> torch.Tensor:
-    size: int = attention.self.attention_head_size
-    heads_BKTE: torch.Tensor = states_BTD.unflatten(-1, (-1, size)).transpose(1, 2)
-    return heads_BKTE
 
 
 def _padded(states_PD: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:

@@ -32,11 +32,11 @@ from curator.ledger import (
     migrate,
 )
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.program.durations import DAY_S
 from shared.records import ImageRef, Listing
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
 NOW = NOON_IN_LOS_ANGELES
-DAY_S = 86_400.0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_counts_from, day_start, next_day
 from curator.ledger import (
     Attempt,
@@ -31,6 +31,7 @@ from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal
+from shared.program.durations import MINUTE_S
 from tests.curator.ledger.ledgers import fresh_ledger
 from tests.fakes.jumping_clock import JumpingClock
 

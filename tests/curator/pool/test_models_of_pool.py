@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota import Quota, Window
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.pool.pool import KeyPool, Lease, OnExhausted
 from curator.pool.records import Meter, ProjectUse
@@ -22,6 +22,7 @@ from curator.refusals.refusal import (
     RateLimited,
 )
 from shared.program.async_stopping import AsyncStopSignal
+from shared.program.durations import MINUTE_S
 from tests.fakes.jumping_clock import JumpingClock
 
 FIRST, SECOND = MODELS = ("flash", "lite")

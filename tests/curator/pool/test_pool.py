@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, LearnedLimit, Quota, Window
+from curator.keys.quota import LearnedLimit, Quota, Window
 from curator.keys.quota_day import CLOCK_S, PACIFIC, day_over, next_day
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.pool.pool import KeyPool, OnExhausted
@@ -18,6 +18,7 @@ from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
+from shared.program.durations import MINUTE_S
 
 MODEL = "m"
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_start, next_day
 from curator.ledger import Attempt, Ledger, Outcome, ProjectNews, Result, TokenUse, migrate
 from curator.pool.exhaustion import KeysExhausted
@@ -29,6 +29,7 @@ from curator.pool.project import LONGEST_STRIKE_S, PROBE_AFTER_S
 from curator.pool.usage import ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal
+from shared.program.durations import MINUTE_S
 from tests.fakes.jumping_clock import JumpingClock
 
 TOKENS = 500

@@ -10,12 +10,13 @@ import pytest
 from asyncio_throttle import Throttler
 
 from curator.keys.key import Key
-from curator.keys.quota import MINUTE_S, Quota
+from curator.keys.quota import Quota
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.rate import PlainRate
 from curator.pool.usage import ARRIVAL_S, Usage
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import SystemClock, stopwatch
+from shared.program.durations import MINUTE_S
 
 MODEL = "m"
 SHORT_MINUTE_S = 0.3

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.keys.quota import MINUTE_S, Quota, Window
+from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import CLOCK_S, PACIFIC, day_counts_from, day_over, next_day
 from curator.pool.usage import ARRIVAL_S, BURST_S, LONGEST_ARRIVAL_S, Usage
+from shared.program.durations import MINUTE_S
 
 TIMES = st.floats(min_value=0, max_value=4e9)
 LIMITS = st.none() | st.integers(1, 6)

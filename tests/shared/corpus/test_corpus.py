@@ -14,7 +14,6 @@ from shared.corpus import (
     MANIFEST_FILE,
     QA_FILE,
     LeftOut,
-    file_digest,
     pairs_digest,
     read_json,
     read_number_columns,
@@ -28,6 +27,7 @@ from shared.corpus import (
 )
 from shared.dataset.folder import write_dataset
 from shared.errors import InputError
+from shared.files.digests import file_digest
 from shared.records import Prediction, Provenance, QAPair, pair_id
 from shared.records.boxes import Box
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.corpus import MANIFEST_FILE, QA_FILE, file_digest, read_json, read_pairs
+from shared.corpus import MANIFEST_FILE, QA_FILE, read_json, read_pairs
 from shared.dataset.folder import CARD_FILE, write_dataset
+from shared.files.digests import file_digest
 from shared.records import QAPair, Split
 from shared.records.boxes import Box
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 import torch
 
-from shared.corpus import file_digest
 from shared.errors import CorruptImage
+from shared.files.digests import file_digest
 from tests.models import learner_of_blip, load_float, load_nf4, new_adapter, save_tiny_model
 from trainer.data.features import (
     AugmentedFeatures,
