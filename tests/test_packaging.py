@@ -56,7 +56,7 @@ importlib.import_module({program!r} + ".__main__").main()
         ),
         (
             "trainer",
-            ("trainer.fitting.fit", "trainer.pretraining.run"),
+            ("trainer.fitting.fit", "trainer.pretraining.pretrain"),
             (*CURATION, *EVALUATION, "aiohttp"),
         ),
         ("evaluator", ("evaluator.runs.wiring", "evaluator.runs.predict"), CURATION),

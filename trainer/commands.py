@@ -181,7 +181,7 @@ def recipe_command(
     ] = Purpose.FIT,
 ) -> None:
     """Print a recipe with every setting, what it does and its default."""
-    from trainer.pretraining.pretraining import PretrainRecipe  # noqa: PLC0415
+    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
     recipes: dict[Purpose, type[Settings]] = {
@@ -203,8 +203,8 @@ def pretrain_command(
     as_json: Json = False,
 ) -> None:
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
-    from trainer.pretraining.pretraining import PretrainRecipe  # noqa: PLC0415
-    from trainer.pretraining.run import describe, make_model  # noqa: PLC0415
+    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
+    from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
 
     settings = load_settings(PretrainRecipe, recipe, overrides or ())
     result = describe(settings) if describe_only else make_model(settings)

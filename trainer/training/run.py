@@ -1,6 +1,6 @@
 """A training run, whatever it trains: started, trained to its end, finished.
 
-An adapter's is ``trainer.fitting.run``, that of a model from scratch ``trainer.pretraining.run``.
+An adapter's is ``trainer.fitting.run``, that of a model from scratch ``trainer.pretraining.pretrain``.
 """
 
 from __future__ import annotations

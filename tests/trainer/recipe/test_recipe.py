@@ -8,7 +8,7 @@ from shared.program.cli import run_program
 from shared.program.settings import load_settings
 from trainer.__main__ import app
 from trainer.learners.blip import BlipLearner
-from trainer.pretraining.pretraining import PretrainRecipe
+from trainer.pretraining.recipe import PretrainRecipe
 from trainer.recipe.recipe import FitRecipe
 from trainer.recipe.template import commented_toml, toml_value
 

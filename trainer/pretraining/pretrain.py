@@ -28,7 +28,7 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.data.gallery import ZOOM_MARGIN, load_gallery
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.card import PretrainedFacts, pretrained_card
-from trainer.pretraining.pretraining import QUESTIONS, BatchSource, PretrainRecipe, pretrain
+from trainer.pretraining.recipe import QUESTIONS, BatchSource, PretrainRecipe, pretrain
 from trainer.pretraining.scratch import new_model, new_processor, train_tokenizer
 
 log = structlog.get_logger(__name__)
