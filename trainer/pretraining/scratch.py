@@ -41,10 +41,15 @@ class Shape(Settings):
 
 
 def train_tokenizer(texts: Sequence[str], shape: Shape) -> BertTokenizerFast:
-    """Learn a lower-case WordPiece vocabulary that ends with BLIP's decoder start token."""
+    """Learn a lower-case WordPiece vocabulary, always the same from the same texts."""
     learner = BertWordPieceTokenizer(lowercase=True)
     learner.train_from_iterator(
-        texts, vocab_size=shape.vocabulary, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+        texts,
+        vocab_size=shape.vocabulary,
+        # Else the trainer numbers the letters inside words in the order of a hash map, which is
+        # another each time, and of two pairs as frequent takes the one with the lower number.
+        special_tokens=[*SPECIAL_TOKENS, *_letters_inside_words(learner, texts)],
+        show_progress=False,
     )
     return BertTokenizerFast(
         vocab=learner.get_vocab(),
@@ -52,6 +57,16 @@ def train_tokenizer(texts: Sequence[str], shape: Shape) -> BertTokenizerFast:
         bos_token="[DEC]",  # noqa: S106
         model_max_length=shape.max_text_tokens,
     )
+
+
+def _letters_inside_words(learner: BertWordPieceTokenizer, texts: Sequence[str]) -> list[str]:
+    """Return the word pieces of one letter that do not begin a word, in order."""
+    letters: set[str] = set()
+    for text in texts:
+        normal = learner.normalizer.normalize_str(text)
+        for word, _ in learner.pre_tokenizer.pre_tokenize_str(normal):
+            letters.update(word[1:])
+    return [f"##{letter}" for letter in sorted(letters)]
 
 
 def new_model(shape: Shape, tokenizer: BertTokenizerFast) -> BlipForQuestionAnswering:

@@ -1,5 +1,6 @@
 """A model from scratch, and what every new model must have."""
 
+import numpy as np
 import torch
 
 from shared.vqa.blip.config import token_ids
@@ -28,6 +29,16 @@ def test_the_vocabulary_has_blips_special_tokens_and_knows_the_words():
         "[PAD]",
     ]
     assert tokenizer("red")["input_ids"][-1] == ids.end
+
+
+def test_the_same_texts_make_the_same_vocabulary():
+    random = np.random.default_rng(0)
+    # Many pairs of letters are as frequent as others.
+    texts = ["".join(random.choice(list("abcdefghij klmnop"), 30)) for _ in range(60)]
+    shape = SHAPE.model_copy(update={"vocabulary": 150})
+    first, *others = (train_tokenizer(texts, shape).get_vocab() for _ in range(4))
+    assert len(first) == 150
+    assert others == [first] * 3
 
 
 def test_a_new_model_sees():
