@@ -197,17 +197,23 @@ def pretrain_command(
         typer.Argument(help="TOML file; `trainer recipe pretrain` prints one", show_default=False),
     ],
     overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option(help="go on at the last checkpoint")] = False,
     describe_only: Annotated[
         bool, typer.Option(help="only measure the model in `out` again and write its card")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
-    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
     from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
+    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
 
     settings = load_settings(PretrainRecipe, recipe, overrides or ())
-    result = describe(settings) if describe_only else make_model(settings)
+    if describe_only:
+        result = describe(settings)
+    else:
+        stop = StopSignal()
+        with stop_on_signals(stop, "trainer"):
+            result = make_model(settings, resume=resume, stop=stop)
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}))
         return

@@ -9,7 +9,6 @@ from typing import Final
 import structlog
 
 from shared.corpus import checked_columns, pairs_digest
-from shared.errors import InputError
 from shared.files.atomic import require_folder
 from shared.program.stopping import StopSignal
 from shared.vqa.families import training_folding
@@ -20,7 +19,7 @@ from trainer.fitting.preparation import prepare
 from trainer.fitting.record import RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
 from trainer.recipe.recipe import FitRecipe
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, read_state
+from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, refuse_to_forget
 from trainer.training.tracking import require_trackers
 
 log = structlog.get_logger(__name__)
@@ -82,7 +81,7 @@ def fit(
             log.info("finished_already", adapter=str(recipe.out))
             return _result(recipe.out, record, resumed_at_step=record.steps)
     else:
-        _refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
+        refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
     run = AdapterRun(
         recipe,
         pairs,
@@ -119,16 +118,6 @@ def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
     settings = recipe.absolute().model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     folding = str(training_folding(recipe.model))
     return fingerprint_of(settings, pairs_digest(pairs.everything), folding)
-
-
-def _refuse_to_forget(checkpoint: Path, fingerprint: str) -> None:
-    """Raise where starting again would throw away hours of the very same run."""
-    state = read_state(checkpoint)
-    if state is not None and state.recipe_sha256 == fingerprint:
-        raise InputError(
-            f"{checkpoint}: this run stands at step {state.step}; give --resume to go on there, or "
-            "remove that folder to start again"
-        )
 
 
 def _result(adapter: Path, record: RunRecord, *, resumed_at_step: int) -> FitResult:

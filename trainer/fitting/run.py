@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from trainer.fitting.record import DATASET, RunRecord, relative_place, write_rec
 from trainer.fitting.training_log import TrainingLog
 from trainer.recipe.recipe import FitRecipe
 from trainer.recipe.schedule import warmup_steps
-from trainer.training.checkpoint import CHECKPOINT
+from trainer.training.checkpoint import CHECKPOINT, forget_checkpoint
 from trainer.training.live import live_note
 from trainer.training.loop import Optimization, StepReport, new_optimizer
 from trainer.training.memory import out_of_memory_names, peak_memory_gib
@@ -105,7 +104,7 @@ class AdapterRun(Run[RunRecord]):
             best_epoch=self._best_epoch,
         )
         write_record(record, recipe.out)
-        shutil.rmtree(recipe.out / CHECKPOINT, ignore_errors=True)
+        forget_checkpoint(recipe.out / CHECKPOINT)
         return record
 
     @property

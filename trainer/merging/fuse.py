@@ -25,9 +25,9 @@ from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
 from shared.vqa.question_length import limit_of_adapters, lower_question_limit
 from trainer.fitting.adapter import name_base
-from trainer.fitting.card import fused_card
 from trainer.fitting.record import DATASET, RunRecord, relative_place, require_record, write_record
 from trainer.learners.families import learner_class
+from trainer.merging.cards import fused_card
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.domains import Domain, exact_match_in, kept_domain, unseen_by_all
 from trainer.merging.merge import new_folder

@@ -21,9 +21,9 @@ from shared.vqa.loaded import LoadedModel, Quantization
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
 from trainer.fitting.adapter import base_weight, lora_layers
-from trainer.fitting.card import merged_card
 from trainer.fitting.record import RunRecord, require_record
 from trainer.learners.families import learner_class
+from trainer.merging.cards import merged_card
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.domains import Domain, exact_match_in, kept_domain
 from trainer.recipe.recipe import LoraStart

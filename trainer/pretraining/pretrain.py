@@ -1,41 +1,32 @@
-"""One pre-training run from recipe to model folder."""
+"""``trainer pretrain``: a run from scratch is started, trained and finished, then measured."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-
-import structlog
-import torch
-from transformers import BlipForQuestionAnswering, BlipProcessor
+from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
-from shared.dataset.folder import write_dataset
-from shared.dataset.training_images import TrainingImages, write_training_images
 from shared.errors import InputError
-from shared.files.atomic import open_to_readers, require_folder
+from shared.files.atomic import require_folder
+from shared.program.stopping import StopSignal
 from shared.questions.answers import exact_match
-from shared.questions.folding import write_folding
 from shared.questions.prior import QuestionPrior
-from shared.records import QAPair
-from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loaded import BASE_ALONE, LoadedModel, Quantization
+from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
-from shared.vqa.names.model_names import quiet_transformers
 from trainer.data.dataset import SplitPairs, load_pairs
-from trainer.data.gallery import ZOOM_MARGIN, load_gallery
-from trainer.data.heldout import held_out_exact_match, seen_anew
-from trainer.fitting.card import PretrainedFacts, pretrained_card
-from trainer.pretraining.recipe import QUESTIONS, BatchSource, PretrainRecipe, pretrain
-from trainer.pretraining.scratch import new_model, new_processor, train_tokenizer
+from trainer.pretraining.card import PretrainedFacts, pretrained_card
+from trainer.pretraining.recipe import PretrainRecipe
+from trainer.pretraining.run import ModelRun, exact_match_of
+from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, refuse_to_forget
 
-log = structlog.get_logger(__name__)
-
-EVALUATION_BATCH = 160
-NOT_IN_CARD = {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
+NOT_IN_CARD: Final = frozenset(
+    {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
+)
 """Places of one machine, and texts that the card holds elsewhere."""
+FREE_TO_CHANGE: Final = NOT_IN_CARD | {"evaluate_every_epochs"}
+"""Settings that a resumed run may change, since they do not change what comes out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +40,31 @@ class PretrainResult:
     prior_exact_match: float
 
 
-def make_model(recipe: PretrainRecipe) -> PretrainResult:
+def make_model(
+    recipe: PretrainRecipe, *, resume: bool, stop: StopSignal | None = None
+) -> PretrainResult:
     """Train a model from scratch and write it to ``recipe.out`` in float16, with its card.
 
-    The folder is replaced as a whole at the end.
+    The folder is replaced as a whole at the end; until then it holds a checkpoint.
 
     Raises:
-        InputError: the data or images cannot be used, or ``out`` holds something else.
+        InputError: the data or images cannot be used, or ``out`` holds something else, or the same
+            run unfinished and ``resume`` is not set.
+        NonFiniteGradient: training diverged; the last good state is saved.
+        OutOfMemory: the message names the setting to lower.
+        StoppedForNow: ``stop`` was requested; the state is saved.
     """
     _require_place(recipe.out)
     pairs = _recipe_pairs(recipe)
-    torch.manual_seed(recipe.seed)
-    texts = [t for pair in pairs.train for t in (QUESTIONS.fold(pair.question), pair.answer)]
-    tokenizer = train_tokenizer(texts, recipe.shape)
-    model = new_model(recipe.shape, tokenizer)
-    processor = new_processor(recipe.shape, tokenizer)
-    parameters = sum(weights.numel() for weights in model.parameters())
-    log.info("new model", parameters=parameters, vocabulary=len(tokenizer))
-    side = round(recipe.shape.image_size * ZOOM_MARGIN)
-    gallery = load_gallery(pairs.train, recipe.images, side)
-    source = BatchSource(gallery, recipe, processor, model.config)
-    average = model
-    for report, average in pretrain(model, source, recipe):
-        log.info("epoch done", epoch=report.epoch, loss=round(report.loss, 4))
-        if report.epoch % recipe.evaluate_every_epochs == 0:
-            loaded = _in_memory(average, processor)
-            score = _exact_match(loaded, recipe.images, pairs.validation)
-            log.info("held out", epoch=report.epoch, exact_match=round(score, 4))
-    _save(average, processor, pairs.pretraining_images(), recipe.out)
-    if recipe.dataset is not None:
-        write_dataset(
-            pairs.everything,
-            recipe.dataset,
-            source={"data": recipe.data.name},
-            split_rule=pairs.rule,
-        )
+    settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
+    if not resume:
+        refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
+    run = ModelRun(recipe, pairs, fingerprint=fingerprint, stop=stop or StopSignal())
+    run.start(resume=resume)
+    run.train()
+    run.finish()
     return describe(recipe)
-
-
-def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
-    columns = checked_columns(recipe.columns, "columns")
-    return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns)
 
 
 def describe(recipe: PretrainRecipe) -> PretrainResult:
@@ -99,25 +74,28 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         InputError: there is no such model, or the data cannot be used.
     """
     pairs = _recipe_pairs(recipe)
-    scores = {}
+    scores, parameters = {}, 0
     for quantization in Quantization:
         model = load_blip(str(recipe.out), quantization=quantization)
-        scores[quantization] = _exact_match(model, recipe.images, pairs.test)
+        scores[quantization] = exact_match_of(model, recipe.images, pairs.test)
+        if quantization is Quantization.NONE:
+            parameters = sum(weights.numel() for weights in model.blip.parameters())
     prior = QuestionPrior.fit(pairs.train)
     guessed = sum(exact_match(prior.answer(pair.question), pair.answer) for pair in pairs.test)
     result = PretrainResult(
         folder=recipe.out,
-        parameters=sum(
-            weights.numel()
-            for weights in load_blip(
-                str(recipe.out), quantization=Quantization.NONE
-            ).blip.parameters()
-        ),
+        parameters=parameters,
         exact_match=scores[Quantization.NONE],
         exact_match_nf4=scores[Quantization.NF4],
         prior_exact_match=guessed / len(pairs.test),
     )
-    facts = PretrainedFacts(
+    card = pretrained_card(_facts(recipe, pairs, result))
+    (recipe.out / "README.md").write_text(card, encoding="utf-8")
+    return result
+
+
+def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) -> PretrainedFacts:
+    return PretrainedFacts(
         title=recipe.title,
         credit=recipe.credit,
         remarks=recipe.remarks,
@@ -125,7 +103,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         exact_match=result.exact_match,
         exact_match_nf4=result.exact_match_nf4,
         prior_exact_match=result.prior_exact_match,
-        recipe=recipe.model_dump(mode="json", exclude=NOT_IN_CARD),
+        recipe=recipe.model_dump(mode="json", exclude=set(NOT_IN_CARD)),
         train_images=len({pair.filename for pair in pairs.train}),
         train_pairs=len(pairs.train),
         test_images=len({pair.filename for pair in pairs.test}),
@@ -133,49 +111,15 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         data_sha256=pairs_digest(pairs.everything),
         versions={name: version(name) for name in ("abo-vqa", "torch", "transformers")},
     )
-    (recipe.out / "README.md").write_text(pretrained_card(facts), encoding="utf-8")
-    return result
 
 
-def _exact_match(model: LoadedModel, images: Path, pairs: tuple[QAPair, ...]) -> float:
-    answerer = BlipAnswerer(model)
-    return held_out_exact_match(answerer, seen_anew(answerer, images), pairs, EVALUATION_BATCH)
-
-
-def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> LoadedModel:
-    return LoadedModel(
-        network=model,
-        peft=None,
-        tokenizer=processor.tokenizer,
-        image_processor=processor.image_processor,
-        device=torch.device("cpu"),
-        name="in training",
-        revision="",
-        quantization=Quantization.NONE,
-        foldings={BASE_ALONE: QUESTIONS},
-    )
+def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
+    columns = checked_columns(recipe.columns, "columns")
+    return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns)
 
 
 def _require_place(out: Path) -> None:
     require_folder(out, "out")
-    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
+    ours = (out / "config.json").is_file() or (out / CHECKPOINT).is_dir()
+    if out.is_dir() and any(out.iterdir()) and not ours:
         raise InputError(f"out {out}: is there and holds no model; give another, or remove it")
-
-
-def _save(
-    model: BlipForQuestionAnswering,
-    processor: BlipProcessor,
-    images: TrainingImages,
-    out: Path,
-) -> None:
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    # Half the size, and 4 bits are coarser still.
-    with quiet_transformers():
-        model.half().save_pretrained(part)
-    processor.save_pretrained(part)
-    write_folding(QUESTIONS, part)
-    write_training_images(images, part)
-    open_to_readers(part)
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from shared.corpus import read_json
 from shared.errors import InputError
-from shared.files.atomic import open_to_readers
+from shared.files.atomic import replaced_folder, whole_folder
 
 CHECKPOINT = "checkpoint"
 """Its name in the folder that a run writes to."""
@@ -49,24 +49,31 @@ def save_checkpoint(
     state: RunState,
 ) -> None:
     """Replace the checkpoint in ``folder``; a crash leaves the old one or the new one."""
-    part, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file(dict(weights), part / WEIGHTS)
-    torch.save(optimizer.state_dict(), part / OPTIMIZER)
-    (part / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
-    open_to_readers(part)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replaced_folder(folder) as part:
+        save_file(dict(weights), part / WEIGHTS)
+        torch.save(optimizer.state_dict(), part / OPTIMIZER)
+        (part / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
 
 
-def read_state(folder: Path) -> RunState | None:
-    """Return where the run in ``folder`` stands, or ``None`` where nothing was saved."""
-    saved = _saved_in(folder)
-    return None if saved is None else RunState(**read_json(saved / STATE))
+def refuse_to_forget(folder: Path, recipe_sha256: str) -> None:
+    """Check that starting again does not throw away hours of the very same run.
+
+    Raises:
+        InputError: ``folder`` is a checkpoint of it.
+    """
+    saved = whole_folder(folder)
+    state = None if saved is None else _state_in(saved)
+    if state is not None and state.recipe_sha256 == recipe_sha256:
+        raise InputError(
+            f"{folder}: this run stands at step {state.step}; give --resume to go on there, or "
+            "remove that folder to start again"
+        )
+
+
+def forget_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint in ``folder``, and what a killed process left of one before it."""
+    while (saved := whole_folder(folder)) is not None:
+        shutil.rmtree(saved)
 
 
 def load_checkpoint(
@@ -77,9 +84,10 @@ def load_checkpoint(
     Raises:
         InputError: the checkpoint belongs to another recipe or other data.
     """
-    saved, state = _saved_in(folder), read_state(folder)
-    if saved is None or state is None:
+    saved = whole_folder(folder)
+    if saved is None:
         return None
+    state = _state_in(saved)
     if state.recipe_sha256 != recipe_sha256:
         raise InputError(
             f"{folder}: the checkpoint is of another recipe or other data; give another `out`, or "
@@ -89,9 +97,5 @@ def load_checkpoint(
     return state, load_file(saved / WEIGHTS)
 
 
-def _saved_in(folder: Path) -> Path | None:
-    # The process may have died between the two renames, with the old folder aside.
-    for candidate in (folder, folder.with_name(folder.name + ".old")):
-        if candidate.exists():
-            return candidate
-    return None
+def _state_in(saved: Path) -> RunState:
+    return RunState(**read_json(saved / STATE))

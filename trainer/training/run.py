@@ -1,11 +1,10 @@
 """A training run, whatever it trains: started, trained to its end, finished.
 
-An adapter's is ``trainer.fitting.run``, that of a model from scratch ``trainer.pretraining.pretrain``.
+An adapter's is ``trainer.fitting.run``, that of a model from scratch ``trainer.pretraining.run``.
 """
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,13 @@ from torch import nn
 from shared.errors import StoppedForNow
 from shared.program.progress import report_progress
 from shared.program.stopping import StopSignal
-from trainer.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
+from trainer.training.checkpoint import (
+    CHECKPOINT,
+    RunState,
+    forget_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from trainer.training.loop import Lessons, NonFiniteGradient, Optimization, StepReport, train
 from trainer.training.memory import out_of_memory_names
 
@@ -72,7 +77,7 @@ class Run(ABC, Generic[Result]):
                 log.info("resumed", checkpoint=str(checkpoint), step=self.step)
                 return
             log.info("nothing_to_resume", checkpoint=str(checkpoint), step=0)
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        forget_checkpoint(checkpoint)
         self._begin()
 
     def train(self) -> None:

@@ -1,10 +1,17 @@
 """A checkpoint is there whole or not at all, and only the same run goes on with it."""
 
+import shutil
+
 import pytest
 import torch
 
 from shared.errors import InputError
-from trainer.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from trainer.training.checkpoint import (
+    RunState,
+    forget_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 
 class Small:
@@ -47,9 +54,16 @@ def test_where_nothing_was_saved_there_is_nothing_to_resume(tmp_path):
 
 def test_a_crash_between_the_renames_leaves_the_old_checkpoint(tmp_path):
     run = Small(tmp_path / "checkpoint")
-    (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
-    (tmp_path / "checkpoint.part").mkdir()
+    (tmp_path / "checkpoint").rename(tmp_path / ".checkpoint.old")
+    (tmp_path / ".checkpoint.1234.part").mkdir()
     state, _ = load_checkpoint(tmp_path / "checkpoint", fresh_optimizer(), "recipe")
     assert state.step == 3
     run.save(tmp_path / "checkpoint", 4)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_checkpoint_that_is_forgotten_is_gone_with_the_one_before_it(tmp_path):
+    Small(tmp_path / "checkpoint")
+    shutil.copytree(tmp_path / "checkpoint", tmp_path / ".checkpoint.old")
+    forget_checkpoint(tmp_path / "checkpoint")
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,110 @@
+"""What a model from scratch learns from: images encoded once, each asked several questions.
+
+Images are augmented (crop, zoom, mirror).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import torch
+from transformers import BlipForQuestionAnswering, BlipProcessor
+
+from shared.questions.folding import BARE
+from shared.records import QAPair
+from shared.vqa.blip.config import token_ids
+from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
+from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
+from trainer.data.gallery import Gallery, augment
+from trainer.pretraining.recipe import PretrainRecipe
+
+QUESTIONS: Final = BARE
+"""How a model that is made here hears questions."""
+
+
+@dataclass(frozen=True)
+class AskedPictures:
+    """Pictures ``(N, C, H, W)``, and for each of B questions the index of its picture."""
+
+    model: BlipForQuestionAnswering
+    recipe: PretrainRecipe
+    pixels_NCHW: torch.Tensor
+    image_of_B: torch.Tensor
+    questions: TokenBatch
+    answers: AnswerBatch
+
+    @property
+    def loss_terms(self) -> int:
+        """Answer tokens, with the end."""
+        return answer_token_count(self.answers)
+
+    def loss_sum(self) -> torch.Tensor:
+        """Return the cross-entropy of all answer tokens (a scalar), in nats."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            features_BLD = encode_images(self.model, self.pixels_NCHW)[self.image_of_B]
+            return answer_loss_sum(
+                self.model,
+                features_BLD,
+                self.questions,
+                self.answers,
+                self.recipe.label_smoothing,
+            )
+
+
+@dataclass(frozen=True)
+class PictureLessons:
+    """Shuffled, augmented batches out of a gallery, each step's a function of seed and step."""
+
+    model: BlipForQuestionAnswering
+    processor: BlipProcessor
+    gallery: Gallery
+    recipe: PretrainRecipe
+    _orders: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches that an epoch has; what is left over is dropped."""
+        return max(1, len(self.gallery.questions) // self.recipe.images_per_batch)
+
+    def micro_batches(self, step: int) -> list[AskedPictures]:
+        """Return the one batch of a step, counted from 0 over all epochs."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        size = self.recipe.images_per_batch
+        images = self._order(epoch)[index * size : (index + 1) * size]
+        return [self._batch(images, np.random.default_rng((self.recipe.seed, epoch, index)))]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            random = np.random.default_rng((self.recipe.seed, epoch))
+            self._orders.clear()
+            self._orders[epoch] = random.permutation(len(self.gallery.questions))
+        return self._orders[epoch]
+
+    def _batch(self, images: np.ndarray, random: np.random.Generator) -> AskedPictures:
+        shape = self.recipe.shape
+        pictures_NCHW = self.gallery.pictures_NCHW[torch.from_numpy(images)]
+        pixels_NCHW = augment(pictures_NCHW, (shape.image_size, shape.image_size), random)
+        asked: list[tuple[int, QAPair]] = []
+        for position, image in enumerate(images):
+            pairs = self.gallery.questions[image]
+            chosen = random.permutation(len(pairs))[: self.recipe.questions_per_image]
+            asked.extend((position, pairs[index]) for index in chosen)
+        tokenizer, ids = self.processor.tokenizer, token_ids(self.model.config)
+        questions = [QUESTIONS.fold(pair.question) for _, pair in asked]
+        answers = [pair.answer for _, pair in asked]
+        return AskedPictures(
+            model=self.model,
+            recipe=self.recipe,
+            pixels_NCHW=self._normalised(pixels_NCHW),
+            image_of_B=torch.tensor([position for position, _ in asked]),
+            questions=question_batch(tokenizer, questions, ids, shape.max_text_tokens),
+            answers=answer_batch(tokenizer, answers, ids, shape.max_text_tokens),
+        )
+
+    def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+        rules = self.processor.image_processor
+        mean = torch.tensor(rules.image_mean).view(1, 3, 1, 1)
+        deviation = torch.tensor(rules.image_std).view(1, 3, 1, 1)
+        return (pixels_NCHW - mean) / deviation

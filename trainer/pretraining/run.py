@@ -1,0 +1,175 @@
+"""The run of a model from scratch: every step moves an average, which is scored and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import torch
+from transformers import BlipForQuestionAnswering, BlipProcessor
+
+from shared.dataset.folder import write_dataset
+from shared.dataset.training_images import write_training_images
+from shared.files.atomic import replaced_folder
+from shared.program.stopping import StopSignal
+from shared.questions.folding import write_folding
+from shared.records import QAPair
+from shared.vqa.blip.answerer import BlipAnswerer
+from shared.vqa.loaded import BASE_ALONE, LoadedModel, Quantization
+from shared.vqa.names.model_names import quiet_transformers
+from trainer.data.dataset import SplitPairs
+from trainer.data.gallery import ZOOM_MARGIN, load_gallery
+from trainer.data.heldout import held_out_exact_match, seen_anew
+from trainer.pretraining.average import WeightAverage
+from trainer.pretraining.lessons import QUESTIONS, PictureLessons
+from trainer.pretraining.recipe import PretrainRecipe
+from trainer.pretraining.scratch import new_model, new_processor, train_tokenizer
+from trainer.recipe.schedule import Schedule
+from trainer.training.loop import Optimization, StepReport
+from trainer.training.run import Course, Keeping, Run
+
+log = structlog.get_logger(__name__)
+
+EVALUATION_BATCH: Final = 160
+
+
+class ModelRun(Run[None]):
+    """A run that writes a model to the recipe's ``out`` in float16, whole and at its end."""
+
+    def __init__(
+        self, recipe: PretrainRecipe, pairs: SplitPairs, *, fingerprint: str, stop: StopSignal
+    ) -> None:
+        self._recipe, self._pairs = recipe, pairs
+        self._model, self._processor = _new_network(recipe, pairs)
+        self._average = WeightAverage(self._model, recipe.average_decay)
+        self._losses: list[float] = []
+        side = round(recipe.shape.image_size * ZOOM_MARGIN)
+        gallery = load_gallery(pairs.train, recipe.images, side)
+        lessons = PictureLessons(self._model, self._processor, gallery, recipe)
+        super().__init__(
+            _course(self._model, lessons, recipe),
+            Keeping(recipe.out, lessons.steps_per_epoch, fingerprint),
+            stop,
+        )
+
+    def finish(self) -> None:
+        """Write the averaged model, and its pairs where the recipe says so."""
+        with replaced_folder(self._recipe.out) as part:
+            # Half the size, and 4 bits are coarser still.
+            with quiet_transformers():
+                self._average.model.half().save_pretrained(part)
+            self._processor.save_pretrained(part)
+            write_folding(QUESTIONS, part)
+            write_training_images(self._pairs.pretraining_images(), part)
+        if self._recipe.dataset is not None:
+            write_dataset(
+                self._pairs.everything,
+                self._recipe.dataset,
+                source={"data": self._recipe.data.name},
+                split_rule=self._pairs.rule,
+            )
+
+    @property
+    def memory_advice(self) -> str:
+        """Fewer images, or fewer questions about each."""
+        recipe = self._recipe
+        return (
+            f"lower images_per_batch (now {recipe.images_per_batch}) or questions_per_image (now "
+            f"{recipe.questions_per_image})"
+        )
+
+    def _begin(self) -> None:
+        log.info(
+            "new_model",
+            parameters=sum(weights.numel() for weights in self._model.parameters()),
+            vocabulary=len(self._processor.tokenizer),
+        )
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return self._networks_weights()
+
+    @torch.no_grad()
+    def _restore(self, weights: Mapping[str, torch.Tensor]) -> None:
+        for name, weight in self._networks_weights().items():
+            weight.copy_(weights[name])
+
+    def _networks_weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights of the model and of its average; those that are shared once."""
+        networks = {"model": self._model, "average": self._average.model}
+        return {
+            f"{of}.{name}": weight.detach()
+            for of, network in networks.items()
+            for name, weight in network.named_parameters()
+        }
+
+    def _keep_step(self, report: StepReport) -> None:
+        self._average.update(self._model, report.step)
+        self._losses.append(report.loss)
+
+    def _keep_epoch(self, epoch: int, report: StepReport) -> None:
+        del report
+        log.info("epoch_done", epoch=epoch, loss=round(sum(self._losses) / len(self._losses), 4))
+        self._losses.clear()
+        if epoch % self._recipe.evaluate_every_epochs == 0:
+            model = _in_memory(self._average.model, self._processor)
+            score = exact_match_of(model, self._recipe.images, self._pairs.validation)
+            log.info("held_out", epoch=epoch, exact_match=round(score, 4))
+
+
+def exact_match_of(model: LoadedModel, images: Path, pairs: tuple[QAPair, ...]) -> float:
+    """Return the share of pairs that a BLIP answers exactly, in [0, 1]."""
+    answerer = BlipAnswerer(model)
+    return held_out_exact_match(answerer, seen_anew(answerer, images), pairs, EVALUATION_BATCH)
+
+
+def _new_network(
+    recipe: PretrainRecipe, pairs: SplitPairs
+) -> tuple[BlipForQuestionAnswering, BlipProcessor]:
+    torch.manual_seed(recipe.seed)
+    texts = [text for pair in pairs.train for text in (QUESTIONS.fold(pair.question), pair.answer)]
+    tokenizer = train_tokenizer(texts, recipe.shape)
+    return new_model(recipe.shape, tokenizer), new_processor(recipe.shape, tokenizer)
+
+
+def _course(
+    model: BlipForQuestionAnswering, lessons: PictureLessons, recipe: PretrainRecipe
+) -> Course:
+    total = recipe.epochs * lessons.steps_per_epoch
+    settings = Optimization(
+        learning_rate=recipe.learning_rate,
+        schedule=Schedule.COSINE,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=max(1, int(total * recipe.warmup_fraction)),
+        total_steps=total,
+        max_grad_norm=recipe.max_grad_norm,
+        seed=recipe.seed,
+    )
+    optimizer = torch.optim.AdamW(
+        _decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.98)
+    )
+    return Course(model, optimizer, lessons, settings, lessons.steps_per_epoch)
+
+
+def _decayed_apart(model: BlipForQuestionAnswering, weight_decay: float) -> list[dict[str, Any]]:
+    matrices = [weights for weights in model.parameters() if weights.ndim > 1]
+    vectors = [weights for weights in model.parameters() if weights.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> LoadedModel:
+    return LoadedModel(
+        network=model,
+        peft=None,
+        tokenizer=processor.tokenizer,
+        image_processor=processor.image_processor,
+        device=torch.device("cpu"),
+        name="in training",
+        revision="",
+        quantization=Quantization.NONE,
+        foldings={BASE_ALONE: QUESTIONS},
+    )
