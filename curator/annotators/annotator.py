@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
-from curator.keys.models import NO_STATUS, ModelStatus
+from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import KeySource
 from shared.errors import InputError
 from shared.web.loopback import is_loopback

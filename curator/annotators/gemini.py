@@ -31,7 +31,8 @@ from curator.annotators.departures import departure_trace
 from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
-from curator.keys.models import ModelStatus, default_model
+from curator.keys.model_status import ModelStatus
+from curator.keys.models import default_model
 from curator.keys.variables import GEMINI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import Refusal, Unavailable, Unreachable, proxy_refused, untrusted

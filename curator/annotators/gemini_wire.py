@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from curator.annotators.annotator import PROMPT_BLOCKED, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
-from curator.keys.models import NO_STATUS, ModelStatus
+from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable

@@ -25,7 +25,7 @@ from curator.annotators.chat_completions import (
 )
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
-from curator.keys.models import NO_STATUS, ModelStatus
+from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import OPENAI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
