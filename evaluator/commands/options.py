@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
-
-
-class Quantize(StrEnum):
-    """``shared.vqa.loaded.Quantization``, without importing torch for ``--help``."""
-
-    NF4 = "nf4"
-    NONE = "none"
-
+from evaluator.runs.settings import Quantize
 
 Model = Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")]
@@ -77,11 +69,3 @@ Prompt = Annotated[
 ]
 MaxNewTokens = Annotated[int, typer.Option(help="The longest answer, in tokens.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-
-PATHS = frozenset(
-    {
-        *("predictions", "data", "images", "model", "adapter", "train", "out"),
-        *("sentence_model", "bertscore_model", "clip_weights"),
-    }
-)
-"""Parameters that take a path, or a path among other things."""

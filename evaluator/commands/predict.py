@@ -16,9 +16,9 @@ from evaluator.commands.options import (
     MaxNewTokens,
     Model,
     Prompt,
-    Quantize,
     Quantized,
 )
+from evaluator.runs.settings import Quantize
 from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction

@@ -11,9 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
 from evaluator.commands.options import (
-    PATHS,
     AsJson,
     BatchSize,
     BertscoreLayers,
@@ -27,81 +25,80 @@ from evaluator.commands.options import (
     Model,
     NumberWords,
     Prompt,
-    Quantize,
     Quantized,
     SentenceModel,
 )
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
-from evaluator.metrics.choice import parse_metrics
-from evaluator.metrics.corpus import has_tool
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.score_files import TextModelNames
-from evaluator.runs.selection import SplitChoice
+from evaluator.runs.settings import Quantize, RunSettings, SplitChoice
 from evaluator.runs.status import read_status, status_lines
-from evaluator.runs.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
-from shared.corpus import parse_columns
 from shared.program.clock import SystemClock
-from shared.program.command_line import given_arguments
-from shared.vqa.instruction import MAX_NEW_TOKENS, checked_instruction
+from shared.vqa.instruction import MAX_NEW_TOKENS
+
+Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]
+Images = Annotated[
+    str,
+    typer.Option(help="The folder that file names start from, or a URL: s3://, gs://, https://."),
+]
+Out = Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")]
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]DIR",
+        help="A PEFT adapter folder; several by name, each for the questions whose `domain` "
+        "(or whose image's first folder) has its name.",
+    ),
+]
+Replicas = Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)]
+GpusPerReplica = Annotated[
+    float | None,
+    typer.Option(
+        help="Cards for each, such as 0.25.", min=0, show_default="all cards, shared evenly"
+    ),
+]
+Address = Annotated[str | None, typer.Option(help="A Ray cluster; this machine where not given.")]
+Split = Annotated[
+    SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
+]
+Limit = Annotated[int | None, typer.Option(help="Only so many images.", min=1)]
+Train = Annotated[
+    Path | None,
+    typer.Option(help="Training data for the prior; by default the data's own split."),
+]
+ShuffleImages = Annotated[
+    int, typer.Option(metavar="SEED", help="Draws the control that sees another picture.")
+]
+ShuffleSample = Annotated[int, typer.Option(help="Images of that control; 0: no control.", min=0)]
+Name = Annotated[
+    str | None, typer.Option(help="What reports call it.", show_default="--out's name")
+]
 
 
 def run(
     context: typer.Context,
-    data: Annotated[
-        str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")
-    ],
-    images: Annotated[
-        str,
-        typer.Option(
-            help="The folder that file names start from, or a URL: s3://, gs://, https://."
-        ),
-    ],
+    data: Data,
+    images: Images,
     model: Model,
-    out: Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")],
+    out: Out,
     *,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]DIR",
-            help="A PEFT adapter folder; several by name, each for the questions whose `domain` "
-            "(or whose image's first folder) has its name.",
-        ),
-    ] = None,
+    adapter: Adapters = None,
     quantize: Quantized = Quantize.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
-    replicas: Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)] = 1,
-    gpus_per_replica: Annotated[
-        float | None,
-        typer.Option(
-            help="Cards for each, such as 0.25.", min=0, show_default="all cards, shared evenly"
-        ),
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster; this machine where not given.")
-    ] = None,
+    replicas: Replicas = 1,
+    gpus_per_replica: GpusPerReplica = None,
+    address: Address = None,
     metrics: MetricList = None,
     columns: Columns = None,
-    split: Annotated[
-        SplitChoice, typer.Option(help="auto: test, or all where the data has no splits.")
-    ] = SplitChoice.AUTO,
+    split: Split = SplitChoice.AUTO,
     include_trained_on: IncludeTrainedOn = False,
-    limit: Annotated[int | None, typer.Option(help="Only so many images.", min=1)] = None,
-    train: Annotated[
-        Path | None,
-        typer.Option(help="Training data for the prior; by default the data's own split."),
-    ] = None,
+    limit: Limit = None,
+    train: Train = None,
     batch_size: BatchSize = 64,
-    shuffle_images: Annotated[
-        int, typer.Option(metavar="SEED", help="Draws the control that sees another picture.")
-    ] = 0,
-    shuffle_sample: Annotated[
-        int, typer.Option(help="Images of that control; 0: no control.", min=0)
-    ] = SHUFFLE_SAMPLE,
-    name: Annotated[
-        str | None, typer.Option(help="What reports call it.", show_default="--out's name")
-    ] = None,
+    shuffle_images: ShuffleImages = 0,
+    shuffle_sample: ShuffleSample = SHUFFLE_SAMPLE,
+    name: Name = None,
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
@@ -112,50 +109,20 @@ def run(
 ) -> None:
     """Answer a data set's questions with Ray actors and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
-    from evaluator.runs.wiring import EvaluationOrder, run_evaluation  # noqa: PLC0415
+    from evaluator.runs.wiring import run_evaluation  # noqa: PLC0415
 
-    order = EvaluationOrder(
-        data=data,
-        images=images,
-        model=model,
-        out=out,
-        adapter=parse_adapters(adapter) if adapter else AdapterChoice(None, {}),
-        quantization=quantize.value,
-        replicas=replicas,
-        gpus_per_replica=gpus_per_replica,
-        address=address,
-        metrics=None if metrics is None else parse_metrics(metrics, has_tool),
-        split=split,
-        limit=limit,
-        train=train,
-        columns=parse_columns(columns),
-        batch_size=batch_size,
-        name=name or out.resolve().name,
-        text_models=TextModelNames(
-            sentence_model,
-            bertscore_model,
-            bertscore_layers,
-            number_words,
-            clip_model,
-            clip_weights,
-        ),
-        instruction=checked_instruction(prompt, max_new_tokens),
-        shuffle_seed=shuffle_images,
-        shuffle_sample=shuffle_sample,
-        trained_on=TrainedOn.of(included=include_trained_on),
-        arguments=given_arguments(context, PATHS),
-    )
+    settings = RunSettings.model_validate(context.params)
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
-        scorecard = run_evaluation(order, SystemClock())
-    if as_json:
+        scorecard = run_evaluation(settings, SystemClock())
+    if settings.as_json:
         typer.echo(json.dumps(scorecard.to_json(), ensure_ascii=False, allow_nan=False))
         return
     console = Console()
-    console.print(detail_table(name or out.resolve().name, scorecard))
+    console.print(detail_table(settings.run_name, scorecard))
     console.print(controls_table(scorecard))
     typer.echo(signature_note([scorecard]))
-    typer.echo(f"run folder: {out}")
+    typer.echo(f"run folder: {settings.out}")
 
 
 def status(

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from evaluator.commands.options import (
-    PATHS,
     AsJson,
     BertscoreLayers,
     BertscoreModel,
@@ -23,60 +22,45 @@ from evaluator.commands.options import (
     SentenceModel,
 )
 from evaluator.comparing.tables import comparison_table, detail_table, signature_note
-from evaluator.metrics.choice import parse_metrics
-from evaluator.metrics.corpus import has_tool
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.score_files import ScoredFile, TextModelNames, score_files, write_run_folders
-from evaluator.runs.trained_on import TrainedOn
-from shared.corpus import parse_columns
-from shared.program.command_line import given_arguments
+from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
+from evaluator.runs.settings import ScoreSettings
+
+Predictions = Annotated[
+    list[Path], typer.Argument(help="Predictions with references: CSV, JSON or Parquet.")
+]
+Train = Annotated[Path | None, typer.Option(help="Training data, for the question-only prior.")]
+Images = Annotated[
+    Path | None,
+    typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
+]
+Out = Annotated[Path | None, typer.Option(help="Also write run folders here.")]
 
 
 def score(
     context: typer.Context,
-    predictions: Annotated[
-        list[Path], typer.Argument(help="Predictions with references: CSV, JSON or Parquet.")
-    ],
+    predictions: Predictions,
     *,
     metrics: MetricList = None,
     columns: Columns = None,
-    train: Annotated[
-        Path | None, typer.Option(help="Training data, for the question-only prior.")
-    ] = None,
+    train: Train = None,
     include_trained_on: IncludeTrainedOn = False,
-    images: Annotated[
-        Path | None,
-        typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
-    ] = None,
+    images: Images = None,
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,
     bertscore_layers: BertscoreLayers = None,
     number_words: NumberWords = False,
     clip_model: ClipModel = "",
     clip_weights: ClipWeights = "",
-    out: Annotated[Path | None, typer.Option(help="Also write run folders here.")] = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
-    scored = score_files(
-        predictions,
-        metrics=None if metrics is None else parse_metrics(metrics, has_tool),
-        models=TextModelNames(
-            sentence_model,
-            bertscore_model,
-            bertscore_layers,
-            number_words,
-            clip_model,
-            clip_weights,
-        ),
-        train=train,
-        images=images,
-        columns=parse_columns(columns),
-        trained_on=TrainedOn.of(included=include_trained_on),
-    )
-    if out is not None:
-        write_run_folders(scored, out, images, given_arguments(context, PATHS))
-    if as_json:
+    settings = ScoreSettings.model_validate(context.params)
+    scored = score_files(settings)
+    if settings.out is not None:
+        write_run_folders(scored, settings.out, settings)
+    if settings.as_json:
         _print_json(scored)
     else:
         _print_tables(scored)

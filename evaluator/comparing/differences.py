@@ -238,8 +238,8 @@ def _require_same_data(base: Run, other: Run) -> None:
 
 def _asked_for(run: Run) -> str | None:
     """Return the digest of the rows before those were left out that the model was trained on."""
-    trained_on = run.settings.get("trained_on")
-    return trained_on["asked_sha256"] if trained_on else run.settings.get("data_sha256")
+    trained_on = run.record.trained_on
+    return trained_on.asked_sha256 if trained_on else run.record.data_sha256
 
 
 def _twins_text(twins: Sequence[tuple[QAPair, QAPair]]) -> str:

@@ -30,15 +30,13 @@ from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outco
 from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
+from evaluator.runs.places import last_name, without_queries
 from evaluator.scoring.scorecard import Breakdown, Group
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
-from shared.program.command_line import without_paths
 
 _HERE: Final = Path(__file__).parent
-_PLACEHOLDERS: Final = {"--images": "IMAGES", "--out": "RUN", "--address": "ADDRESS"}
-"""What stands on the page for the values of options that differ from machine to machine."""
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -218,14 +216,15 @@ def _plots(runs: Sequence[Run]) -> list[_Plot]:
 
 
 def _provenance(run: Run) -> Sequence[tuple[str, str]]:
-    """Return what is known about a run as names and texts, inner tables by dotted names."""
-    known = {**run.settings, **run.scorecard.provenance}
-    # A page travels; where this machine keeps its pictures concerns nobody else.
-    known.pop("images", None)
-    arguments = without_paths(known.pop("arguments", []), _PLACEHOLDERS)
-    known["command"] = shlex.join([*str(known.get("command", "")).split(), *arguments])
-    known |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
-    return list(_flat(known))
+    """Return what is known about a run as names and texts, inner tables by dotted names.
+
+    A page travels: of a path or URL it has the last name, and nothing of where pictures lie.
+    """
+    facts = {**run.record.facts(), **run.scorecard.provenance}
+    facts.pop("images", None)
+    facts["command"] = shlex.join(run.record.shown_command())
+    facts |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
+    return [(name, without_queries(last_name(text))) for name, text in _flat(facts)]
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """The run folder: what stands where, and the only code that reads and writes it.
 
-RUN/run.json              the settings that made it: data, images, split, model, ...
+RUN/run.json              of ``record``: what made it
 RUN/shards/shard-00012.parquet   answers of one shard, written when it is complete
-RUN/status.json, run.lock  of ``run_status``
+RUN/status.json, run.lock  of ``status``
 RUN/predictions.parquet   all answers, one column for each metric
 RUN/predictions.csv       the same, for people
 RUN/scorecard.json        written last: a folder that has it is finished
@@ -10,28 +10,26 @@ RUN/scorecard.json        written last: a folder that has it is finished
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from evaluator.metrics.corpus import is_statistic
+from evaluator.runs.record import RunRecord, read_record
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring.scoring import Columns
 from shared.corpus import (
-    read_json,
     read_number_columns,
     read_predictions,
-    write_json,
     write_predictions,
 )
 from shared.errors import InputError
 from shared.files.atomic import remove_parts
 from shared.records import Prediction
 
-RUN_FILE: Final = "run.json"
 SCORECARD_FILE: Final = "scorecard.json"
 PARQUET_FILE: Final = "predictions.parquet"
 CSV_FILE: Final = "predictions.csv"
@@ -40,15 +38,13 @@ SHARDS_FOLDER: Final = "shards"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run; ``columns`` has one score for each prediction.
 
-    ``settings`` is what ``run.json`` holds; of it every reader knows ``name`` (by default that of
-    the folder) and ``images`` (the folder with the pictures). ``columns`` has one score for each
-    prediction.
+    ``name`` is the one in its record, by default that of the folder.
     """
 
     name: str
-    settings: Mapping[str, Any]
+    record: RunRecord
     scorecard: Scorecard
     predictions: Sequence[Prediction]
     columns: Columns
@@ -56,7 +52,7 @@ class Run:
     @property
     def images(self) -> str | None:
         """Return the folder or URL below which the pictures lie, where the run knows it."""
-        return self.settings.get("images")
+        return self.record.images
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -68,11 +64,6 @@ def remove_leftovers(folder: Path) -> None:
     """Remove half-written files of a driver that was killed."""
     remove_parts(folder)
     remove_parts(folder / SHARDS_FOLDER)
-
-
-def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``run.json``."""
-    write_json(dict(settings), folder / RUN_FILE)
 
 
 def write_results(
@@ -101,10 +92,10 @@ def read_run(folder: Path) -> Run:
     scorecard = read_scorecard(folder / SCORECARD_FILE)
     answers = folder / PARQUET_FILE
     columns = read_number_columns(answers, list(scorecard.scores.metrics))
-    settings = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else {}
+    record = read_record(folder)
     return Run(
-        name=str(settings.get("name") or folder.resolve().name),
-        settings=settings,
+        name=record.name or folder.resolve().name,
+        record=record,
         scorecard=scorecard,
         predictions=read_predictions(answers),
         columns={name: np.array(values, dtype=np.float64) for name, values in columns.items()},

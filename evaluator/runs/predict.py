@@ -22,7 +22,7 @@ from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import find_images
 from shared.images.source import image_source
 from shared.program.progress import report_progress
-from shared.records import Question, is_unicode
+from shared.records import Question
 from shared.vqa.trained_on import known_training
 
 log = structlog.get_logger(__name__)
@@ -40,8 +40,6 @@ def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
     """
     if not question.strip():
         raise InputError("--question: is empty")
-    if not is_unicode(question):
-        raise InputError(f"--question {question!r}: is not UTF-8, as this system writes its words")
     open_image(image)
     replica = Replica(replace(settings, images=str(image.parent)))
     [reply] = replica.answer([Question("1", question, image.name)])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -19,12 +19,11 @@ from evaluator.answering.shards import Shard, cut_shards
 from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import TextModels
 from evaluator.runs.folder import (
-    RUN_FILE,
     remove_leftovers,
     shard_path,
     write_results,
-    write_settings,
 )
+from evaluator.runs.record import RUN_FILE, RunRecord, read_record, write_record
 from evaluator.runs.status import NoteBook, State, sole_driver
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
@@ -40,7 +39,7 @@ log = structlog.get_logger(__name__)
 MODEL_FILE: Final = "model.json"
 """Which model answered, and what its adapter changes; written before the first shard."""
 ADAPTER_SAMPLE: Final = 200
-"""Questions that are also answered without the adapter, to see that it does something."""
+"""Questions that are also answered without the adapter, to check that it does something."""
 
 
 class ShardsGivenUp(AboVqaError):
@@ -49,22 +48,20 @@ class ShardsGivenUp(AboVqaError):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is evaluated: scored pairs, training pairs for the prior, and the settings behind them.
+    """What is evaluated: scored pairs, training pairs for the prior, and what is told of them.
 
-    ``settings`` go into ``run.json``; a folder is resumed only with the same ones.
+    ``record`` goes into ``run.json``; a folder is resumed only where its facts are the same.
     ``shard_cost`` bounds the size of a shard, see ``evaluator.answering.shards``. ``shown_instead``
     names images whose questions are asked a second time about another image, see
-    ``evaluator.scoring.controls``. ``arguments`` made this order on the command line; they are kept
-    for the report, and a run is also resumed with others.
+    ``evaluator.scoring.controls``.
     """
 
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
-    settings: Mapping[str, Any]
+    record: RunRecord
     metrics: Sequence[Metric]
     shard_cost: float | None = None
     shown_instead: Mapping[str, str] = field(default_factory=dict)
-    arguments: Sequence[str] = ()
 
 
 def evaluate(
@@ -119,7 +116,7 @@ def _score(
         metrics=evaluation.metrics,
         text_models=text_models,
         train_pairs=evaluation.train_pairs or None,
-        provenance={**evaluation.settings, **read_json(folder / MODEL_FILE)},
+        provenance={**evaluation.record.facts(), **read_json(folder / MODEL_FILE)},
         shuffled=_read_shards(folder, shuffled),
     )
     write_results(folder, predictions, columns, scorecard)
@@ -150,28 +147,30 @@ def _read_shards(folder: Path, shards: Sequence[Shard]) -> list[Prediction]:
 
 
 def prepare_folder(folder: Path, evaluation: Evaluation) -> None:
-    """Write ``run.json``, or see that the one that is there says the same.
+    """Write ``run.json``, or check that the one that is there says the same.
 
     Raises:
         InputError: ``folder`` is a file, or holds a run with other settings.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; give a folder for the run")
-    settings = {**evaluation.settings, "fingerprint": _fingerprint(evaluation)}
-    if (folder / RUN_FILE).is_file():
-        old = read_json(folder / RUN_FILE)
-        if old.get("fingerprint") != settings["fingerprint"]:
-            differing = [key for key in settings if old.get(key) != settings[key]]
-            raise InputError(
-                f"--out {folder}: holds a run with another {', '.join(differing[:-1]) or 'data'}; "
-                "give another folder"
-            )
+    record = evaluation.record
+    fingerprint = _fingerprint(evaluation)
+    if not (folder / RUN_FILE).is_file():
+        write_record(folder, record.model_copy(update={"fingerprint": fingerprint}))
         return
-    write_settings(folder, {**settings, "arguments": list(evaluation.arguments)})
+    before = read_record(folder)
+    if before.fingerprint != fingerprint:
+        facts, facts_before = record.facts(), before.facts()
+        differing = [name for name in facts if facts_before.get(name) != facts[name]]
+        raise InputError(
+            f"--out {folder}: holds a run with another {', '.join(differing) or 'data'}; "
+            "give another folder"
+        )
 
 
 def _fingerprint(evaluation: Evaluation) -> str:
-    about = [dict(evaluation.settings), pairs_digest(evaluation.pairs), evaluation.shard_cost]
+    about = [evaluation.record.facts(), pairs_digest(evaluation.pairs), evaluation.shard_cost]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
@@ -216,39 +215,38 @@ def _answer(
 def _agree_on_model(
     folder: Path, fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation
 ) -> None:
-    """Write which model answers, or see that it is the one that answered before."""
+    """Write which model answers, or check that it is the one that answered before."""
     facts = asdict(fleet.facts())
-    for adapter in _adapters(evaluation.settings):
+    for adapter in _adapters(evaluation.record):
         # A replica says so where nobody reads it.
         warn_of_another_base(adapter, facts["revision"])
     if not (folder / MODEL_FILE).is_file():
-        effect = _effect(fleet, shards, evaluation)
+        effect = _effect(fleet, shards, evaluation.record)
         changed = None if effect is None else asdict(effect)
         write_json({**facts, "adapter_effect": changed}, folder / MODEL_FILE)
         return
     before = read_json(folder / MODEL_FILE)
     differing = [name for name in facts if before.get(name) != facts[name]]
     if differing:
-        said = ", ".join(f"{name} {before.get(name)!r}, now {facts[name]!r}" for name in differing)
+        changes = ", ".join(
+            f"{name} {before.get(name)!r}, now {facts[name]!r}" for name in differing
+        )
         raise InputError(
-            f"--out {folder}: another model answered its first shards ({said}); "
+            f"--out {folder}: another model answered its first shards ({changes}); "
             "give another folder, or the same model on the same kind of machine"
         )
 
 
-def _adapters(settings: Mapping[str, Any]) -> list[Path]:
-    named = (settings.get("adapters") or {}).values()
-    folders = [settings.get("adapter"), *(one["folder"] for one in named)]
+def _adapters(record: RunRecord) -> list[Path]:
+    folders = [record.adapter, *(adapter.folder for adapter in record.adapters.values())]
     return [Path(folder) for folder in folders if folder]
 
 
-def _effect(fleet: Fleet, shards: Sequence[Shard], evaluation: Evaluation) -> AdapterEffect | None:
-    if not evaluation.settings.get("adapter") and not evaluation.settings.get("adapters"):
-        return None
-    return fleet.adapter_effect(_sample(shards, evaluation.settings.get("adapters") or {}))
+def _effect(fleet: Fleet, shards: Sequence[Shard], record: RunRecord) -> AdapterEffect | None:
+    return fleet.adapter_effect(_sample(shards, record.adapters)) if _adapters(record) else None
 
 
-def _sample(shards: Sequence[Shard], adapters: Mapping[str, Any]) -> list[Question]:
+def _sample(shards: Sequence[Shard], adapters: Collection[str]) -> list[Question]:
     """Return questions of the first shard, or, of several adapters, the first ones of each."""
     if not adapters:
         return list(shards[0].questions[:ADAPTER_SAMPLE])

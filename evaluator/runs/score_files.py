@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import load_text_models
-from evaluator.runs.folder import write_results, write_settings
+from evaluator.metrics.loading import TextModels, load_text_models
+from evaluator.runs.folder import write_results
+from evaluator.runs.record import RunRecord, write_record
+from evaluator.runs.settings import ScoreSettings, ScoringSettings
 from evaluator.runs.trained_on import TrainedOn, counted, tell
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import Columns, default_metrics, score_predictions
@@ -28,18 +30,6 @@ from shared.records import Prediction, QAPair
 
 
 @dataclass(frozen=True)
-class TextModelNames:
-    """Which text models to load and how to use them, see ``load_text_models``."""
-
-    sentences: str
-    bertscore: str
-    bertscore_layers: int | None
-    number_words: bool = False
-    clip_model: str = ""
-    clip_weights: str = ""
-
-
-@dataclass(frozen=True)
 class ScoredFile:
     """What one file of predictions scored."""
 
@@ -48,70 +38,89 @@ class ScoredFile:
     scorecard: Scorecard
 
 
-def score_files(
-    paths: Sequence[Path],
-    *,
-    metrics: Sequence[Metric] | None,
-    models: TextModelNames,
-    train: Path | None,
-    images: Path | None = None,
-    columns: ColumnNames = NO_COLUMNS,
-    trained_on: TrainedOn = TrainedOn.LEFT_OUT,
-) -> dict[str, ScoredFile]:
+def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
-
-    Args:
-        paths: files of predictions and references.
-        metrics: what to compute; by default the report's, VTGS where a file has the regions.
-        models: the text models.
-        train: data that the question-only prior learns from.
-        images: where the pictures lie, for ``vtgs_clip``.
-        columns: columns that go by no name that is known.
-        trained_on: what to do with rows that say that the model was trained on their image.
 
     Raises:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
-    tables = {name: read_prediction_table(path, columns) for name, path in _named(paths).items()}
-    heeded = {
-        name: _heeding(name, _with_files(table.predictions, images), trained_on)
-        for name, table in tables.items()
+    named, columns = settings.named_metrics, settings.named_columns
+    files = {
+        name: _read(name, path, settings, columns)
+        for name, path in _named(settings.predictions).items()
     }
-    answers = {name: rows for name, (rows, _) in heeded.items()}
-    train_pairs = None if train is None else training_pairs(train, images, columns)
-    chosen = {name: metrics or default_metrics(rows) for name, rows in answers.items()}
-    for path, rows in zip(paths, answers.values(), strict=True):
-        if train is not None:
-            refuse_leak(path, [row.pair for row in rows], train, train_pairs or ())
-    text_models = load_text_models(
-        {metric for some in chosen.values() for metric in some},
-        sentence_model=models.sentences,
-        bertscore_model=models.bertscore,
-        bertscore_layers=models.bertscore_layers,
-        number_words=models.number_words,
-        clip_model=models.clip_model,
-        clip_weights=models.clip_weights,
-        images=None if images is None else str(images),
+    train_pairs = None
+    if settings.train is not None:
+        train_pairs = training_pairs(settings.train, settings.images, columns)
+        for file in files.values():
+            refuse_leak(file.path, [row.pair for row in file.rows], settings.train, train_pairs)
+    chosen = {name: named or default_metrics(file.rows) for name, file in files.items()}
+    text_models = text_models_for(
+        {metric for metrics in chosen.values() for metric in metrics},
+        settings,
+        None if settings.images is None else str(settings.images),
     )
     scored = {}
-    with report_progress("scoring files", len(paths)) as progress:
-        for path, (name, rows) in zip(paths, answers.items(), strict=True):
+    with report_progress("scoring files", len(files)) as progress:
+        for name, file in files.items():
             scorecard, scores = score_predictions(
-                rows,
+                file.rows,
                 metrics=chosen[name],
                 text_models=text_models,
                 train_pairs=train_pairs,
                 provenance={
-                    "predictions": path.name,
-                    "predictions_sha256": file_digest(path),
-                    "trained_on": heeded[name][1],
-                    "rows_left_out": len(tables[name].left_out),
-                    "prior_from": None if train is None else train.name,
+                    **file.provenance,
+                    "prior_from": None if settings.train is None else settings.train.name,
                 },
             )
-            scored[name] = ScoredFile(rows, scores, scorecard)
+            scored[name] = ScoredFile(file.rows, scores, scorecard)
             progress.advance()
     return scored
+
+
+def text_models_for(
+    metrics: Collection[Metric], settings: ScoringSettings, images: str | None
+) -> TextModels:
+    """Load the models that ``metrics`` need, as ``settings`` name them.
+
+    Raises:
+        InputError: see ``load_text_models``.
+    """
+    return load_text_models(
+        metrics,
+        sentence_model=settings.sentence_model,
+        bertscore_model=settings.bertscore_model,
+        bertscore_layers=settings.bertscore_layers,
+        number_words=settings.number_words,
+        clip_model=settings.clip_model,
+        clip_weights=settings.clip_weights,
+        images=images,
+    )
+
+
+@dataclass(frozen=True)
+class _PredictionFile:
+    """A file's rows to score, and what a scorecard says of where they come from."""
+
+    path: Path
+    rows: Sequence[Prediction]
+    provenance: Mapping[str, Any]
+
+
+def _read(name: str, path: Path, settings: ScoreSettings, columns: ColumnNames) -> _PredictionFile:
+    table = read_prediction_table(path, columns)
+    predictions = _with_files(table.predictions, settings.images)
+    rows, trained_on = _heeding(name, predictions, settings.trained_on)
+    return _PredictionFile(
+        path,
+        rows,
+        {
+            "predictions": path.name,
+            "predictions_sha256": file_digest(path),
+            "trained_on": trained_on,
+            "rows_left_out": len(table.left_out),
+        },
+    )
 
 
 def _with_files(predictions: Sequence[Prediction], images: Path | None) -> Sequence[Prediction]:
@@ -120,7 +129,9 @@ def _with_files(predictions: Sequence[Prediction], images: Path | None) -> Seque
         return predictions
     named = (prediction.pair.filename for prediction in predictions if prediction.pair.names_image)
     pairs = find_images(named, images).renamed(prediction.pair for prediction in predictions)
-    return [replace(one, pair=pair) for one, pair in zip(predictions, pairs, strict=True)]
+    return [
+        replace(prediction, pair=pair) for prediction, pair in zip(predictions, pairs, strict=True)
+    ]
 
 
 def _heeding(
@@ -181,22 +192,20 @@ def refuse_leak(
 
 
 def write_run_folders(
-    scored: Mapping[str, ScoredFile], out: Path, images: Path | None, arguments: Sequence[str] = ()
+    scored: Mapping[str, ScoredFile], out: Path, settings: ScoreSettings
 ) -> dict[str, Path]:
-    """Write a run folder for each scored file: ``out`` itself for one, below it for several.
-
-    ``arguments`` of the command line are kept for the report.
-    """
+    """Write a run folder for each scored file: ``out`` itself for one, below it for several."""
     folders = {name: out if len(scored) == 1 else out / name for name in scored}
-    for name, one in scored.items():
-        settings = {
-            "command": "evaluator score",
-            "name": name,
-            "images": None if images is None else str(images.resolve()),
-            "arguments": list(arguments),
-        }
-        write_settings(folders[name], settings)
-        write_results(folders[name], one.predictions, one.columns, one.scorecard)
+    whole = settings.whole()
+    for name, file in scored.items():
+        record = RunRecord(
+            command="evaluator score",
+            name=name,
+            images=None if whole.images is None else str(whole.images),
+            settings=whole,
+        )
+        write_record(folders[name], record)
+        write_results(folders[name], file.predictions, file.columns, file.scorecard)
     return folders
 
 

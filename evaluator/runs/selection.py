@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from evaluator.runs.score_files import refuse_leak, training_pairs
+from evaluator.runs.settings import SplitChoice
+from evaluator.runs.trained_on import Counts
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import InputError
 from shared.images.names import with_file_names
 from shared.records import QAPair
-
-
-class SplitChoice(StrEnum):
-    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
-
-    AUTO = "auto"
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-    ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -38,7 +28,7 @@ class Selection:
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
     everything: Sequence[QAPair]
-    trained_on: Mapping[str, Any] | None = None
+    trained_on: Counts | None = None
 
     def first_images(self, limit: int | None) -> Selection:
         """Return the same of at most ``limit`` images, the first by name."""

@@ -18,7 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.runs.folder import RUN_FILE, SCORECARD_FILE, SHARDS_FOLDER
+from evaluator.runs.folder import SCORECARD_FILE, SHARDS_FOLDER
+from evaluator.runs.record import RUN_FILE, read_record
 from shared.corpus import count_predictions, read_json, write_json
 from shared.errors import InputError
 from shared.files.locking import is_held, sole
@@ -174,7 +175,7 @@ def read_status(folder: Path, now: float) -> RunStatus:
     """
     if not (folder / RUN_FILE).is_file():
         raise InputError(f"{folder}: not a run folder ({RUN_FILE} is missing)")
-    settings = read_json(folder / RUN_FILE)
+    record = read_record(folder)
     notes = _read_notes(folder / STATUS_FILE)
     finished = (folder / SCORECARD_FILE).is_file()
     shards = sorted((folder / SHARDS_FOLDER).glob("shard-*.parquet"))
@@ -185,7 +186,7 @@ def read_status(folder: Path, now: float) -> RunStatus:
     if notes and state is State.ANSWERING and rate:
         eta = max(0.0, (notes.questions - done) / rate - (now - notes.updated_at))
     return RunStatus(
-        name=str(settings.get("name") or folder.resolve().name),
+        name=record.name or folder.resolve().name,
         state=state,
         shards_done=len(shards),
         questions_done=done,

@@ -20,11 +20,6 @@ class TrainedOn(StrEnum):
     LEFT_OUT = "left out"
     INCLUDED = "included"
 
-    @classmethod
-    def of(cls, *, included: bool) -> TrainedOn:
-        """Return what the word of consent on a command line asks for."""
-        return cls.INCLUDED if included else cls.LEFT_OUT
-
 
 @dataclass(frozen=True)
 class Counts:

@@ -8,7 +8,7 @@ called. What only the base was pretrained on is scored and told: of most bases n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import structlog
 
@@ -69,7 +69,7 @@ def unseen_pairs(
     limited = replace(selection, pairs=scored).first_images(limit)
     counts = counted(marked, limited.pairs, trained_on, chosen_by=chosen, asked_sha256=asked_sha256)
     tell(counts, name)
-    return limited if known.images is None else replace(limited, trained_on=asdict(counts))
+    return limited if known.images is None else replace(limited, trained_on=counts)
 
 
 def tell_unknown(known: KnownTraining) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from evaluator.answering.bundle import NO_REGIONS
-from evaluator.answering.fleet import RayFleet
+from evaluator.answering.fleet import Fleet, RayFleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
 from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.metrics.choice import (
@@ -21,17 +20,18 @@ from evaluator.metrics.choice import (
     with_boxes,
 )
 from evaluator.metrics.corpus import require_tools
-from evaluator.metrics.loading import TextModels, load_text_models
+from evaluator.metrics.loading import TextModels
 from evaluator.metrics.tools import CLIP, require_folder
+from evaluator.runs.record import NamedAdapter, RunRecord
 from evaluator.runs.run import Evaluation, evaluate, prepare_folder
-from evaluator.runs.score_files import TextModelNames
-from evaluator.runs.selection import Selection, SplitChoice, select_pairs
-from evaluator.runs.trained_on import TrainedOn
+from evaluator.runs.score_files import text_models_for
+from evaluator.runs.selection import Selection, select_pairs
+from evaluator.runs.settings import RunSettings
 from evaluator.runs.unseen import unseen_pairs
 from evaluator.scoring.controls import other_images
 from evaluator.scoring.scorecard import Scorecard
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
-from shared.corpus import ColumnNames, pairs_digest
+from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
@@ -42,116 +42,113 @@ from shared.program.stopping import interrupt_once
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
-from shared.vqa.instruction import Instruction
 from shared.vqa.trained_on import known_training
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class EvaluationOrder:
-    """What the command line asks for; see ``evaluator run --help``.
+def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
+    """Choose rows, open the model, answer shard after shard, score and write.
 
-    ``metrics`` are those that the data has what it takes for where none are named.
-    """
-
-    data: str
-    images: str
-    model: str
-    out: Path
-    adapter: AdapterChoice
-    quantization: str
-    replicas: int
-    gpus_per_replica: float | None
-    address: str | None
-    metrics: Sequence[Metric] | None
-    split: SplitChoice
-    limit: int | None
-    train: Path | None
-    columns: ColumnNames
-    batch_size: int
-    name: str
-    text_models: TextModelNames
-    instruction: Instruction
-    shuffle_seed: int
-    shuffle_sample: int
-    trained_on: TrainedOn = TrainedOn.LEFT_OUT
-    arguments: Sequence[str] = ()
-
-
-def run_evaluation(order: EvaluationOrder, clock: Clock) -> Scorecard:
-    """Carry out an order; everything that can be wrong with it is found before Ray starts.
-
-    SIGTERM, which a cluster sends to a job that is stopped, ends it as Ctrl-C does.
+    Everything that can be wrong with the settings is found before Ray starts. SIGTERM, which a
+    cluster sends to a job that is stopped, ends it as Ctrl-C does.
 
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
-    _check_share(order.gpus_per_replica)
-    require_tools(order.metrics or ())
-    if Metric.VTGS_CLIP in (order.metrics or ()):
-        require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
-    replica = replica_settings(
-        order.model,
-        order.adapter.one,
-        order.quantization,
-        order.images,
-        batch_size=order.batch_size,
-        adapters=order.adapter.named,
-        instruction=order.instruction,
-    )
-    with fetched_data(order.data) as data:
-        selection = select_pairs(
-            data, order.split, images=order.images, train=order.train, columns=order.columns
-        )
-    require_images(replica.images, (pair.filename for pair in selection.pairs))
-    selection = unseen_pairs(
-        selection,
-        known_training(order.model, order.adapter.folders),
-        image_source(replica.images),
-        trained_on=order.trained_on,
-        limit=order.limit,
-        name=order.data,
-    )
-    if order.adapter.named:
-        assigned = assign_domains(selection.pairs, order.adapter.named)
-        selection = replace(selection, pairs=assigned)
-    asked = _metrics(order, selection)
-    left_out = _left_out(order, asked)
-    metrics = [one for one in asked if one not in left_out]
+    _check_share(settings.gpus_per_replica)
+    _check_tools(settings.named_metrics or ())
+    replica = _replica(settings)
+    rows = _rows(settings, replica)
+    metrics, left_out = _metrics(settings, rows)
     replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
-    evaluation = _evaluation(order, selection, metrics, replica, left_out)
-    prepare_folder(order.out, evaluation)
+    evaluation = _evaluation(settings, rows, metrics, replica, left_out)
+    prepare_folder(settings.out, evaluation)
+
+    def fleet() -> Fleet:
+        return _ray_fleet(settings, replica)
+
+    def text_models() -> TextModels:
+        return text_models_for(metrics, settings, settings.images)
+
     interrupt_once("evaluator")
-
-    def fleet() -> RayFleet:
-        connect_ray(order.address, order.replicas)
-        # Ray's own handler ends the process with a code that means nothing to us.
-        interrupt_once("evaluator")
-        share = present_share(order.replicas, order.gpus_per_replica)
-        return RayFleet(Replica, [replica], order.replicas, share)
-
     try:
-        return evaluate(evaluation, order.out, fleet, lambda: _text_models(order, metrics), clock)
+        return evaluate(evaluation, settings.out, fleet, text_models, clock)
     finally:
         leave_ray()
 
 
-def _metrics(order: EvaluationOrder, selection: Selection) -> Sequence[Metric]:
-    if order.metrics is None:
-        return metrics_for(selection.pairs)
-    require_several_references(order.metrics, selection.pairs)
-    if any(pair.boxes for pair in selection.pairs):
-        return with_boxes(order.metrics)
-    if Metric.VTGS_BOXES in order.metrics:
-        raise InputError(
-            f"--metrics {Metric.VTGS_BOXES}: no question of {order.data} has a box; leave it out, "
-            "or give boxes in a column `boxes`"
+def _replica(settings: RunSettings) -> ReplicaSettings:
+    """Return what each replica loads, its files checked."""
+    return replica_settings(
+        settings.model,
+        settings.adapters.one,
+        settings.quantize.value,
+        settings.images,
+        batch_size=settings.batch_size,
+        adapters=settings.adapters.named,
+        instruction=settings.instruction,
+    )
+
+
+def _rows(settings: RunSettings, replica: ReplicaSettings) -> Selection:
+    """Return the rows to score: of the split, with a picture, and not trained on by the model."""
+    adapters = settings.adapters
+    with fetched_data(settings.data) as data:
+        selection = select_pairs(
+            data,
+            settings.split,
+            images=settings.images,
+            train=settings.train,
+            columns=settings.named_columns,
         )
-    return order.metrics
+    require_images(replica.images, (pair.filename for pair in selection.pairs))
+    selection = unseen_pairs(
+        selection,
+        known_training(settings.model, adapters.folders),
+        image_source(replica.images),
+        trained_on=settings.trained_on,
+        limit=settings.limit,
+        name=settings.data,
+    )
+    if not adapters.named:
+        return selection
+    return replace(selection, pairs=assign_domains(selection.pairs, adapters.named))
 
 
-def _left_out(order: EvaluationOrder, metrics: Sequence[Metric]) -> dict[Metric, str]:
+def _ray_fleet(settings: RunSettings, replica: ReplicaSettings) -> RayFleet:
+    connect_ray(settings.address, settings.replicas)
+    # Ray's own handler ends the process with a code that means nothing to us.
+    interrupt_once("evaluator")
+    share = present_share(settings.replicas, settings.gpus_per_replica)
+    return RayFleet(Replica, [replica], settings.replicas, share)
+
+
+def _metrics(
+    settings: RunSettings, rows: Selection
+) -> tuple[Sequence[Metric], Mapping[Metric, str]]:
+    """Return the metrics to compute, and those that this model cannot have, with the reason."""
+    asked = _asked_metrics(settings, rows)
+    left_out = _left_out(settings, asked)
+    return [metric for metric in asked if metric not in left_out], left_out
+
+
+def _asked_metrics(settings: RunSettings, selection: Selection) -> Sequence[Metric]:
+    named = settings.named_metrics
+    if named is None:
+        return metrics_for(selection.pairs)
+    require_several_references(named, selection.pairs)
+    if any(pair.boxes for pair in selection.pairs):
+        return with_boxes(named)
+    if Metric.VTGS_BOXES in named:
+        raise InputError(
+            f"--metrics {Metric.VTGS_BOXES}: no question of {settings.data} has a box; leave it "
+            "out, or give boxes in a column `boxes`"
+        )
+    return named
+
+
+def _left_out(settings: RunSettings, metrics: Sequence[Metric]) -> dict[Metric, str]:
     """Return the metrics that this model cannot have, and why.
 
     Raises:
@@ -160,11 +157,11 @@ def _left_out(order: EvaluationOrder, metrics: Sequence[Metric]) -> dict[Metric,
     asked = [metric for metric in metrics if metric in REGION_METRICS]
     if not asked:
         return {}
-    reason = NO_REGIONS if is_bundle(order.model) else why_no_regions(order.model)
+    reason = NO_REGIONS if is_bundle(settings.model) else why_no_regions(settings.model)
     if not reason:
         return {}
     for metric in asked:
-        if metric in (order.metrics or ()):
+        if metric in (settings.named_metrics or ()):
             raise InputError(f"--metrics {metric}: {reason}; leave it out")
         log.warning("metric_left_out", metric=metric.value, reason=reason)
     return dict.fromkeys(asked, reason)
@@ -179,75 +176,59 @@ def _check_share(gpus_per_replica: float | None) -> None:
     )
 
 
+def _check_tools(metrics: Sequence[Metric]) -> None:
+    require_tools(metrics)
+    if Metric.VTGS_CLIP in metrics:
+        require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
+
+
 def _evaluation(
-    order: EvaluationOrder,
-    selection: Selection,
+    settings: RunSettings,
+    rows: Selection,
     metrics: Sequence[Metric],
     replica: ReplicaSettings,
     left_out: Mapping[Metric, str],
 ) -> Evaluation:
     shown_instead = other_images(
-        (pair.filename for pair in selection.pairs),
-        sample=order.shuffle_sample,
-        seed=order.shuffle_seed,
+        (pair.filename for pair in rows.pairs),
+        sample=settings.shuffle_sample,
+        seed=settings.shuffle_images,
     )
-    settings = {
-        "command": "evaluator run",
-        "name": order.name,
-        "data": order.data if is_url(order.data) else str(Path(order.data).resolve()),
-        "data_sha256": pairs_digest(selection.pairs),
-        "trained_on": selection.trained_on,
-        "images": replica.images,
-        "decoder": DECODER,
-        "split": selection.split.value,
-        "limit": order.limit,
-        "model": order.model,
-        "quantization": order.quantization,
-        "adapter": replica.adapter,
-        "adapter_sha256": "" if order.adapter.one is None else adapter_digest(order.adapter.one),
-        **_named_adapters(order, selection),
-        "prompt": order.instruction.template,
-        "max_new_tokens": order.instruction.max_new_tokens,
-        "grounding": REGIONS if replica.measure_grounding else "",
-        "left_out": {metric.value: reason for metric, reason in left_out.items()},
-        "shuffle_images": order.shuffle_seed if shown_instead else None,
-        "shuffle_sample": len(shown_instead),
-        "seed": 0,
-    }
-    return Evaluation(
-        selection.pairs,
-        selection.train_pairs,
-        settings,
-        metrics,
-        shown_instead=shown_instead,
-        arguments=order.arguments,
+    adapters = settings.adapters
+    record = RunRecord(
+        command="evaluator run",
+        name=settings.run_name,
+        data=settings.data if is_url(settings.data) else str(Path(settings.data).resolve()),
+        data_sha256=pairs_digest(rows.pairs),
+        trained_on=rows.trained_on,
+        images=replica.images,
+        decoder=DECODER,
+        split=rows.split.value,
+        limit=settings.limit,
+        model=settings.model,
+        quantization=settings.quantize.value,
+        adapter=replica.adapter,
+        adapter_sha256="" if adapters.one is None else adapter_digest(adapters.one),
+        prompt=settings.prompt,
+        max_new_tokens=settings.max_new_tokens,
+        grounding=REGIONS if replica.measure_grounding else "",
+        left_out={metric.value: reason for metric, reason in left_out.items()},
+        shuffle_images=settings.shuffle_images if shown_instead else None,
+        shuffle_sample=len(shown_instead),
+        seed=0,
+        settings=settings.whole(),
     )
+    if adapters.named:
+        record = record.model_copy(update={"adapters": _named_adapters(adapters, rows)})
+    return Evaluation(rows.pairs, rows.train_pairs, record, metrics, shown_instead=shown_instead)
 
 
-def _named_adapters(order: EvaluationOrder, selection: Selection) -> dict[str, Any]:
-    """Return each named adapter's folder and hash, and which questions it answers."""
-    if not order.adapter.named:
-        return {}
+def _named_adapters(adapters: AdapterChoice, rows: Selection) -> dict[str, NamedAdapter]:
     return {
-        "adapters": {
-            name: {
-                "folder": str(folder.resolve()),
-                "sha256": adapter_digest(folder),
-                "questions_sha256": pairs_digest(p for p in selection.pairs if p.domain == name),
-            }
-            for name, folder in order.adapter.named.items()
-        }
+        name: NamedAdapter(
+            folder=str(folder.resolve()),
+            sha256=adapter_digest(folder),
+            questions_sha256=pairs_digest(pair for pair in rows.pairs if pair.domain == name),
+        )
+        for name, folder in adapters.named.items()
     }
-
-
-def _text_models(order: EvaluationOrder, metrics: Sequence[Metric]) -> TextModels:
-    return load_text_models(
-        metrics,
-        sentence_model=order.text_models.sentences,
-        bertscore_model=order.text_models.bertscore,
-        bertscore_layers=order.text_models.bertscore_layers,
-        number_words=order.text_models.number_words,
-        clip_model=order.text_models.clip_model,
-        clip_weights=order.text_models.clip_weights,
-        images=order.images,
-    )

@@ -14,6 +14,7 @@ from shared.corpus import DATA_SUFFIXES, QA_FILE
 from shared.errors import InputError, StoreUnreachable
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
+_WEB: Final = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True)
@@ -71,23 +72,18 @@ def open_store(url: str) -> Store:
     Raises:
         InputError: no such kind of store, its package is not installed, or secrets in the URL.
     """
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query:
-        raise InputError(
-            f"{parts.scheme}://{parts.hostname}: credentials in a URL would end up in run folders; "
-            "give them as the store's environment variables do"
-        )
+    scheme = _without_credentials(url)
     # Slow to import, and most places are folders.
     import fsspec  # noqa: PLC0415
 
     try:
         files, root = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        package = _PACKAGES.get(parts.scheme, f"fsspec's package for {parts.scheme}://")
+        package = _PACKAGES.get(scheme, f"fsspec's package for {scheme}://")
         raise InputError(f"{url}: needs `pip install {package}`, on every node") from error
     except ValueError as error:
-        raise InputError(f"{url}: fsspec knows no {parts.scheme}:// store") from error
-    return Store(files, str(root).rstrip("/"), quotes=parts.scheme in {"http", "https"})
+        raise InputError(f"{url}: fsspec knows no {scheme}:// store") from error
+    return Store(files, str(root).rstrip("/"), quotes=scheme in _WEB)
 
 
 @contextmanager
@@ -101,6 +97,8 @@ def fetched_data(location: str) -> Iterator[Path]:
     if not is_url(location):
         yield Path(location)
         return
+    # Here too: the last name alone is not opened as a store.
+    _without_credentials(location)
     above, _, name = location.rstrip("/").rpartition("/")
     if PurePosixPath(name).suffix.lower() not in DATA_SUFFIXES:
         above, name = location, QA_FILE
@@ -111,3 +109,20 @@ def fetched_data(location: str) -> Iterator[Path]:
         except FileNotFoundError as error:
             raise InputError(f"--data {location}: no such file or data set folder") from error
         yield copy
+
+
+def _without_credentials(url: str) -> str:
+    """Return the scheme of a URL that may be kept and shown.
+
+    Raises:
+        InputError: it holds a password, or a query or fragment, which may be a signature or a key.
+    """
+    parts = urlsplit(url)
+    # In a bucket a # is a part of the name.
+    fragment = parts.fragment if parts.scheme in _WEB else ""
+    if parts.username or parts.password or parts.query or fragment:
+        raise InputError(
+            f"{parts.scheme}://{parts.hostname}: credentials in a URL would end up in run folders; "
+            "give them as the store's environment variables do"
+        )
+    return parts.scheme

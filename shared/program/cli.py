@@ -17,6 +17,7 @@ from shared.errors import (
     EXIT_FAILED,
     EXIT_STOPPED_FOR_NOW,
     AboVqaError,
+    InputError,
 )
 from shared.program.stopping import GOES_ON, next_one_ends
 
@@ -67,6 +68,7 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
     purpose become one line on standard error; anything else is a bug and keeps its traceback.
     """
     try:
+        _require_text(sys.argv[1:] if arguments is None else arguments)
         # It reads every option's type, which takes long enough to be interrupted.
         command = typer.main.get_command(app)
         with extra_of(name):
@@ -99,3 +101,16 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
         print(f"{name}: {GOES_ON}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Refuse names that no file of ours could hold.
+
+    Raises:
+        InputError: a word was typed in bytes that are not UTF-8.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{word!r}: is not UTF-8; rename it, or type it as UTF-8") from error

@@ -27,6 +27,7 @@ from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.text_models.names import MINILM
 from evaluator.runs.folder import Run, read_run
+from evaluator.runs.record import RunRecord
 from evaluator.runs.run import Evaluation, evaluate
 from evaluator.scoring.controls import other_images
 from evaluator.scoring.scorecard import Figure
@@ -129,7 +130,7 @@ def _score(folder: Path, adapter: Path, learned: Sequence[QAPair], tested: Seque
     evaluation = Evaluation(
         tested,
         [pair for pair in learned if pair.split == "train"],
-        {"adapter": "", "grounding": REGIONS, "images": str(folder / "images")},
+        RunRecord(adapter="", grounding=REGIONS, images=str(folder / "images")),
         METRICS,
         shown_instead=other_images((pair.filename for pair in tested), sample=200, seed=0),
     )

@@ -12,6 +12,7 @@ from evaluator.answering.replica import Replica, ReplicaSettings, replica_settin
 from evaluator.answering.shards import Shard
 from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import TextModels
+from evaluator.runs.record import RunRecord
 from evaluator.runs.run import Evaluation
 from shared.records import QAPair, Question
 
@@ -25,12 +26,12 @@ def settings_for(model: Path, images: Path, **changes: object) -> ReplicaSetting
     return replica_settings(str(model), images=images, **values)
 
 
-def evaluation_of(pairs: Sequence[QAPair], **settings: object) -> Evaluation:
+def evaluation_of(pairs: Sequence[QAPair], **facts: object) -> Evaluation:
     """Return what to evaluate, scored by exact match alone."""
     return Evaluation(
         pairs,
         [],
-        {"model": "tiny", "adapter": ""} | settings,
+        RunRecord(**({"model": "tiny", "adapter": ""} | facts)),
         (Metric.EXACT_MATCH,),
         shard_cost=SHARD_COST,
     )

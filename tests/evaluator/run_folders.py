@@ -10,7 +10,8 @@ from PIL import Image
 from evaluator.answering.attention import pack_attention
 from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import TextModels
-from evaluator.runs.folder import Run, read_run, write_results, write_settings
+from evaluator.runs.folder import Run, read_run, write_results
+from evaluator.runs.record import RunRecord, write_record
 from evaluator.scoring.scoring import score_predictions
 from shared.records import Prediction, QAPair
 from tests.evaluator.predictions import predicted
@@ -59,6 +60,6 @@ def make_run(
         train_pairs=train,
         provenance={"model": model, "adapter": None},
     )
-    write_settings(folder, {"images": None if images is None else str(images), "seed": 3})
+    write_record(folder, RunRecord(images=None if images is None else str(images), seed=3))
     write_results(folder, predictions, columns, scorecard)
     return read_run(folder)

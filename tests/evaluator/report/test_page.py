@@ -5,14 +5,19 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from evaluator.__main__ import app
 from evaluator.report.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
 from evaluator.report.gallery import LIMIT
 from evaluator.report.page import write_report
+from evaluator.runs.record import RunRecord
+from evaluator.runs.settings import RunSettings
 from shared.errors import InputError
+from shared.program.cli import run_program
 from shared.records.boxes import Box
 from tests.evaluator.predictions import predicted
 from tests.evaluator.run_folders import answers, draw_images, make_run
@@ -297,18 +302,56 @@ def test_runs_on_other_data_say_why_they_are_not_compared(tmp_path):
 
 def test_the_page_says_which_command_makes_the_run_again(tmp_path):
     run = make_run(tmp_path / "base", answers(4, wrong=[1]))
-    settings = {
-        "command": "evaluator run",
-        "arguments": [
-            *("--data", "/somewhere/of mine/vqa.csv", "--images", "/somewhere/pictures"),
-            *("--model", "blip-vqa-tiny", "--adapter", "lamps=/somewhere/lamps"),
-            *("--quantize", "none", "--out", "/somewhere/run", "--shuffle-sample", "20"),
-        ],
-    }
-    write_report([replace(run, settings=settings)], tmp_path / "report.html", images=None)
+    settings = RunSettings(
+        data="/somewhere/of mine/vqa.csv",
+        images="/somewhere/pictures",
+        model="blip-vqa-tiny",
+        out=Path("/somewhere/run"),
+        adapter=("lamps=/somewhere/lamps",),
+        quantize="none",
+        shuffle_sample=20,
+    )
+    record = RunRecord(
+        command="evaluator run",
+        data=settings.data,
+        model="/somewhere/blip",
+        adapters={"lamps": {"folder": "/somewhere/lamps", "sha256": "0", "questions_sha256": "1"}},
+        settings=settings,
+    )
+    write_report([replace(run, record=record)], tmp_path / "report.html", images=None)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (
-        "evaluator run --data vqa.csv --images IMAGES --model blip-vqa-tiny --adapter lamps=lamps "
-        "--quantize none --out RUN --shuffle-sample 20"
+        "evaluator run --data vqa.csv --images IMAGES --model blip-vqa-tiny --out RUN "
+        "--adapter lamps=lamps --quantize none --shuffle-sample 20"
     ) in text
+    assert "<td>vqa.csv</td>" in text
     assert "somewhere" not in text
+
+
+@pytest.mark.parametrize(
+    "query", ["?X-Amz-Signature=0ae1f&X-Amz-Date=1", "?sig=0ae1f", "?token=0ae1f/b.csv", "#0ae1f"]
+)
+def test_no_signed_url_shows_its_query(tmp_path, query):
+    place = f"https://example.com/of/vqa.csv{query}"
+    run = make_run(tmp_path / "base", answers(4, wrong=[1]), model=f"of {place} alone")
+    settings = RunSettings(data=place, images=place, model=place, out=Path("r"))
+    records = [
+        RunRecord(command="evaluator run", data=place, images=place, settings=settings),
+        RunRecord(command="evaluator run", data=place, arguments=("--data", place, f"--x={place}")),
+    ]
+    for record in records:
+        write_report([replace(run, record=record)], tmp_path / "report.html", images=str(tmp_path))
+        text = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "--data vqa.csv" in text
+        assert "0ae1f" not in text
+
+
+def test_a_page_alone_has_no_opposite(tmp_path, capsys):
+    make_run(tmp_path / "base", answers(40, wrong=[1]))
+    page = tmp_path / "report.html"
+    command = ["report", str(tmp_path / "base"), "--out", str(page)]
+    for option, code in (("--page-only", 0), ("--no-page-only", 2)):
+        with pytest.raises(SystemExit) as leaving:
+            run_program(app, "evaluator", [*command, option])
+        assert leaving.value.code == code
+    assert "No such option: --no-page-only" in capsys.readouterr().err

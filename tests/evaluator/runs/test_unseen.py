@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from evaluator.runs.selection import SplitChoice, select_pairs
+from evaluator.runs.selection import select_pairs
+from evaluator.runs.settings import SplitChoice
 from evaluator.runs.trained_on import TrainedOn
 from evaluator.runs.unseen import unseen_pairs
 from shared.corpus import write_pairs
@@ -72,9 +73,9 @@ def test_the_same_file_is_scored_without_what_was_trained_on(
     folder, pairs = gallery
     selection = asked(tmp_path, pairs, folder, known, split)
     assert scored(selection) == {pair.filename for pair in pairs} - TRAINED
-    assert selection.trained_on["images"] == 12
-    assert selection.trained_on["rows"] == 24
-    assert selection.trained_on["chosen_by"] == 2
+    assert selection.trained_on.images == 12
+    assert selection.trained_on.rows == 24
+    assert selection.trained_on.chosen_by == 2
 
 
 def copy_renamed(folder, target):
@@ -134,7 +135,7 @@ def test_a_foreign_split_that_leaks_is_scored_without_its_leaks(tmp_path, galler
     foreign = [replace(pair, split=splits[row // 2 % 2]) for row, pair in enumerate(pairs)]
     selection = asked(tmp_path, foreign, folder, known)
     assert scored(selection) == {"013.png", "015.png", "017.png", "019.png"}
-    assert selection.trained_on["of_images"] == 10
+    assert selection.trained_on.of_images == 10
 
 
 def test_another_view_of_a_product_that_was_trained_on_is_left_out(tmp_path, gallery, known):
@@ -158,7 +159,7 @@ def test_consent_scores_all_and_marks_every_row(tmp_path, gallery, known):
     selection = asked(tmp_path, pairs, folder, known, trained_on=TrainedOn.INCLUDED)
     assert len(selection.pairs) == len(pairs)
     assert {pair.filename for pair in selection.pairs if pair.trained_on} == TRAINED
-    assert selection.trained_on["became"] == "included"
+    assert selection.trained_on.became == "included"
 
 
 def test_nothing_left_is_bad_input_with_the_way_out(tmp_path, gallery, known):
@@ -192,11 +193,11 @@ def test_what_only_the_base_was_pretrained_on_is_scored_marked_and_told(tmp_path
     assert {pair.filename for pair in selection.pairs if pair.pretrained_on} == TRAINED
     assert not any(pair.trained_on for pair in selection.pairs)
     counts = selection.trained_on
-    assert (counts["images"], counts["pretrained_on"], counts["scored"]) == (0, 12, 20)
+    assert (counts.images, counts.pretrained_on, counts.scored) == (0, 12, 20)
     assert "images_pretrained_on" in {log["event"] for log in logs}
     some = asked(tmp_path, pairs, folder, base, limit=3)
-    assert (some.trained_on["pretrained_on"], some.trained_on["scored"]) == (3, 3)
-    assert some.trained_on["asked_sha256"] == counts["asked_sha256"]
+    assert (some.trained_on.pretrained_on, some.trained_on.scored) == (3, 3)
+    assert some.trained_on.asked_sha256 == counts.asked_sha256
 
 
 def test_an_adapter_on_a_pretrained_base_loses_its_own_images_alone(tmp_path, gallery):
@@ -206,7 +207,7 @@ def test_an_adapter_on_a_pretrained_base_loses_its_own_images_alone(tmp_path, ga
     both = TrainingImages(trained_on=own, pretrained_on=list(prints.values()))
     selection = asked(tmp_path, pairs, folder, KnownTraining(both))
     assert scored(selection) == {f"{number:03}.png" for number in range(5, 20)}
-    assert selection.trained_on["pretrained_on"] == 15
+    assert selection.trained_on.pretrained_on == 15
 
 
 def test_the_shipped_model_knows_what_it_was_pretrained_on():

@@ -109,6 +109,20 @@ def test_data_is_fetched_by_its_file_or_its_folder(tmp_path):
             pass
 
 
+@pytest.mark.parametrize(
+    "signed",
+    [
+        *("d.csv?X-Amz-Signature=secret", "d?sig=secret&as=d.csv", "set?sig=a/secret.csv"),
+        *("d.csv#token=secret", "d#secret.csv", "set/?token=secret"),
+    ],
+)
+def test_data_behind_a_signed_url_is_refused_without_its_signature(signed):
+    fetching = fetched_data(f"https://example.com/of/{signed}")
+    with pytest.raises(InputError, match="credentials in a URL") as refused, fetching:
+        pass
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("read", [ImageFolder.read, ImageFolder.content])
 def test_a_folder_that_is_emptied_or_gone_breaks_no_image(tmp_path, read):
     folder = tmp_path / "images"

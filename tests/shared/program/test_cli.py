@@ -60,6 +60,14 @@ def test_wrong_usage_is_2_with_a_way_out(arguments, capsys):
     assert captured.count("\n") == 1
 
 
+@pytest.mark.parametrize("arguments", [["caf\udce9"], ["--count", "\udcff"], ["--a=\udcff"]])
+def test_a_name_that_is_not_utf_8_is_one_line(arguments, capfd):
+    assert leave_with(None, arguments) == 2
+    captured = capfd.readouterr().err
+    assert "is not UTF-8; rename it" in captured
+    assert captured.count("\n") == 1
+
+
 def test_a_bug_keeps_its_traceback():
     app = typer.Typer()
 

@@ -1,0 +1,96 @@
+"""``run.json``: what a run folder says of how it was made, and the only code that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ConfigDict
+
+from evaluator.runs.places import shown_place, without_queries
+from evaluator.runs.settings import RunSettings, ScoreSettings
+from evaluator.runs.trained_on import Counts
+from shared.corpus import read_json, write_json
+from shared.program.settings import Settings, validated
+
+RUN_FILE: Final = "run.json"
+
+
+class NamedAdapter(Settings):
+    """One of several adapters: its folder, its hash, and the digest of the questions it answers."""
+
+    folder: str
+    sha256: str
+    questions_sha256: str
+
+
+class RunRecord(Settings):
+    """What made a run, as far as it is known; a file has what is set.
+
+    ``settings`` are what was asked for. The rest is what came of it, and what a resumed run must
+    share: ``data_sha256`` of the scored pairs, which ``images`` below which folder or URL, how the
+    pictures were decoded, the split, the model and its adapters, and so on.
+
+    A folder of a release before has ``arguments`` for ``settings``: the command line, word by word.
+    What no field is called is passed over.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    command: str = ""
+    name: str | None = None
+    data: str | None = None
+    data_sha256: str | None = None
+    trained_on: Counts | None = None
+    images: str | None = None
+    decoder: int | None = None
+    split: str | None = None
+    limit: int | None = None
+    model: str | None = None
+    quantization: str | None = None
+    adapter: str | None = None
+    adapter_sha256: str | None = None
+    adapters: Mapping[str, NamedAdapter] = {}
+    prompt: str | None = None
+    max_new_tokens: int | None = None
+    grounding: str | None = None
+    left_out: Mapping[str, str] = {}
+    shuffle_images: int | None = None
+    shuffle_sample: int | None = None
+    seed: int | None = None
+    fingerprint: str | None = None
+    settings: RunSettings | ScoreSettings | None = None
+    arguments: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known besides ``settings``, in the types of JSON."""
+        return self.model_dump(
+            mode="json", exclude_unset=True, exclude={"settings", "arguments", "fingerprint"}
+        )
+
+    def shown_command(self) -> list[str]:
+        """Return the command that makes the run again, as others may see it."""
+        if self.settings is not None:
+            return [*self.command.split(), *self.settings.shown()]
+        return [
+            *self.command.split(),
+            *(without_queries(shown_place(word)) for word in self.arguments),
+        ]
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write ``run.json``."""
+    write_json(record.model_dump(mode="json", exclude_unset=True), folder / RUN_FILE)
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read ``run.json``; an empty record where there is none.
+
+    Raises:
+        InputError: the file is no JSON object, or a value in it is of another kind.
+    """
+    path = folder / RUN_FILE
+    return (
+        validated(RunRecord, read_json(path), source=str(path)) if path.is_file() else RunRecord()
+    )

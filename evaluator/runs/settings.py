@@ -1,0 +1,246 @@
+"""What ``evaluator run`` and ``evaluator score`` are asked for: a value that can be typed again.
+
+The fields are the parameters of the commands, by the same names. A run folder keeps them, and the
+report shows the command that makes the run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Final, Self
+
+from pydantic import ConfigDict, field_validator
+
+from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
+from evaluator.metrics.choice import Metric, parse_metrics
+from evaluator.metrics.corpus import has_tool
+from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
+from evaluator.runs.places import shown_place, whole_file, whole_place, without_queries
+from evaluator.runs.trained_on import TrainedOn
+from evaluator.scoring.controls import SHUFFLE_SAMPLE
+from shared.corpus import ColumnNames, parse_columns
+from shared.program.settings import Settings
+from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+
+_EMBEDDED_MODEL: Final = "blip-vqa-tiny"
+"""``shared.vqa.names.model_names.EMBEDDED_MODEL``, without importing torch for ``--help``."""
+
+
+class SplitChoice(StrEnum):
+    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
+
+    AUTO = "auto"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    ALL = "all"
+
+
+class Quantize(StrEnum):
+    """``shared.vqa.loaded.Quantization``, without importing torch for ``--help``."""
+
+    NF4 = "nf4"
+    NONE = "none"
+
+
+class CommandSettings(Settings):
+    """The settings of a command; each field is the option of its name, or the command's argument.
+
+    What another release knew besides is passed over when settings are read.
+    """
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
+
+    option_names: ClassVar[Mapping[str, str]] = {"as_json": "--json"}
+    """Options that are not called as their fields are."""
+    argument: ClassVar[str] = ""
+    """The field that is typed without an option."""
+    places: ClassVar[Sequence[str]] = ()
+    """Fields that hold a path or URL, or may, with or without a name before it."""
+    placeholders: ClassVar[Mapping[str, str]] = {}
+    """What is shown for fields whose values differ from machine to machine."""
+
+    def arguments(self) -> list[str]:
+        """Return the words that the command's parser reads as these settings.
+
+        What has to be given comes first; what has its default is left out.
+        """
+        options: list[str] = []
+        positional: list[str] = []
+        fields = type(self).model_fields.items()
+        for name, field in sorted(fields, key=lambda item: not item[1].is_required()):
+            value = getattr(self, name)
+            if name == self.argument:
+                positional = ["--", *map(str, value)]
+            elif value != field.default:
+                option = self.option_names.get(name, f"--{name.replace('_', '-')}")
+                options += _option(option, value)
+        return [*options, *positional]
+
+    def whole(self) -> Self:
+        """Return the same with whole paths, so that the folder it is typed in does not matter."""
+        return self.model_copy(update=self._whole_places())
+
+    def shown(self) -> list[str]:
+        """Return the arguments as others may see them: of paths and URLs the last names.
+
+        No URL shows its query: it may hold a signature or a key.
+        """
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        names = {name: _shown(getattr(self, name)) for name in self.places if name in given}
+        words = {name: word for name, word in self.placeholders.items() if name in given}
+        return list(map(without_queries, self.model_copy(update=names | words).arguments()))
+
+    def _whole_places(self) -> dict[str, object]:
+        return {}
+
+
+class ScoringSettings(CommandSettings):
+    """How answers are scored: the options that both commands have."""
+
+    metrics: str | None = None
+    columns: str | None = None
+    train: Path | None = None
+    include_trained_on: bool = False
+    sentence_model: str = MINILM
+    bertscore_model: str = AUTOMATIC
+    bertscore_layers: int | None = None
+    number_words: bool = False
+    clip_model: str = ""
+    clip_weights: str = ""
+    as_json: bool = False
+
+    places: ClassVar[Sequence[str]] = ("train", "sentence_model", "bertscore_model", "clip_weights")
+    placeholders: ClassVar[Mapping[str, str]] = {"images": "IMAGES", "out": "RUN"}
+
+    @property
+    def named_metrics(self) -> Sequence[Metric] | None:
+        """Return the metrics that are named; ``None`` where the data decides.
+
+        Raises:
+            InputError: one of them is unknown.
+        """
+        return None if self.metrics is None else parse_metrics(self.metrics, has_tool)
+
+    @property
+    def named_columns(self) -> ColumnNames:
+        """Return the column of each field that is named.
+
+        Raises:
+            InputError: one of them is no field.
+        """
+        return parse_columns(self.columns)
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """Return what becomes of images that the model was trained on."""
+        return TrainedOn.INCLUDED if self.include_trained_on else TrainedOn.LEFT_OUT
+
+    def _whole_places(self) -> dict[str, object]:
+        return {
+            "train": self.train and self.train.resolve(),
+            "sentence_model": whole_place(self.sentence_model),
+            "bertscore_model": whole_place(self.bertscore_model, but=AUTOMATIC),
+            "clip_weights": whole_file(self.clip_weights),
+        }
+
+
+class ScoreSettings(ScoringSettings):
+    """What ``evaluator score`` is asked for; see its ``--help``."""
+
+    predictions: tuple[Path, ...]
+    images: Path | None = None
+    out: Path | None = None
+
+    argument: ClassVar[str] = "predictions"
+    places: ClassVar[Sequence[str]] = (*ScoringSettings.places, "predictions")
+
+    def _whole_places(self) -> dict[str, object]:
+        return super()._whole_places() | {
+            "predictions": tuple(path.resolve() for path in self.predictions),
+            "images": self.images and self.images.resolve(),
+            "out": self.out and self.out.resolve(),
+        }
+
+
+class RunSettings(ScoringSettings):
+    """What ``evaluator run`` is asked for; see its ``--help``."""
+
+    data: str
+    images: str
+    model: str
+    out: Path
+    adapter: tuple[str, ...] = ()
+    quantize: Quantize = Quantize.NF4
+    prompt: str = ""
+    max_new_tokens: int = MAX_NEW_TOKENS
+    replicas: int = 1
+    gpus_per_replica: float | None = None
+    address: str | None = None
+    split: SplitChoice = SplitChoice.AUTO
+    limit: int | None = None
+    batch_size: int = 64
+    shuffle_images: int = 0
+    shuffle_sample: int = SHUFFLE_SAMPLE
+    name: str | None = None
+
+    places: ClassVar[Sequence[str]] = (*ScoringSettings.places, "data", "model", "adapter")
+    placeholders: ClassVar[Mapping[str, str]] = {
+        **ScoringSettings.placeholders,
+        "address": "ADDRESS",
+    }
+
+    @field_validator("adapter", mode="before")
+    @classmethod
+    def _none_given(cls, value: object) -> object:
+        # The parser's word for an option that may be given several times and is not.
+        return () if value is None else value
+
+    @property
+    def run_name(self) -> str:
+        """Return what reports call the run."""
+        return self.name or self.out.resolve().name
+
+    @property
+    def adapters(self) -> AdapterChoice:
+        """Return the adapters that are named.
+
+        Raises:
+            InputError: several without a name, or one name twice.
+        """
+        return parse_adapters(self.adapter)
+
+    @property
+    def instruction(self) -> Instruction:
+        """Return how the model is asked.
+
+        Raises:
+            InputError: the template does not say where the question goes.
+        """
+        return checked_instruction(self.prompt, self.max_new_tokens)
+
+    def _whole_places(self) -> dict[str, object]:
+        adapters = self.adapters
+        words = [f"{name}={folder.resolve()}" for name, folder in adapters.named.items()]
+        return super()._whole_places() | {
+            "data": whole_place(self.data),
+            "images": whole_place(self.images),
+            "model": whole_place(self.model, but=_EMBEDDED_MODEL),
+            "out": self.out.resolve(),
+            "adapter": tuple(words if adapters.one is None else [str(adapters.one.resolve())]),
+        }
+
+
+def _option(option: str, value: object) -> Iterator[str]:
+    if isinstance(value, bool):
+        yield option if value else f"--no-{option.removeprefix('--')}"
+        return
+    for item in value if isinstance(value, tuple) else (value,):
+        # A value that looks like an option must not stand alone.
+        yield from [f"{option}={item}"] if str(item).startswith("-") else [option, str(item)]
+
+
+def _shown(value: object) -> object:
+    return tuple(map(_shown, value)) if isinstance(value, tuple) else shown_place(str(value))
