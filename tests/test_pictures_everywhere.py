@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from curator.annotators.image_encoding import prepare_photo
-from curator.rehearsal.answers.thumbnails import SIDE, thumbnail_of
-from curator.status.page.thumbnails import _jpeg
-from evaluator.report.thumbnails import small_picture
+from curator.rehearsal.answers.miniatures import SIDE, thumbnail_of
+from curator.status.page.item_pictures import _jpeg
+from evaluator.report.small_pictures import small_picture
 from evaluator.serve.serving import ReceivedImages
 from shared.dataset.units import units_of
 from shared.images.decoding import open_image

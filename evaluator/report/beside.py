@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import quote
 
 from evaluator.report.gallery import Card, Picture, Row, card
-from evaluator.report.thumbnails import small_picture
+from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from shared.errors import InputError
 from shared.files.atomic import replaced_folder

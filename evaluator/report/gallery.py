@@ -15,7 +15,7 @@ from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows, correct
 from evaluator.metrics.choice import LABELS, Metric
 from evaluator.report.heat import HeatMap, heat_map
-from evaluator.report.thumbnails import small_picture
+from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from evaluator.scoring.question_types import question_type
 from shared.images.source import ImageFiles

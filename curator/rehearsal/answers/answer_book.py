@@ -13,7 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
-from curator.rehearsal.answers.thumbnails import BLOCK, LENGTH, Thumbnails, coarse, thumbnail_of
+from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Thumbnails, coarse, thumbnail_of
 from shared.records import QAPair
 from shared.records.grouping import by_image
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import structlog
 
-from curator.rehearsal.answers.thumbnails import LENGTH, Thumbnails, thumbnail_of
+from curator.rehearsal.answers.miniatures import LENGTH, Thumbnails, thumbnail_of
 from shared.errors import CorruptImage, InputError
 from shared.files.atomic import atomic_path
 from shared.images.pixels import DECODER

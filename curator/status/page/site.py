@@ -13,8 +13,8 @@ from aiohttp import web
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import Ledger, NewestItem
 from curator.status.live import LiveReport
+from curator.status.page.item_pictures import Thumbnails
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
-from curator.status.page.thumbnails import Thumbnails
 from curator.status.status import status_object
 from shared.program.clock import Clock
 from shared.program.durations import DAY_S
