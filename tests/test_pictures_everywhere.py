@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from curator.annotators.image_encoding import prepare_photo
-from curator.rehearsal.answers.miniatures import SIDE, thumbnail_of
+from curator.rehearsal.answers.miniatures import SIDE, miniature_of
 from curator.status.page.item_pictures import _jpeg
 from evaluator.report.small_pictures import small_picture
 from evaluator.serve.serving import ReceivedImages
@@ -58,7 +58,7 @@ def status_page(path: Path) -> Image.Image:
 
 
 def rehearsal(path: Path) -> Image.Image:
-    return Image.fromarray(thumbnail_of(path.read_bytes()).reshape(SIDE, SIDE, 3))
+    return Image.fromarray(miniature_of(path.read_bytes()).reshape(SIDE, SIDE, 3))
 
 
 def report(path: Path) -> Image.Image:

@@ -28,7 +28,7 @@ from shared.program.clock import Clock
 
 
 def default_cache() -> Path:
-    """Return the folder where thumbnails of known images are kept."""
+    """Return the folder where miniatures of known images are kept."""
     return platformdirs.user_cache_path("abo-vqa") / "rehearsal"
 
 

@@ -13,12 +13,12 @@ import structlog
 from numpy.typing import NDArray
 
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
-from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Thumbnails, coarse, thumbnail_of
+from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Miniatures, coarse, miniature_of
 from shared.records import QAPair
 from shared.records.grouping import by_image
 
 FARTHEST_RMS: Final = 8.0
-"""Grey levels between two thumbnails beyond which they show different images."""
+"""Grey levels between two miniatures beyond which they show different images."""
 TIE_RMS: Final = 1.0
 """Grey levels by which another image may be farther than the nearest one and still be meant."""
 _FIRST_LOOK: Final = 16
@@ -47,7 +47,7 @@ class AnswerBook:
         self._by_digest: dict[bytes, list[int]] = {}
         for row, digest in enumerate(images.digests):
             self._by_digest.setdefault(digest, []).append(row)
-        self._coarse = coarse(images.thumbnails)
+        self._coarse = coarse(images.miniatures)
         self._coarse_squares = np.einsum("ij,ij->i", self._coarse, self._coarse)
 
     def __len__(self) -> int:
@@ -59,10 +59,10 @@ class AnswerBook:
         return sum(len(pairs) for pairs in self._pairs.values())
 
     def indistinguishable(self) -> list[tuple[str, ...]]:
-        """Return groups of file names whose images look exactly the same, thumbnails compared."""
+        """Return groups of file names whose images look exactly the same, miniatures compared."""
         groups: dict[bytes, list[str]] = {}
-        for name, thumbnail in zip(self._images.filenames, self._images.thumbnails, strict=True):
-            groups.setdefault(thumbnail.tobytes(), []).append(name)
+        for name, miniature in zip(self._images.filenames, self._images.miniatures, strict=True):
+            groups.setdefault(miniature.tobytes(), []).append(name)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
     def same_file(self, content: bytes) -> KnownImage | None:
@@ -75,7 +75,7 @@ class AnswerBook:
         Raises:
             CorruptImage: the image cannot be decoded.
         """
-        return self._known_image(self._nearest(thumbnail_of(content)))
+        return self._known_image(self._nearest(miniature_of(content)))
 
     def _known_image(self, rows: Sequence[int]) -> KnownImage | None:
         if not rows:
@@ -83,25 +83,25 @@ class AnswerBook:
         filename, *rivals = (self._images.filenames[row] for row in rows)
         return KnownImage(filename, self._pairs[filename], tuple(rivals))
 
-    def _nearest(self, thumbnail: NDArray[np.uint8]) -> list[int]:
+    def _nearest(self, miniature: NDArray[np.uint8]) -> list[int]:
         """Return the rows within reach, nearest first, none farther than a tie from the first.
 
-        A distance between averages of blocks is never larger than that between the thumbnails, so
+        A distance between averages of blocks is never larger than that between the miniatures, so
         rows whose averages are too far need no closer look, and none is missed.
         """
-        bounds = self._coarse_distances(thumbnail)
+        bounds = self._coarse_distances(miniature)
         first = np.argsort(bounds)[:_FIRST_LOOK]
-        nearest = float(_rms(self._images.thumbnails[first], thumbnail).min())
+        nearest = float(_rms(self._images.miniatures[first], miniature).min())
         rows = np.flatnonzero(bounds <= min(nearest, FARTHEST_RMS) + TIE_RMS)
-        distances = _rms(self._images.thumbnails[rows], thumbnail)
+        distances = _rms(self._images.miniatures[rows], miniature)
         order = np.argsort(distances, kind="stable")
         rows, distances = rows[order], distances[order]
         if not len(rows) or distances[0] > FARTHEST_RMS:
             return []
         return [int(row) for row in rows[distances <= distances[0] + TIE_RMS]]
 
-    def _coarse_distances(self, thumbnail: NDArray[np.uint8]) -> NDArray[np.float64]:
-        wanted = coarse(thumbnail.reshape(1, LENGTH))[0]
+    def _coarse_distances(self, miniature: NDArray[np.uint8]) -> NDArray[np.float64]:
+        wanted = coarse(miniature.reshape(1, LENGTH))[0]
         squares = self._coarse_squares - 2.0 * (self._coarse @ wanted) + wanted @ wanted
         # Rounding must neither leave a negative number nor make a bound larger than the truth.
         bounds: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0) * (BLOCK**2 / LENGTH))
@@ -109,7 +109,7 @@ class AnswerBook:
 
 
 def open_answer_book(folder: Path, pairs: Iterable[QAPair], cache: Path) -> AnswerBook:
-    """Index the images below ``folder`` that ``pairs`` name; thumbnails are kept in ``cache``.
+    """Index the images below ``folder`` that ``pairs`` name; miniatures are kept in ``cache``.
 
     Raises:
         InputError: no such folder, or none of the images can be read.
@@ -127,7 +127,7 @@ def open_answer_book(folder: Path, pairs: Iterable[QAPair], cache: Path) -> Answ
     return book
 
 
-def _rms(thumbnails: Thumbnails, wanted: NDArray[np.uint8]) -> NDArray[np.float64]:
-    differences = thumbnails.astype(np.float64) - wanted
+def _rms(miniatures: Miniatures, wanted: NDArray[np.uint8]) -> NDArray[np.float64]:
+    differences = miniatures.astype(np.float64) - wanted
     rms: NDArray[np.float64] = np.sqrt(np.mean(np.square(differences), axis=1))
     return rms

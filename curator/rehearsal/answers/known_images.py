@@ -1,4 +1,4 @@
-"""The images that the server knows: their digests and thumbnails, computed once and kept on disk.
+"""The images that the server knows: their digests and miniatures, computed once and kept on disk.
 
 The cache file is named after the bytes of all images, so it can be neither stale nor mixed up.
 """
@@ -18,28 +18,29 @@ from typing import Final
 import numpy as np
 import structlog
 
-from curator.rehearsal.answers.miniatures import LENGTH, Thumbnails, thumbnail_of
+from curator.rehearsal.answers.miniatures import LENGTH, Miniatures, miniature_of
 from shared.errors import CorruptImage, InputError
 from shared.files.atomic import atomic_path
 from shared.images.pixels import DECODER
 from shared.program.progress import ProgressReport, report_progress
 
+# The name of the files since they were first written.
 _FORMAT: Final = f"thumbnails-1-decoder-{DECODER}"
-_NO_THUMBNAIL: Final = np.empty(0, dtype=np.uint8)
+_NO_MINIATURE: Final = np.empty(0, dtype=np.uint8)
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownImages:
-    """Images in a fixed order: file names, SHA-256 of their bytes, thumbnails (row for row)."""
+    """Images in a fixed order: file names, SHA-256 of their bytes, miniatures (row for row)."""
 
     filenames: tuple[str, ...]
     digests: tuple[bytes, ...]
-    thumbnails: Thumbnails
+    miniatures: Miniatures
 
 
 def read_known_images(folder: Path, filenames: Sequence[str], cache: Path) -> KnownImages:
-    """Read the named images below ``folder``; thumbnails come from ``cache`` where it has them.
+    """Read the named images below ``folder``; miniatures come from ``cache`` where it has them.
 
     Images that are missing or broken are left out, and counted in a warning.
 
@@ -77,7 +78,7 @@ def _from_files(
     folder: Path, filenames: Sequence[str], digests: dict[str, bytes], pool: Executor
 ) -> KnownImages:
     with report_progress("Indexing images", len(filenames)) as progress:
-        read = partial(_thumbnail, folder, progress)
+        read = partial(_miniature, folder, progress)
         rows = dict(zip(filenames, pool.map(read, filenames), strict=True))
     whole = tuple(name for name in filenames if len(rows[name]))
     if not whole:
@@ -85,16 +86,16 @@ def _from_files(
     return KnownImages(
         filenames=whole,
         digests=tuple(digests[name] for name in whole),
-        thumbnails=np.stack([rows[name] for name in whole]),
+        miniatures=np.stack([rows[name] for name in whole]),
     )
 
 
-def _thumbnail(folder: Path, progress: ProgressReport, filename: str) -> Thumbnails:
+def _miniature(folder: Path, progress: ProgressReport, filename: str) -> Miniatures:
     try:
-        return thumbnail_of((folder / filename).read_bytes())
+        return miniature_of((folder / filename).read_bytes())
     except (CorruptImage, OSError) as error:
         _log.warning("rehearsal_image_unreadable", filename=filename, reason=str(error))
-        return _NO_THUMBNAIL
+        return _NO_MINIATURE
     finally:
         progress.advance()
 
@@ -112,18 +113,18 @@ def _from_cache(
     path = _cache_file(cache, filenames, digests)
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            rows, thumbnails = file["rows"], file["thumbnails"]
+            rows, miniatures = file["rows"], file["thumbnails"]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         _log.warning("rehearsal_cache_unreadable", path=str(path), reason=str(error))
         return None
-    if thumbnails.shape != (len(rows), LENGTH):
+    if miniatures.shape != (len(rows), LENGTH):
         return None
     return KnownImages(
         filenames=tuple(filenames[row] for row in rows),
         digests=tuple(digests[row] for row in rows),
-        thumbnails=thumbnails,
+        miniatures=miniatures,
     )
 
 
@@ -135,7 +136,7 @@ def _keep(
     rows = np.array([row_of[name] for name in indexed.filenames], dtype=np.int64)
     try:
         with atomic_path(path) as part:
-            np.savez(part, rows=rows, thumbnails=indexed.thumbnails)
+            np.savez(part, rows=rows, thumbnails=indexed.miniatures)
     except (InputError, OSError) as error:
         # Without the cache the next start takes seconds longer; that stops nobody.
         _log.warning("rehearsal_cache_not_written", path=str(path), reason=str(error))

@@ -14,12 +14,12 @@ from shared.images.thumbnails import thumbnail
 
 LONGEST_PX: Final = 320
 KEPT: Final = 200
-"""Thumbnails in memory, of some 20 kB each."""
+"""Small pictures in memory, of some 20 kB each."""
 AT_ONCE: Final = 2
 
 
-class Thumbnails:
-    """Makes and keeps thumbnails of a ledger's images in ``images_dir``."""
+class ItemPictures:
+    """Makes and keeps small pictures of a ledger's images in ``images_dir``."""
 
     def __init__(self, ledger: Ledger, images_dir: Path) -> None:
         """Look for images in ``images_dir`` and nowhere else."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import Ledger, NewestItem
 from curator.status.live import LiveReport
-from curator.status.page.item_pictures import Thumbnails
+from curator.status.page.item_pictures import ItemPictures
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.status import status_object
 from shared.program.clock import Clock
@@ -65,7 +65,7 @@ def _application(access: Access, watched: Watched) -> web.Application:
 
 def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
     live, clock = watched.live, watched.clock
-    thumbnails = Thumbnails(watched.ledger, watched.images_dir)
+    pictures = ItemPictures(watched.ledger, watched.images_dir)
 
     async def status(_: web.Request) -> web.Response:
         now = clock.now()
@@ -80,8 +80,8 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         items = await watched.ledger.newest(live.campaign_id, limit)
         return web.json_response({"items": [_item_object(item) for item in items]})
 
-    async def thumbnail(request: web.Request) -> web.Response:
-        jpeg = await thumbnails.jpeg(int(request.match_info["item"]))
+    async def picture(request: web.Request) -> web.Response:
+        jpeg = await pictures.jpeg(int(request.match_info["item"]))
         if jpeg is None:
             raise web.HTTPNotFound(text="no such image\n")
         headers = {"Cache-Control": f"private, max-age={DAY_S:.0f}"}
@@ -96,7 +96,7 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         web.get("/api/status", status),
         web.get("/api/history", history),
         web.get("/api/newest", newest),
-        web.get(r"/thumbnails/{item:\d{1,18}}", thumbnail),
+        web.get(r"/thumbnails/{item:\d{1,18}}", picture),
         web.get("/metrics", metrics),
     ]
 

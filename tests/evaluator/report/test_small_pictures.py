@@ -1,4 +1,4 @@
-"""Thumbnails: small, upright, opaque, and none for what is no picture."""
+"""Small pictures are upright and opaque, and there is none of what is no picture."""
 
 import base64
 import io
@@ -43,7 +43,7 @@ def test_pictures_are_turned_as_their_camera_says(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0cut"])
-def test_what_is_no_picture_has_no_thumbnail(content, tmp_path):
+def test_what_is_no_picture_has_no_small_picture(content, tmp_path):
     (tmp_path / "a.jpg").write_bytes(content)
     assert small_picture(image_source(str(tmp_path)), "a.jpg") is None
     assert small_picture(image_source(str(tmp_path)), "missing.jpg") is None
