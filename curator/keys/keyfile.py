@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,6 +21,7 @@ from curator.keys.quota import Quota
 from curator.keys.variables import GEMINI_KEYS, KeySource
 from shared.errors import InputError
 from shared.program.settings import Settings, validated
+from shared.program.toml_files import parsed_toml
 
 _ENVIRONMENT_PREFIX: Final = "env:"
 _TOML_HINT: Final = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
@@ -131,11 +131,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[Key]:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML ({error})") from None
-    file = _without_values(_KeysFile, tables, source)
+    file = _without_values(_KeysFile, parsed_toml(text, source), source)
     return [
         _key(table, number, source, environment) for number, table in enumerate(file.key, start=1)
     ]

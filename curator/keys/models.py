@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +10,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from curator.keys.prices import Price
+from shared.program.toml_files import parsed_toml
 
 TILE_TOKENS: Final = 258
 """What a model counts for an image of up to ``TILE_PX`` where it goes by size."""
@@ -51,7 +51,8 @@ class KnownModel:
 @cache
 def _content() -> Mapping[str, Any]:
     # Read without pydantic, which takes longer than all else that `--help` needs.
-    return tomllib.loads((files("curator.keys") / "models.toml").read_text(encoding="utf-8"))
+    text = (files("curator.keys") / "models.toml").read_text(encoding="utf-8")
+    return parsed_toml(text, "models.toml")
 
 
 @cache

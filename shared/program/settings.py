@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shared.errors import InputError
+from shared.program.toml_files import parsed_value, read_toml
 
 
 class Settings(BaseModel):
@@ -55,25 +55,6 @@ _OURS: Final = "value_error"
 _NOT_A_SETTING: Final = frozenset({"missing", _OURS, "model_type"})
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file.
-
-    Raises:
-        InputError: the file is missing, not text, or not TOML.
-    """
-    try:
-        # Editors on Windows begin a file with a mark of its encoding.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; a TOML file was expected") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML ({error})") from error
 
 
 def load_settings(
@@ -162,14 +143,10 @@ def _apply_override(tables: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     if not equals or not name.strip():
         raise InputError(f"--set {override!r}: expected KEY=VALUE, such as --set epochs=5")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
     *parents, leaf = name.strip().split(".")
     table = tables
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             raise InputError(f"--set {override!r}: {parent!r} is not a table")
-    table[leaf] = value
+    table[leaf] = parsed_value(text)

@@ -7,7 +7,10 @@ import pytest
 from pydantic import Field, ValidationError
 
 from shared.errors import InputError
-from shared.program.settings import Seed, Settings, load_settings, read_toml
+from shared.program.settings import Seed, Settings, load_settings
+from shared.program.toml_files import read_toml
+
+ROOT = Path(__file__).parents[3]
 
 
 class Lora(Settings):
@@ -119,3 +122,13 @@ def test_a_file_as_editors_on_windows_write_it_is_read(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_bytes(b'\xef\xbb\xbfdata = "x"\r\nepochs = 4\r\n')
     assert load_settings(Recipe, path).epochs == 4
+
+
+def test_only_one_module_reads_toml():
+    readers = [
+        str(path.relative_to(ROOT))
+        for part in ("curator", "evaluator", "shared", "trainer")
+        for path in (ROOT / part).rglob("*.py")
+        if "tomllib" in path.read_text(encoding="utf-8")
+    ]
+    assert readers == ["shared/program/toml_files.py"]
