@@ -1,4 +1,4 @@
-"""The ``trainer`` program: which commands it has, and where each is."""
+"""The ``trainer`` program: which commands it has; each is a module of ``trainer.commands``."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ from typing import Final
 from shared.program.application import Command, application, set_up_events
 from shared.program.cli import run_program
 
-_PLACE: Final = "trainer.commands"
-
 COMMANDS: Final = {
-    "fit": Command(_PLACE, "fit_command", "Fine-tune a LoRA adapter by the recipe."),
+    "fit": Command("trainer.commands.fit", "fit", "Fine-tune a LoRA adapter by the recipe."),
     "sweep": Command(
-        _PLACE,
-        "sweep_command",
+        "trainer.commands.sweep",
+        "sweep",
         "Train every combination of the recipe's sweep table, and say which settings mattered.",
     ),
     "merge": Command(
-        _PLACE,
-        "merge_command",
+        "trainer.commands.merge",
+        "merge",
         "Write W0 + BA as a plain model in 16 bits, and say what merging changed.",
     ),
     "fuse": Command(
-        _PLACE,
-        "fuse_command",
+        "trainer.commands.fuse",
+        "fuse",
         "Make one adapter of several domains' adapters, and show what each domain forgot.",
     ),
     "recipe": Command(
-        _PLACE,
-        "recipe_command",
+        "trainer.commands.recipe",
+        "recipe",
         "Print a recipe with every setting, what it does and its default.",
     ),
     "pretrain": Command(
-        _PLACE,
-        "pretrain_command",
+        "trainer.commands.pretrain",
+        "pretrain",
         "Make a small BLIP from scratch; this is how blip-vqa-tiny is made.",
     ),
     "export": Command(
-        "trainer.export.command",
-        "export_command",
+        "trainer.commands.export",
+        "export",
         "Write ONNX graphs that run without torch, and check their answers against the original's.",
     ),
 }

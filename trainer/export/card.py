@@ -9,8 +9,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from trainer.export.bundle import Provenance
-    from trainer.export.checking import CheckedModel, CheckedQuestions
-    from trainer.export.export import ExportResult
+    from trainer.export.checking import CheckedModel, CheckedQuestions, ExportResult
     from trainer.export.variants import Variant
 
 COLUMNS = (

@@ -69,6 +69,18 @@ class CheckedModel:
     agreement: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written and how it answers: the original first, then every variant."""
+
+    folder: Path
+    bundles: tuple[Path, ...]
+    questions: int
+    split: str
+    threads: int
+    models: tuple[CheckedModel, ...]
+
+
 def kept_questions(adapter: Path, images: Path | None, wanted: int) -> CheckedQuestions:
     """Draw from the held-out pairs beside an adapter.
 

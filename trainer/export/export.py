@@ -25,6 +25,7 @@ from trainer.export.card import bundle_card
 from trainer.export.checking import (
     CheckedModel,
     CheckedQuestions,
+    ExportResult,
     checked,
     kept_questions,
     questions_of,
@@ -57,18 +58,6 @@ class ExportOrder:
     data: Path | None = None
     images: Path | None = None
     columns: ColumnNames = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """What was written and how it answers: the original first, then every variant."""
-
-    folder: Path
-    bundles: tuple[Path, ...]
-    questions: int
-    split: str
-    threads: int
-    models: tuple[CheckedModel, ...]
 
 
 def export(order: ExportOrder) -> ExportResult:

@@ -375,7 +375,7 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
 
 
 def test_the_extra_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("trainer.export.command._PACKAGES", ("onnx", "not_installed_at_all"))
+    monkeypatch.setattr("trainer.commands.export._PACKAGES", ("onnx", "not_installed_at_all"))
     assert run_export("--model", "blip-vqa-tiny", "--out", tmp_path / "out") == 2
     assert "not_installed_at_all: pip install 'abo-vqa[onnx]'" in capsys.readouterr().err
 

@@ -5,12 +5,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from trainer.commands.tables import sweep_table
 from trainer.sweep.chart import sweep_chart
 from trainer.sweep.files import findings_json, write_trials_csv
 from trainer.sweep.findings import find, sentences
 from trainer.sweep.outcome import Outcome, State
 from trainer.sweep.space import Combination, Trial
-from trainer.tables import sweep_table
 
 
 def outcome(rank, rate, seed, *held_out, state=State.FINISHED, reason=""):

@@ -1,4 +1,4 @@
-"""``trainer export`` on the command line."""
+"""``trainer export``: a model as ONNX graphs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from shared.corpus import parse_columns
 from shared.errors import InputError
+from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
 
 _PACKAGES: Final = ("onnx", "onnxruntime", "onnxscript")
@@ -28,41 +29,41 @@ class VariantName(StrEnum):
     INT4 = "int4"
 
 
-def export_command(
+def export(
     adapter: Annotated[
-        Path | None, typer.Argument(help="folder of a finished run", show_default=False)
+        Path | None, typer.Argument(help="Folder of a finished run.", show_default=False)
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="folder to make", show_default=False)],
+    out: Out,
     model: Annotated[
-        str | None, typer.Option(help="instead of a run: a model folder or a hub id")
+        str | None, typer.Option(help="Model to export instead of a run: a folder or a hub id.")
     ] = None,
     variant: Annotated[
         list[VariantName] | None,
         typer.Option(
-            help="how weights are stored; may be repeated, each then in a folder of its own",
+            help="Form of the weights; may be repeated, each then in a folder of its own.",
             show_default="float32",
         ),
     ] = None,
-    questions: Annotated[int, typer.Option(help="how many to check with", min=1)] = 200,
+    questions: Annotated[int, typer.Option(help="Number of questions to check with.", min=1)] = 200,
     data: Annotated[
         Path | None,
-        typer.Option(help="what to check with", show_default="the run's held-out pairs"),
+        typer.Option(help="Data to check with.", show_default="the run's held-out pairs"),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="where its images are", show_default="as trained")
+        Path | None, typer.Option(help="Folder of its images.", show_default="as trained")
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
             metavar="FIELD=COLUMN,...",
-            help="columns of --data whose names cannot be guessed, such as answer=ground_truth",
+            help="Columns of --data whose names cannot be guessed, such as answer=ground_truth.",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="of each model while it is timed", min=1)] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="one JSON object on standard output")
-    ] = False,
+    threads: Annotated[
+        int, typer.Option(help="Threads of each model while it is timed.", min=1)
+    ] = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""
     if (adapter is None) == (model is None):
@@ -70,11 +71,13 @@ def export_command(
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
-    from trainer.export.export import ExportOrder, export  # noqa: PLC0415 (torch takes seconds)
+    # torch takes seconds to import.
+    from trainer.export.export import ExportOrder  # noqa: PLC0415
+    from trainer.export.export import export as export_model  # noqa: PLC0415
     from trainer.export.variants import Variant  # noqa: PLC0415
 
     chosen = [Variant(name.value) for name in dict.fromkeys(variant or [VariantName.FLOAT32])]
-    result = export(
+    result = export_model(
         ExportOrder(
             out=out,
             variants=chosen,

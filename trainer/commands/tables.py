@@ -42,13 +42,13 @@ def sweep_table(findings: Findings) -> Table:
     table = Table(*names, "exact match", "± seeds", "seeds", "epochs", "state", title="sweep")
     for column in table.columns[len(names) :]:
         column.justify = "right"
-    for one in findings.scored:
+    for scored in findings.scored:
         table.add_row(
-            *(one.combination.value(name) for name in names),
-            f"{one.mean:.4f}",
-            "" if one.spread is None else f"{one.spread:.4f}",
-            str(len(one.outcomes)),
-            "/".join(str(len(outcome.held_out)) for outcome in one.outcomes),
-            ", ".join(dict.fromkeys(outcome.state.value for outcome in one.outcomes)),
+            *(scored.combination.value(name) for name in names),
+            f"{scored.mean:.4f}",
+            "" if scored.spread is None else f"{scored.spread:.4f}",
+            str(len(scored.outcomes)),
+            "/".join(str(len(outcome.held_out)) for outcome in scored.outcomes),
+            ", ".join(dict.fromkeys(outcome.state.value for outcome in scored.outcomes)),
         )
     return table

@@ -1,0 +1,79 @@
+"""``trainer fuse``: adapters of several domains into one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shared.errors import InputError
+from trainer.commands.options import AsJson, Out
+from trainer.commands.tables import fuse_table
+
+
+class FusionName(StrEnum):
+    """``trainer.merging.fuse.Fusion``, without importing torch for ``--help``."""
+
+    LINEAR = "linear"
+    TIES = "ties"
+    DARE_LINEAR = "dare_linear"
+    DARE_TIES = "dare_ties"
+
+
+def fuse(
+    adapters: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
+    *,
+    out: Out,
+    method: Annotated[
+        FusionName,
+        typer.Option(help="Way to combine the updates: their weighted sum, or pruned first."),
+    ] = FusionName.LINEAR,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Weight of each adapter, with commas between them.", show_default="equal"
+        ),
+    ] = None,
+    density: Annotated[
+        float, typer.Option(help="Share of an update that TIES and DARE keep.", min=0.01, max=1)
+    ] = 0.5,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of the images, or one for each adapter.", show_default="as trained"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what DARE drops.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make one adapter of several domains' adapters, and show what each domain forgot."""
+    from trainer.merging.fuse import Fusion  # noqa: PLC0415
+    from trainer.merging.fuse import fuse as fuse_adapters  # noqa: PLC0415
+
+    result = fuse_adapters(
+        adapters,
+        out,
+        method=Fusion(method.value),
+        weights=_numbers(weights),
+        density=density,
+        images=images or (),
+        seed=seed,
+    )
+    if as_json:
+        domains = [{**asdict(d), "forgotten": d.forgotten} for d in result.domains]
+        typer.echo(json.dumps({"folder": str(out), "rank": result.rank, "domains": domains}))
+        return
+    Console().print(fuse_table(result))
+    typer.echo(f"{out}: one adapter of rank {result.rank}")
+
+
+def _numbers(text: str | None) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")] if text else []
+    except ValueError:
+        raise InputError(f"--weights {text!r}: expected numbers, such as 0.5,0.5") from None

@@ -1,0 +1,36 @@
+"""``trainer merge``: an adapter into its base."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from trainer.commands.options import AsJson, Out
+from trainer.commands.tables import merge_table
+
+
+def merge(
+    adapter: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Out,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the kept pairs' images.", show_default="as trained"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
+    from trainer.merging.merge import merge as merge_adapter  # noqa: PLC0415
+
+    result = merge_adapter(adapter, out, images)
+    if as_json:
+        typer.echo(
+            json.dumps({**asdict(result), "folder": str(out), "difference": result.difference})
+        )
+        return
+    Console().print(merge_table(result))
+    typer.echo(f"{out}: merging changed exact match by {result.difference:+.4f}")

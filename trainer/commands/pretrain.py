@@ -1,0 +1,46 @@
+"""``trainer pretrain``: a model from scratch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from shared.program.settings import load_settings
+from shared.program.stopping import StopSignal, stop_on_signals
+from trainer.commands.options import AsJson, Overrides, PretrainRecipeFile, Resume
+
+
+def pretrain(
+    recipe: PretrainRecipeFile,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    describe_only: Annotated[
+        bool,
+        typer.Option(
+            "--describe-only", help="Only measure the model in `out` again and write its card."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
+    from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
+    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
+
+    settings = load_settings(PretrainRecipe, recipe, overrides or ())
+    if describe_only:
+        result = describe(settings)
+    else:
+        stop = StopSignal()
+        with stop_on_signals(stop, "trainer"):
+            result = make_model(settings, resume=resume, stop=stop)
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}))
+        return
+    typer.echo(
+        f"{result.folder}: {result.parameters:,} parameters; test exact match "
+        f"{result.exact_match:.4f}, in 4 bit {result.exact_match_nf4:.4f}, question-only prior "
+        f"{result.prior_exact_match:.4f}"
+    )

@@ -1,0 +1,55 @@
+"""``trainer sweep``: many trials of one recipe, and which settings mattered."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from contextlib import redirect_stdout
+
+import typer
+from rich.console import Console
+
+from shared.errors import InputError
+from shared.program.settings import load_settings
+from trainer.commands.options import AsJson, FitRecipeFile, Overrides
+from trainer.commands.tables import sweep_table
+
+
+def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Train every combination of the recipe's sweep table, and say which settings mattered.
+
+    Given again, it goes on where it stopped.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.sweep.files import findings_json  # noqa: PLC0415
+    from trainer.sweep.findings import sentences  # noqa: PLC0415
+    from trainer.sweep.run import (  # noqa: PLC0415
+        CHART_FILE,
+        CSV_FILE,
+        JSON_FILE,
+    )
+    from trainer.sweep.run import sweep as run_sweep  # noqa: PLC0415
+    from trainer.sweep.space import fit_command, trial_folder  # noqa: PLC0415
+
+    settings = load_settings(FitRecipe, recipe, overrides or ())
+    # Ray reports dead workers on standard output, which is the JSON object's.
+    with redirect_stdout(sys.stderr):
+        findings = run_sweep(settings)
+    best = findings.best
+    assert best is not None
+    again = fit_command(recipe, settings, best.best_seed.trial)
+    if as_json:
+        told = {"folder": str(settings.out), **findings_json(findings), "command": again}
+        typer.echo(json.dumps(told))
+        return
+    Console().print(sweep_table(findings))
+    for sentence in sentences(findings):
+        typer.echo(sentence)
+    typer.echo(f"its adapter: {trial_folder(settings.out, best.best_seed.trial)}")
+    typer.echo(f"to train it again: {again}")
+    typer.echo(
+        f"files: {', '.join(str(settings.out / f) for f in (JSON_FILE, CSV_FILE, CHART_FILE))}"
+    )
