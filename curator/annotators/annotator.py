@@ -84,7 +84,8 @@ class Protocol:
     """All that the rest of the curator has to know of a service's protocol.
 
     ``address_variable`` is where the service's own library looks for an address.
-    ``default_model`` is asked where none is named; empty where there is none. ``model_name`` gives
+    ``has_listed_models`` says that its models are those of the catalogue of models, which names one
+    to ask where the user names none. ``model_name`` gives
     the name that the service has for a model. ``require`` raises ``InputError`` where a package is
     missing. ``read_reply`` reads a successful reply's body.
     """
@@ -93,7 +94,7 @@ class Protocol:
     address_variable: str
     connected: Callable[[Connection], AbstractAsyncContextManager[Annotator]]
     read_reply: Callable[[str], Reply]
-    default_model: str = ""
+    has_listed_models: bool = False
     model_name: Callable[[str], str] = str
     require: Callable[[], None] = lambda: None
 

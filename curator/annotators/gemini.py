@@ -32,7 +32,6 @@ from curator.annotators.gemini_wire import METHOD, read_model, read_reply, reque
 from curator.annotators.prompt import Request
 from curator.keys.key import Key
 from curator.keys.model_status import ModelStatus
-from curator.keys.models import default_model
 from curator.keys.variables import GEMINI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import Refusal, Unavailable, Unreachable, proxy_refused, untrusted
@@ -220,6 +219,6 @@ PROTOCOL: Final = Protocol(
     address_variable="GOOGLE_GEMINI_BASE_URL",
     connected=_connected,
     read_reply=read_reply,
-    default_model=default_model(),
+    has_listed_models=True,
     model_name=model_name,
 )

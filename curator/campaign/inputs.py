@@ -14,7 +14,7 @@ from curator.annotators.registry import Service
 from curator.catalog import Catalog, open_catalog
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
-from curator.keys.models import KnownModel, known_model
+from curator.keys.models import KnownModel, ModelCatalogue, packaged_models
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
 from curator.pool.pool import OnExhausted
@@ -49,6 +49,7 @@ class RunOptions:
     shuffle: int | None = None
     requests_per_minute: int | None = None
     annotator: Service = Service.GEMINI
+    known_models: ModelCatalogue = field(default_factory=packaged_models)
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -78,7 +79,7 @@ def plan_run(options: RunOptions) -> RunPlan:
     """
     check_base_url(options.base_url)
     require_stated_address(options.annotator.protocol.address_variable, options.base_url)
-    models = (known_model(options.model),)
+    models = (options.known_models.known(options.model),)
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),

@@ -122,7 +122,7 @@ async def _work(
     options = replace(options, concurrency=affordable_concurrency(options.concurrency))
     left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
-    live = await _live_report(ledger, campaign_id, pool, left, clock)
+    live = await _live_report(options, ledger, campaign_id, pool=pool, left=left, clock=clock)
     connection = Connection(options.base_url, options.timeout_s, options.concurrency)
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
@@ -168,14 +168,22 @@ async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -
 
 
 async def _live_report(
-    ledger: Ledger, campaign_id: int, pool: KeyPool, left: int | None, clock: Clock
+    options: RunOptions,
+    ledger: Ledger,
+    campaign_id: int,
+    *,
+    pool: KeyPool,
+    left: int | None,
+    clock: Clock,
 ) -> LiveReport:
     now = clock.now()
     before = await report_of(ledger, campaign_id, clock)
     settled = before.progress.done + before.progress.dead
     goal = None if left is None or left == before.progress.pending else settled + left
     history = await ledger.history(campaign_id, now)
-    return LiveReport(before, history, pool=pool, now=now, goal=goal)
+    return LiveReport(
+        before, history, pool=pool, now=now, goal=goal, known_models=options.known_models
+    )
 
 
 async def _keep_forecast(

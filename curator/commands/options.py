@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from curator.annotators.registry import Service
-from curator.keys.models import default_model
+from curator.keys.models import ModelCatalogue, packaged_models
 
 CatalogPath = Annotated[
     Path,
@@ -29,7 +29,14 @@ AnnotatorName = Annotated[
     typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),
 ]
 ModelName = Annotated[
-    str | None, typer.Option(help="Model to ask.", show_default=f"{default_model()} for gemini")
+    str | None,
+    typer.Option(help="Model to ask.", show_default=f"{packaged_models().default} for gemini"),
+]
+ModelsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--models", metavar="FILE", help="TOML file about models, over what this release knows."
+    ),
 ]
 VerifiedShare = Annotated[
     float,
@@ -48,3 +55,23 @@ CampaignId = Annotated[
     int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def catalogue_of(models: Path | None) -> ModelCatalogue:
+    """Return what is known of models, with the user's own file laid over it.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    if models is None:
+        return packaged_models()
+    # It takes pydantic, which most commands that come here do without.
+    from curator.keys.models_file import models_with  # noqa: PLC0415
+
+    return models_with(models)
+
+
+def model_to_ask(annotator: Service, model: str | None, catalogue: ModelCatalogue) -> str:
+    """Return the service's name of the named model, or its usual one; empty if there is neither."""
+    protocol = annotator.protocol
+    return protocol.model_name(model or (catalogue.default if protocol.has_listed_models else ""))

@@ -23,8 +23,11 @@ from curator.commands.options import (
     ImagesFolder,
     KeysFile,
     ModelName,
+    ModelsPath,
     QuestionsPerImage,
     VerifiedShare,
+    catalogue_of,
+    model_to_ask,
 )
 from curator.forecast.plan import (
     ANSWER_TOKENS,
@@ -37,7 +40,7 @@ from curator.forecast.plan import (
 )
 from curator.forecast.simulation import Load, simulate
 from curator.keys.keyfile import read_keys
-from curator.keys.models import known_model
+from curator.keys.models import KnownModel
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
 from shared.errors import InputError
@@ -74,6 +77,7 @@ def plan(
     images: ImagesFolder = None,
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelName = None,
+    models: ModelsPath = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
     limit: ImageLimit = None,
@@ -92,18 +96,20 @@ def plan(
 
     No request is sent.
     """
-    protocol = annotator.protocol
-    name = protocol.model_name(model or protocol.default_model)
+    known_models = catalogue_of(models)
+    asked = known_models.known(model_to_ask(annotator, model, known_models))
     prompt = Prompt(questions, answer_words)
-    limited = with_limits(read_keys(keys, source=protocol.keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd))
-    size = measure_catalog(open_catalog(catalog, images), prompt, known_model(name))
+    limited = with_limits(
+        read_keys(keys, source=annotator.protocol.keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd)
+    )
+    size = measure_catalog(open_catalog(catalog, images), prompt, asked)
     size = replace(size, images=min(size.images, limit or size.images))
     answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
     work = planned_work(size, questions, verify, answered)
-    price = _price(name, input_price, output_price)
+    price = _price(asked, input_price, output_price)
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
     now = SystemClock().now()
-    load = Load(work.requests, {name: work.input_tokens}, latency_s, concurrency)
+    load = Load(work.requests, {asked.name: work.input_tokens}, latency_s, concurrency)
     course = asyncio.run(simulate(limited, load, now))
     planned = plan_object(limited, work, course, assumed, now)
     if as_json:
@@ -113,9 +119,11 @@ def plan(
         Console().print(plan_view(planned))
 
 
-def _price(model: str, input_price: float | None, output_price: float | None) -> Price | None:
+def _price(
+    model: KnownModel, input_price: float | None, output_price: float | None
+) -> Price | None:
     if input_price is None and output_price is None:
-        return known_model(model).price
+        return model.price
     if input_price is None or output_price is None:
         raise InputError("give both --input-price and --output-price, or neither")
     return Price(input_price, output_price)

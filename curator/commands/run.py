@@ -22,8 +22,11 @@ from curator.commands.options import (
     KeysFile,
     LedgerFile,
     ModelName,
+    ModelsPath,
     QuestionsPerImage,
     VerifiedShare,
+    catalogue_of,
+    model_to_ask,
 )
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
@@ -90,6 +93,7 @@ def run(
     images: ImagesFolder = None,
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelName = None,
+    models: ModelsPath = None,
     base_url: BaseUrl = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
@@ -110,13 +114,18 @@ def run(
 
     The same command goes on where it stopped.
     """
+    known_models = catalogue_of(models)
+    asked = model_to_ask(annotator, model, known_models)
+    if not asked:
+        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
     options = RunOptions(
         catalog=catalog,
         keys=keys,
         ledger=ledger,
         images=images,
         annotator=annotator,
-        model=_model_to_ask(annotator, model),
+        model=asked,
+        known_models=known_models,
         base_url=base_url,
         questions=questions,
         answer_words=answer_words,
@@ -134,14 +143,6 @@ def run(
         shuffle=shuffle,
     )
     _run(options)
-
-
-def _model_to_ask(annotator: Service, model: str | None) -> str:
-    protocol = annotator.protocol
-    named = model or protocol.default_model
-    if not named:
-        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
-    return protocol.model_name(named)
 
 
 def _run(options: RunOptions) -> None:

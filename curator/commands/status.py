@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from curator.commands.options import AsJson, LedgerFile
+from curator.commands.options import AsJson, LedgerFile, ModelsPath, catalogue_of
 from curator.forecast.forecast import forecast
+from curator.keys.models import ModelCatalogue
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
@@ -19,14 +20,15 @@ from curator.status.view import status_view
 from shared.program.clock import SystemClock
 
 
-def status(ledger: LedgerFile, as_json: AsJson = False) -> None:
+def status(ledger: LedgerFile, models: ModelsPath = None, as_json: AsJson = False) -> None:
     """Show progress, keys, tokens, cost and time left.
 
     Also what was given up, and why.
     """
     require_ledger(ledger)
+    known_models = catalogue_of(models)
     now = SystemClock().now()
-    standings = _standings(ledger, now)
+    standings = _standings(ledger, known_models, now)
     if as_json:
         json.dump(status_object(standings, now), sys.stdout, indent=2)
         print()
@@ -34,12 +36,12 @@ def status(ledger: LedgerFile, as_json: AsJson = False) -> None:
         Console().print(status_view(standings, now))
 
 
-def _standings(path: Path, now: float) -> list[Standing]:
+def _standings(path: Path, known_models: ModelCatalogue, now: float) -> list[Standing]:
     migrate_unless_busy(path)
     with reading(path) as connection:
         reports = campaign_reports(connection, now)
         memories = [memory(connection, report, now) for report in reports]
     return [
-        Standing(report, forecast(report, remembered, now))
+        Standing(report, forecast(report, remembered, now), known_models=known_models)
         for report, remembered in zip(reports, memories, strict=True)
     ]

@@ -1,20 +1,35 @@
-"""What is known of models before they are asked: ``models.toml``, dated, with its source."""
+"""What is known of models before they are asked: ``models.toml``, dated, with its source.
+
+Read without pydantic, which takes longer than all else that ``--help`` needs; a user's own file is
+checked by ``curator.keys.models_file``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final
 
 from curator.keys.prices import Price
 from shared.program.toml_files import parsed_toml
 
-TILE_TOKENS: Final = 258
-"""What a model counts for an image of up to ``TILE_PX`` where it goes by size."""
-TILE_PX: Final = 384
+_ANY_END: Final = "*"
+_LARGE: Final = 4
+"""So many times as much as a small image counts a large one."""
+_NEAREST: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What an image counts by its size: ``tokens`` up to ``px`` pixels on its longer side."""
+
+    tokens: int
+    px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,55 +43,75 @@ class FreeLimits:
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model; what is ``None`` is not known.
+    """A model, and what is known of it.
 
-    ``image_tokens`` is what it counts for a picture whatever its size. ``successor`` follows it,
-    from ``retires_on`` on where that is known.
+    ``image_tokens`` are those of an image by detail, and ``image_detail`` what counts where none is
+    asked for; without them an image counts by ``tile``. ``successor`` follows it, from
+    ``retires_on`` on where that is known. ``thinking_levels`` is empty where they are not known.
+    ``is_listed`` says that it stands in a catalogue of models.
     """
 
     name: str
-    price: Price | None = None
-    image_tokens: int | None = None
+    tile: Tile
+    image_tokens: Mapping[str, int] = field(default_factory=dict)
+    image_detail: str = ""
+    thinking_levels: tuple[str, ...] = ()
+    takes_json_mode: bool = True
     successor: str = ""
     retires_on: date | None = None
     free: FreeLimits = field(default_factory=FreeLimits)
+    price: Price | None = None
+    is_listed: bool = False
 
     def tokens_of_image(self, longest_px: int) -> int:
         """Return what it counts for an image of so many pixels on its longer side."""
-        if self.image_tokens is not None:
-            return self.image_tokens
-        return TILE_TOKENS if longest_px <= TILE_PX else 4 * TILE_TOKENS
+        if self.image_detail:
+            return self.image_tokens[self.image_detail]
+        return self.tile.tokens * (1 if longest_px <= self.tile.px else _LARGE)
+
+
+class ModelCatalogue:
+    """What is known of all models, from tables as ``models.toml`` has them."""
+
+    def __init__(self, tables: Mapping[str, Any]) -> None:
+        self.tables = tables
+        self.default: str = tables["default"]
+        self._tile = Tile(tables["tile"]["tokens"], tables["tile"]["px"])
+        self._by_name = {table["name"]: table for table in tables["model"]}
+
+    def known(self, name: str) -> KnownModel:
+        """Return what is known of a model, little where it is not listed."""
+        table = self._by_name.get(name) or self._family(name)
+        if table is None:
+            return KnownModel(name, self._tile)
+        price = table.get("price")
+        free = table.get("free", {})
+        return KnownModel(
+            name,
+            self._tile,
+            image_tokens=MappingProxyType(table.get("image_tokens", {})),
+            image_detail=table.get("image_detail", ""),
+            thinking_levels=tuple(table.get("thinking_levels", ())),
+            takes_json_mode=table.get("json_mode", True),
+            successor=table.get("successor", ""),
+            retires_on=table.get("retires_on"),
+            free=FreeLimits(free.get("rpm"), free.get("tpm"), free.get("rpd")),
+            price=Price(price["input_usd"], price["output_usd"]) if price else None,
+            is_listed=True,
+        )
+
+    def _family(self, name: str) -> Mapping[str, Any] | None:
+        families = (one for one in self._by_name if one.endswith(_ANY_END))
+        of_it = [one for one in families if name.startswith(one.removesuffix(_ANY_END))]
+        return self._by_name[max(of_it, key=len)] if of_it else None
+
+    def nearest(self, name: str) -> Sequence[str]:
+        """Return the names that look like ``name``, the nearest first."""
+        return difflib.get_close_matches(name, self._by_name, n=_NEAREST, cutoff=0.5)
 
 
 @cache
-def _content() -> Mapping[str, Any]:
-    # Read without pydantic, which takes longer than all else that `--help` needs.
+def packaged_models() -> ModelCatalogue:
+    """Return what this release knows."""
     text = (files("curator.keys") / "models.toml").read_text(encoding="utf-8")
-    return parsed_toml(text, "models.toml")
-
-
-@cache
-def _models() -> Mapping[str, KnownModel]:
-    return {table["name"]: _model(table) for table in _content()["model"]}
-
-
-def _model(table: Mapping[str, Any]) -> KnownModel:
-    price = Price(table["input_usd"], table["output_usd"]) if "input_usd" in table else None
-    return KnownModel(
-        table["name"],
-        price,
-        table.get("image_tokens"),
-        successor=table.get("successor", ""),
-        retires_on=table.get("retires_on"),
-        free=FreeLimits(**table.get("free", {})),
-    )
-
-
-def default_model() -> str:
-    """Return the model that is asked where none is named."""
-    return str(_content()["default"])
-
-
-def known_model(name: str) -> KnownModel:
-    """Return what is known of a model."""
-    return _models().get(name) or KnownModel(name)
+    return ModelCatalogue(parsed_toml(text, "models.toml"))

@@ -14,6 +14,7 @@ from typing import Final
 
 from curator.forecast.forecast import Forecast, still_true
 from curator.keys.key import Key
+from curator.keys.models import ModelCatalogue, packaged_models
 from curator.ledger import (
     CampaignReport,
     DeadLetter,
@@ -53,8 +54,10 @@ class LiveReport:
         pool: KeyPool,
         now: float,
         goal: int | None = None,
+        known_models: ModelCatalogue | None = None,
     ) -> None:
         """Go on from ``before``; the run ends once ``goal`` items are settled in all."""
+        self._known_models = known_models or packaged_models()
         self.history = history
         self.goal = goal
         self.keys_changed = asyncio.Event()
@@ -166,7 +169,13 @@ class LiveReport:
     def standing(self, now: float) -> Standing:
         """Return all that is told about the campaign at ``now``."""
         report = self.report(now)
-        return Standing(report, still_true(self.forecast, report), self.goal, self.last_errors)
+        return Standing(
+            report,
+            still_true(self.forecast, report),
+            self.goal,
+            self.last_errors,
+            self._known_models,
+        )
 
     def report(self, now: float) -> CampaignReport:
         """Return the report of ``now``, as ``Ledger.reports`` would."""

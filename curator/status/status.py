@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
-from curator.keys.models import known_model
+from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
 from curator.ledger import CampaignReport, KeyReport, TokenUse
 from curator.pool.records import ProjectRecord
@@ -27,14 +27,15 @@ NOT_ERRORS: Final = frozenset({"open", "answered"})
 class Standing:
     """A campaign's report with what no report holds.
 
-    ``goal`` is the number of settled items at which the present run ends, if not all; and
-    ``last_errors`` the latest reason of each kind of failure in it.
+    ``goal`` is the number of settled items at which the present run ends, if not all, and
+    ``last_errors`` the latest reason of each kind of failure in it. ``known_models`` has prices.
     """
 
     report: CampaignReport
     forecast: Forecast
     goal: int | None = None
     last_errors: Mapping[str, str] = field(default_factory=dict)
+    known_models: ModelCatalogue = field(default_factory=packaged_models)
 
 
 class KeyState(StrEnum):
@@ -71,11 +72,11 @@ def rate_per_minute(report: CampaignReport) -> float:
     return report.finished_recently / report.recent_s * 60
 
 
-def cost_usd(report: CampaignReport) -> float | None:
+def cost_usd(standing: Standing) -> float | None:
     """Return what the tokens cost by list price, in US dollars; ``None`` if one is not known."""
-    total = 0.0
+    report, total = standing.report, 0.0
     for model, tokens in (report.tokens_by_model or {report.campaign.model: TokenUse()}).items():
-        price = known_model(model).price
+        price = standing.known_models.known(model).price
         if price is None:
             return None
         total += price.of(tokens.input, tokens.output + tokens.thoughts)
@@ -140,7 +141,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "tokens_by_model": {
             model: asdict(tokens) for model, tokens in report.tokens_by_model.items()
         },
-        "cost_usd": cost_usd(report),
+        "cost_usd": cost_usd(standing),
         "rate_per_minute": rate_per_minute(report),
         "ends_at": ends_at,
         "eta_s": None if ends_at is None else max(0.0, ends_at - now),

@@ -40,7 +40,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         f"prompt {campaign.prompt_version}",
         style="bold",
     )
-    tokens, cost = report.tokens, cost_usd(report)
+    tokens, cost = report.tokens, cost_usd(standing)
     facts = Table(show_header=False, box=None, pad_edge=False)
     facts.add_row(
         "progress",

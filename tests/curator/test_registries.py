@@ -29,7 +29,7 @@ def test_an_annotator_has_its_row(service: Service) -> None:
     assert row[-1] == file_of(service.module)
     assert service.protocol.keys.variable in row[2]
     assert ("none" in row[2]) == bool(service.protocol.keys.without)
-    assert (row[3] == "none") == (not service.protocol.default_model)
+    assert (row[3] == "none") == (not service.protocol.has_listed_models)
 
 
 def test_each_format_of_catalogues_has_its_row_in_the_order_of_trying() -> None:

@@ -70,7 +70,7 @@ class _Campaign(Collector):
         for kind in ("input", "output", "thoughts"):
             tokens.add_metric([kind], getattr(report.tokens, kind))
         yield tokens
-        if (usd := cost_usd(report)) is not None:
+        if (usd := cost_usd(self._standing)) is not None:
             yield CounterMetricFamily("curator_cost_usd", "Cost by list price.", usd)
 
     def _time(self) -> Iterator[Metric]:

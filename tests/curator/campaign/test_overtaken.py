@@ -16,7 +16,7 @@ from curator.campaign.loop import Curator
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.key import Key
-from curator.keys.models import known_model
+from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
 from curator.pool.pool import KeyPool, OnExhausted
@@ -26,7 +26,7 @@ from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock
 
-MODEL = known_model("m")
+MODEL = packaged_models().known("m")
 METER = Meter("p", MODEL.name)
 REQUEST = Prompt(10, 1).request({}, b"", 256)
 

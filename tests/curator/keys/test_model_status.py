@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 import pytest
 
 from curator.keys.model_status import is_another_model, retirement
-from curator.keys.models import known_model
+from curator.keys.models import packaged_models
 
 
 def test_what_the_service_says_of_an_end_wins_over_the_file():
-    listed = retirement(known_model("gemini-2.5-flash"))
+    listed = retirement(packaged_models().known("gemini-2.5-flash"))
     assert listed is not None
     assert datetime.fromtimestamp(listed.at, UTC) == datetime(2026, 12, 1, tzinfo=UTC)
     assert listed.followed_by == "gemini-3.5-flash-lite"
     assert "models.toml" in listed.said_by
-    told = retirement(known_model("gemini-2.5-flash"), 5.0)
+    told = retirement(packaged_models().known("gemini-2.5-flash"), 5.0)
     assert told is not None
     assert (told.at, told.said_by) == (5.0, "the service")
     assert told.followed_by == "gemini-3.5-flash-lite"
-    assert retirement(known_model("gemini-3.8-flash")) is None
-    assert retirement(known_model("llava"), 7.0) is not None
+    assert retirement(packaged_models().known("gemini-3.8-flash")) is None
+    assert retirement(packaged_models().known("llava"), 7.0) is not None
 
 
 @pytest.mark.parametrize(

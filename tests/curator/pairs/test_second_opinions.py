@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curator.annotators.prompt import Prompt
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
-from curator.keys.models import known_model
+from curator.keys.models import packaged_models
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
 from curator.pairs.second_opinions import opinion_change
@@ -64,7 +64,7 @@ def test_a_second_opinion_is_asked_without_answer_and_listing() -> None:
     assert request.closing_text == "Question: What colour is it?"
     assert "at most 2 words" in request.prompt_text
     assert "Catalogue" not in request.prompt_text
-    assert request.estimated_tokens(known_model("llava")) > 258
+    assert request.estimated_tokens(packaged_models().known("llava")) > 258
 
 
 @pytest.mark.parametrize(
