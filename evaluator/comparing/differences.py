@@ -28,8 +28,9 @@ from evaluator.comparing.significance import (
     mcnemar_exact,
     paired_difference,
 )
-from evaluator.metrics.choice import LABELS, Metric
-from evaluator.metrics.corpus import CORPUS_FIGURES
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.registry import corpus_figure, label
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
 from evaluator.scoring.question_types import QUESTION_TYPES, question_type
 from shared.dataset.units import counted, independent_unit
@@ -139,7 +140,7 @@ def sentences(comparison: RunComparison) -> list[str]:
     said = [_headline(comparison, first)]
     for wanted, words in ((1, "higher"), (-1, "lower")):
         names = [
-            LABELS.get(one.metric, one.metric)
+            label(one.metric)
             for one in rest
             if one.p_holm is not None
             and one.p_holm < CLEAR
@@ -185,8 +186,8 @@ def p_text(p_value: float) -> str:
 
 def _headline(comparison: RunComparison, first: MetricDifference) -> str:
     gain = first.difference
-    verb = "answers" if first.metric == Metric.EXACT_MATCH else "scores"
-    what = "" if first.metric == Metric.EXACT_MATCH else f" {LABELS.get(first.metric)}"
+    is_exact = first.metric == EXACT_MATCH.name
+    verb, what = ("answers", "") if is_exact else ("scores", f" {label(first.metric)}")
     if gain.ci95 is None or gain.p_value is None:
         only = f"one {comparison.noun} only."
         return f"{comparison.other} {verb} {100 * gain.mean:+.1f} points{what}; {only}"
@@ -252,8 +253,9 @@ def _row_text(pair: QAPair) -> str:
 
 
 def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> list[str]:
-    both = [name for name in base.columns if name in other.columns and name not in CORPUS_FIGURES]
-    wanted = both if chosen is None else [metric.value for metric in chosen]
+    common = (name for name in base.columns if name in other.columns)
+    both = [name for name in common if corpus_figure(name) is None]
+    wanted = both if chosen is None else [metric.name for metric in chosen]
     missing = [name for name in wanted if name not in both]
     if missing or not wanted:
         raise InputError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.metrics.choice import LABELS
+from evaluator.metrics import registry
 from evaluator.scoring.scorecard import Breakdown, Figure, Scorecard
 
 PRIOR_NAME: Final = "question-only prior"
@@ -22,7 +22,7 @@ class Column:
     @property
     def label(self) -> str:
         """Return the metric's name for people."""
-        return LABELS.get(self.metric, self.metric)
+        return registry.label(self.metric)
 
     @property
     def model(self) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import structlog
 
-from evaluator.metrics.choice import BERTSCORE_METRICS, SENTENCE_METRICS, Metric
-from evaluator.metrics.corpus import require_tools
+from evaluator.metrics.choice import require_tools
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.text_models.loaded import TextModel, TextModels
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
 
@@ -18,33 +18,7 @@ if TYPE_CHECKING:
     from evaluator.metrics.text_models.clip import ClipScorer
     from evaluator.metrics.text_models.embeddings import SentenceEncoder
 
-Model = TypeVar("Model")
-
 _log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class TextModels:
-    """Loaded models, each ``None`` where no metric needs it, and how they are used.
-
-    ``number_words``: CSNS takes "two" for 2, which the report does not.
-    """
-
-    sentences: SentenceEncoder | None = None
-    words: BertScorer | None = None
-    number_words: bool = False
-    clip: ClipScorer | None = None
-
-
-def needed(model: Model | None, metric: Metric) -> Model:
-    """Return a model that ``metric`` needs.
-
-    Raises:
-        ValueError: it was not loaded.
-    """
-    if model is None:
-        raise ValueError(f"{metric.value} needs its model loaded")
-    return model
 
 
 def load_text_models(
@@ -75,27 +49,31 @@ def load_text_models(
             missing.
     """
     require_tools(metrics)
+    wanted = {model for metric in metrics for model in metric.models}
+    if TextModel.CLIP in wanted and images is None:
+        asking = next(metric for metric in metrics if TextModel.CLIP in metric.models)
+        raise InputError(f"--metrics {asking}: needs the pictures; name them with --images DIR")
     # torch and what stands on it take seconds to import: only those who need it pay.
-    sentences: SentenceEncoder | None = None
-    words: BertScorer | None = None
-    if not SENTENCE_METRICS.union(BERTSCORE_METRICS).isdisjoint(metrics):
+    if wanted:
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # Its bars for loading weights would stand between our own lines.
         transformers_logging.disable_progress_bar()
-    if SENTENCE_METRICS.intersection(metrics):
-        from evaluator.metrics.text_models.embeddings import SentenceEncoder  # noqa: PLC0415
-        from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
-
-        sentences = SentenceEncoder(find_text_model(sentence_model))
-    if BERTSCORE_METRICS.intersection(metrics):
+    sentences = _load_sentences(sentence_model) if TextModel.SENTENCES in wanted else None
+    words = None
+    if TextModel.WORDS in wanted:
         words = _load_bertscorer(bertscore_model, bertscore_layers)
     clip = None
-    if Metric.VTGS_CLIP in metrics:
-        if images is None:
-            raise InputError("--metrics vtgs_clip: needs the pictures; name them with --images DIR")
+    if TextModel.CLIP in wanted and images is not None:
         clip = _load_clip(clip_model, clip_weights, images)
     return TextModels(sentences, words, number_words, clip)
+
+
+def _load_sentences(name: str) -> SentenceEncoder:
+    from evaluator.metrics.text_models.embeddings import SentenceEncoder  # noqa: PLC0415
+    from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
+
+    return SentenceEncoder(find_text_model(name))
 
 
 def _load_clip(model: str, weights: str, images: str) -> ClipScorer:

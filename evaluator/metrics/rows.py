@@ -2,13 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.records import Prediction
+
 Reference = TypeVar("Reference", bound=Hashable)
+
+PairScore = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
+"""Scores N answers, each against one reference, shape (N,)."""
+RowScore = Callable[[Sequence[str], Sequence[tuple[str, ...]]], NDArray[np.float64]]
+"""Scores N answers against all references of each, shape (N,), or (N, D) for D counts."""
+
+
+class Regions(Enum):
+    """What the regions behind an answer are held against: a column of predictions."""
+
+    QUESTION = "grounding"
+    BOXES = "grounding_boxes"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N predictions as columns: what metrics score.
+
+    ``overlaps`` are of the regions behind each answer, in [0, 1], and NaN where nobody measured;
+    ``has_boxes_N`` tells which rows say where the object of the question is.
+    """
+
+    answers: Sequence[str]
+    references: Sequence[tuple[str, ...]]
+    filenames: Sequence[str]
+    overlaps: Mapping[Regions, NDArray[np.float64]]
+    has_boxes_N: NDArray[np.bool_]
+    _computed: dict[RowScore, NDArray[np.float64]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+
+    @classmethod
+    def of(cls, predictions: Sequence[Prediction]) -> Rows:
+        """Return predictions as columns."""
+        question = [p.grounding for p in predictions]
+        boxes = [p.grounding_boxes for p in predictions]
+        return cls(
+            answers=[p.answer for p in predictions],
+            references=[p.pair.references for p in predictions],
+            filenames=[p.pair.filename for p in predictions],
+            overlaps={
+                Regions.QUESTION: np.array(question, dtype=np.float64),
+                Regions.BOXES: np.array(boxes, dtype=np.float64),
+            },
+            has_boxes_N=np.array([bool(p.pair.boxes) for p in predictions], dtype=np.bool_),
+        )
+
+    @property
+    def measured(self) -> frozenset[Regions]:
+        """Return what some row has the overlap with."""
+        return frozenset(
+            regions for regions, of_N in self.overlaps.items() if not np.isnan(of_N).all()
+        )
+
+    def best(self, score: PairScore) -> NDArray[np.float64]:
+        """Return each row's score against the reference that suits it best, shape (N,)."""
+        return best_of_references(score, self.answers, self.references)
+
+    def computed(self, score: RowScore) -> NDArray[np.float64]:
+        """Return what ``score`` gives for these rows; it is called once, however many ask."""
+        if score not in self._computed:
+            self._computed[score] = score(self.answers, self.references)
+        return self._computed[score]
 
 
 def each_distinct(
@@ -29,9 +96,7 @@ def each_distinct(
 
 
 def best_of_references(
-    score: Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]],
-    answers: Sequence[str],
-    references: Sequence[tuple[str, ...]],
+    score: PairScore, answers: Sequence[str], references: Sequence[tuple[str, ...]]
 ) -> NDArray[np.float64]:
     """Return each row's score against the reference that suits it best, as SQuAD does, shape (N,).
 

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.registry import METRICS
 from evaluator.runs.folder import Run
 
 BINS: Final = 20
-SPREAD_METRICS: Final = ("csns", "vtgs", "vtgs_boxes", "vtgs_clip")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def spread(scores_N: NDArray[np.float64]) -> list[float]:
 def distributions(runs: Sequence[Run]) -> list[Distribution]:
     """Return the distributions of the metrics whose spread tells something."""
     found = []
-    for metric in SPREAD_METRICS:
+    for metric in (name for name in METRICS if METRICS[name].shows_spread):
         shares = [
             (run.name, spread(run.columns[metric]))
             for run in runs

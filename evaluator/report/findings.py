@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
 from evaluator.comparing.side_by_side import trained_on_notes
 from evaluator.comparing.significance import Difference
-from evaluator.metrics.choice import Metric
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
 from evaluator.scoring.scorecard import Figure
@@ -16,8 +16,8 @@ from evaluator.scoring.scorecard import Figure
 def findings(runs: Sequence[Run]) -> list[str]:
     """Return sentences about exact match: the last run, its gain, and what needs care."""
     last = runs[-1]
-    sentences = [_level(last)] if Metric.EXACT_MATCH in last.scorecard.scores.metrics else []
-    sentences += [_blind(last)] if Metric.EXACT_MATCH in last.scorecard.over_shuffled else []
+    sentences = [_level(last)] if EXACT_MATCH.name in last.scorecard.scores.metrics else []
+    sentences += [_blind(last)] if EXACT_MATCH.name in last.scorecard.over_shuffled else []
     sentences += [_gain(runs[0], other) for other in runs[1:]]
     sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
@@ -26,7 +26,7 @@ def findings(runs: Sequence[Run]) -> list[str]:
 
 
 def _level(run: Run) -> str:
-    figure = run.scorecard.scores.metrics[Metric.EXACT_MATCH]
+    figure = run.scorecard.scores.metrics[EXACT_MATCH.name]
     text = (
         f"{run.name} answers {_percent(figure.mean)} of {figure.n:,} questions exactly"
         f"{_interval(figure)}"
@@ -34,8 +34,8 @@ def _level(run: Run) -> str:
     prior = run.scorecard.prior
     if prior is None:
         return f"{text}. No training data was given, so nothing says how far guessing gets."
-    guess = prior.metrics[Metric.EXACT_MATCH]
-    lead = run.scorecard.over_prior[Metric.EXACT_MATCH]
+    guess = prior.metrics[EXACT_MATCH.name]
+    lead = run.scorecard.over_prior[EXACT_MATCH.name]
     over = Difference(lead.mean, lead.ci95)
     if over.mean > 0 and over.is_clear:
         return (
@@ -50,10 +50,10 @@ def _level(run: Run) -> str:
 
 def _blind(run: Run) -> str:
     scorecard = run.scorecard
-    lead = scorecard.over_shuffled[Metric.EXACT_MATCH]
+    lead = scorecard.over_shuffled[EXACT_MATCH.name]
     gain = Difference(lead.mean, lead.ci95)
     blind = scorecard.shuffled
-    level = blind.metrics[Metric.EXACT_MATCH].mean if blind is not None else 0.0
+    level = blind.metrics[EXACT_MATCH.name].mean if blind is not None else 0.0
     shown = f"Shown the picture of another question, {run.name} still gets {_percent(level)} right"
     if gain.mean > 0 and gain.is_clear:
         return f"{shown}: {_points_of(gain)} of its score need the right picture."

@@ -13,7 +13,8 @@ import numpy as np
 
 from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows, correct
-from evaluator.metrics.choice import LABELS, Metric
+from evaluator.metrics.registry import label
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
@@ -155,9 +156,9 @@ def card(runs: Sequence[Run], row: Row, number: int, picture: Picture | None) ->
 def _answer(run: Run, index: int) -> Answer:
     prediction = run.predictions[index]
     scores = [
-        (LABELS.get(name, name), float(column[index]))
+        (label(name), float(column[index]))
         for name, column in run.columns.items()
-        if name != Metric.EXACT_MATCH and not np.isnan(column[index])
+        if name != EXACT_MATCH.name and not np.isnan(column[index])
     ]
     seen = unpack_attention(prediction.attention)
     return Answer(

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from evaluator.comparing.differences import RunComparison, compare_runs
 from evaluator.comparing.pairing import PairedRows, pair_rows
 from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
-from evaluator.metrics.choice import LABELS, Metric
+from evaluator.metrics.registry import label
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.beside import Beside, remove_beside, write_beside
 from evaluator.report.confusion import confusion
 from evaluator.report.distributions import distributions
@@ -113,7 +114,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "reliabilities": {run.name: reliability(run.predictions) for run in runs},
         "distributions": distributions(runs),
         "confusion": confusion(runs[-1].predictions),
-        "labels": LABELS,
+        "label": label,
         "outcomes": count_outcomes(runs, paired),
         "types": _types(runs),
         "paired": paired,
@@ -187,28 +188,28 @@ class _Plot:
 def _plots(runs: Sequence[Run]) -> list[_Plot]:
     first = runs[0].scorecard
     metrics = list(first.scores.metrics)
-    metric = Metric.EXACT_MATCH.value if Metric.EXACT_MATCH in metrics else metrics[0]
+    metric = EXACT_MATCH.name if EXACT_MATCH.name in metrics else metrics[0]
     contestants = [] if first.prior is None else [(PRIOR_NAME, first.prior)]
     contestants += [(run.name, run.scorecard.scores) for run in runs]
-    label = LABELS.get(metric, metric)
+    name = label(metric)
     wanted: list[tuple[str, str, str, Callable[[Breakdown], Mapping[str, Group]]]] = [
-        ("types", f"{label} by type of question", "Type", lambda b: b.by_question_type),
+        ("types", f"{name} by type of question", "Type", lambda b: b.by_question_type),
         (
             "frequency",
-            f"{label} by how frequent the reference is",
+            f"{name} by how frequent the reference is",
             "Reference",
             lambda b: b.by_answer_frequency,
         ),
         (
             "agreement",
-            f"{label} by what the listing says to the reference",
+            f"{name} by what the listing says to the reference",
             "Listing",
             lambda b: b.by_agreement,
         ),
-        ("domain", f"{label} by domain", "Domain", lambda b: b.by_domain),
+        ("domain", f"{name} by domain", "Domain", lambda b: b.by_domain),
     ]
     return [
-        _Plot(key, heading, band, dot_plot(metric, [(name, of(b)) for name, b in contestants]))
+        _Plot(key, heading, band, dot_plot(metric, [(who, of(b)) for who, b in contestants]))
         for key, heading, band, of in wanted
         # A single band would say once more what the table says.
         if key == "types" or any(len(of(breakdown)) > 1 for _, breakdown in contestants)

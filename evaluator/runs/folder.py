@@ -19,8 +19,8 @@ import numpy as np
 
 from evaluator.metrics.corpus import is_statistic
 from evaluator.runs.record import RunRecord, read_record
+from evaluator.scoring.columns import Columns
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
-from evaluator.scoring.scoring import Columns
 from shared.corpus import (
     read_number_columns,
     read_predictions,

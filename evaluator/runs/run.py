@@ -16,8 +16,8 @@ from evaluator.answering.attention import overlap_with_boxes
 from evaluator.answering.fleet import Fleet
 from evaluator.answering.messages import AdapterEffect, Reply
 from evaluator.answering.shards import Shard, cut_shards
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import (
     remove_leftovers,
     shard_path,

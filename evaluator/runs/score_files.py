@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels, load_text_models
+from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import write_results
 from evaluator.runs.record import RunRecord, write_record
 from evaluator.runs.settings import ScoreSettings, ScoringSettings
 from evaluator.runs.trained_on import TrainedOn, counted, tell
+from evaluator.scoring.columns import Columns
 from evaluator.scoring.scorecard import Scorecard
-from evaluator.scoring.scoring import Columns, default_metrics, score_predictions
+from evaluator.scoring.scoring import measured_metrics, score_predictions
 from shared.corpus import (
     NO_COLUMNS,
     ColumnNames,
@@ -54,7 +56,7 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
         train_pairs = training_pairs(settings.train, settings.images, columns)
         for file in files.values():
             refuse_leak(file.path, [row.pair for row in file.rows], settings.train, train_pairs)
-    chosen = {name: named or default_metrics(file.rows) for name, file in files.items()}
+    chosen = {name: named or measured_metrics(file.rows) for name, file in files.items()}
     text_models = text_models_for(
         {metric for metrics in chosen.values() for metric in metrics},
         settings,

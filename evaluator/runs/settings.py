@@ -14,8 +14,8 @@ from typing import ClassVar, Final, Self
 from pydantic import ConfigDict, field_validator
 
 from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
-from evaluator.metrics.choice import Metric, parse_metrics
-from evaluator.metrics.corpus import has_tool
+from evaluator.metrics.choice import has_tool, parse_metrics
+from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.places import shown_place, whole_file, whole_place, without_queries
 from evaluator.runs.trained_on import TrainedOn

@@ -13,15 +13,14 @@ from evaluator.answering.fleet import Fleet, RayFleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
 from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.metrics.choice import (
-    REGION_METRICS,
-    Metric,
     metrics_for,
     require_several_references,
+    require_tools,
     with_boxes,
 )
-from evaluator.metrics.corpus import require_tools
-from evaluator.metrics.loading import TextModels
-from evaluator.metrics.tools import CLIP, require_folder
+from evaluator.metrics.meaning import vtgs_boxes
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.record import NamedAdapter, RunRecord
 from evaluator.runs.run import Evaluation, evaluate, prepare_folder
 from evaluator.runs.score_files import text_models_for
@@ -57,11 +56,11 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
     _check_share(settings.gpus_per_replica)
-    _check_tools(settings.named_metrics or ())
+    require_tools(settings.named_metrics or ())
     replica = _replica(settings)
     rows = _rows(settings, replica)
     metrics, left_out = _metrics(settings, rows)
-    replica = replace(replica, measure_grounding=not REGION_METRICS.isdisjoint(metrics))
+    replica = replace(replica, measure_grounding=any(m.regions for m in metrics))
     evaluation = _evaluation(settings, rows, metrics, replica, left_out)
     prepare_folder(settings.out, evaluation)
 
@@ -140,9 +139,9 @@ def _asked_metrics(settings: RunSettings, selection: Selection) -> Sequence[Metr
     require_several_references(named, selection.pairs)
     if any(pair.boxes for pair in selection.pairs):
         return with_boxes(named)
-    if Metric.VTGS_BOXES in named:
+    if vtgs_boxes.METRIC in named:
         raise InputError(
-            f"--metrics {Metric.VTGS_BOXES}: no question of {settings.data} has a box; leave it "
+            f"--metrics {vtgs_boxes.METRIC}: no question of {settings.data} has a box; leave it "
             "out, or give boxes in a column `boxes`"
         )
     return named
@@ -154,7 +153,7 @@ def _left_out(settings: RunSettings, metrics: Sequence[Metric]) -> dict[Metric, 
     Raises:
         InputError: one of them is asked for by name.
     """
-    asked = [metric for metric in metrics if metric in REGION_METRICS]
+    asked = [metric for metric in metrics if metric.regions is not None]
     if not asked:
         return {}
     reason = NO_REGIONS if is_bundle(settings.model) else why_no_regions(settings.model)
@@ -163,7 +162,7 @@ def _left_out(settings: RunSettings, metrics: Sequence[Metric]) -> dict[Metric, 
     for metric in asked:
         if metric in (settings.named_metrics or ()):
             raise InputError(f"--metrics {metric}: {reason}; leave it out")
-        log.warning("metric_left_out", metric=metric.value, reason=reason)
+        log.warning("metric_left_out", metric=metric.name, reason=reason)
     return dict.fromkeys(asked, reason)
 
 
@@ -174,12 +173,6 @@ def _check_share(gpus_per_replica: float | None) -> None:
         f"--gpus-per-replica {gpus_per_replica}: give a part of a card, such as 0.25, "
         "a whole number of cards, or 0 to run on CPUs"
     )
-
-
-def _check_tools(metrics: Sequence[Metric]) -> None:
-    require_tools(metrics)
-    if Metric.VTGS_CLIP in metrics:
-        require_folder(Metric.VTGS_CLIP, "open_clip", CLIP)
 
 
 def _evaluation(
@@ -212,7 +205,7 @@ def _evaluation(
         prompt=settings.prompt,
         max_new_tokens=settings.max_new_tokens,
         grounding=REGIONS if replica.measure_grounding else "",
-        left_out={metric.value: reason for metric, reason in left_out.items()},
+        left_out={metric.name: reason for metric, reason in left_out.items()},
         shuffle_images=settings.shuffle_images if shown_instead else None,
         shuffle_sample=len(shown_instead),
         seed=0,

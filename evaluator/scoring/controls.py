@@ -6,23 +6,49 @@ shuffled control is the model itself, shown the picture of another question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from evaluator.metrics.choice import OVERLAP_METRICS, Metric
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.rows import Rows
+from evaluator.metrics.text_models.loaded import TextModels
+from evaluator.scoring.columns import Columns, score_columns
+from evaluator.scoring.scorecard import Breakdown, Figure, Group, break_down, whole_group
+from evaluator.scoring.tally import Cell, Tally
 from shared.questions.prior import QuestionPrior
 from shared.records import Prediction, QAPair
 
 CONSTANT_ANSWERS: Final = ("yes", "two", "black")
 """The most frequent answers of a yes/no, a count and a colour question."""
-CONSTANT_METRICS: Final = frozenset({*OVERLAP_METRICS, Metric.CSNS})
-"""What a constant answer is scored by: exact, and cheap over every distinct reference."""
 SHUFFLE_SAMPLE: Final = 200
 """Images of the shuffled control unless told otherwise: some 1,000 questions, an interval of about
 three points to either side."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions with their cells and scores, and what scored them."""
+
+    predictions: Sequence[Prediction]
+    cells: Sequence[Cell]
+    columns: Columns
+    metrics: Sequence[Metric]
+    text_models: TextModels
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a control scores, and how much more each answer does, row by row.
+
+    ``lead`` lacks figures that belong to a set as a whole. Without a control there is nothing.
+    """
+
+    scores: Breakdown | None = None
+    lead: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def other_images(filenames: Iterable[str], *, sample: int, seed: int) -> dict[str, str]:
@@ -44,6 +70,63 @@ def other_images(filenames: Iterable[str], *, sample: int, seed: int) -> dict[st
     drawn = [names[index] for index in order]
     # One step along a random circle leaves nobody in place.
     return dict(zip(drawn, [*drawn[1:], drawn[0]], strict=True))
+
+
+def prior_control(scored: Scored, train_pairs: Sequence[QAPair] | None) -> Control:
+    """Return what the question-only prior scores on the same rows."""
+    if not train_pairs:
+        return Control()
+    # A guess that saw no picture has no region in it.
+    textual = [metric for metric in scored.metrics if metric.regions is None]
+    guessed = guesses(scored.predictions, train_pairs)
+    return _control(
+        scored.cells, scored.columns, score_columns(guessed, textual, scored.text_models)
+    )
+
+
+def shuffled_control(scored: Scored, shuffled: Sequence[Prediction]) -> Control:
+    """Return what the same model scores on some of the rows, shown another picture."""
+    if not shuffled:
+        return Control()
+    rows = rows_of(scored.predictions, shuffled)
+    measured = Rows.of(shuffled).measured
+    possible = [m for m in scored.metrics if m.regions is None or m.regions in measured]
+    return _control(
+        [scored.cells[row] for row in rows],
+        {name: column[rows] for name, column in scored.columns.items()},
+        score_columns(shuffled, possible, scored.text_models),
+    )
+
+
+def constant_groups(scored: Scored) -> dict[str, Group]:
+    """Return what giving one answer to every question scores, for each of a few answers."""
+    cheap = [metric for metric in scored.metrics if metric.of_constants]
+    if not cheap:
+        return {}
+    rows = Rows.of(scored.predictions)
+    columns = {
+        (answer, metric.name): metric.score(
+            replace(rows, answers=[answer] * len(rows.answers)), scored.text_models
+        )
+        for answer in CONSTANT_ANSWERS
+        for metric in cheap
+    }
+    # Counted together, so that the units are drawn once for all of them.
+    names = {key: f"{place}" for place, key in enumerate(columns)}
+    whole = whole_group(
+        Tally.of(scored.cells, {names[key]: column for key, column in columns.items()})
+    )
+    return {
+        answer: Group(
+            whole.n,
+            {
+                metric.name: whole.metrics[names[answer, metric.name]]
+                for metric in cheap
+                if names[answer, metric.name] in whole.metrics
+            },
+        )
+        for answer in CONSTANT_ANSWERS
+    }
 
 
 def guesses(predictions: Sequence[Prediction], train_pairs: Iterable[QAPair]) -> list[Prediction]:
@@ -76,3 +159,12 @@ def rows_of(predictions: Sequence[Prediction], some: Sequence[Prediction]) -> li
         return [places[p.pair] for p in some]
     except KeyError as error:
         raise ValueError(f"{error.args[0]} was not answered") from None
+
+
+def _control(cells: Sequence[Cell], columns: Columns, control: Columns) -> Control:
+    gains = {
+        name: columns[name] - without
+        for name, without in control.items()
+        if name in METRICS and METRICS[name].has_leads
+    }
+    return Control(break_down(Tally.of(cells, control)), break_down(Tally.of(cells, gains)).metrics)

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.corpus import CORPUS_FIGURES, STATISTIC_UNIT, is_statistic
+from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
+from evaluator.metrics.registry import corpus_figure
 from evaluator.scoring.intervals import bootstrap_sums, percentile_interval
 from evaluator.scoring.question_types import QUESTION_TYPES
 from evaluator.scoring.tally import UNIT, Tally
@@ -211,9 +212,10 @@ def _group(
         square = int(tally.squares_CM[mask, index].sum()) / UNIT / n
         with np.errstate(invalid="ignore"):
             figure, figures_R = mean, sums_RM[:, index] / counts_RM[:, index]
-        if metric in CORPUS_FIGURES:
-            figure = _corpus_figure(metric, tally.metrics, totals_M[None])[0]
-            figures_R = _corpus_figure(metric, tally.metrics, sums_RM)
+        corpus = corpus_figure(metric)
+        if corpus is not None:
+            figure = _figures_of_sets(corpus, tally.metrics, totals_M[None])[0]
+            figures_R = _figures_of_sets(corpus, tally.metrics, sums_RM)
         figures[metric] = Figure(
             mean=float(figure),
             std=float(max(0.0, square - mean**2) ** 0.5),
@@ -223,10 +225,9 @@ def _group(
     return Group(int(tally.rows_C[mask].sum()), figures)
 
 
-def _corpus_figure(
-    metric: str, names: Sequence[str], sums_RM: NDArray[np.float64]
+def _figures_of_sets(
+    corpus: CorpusFigure, names: Sequence[str], sums_RM: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    corpus = CORPUS_FIGURES[metric]
     places = [names.index(name) for name in corpus.counter.columns]
     return corpus.figures(sums_RM[:, places] * STATISTIC_UNIT)
 

@@ -23,8 +23,8 @@ from rich.table import Table
 from evaluator.answering.fleet import LocalFleet
 from evaluator.answering.replica import Replica, replica_settings
 from evaluator.comparing.significance import paired_difference
-from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.names import MINILM
 from evaluator.runs.folder import Run, read_run
 from evaluator.runs.record import RunRecord
@@ -39,7 +39,7 @@ from tests.bench.collages import Setting, draw, read_products
 from trainer.fitting.fit import fit
 from trainer.recipe.recipe import FitRecipe
 
-METRICS = (Metric.EXACT_MATCH, Metric.VTGS, Metric.VTGS_BOXES)
+METRICS = (METRICS["exact_match"], METRICS["vtgs"], METRICS["vtgs_boxes"])
 VARIANTS: Mapping[str, Mapping[str, float]] = {
     "without": {"weight": 0.0},
     "boxes": {"weight": 1.0, "contrast": 0.0},
@@ -151,7 +151,7 @@ def _line(name: str, run: Run) -> str:
     prior = run.scorecard.prior
     assert prior is not None
     scores = ", ".join(f"{metric} {_figure(figures[metric])}" for metric in METRICS)
-    guessed = prior.metrics[Metric.EXACT_MATCH].mean
+    guessed = prior.metrics["exact_match"].mean
     return f"{name}: {scores}; exact match of the question-only prior {guessed:.3f}"
 
 

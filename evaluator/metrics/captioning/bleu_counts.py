@@ -1,4 +1,4 @@
-"""BLEU (Papineni et al. 2002) with the counts of pycocoevalcap or of sacrebleu.
+"""What BLEU (Papineni et al. 2002) counts in each row, and the figure of sums of that.
 
 BLEU is a corpus figure: counts of all rows are added up and divided once. Each row's counts are
 kept, so that any set of rows, drawn in any order, has its exact BLEU. A row's own score is the
@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.corpus import Counter
 from evaluator.metrics.rows import each_distinct
 from evaluator.metrics.tools import CAPTIONING, named_version, require_module
-from shared.questions.answers import spaced, words
+from shared.questions.answers import spaced
 
 ORDER: Final = 4
 """Longest n-gram counted."""
@@ -45,9 +46,9 @@ def bleu_statistics(
     scorer = require_module("bleu", "pycocoevalcap.bleu.bleu_scorer", CAPTIONING)
 
     def counts(answer: str, several: tuple[str, ...]) -> tuple[float, ...]:
-        wanted = scorer.cook_refs([spaced(one) for one in several], n=ORDER)
-        found = scorer.cook_test(spaced(answer), wanted, "closest", ORDER)
-        return (*found["correct"], *found["guess"], found["testlen"], found["reflen"])
+        wanted = scorer.cook_refs([spaced(reference) for reference in several], n=ORDER)
+        cooked = scorer.cook_test(spaced(answer), wanted, "closest", ORDER)
+        return (*cooked["correct"], *cooked["guess"], cooked["testlen"], cooked["reflen"])
 
     return each_distinct(counts, answers, references).reshape(-1, len(STATISTICS))
 
@@ -55,7 +56,11 @@ def bleu_statistics(
 def bleu(statistics_RD: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     """Return BLEU up to n-grams of ``order`` for each of R sums of counts, shape (R,), in [0, 1].
 
-    Geometric mean of the precisions times the brevity penalty, in pycocoevalcap's arithmetic.
+    Geometric mean of the precisions times the brevity penalty, in pycocoevalcap's arithmetic. One
+    word, found in a reference of two:
+
+    >>> bleu(np.array([[1.0, 0, 0, 0, 1, 0, 0, 0, 1, 2]]), order=1).round(4)
+    array([0.3679])
     """
     correct_RO = statistics_RD[:, :order]
     guess_RO = statistics_RD[:, ORDER : ORDER + order]
@@ -67,7 +72,7 @@ def bleu(statistics_RD: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return result
 
 
-def bleu_signature(order: int) -> str:
+def bleu_definition(order: int) -> str:
     """Return which BLEU this is."""
     return (
         f"corpus BLEU, n-grams to {order}, reference nearest in length, no smoothing|"
@@ -75,59 +80,4 @@ def bleu_signature(order: int) -> str:
     )
 
 
-def sacre_bleu(statistics_RD: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return BLEU-4 as sacrebleu forms it from the same counts, shape (R,), in [0, 1].
-
-    It smooths orders without a match (its default, ``exp``), which decides the score of short
-    answers; sacrebleu itself prints percent.
-
-    Raises:
-        ToolMissing: sacrebleu is not installed.
-    """
-    metric = require_module("bleu_4_sacre", "sacrebleu.metrics", CAPTIONING).BLEU
-    distinct_UD, place_R = np.unique(statistics_RD, axis=0, return_inverse=True)
-    scores = [
-        metric.compute_bleu(
-            correct=counts[:ORDER].tolist(),
-            total=counts[ORDER : 2 * ORDER].tolist(),
-            sys_len=int(counts[-2]),
-            ref_len=int(counts[-1]),
-            smooth_method="exp",
-        ).score
-        for counts in distinct_UD
-    ]
-    return np.array(scores, dtype=np.float64)[place_R.reshape(-1)] / 100
-
-
-def sacre_bleu_signature() -> str:
-    """Return which BLEU this is."""
-    return f"corpus BLEU, n-grams to 4, exp smoothing|{named_version('sacrebleu')}"
-
-
-def nltk_bleu_1(
-    answers: Sequence[str], references: Sequence[tuple[str, ...]]
-) -> NDArray[np.float64]:
-    """Return each row's BLEU-1 by NLTK, shape (N,); their mean is the figure, not a corpus BLEU.
-
-    Smoothing would change nothing: NLTK gives 0 to a row without a common word before it smooths.
-
-    Raises:
-        ToolMissing: nltk is not installed.
-    """
-    nltk = require_module("bleu_1_nltk", "nltk.translate.bleu_score", CAPTIONING)
-
-    def score(answer: str, several: tuple[str, ...]) -> float:
-        return float(
-            nltk.sentence_bleu(
-                [words(one) for one in several],
-                words(answer),
-                weights=(1.0,),
-            )
-        )
-
-    return each_distinct(score, answers, references)
-
-
-def nltk_bleu_1_signature() -> str:
-    """Return which BLEU this is."""
-    return f"mean of sentence BLEU, single words|{named_version('nltk')}"
+BLEU_COUNTS: Final = Counter("bleu", STATISTICS, bleu_statistics)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.tools import CAPTIONING, named_version, require_module
+from evaluator.metrics.metric import Metric, MetricGroup, against_all, of_texts
+from evaluator.metrics.tools import CAPTIONING, named_version, require_folder, require_module
 from shared.questions.answers import spaced
+
+NAME: Final = "cider"
 
 
 def cider(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
@@ -23,14 +27,14 @@ def cider(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDAr
     Raises:
         ToolMissing: pycocoevalcap is not installed.
     """
-    tool = require_module("cider", "pycocoevalcap.cider.cider_scorer", CAPTIONING)
+    tool = require_module(NAME, "pycocoevalcap.cider.cider_scorer", CAPTIONING)
     rows = [
-        (spaced(answer), tuple(spaced(one) for one in several))
+        (spaced(answer), tuple(spaced(reference) for reference in several))
         for answer, several in zip(answers, references, strict=True)
     ]
     scorer = tool.CiderScorer()
     for several, count in Counter(several for _, several in rows).items():
-        for ngram in {ngram for one in tool.cook_refs(several) for ngram in one}:
+        for ngram in {ngram for ngrams in tool.cook_refs(several) for ngram in ngrams}:
             scorer.document_frequency[ngram] += count
     distinct = list(dict.fromkeys(rows))
     for row in distinct:
@@ -42,6 +46,16 @@ def cider(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDAr
     return np.array([scores[row] for row in rows], dtype=np.float64)
 
 
-def cider_signature() -> str:
-    """Return which CIDEr this is."""
-    return f"CIDEr, rarity over the set's references|{named_version('pycocoevalcap')}"
+METRIC: Final = Metric(
+    name=NAME,
+    label="CIDEr",
+    score=against_all(cider),
+    definition=of_texts(
+        lambda: f"CIDEr, rarity over the set's references|{named_version('pycocoevalcap')}"
+    ),
+    bounds=(0.0, 10.0),
+    require_tool=lambda: require_folder(NAME, "pycocoevalcap", CAPTIONING),
+    depends_on_set=True,
+    library="pycocoevalcap",
+    groups=frozenset({MetricGroup.CAPTIONING, MetricGroup.ALL}),
+)

@@ -1,8 +1,8 @@
-"""METEOR: 1.5 by its own jar (Denkowski and Lavie 2014), which pycocoevalcap ships, or NLTK's.
+"""METEOR 1.5 of a set by its own jar (Denkowski and Lavie 2014), which pycocoevalcap ships.
 
-The two are different metrics: two equal answers of one word score 1 by the jar and 0.5 by NLTK.
-The jar's figure is one of a corpus: matches and lengths of all rows are added up before anything
-is divided. Each row's statistics are kept, so that any set of rows has its exact figure.
+NLTK's is another metric, ``meteor_nltk``. The jar's figure is one of a corpus: matches and lengths
+of all rows are added up before anything is divided. Each row's statistics are kept, so that any set
+of rows has its exact figure.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.rows import each_distinct
+from evaluator.metrics.corpus import CorpusFigure, Counter
+from evaluator.metrics.metric import Metric, MetricGroup, of_texts
 from evaluator.metrics.tools import (
     CAPTIONING,
-    ToolMissing,
     named_version,
     require_folder,
     require_java,
-    require_module,
 )
 from shared.errors import AboVqaError
-from shared.questions.answers import spaced, words
+from shared.questions.answers import spaced
 
+NAME: Final = "meteor"
 JAR: Final = "meteor-1.5.jar"
 STATISTICS: Final = (
     *("answer_words", "reference_words", "answer_function_words", "reference_function_words"),
@@ -64,7 +64,7 @@ def meteor_statistics(
         MeteorFailed: the jar did not answer.
     """
     rows = [
-        (spaced(answer), tuple(spaced(one) for one in several))
+        (spaced(answer), tuple(spaced(reference) for reference in several))
         for answer, several in zip(answers, references, strict=True)
     ]
     distinct = list(dict.fromkeys(rows))
@@ -74,7 +74,16 @@ def meteor_statistics(
 
 
 def meteor(statistics_RD: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return METEOR for each of R sums of statistics, shape (R,), in [0, 1]."""
+    """Return METEOR for each of R sums of statistics, shape (R,), in [0, 1].
+
+    One content word of two, found as it stands in a reference of one word:
+
+    >>> row = dict.fromkeys(STATISTICS, 0.0) | {"answer_words": 2, "reference_words": 1}
+    >>> row |= {"exact_answer_content": 1, "exact_reference_content": 1}
+    >>> row |= {"answer_matches": 1, "reference_matches": 1, "chunks": 1}
+    >>> meteor(np.array([list(row.values())])).round(4)
+    array([0.3478])
+    """
     column = dict(zip(STATISTICS, statistics_RD.T, strict=True))
     precision = _weighted_share(column, "answer")
     recall = _weighted_share(column, "reference")
@@ -85,62 +94,17 @@ def meteor(statistics_RD: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def meteor_signature() -> str:
-    """Return which METEOR this is."""
-    return f"corpus METEOR 1.5, English, jar of {named_version('pycocoevalcap')}"
-
-
-def nltk_meteor(
-    answers: Sequence[str], references: Sequence[tuple[str, ...]]
-) -> NDArray[np.float64]:
-    """Return each row's METEOR by NLTK, the best of several references, shape (N,).
-
-    Raises:
-        ToolMissing: nltk or its WordNet is not installed.
-    """
-    require_wordnet()
-    tool = require_module("meteor_nltk", "nltk.translate.meteor_score", CAPTIONING)
-    return each_distinct(
-        lambda answer, several: float(
-            tool.meteor_score([words(one) for one in several], words(answer))
-        ),
-        answers,
-        references,
-    )
-
-
-def require_wordnet() -> None:
-    """See that NLTK and its WordNet are here.
-
-    Raises:
-        ToolMissing: nltk or its WordNet is not installed.
-    """
-    corpus = require_module("meteor_nltk", "nltk.corpus", CAPTIONING)
-    try:
-        corpus.wordnet.ensure_loaded()
-    except LookupError as error:
-        raise ToolMissing(
-            "--metrics meteor_nltk: needs NLTK's WordNet; fetch it once with "
-            "`python -m nltk.downloader wordnet`, or leave meteor_nltk out"
-        ) from error
-
-
-def nltk_meteor_signature() -> str:
-    """Return which METEOR this is."""
-    return f"mean of NLTK's METEOR, alpha 0.9, beta 3, gamma 0.5|{named_version('nltk')}"
-
-
 def _weighted_share(column: dict[str, NDArray[np.float64]], side: str) -> NDArray[np.float64]:
     """Return the share of one side's words that match, function words weighing less."""
     function = column[f"{side}_function_words"]
     total = DELTA * (column[f"{side}_words"] - function) + (1 - DELTA) * function
-    found = np.zeros_like(total)
+    matched = np.zeros_like(total)
     for matcher, weight in zip(
         ("exact", "stem", "synonym", "paraphrase"), MATCHER_WEIGHTS, strict=True
     ):
-        found += weight * DELTA * column[f"{matcher}_{side}_content"]
-        found += weight * (1 - DELTA) * column[f"{matcher}_{side}_function"]
-    return _divide(found, total)
+        matched += weight * DELTA * column[f"{matcher}_{side}_content"]
+        matched += weight * (1 - DELTA) * column[f"{matcher}_{side}_function"]
+    return _divide(matched, total)
 
 
 def _divide(dividend: NDArray[np.float64], divisor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,9 +114,9 @@ def _divide(dividend: NDArray[np.float64], divisor: NDArray[np.float64]) -> NDAr
 
 def _ask_jar(rows: Sequence[tuple[str, tuple[str, ...]]]) -> list[list[float]]:
     """Return the statistics of each row from one run of the jar."""
-    folder = require_folder("meteor", "pycocoevalcap", CAPTIONING) / "meteor"
+    folder = require_folder(NAME, "pycocoevalcap", CAPTIONING) / "meteor"
     command = [
-        *(require_java("meteor"), "-Xmx2G", "-jar", JAR),
+        *(require_java(NAME), "-Xmx2G", "-jar", JAR),
         *("-", "-", "-stdio", "-l", "en", "-norm"),
     ]
     asked = "".join(f"SCORE ||| {' ||| '.join((*several, answer))}\n" for answer, several in rows)
@@ -167,8 +131,9 @@ def _ask_jar(rows: Sequence[tuple[str, tuple[str, ...]]]) -> list[list[float]]:
             check=True,
         )
     except (subprocess.SubprocessError, OSError) as error:
-        said = getattr(error, "stderr", None) or str(error)
-        raise MeteorFailed(f"METEOR's jar failed: {str(said).strip().splitlines()[-1]}") from error
+        reason = getattr(error, "stderr", None) or str(error)
+        last_line = str(reason).strip().splitlines()[-1]
+        raise MeteorFailed(f"METEOR's jar failed: {last_line}") from error
     lines = done.stdout.splitlines()
     if len(lines) != len(rows):
         raise MeteorFailed(f"METEOR's jar answered {len(lines)} of {len(rows)} rows")
@@ -183,3 +148,24 @@ def _as_summed(statistics: list[float]) -> list[float]:
         and named["chunks"] <= 1
     )
     return list((named | {"chunks": 0.0}).values()) if whole else statistics
+
+
+def _require_tool() -> None:
+    require_folder(NAME, "pycocoevalcap", CAPTIONING)
+    require_java(NAME)
+
+
+_CORPUS: Final = CorpusFigure(Counter("meteor", STATISTICS, meteor_statistics), meteor)
+
+METRIC: Final = Metric(
+    name=NAME,
+    label="METEOR",
+    score=_CORPUS.of_each,
+    definition=of_texts(
+        lambda: f"corpus METEOR 1.5, English, jar of {named_version('pycocoevalcap')}"
+    ),
+    require_tool=_require_tool,
+    corpus=_CORPUS,
+    library="pycocoevalcap",
+    groups=frozenset({MetricGroup.CAPTIONING, MetricGroup.ALL}),
+)

@@ -1,15 +1,19 @@
-"""ROUGE-L (Lin 2004) of each row, by pycocoevalcap or by Google's rouge-score."""
+"""ROUGE-L (Lin 2004) of each row by pycocoevalcap."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.metric import Metric, MetricGroup, against_all, of_texts
 from evaluator.metrics.rows import each_distinct
-from evaluator.metrics.tools import CAPTIONING, named_version, require_module
-from shared.questions.answers import normalise, spaced
+from evaluator.metrics.tools import CAPTIONING, named_version, require_folder, require_module
+from shared.questions.answers import spaced
+
+NAME: Final = "rouge_l"
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
@@ -21,47 +25,22 @@ def rouge_l(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> ND
     Raises:
         ToolMissing: pycocoevalcap is not installed.
     """
-    scorer = require_module("rouge_l", "pycocoevalcap.rouge.rouge", CAPTIONING).Rouge()
-    return each_distinct(
-        lambda answer, several: float(
-            scorer.calc_score([spaced(answer)], [spaced(one) for one in several])
-        ),
-        answers,
-        references,
-    )
-
-
-def rouge_l_signature() -> str:
-    """Return which ROUGE-L this is."""
-    return f"mean of F with beta 1.2|{named_version('pycocoevalcap')}"
-
-
-def rouge_l_f1(
-    answers: Sequence[str], references: Sequence[tuple[str, ...]], *, stemmer: bool
-) -> NDArray[np.float64]:
-    """Return ROUGE-L F1 as rouge-score counts it, the best of several references, shape (N,).
-
-    Args:
-        answers: N answers.
-        references: the references of each.
-        stemmer: compare Porter stems, so that "shoes" equals "shoe".
-
-    Raises:
-        ToolMissing: rouge-score is not installed.
-    """
-    metric = "rouge_l_stem" if stemmer else "rouge_l_f1"
-    tool = require_module(metric, "rouge_score.rouge_scorer", CAPTIONING)
-    scorer = tool.RougeScorer(["rougeL"], use_stemmer=stemmer)
+    scorer = require_module(NAME, "pycocoevalcap.rouge.rouge", CAPTIONING).Rouge()
 
     def score(answer: str, several: tuple[str, ...]) -> float:
-        found = normalise(answer)
-        scores = (scorer.score(normalise(one), found)["rougeL"] for one in several)
-        return max(float(score.fmeasure) for score in scores)
+        return float(
+            scorer.calc_score([spaced(answer)], [spaced(reference) for reference in several])
+        )
 
     return each_distinct(score, answers, references)
 
 
-def rouge_l_f1_signature(*, stemmer: bool) -> str:
-    """Return which ROUGE-L this is."""
-    kind = "Porter stems" if stemmer else "words as they are"
-    return f"mean of F1, {kind}|{named_version('rouge-score')}"
+METRIC: Final = Metric(
+    name=NAME,
+    label="ROUGE-L",
+    score=against_all(rouge_l),
+    definition=of_texts(lambda: f"mean of F with beta 1.2|{named_version('pycocoevalcap')}"),
+    require_tool=lambda: require_folder(NAME, "pycocoevalcap", CAPTIONING),
+    library="pycocoevalcap",
+    groups=frozenset({MetricGroup.CAPTIONING, MetricGroup.ALL}),
+)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.metric import Metric, MetricGroup, against_all, of_texts
 from evaluator.metrics.tools import (
     CAPTIONING,
     ToolMissing,
@@ -22,6 +23,7 @@ from evaluator.metrics.tools import (
 )
 from shared.questions.answers import spaced
 
+NAME: Final = "spice"
 PARSER: Final = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
 """What ``pycocoevalcap/spice/lib`` must hold."""
 
@@ -33,9 +35,9 @@ def spice(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDAr
         ToolMissing: pycocoevalcap, Java or the parser is not there.
     """
     require_spice()
-    tool = require_module("spice", "pycocoevalcap.spice.spice", CAPTIONING).Spice()
+    tool = require_module(NAME, "pycocoevalcap.spice.spice", CAPTIONING).Spice()
     rows = [
-        (spaced(answer), tuple(spaced(one) for one in several))
+        (spaced(answer), tuple(spaced(reference) for reference in several))
         for answer, several in zip(answers, references, strict=True)
     ]
     distinct = list(dict.fromkeys(rows))
@@ -43,20 +45,20 @@ def spice(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDAr
         {place: list(several) for place, (_, several) in enumerate(distinct)},
         {place: [answer] for place, (answer, _) in enumerate(distinct)},
     )
-    found = (float(detail["All"]["f"]) for detail in details)
+    values = (float(detail["All"]["f"]) for detail in details)
     # A row whose graphs are both empty has no F; it matches nothing.
-    scores = dict(zip(distinct, (0.0 if np.isnan(f) else f for f in found), strict=True))
+    scores = dict(zip(distinct, (0.0 if np.isnan(f) else f for f in values), strict=True))
     return np.array([scores[row] for row in rows], dtype=np.float64)
 
 
 def require_spice() -> None:
-    """See that SPICE can run without fetching anything.
+    """Check that SPICE can run without fetching anything.
 
     Raises:
         ToolMissing: pycocoevalcap, Java or the parser is not there.
     """
-    libraries = require_folder("spice", "pycocoevalcap", CAPTIONING) / "spice" / "lib"
-    require_java("spice")
+    libraries = require_folder(NAME, "pycocoevalcap", CAPTIONING) / "spice" / "lib"
+    require_java(NAME)
     missing = [name for name in PARSER if not (libraries / name).is_file()]
     if missing:
         raise ToolMissing(
@@ -66,6 +68,14 @@ def require_spice() -> None:
         )
 
 
-def spice_signature() -> str:
-    """Return which SPICE this is."""
-    return f"mean of SPICE 1.0, Stanford CoreNLP 3.6.0|{named_version('pycocoevalcap')}"
+METRIC: Final = Metric(
+    name=NAME,
+    label="SPICE",
+    score=against_all(spice),
+    definition=of_texts(
+        lambda: f"mean of SPICE 1.0, Stanford CoreNLP 3.6.0|{named_version('pycocoevalcap')}"
+    ),
+    require_tool=require_spice,
+    library="pycocoevalcap",
+    groups=frozenset({MetricGroup.CAPTIONING, MetricGroup.ALL}),
+)

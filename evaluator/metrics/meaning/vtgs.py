@@ -1,19 +1,25 @@
-"""VTGS, the visual-textual grounding score of the report, equations 9 to 14.
+"""VTGS, the visual-textual grounding score of the AIM825 report, equations 9 to 14.
 
-Pure arithmetic: the regions come from the model (``evaluator.answering.replica``), the cosines from
-``evaluator.metrics.text_models.embeddings``. The quantity that the report's code computed, with
-CLIP, is another one and has another name, ``vtgs_clip``; its cosines come from
-``evaluator.metrics.text_models.clip``.
+The arithmetic is pure: the regions come from the model (``evaluator.answering.replica``), the
+cosines from ``evaluator.metrics.text_models.embeddings``. The quantity that the report's code
+computed, with CLIP, is another one and has another name, ``vtgs_clip``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.meaning.csns import text_similarity
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.rows import Regions, Rows
+from evaluator.metrics.text_models.loaded import TextModel, TextModels, needed
+from shared.errors import InputError
+
+NAME: Final = "vtgs"
 BETA: Final = 0.5
 """Weight of the text against the picture (eq. 14)."""
 
@@ -30,23 +36,11 @@ def vtgs(
         sim_text_N: textual similarity in [0, 1] (eq. 9; as in CSNS's text case).
         sim_vis_N: visual overlap in [0, 1]; NaN where it was not measured, which stays NaN.
         beta: weight of the text, in [0, 1].
+
+    >>> vtgs(np.array([0.64, 1.0]), np.array([0.25, np.nan]))
+    array([0.4, nan])
     """
     return sim_text_N**beta * sim_vis_N ** (1.0 - beta)
-
-
-def vtgs_clip(
-    bertscore_N: NDArray[np.float64], cosines_N: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return ``sqrt(BERTScore_F1 * (cosine + 1) / 2)`` for each row, shape (N,), as in the code.
-
-    Args:
-        bertscore_N: BERTScore F1 of answer and reference; below 0 counts as 0.
-        cosines_N: CLIP's cosine of picture and answer, in [-1, 1]; NaN where the picture cannot be
-            read, which scores 0.
-    """
-    seen_N = np.nan_to_num((cosines_N + 1) / 2, nan=0.0)
-    result: NDArray[np.float64] = np.sqrt(np.maximum(bertscore_N, 0.0) * seen_N)
-    return result
 
 
 def jaccard(
@@ -57,12 +51,44 @@ def jaccard(
 
     Intersection over union of the true patches; 0 where both sets are empty, since no region
     grounds nothing.
+
+    >>> jaccard(np.array([[True, True, False]]), np.array([[True, False, False]]))
+    array([0.5])
     """
     union = np.logical_or(regions_NP, others_NP).sum(axis=-1)
     shared = np.logical_and(regions_NP, others_NP).sum(axis=-1)
     return np.asarray(shared / np.maximum(union, 1), dtype=np.float64)
 
 
-def measured(sim_vis: Sequence[float | None]) -> NDArray[np.float64]:
-    """Return the visual overlaps as an array, NaN where there is none."""
-    return np.array(sim_vis, dtype=np.float64)
+def grounded(rows: Rows, models: TextModels, metric: str, against: Regions) -> NDArray[np.float64]:
+    """Return VTGS of each row with the overlap that predictions have in a column, shape (N,).
+
+    Raises:
+        InputError: no prediction has a value there.
+    """
+    if against not in rows.measured:
+        raise InputError(
+            f"--metrics {metric}: no prediction has a value in column `{against.value}`; leave "
+            f"{metric} out, or let `evaluator run` make the predictions"
+        )
+    sentences = needed(models.sentences, metric)
+    similar_N = rows.best(lambda a, r: text_similarity(sentences.cosines(a, r)))
+    return vtgs(similar_N, rows.overlaps[against])
+
+
+def grounded_definition(models: TextModels, provenance: Mapping[str, Any], metric: str) -> str:
+    """Return which model compares the texts, and where the regions come from."""
+    regions = provenance.get("grounding") or "regions of unknown origin"
+    return f"{needed(models.sentences, metric).signature}|beta {BETA:g}|{regions}"
+
+
+METRIC: Final = Metric(
+    name=NAME,
+    label="VTGS",
+    score=lambda rows, models: grounded(rows, models, NAME, Regions.QUESTION),
+    definition=lambda models, provenance: grounded_definition(models, provenance, NAME),
+    models=frozenset({TextModel.SENTENCES}),
+    regions=Regions.QUESTION,
+    by_default=True,
+    shows_spread=True,
+)

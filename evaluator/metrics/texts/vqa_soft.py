@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.metric import Metric, against_all, of_texts
 from evaluator.metrics.rows import each_distinct
 from shared.questions.answers import normalise
 
@@ -31,6 +32,9 @@ def vqa_soft(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> N
     Args:
         answers: N answers.
         references: what each person said, N times one or more.
+
+    >>> vqa_soft(["red"], [("red", "red", "blue", "navy")])
+    array([0.5])
     """
     return each_distinct(_soft, answers, references)
 
@@ -51,9 +55,13 @@ def leave_one_out(answer: str, references: Sequence[str]) -> float:
 def _soft(answer: str, references: tuple[str, ...]) -> float:
     if len(references) == 1:
         return float("nan")
-    return leave_one_out(normalise(answer), [normalise(said) for said in references])
+    return leave_one_out(normalise(answer), [normalise(reference) for reference in references])
 
 
-def vqa_soft_signature() -> str:
-    """Return which soft accuracy this is."""
-    return "leave one out, min(1, matches / 3)"
+METRIC: Final = Metric(
+    name="vqa_soft",
+    label="VQA soft",
+    score=against_all(vqa_soft),
+    definition=of_texts(lambda: "leave one out, min(1, matches / 3)"),
+    fewest_references=2,
+)

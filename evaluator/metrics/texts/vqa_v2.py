@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics.metric import Metric, against_all
 from evaluator.metrics.rows import each_distinct
 from evaluator.metrics.texts.vqa_soft import AGREEING, leave_one_out
 
@@ -68,13 +69,11 @@ def vqa_v2(answers: Sequence[str], references: Sequence[tuple[str, ...]]) -> NDA
     Args:
         answers: N answers.
         references: what each person said, N times one or more.
+
+    >>> vqa_v2(["two cats"], [("2 cats", "two cats", "a cat", "some")])
+    array([0.5])
     """
     return each_distinct(_accuracy, answers, references)
-
-
-def vqa_v2_signature() -> str:
-    """Return which accuracy this is."""
-    return "leave one out, min(1, matches / 3)|visualqa.org's normalisation, on both sides"
 
 
 def official_form(text: str) -> str:
@@ -105,4 +104,17 @@ def _without_punctuation(text: str) -> str:
 def _accuracy(answer: str, references: tuple[str, ...]) -> float:
     if len(references) < FEWEST_REFERENCES:
         return float("nan")
-    return leave_one_out(official_form(answer), [official_form(said) for said in references])
+    return leave_one_out(
+        official_form(answer), [official_form(reference) for reference in references]
+    )
+
+
+METRIC: Final = Metric(
+    name="vqa_v2",
+    label="VQA v2 accuracy",
+    score=against_all(vqa_v2),
+    definition=lambda _models, _provenance: (
+        "leave one out, min(1, matches / 3)|visualqa.org's normalisation, on both sides"
+    ),
+    fewest_references=FEWEST_REFERENCES,
+)

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from evaluator.comparing.side_by_side import Column, compare_scorecards
 from evaluator.comparing.tables import comparison_table, signature_note
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.scoring import score_predictions
 from tests.evaluator.predictions import predicted
 
@@ -16,7 +16,7 @@ from tests.evaluator.predictions import predicted
 def scorecard():
     card, _ = score_predictions(
         [predicted("red", "red"), predicted("x", "red", image="b.jpg")],
-        metrics=[Metric.EXACT_MATCH],
+        metrics=[METRICS["exact_match"]],
         text_models=TextModels(),
         train_pairs=None,
         provenance={},

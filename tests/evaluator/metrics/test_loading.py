@@ -7,8 +7,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
 
-from evaluator.metrics.choice import Metric
 from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.bertscore import BertScorer
 from evaluator.metrics.text_models.model_source import find_text_model
 from evaluator.metrics.text_models.names import MINILM
@@ -102,6 +102,6 @@ def test_a_hub_model_that_cannot_be_fetched_names_the_way_out(monkeypatch):
 
 
 def test_only_what_the_metrics_need_is_loaded():
-    models = load_text_models([Metric.EXACT_MATCH, Metric.TOKEN_F1])
+    models = load_text_models([METRICS["exact_match"], METRICS["token_f1"]])
     assert models.sentences is None
     assert models.words is None

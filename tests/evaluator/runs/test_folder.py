@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.metrics.choice import Metric
+from evaluator.metrics.registry import METRICS
 from evaluator.runs.folder import read_run, read_runs, shard_path, write_results
 from evaluator.scoring.scoring import score_predictions
 from shared.corpus import read_number_columns
@@ -66,7 +66,7 @@ def test_a_score_that_is_unknown_stays_unknown_in_the_file(tmp_path, text_models
     predictions = [predicted("a", "a", grounding=0.5), predicted("a", "a", image="b.jpg")]
     scorecard, columns = score_predictions(
         predictions,
-        metrics=[Metric.VTGS],
+        metrics=[METRICS["vtgs"]],
         text_models=text_models,
         train_pairs=None,
         provenance={},

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.choice import Metric
-from evaluator.metrics.loading import TextModels
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.controls import CONSTANT_ANSWERS, other_images, rows_of
 from evaluator.scoring.scoring import score_predictions
 from shared.records import QAPair
@@ -39,7 +39,7 @@ def test_the_scorecard_says_how_much_needs_the_picture():
     train = [QAPair("t", "what color is the shoe", "red", "train.jpg")]
     scorecard, _ = score_predictions(
         seen,
-        metrics=[Metric.EXACT_MATCH],
+        metrics=[METRICS["exact_match"]],
         text_models=TextModels(),
         train_pairs=train,
         provenance={},
@@ -59,7 +59,7 @@ def test_constant_answers_are_scored():
     ]
     scorecard, _ = score_predictions(
         rows,
-        metrics=[Metric.EXACT_MATCH],
+        metrics=[METRICS["exact_match"]],
         text_models=TextModels(),
         train_pairs=None,
         provenance={},

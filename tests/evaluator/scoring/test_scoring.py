@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics, sacre_bleu
-from evaluator.metrics.choice import OVERLAP_METRICS, REPORT_METRICS, Metric, parse_metrics
-from evaluator.metrics.corpus import has_tool
-from evaluator.metrics.loading import TextModels, load_text_models
+from evaluator.metrics.captioning.bleu_4_sacre import sacre_bleu
+from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics
+from evaluator.metrics.choice import default_metrics, has_tool, parse_metrics
+from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.registry import METRICS
+from evaluator.metrics.text_models.loaded import TextModels
+from evaluator.scoring.columns import score_columns
 from evaluator.scoring.question_types import question_type
 from evaluator.scoring.scorecard import break_down
-from evaluator.scoring.scoring import default_metrics, score_columns, score_predictions
+from evaluator.scoring.scoring import measured_metrics, score_predictions
 from evaluator.scoring.tally import Cell, Tally
 from shared.errors import InputError
 from shared.records import Prediction, QAPair
 from shared.records.boxes import Box
 from tests.evaluator.predictions import predicted
 
-CHEAP = (Metric.EXACT_MATCH, Metric.TOKEN_F1)
+CHEAP = parse_metrics("exact_match,token_f1")
 
 
 def score(predictions, metrics=CHEAP, models=TextModels(), train=None):  # noqa: B008
@@ -36,7 +39,7 @@ def test_all_five_metrics_of_one_set(text_models):
         predicted("White.", "white", grounding=0.25, image="a.jpg"),
         predicted("3", "4", question="How many legs", grounding=None, image="b.jpg"),
     ]
-    scorecard, columns = score(predictions, list(default_metrics(predictions)), text_models)
+    scorecard, columns = score(predictions, list(measured_metrics(predictions)), text_models)
     metrics = scorecard.scores.metrics
     assert metrics["exact_match"].mean == 0.5
     assert columns["csns"] == pytest.approx([1, np.exp(-1.25)], abs=1e-6)
@@ -54,7 +57,7 @@ def test_the_order_of_rows_changes_nothing(text_models):
         predicted(a, r, image=f"{i % 3}.jpg", question=f"what color is it {i}")
         for i, (a, r) in enumerate([("red", "red"), ("blue", "navy"), ("3", "4"), ("x", "y")] * 3)
     ]
-    metrics = [Metric.EXACT_MATCH, Metric.CSNS, Metric.BERTSCORE_F1]
+    metrics = parse_metrics("exact_match,csns,bertscore_f1")
     forward, _ = score(predictions, metrics, text_models)
     backward, _ = score(predictions[::-1], metrics, text_models)
     assert forward == backward
@@ -65,7 +68,9 @@ def test_an_answer_to_a_broken_image_scores_zero_everywhere_and_is_counted(text_
         predicted("red", "red", broken=True, grounding=None),
         predicted("red", "red", image="b.jpg", grounding=1.0),
     ]
-    scorecard, columns = score(predictions, [*REPORT_METRICS, *OVERLAP_METRICS], text_models)
+    scorecard, columns = score(
+        predictions, [*default_metrics(), *parse_metrics("substring,levenshtein")], text_models
+    )
     assert scorecard.broken_images == 1
     assert {name: column[0] for name, column in columns.items()} == dict.fromkeys(columns, 0.0)
     assert scorecard.scores.metrics["vtgs"].n == 2
@@ -93,16 +98,18 @@ def test_the_lead_over_the_prior_is_paired_row_by_row():
 
 def test_the_prior_has_no_grounding(text_models):
     train = [QAPair("1", "what color", "white", "t.jpg")]
-    scorecard, _ = score([predicted("a", "a", grounding=0.5)], [Metric.VTGS], text_models, train)
+    scorecard, _ = score(
+        [predicted("a", "a", grounding=0.5)], [METRICS["vtgs"]], text_models, train
+    )
     assert "vtgs" not in scorecard.prior.metrics
     assert "vtgs" not in scorecard.over_prior
 
 
 def test_vtgs_without_regions_is_refused_and_not_a_default(text_models):
     predictions = [predicted("red", "red")]
-    assert Metric.VTGS not in default_metrics(predictions)
+    assert METRICS["vtgs"] not in measured_metrics(predictions)
     with pytest.raises(InputError, match="no prediction has a value in column `grounding`"):
-        score(predictions, [Metric.VTGS], text_models)
+        score(predictions, [METRICS["vtgs"]], text_models)
 
 
 def test_vtgs_against_boxes_is_another_metric_of_the_rows_that_have_boxes(text_models):
@@ -113,9 +120,9 @@ def test_vtgs_against_boxes_is_another_metric_of_the_rows_that_have_boxes(text_m
         predicted("", "red", image="c.jpg", broken=True, boxes=boxes),
         predicted("", "red", image="d.jpg", broken=True),
     ]
-    metrics = default_metrics(rows)
-    assert metrics.index(Metric.VTGS) + 1 == metrics.index(Metric.VTGS_BOXES)
-    scorecard, columns = score(rows, [Metric.VTGS, Metric.VTGS_BOXES], text_models)
+    metrics = measured_metrics(rows)
+    assert metrics.index(METRICS["vtgs"]) + 1 == metrics.index(METRICS["vtgs_boxes"])
+    scorecard, columns = score(rows, parse_metrics("vtgs,vtgs_boxes"), text_models)
     assert columns["vtgs"] == pytest.approx([0.5, 0.7, 0, 0], abs=1e-6)
     assert columns["vtgs_boxes"] == pytest.approx([0.9, np.nan, 0, np.nan], abs=1e-6, nan_ok=True)
     assert scorecard.scores.metrics["vtgs_boxes"].n == 2
@@ -123,7 +130,7 @@ def test_vtgs_against_boxes_is_another_metric_of_the_rows_that_have_boxes(text_m
     assert "boxes" in scorecard.signatures["vtgs_boxes"]
     assert "boxes" not in scorecard.signatures["vtgs"]
     with pytest.raises(InputError, match="vtgs_boxes: no prediction has a value in column"):
-        score(rows[1:2], [Metric.VTGS_BOXES], text_models)
+        score(rows[1:2], [METRICS["vtgs_boxes"]], text_models)
 
 
 def test_the_shuffled_control_is_held_against_the_questions_own_boxes(text_models):
@@ -132,7 +139,7 @@ def test_the_shuffled_control_is_held_against_the_questions_own_boxes(text_model
     other = [replace(own[0], grounding_boxes=0.04)]
     scorecard, _ = score_predictions(
         own,
-        metrics=[Metric.VTGS_BOXES],
+        metrics=[METRICS["vtgs_boxes"]],
         text_models=text_models,
         train_pairs=None,
         provenance={},
@@ -141,7 +148,7 @@ def test_the_shuffled_control_is_held_against_the_questions_own_boxes(text_model
     assert scorecard.over_shuffled["vtgs_boxes"].mean == pytest.approx(0.6, abs=1e-6)
     unseen, _ = score_predictions(
         own,
-        metrics=[Metric.EXACT_MATCH, Metric.VTGS_BOXES],
+        metrics=parse_metrics("exact_match,vtgs_boxes"),
         text_models=text_models,
         train_pairs=None,
         provenance={},
@@ -186,7 +193,7 @@ def test_unknown_metrics_are_refused(text, reason):
 
 
 def test_metrics_keep_their_order_once_each():
-    assert parse_metrics("csns, Exact_Match,csns") == (Metric.CSNS, Metric.EXACT_MATCH)
+    assert parse_metrics("csns, Exact_Match,csns") == parse_metrics("csns,exact_match")
 
 
 def test_nothing_to_score_is_refused():
@@ -212,7 +219,7 @@ def longer(count: int):
 def test_a_corpus_figure_is_that_of_all_rows_and_never_a_mean_of_parts():
     pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
     rows = longer(23)
-    metrics = (Metric.BLEU_1, Metric.BLEU_4, Metric.BLEU_4_SACRE, Metric.CIDER, Metric.ROUGE_L)
+    metrics = parse_metrics("bleu_1,bleu_4,bleu_4_sacre,cider,rouge_l")
     scorecard, columns = score(rows, metrics)
     counts = bleu_statistics([p.answer for p in rows], [p.pair.references for p in rows])
     figures = scorecard.scores.metrics
@@ -236,7 +243,7 @@ def test_a_corpus_figure_is_that_of_all_rows_and_never_a_mean_of_parts():
 def test_corpus_figures_do_not_depend_on_shards(order, cut):
     pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
     rows = longer(12)
-    names = (Metric.BLEU_4, Metric.TOKEN_F1)
+    names = parse_metrics("bleu_4,token_f1")
 
     def tally(part):
         cells = [Cell(p.pair.filename, "other", "rare") for p in part]
@@ -250,7 +257,7 @@ def test_corpus_figures_do_not_depend_on_shards(order, cut):
 def test_set_figures_have_no_lead_row_by_row_over_a_control():
     pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
     train = [QAPair("1", "q", "red", "t.jpg")]
-    scorecard, _ = score(longer(8), (Metric.BLEU_1, Metric.CIDER, Metric.TOKEN_F1), train=train)
+    scorecard, _ = score(longer(8), parse_metrics("bleu_1,cider,token_f1"), train=train)
     assert set(scorecard.over_prior) == {"token_f1"}
     assert set(scorecard.prior.metrics) == {"bleu_1", "cider", "token_f1"}
 
@@ -258,8 +265,8 @@ def test_set_figures_have_no_lead_row_by_row_over_a_control():
 def test_several_references_bring_vqa_accuracy_and_the_best_of_the_others(text_models):
     pair = replace(predicted("maroon", "red").pair, answers=("red", "maroon", "red", "3"))
     rows = [Prediction(pair, "maroon"), Prediction(replace(pair, filename="b.jpg"), "4")]
-    assert Metric.VQA_SOFT in default_metrics(rows)
-    _, columns = score(rows, [Metric.VQA_SOFT, Metric.EXACT_MATCH, Metric.CSNS], text_models)
+    assert METRICS["vqa_soft"] in measured_metrics(rows)
+    _, columns = score(rows, parse_metrics("vqa_soft,exact_match,csns"), text_models)
     # One of four said it: 0 when that one is left out, 1/3 for each of the other three.
     assert columns["vqa_soft"] == pytest.approx([0.25, 0])
     assert columns["exact_match"].tolist() == [1, 0]
@@ -275,7 +282,7 @@ def test_vqa_accuracy_of_a_broken_image_is_0_where_there_are_several_references(
     ]
     several = ("red", "red", "blue")
     rows[2] = replace(rows[2], pair=replace(rows[2].pair, answers=several))
-    scorecard, columns = score(rows, [Metric.VQA_SOFT, Metric.EXACT_MATCH])
+    scorecard, columns = score(rows, parse_metrics("vqa_soft,exact_match"))
     assert columns["vqa_soft"] == pytest.approx([np.nan, np.nan, 0], nan_ok=True)
     assert columns["exact_match"].tolist() == [1, 0, 0]
     assert (scorecard.scores.metrics["vqa_soft"].n, scorecard.broken_images) == (1, 2)
@@ -286,7 +293,7 @@ def test_a_shuffled_sample_without_several_references_has_no_vqa_accuracy():
     rows = [replace(one, pair=replace(one.pair, answers=("red", "red"))), predicted("x", "y")]
     scorecard, _ = score_predictions(
         rows,
-        metrics=[Metric.VQA_SOFT, Metric.EXACT_MATCH],
+        metrics=parse_metrics("vqa_soft,exact_match"),
         text_models=TextModels(),
         train_pairs=None,
         provenance={},
@@ -298,20 +305,20 @@ def test_a_shuffled_sample_without_several_references_has_no_vqa_accuracy():
 
 def test_vqa_accuracy_of_single_references_is_refused():
     with pytest.raises(InputError, match="no row has several references; give them as a list"):
-        score([predicted("red", "red")], [Metric.VQA_SOFT])
+        score([predicted("red", "red")], [METRICS["vqa_soft"]])
 
 
 def test_number_words_are_an_option_with_a_signature_of_its_own(text_models):
     rows = [predicted("two", "2")]
-    plain, _ = score(rows, [Metric.CSNS], text_models)
-    words, columns = score(rows, [Metric.CSNS], replace(text_models, number_words=True))
+    plain, _ = score(rows, [METRICS["csns"]], text_models)
+    words, columns = score(rows, [METRICS["csns"]], replace(text_models, number_words=True))
     assert columns["csns"].tolist() == [1]
     assert plain.scores.metrics["csns"].mean < 0.9
     assert plain.signatures["csns"] != words.signatures["csns"]
 
 
 def test_a_signature_ends_with_a_hash_of_metric_and_definition(text_models):
-    names = [*REPORT_METRICS[:4], Metric.SUBSTRING]
+    names = [*default_metrics()[:4], METRICS["substring"]]
     signatures = score([predicted("a", "a")], names, text_models)[0].signatures
     hashes = {text.rpartition("|#")[2] for text in signatures.values()}
     assert len(hashes) == len(names)
@@ -321,9 +328,7 @@ def test_a_signature_ends_with_a_hash_of_metric_and_definition(text_models):
 def test_a_group_leaves_out_what_lacks_its_tool_and_a_name_does_not(monkeypatch, tmp_path):
     pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert parse_metrics("captioning", has_tool) == (
-        *(Metric.BLEU_1, Metric.BLEU_4, Metric.ROUGE_L, Metric.CIDER),
-    )
+    assert parse_metrics("captioning", has_tool) == parse_metrics("bleu_1,bleu_4,rouge_l,cider")
     with pytest.raises(InputError, match="needs Java"):
         load_text_models(parse_metrics("exact_match,meteor", has_tool))
 
@@ -333,4 +338,4 @@ def test_a_metric_whose_extra_is_missing_names_it(monkeypatch):
     with pytest.raises(
         InputError, match=r"rouge_l_f1: needs rouge_score.*pip install 'abo-vqa\[cap"
     ):
-        load_text_models([Metric.ROUGE_L_F1])
+        load_text_models([METRICS["rouge_l_f1"]])

@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics, nltk_bleu_1, sacre_bleu
+from evaluator.metrics.captioning.bleu_1_nltk import nltk_bleu_1
+from evaluator.metrics.captioning.bleu_4_sacre import sacre_bleu
+from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics
 from evaluator.metrics.captioning.cider import cider
-from evaluator.metrics.captioning.meteor import meteor, meteor_statistics, nltk_meteor
-from evaluator.metrics.captioning.rouge_l import rouge_l, rouge_l_f1
+from evaluator.metrics.captioning.meteor import meteor, meteor_statistics
+from evaluator.metrics.captioning.meteor_nltk import nltk_meteor
+from evaluator.metrics.captioning.rouge_l import rouge_l
+from evaluator.metrics.captioning.rouge_l_f1 import rouge_l_f1
+from evaluator.metrics.captioning.rouge_l_stem import rouge_l_stem
 from evaluator.metrics.captioning.spice import spice
 from evaluator.metrics.tools import ToolMissing
 from shared.questions.answers import spaced
@@ -75,13 +80,13 @@ def test_bleu_4_with_smoothing_equals_sacrebleu(rows):
 def test_rouge_equals_pycocoevalcap_and_rouge_score(rows):
     _, each = coco_rouge.Rouge().compute_score(*as_coco(rows))
     assert rouge_l(*columns(rows)) == pytest.approx(each)
-    for stemmer in (False, True):
+    for stemmer, ours in ((False, rouge_l_f1), (True, rouge_l_stem)):
         scorer = google_rouge.RougeScorer(["rougeL"], use_stemmer=stemmer)
         expected = [
             scorer.score_multi([spaced(one) for one in several], spaced(answer))["rougeL"].fmeasure
             for answer, several in rows
         ]
-        assert rouge_l_f1(*columns(rows), stemmer=stemmer) == pytest.approx(expected)
+        assert ours(*columns(rows)) == pytest.approx(expected)
 
 
 @settings(max_examples=30)
@@ -145,17 +150,17 @@ def test_rouge_l_of_the_paper():
     # "police killed the gunman"; F1 there is 3/4 and 1/2.
     answers = ["police kill the gunman", "the gunman kill police"]
     several = [("police killed the gunman",)] * 2
-    assert rouge_l_f1(answers, several, stemmer=False) == pytest.approx([3 / 4, 2 / 4])
+    assert rouge_l_f1(answers, several) == pytest.approx([3 / 4, 2 / 4])
     # Where precision equals recall beta changes nothing.
     assert rouge_l(answers, several) == pytest.approx([3 / 4, 2 / 4])
     # P = 1, R = 1/2: (1 + 1.44) PR / (R + 1.44 P)
     assert rouge_l(["red"], [("red shoe",)]) == pytest.approx([2.44 * 0.5 / (0.5 + 1.44)])
-    assert rouge_l_f1(["red"], [("red shoe",)], stemmer=False) == pytest.approx([2 / 3])
+    assert rouge_l_f1(["red"], [("red shoe",)]) == pytest.approx([2 / 3])
 
 
 def test_on_one_word_the_variants_differ_as_documented():
-    assert rouge_l_f1(["shoes"], [("shoe",)], stemmer=False).tolist() == [0]
-    assert rouge_l_f1(["shoes"], [("shoe",)], stemmer=True).tolist() == [1]
+    assert rouge_l_f1(["shoes"], [("shoe",)]).tolist() == [0]
+    assert rouge_l_stem(["shoes"], [("shoe",)]).tolist() == [1]
     assert nltk_bleu_1(["red", "blue", ""], [("red",)] * 3) == pytest.approx([1, 0, 0])
     counts = bleu_statistics(["red", "blue", ""], [("red",)] * 3)
     assert bleu(counts, 1) == pytest.approx([1, 0, 0], abs=1e-8)

@@ -10,8 +10,8 @@ open_clip = pytest.importorskip("open_clip", reason="the extra `clip` is not ins
 
 import torch  # noqa: E402
 
-from evaluator.metrics.choice import Metric  # noqa: E402
 from evaluator.metrics.loading import load_text_models  # noqa: E402
+from evaluator.metrics.registry import METRICS  # noqa: E402
 from evaluator.metrics.text_models.clip import ClipScorer  # noqa: E402
 from evaluator.scoring.scoring import score_predictions  # noqa: E402
 from shared.errors import InputError, StoreUnreachable  # noqa: E402
@@ -76,7 +76,7 @@ def test_each_picture_and_each_distinct_answer_is_embedded_once(folder):
 
 def test_vtgs_clip_is_the_root_of_bertscore_times_the_shifted_cosine(folder, clip):
     models = load_text_models(
-        [Metric.VTGS_CLIP],
+        [METRICS["vtgs_clip"]],
         bertscore_model="all-MiniLM-L6-v2",
         clip_model="abo-vqa-small",
         clip_weights=str(folder / "small.pt"),
@@ -86,7 +86,7 @@ def test_vtgs_clip_is_the_root_of_bertscore_times_the_shifted_cosine(folder, cli
     rows.append(predicted("red", "red", image="broken.png"))
     scorecard, columns = score_predictions(
         rows,
-        metrics=[Metric.VTGS_CLIP],
+        metrics=[METRICS["vtgs_clip"]],
         text_models=models,
         train_pairs=None,
         provenance={},
@@ -133,4 +133,4 @@ def test_pictures_that_are_not_there_are_refused(folder, clip, tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         ClipScorer("abo-vqa-small", str(folder / "small.pt"), str(tmp_path / "none"))
     with pytest.raises(InputError, match="name them with --images DIR"):
-        load_text_models([Metric.VTGS_CLIP], bertscore_model="all-MiniLM-L6-v2")
+        load_text_models([METRICS["vtgs_clip"]], bertscore_model="all-MiniLM-L6-v2")

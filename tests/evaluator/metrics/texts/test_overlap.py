@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.metrics.texts.token_f1 import exact_match, levenshtein, substring, token_f1
+from evaluator.metrics.texts.exact_match import exact_match
+from evaluator.metrics.texts.levenshtein import levenshtein
+from evaluator.metrics.texts.substring import substring
+from evaluator.metrics.texts.token_f1 import token_f1
 from shared.questions.answers import normalise
 
 ANSWERS = st.text(alphabet="ab AB.,-'\t 1é_", max_size=12)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.metrics.rows import best_of_references
-from evaluator.metrics.texts.token_f1 import exact_match, token_f1
+from evaluator.metrics.texts.exact_match import exact_match
+from evaluator.metrics.texts.token_f1 import token_f1
 from evaluator.metrics.texts.vqa_soft import vqa_soft
 from shared.questions.answers import normalise
 
