@@ -25,7 +25,7 @@ from transformers import Blip2ForConditionalGeneration, DynamicCache
 
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
-from shared.vqa.decoding import Decoded, decoded_rows, end_tokens
+from shared.vqa.greedy import Decoded, decoded_rows, end_tokens
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 

@@ -25,7 +25,7 @@ from transformers import (
 
 from shared.errors import InputError
 from shared.vqa.answerer import Answer, Answerer
-from shared.vqa.decoding import decoded_rows, end_tokens
+from shared.vqa.greedy import decoded_rows, end_tokens
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 

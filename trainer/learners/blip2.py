@@ -29,7 +29,7 @@ from shared.vqa.blip2 import (
     query_outputs,
     vision_features,
 )
-from shared.vqa.decoding import end_tokens
+from shared.vqa.greedy import end_tokens
 from shared.vqa.preprocessing import to_device
 from trainer.learners.learner import Features, Learner, TokenLimits
 

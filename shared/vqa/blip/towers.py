@@ -25,7 +25,7 @@ from transformers.models.blip.modeling_blip_text import BlipTextAttention
 
 from shared.vqa.blip.config import TokenIds
 from shared.vqa.blip.heads import joined_heads, split_heads
-from shared.vqa.decoding import Decoded
+from shared.vqa.greedy import Decoded
 
 
 @dataclass(frozen=True, slots=True)
