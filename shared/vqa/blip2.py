@@ -15,7 +15,6 @@ Model: Li et al. 2023, "BLIP-2", arXiv:2301.12597; the prompts are those of its 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from transformers import Blip2ForConditionalGeneration, DynamicCache
 
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
-from shared.vqa.greedy import Decoded, decoded_rows, end_tokens
+from shared.vqa.greedy import Decoded, answers_of, generated
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
@@ -133,14 +132,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         )
         index_B = torch.tensor(image_of, device=self.model.device)
         decode = self._continue if self._decoder_only else self._translate
-        said = decode(memory, index_B, rows)
-        texts = self.model.tokenizer.batch_decode(
-            [list(one.tokens) for one in said], skip_special_tokens=True
-        )
-        return [
-            Answer(text.strip(), math.exp(one.log_probability))
-            for text, one in zip(texts, said, strict=True)
-        ]
+        return answers_of(self.model.tokenizer, decode(memory, index_B, rows))
 
     def _prompts(self, questions: Sequence[str]) -> list[str]:
         """Return the questions in the instruction, or as BLIP-2's paper asks them."""
@@ -158,18 +150,14 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         # Reversed, padded on the right and reversed again: padded on the left.
         backwards = pad_right([row[::-1] for row in rows], self._pad).to(self.model.device)
         ids_BT, mask_BT = backwards.ids_BT.flip(1), backwards.mask_BT.flip(1)
-        output = self._language.generate(
+        return generated(
+            self._language,
+            self.model.instruction.max_new_tokens,
             # Nobody reads the ids of the image's tokens, whose keys and values are in the cache.
             input_ids=torch.nn.functional.pad(ids_BT, (seen, 0), value=self._pad),
             attention_mask=torch.nn.functional.pad(mask_BT, (seen, 0), value=1),
             past_key_values=cache,
-            max_new_tokens=self.model.instruction.max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            return_dict_in_generate=True,
-            output_logits=True,
         )
-        return self._said(output, seen + ids_BT.shape[1])
 
     def _translate(
         self, memory: QueryMemory, index_B: torch.Tensor, rows: Sequence[Sequence[int]]
@@ -177,18 +165,11 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         tokens = pad_right(rows, self._pad).to(self.model.device)
         words_BTD = self._language.get_input_embeddings()(tokens.ids_BT)
         queries_BLD = memory.queries_NLD[index_B]
-        output = self._language.generate(
+        return generated(
+            self._language,
+            self.model.instruction.max_new_tokens,
             inputs_embeds=torch.cat((queries_BLD, words_BTD), dim=1),
             attention_mask=torch.nn.functional.pad(
                 tokens.mask_BT, (queries_BLD.shape[1], 0), value=1
             ),
-            max_new_tokens=self.model.instruction.max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            return_dict_in_generate=True,
-            output_logits=True,
         )
-        return self._said(output, 1)
-
-    def _said(self, output: object, prompt_length: int) -> list[Decoded]:
-        return decoded_rows(output, prompt_length, end_tokens(self._language))

@@ -1,12 +1,16 @@
-"""What greedy decoding gives, in every family: tokens and their probability."""
+"""Greedy decoding, the same for every family: tokens, their probability, and the answers."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.generation import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
+
+from shared.vqa.answerer import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,33 @@ def end_tokens(network: PreTrainedModel) -> frozenset[int]:
     return frozenset(ends if isinstance(ends, list) else [ends])
 
 
-def decoded_rows(
+def generated(network: PreTrainedModel, max_new_tokens: int, **inputs: object) -> list[Decoded]:
+    """Return what the network's own ``generate`` says greedily to each row of ``inputs``."""
+    output = network.generate(
+        **inputs,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    # An encoder-decoder says a start token first, a decoder repeats the prompt.
+    prompt_length = output.sequences.shape[1] - len(output.logits)
+    return _rows(output, prompt_length, end_tokens(network))
+
+
+def answers_of(tokenizer: PreTrainedTokenizerBase, decoded: Sequence[Decoded]) -> list[Answer]:
+    """Return the answers that the tokens stand for."""
+    texts = tokenizer.batch_decode(
+        [list(answer.tokens) for answer in decoded], skip_special_tokens=True
+    )
+    return [
+        Answer(text.strip(), math.exp(answer.log_probability))
+        for text, answer in zip(texts, decoded, strict=True)
+    ]
+
+
+def _rows(
     output: GenerateDecoderOnlyOutput | GenerateEncoderDecoderOutput,
     prompt_length: int,
     ends: frozenset[int],

@@ -131,33 +131,18 @@ def load_network(
     device = device or best_device()
     source = resolve_model(model)
     _refuse_pickles(model, Path(source))
+    network = _frozen_network(model, config, network_class, quantization, device)
     with quiet_transformers(), hub_errors(model):
-        network, found = network_class.from_pretrained(
-            source,
-            config=config,
-            use_safetensors=True,
-            dtype=compute_dtype(device),
-            output_loading_info=True,
-            **_quantization_arguments(quantization, device),
-        )
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         image_processor = image_processor_class.from_pretrained(source, trust_remote_code=False)
     require_words(model, tokenizer)
-    _require_all_weights(model, network_class, sorted(found["missing_keys"]))
-    if quantization is Quantization.NONE:
-        network.to(device)
-    else:
-        _use_portable_kernels(network)
-    if architecture(config) == BLIP:
-        heed_question_mask(network)
-    network.requires_grad_(requires_grad=False).eval()
     peft = apply_adapters(network, adapters) if adapters else None
     if adapter is not None:
         peft = apply_adapter(network, adapter)
-    asked = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
-    lower_question_limit(tokenizer, limit_of_adapters(asked))
+    folders = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
+    lower_question_limit(tokenizer, limit_of_adapters(folders))
     revision = _revision(source, config)
-    for folder in asked:
+    for folder in folders:
         warn_of_another_base(folder, revision)
     return LoadedModel(
         network=network,
@@ -171,6 +156,34 @@ def load_network(
         adapter_sha256=_digests(adapter, adapters or {}),
         foldings=_foldings(model, adapter, adapters or {}),
     )
+
+
+def _frozen_network(
+    model: str,
+    config: PretrainedConfig,
+    network_class: type[PreTrainedModel],
+    quantization: Quantization,
+    device: torch.device,
+) -> PreTrainedModel:
+    """Load the weights alone, on ``device`` and in evaluation mode; none of them learns."""
+    with quiet_transformers(), hub_errors(model):
+        network, outcome = network_class.from_pretrained(
+            resolve_model(model),
+            config=config,
+            use_safetensors=True,
+            dtype=compute_dtype(device),
+            output_loading_info=True,
+            **_quantization_arguments(quantization, device),
+        )
+    _require_all_weights(model, network_class, sorted(outcome["missing_keys"]))
+    if quantization is Quantization.NONE:
+        network.to(device)
+    else:
+        _use_portable_kernels(network)
+    if architecture(config) == BLIP:
+        heed_question_mask(network)
+    frozen: PreTrainedModel = network.requires_grad_(requires_grad=False).eval()
+    return frozen
 
 
 def base_folding(model: str) -> QuestionFolding:

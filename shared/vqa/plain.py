@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from transformers import (
 
 from shared.errors import InputError
 from shared.vqa.answerer import Answer, Answerer
-from shared.vqa.greedy import decoded_rows, end_tokens
+from shared.vqa.greedy import answers_of, end_tokens, generated
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
@@ -75,26 +74,16 @@ class PlainAnswerer(Answerer[Image.Image, tuple[Image.Image, ...]]):
         ]
 
     def _ask(self, image: Image.Image, question: str) -> Answer:
-        network = self.model.network
+        network, longest = self.model.network, self.model.instruction.max_new_tokens
         try:
-            output = network.generate(
-                **self._inputs(image, question),
-                max_new_tokens=self.model.instruction.max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                return_dict_in_generate=True,
-                output_logits=True,
-            )
+            decoded = generated(network, longest, **self._inputs(image, question))
         except ValueError as error:
             raise InputError(
                 f"{self.model.name}: cannot be asked {question!r} ({error}); it may want the place "
                 "of its image in --prompt, such as '<image> {question}'"
             ) from error
-        # An encoder-decoder says a start token first, a decoder repeats the prompt.
-        before = output.sequences.shape[1] - len(output.logits)
-        [said] = decoded_rows(output, before, end_tokens(network))
-        text = self.model.tokenizer.decode(list(said.tokens), skip_special_tokens=True)
-        return Answer(text.strip(), math.exp(said.log_probability))
+        [answer] = answers_of(self.model.tokenizer, decoded)
+        return answer
 
     def _inputs(self, image: Image.Image, question: str) -> dict[str, Any]:
         """Return all of the processor's tensors that the network has a place for."""

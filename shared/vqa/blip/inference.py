@@ -8,7 +8,6 @@ is in no product that an answer depends on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
+from shared.vqa.greedy import answers_of
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.preprocessing import pixel_values, to_device
 
@@ -84,12 +84,6 @@ def answer_questions(
     states_PD = question_states(model.blip, memory.layers, packed)
     ids = token_ids(model.blip.config)
     longest = max_new_tokens or model.instruction.max_new_tokens
-    said = decode(model.blip, states_PD, packed.mask_BT, ids, longest)
-    texts = model.tokenizer.batch_decode(
-        [list(one.tokens) for one in said], skip_special_tokens=True
-    )
-    answers = dict(zip(order, zip(texts, said, strict=True), strict=True))
-    return [
-        Answer(text.strip(), math.exp(one.log_probability))
-        for text, one in (answers[at] for at in range(len(questions)))
-    ]
+    decoded = decode(model.blip, states_PD, packed.mask_BT, ids, longest)
+    answers = dict(zip(order, answers_of(model.tokenizer, decoded), strict=True))
+    return [answers[at] for at in range(len(questions))]
