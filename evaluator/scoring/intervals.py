@@ -67,9 +67,9 @@ def percentile_interval(
     means: NDArray[np.float64], confidence: float = 0.95
 ) -> tuple[float, float] | None:
     """Return the central interval of resampled means, or ``None`` where there are none."""
-    known = means[~np.isnan(means)]
-    if not known.size:
+    formed = means[~np.isnan(means)]
+    if not formed.size:
         return None
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(known, [tail, 1.0 - tail])
+    low, high = np.quantile(formed, [tail, 1.0 - tail])
     return float(low), float(high)

@@ -54,15 +54,15 @@ class Tally:
         values_NM = np.empty((len(cells), len(columns)), dtype=np.float64)
         for index, column in enumerate(columns.values()):
             values_NM[:, index] = column
-        known_NM = ~np.isnan(values_NM)
-        filled_NM = np.where(known_NM, values_NM, 0.0)
+        scored_NM = ~np.isnan(values_NM)
+        filled_NM = np.where(scored_NM, values_NM, 0.0)
         return cls._gather(
             tuple(columns),
             cells,
             np.ones(len(cells), dtype=np.int64),
             np.rint(filled_NM * UNIT).astype(np.int64),
             np.rint(filled_NM**2 * UNIT).astype(np.int64),
-            known_NM.astype(np.int64),
+            scored_NM.astype(np.int64),
         )
 
     @classmethod

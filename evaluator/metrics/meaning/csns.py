@@ -32,8 +32,8 @@ def parse_number(answer: str) -> float | None:
     metric. So a sign and a decimal point are gone: "-5" counts as 5 and "3.5" as 35, on both sides
     alike. Number words ("two") are text.
 
-    Deviation: the report takes whatever Python's ``float`` takes, which includes "nan", "inf" and
-    "infinity"; here only finite numbers count.
+    Deviation: the AIM825 report takes whatever Python's ``float`` takes, which includes "nan",
+    "inf" and "infinity"; here only finite numbers count.
     """
     try:
         number = float(normalise(answer))

@@ -1,8 +1,8 @@
 """VTGS, the visual-textual grounding score of the AIM825 report, equations 9 to 14.
 
 The arithmetic is pure: the regions come from the model (``evaluator.answering.replica``), the
-cosines from ``evaluator.metrics.text_models.embeddings``. The quantity that the report's code
-computed, with CLIP, is another one and has another name, ``vtgs_clip``.
+cosines from ``evaluator.metrics.text_models.embeddings``. The quantity that the code
+behind that report computed, with CLIP, is another one and has another name, ``vtgs_clip``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""VTGS by CLIP: what the AIM825 report's code computed, other than its text says.
+"""VTGS by CLIP, as the code behind the AIM825 report computed it; its text says something else.
 
 The cosines come from ``evaluator.metrics.text_models.clip``.
 """

@@ -1,7 +1,7 @@
 """BERTScore F1 (Zhang et al. 2020) through the library bert-score, by distinct pairs.
 
-No idf weights and no rescaling, as the report used it. The library's matching is used as it is;
-only the model is loaded here, since the library takes any path with "t5" in it for a T5 model.
+No idf weights and no rescaling, as the AIM825 report used it. The library's matching is used as it
+is; only the model is loaded here, since the library takes any path with "t5" in it for a T5 model.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class BertScorer:
         self._tokenizer.model_max_length = min(self._tokenizer.model_max_length, longest)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.eval().to(self.device)
-        self._known: dict[tuple[str, str], float] = {}
+        self._scores: dict[tuple[str, str], float] = {}
         self.model_name = f"{source.name} L{layers}"
         self.signature = (
             f"{source.name}@{source.revision}|layer {layers}|no idf|not rescaled|"
@@ -71,10 +71,10 @@ class BertScorer:
         """Return BERTScore F1 for each row, shape (N,), at most 1; 0 where a side is empty."""
         normal = {text: normalise(text) for text in {*answers, *references}}
         rows = [(normal[a], normal[r]) for a, r in zip(answers, references, strict=True)]
-        new = {row for row in rows if row[0].strip() and row[1].strip()} - self._known.keys()
+        new = {row for row in rows if row[0].strip() and row[1].strip()} - self._scores.keys()
         pairs = sorted(new)
-        self._known.update(zip(pairs, self._f1(pairs), strict=True))
-        return np.array([self._known.get(row, 0.0) for row in rows], dtype=np.float64)
+        self._scores.update(zip(pairs, self._f1(pairs), strict=True))
+        return np.array([self._scores.get(row, 0.0) for row in rows], dtype=np.float64)
 
     def _f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         if not pairs:

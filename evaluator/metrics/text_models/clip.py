@@ -99,7 +99,7 @@ class ClipScorer:
         with report_progress("pictures for CLIP", len(new)) as progress:
             for part in _batches(new):
                 tried = {name: self._pixels(name) for name in part}
-                pixels = {name: one for name, one in tried.items() if one is not None}
+                pixels = {name: read for name, read in tried.items() if read is not None}
                 self._pictures.update(dict.fromkeys(part))
                 if pixels:
                     batch = torch.stack(list(pixels.values())).to(self.device)

@@ -10,11 +10,14 @@ open_clip = pytest.importorskip("open_clip", reason="the extra `clip` is not ins
 
 import torch  # noqa: E402
 
+from evaluator.__main__ import app  # noqa: E402
 from evaluator.metrics.loading import load_text_models  # noqa: E402
 from evaluator.metrics.registry import METRICS  # noqa: E402
 from evaluator.metrics.text_models.clip import ClipScorer  # noqa: E402
 from evaluator.scoring.scoring import score_predictions  # noqa: E402
+from shared.corpus import write_predictions  # noqa: E402
 from shared.errors import InputError, StoreUnreachable  # noqa: E402
+from shared.program.cli import run_program  # noqa: E402
 from tests.evaluator.predictions import predicted  # noqa: E402
 
 SMALL = {
@@ -98,6 +101,23 @@ def test_vtgs_clip_is_the_root_of_bertscore_times_the_shifted_cosine(folder, cli
     signature = scorecard.signatures["vtgs_clip"]
     assert signature.startswith("abo-vqa-small small.pt@")
     assert "all-MiniLM-L6-v2@" in signature
+
+
+def test_the_command_scores_with_weights_from_a_file(folder, clip, tmp_path, capsys):
+    rows = [predicted(a, "red", image=f) for f, a in zip(FILES, ANSWERS, strict=True)]
+    write_predictions(rows, tmp_path / "answers.csv", {})
+    arguments = ["score", tmp_path / "answers.csv", "--metrics", "vtgs_clip", "--images", folder]
+    arguments += ["--clip-model", "abo-vqa-small", "--clip-weights", folder / "small.pt"]
+    arguments += ["--bertscore-model", "all-MiniLM-L6-v2", "--json"]
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", [str(argument) for argument in arguments])
+    assert leaving.value.code == 0
+    scorecard = json.loads(capsys.readouterr().out)
+    models = load_text_models([METRICS["bertscore_f1"]], bertscore_model="all-MiniLM-L6-v2")
+    f1 = models.words.f1(ANSWERS, ["red"] * 4)
+    expected = np.sqrt(f1 * (clip.cosines(FILES, ANSWERS) + 1) / 2).mean()
+    assert scorecard["metrics"]["vtgs_clip"]["mean"] == pytest.approx(expected, abs=1e-6)
+    assert clip.signature in scorecard["signatures"]["vtgs_clip"]
 
 
 def test_other_weights_have_another_signature(folder, clip):
