@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "plan": Command(
         "curator.commands.plan", "plan", "Forecast a campaign's time, tokens and money."
     ),
+    "keys": Command("curator.commands.keys", "keys", "Check which keys may use which models."),
     "export": Command(
         "curator.commands.pairs", "export", "Write the pairs to a file, or a data set folder."
     ),

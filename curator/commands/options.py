@@ -28,6 +28,9 @@ AnnotatorName = Annotated[
     Service,
     typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),
 ]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Address of another server, such as `curator rehearse`.")
+]
 ModelName = Annotated[
     str | None,
     typer.Option(help="Model to ask.", show_default=f"{packaged_models().default} for gemini"),

@@ -16,6 +16,7 @@ from curator.campaign.run import run as run_campaign
 from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
+    BaseUrl,
     CatalogPath,
     Concurrency,
     ImagesFolder,
@@ -36,9 +37,6 @@ from curator.status.words import left_out_words
 from shared.errors import InputError
 from shared.program.clock import SystemClock, stopwatch
 
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Address of another server, such as `curator rehearse`.")
-]
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from curator.keys.model_status import Retirement
 from curator.ledger import CampaignReport, LeftOut
 from curator.status.status import Standing
 from shared.program.durations import duration, local_time
@@ -46,3 +47,11 @@ def time_left(standing: Standing, now: float) -> str:
     if ends_at <= now:
         return "1 min or less"
     return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
+
+
+def retirement_words(model: str, end: Retirement, now: float) -> str:
+    """Return when a model is shut down, or was, who says so, and what follows it."""
+    verb = "retires" if end.at > now else "retired"
+    follows = f"; {end.followed_by} follows it" if end.followed_by else ""
+    left = f", in {duration(end.at - now)}" if end.at > now else ""
+    return f"{model} {verb} on {local_time(end.at)}{left} (says {end.said_by}){follows}"

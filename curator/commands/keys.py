@@ -1,0 +1,146 @@
+"""``curator keys``: which keys may use which models, asked at no cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from curator.annotators.annotator import (
+    Connection,
+    Protocol,
+    check_base_url,
+    require_stated_address,
+)
+from curator.annotators.key_checks import (
+    CHECKS_A_MINUTE,
+    CONNECTIONS,
+    LONGEST_CHECK_S,
+    Fitness,
+    KeyCheck,
+    check_keys,
+)
+from curator.annotators.registry import Service
+from curator.commands.options import AnnotatorName, AsJson, BaseUrl, KeysFile
+from curator.keys.key import Key
+from curator.keys.keyfile import read_keys
+from curator.keys.models import default_model
+from curator.ledger import migrate_unless_busy, require_ledger
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.projects import project_records
+from curator.pool.rate import PlainRate
+from curator.pool.records import Meter, ProjectRecord
+from curator.refusals.refusal import WrongAddress
+from curator.status.key_checks import checks_object, checks_view
+from shared.errors import AboVqaError, InputError
+from shared.program.async_stopping import AsyncStopSignal
+from shared.program.clock import SystemClock
+from shared.program.progress import report_progress
+
+ModelsToCheck = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="Model to check; give it several times for several.",
+        show_default=f"{default_model()} for gemini",
+    ),
+]
+LearnedFrom = Annotated[
+    Path | None, typer.Option("--ledger", help="Ledger whose learned limits are to be shown.")
+]
+ChecksPerMinute = Annotated[
+    int, typer.Option("--requests-per-minute", min=1, help="Most checks a minute.")
+]
+CheckTimeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Longest wait for an answer, in seconds.")
+]
+
+
+class UnusableKeys(AboVqaError):
+    """A key may not use a model, or nobody could tell."""
+
+
+def keys(
+    *,
+    keys: KeysFile = None,
+    annotator: AnnotatorName = Service.GEMINI,
+    model: ModelsToCheck = None,
+    base_url: BaseUrl = None,
+    ledger: LearnedFrom = None,
+    requests_per_minute: ChecksPerMinute = CHECKS_A_MINUTE,
+    timeout_s: CheckTimeout = LONGEST_CHECK_S,
+    as_json: AsJson = False,
+) -> None:
+    """Check which keys may use which models.
+
+    No quota is used. Ends with 1 where a key cannot be used.
+    """
+    protocol = annotator.protocol
+    check_base_url(base_url)
+    require_stated_address(protocol.address_variable, base_url)
+    models = _models(annotator, model)
+    protocol.require()
+    pool = read_keys(keys, source=protocol.keys)
+    records = {} if ledger is None else _remembered(ledger, models)
+    connection = Connection(base_url, timeout_s, CONNECTIONS)
+    checks = asyncio.run(_check(protocol, connection, pool, models, PlainRate(requests_per_minute)))
+    _require_address(checks)
+    now = SystemClock().now()
+    if as_json:
+        json.dump(checks_object(checks, records, now), sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(checks_view(checks, records, now))
+    _require_usable(checks)
+
+
+def _models(annotator: Service, given: Sequence[str] | None) -> list[str]:
+    protocol = annotator.protocol
+    names = given or ([protocol.default_model] if protocol.default_model else [])
+    if not names:
+        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
+    return list(dict.fromkeys(map(protocol.model_name, names)))
+
+
+def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:
+    require_ledger(ledger)
+    migrate_unless_busy(ledger)
+    with reading(ledger) as connection:
+        return project_records(connection, models)
+
+
+async def _check(
+    protocol: Protocol,
+    connection: Connection,
+    pool: Sequence[Key],
+    models: Sequence[str],
+    rate: PlainRate,
+) -> list[KeyCheck]:
+    # Nothing is begun that would have to be finished: a signal ends it as it ends any program.
+    stop = AsyncStopSignal()
+    with report_progress("checking keys", len(pool) * len(models)) as progress:
+        async with protocol.connected(connection) as annotator:
+            return await check_keys(
+                annotator, pool, models, rate=rate, stop=stop, advance=progress.advance
+            )
+
+
+def _require_address(checks: Sequence[KeyCheck]) -> None:
+    refusals = [check.refusal for check in checks]
+    if all(isinstance(refusal, WrongAddress) for refusal in refusals):
+        raise InputError(f"{refusals[0]}; look at --base-url")
+
+
+def _require_usable(checks: Sequence[KeyCheck]) -> None:
+    unusable = {check.key.label for check in checks if check.fitness is not Fitness.USABLE}
+    if unusable:
+        count = len({check.key.label for check in checks})
+        raise UnusableKeys(
+            f"{len(unusable)} of {count} keys cannot be used as asked, or not surely"
+        )
