@@ -17,7 +17,6 @@ import numpy as np
 from evaluator.answering.attention import pack_attention
 from evaluator.answering.bundle import BundleAnswerer
 from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
-from evaluator.answering.out_of_memory import OUT_OF_MEMORY, halved
 from evaluator.metrics.meaning.vtgs import jaccard
 from shared.errors import CorruptImage, InputError
 from shared.images.source import ImageSource, image_source
@@ -33,6 +32,7 @@ from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, require_instruction
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.loaded import Quantization
+from shared.vqa.memory import OUT_OF_MEMORY, halved
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.question_length import limit_of_adapters
 

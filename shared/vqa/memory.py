@@ -1,4 +1,4 @@
-"""What a replica does where memory runs out: it goes on with half."""
+"""Memory that runs out, of a GPU or of the machine: told from other errors, and met with half."""
 
 from __future__ import annotations
 
