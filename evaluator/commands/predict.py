@@ -24,7 +24,7 @@ from shared.errors import InputError
 from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
 
 if TYPE_CHECKING:
-    from evaluator.answering.replica import ReplicaSettings
+    from evaluator.answering.replica_settings import ReplicaSettings
 
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
 
@@ -107,7 +107,7 @@ def _settings(
     batch_size: int,
     instruction: Instruction,
 ) -> ReplicaSettings:
-    from evaluator.answering.replica import replica_settings  # noqa: PLC0415
+    from evaluator.answering.replica_settings import replica_settings  # noqa: PLC0415
 
     return replica_settings(
         model, adapter, quantize.value, images, batch_size=batch_size, instruction=instruction

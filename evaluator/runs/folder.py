@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from evaluator.metrics.corpus import is_statistic
-from evaluator.runs.record import RunRecord, read_record
+from evaluator.runs.record import EvaluationRecord, read_record
 from evaluator.scoring.columns import Columns
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from shared.corpus import (
@@ -44,7 +44,7 @@ class Run:
     """
 
     name: str
-    record: RunRecord
+    record: EvaluationRecord
     scorecard: Scorecard
     predictions: Sequence[Prediction]
     columns: Columns

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from evaluator.answering.messages import Reply
-from evaluator.answering.replica import Replica, ReplicaSettings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.answering.shards import cut_shards
 from evaluator.runs.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows

@@ -25,7 +25,7 @@ class NamedAdapter(Settings):
     questions_sha256: str
 
 
-class RunRecord(Settings):
+class EvaluationRecord(Settings):
     """What made a run, as far as it is known; a file has what is set.
 
     ``settings`` are what was asked for. The rest is what came of it, and what a resumed run must
@@ -79,12 +79,12 @@ class RunRecord(Settings):
         ]
 
 
-def write_record(folder: Path, record: RunRecord) -> None:
+def write_record(folder: Path, record: EvaluationRecord) -> None:
     """Write ``run.json``."""
     write_json(record.model_dump(mode="json", exclude_unset=True), folder / RUN_FILE)
 
 
-def read_record(folder: Path) -> RunRecord:
+def read_record(folder: Path) -> EvaluationRecord:
     """Read ``run.json``; an empty record where there is none.
 
     Raises:
@@ -92,5 +92,7 @@ def read_record(folder: Path) -> RunRecord:
     """
     path = folder / RUN_FILE
     return (
-        validated(RunRecord, read_json(path), source=str(path)) if path.is_file() else RunRecord()
+        validated(EvaluationRecord, read_json(path), source=str(path))
+        if path.is_file()
+        else EvaluationRecord()
     )

@@ -23,7 +23,7 @@ from evaluator.runs.folder import (
     shard_path,
     write_results,
 )
-from evaluator.runs.record import RUN_FILE, RunRecord, read_record, write_record
+from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, write_record
 from evaluator.runs.status import NoteBook, State, sole_driver
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
@@ -58,7 +58,7 @@ class Evaluation:
 
     pairs: Sequence[QAPair]
     train_pairs: Sequence[QAPair]
-    record: RunRecord
+    record: EvaluationRecord
     metrics: Sequence[Metric]
     shard_cost: float | None = None
     shown_instead: Mapping[str, str] = field(default_factory=dict)
@@ -237,12 +237,14 @@ def _agree_on_model(
         )
 
 
-def _adapters(record: RunRecord) -> list[Path]:
+def _adapters(record: EvaluationRecord) -> list[Path]:
     folders = [record.adapter, *(adapter.folder for adapter in record.adapters.values())]
     return [Path(folder) for folder in folders if folder]
 
 
-def _effect(fleet: Fleet, shards: Sequence[Shard], record: RunRecord) -> AdapterEffect | None:
+def _effect(
+    fleet: Fleet, shards: Sequence[Shard], record: EvaluationRecord
+) -> AdapterEffect | None:
     return fleet.adapter_effect(_sample(shards, record.adapters)) if _adapters(record) else None
 
 

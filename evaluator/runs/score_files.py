@@ -11,7 +11,7 @@ from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import write_results
-from evaluator.runs.record import RunRecord, write_record
+from evaluator.runs.record import EvaluationRecord, write_record
 from evaluator.runs.settings import ScoreSettings, ScoringSettings
 from evaluator.runs.trained_on import TrainedOn, counted, tell
 from evaluator.scoring.columns import Columns
@@ -200,7 +200,7 @@ def write_run_folders(
     folders = {name: out if len(scored) == 1 else out / name for name in scored}
     whole = settings.whole()
     for name, file in scored.items():
-        record = RunRecord(
+        record = EvaluationRecord(
             command="evaluator score",
             name=name,
             images=None if whole.images is None else str(whole.images),

@@ -11,7 +11,8 @@ import structlog
 from evaluator.answering.bundle import NO_REGIONS
 from evaluator.answering.fleet import Fleet, RayFleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
-from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.metrics.choice import (
     metrics_for,
     require_several_references,
@@ -21,7 +22,7 @@ from evaluator.metrics.choice import (
 from evaluator.metrics.meaning import vtgs_boxes
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.runs.record import NamedAdapter, RunRecord
+from evaluator.runs.record import EvaluationRecord, NamedAdapter
 from evaluator.runs.run import Evaluation, evaluate, prepare_folder
 from evaluator.runs.score_files import text_models_for
 from evaluator.runs.selection import Selection, select_pairs
@@ -188,7 +189,7 @@ def _evaluation(
         seed=settings.shuffle_images,
     )
     adapters = settings.adapters
-    record = RunRecord(
+    record = EvaluationRecord(
         command="evaluator run",
         name=settings.run_name,
         data=settings.data if is_url(settings.data) else str(Path(settings.data).resolve()),

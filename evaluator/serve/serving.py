@@ -11,7 +11,8 @@ from typing import ClassVar
 from PIL import Image
 
 from evaluator.answering.messages import Reply
-from evaluator.answering.replica import Replica, ReplicaSettings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
 from shared.images.decoding import decode_image

@@ -14,7 +14,8 @@ from pathlib import Path
 import ray
 
 from evaluator.answering.fleet import RayFleet
-from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question

@@ -24,7 +24,9 @@ import torch
 from PIL import Image
 from transformers import BlipConfig, BlipForQuestionAnswering
 
-from evaluator.answering.replica import QUESTIONS_PER_IMAGE, Replica, replica_settings
+from evaluator.answering.batches import QUESTIONS_PER_IMAGE
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
 from shared.images.decoding import open_image
 from shared.program.clock import stopwatch
 from shared.records import Question

@@ -21,13 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluator.answering.fleet import LocalFleet
-from evaluator.answering.replica import Replica, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
 from evaluator.comparing.significance import paired_difference
 from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.names import MINILM
 from evaluator.runs.folder import Run, read_run
-from evaluator.runs.record import RunRecord
+from evaluator.runs.record import EvaluationRecord
 from evaluator.runs.run import Evaluation, evaluate
 from evaluator.scoring.controls import other_images
 from evaluator.scoring.scorecard import Figure
@@ -130,7 +131,7 @@ def _score(folder: Path, adapter: Path, learned: Sequence[QAPair], tested: Seque
     evaluation = Evaluation(
         tested,
         [pair for pair in learned if pair.split == "train"],
-        RunRecord(adapter="", grounding=REGIONS, images=str(folder / "images")),
+        EvaluationRecord(adapter="", grounding=REGIONS, images=str(folder / "images")),
         METRICS,
         shown_instead=other_images((pair.filename for pair in tested), sample=200, seed=0),
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from evaluator.answering.fleet import LocalFleet, ShardAnswers
 from evaluator.answering.messages import Reply
-from evaluator.answering.replica import Replica, ReplicaSettings, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.runs.record import RunRecord
+from evaluator.runs.record import EvaluationRecord
 from evaluator.runs.run import Evaluation
 from shared.records import QAPair, Question
 
@@ -31,7 +32,7 @@ def evaluation_of(pairs: Sequence[QAPair], **facts: object) -> Evaluation:
     return Evaluation(
         pairs,
         [],
-        RunRecord(**({"model": "tiny", "adapter": ""} | facts)),
+        EvaluationRecord(**({"model": "tiny", "adapter": ""} | facts)),
         (METRICS["exact_match"],),
         shard_cost=SHARD_COST,
     )

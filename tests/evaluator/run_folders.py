@@ -11,7 +11,7 @@ from evaluator.answering.attention import pack_attention
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import Run, read_run, write_results
-from evaluator.runs.record import RunRecord, write_record
+from evaluator.runs.record import EvaluationRecord, write_record
 from evaluator.scoring.scoring import score_predictions
 from shared.records import Prediction, QAPair
 from tests.evaluator.predictions import predicted
@@ -60,6 +60,6 @@ def make_run(
         train_pairs=train,
         provenance={"model": model, "adapter": None},
     )
-    write_record(folder, RunRecord(images=None if images is None else str(images), seed=3))
+    write_record(folder, EvaluationRecord(images=None if images is None else str(images), seed=3))
     write_results(folder, predictions, columns, scorecard)
     return read_run(folder)

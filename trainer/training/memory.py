@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import torch
 
 from shared.errors import AboVqaError
+from shared.vqa.memory import OUT_OF_MEMORY, is_out_of_memory
 
 GIB = 2**30
-CPU_ALLOCATOR = "DefaultCPUAllocator"
-"""What torch's message names where a CPU allocation fails; there is no class of its own."""
 
 
 class OutOfMemory(AboVqaError):
@@ -21,19 +20,18 @@ class OutOfMemory(AboVqaError):
 
 @contextlib.contextmanager
 def out_of_memory_names(advice: str) -> Iterator[None]:
-    """Turn torch's out-of-memory errors into one line that ends with ``advice``.
+    """Turn out-of-memory errors into one line that ends with ``advice``.
 
     Raises:
         OutOfMemory: memory ran out inside.
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(f"out of GPU memory; {advice}") from error
-    except (RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError) and CPU_ALLOCATOR not in str(error):
+    except OUT_OF_MEMORY as error:
+        if not is_out_of_memory(error):
             raise
-        raise OutOfMemory(f"out of memory; {advice}") from error
+        which = "GPU memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
+        raise OutOfMemory(f"out of {which}; {advice}") from error
 
 
 def peak_memory_gib(device: torch.device) -> float:

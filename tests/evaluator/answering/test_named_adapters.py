@@ -10,6 +10,7 @@ from evaluator.__main__ import app
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains, parse_adapters
 from evaluator.answering.replica import Replica
 from evaluator.runs.folder import read_run
+from evaluator.runs.record import NamedAdapter
 from evaluator.runs.run import evaluate
 from shared.corpus import read_pairs, write_json, write_pairs
 from shared.errors import InputError
@@ -62,8 +63,11 @@ def test_the_scorecard_has_each_domain_and_each_hash(
     tmp_path, tiny_model, pictures, adapters, pairs
 ):
     fleet = CountingFleet(settings_for(tiny_model, pictures[0], adapters=adapters))
-    folders = {name: {"folder": str(folder)} for name, folder in adapters.items()}
-    evaluation = evaluation_of(pairs, adapters=folders)
+    records = {
+        name: NamedAdapter(folder=str(folder), sha256="0", questions_sha256="1")
+        for name, folder in adapters.items()
+    }
+    evaluation = evaluation_of(pairs, adapters=records)
     scorecard = evaluate(evaluation, tmp_path / "run", lambda: fleet, no_text_models, FakeClock())
     run = read_run(tmp_path / "run")
     assert run.scorecard == scorecard

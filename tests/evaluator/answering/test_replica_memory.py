@@ -6,7 +6,8 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from evaluator.answering.replica import QUESTIONS_PER_IMAGE, Replica
+from evaluator.answering.batches import QUESTIONS_PER_IMAGE
+from evaluator.answering.replica import Replica
 from shared.errors import AboVqaError
 from shared.records import Question
 from shared.vqa.blip.answerer import BlipAnswerer

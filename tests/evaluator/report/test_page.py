@@ -14,7 +14,7 @@ from evaluator.__main__ import app
 from evaluator.report.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
 from evaluator.report.gallery import LIMIT
 from evaluator.report.page import write_report
-from evaluator.runs.record import RunRecord
+from evaluator.runs.record import EvaluationRecord
 from evaluator.runs.settings import RunSettings
 from shared.errors import InputError
 from shared.program.cli import run_program
@@ -311,7 +311,7 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
         quantize="none",
         shuffle_sample=20,
     )
-    record = RunRecord(
+    record = EvaluationRecord(
         command="evaluator run",
         data=settings.data,
         model="/somewhere/blip",
@@ -336,8 +336,10 @@ def test_no_signed_url_shows_its_query(tmp_path, query):
     run = make_run(tmp_path / "base", answers(4, wrong=[1]), model=f"of {place} alone")
     settings = RunSettings(data=place, images=place, model=place, out=Path("r"))
     records = [
-        RunRecord(command="evaluator run", data=place, images=place, settings=settings),
-        RunRecord(command="evaluator run", data=place, arguments=("--data", place, f"--x={place}")),
+        EvaluationRecord(command="evaluator run", data=place, images=place, settings=settings),
+        EvaluationRecord(
+            command="evaluator run", data=place, arguments=("--data", place, f"--x={place}")
+        ),
     ]
     for record in records:
         write_report([replace(run, record=record)], tmp_path / "report.html", images=str(tmp_path))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.runs.record import RunRecord, read_record, write_record
+from evaluator.runs.record import EvaluationRecord, read_record, write_record
 from evaluator.runs.run import Evaluation, prepare_folder
 from evaluator.runs.settings import RunSettings, ScoreSettings
 from shared.corpus import read_json, write_json
@@ -20,7 +20,7 @@ ASKED = RunSettings(data="d", images="i", model="m", out=Path("/r"), adapter=("a
     "settings", [ASKED, ScoreSettings(predictions=(Path("/x.csv"),), number_words=True)]
 )
 def test_settings_are_read_back_as_they_were_written(tmp_path, settings):
-    record = RunRecord(command="evaluator run", name="a", settings=settings)
+    record = EvaluationRecord(command="evaluator run", name="a", settings=settings)
     write_record(tmp_path, record)
     assert read_record(tmp_path) == record
     assert type(read_record(tmp_path).settings) is type(settings)
@@ -85,10 +85,12 @@ FINGERPRINT_BEFORE = "d9806fe30a7246d73156f4d0ff2379f7be187a88836409e39671bacd6a
 def test_a_run_that_a_release_before_began_goes_on(tmp_path):
     written = {**BEFORE, "fingerprint": FINGERPRINT_BEFORE, "arguments": ["--data", "vqa.csv"]}
     write_json(written, tmp_path / "run.json")
-    prepare_folder(tmp_path, Evaluation(PAIRS, [], RunRecord(**BEFORE), ()))
+    prepare_folder(tmp_path, Evaluation(PAIRS, [], EvaluationRecord(**BEFORE), ()))
     assert read_json(tmp_path / "run.json") == written
     with pytest.raises(InputError, match="a run with another seed;"):
-        prepare_folder(tmp_path, Evaluation(PAIRS, [], RunRecord(**BEFORE | {"seed": 1}), ()))
+        prepare_folder(
+            tmp_path, Evaluation(PAIRS, [], EvaluationRecord(**BEFORE | {"seed": 1}), ())
+        )
 
 
 def test_a_record_that_is_none_is_named(tmp_path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluator.answering.replica import Replica, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
 from shared.program.settings import validated
 from shared.questions.answers import exact_match
 from shared.questions.folding import ASKED, BARE, read_folding, write_folding

@@ -16,7 +16,8 @@ from onnx import helper, numpy_helper
 from PIL import Image
 
 from evaluator.__main__ import app as evaluator
-from evaluator.answering.replica import Replica, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
 from shared.corpus import write_pairs
 from shared.dataset.training_images import TRAINING_IMAGES
 from shared.errors import InputError

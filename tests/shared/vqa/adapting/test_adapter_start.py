@@ -9,7 +9,8 @@ import torch
 from peft import KasaConfig, LoraConfig, get_peft_model
 
 from evaluator.__main__ import app
-from evaluator.answering.replica import Replica, replica_settings
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
 from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.records import Question

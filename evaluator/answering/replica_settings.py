@@ -1,0 +1,80 @@
+"""What a replica loads and how it answers, checked before any replica starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import InputError
+from shared.images.source import image_source
+from shared.images.stores import is_url
+from shared.onnx_vqa import is_bundle
+from shared.vqa.adapting.adapters import require_applicable
+from shared.vqa.families import require_instruction
+from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.loaded import Quantization
+from shared.vqa.names.model_names import resolve_model
+from shared.vqa.question_length import limit_of_adapters
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    """What a replica loads and how it answers; paths as the replica's machine sees them.
+
+    ``batch_size`` counts questions. ``measure_grounding`` asks for VTGS's visual term too, which
+    takes a backward pass through the text towers. ``adapters`` holds names and folders; each
+    answers the questions of the domain of its name. Where there are some, ``adapter`` is empty.
+    """
+
+    model: str
+    adapter: str
+    quantization: Quantization
+    images: str
+    batch_size: int
+    measure_grounding: bool
+    adapters: tuple[tuple[str, str], ...] = ()
+    instruction: Instruction = NO_INSTRUCTION
+
+
+def replica_settings(
+    model: str,
+    adapter: Path | None,
+    quantization: str,
+    images: Path | str,
+    *,
+    batch_size: int,
+    measure_grounding: bool = False,
+    adapters: Mapping[str, Path] | None = None,
+    instruction: Instruction = NO_INSTRUCTION,
+) -> ReplicaSettings:
+    """Return settings with absolute paths, so that actors elsewhere on the machine find them.
+
+    ``images`` is a folder or a URL, see ``shared.images.source``.
+
+    Raises:
+        InputError: no such images folder, model or adapter, or they do not go together.
+    """
+    image_source(str(images))
+    named = adapters or {}
+    asked = [*named.values(), *([] if adapter is None else [adapter])]
+    for folder in asked:
+        require_applicable(folder, four_bit=Quantization(quantization) is Quantization.NF4)
+    if is_bundle(model) and asked:
+        raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
+    if not is_bundle(model):
+        require_instruction(model, instruction)
+    elif instruction != NO_INSTRUCTION:
+        raise InputError(f"{model}: an exported model takes no --prompt and no --max-new-tokens")
+    limit_of_adapters(asked)
+    source = model if is_bundle(model) else resolve_model(model)
+    return ReplicaSettings(
+        model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,
+        adapter="" if adapter is None else str(adapter.resolve()),
+        quantization=Quantization(quantization),
+        images=str(images) if is_url(str(images)) else str(Path(images).resolve()),
+        batch_size=batch_size,
+        measure_grounding=measure_grounding,
+        adapters=tuple((name, str(folder.resolve())) for name, folder in named.items()),
+        instruction=instruction,
+    )
