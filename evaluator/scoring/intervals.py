@@ -1,7 +1,8 @@
 """Bootstrap over units: the rows of one product are not independent, so products are drawn.
 
-Pure numpy. A mean over a resample is the sum of the drawn units' sums divided by the sum of
-their counts, never a mean of means.
+Pure numpy; ``scipy.stats.bootstrap`` gives the same intervals, one quantity at a time. A mean over a
+resample is the sum of the drawn units' sums divided by the sum of their counts, never a mean of
+means.
 """
 
 from __future__ import annotations
@@ -67,9 +68,8 @@ def percentile_interval(
     means: NDArray[np.float64], confidence: float = 0.95
 ) -> tuple[float, float] | None:
     """Return the central interval of resampled means, or ``None`` where there are none."""
-    formed = means[~np.isnan(means)]
-    if not formed.size:
+    if np.isnan(means).all():
         return None
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(formed, [tail, 1.0 - tail])
+    low, high = np.nanquantile(means, [tail, 1.0 - tail])
     return float(low), float(high)

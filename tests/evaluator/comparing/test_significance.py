@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import permutation_test
 
 from evaluator.comparing.significance import holm, mcnemar_exact, paired_difference
 
@@ -102,6 +103,23 @@ def test_rows_of_one_unit_change_sides_together():
     other = np.array([True, True, True, False])
     base = np.array([False, False, False, True])
     assert mcnemar_exact(base, other, list("aabc")).p_value == pytest.approx(6 / 8)
+
+
+def test_by_units_it_is_the_permutation_test_with_all_permutations():
+    generator = np.random.default_rng(12)
+    units = np.arange(48) // 4
+    base, other = generator.random(48) < 0.4, generator.random(48) < 0.6
+    gains = np.bincount(units, weights=other.astype(int) - base.astype(int))
+    expected = permutation_test(
+        (gains,),
+        lambda gains, axis: gains.sum(axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    )
+    assert 0.01 < expected.pvalue < 0.9
+    test = mcnemar_exact(base, other, [str(unit) for unit in units])
+    assert test.p_value == pytest.approx(expected.pvalue)
 
 
 def test_mcnemar_keeps_its_level_for_rows_that_go_together():

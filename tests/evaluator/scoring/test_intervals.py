@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
 from evaluator.scoring.intervals import bootstrap_means, percentile_interval
 
@@ -14,6 +15,28 @@ def test_means_equal_a_plain_resampling_with_the_same_draws():
     drawn = np.random.default_rng(5).integers(40, size=(7, 40))
     expected = [sum(sums[i, 0] for i in row) / sum(counts[i, 0] for i in row) for row in drawn]
     assert means[:, 0] == pytest.approx(expected)
+
+
+def test_the_interval_is_that_of_scipy_with_the_same_seed():
+    generator = np.random.default_rng(8)
+    counts = generator.integers(1, 6, size=300).astype(float)
+    sums = generator.binomial(counts.astype(int), 0.3).astype(float)
+    means = bootstrap_means(sums[:, None], counts[:, None], resamples=500, seed=4)
+
+    def mean(sums, counts, axis=-1):
+        return sums.sum(axis=axis) / counts.sum(axis=axis)
+
+    expected = bootstrap(
+        (sums, counts),
+        mean,
+        paired=True,
+        n_resamples=500,
+        method="percentile",
+        rng=np.random.default_rng(4),
+    )
+    assert percentile_interval(means[:, 0]) == pytest.approx(
+        expected.confidence_interval, abs=1e-12
+    )
 
 
 def test_rows_of_one_image_are_not_taken_for_independent():
