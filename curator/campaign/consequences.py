@@ -6,8 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-
-import structlog
+from typing import Final
 
 from curator.annotators.annotator import Reply
 from curator.annotators.prompt import Prompt, Request
@@ -34,8 +33,11 @@ from curator.status.live import LiveReport
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 
-log = structlog.stdlib.get_logger("curator.campaign.consequences")
+log = EventLog(__name__)
+
+_TRIED_AGAIN: Final = "until it answers"
 
 
 class Again(Enum):
@@ -101,7 +103,9 @@ class Consequences:
             return ()
         waits = self.results.change(item, WorkState.PENDING, item.attempts, refusal.reason)
         self.results.finish(tried, Outcome.UNAVAILABLE, refusal.reason, change=waits)
-        await self._pause("service_unavailable", refusal.reason)
+        if self.outage.in_a_row == 1:
+            log.warning("service_unavailable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
+        await self._pause()
         return (item,)
 
     async def wait_for_service(
@@ -111,18 +115,18 @@ class Consequences:
         await self.take_back(tried.lease, attempt)
         self.live.unsent(tried.lease.key, refusal.reason)
         self.outage.unreached(refusal.reason, self.clock.now())
-        await self._pause("service_unreachable", refusal.reason)
+        if self.outage.in_a_row == 1:
+            log.warning("service_unreachable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
+        await self._pause()
         return (tried.item,)
 
-    async def _pause(self, event: str, reason: str) -> None:
+    async def _pause(self) -> None:
         """Leave the service in peace for a while.
 
         Raises:
             ServiceDown: it has not answered for long.
             StopRequested: the run is to stop.
         """
-        if self.outage.in_a_row == 1:
-            log.warning(event, reason=reason, tried_again="until it answers")
         self.outage.require_end(self.clock.now())
         await self.outage.pause(self.clock, self.stop, self.rng)
 

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
 from curator.ledger import Ledger, LeftOut
 from curator.status.words import left_out_words
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.records import Listing
 
 WATCH_EVERY_S: Final = 30.0
 """Seconds between two looks at a watched catalogue whose queue is empty."""
 
-log = structlog.stdlib.get_logger("curator.campaign.intake")
+log = EventLog(__name__)
 
 
 async def import_catalog(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
-
 from curator.annotators.annotator import Reply
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
+from shared.program.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000
 
@@ -19,7 +18,7 @@ class ItemLog:
     def __init__(self, prompt_version: str) -> None:
         self._prompt_version = prompt_version
         # Bound once, since a logger of the module would be made anew for each line.
-        self._log = structlog.stdlib.get_logger("curator.items").bind()
+        self._log = EventLog("curator.items").bound()
 
     def reply(
         self, item: Job, reply: Reply, judgement: Judgement, *, key_label: str, attempt_id: int

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
 from curator.annotators.prompt import Prompt, Request
@@ -49,8 +47,9 @@ from curator.status.live import LiveReport
 from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 
-log = structlog.stdlib.get_logger("curator.campaign.loop")
+log = EventLog(__name__)
 
 
 @dataclass(slots=True)

@@ -6,14 +6,13 @@ import contextlib
 import sys
 from typing import Final
 
-import structlog
-
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 
 OTHER_FILES: Final = 64
 """The ledger's, the logs', the photos' that are read, and those of whoever looks at the page."""
 
-log = structlog.stdlib.get_logger("curator.campaign.open_files")
+log = EventLog(__name__)
 
 
 def affordable_concurrency(wanted: int) -> int:

@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from curator.annotators.annotator import Connection
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
@@ -36,9 +34,10 @@ from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
+from shared.program.event_log import EventLog
 from shared.program.events import SecretMask, set_up_events
 
-log = structlog.stdlib.get_logger("curator.campaign.run")
+log = EventLog(__name__)
 
 
 async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:

@@ -37,7 +37,7 @@ from shared.program.clock import Clock
 from shared.program.durations import local_time
 from shared.program.event_log import EventLog
 
-log = EventLog("curator.pool.pool")
+log = EventLog(__name__)
 
 
 class OnExhausted(StrEnum):
@@ -249,8 +249,13 @@ class KeyPool:
             for key in keys:
                 self._take_out(key, refusal)
         elif is_news:
-            told = f"Project {name} may not use {lease.model} ({refusal.reason})"
-            log.warning(f"{told}; its keys go on with other models.")  # noqa: G004
+            log.warning(
+                "project_may_not_use_model",
+                project=name,
+                model=lease.model,
+                reason=refusal.reason,
+                goes_on="its keys, with other models",
+            )
         self.unanswered(lease)
         return [project.record() for project in refused]
 

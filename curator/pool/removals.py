@@ -6,19 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import structlog
-
 from curator.keys.key import Key
 from curator.pool.records import RemovedKey
 from shared.errors import InputError
 from shared.program.durations import local_time
+from shared.program.event_log import EventLog
 
 _NUMBERED: Final = re.compile(r"key-\d+")
 """A label that only says at which place a key stood."""
 _WAY_OUT: Final = "put another key in its line, or try it again with --retry-keys"
 _WAY_OUT_OF_ALL: Final = "put others in their lines, or try them again with --retry-keys"
 
-log = structlog.stdlib.get_logger("curator.pool.removals")
+log = EventLog(__name__)
 
 
 def keys_to_use(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> list[Key]:
@@ -46,7 +45,14 @@ def still_removed(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> lis
 def tell_removed(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> None:
     """Log a line for each key that stays out."""
     for key in still_removed(keys, removed):
-        log.warning(f"{_told(key, removed[key.fingerprint])}; {_WAY_OUT}")  # noqa: G004
+        removal = removed[key.fingerprint]
+        log.warning(
+            "key_stays_out",
+            key=key.label,
+            removed_on=local_time(removal.at),
+            reason=removal.reason,
+            way_out=_WAY_OUT,
+        )
 
 
 def _told(key: Key, removed: RemovedKey) -> str:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-import structlog
-
 from curator.rehearsal import wire
 from curator.rehearsal.answers.answer_book import AnswerBook, KnownImage
 from curator.rehearsal.answers.reply_text import (
@@ -34,13 +32,14 @@ from curator.rehearsal.quota_book import OverQuota, QuotaBook
 from curator.rehearsal.wire import WireReply
 from shared.errors import CorruptImage
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 from shared.questions.answers import normalise
 from shared.records import QAPair
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
 _BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
 _UNKNOWN_IMAGE: Final = KnownImage(filename="", pairs=())
-_log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class Delivery(Enum):
@@ -173,7 +172,7 @@ class Judge:
         if resembled is None:
             return _UNKNOWN_IMAGE
         if resembled.rivals:
-            _log.info(
+            log.info(
                 "rehearsal_ambiguous_image",
                 taken_for=resembled.filename,
                 as_well=", ".join(resembled.rivals),

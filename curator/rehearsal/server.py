@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
 from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook
@@ -21,12 +20,13 @@ from curator.rehearsal.quota_book import QuotaBook
 from curator.rehearsal.tally import RehearsalTally
 from shared.errors import InputError
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 
 STATS_PATH: Final = "/rehearsal/stats"
 LARGEST_BODY: Final = 20 * 1024 * 1024
 """Bytes; Google's limit for a request with inline data."""
 _SHUTDOWN_S: Final = 2.0
-_log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class RehearsalServer:
             self._tally.sent(key, model, ruling, status=ruling.reply.status)
         if ruling.delivery is Delivery.CUT:
             body = body[: len(body) // 2]
-        _log.debug(
+        log.debug(
             "rehearsal_reply",
             key_label=key.label,
             outcome=ruling.outcome,

@@ -20,16 +20,16 @@ import shared.cluster  # noqa: F401 (before ray, which reads the token's mode wh
 
 # isort: split
 import ray
-import structlog
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from evaluator.answering.messages import AdapterEffect, Answering, ModelFacts, Reply
 from evaluator.answering.shards import Shard
 from shared.cluster.ray_cluster import ReplicaShare, last_line
 from shared.errors import AboVqaError
+from shared.program.event_log import EventLog
 from shared.records import Question
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 MAX_TRIES: Final = 3
 PATIENCE_S: Final = 60.0

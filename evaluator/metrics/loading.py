@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-import structlog
-
 from evaluator.metrics.choice import require_tools
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModel, TextModels
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 
 if TYPE_CHECKING:
     from evaluator.metrics.text_models.bertscore import BertScorer
     from evaluator.metrics.text_models.clip import ClipScorer
     from evaluator.metrics.text_models.embeddings import SentenceEncoder
 
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def load_text_models(
@@ -91,5 +90,5 @@ def _load_bertscorer(name: str, layers: int | None) -> BertScorer:
     try:
         return BertScorer(find_text_model(DISTILBERT), layers)
     except InputError as error:
-        _log.warning("bertscore_model_replaced", wanted=DISTILBERT, used=MINILM, reason=str(error))
+        log.warning("bertscore_model_replaced", wanted=DISTILBERT, used=MINILM, reason=str(error))
         return BertScorer(find_text_model(MINILM), layers)

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings
@@ -22,11 +20,12 @@ from shared.images.decoding import open_image
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import find_images
 from shared.images.source import image_source
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.records import Question
 from shared.vqa.trained_on import known_training
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
 SEEN_COLUMNS = TRAINED_ON, PRETRAINED_ON = ("trained_on", "pretrained_on")

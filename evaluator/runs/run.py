@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from evaluator.answering.attention import overlap_with_boxes
 from evaluator.answering.fleet import Fleet
 from evaluator.answering.messages import AdapterEffect, Reply
@@ -30,11 +28,12 @@ from evaluator.scoring.scoring import score_predictions
 from shared.corpus import pairs_digest, read_json, read_predictions, write_json, write_predictions
 from shared.errors import AboVqaError, InputError
 from shared.program.clock import Clock, stopwatch
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.records import Prediction, QAPair, Question
 from shared.vqa.adapting.adapters import warn_of_another_base
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 MODEL_FILE: Final = "model.json"
 """Which model answered, and what its adapter changes; written before the first shard."""

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import structlog
-
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 from shared.records import QAPair
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class TrainedOn(StrEnum):

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import structlog
-
 from evaluator.runs.selection import Selection
 from evaluator.runs.trained_on import TrainedOn, counted, tell
 from shared.corpus import pairs_digest
@@ -19,9 +17,10 @@ from shared.dataset.training_images import TRAINING_IMAGES, Recogniser, Training
 from shared.dataset.units import units_of
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.source import ImageFiles
+from shared.program.event_log import EventLog
 from shared.vqa.trained_on import KnownTraining
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def unseen_pairs(

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from evaluator.answering.bundle import NO_REGIONS
 from evaluator.answering.fleet import Fleet, RayFleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
@@ -38,13 +36,14 @@ from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 from shared.program.stopping import interrupt_once
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
 from shared.vqa.trained_on import known_training
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:

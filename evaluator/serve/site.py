@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Final
 
-import structlog
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -15,10 +14,11 @@ from evaluator.answering.messages import ModelFacts
 from evaluator.serve.batching import Batcher, QueueFull
 from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
 from shared.program.clock import stopwatch
+from shared.program.event_log import EventLog
 from shared.web.access import Access, Handler, add_headers
 from shared.web.pages import Login, health, login_routes, page_routes
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _FILES: Final = ("page.html", "page.css", "page.js")
 _LOGIN: Final = Login("evaluator", "Ask the model", "the server", "EVALUATOR_TOKEN")
@@ -87,7 +87,7 @@ def _answer(batcher: Batcher) -> Handler:
         except web.HTTPException:
             raise
         except Exception as error:
-            log.exception("answer_failed")
+            log.error("answer_failed", exc_info=error)  # noqa: TRY400 (its own method)
             raise web.HTTPInternalServerError(text="the model failed; see the log") from error
         if reply.broken_image:
             raise web.HTTPBadRequest(text="image: cannot be decoded; it is cut off or damaged")

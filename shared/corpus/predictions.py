@@ -10,7 +10,6 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
-import structlog
 
 from shared.corpus.formats.columns import ColumnNames
 from shared.corpus.formats.tables import LeftOut
@@ -26,12 +25,13 @@ from shared.corpus.rows import (
 )
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
+from shared.program.event_log import EventLog
 from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
 from shared.records.boxes import boxes_json
 
 NO_REFERENCE: Final = "no reference answer"
 
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
     say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
     unnamed = sum(not p.pair.names_image for p in table.predictions)
     if unnamed:
-        _log.warning(
+        log.warning(
             "no_image_names",
             file=path.name,
             rows=unnamed,

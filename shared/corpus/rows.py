@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from shared.corpus.formats.cells import (
     cell_text,
     file_name,
@@ -24,6 +22,7 @@ from shared.corpus.formats.tables import LeftOut, RawTable, Row, read_raw
 from shared.corpus.formats.typed_text import with_typed_answers
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
+from shared.program.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
 
@@ -32,7 +31,7 @@ NO_COLUMNS: Final[ColumnNames] = {}
 _CORE: Final = frozenset({"question", "answer", "answers", "prediction"})
 NAMES_SHOWN: Final = 4
 """Names of a missing column that a message shows."""
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def _names_of(field: str) -> str:
 def say_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
     """Say how many rows are not used, and why: a line for each reason."""
     for reason, (rows, first) in left_out_by_reason(left_out).items():
-        _log.warning("rows_left_out", file=path.name, reason=reason, rows=rows, first_row=first)
+        log.warning("rows_left_out", file=path.name, reason=reason, rows=rows, first_row=first)
 
 
 def left_out_by_reason(left_out: Sequence[LeftOut]) -> dict[str, tuple[int, int]]:
@@ -231,7 +230,7 @@ def say_repeated_ids(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
         if about.setdefault(row_id, (image, question)) != (image, question):
             repeated.add(row_id)
     if repeated:
-        _log.warning(
+        log.warning(
             "ids_repeat",
             file=path.name,
             ids=len(repeated),

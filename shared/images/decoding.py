@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import structlog
 from PIL import Image
 
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.formats import CONVERT, is_unread_picture
 from shared.images.pixels import UnreadablePicture, losses, opened, rgb
+from shared.program.event_log import EventLog
 
 LARGEST_FILE_BYTES: Final = 2**30
 TOLD: Final = 5
@@ -42,7 +42,7 @@ _WAYS_OUT: Final = {
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 
 _told: Counter[str] = Counter()
-_log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def open_image(path: Path) -> Image.Image:
@@ -114,7 +114,7 @@ def tell_losses(image: Image.Image, name: str) -> None:
         _told[loss] += 1
         if _told[loss] <= TOLD:
             others = {"others": "not told"} if _told[loss] == TOLD else {}
-            _log.warning("picture_read_in_part", image=name, reason=loss, **others)
+            log.warning("picture_read_in_part", image=name, reason=loss, **others)
 
 
 def _other_kind(content: bytes, name: str) -> str:

@@ -11,11 +11,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
-import structlog
-
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, is_picture
 from shared.images.stores import is_url
+from shared.program.event_log import EventLog
 from shared.records import QAPair, Question
 
 AboutImage = TypeVar("AboutImage", QAPair, Question)
@@ -24,7 +23,7 @@ _NUMBER: Final = re.compile(r"(\d+)(?:\.0)?")
 _LAST_NUMBER: Final = re.compile(r"\d+$")
 _LONGEST_PART: Final = 255
 """Bytes of a file's name; a longer one is on no file system."""
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def find_images(names: Iterable[str], images: Path | str) -> FoundImages:
     files = {name: file for name in missing if (file := folder.file_of(name))}
     if files:
         example = next(iter(files))
-        _log.info("images_found_by_id", images=len(files), such_as=f"{example}: {files[example]}")
+        log.info("images_found_by_id", images=len(files), such_as=f"{example}: {files[example]}")
     return FoundImages(files, [name for name in missing if name not in files])
 
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
-import structlog
+from shared.program.event_log import EventLog
 
-log = structlog.stdlib.get_logger("shared.program.background")
+log = EventLog(__name__)
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import torch
 import transformers
 from transformers import (
@@ -27,6 +26,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
@@ -47,7 +47,7 @@ from shared.vqa.plain import PlainAnswerer
 from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.vilt import ViltAnswerer
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 BLIP2_LANGUAGE_MODELS: Final = frozenset({"opt", "t5"})
 """Those that BLIP-2 was published with; of another one nothing is assumed."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
 import torch
 
 from shared.errors import AboVqaError
+from shared.program.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 OUT_OF_MEMORY: Final = (torch.OutOfMemoryError, MemoryError, RuntimeError)
 """What may be raised for want of memory; ``is_out_of_memory`` tells what was not."""

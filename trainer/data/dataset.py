@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from shared.corpus import NO_COLUMNS, ColumnNames, pairs_digest, read_pairs
 from shared.dataset.check import SPLIT_ANEW, Leak, leak_text, leaks_among
 from shared.dataset.splits import RULE, split_units
@@ -18,13 +16,14 @@ from shared.errors import InputError
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
+from shared.program.event_log import EventLog
 from shared.records import SPLITS, QAPair
 from trainer.recipe.recipe import SplitRecipe
 
 FEW_UNITS: Final = 10
 """Fewer cannot be divided by shares."""
 
-log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import structlog
 import torch
 from PIL import Image
 
@@ -26,11 +25,12 @@ from shared.files.digests import file_digest
 from shared.files.locking import in_turn
 from shared.images.decoding import open_image
 from shared.images.pixels import DECODER
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from trainer.data.gallery import ZOOM_MARGIN, augment
 from trainer.learners.learner import Features, Learner
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 GIB = 2**30
 LOCK_FILE = "encoding.lock"
@@ -119,7 +119,7 @@ class StoredFeatures:
         # One file serves images of the same bytes.
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
-            "encoding images once",
+            "encoding_images_once",
             kept=self._kept,
             images=len(self._files),
             stored_before=len(self._files) - len(missing),
@@ -168,12 +168,12 @@ def image_features(
     Elsewhere images are encoded anew for every batch, which is slower; the log says why.
     """
     if learner.trains_image_encoder:
-        log.info("encoding images for every batch", reason="what encodes them is trained")
+        log.info("encoding_images_for_every_batch", reason="what encodes them is trained")
         fresh = FreshFeatures(learner, images_dir)
         changed = AugmentedFeatures(learner, images_dir) if augmented else fresh
         return RunFeatures(changed, fresh)
     if augmented:
-        log.info("encoding images for every batch", reason="images are augmented")
+        log.info("encoding_images_for_every_batch", reason="images are augmented")
         kept = _stored_or_fresh(learner, images_dir, held_out, store, store_gib)
         return RunFeatures(AugmentedFeatures(learner, images_dir), kept)
     kept = _stored_or_fresh(learner, images_dir, [*training, *held_out], store, store_gib)
@@ -188,7 +188,7 @@ def _stored_or_fresh(
     needed, limit = len(set(filenames)) * each, store_gib * GIB
     if needed > limit:
         log.info(
-            "encoding images for every batch",
+            "encoding_images_for_every_batch",
             reason="feature_store_gib is too small",
             needed_gib=round(needed / GIB, 2),
         )

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.dataset.training_images import Recogniser, TrainingImages
 from shared.dataset.units import units_of
@@ -16,6 +14,7 @@ from shared.errors import AboVqaError, InputError
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
+from shared.program.event_log import EventLog
 from shared.questions.answers import exact_match
 from shared.records import QAPair
 from shared.records.grouping import by_image
@@ -23,7 +22,7 @@ from trainer.export.measure import ImageQuestions, Measurement
 from trainer.fitting.record import require_record
 from trainer.merging.domains import kept_domain
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 SEED = 0
 SPLITS = ("test", "validation")

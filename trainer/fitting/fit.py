@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from shared.corpus import checked_columns, pairs_digest
 from shared.files.atomic import require_folder
+from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training
@@ -22,7 +21,7 @@ from trainer.recipe.recipe import FitRecipe
 from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, refuse_to_forget
 from trainer.training.tracking import require_trackers
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FREE_TO_CHANGE: Final = PLACES | {
     "checkpoint_every_steps",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 import torch
 
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 from shared.records import QAPair
 from trainer.data.dataset import SplitPairs
 from trainer.data.features import RunFeatures, image_features
@@ -24,7 +24,7 @@ from trainer.learners.families import load_learner
 from trainer.learners.learner import Learner, TokenLimits
 from trainer.recipe.recipe import AnswerChoice, FitRecipe
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _learnable(learner: Learner[Any], recipe: FitRecipe, pairs: SplitPairs) -> t
     """Return the training pairs whose answers the network can say, and tell of the others."""
     if recipe.answers is AnswerChoice.EXTEND:
         learner.add_labels([pair.answer for pair in pairs.train])
-        log.info("answers added to the base's", labels=len(learner.added_labels))
+        log.info("answers_added", labels=len(learner.added_labels))
     training = tuple(pair for pair in pairs.train if learner.can_say(pair.answer))
     if not training:
         raise InputError(
@@ -80,7 +80,7 @@ def _learnable(learner: Learner[Any], recipe: FitRecipe, pairs: SplitPairs) -> t
     never_right = sum(not learner.can_say(pair.answer) for pair in pairs.validation)
     if len(training) < len(pairs.train) or never_right:
         log.warning(
-            "answers that are no label of the base",
+            "answers_without_label",
             training_pairs_left_out=len(pairs.train) - len(training),
             of=len(pairs.train),
             held_out_pairs_never_right=never_right,
@@ -104,7 +104,7 @@ def _supervise_regions(
             "in a column `boxes`, or set it to 0"
         )
     learner.supervise_regions(recipe.regions, training)
-    log.info("supervising regions", pairs_with_boxes=boxed, pairs=len(training))
+    log.info("supervising_regions", pairs_with_boxes=boxed, pairs=len(training))
 
 
 def _with_adapter(learner: Learner[Any], recipe: FitRecipe) -> NewAdapter:
@@ -114,7 +114,7 @@ def _with_adapter(learner: Learner[Any], recipe: FitRecipe) -> NewAdapter:
     if _checkpoints_activations(recipe, learner):
         learner.checkpoint_activations()
     log.info(
-        "adapter added",
+        "adapter_added",
         layers=matched_layers(adapter),
         targets_without_layer=unmatched_targets(adapter),
         trainable_parameters=trainable_parameters(adapter.peft),

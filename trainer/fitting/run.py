@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Final
 
-import structlog
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
@@ -15,6 +14,7 @@ from shared.corpus import pairs_digest
 from shared.dataset.folder import write_dataset
 from shared.dataset.training_images import write_training_images
 from shared.files.atomic import atomic_path
+from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import TRAINING_RECORD
 from shared.vqa.names.public_name import public_name
@@ -35,7 +35,7 @@ from trainer.training.memory import out_of_memory_names, peak_memory_gib
 from trainer.training.run import Course, Keeping, Run
 from trainer.training.tracking import Tracker, open_trackers
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 VERSIONS: Final = ("abo-vqa", "torch", "transformers", "peft", "bitsandbytes")
 PLACES: Final = frozenset({"data", "images", "out", "feature_store", "sweep"})

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
 from shared.dataset.training_images import write_training_images
+from shared.program.event_log import EventLog
 from shared.vqa.trained_on import known_training
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def carry_training_images(base: str, adapters: Sequence[Path], folder: Path) -> None:

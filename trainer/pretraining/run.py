@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.dataset.folder import write_dataset
 from shared.dataset.training_images import write_training_images
 from shared.files.atomic import replaced_folder
+from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.questions.folding import write_folding
 from shared.records import QAPair
@@ -30,7 +30,7 @@ from trainer.recipe.schedule import Schedule
 from trainer.training.loop import Optimization, StepReport
 from trainer.training.run import Course, Keeping, Run
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 EVALUATION_BATCH: Final = 160
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.files.atomic import require_folder
 from shared.files.locking import sole
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.fitting.adapter import require_targets
@@ -25,7 +24,7 @@ from trainer.sweep.space import PLACE_IN_RECIPE, trials, varied
 from trainer.sweep.tuning import Sweeping, train_trials
 from trainer.training.tracking import require_trackers
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 LOCK_FILE: Final = "sweep.lock"
 JSON_FILE, CSV_FILE, CHART_FILE = "sweep.json", "sweep.csv", "sweep.svg"
@@ -86,7 +85,7 @@ def _train(sweeping: Sweeping, outcomes: Sequence[Outcome]) -> None:
             if outcome.exact_match is not None:
                 scores.append(outcome.exact_match)
             if outcome.state is State.FAILED:
-                log.warning("trial failed", trial=outcome.trial.name, reason=outcome.reason)
+                log.warning("trial_failed", trial=outcome.trial.name, reason=outcome.reason)
             progress.advance(note=f"best exact match {max(scores, default=0):.4f}")
 
         def tell(trial: str, epoch: int, score: float) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import structlog
 import torch
 from torch import nn
 
 from shared.errors import StoppedForNow
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.training.checkpoint import (
@@ -28,7 +28,7 @@ from trainer.training.checkpoint import (
 from trainer.training.loop import Lessons, NonFiniteGradient, Optimization, StepReport, train
 from trainer.training.memory import out_of_memory_names
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 Result = TypeVar("Result")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
 from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Miniatures, coarse, miniature_of
+from shared.program.event_log import EventLog
 from shared.records import QAPair
 from shared.records.grouping import by_image
 
@@ -25,7 +25,7 @@ _FIRST_LOOK: Final = 16
 _ROUNDING_RMS: Final = 0.01
 _EXAMPLES: Final = 3
 
-_log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def open_answer_book(folder: Path, pairs: Iterable[QAPair], cache: Path) -> Answ
     book = AnswerBook(read_known_images(folder, sorted(answers), cache), answers)
     groups = book.indistinguishable()
     if groups:
-        _log.warning(
+        log.warning(
             "rehearsal_images_look_the_same",
             groups=len(groups),
             images=sum(len(group) for group in groups),

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import structlog
 
 from curator.rehearsal.answers.miniatures import LENGTH, Miniatures, miniature_of
 from shared.errors import CorruptImage, InputError
 from shared.files.atomic import atomic_path
 from shared.images.pixels import DECODER
+from shared.program.event_log import EventLog
 from shared.program.progress import ProgressReport, report_progress
 
 # The name of the files since they were first written.
 _FORMAT: Final = f"thumbnails-1-decoder-{DECODER}"
 _NO_MINIATURE: Final = np.empty(0, dtype=np.uint8)
-_log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ def read_known_images(folder: Path, filenames: Sequence[str], cache: Path) -> Kn
             indexed = _from_files(folder, present, digests, pool)
             _keep(cache, present, digests, indexed)
     if len(indexed.filenames) < len(filenames):
-        _log.warning("rehearsal_images_left_out", count=len(filenames) - len(indexed.filenames))
+        log.warning("rehearsal_images_left_out", count=len(filenames) - len(indexed.filenames))
     return indexed
 
 
@@ -94,7 +94,7 @@ def _miniature(folder: Path, progress: ProgressReport, filename: str) -> Miniatu
     try:
         return miniature_of((folder / filename).read_bytes())
     except (CorruptImage, OSError) as error:
-        _log.warning("rehearsal_image_unreadable", filename=filename, reason=str(error))
+        log.warning("rehearsal_image_unreadable", filename=filename, reason=str(error))
         return _NO_MINIATURE
     finally:
         progress.advance()
@@ -117,7 +117,7 @@ def _from_cache(
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        _log.warning("rehearsal_cache_unreadable", path=str(path), reason=str(error))
+        log.warning("rehearsal_cache_unreadable", path=str(path), reason=str(error))
         return None
     if miniatures.shape != (len(rows), LENGTH):
         return None
@@ -139,4 +139,4 @@ def _keep(
             np.savez(part, rows=rows, thumbnails=indexed.miniatures)
     except (InputError, OSError) as error:
         # Without the cache the next start takes seconds longer; that stops nobody.
-        _log.warning("rehearsal_cache_not_written", path=str(path), reason=str(error))
+        log.warning("rehearsal_cache_not_written", path=str(path), reason=str(error))

@@ -12,7 +12,6 @@ from typing import Final
 from urllib.error import URLError
 
 import numpy as np
-import structlog
 import torch
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from evaluator.metrics.tools import CLIP, named_version, require_module
 from shared.errors import CorruptImage, InputError
 from shared.images.source import image_source
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 from shared.questions.answers import normalise
 
@@ -28,7 +28,7 @@ CLIP_MODEL: Final = "ViT-B-32-quickgelu"
 CLIP_WEIGHTS: Final = "openai"
 BATCH: Final = 32
 
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class ClipScorer:
@@ -113,7 +113,7 @@ class ClipScorer:
                 f"read, such as {broken[0]}"
             )
         if broken:
-            _log.warning("pictures_unreadable", count=len(broken), first=broken[0])
+            log.warning("pictures_unreadable", count=len(broken), first=broken[0])
 
     def _pixels(self, filename: str) -> torch.Tensor | None:
         try:

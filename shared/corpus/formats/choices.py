@@ -8,16 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from shared.corpus.formats.cells import cell_text, reference_texts
 from shared.corpus.formats.tables import RawTable, Row
+from shared.program.event_log import EventLog
 
 HIDDEN: Final = "-1"
 """What stands for an answer that is kept from the public."""
 LONGEST_PLACE: Final = 3
 """Digits."""
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def with_chosen_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> RawTable:
@@ -36,7 +35,7 @@ def with_chosen_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> 
     if all(answer in several for answer, several in told) or _predicts_places(raw, names, choices):
         return raw
     answer, several = told[0]
-    _log.info(
+    log.info(
         "answers_are_places_of_choices",
         file=path.name,
         such_as=f"{answer}: {several[int(answer)]}",

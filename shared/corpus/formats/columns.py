@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from shared.errors import InputError
+from shared.program.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 
 ColumnNames = Mapping[str, str]
@@ -21,7 +20,7 @@ _COMPARED: Final = 1_000
 _TOLD: Final = frozenset({"question", "answer", "answers", "filename", "prediction", "split"})
 """Fields of which a wrong guess changes a score."""
 _NO_NAME_CHARACTERS: Final = re.compile(r"[\W_]+")
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def parse_columns(text: str | None) -> dict[str, str]:
@@ -126,7 +125,7 @@ def _say_differing(
         and any(row.get(first) != row.get(other) for row in rows[:_COMPARED])
     ]
     if differing and field in _TOLD:
-        _log.warning(
+        log.warning(
             "column_guessed",
             file=path.name,
             field=field,

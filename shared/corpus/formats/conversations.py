@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
+from shared.program.event_log import EventLog
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ _WORDS: Final = ("value", "content")
 _ASKING: Final = frozenset({"human", "user"})
 _ANSWERING: Final = frozenset({"gpt", "assistant", "model"})
 _PICTURE_MARK: Final = re.compile(r"\s*<image>\s*")
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def holds_conversation(row: Row) -> bool:
@@ -32,7 +32,7 @@ def holds_conversation(row: Row) -> bool:
 def unfolded(path: Path, rows: Sequence[Row]) -> list[Row]:
     """Return a row for each question of each conversation that is answered, and say so."""
     asked = [answered for row in rows for answered in _rows_of(row)]
-    _log.info(
+    log.info(
         "conversations_unfolded",
         file=path.name,
         conversations=len(rows),

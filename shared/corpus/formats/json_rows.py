@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from shared.corpus.formats.cells import cell_text
 from shared.corpus.formats.columns import column_key
 from shared.corpus.formats.conversations import holds_conversation, unfolded
+from shared.program.event_log import EventLog
 from shared.records import COLUMN_ALIASES, SPLIT_WORDS
 
 QUESTIONS: Final = "questions"
@@ -36,7 +35,7 @@ _LISTS_HINT: Final = (
     "its rows are lists without names: say which is which with --columns, such as "
     "question=0,answer=1,filename=2 (the image's number or name)"
 )
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 Rows = tuple[Sequence[Mapping[str, Any]], str]
 """Rows, and the way out where a column is missing."""
@@ -195,7 +194,7 @@ def _beside(path: Path, wanted: str) -> list[object] | None:
             except ValueError as error:
                 raise ValueError(f"{name}, which lies beside it: {error}") from error
             if isinstance(value, dict) and isinstance(value.get(wanted), list):
-                _log.info("joined_by_question_id", file=path.name, beside=name)
+                log.info("joined_by_question_id", file=path.name, beside=name)
                 return list(value[wanted])
     return None
 

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from shared.corpus.formats.tables import RawTable, Row
+from shared.program.event_log import EventLog
 
 _TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 _WHOLE: Final = re.compile(r"(-?\d+)\.0+")
 _TRUTHS: Final = {"True": "yes", "False": "no"}
-_log = structlog.stdlib.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def with_typed_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> RawTable:
@@ -31,7 +30,7 @@ def with_typed_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> R
     read = next((read for read in (_whole, _truth) if given and all(map(read, given))), None)
     if read is None:
         return raw
-    _log.info("answers_read_as_values", file=path.name, such_as=f"{given[0]}: {read(given[0])}")
+    log.info("answers_read_as_values", file=path.name, such_as=f"{given[0]}: {read(given[0])}")
     columns = [column, *(names[field] for field in ("prediction",) if field in names)]
     return replace(raw, rows=[{**row, **_read(row, columns, read)} for row in raw.rows])
 

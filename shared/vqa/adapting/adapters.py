@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
 from safetensors import SafetensorError
@@ -22,6 +21,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
+from shared.program.event_log import EventLog
 from shared.questions.folding import FOLDING_FILE
 from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.adapting.added_labels import (
@@ -37,7 +37,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 TRAINING_RECORD = "run.json"
 """What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:

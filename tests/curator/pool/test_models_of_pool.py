@@ -98,8 +98,10 @@ async def test_a_model_that_a_project_may_not_use_keeps_its_keys_for_the_other(m
     with capture_logs() as events:
         (record,) = pool.close(refused, ModelRefused("404: no longer available to new users"))
         pool.close(refused, ModelRefused("404: no longer available to new users"))
-    told = "Project p may not use flash (404: no longer available to new users)"
-    assert [event["event"] for event in events] == [f"{told}; its keys go on with other models."]
+    [event] = events
+    assert event["event"] == "project_may_not_use_model"
+    assert (event["project"], event["model"]) == ("p", "flash")
+    assert event["reason"] == "404: no longer available to new users"
     assert (record.meter, bool(record.refused_because)) == (("p", FIRST), True)
     assert not pool.removed
     # The new key of an old pool serves what it may; whoever may use the first model goes on.

@@ -51,7 +51,8 @@ async def test_a_line_at_another_place_is_the_same_and_another_key_in_it_serves(
     (campaign.folder / "keys.txt").write_text("\n".join([KEYS[1], KEYS[0], "AIzaSyAnotherKey0004"]))
     result = await campaign.run(concurrency=1)
     assert (result.code, campaign.requests) == (0, PICTURES + 1)
-    assert "Key key-1 was removed" in result.err
+    assert "key_stays_out" in result.err
+    assert "key=key-1" in result.err
 
 
 async def test_where_all_are_removed_nothing_is_sent_until_they_are_retried_or_changed(stage):
