@@ -1,7 +1,7 @@
 """Bootstrap over units: the rows of one product are not independent, so products are drawn.
 
-Pure numpy; ``scipy.stats.bootstrap`` gives the same intervals, one quantity at a time. A mean over a
-resample is the sum of the drawn units' sums divided by the sum of their counts, never a mean of
+Pure numpy; ``scipy.stats.bootstrap`` gives the same intervals, one quantity at a time. A mean over
+a resample is the sum of the drawn units' sums divided by the sum of their counts, never a mean of
 means.
 """
 
