@@ -27,17 +27,25 @@ from curator.annotators.key_checks import (
     check_keys,
 )
 from curator.annotators.registry import Service
-from curator.commands.options import AnnotatorName, AsJson, BaseUrl, KeysFile
+from curator.commands.options import (
+    AnnotatorName,
+    AsJson,
+    BaseUrl,
+    KeysFile,
+    ModelsPath,
+    catalogue_of,
+    model_to_ask,
+)
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
-from curator.keys.models import default_model
+from curator.keys.models import ModelCatalogue, packaged_models
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.projects import project_records
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ProjectRecord
 from curator.refusals.refusal import WrongAddress
-from curator.status.key_checks import checks_object, checks_view
+from curator.status.key_checks import Known, checks_object, checks_view
 from shared.errors import AboVqaError, InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock
@@ -48,7 +56,7 @@ ModelsToCheck = Annotated[
     typer.Option(
         "--model",
         help="Model to check; give it several times for several.",
-        show_default=f"{default_model()} for gemini",
+        show_default=f"{packaged_models().default} for gemini",
     ),
 ]
 LearnedFrom = Annotated[
@@ -71,6 +79,7 @@ def keys(
     keys: KeysFile = None,
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelsToCheck = None,
+    models: ModelsPath = None,
     base_url: BaseUrl = None,
     ledger: LearnedFrom = None,
     requests_per_minute: ChecksPerMinute = CHECKS_A_MINUTE,
@@ -84,28 +93,31 @@ def keys(
     protocol = annotator.protocol
     check_base_url(base_url)
     require_stated_address(protocol.address_variable, base_url)
-    models = _models(annotator, model)
+    catalogue = catalogue_of(models)
+    asked = _models_to_check(annotator, model, catalogue)
     protocol.require()
     pool = read_keys(keys, source=protocol.keys)
-    records = {} if ledger is None else _remembered(ledger, models)
+    known = Known(catalogue, {} if ledger is None else _remembered(ledger, asked))
     connection = Connection(base_url, timeout_s, CONNECTIONS)
-    checks = asyncio.run(_check(protocol, connection, pool, models, PlainRate(requests_per_minute)))
+    checks = asyncio.run(_check(protocol, connection, pool, asked, PlainRate(requests_per_minute)))
     _require_address(checks)
     now = SystemClock().now()
     if as_json:
-        json.dump(checks_object(checks, records, now), sys.stdout, indent=2)
+        json.dump(checks_object(checks, known, now), sys.stdout, indent=2)
         print()
     else:
-        Console().print(checks_view(checks, records, now))
+        Console().print(checks_view(checks, known, now))
     _require_usable(checks)
 
 
-def _models(annotator: Service, given: Sequence[str] | None) -> list[str]:
-    protocol = annotator.protocol
-    names = given or ([protocol.default_model] if protocol.default_model else [])
-    if not names:
+def _models_to_check(
+    annotator: Service, given: Sequence[str] | None, catalogue: ModelCatalogue
+) -> list[str]:
+    wanted: Sequence[str | None] = given or [None]
+    names = [model_to_ask(annotator, name, catalogue) for name in wanted]
+    if not all(names):
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
-    return list(dict.fromkeys(map(protocol.model_name, names)))
+    return list(dict.fromkeys(names))
 
 
 def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -14,7 +14,7 @@ from rich.text import Text
 from curator.annotators.key_checks import Fitness, KeyCheck
 from curator.keys.key_form import kind_of
 from curator.keys.model_status import Retirement, retirement
-from curator.keys.models import FreeLimits, known_model
+from curator.keys.models import FreeLimits, ModelCatalogue
 from curator.keys.quota import LIMITS, Quota, corrected
 from curator.pool.records import Meter, ProjectRecord
 from curator.status.words import retirement_words
@@ -23,25 +23,50 @@ from shared.program.durations import local_time
 _STYLES: Final = {Fitness.USABLE: "green", Fitness.NOT_KNOWN: "yellow"}
 
 
-def checks_object(
-    checks: Sequence[KeyCheck], records: Mapping[Meter, ProjectRecord], now: float
-) -> dict[str, Any]:
-    """Return what was found as plain values; times are seconds since the epoch, UTC.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known without asking: of models, and what a ledger remembers of projects."""
 
-    ``records`` are what a ledger remembers of projects.
-    """
-    counts, ends = Counter(check.fitness for check in checks), _ends(checks)
+    models: ModelCatalogue
+    records: Mapping[Meter, ProjectRecord]
+
+    def limits(self, check: KeyCheck, now: float) -> Quota:
+        """Return the limits of a key's project for a model, as stated and learned."""
+        record = self.records.get(Meter(check.key.project, check.model))
+        stated = check.key.quota
+        return corrected(stated, record.learned, now) if record else stated
+
+    def free(self, check: KeyCheck) -> FreeLimits:
+        """Return what a project without billing may send to a model."""
+        return self.models.known(check.model).free
+
+    def ends(self, checks: Sequence[KeyCheck]) -> dict[str, Retirement]:
+        """Return when models end, where anybody says; a key that may not use one is not told."""
+        told: dict[str, float | None] = {}
+        for check in checks:
+            told[check.model] = check.status.retires_at or told.get(check.model)
+        ends = {model: retirement(self.models.known(model), at) for model, at in told.items()}
+        return {model: end for model, end in ends.items() if end}
+
+
+def checks_object(checks: Sequence[KeyCheck], known: Known, now: float) -> dict[str, Any]:
+    """Return what was found as plain values; times are seconds since the epoch, UTC."""
+    counts, ends = Counter(check.fitness for check in checks), known.ends(checks)
     return {
         "now": now,
         "counts": {fitness.value: counts[fitness] for fitness in Fitness},
         "keys": [
-            _check_object(check, ends.get(check.model), _limits(check, records, now))
+            {
+                **_check_object(check, ends.get(check.model)),
+                "limits": asdict(known.limits(check, now)),
+                "free_limits": asdict(known.free(check)),
+            }
             for check in checks
         ],
     }
 
 
-def _check_object(check: KeyCheck, end: Retirement | None, limits: Quota) -> dict[str, Any]:
+def _check_object(check: KeyCheck, end: Retirement | None) -> dict[str, Any]:
     return {
         "label": check.key.label,
         "fingerprint": check.key.fingerprint,
@@ -54,31 +79,12 @@ def _check_object(check: KeyCheck, end: Retirement | None, limits: Quota) -> dic
         "retires_at": end.at if end else None,
         "retirement_said_by": end.said_by if end else "",
         "followed_by": end.followed_by if end else "",
-        "limits": asdict(limits),
-        "free_limits": asdict(known_model(check.model).free),
     }
 
 
-def _ends(checks: Sequence[KeyCheck]) -> dict[str, Retirement]:
-    """Return when models end, where that is known; a key that may not use one is not told."""
-    told: dict[str, float | None] = {}
-    for check in checks:
-        told[check.model] = check.status.retires_at or told.get(check.model)
-    ends = {model: retirement(known_model(model), at) for model, at in told.items()}
-    return {model: end for model, end in ends.items() if end}
-
-
-def _limits(check: KeyCheck, records: Mapping[Meter, ProjectRecord], now: float) -> Quota:
-    record = records.get(Meter(check.key.project, check.model))
-    stated = check.key.quota
-    return corrected(stated, record.learned, now) if record else stated
-
-
-def checks_view(
-    checks: Sequence[KeyCheck], records: Mapping[Meter, ProjectRecord], now: float
-) -> RenderableType:
+def checks_view(checks: Sequence[KeyCheck], known: Known, now: float) -> RenderableType:
     """Return the same for a terminal: a table, and below it what there is to heed."""
-    ends = _ends(checks)
+    ends = known.ends(checks)
     table = Table(box=None, pad_edge=False)
     for name in ("key", "kind", "project", "model", "state", "retires", "limits"):
         table.add_column(name, no_wrap=name in {"key", "model"})
@@ -91,16 +97,15 @@ def checks_view(
             Text(check.model),
             Text(check.fitness.value, _STYLES.get(check.fitness, "red")),
             local_time(end.at) if end else "",
-            Text(_limits_words(check, _limits(check, records, now))),
+            Text(_limits_words(known.limits(check, now), known.free(check))),
         )
     ended = (retirement_words(model, end, now) for model, end in ends.items())
     return Group(table, *(Text(line) for line in (*_reasons(checks), *ended)))
 
 
-def _limits_words(check: KeyCheck, limits: Quota) -> str:
+def _limits_words(limits: Quota, free: FreeLimits) -> str:
     if limits != Quota():
         return _listed(limits)
-    free = known_model(check.model).free
     return f"free: {_listed(free)}" if free != FreeLimits() else "not known"
 
 
