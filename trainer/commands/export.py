@@ -29,40 +29,50 @@ class VariantName(StrEnum):
     INT4 = "int4"
 
 
+RunFolder = Annotated[
+    Path | None,
+    typer.Argument(help="Folder of a finished run.", show_default=False),
+]
+Model = Annotated[
+    str | None, typer.Option(help="Model to export instead of a run: a folder or a hub id.")
+]
+Variants = Annotated[
+    list[VariantName] | None,
+    typer.Option(
+        "--variant",
+        help="Form of the weights; may be repeated, each then in a folder of its own.",
+        show_default="float32",
+    ),
+]
+Questions = Annotated[int, typer.Option(help="Number of questions to check with.", min=1)]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Data to check with.", show_default="the run's held-out pairs"),
+]
+Images = Annotated[
+    Path | None, typer.Option(help="Folder of its images.", show_default="as trained")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=COLUMN,...",
+        help="Columns of --data whose names cannot be guessed, such as answer=ground_truth.",
+    ),
+]
+Threads = Annotated[int, typer.Option(help="Threads of each model while it is timed.", min=1)]
+
+
 def export(
-    adapter: Annotated[
-        Path | None, typer.Argument(help="Folder of a finished run.", show_default=False)
-    ] = None,
+    adapter: RunFolder = None,
     *,
     out: Out,
-    model: Annotated[
-        str | None, typer.Option(help="Model to export instead of a run: a folder or a hub id.")
-    ] = None,
-    variant: Annotated[
-        list[VariantName] | None,
-        typer.Option(
-            help="Form of the weights; may be repeated, each then in a folder of its own.",
-            show_default="float32",
-        ),
-    ] = None,
-    questions: Annotated[int, typer.Option(help="Number of questions to check with.", min=1)] = 200,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Data to check with.", show_default="the run's held-out pairs"),
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of its images.", show_default="as trained")
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD=COLUMN,...",
-            help="Columns of --data whose names cannot be guessed, such as answer=ground_truth.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option(help="Threads of each model while it is timed.", min=1)
-    ] = 1,
+    model: Model = None,
+    variant: Variants = None,
+    questions: Questions = 200,
+    data: Data = None,
+    images: Images = None,
+    columns: Columns = None,
+    threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""

@@ -17,7 +17,7 @@ from trainer.commands.tables import fuse_table
 
 
 class FusionName(StrEnum):
-    """``trainer.merging.fuse.Fusion``, without importing torch for ``--help``."""
+    """``trainer.merging.fusion.Fusion``, without importing torch for ``--help``."""
 
     LINEAR = "linear"
     TIES = "ties"
@@ -52,8 +52,8 @@ def fuse(
     as_json: AsJson = False,
 ) -> None:
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
-    from trainer.merging.fuse import Fusion  # noqa: PLC0415
     from trainer.merging.fuse import fuse as fuse_adapters  # noqa: PLC0415
+    from trainer.merging.fusion import Fusion  # noqa: PLC0415
 
     result = fuse_adapters(
         adapters,

@@ -12,14 +12,11 @@ import typer
 
 FitRecipeFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="RECIPE", help="TOML file; `trainer recipe` prints one.", show_default=False
-    ),
+    typer.Argument(help="TOML file; `trainer recipe` prints one.", show_default=False),
 ]
 PretrainRecipeFile = Annotated[
     Path,
     typer.Argument(
-        metavar="RECIPE",
         help="TOML file; `trainer recipe pretrain` prints one.",
         show_default=False,
     ),

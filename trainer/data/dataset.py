@@ -88,17 +88,11 @@ def load_pairs(
             a split, a product or near-identical images in two splits, or nothing to train or
             validate on.
     """
-    if not images_dir.is_dir():
-        raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
-    pairs = with_file_names(read_pairs(data, columns), images_dir, data)
-    _require_images(pairs, images_dir)
-    without = sum(pair.split is None for pair in pairs)
-    if 0 < without < len(pairs):
-        raise InputError(f"{data}: {without} of {len(pairs)} rows have no split; fill or drop it")
+    pairs, has_split = _pairs_with_images(data, images_dir, columns)
     prints = fingerprints(ImageFolder(images_dir), (pair.filename for pair in pairs))
     looks = looks_of(prints)
     units = units_of(pairs, looks)
-    if not without:
+    if has_split:
         _refuse_leaks(leaks_among(pairs, looks), data, allow=allow_leaks)
     seen = set() if base is None else _units_of(base.trained_on, units, prints)
     pretrained = set() if base is None else _units_of(base.pretrained_on, units, prints)
@@ -106,19 +100,12 @@ def load_pairs(
     if allow_leaks:
         seen = set()
     pairs = [replace(pair, unit_id=units[pair.filename]) for pair in pairs]
-    if without:
-        fractions = (rule.train, rule.validation, rule.test)
-        splits = split_units(
-            units,
-            fractions=fractions,
-            seed=rule.seed,
-            for_training=seen,
-            rather_for_training=pretrained,
-        )
-        pairs = [replace(pair, split=splits[pair.filename]) for pair in pairs]
-    else:
+    if has_split:
         pairs = [pair for pair in pairs if pair.split == "train" or pair.unit_id not in seen]
-    described = {**RULE, **rule.model_dump()} if without else {"rule": "the data's own"}
+        described: Mapping[str, object] = {"rule": "the data's own"}
+    else:
+        pairs = _split_anew(pairs, units, rule, seen, pretrained)
+        described = {**RULE, **rule.model_dump()}
     train, validation, test = (
         tuple(pair for pair in pairs if pair.split == split) for split in SPLITS
     )
@@ -132,6 +119,37 @@ def load_pairs(
     _require_both(divided, data, seen, len(set(units.values())))
     _tell_pretrained(divided, pretrained - seen, data)
     return divided
+
+
+def _pairs_with_images(
+    data: Path, images_dir: Path, columns: ColumnNames
+) -> tuple[list[QAPair], bool]:
+    """Return the pairs of ``data``, all with an image, and whether they come with a split."""
+    if not images_dir.is_dir():
+        raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
+    pairs = with_file_names(read_pairs(data, columns), images_dir, data)
+    _require_images(pairs, images_dir)
+    without = sum(pair.split is None for pair in pairs)
+    if 0 < without < len(pairs):
+        raise InputError(f"{data}: {without} of {len(pairs)} rows have no split; fill or drop it")
+    return pairs, not without
+
+
+def _split_anew(
+    pairs: Sequence[QAPair],
+    units: Mapping[str, str],
+    rule: SplitRecipe,
+    seen: set[str],
+    pretrained: set[str],
+) -> list[QAPair]:
+    splits = split_units(
+        units,
+        fractions=(rule.train, rule.validation, rule.test),
+        seed=rule.seed,
+        for_training=seen,
+        rather_for_training=pretrained,
+    )
+    return [replace(pair, split=splits[pair.filename]) for pair in pairs]
 
 
 def _units_of(

@@ -131,5 +131,5 @@ def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:
 
 
 def bytes_in(folder: Path) -> int:
-    """Return what a folder's files take on disk."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return what a bundle's files take on disk; it has no folders of its own."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -13,6 +13,7 @@ from transformers.utils import cached_file
 
 from shared.corpus import ColumnNames
 from shared.errors import InputError
+from shared.files.atomic import new_folder
 from shared.program.progress import report_progress
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.loaded import LoadedModel, Quantization
@@ -36,7 +37,7 @@ from trainer.export.measure import Kind, measure
 from trainer.export.variants import Variant
 from trainer.fitting.record import require_record
 from trainer.merging.carrying import carry_training_images
-from trainer.merging.merge import new_folder, write_merged
+from trainer.merging.merge import write_merged
 
 ORIGINAL: Final = "original"
 _CPU: Final = torch.device("cpu")
@@ -75,7 +76,7 @@ def export(order: ExportOrder) -> ExportResult:
         raise InputError("give the folder of a finished run, or --model")
     _refuse_other_families(base)
     questions = _questions(order, base)
-    with new_folder(order.out) as part, TemporaryDirectory(dir=part.parent) as folder:
+    with new_folder(order.out) as part, TemporaryDirectory(dir=part) as folder:
         scratch = Path(folder)
         model, provenance = _original(order.adapter, base, scratch / "merged")
         bundles = _write_bundles(model, provenance, order.variants, part, scratch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,10 +19,10 @@ from safetensors.torch import save_file
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.files.atomic import open_to_readers
-from shared.questions.folding import write_folding
+from shared.files.atomic import refilled_folder
+from shared.questions.folding import FOLDING_FILE, write_folding
 from shared.vqa.adapting.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
-from shared.vqa.adapting.added_labels import write_added_labels
+from shared.vqa.adapting.added_labels import ADDED_LABELS, write_added_labels
 from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
 from trainer.learners.families import empty_network, learner_class, load_learner
@@ -55,24 +54,16 @@ class NewAdapter:
 
     def save(self, folder: Path) -> None:
         """Write adapter and processor into ``folder``, replacing an older adapter whole."""
-        folder = folder.absolute()
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        if self.first is None:
-            self.peft.save_pretrained(str(part), safe_serialization=True)
-        else:
-            self._save_difference(self.first, part)
-        name_base(self.learner.model.name, part)
-        self.learner.model.tokenizer.save_pretrained(str(part))
-        self.learner.model.image_processor.save_pretrained(str(part))
-        open_to_readers(part)
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in part.iterdir():
-            file.replace(folder / file.name)
-        part.rmdir()
-        write_added_labels(self.learner.added_labels, folder)
-        write_folding(self.learner.model.folding, folder)
+        with refilled_folder(folder, ADAPTER_WEIGHTS, stale=(ADDED_LABELS, FOLDING_FILE)) as part:
+            if self.first is None:
+                self.peft.save_pretrained(str(part), safe_serialization=True)
+            else:
+                self._save_difference(self.first, part)
+            name_base(self.learner.model.name, part)
+            self.learner.model.tokenizer.save_pretrained(str(part))
+            self.learner.model.image_processor.save_pretrained(str(part))
+            write_added_labels(self.learner.added_labels, part)
+            write_folding(self.learner.model.folding, part)
 
     def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
         """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.

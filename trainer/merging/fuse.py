@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model_state_dict
-from safetensors.torch import save_file
 
 from shared.dataset.folder import write_dataset
 from shared.errors import InputError
-from shared.questions.folding import read_folding, write_folding
+from shared.files.atomic import new_folder
 from shared.records import QAPair, Split
-from shared.vqa.adapting.adapter_start import require_start, rewrites_base
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, adapter_config, quiet_renames
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
-from shared.vqa.question_length import limit_of_adapters, lower_question_limit
-from trainer.fitting.adapter import name_base
 from trainer.fitting.record import DATASET, RunRecord, relative_place, require_record, write_record
 from trainer.learners.families import learner_class
 from trainer.merging.cards import fused_card
 from trainer.merging.carrying import carry_training_images
+from trainer.merging.compatibility import require_compatible
 from trainer.merging.domains import Domain, exact_match_in, kept_domain, unseen_by_all
-from trainer.merging.merge import new_folder
+from trainer.merging.fusion import Fusion, shares_of, write_fused
 from trainer.recipe.recipe import LoraStart
 
 BASE, FUSED = "base", "fused"
-
-
-class Fusion(StrEnum):
-    """How updates are combined: by weighted sum, TIES (arXiv:2306.01708), DARE (arXiv:2311.03099).
-
-    The sum is exact and its rank is the sum of the ranks; the others prune the updates, combine
-    them, and keep the same number of principal components.
-    """
-
-    LINEAR = "linear"
-    TIES = "ties"
-    DARE_LINEAR = "dare_linear"
-    DARE_TIES = "dare_ties"
-
-
-PEFT_NAMES = {
-    # peft's own "linear", "ties" and so on combine A and B apart, so that every A meets every B;
-    # these combine the updates B A.
-    Fusion.LINEAR: "cat",
-    Fusion.TIES: "ties_svd",
-    Fusion.DARE_LINEAR: "dare_linear_svd",
-    Fusion.DARE_TIES: "dare_ties_svd",
-}
-AVERAGED_BY_ITSELF = {Fusion.TIES, Fusion.DARE_TIES}
-"""Methods that divide by the number of updates that agree, so that each has the weight 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +77,12 @@ def fuse(
         raise InputError("one adapter alone; give two or more to fuse")
     records = [require_record(adapter) for adapter in adapters]
     names = _names(adapters)
-    configs = [_require_summable(adapter) for adapter in adapters]
-    _require_same(names, records, configs)
-    _require_one_folding(adapters)
-    limit_of_adapters(adapters)
-    shares = _weights(weights, names, method)
-    domains = unseen_by_all(
-        [
-            kept_domain(adapter, record, folder)
-            for adapter, record, folder in zip(
-                adapters, records, _image_folders(images, names), strict=True
-            )
-        ],
-        adapters,
-    )
+    require_compatible(adapters, names, records)
+    shares = shares_of(weights, adapters, method)
+    domains = _domains(adapters, records, _image_folders(images, names))
     with new_folder(out) as part:
         torch.manual_seed(seed)
-        rank = _write_fused(
+        rank = write_fused(
             part,
             base=records[0].base,
             adapters=adapters,
@@ -132,24 +90,42 @@ def fuse(
             method=method,
             density=density,
         )
-        tried = dict(zip((*names, FUSED), (*adapters, part), strict=True))
-        scores = _scores(records[0], tried, domains)
+        scores = _scores(records[0], dict(zip(names, adapters, strict=True)), part, domains)
         fused = tuple(
             FusedDomain(domain.name, name, domain.split, len(domain.held_out), by_model)
             for domain, name, by_model in zip(domains, names, scores, strict=True)
         )
-        card = fused_card(
-            public_name(records[0].base),
-            learner_class(records[0].base).family,
-            method.value,
-            dict(zip(names, shares, strict=True)),
-            [(d.name, d.split, d.pairs, d.exact_match) for d in fused],
-        )
+        card = _card(records[0], method, dict(zip(names, shares, strict=True)), fused)
         (part / "README.md").write_text(card, encoding="utf-8")
         carry_training_images(records[0].base, adapters, part)
         images_dir = _keep_pairs(domains, names, part / DATASET)
         write_record(_record(records, fused, relative_place(images_dir, out)), part)
     return FuseResult(out, rank, fused)
+
+
+def _domains(
+    adapters: Sequence[Path], records: Sequence[RunRecord], images: Sequence[Path | None]
+) -> list[Domain]:
+    kept = [
+        kept_domain(adapter, record, folder)
+        for adapter, record, folder in zip(adapters, records, images, strict=True)
+    ]
+    return unseen_by_all(kept, adapters)
+
+
+def _card(
+    record: RunRecord,
+    method: Fusion,
+    shares: Mapping[str, float],
+    domains: Sequence[FusedDomain],
+) -> str:
+    return fused_card(
+        public_name(record.base),
+        learner_class(record.base).family,
+        method.value,
+        shares,
+        [(d.name, d.split, d.pairs, d.exact_match) for d in domains],
+    )
 
 
 def _keep_pairs(domains: Sequence[Domain], names: Sequence[str], folder: Path) -> Path:
@@ -210,78 +186,6 @@ def _names(adapters: Sequence[Path]) -> list[str]:
     return names
 
 
-def _require_summable(adapter: Path) -> LoraConfig:
-    config = require_start(adapter, adapter_config(adapter), four_bit=False)
-    if rewrites_base(config):
-        raise InputError(
-            f"{adapter}: its start ({config.init_lora_weights}) changes the base, so that it "
-            "cannot be added to others; merge it instead"
-        )
-    if config.use_dora:
-        raise InputError(
-            f"{adapter}: is a DoRA adapter, whose magnitudes cannot be added; train it again with "
-            "lora.dora = false"
-        )
-    if config.modules_to_save:
-        raise InputError(
-            f'{adapter}: has answers of its own (answers = "extend"), whose layer cannot be '
-            'fused; train it again with answers = "base"'
-        )
-    return config
-
-
-def _require_same(
-    names: Sequence[str], records: Sequence[RunRecord], configs: Sequence[LoraConfig]
-) -> None:
-    for name, record, config in zip(names[1:], records[1:], configs[1:], strict=True):
-        ours, theirs = f"{names[0]} and {name}", "fuse adapters of one base alone"
-        if (record.base, record.base_revision) != (records[0].base, records[0].base_revision):
-            raise InputError(
-                f"{ours} have different bases ({records[0].base} {records[0].base_revision[:16]}, "
-                f"{record.base} {record.base_revision[:16]}); {theirs}"
-            )
-        if record.quantization != records[0].quantization:
-            raise InputError(
-                f"{ours} were trained on the base in {records[0].quantization} and in "
-                f"{record.quantization}; train one of them again"
-            )
-        if _targets(config) != _targets(configs[0]):
-            raise InputError(
-                f"{ours} have different targets ({_listed(configs[0])}; {_listed(config)}); train "
-                "one of them again with the other's lora.targets"
-            )
-
-
-def _require_one_folding(adapters: Sequence[Path]) -> None:
-    foldings = {adapter: read_folding(adapter) for adapter in adapters}
-    first = adapters[0]
-    for adapter, folding in foldings.items():
-        if folding != foldings[first]:
-            raise InputError(
-                f"{first} was trained on questions folded by {foldings[first]}, {adapter} by "
-                f"{folding}; train the older one again"
-            )
-
-
-def _listed(config: LoraConfig) -> str:
-    return ", ".join(sorted(_targets(config)))
-
-
-def _targets(config: LoraConfig) -> set[str]:
-    """Return the targets of a configuration, whose regular expression is a text of its own."""
-    targets = config.target_modules
-    return {targets} if isinstance(targets, str) else set(targets)
-
-
-def _weights(weights: Sequence[float], names: Sequence[str], method: Fusion) -> list[float]:
-    if not weights:
-        each = 1.0 if method in AVERAGED_BY_ITSELF else 1 / len(names)
-        return [each] * len(names)
-    if len(weights) != len(names):
-        raise InputError(f"{len(weights)} weights for {len(names)} adapters; give one for each")
-    return list(weights)
-
-
 def _image_folders(images: Sequence[Path], names: Sequence[str]) -> list[Path | None]:
     if not images:
         return [None] * len(names)
@@ -292,53 +196,12 @@ def _image_folders(images: Sequence[Path], names: Sequence[str]) -> list[Path | 
     return list(images)
 
 
-def _write_fused(
-    part: Path,
-    *,
-    base: str,
-    adapters: Sequence[Path],
-    weights: Sequence[float],
-    method: Fusion,
-    density: float,
-) -> int:
-    """Write the fused adapter, computed in float32; return its rank."""
-    model = load_answerer(base, quantization=Quantization.NONE, device=torch.device("cpu")).model
-    ids = [f"adapter_{number}" for number in range(len(adapters))]
-    with quiet_renames():
-        peft = PeftModel.from_pretrained(model.network, str(adapters[0]), adapter_name=ids[0])
-        for name, adapter in zip(ids[1:], adapters[1:], strict=True):
-            peft.load_adapter(str(adapter), adapter_name=name)
-        # The new adapter takes its configuration from the first one, and the scale of each is
-        # already in the sum: with rsLoRA it would be scaled twice.
-        peft.peft_config[ids[0]].use_rslora = False
-        rank: int = sum(peft.peft_config[name].r for name in ids)
-        peft.add_weighted_adapter(
-            ids,
-            list(weights),
-            FUSED,
-            combination_type=PEFT_NAMES[method],
-            svd_rank=None if method is Fusion.LINEAR else rank,
-            svd_full_matrices=False,
-            density=None if method is Fusion.LINEAR else density,
-        )
-    replace(peft.peft_config[FUSED], inference_mode=True).save_pretrained(str(part))
-    name_base(base, part)
-    # Else peft asks the hub whether the base's vocabulary has grown.
-    tensors = get_peft_model_state_dict(peft, adapter_name=FUSED, save_embedding_layers=False)
-    save_file({name: t.contiguous() for name, t in tensors.items()}, part / ADAPTER_WEIGHTS)
-    lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
-    model.tokenizer.save_pretrained(str(part))
-    model.image_processor.save_pretrained(str(part))
-    write_folding(read_folding(adapters[0]), part)
-    return rank
-
-
 def _scores(
-    record: RunRecord, adapters: dict[str, Path], domains: Sequence[Domain]
+    record: RunRecord, adapters: Mapping[str, Path], fused: Path, domains: Sequence[Domain]
 ) -> list[dict[str, float]]:
     """Return exact match by model, for each domain; one model is loaded at a time."""
     scores: list[dict[str, float]] = [{} for _ in domains]
-    for name, adapter in adapters.items():
+    for name, adapter in {**adapters, FUSED: fused}.items():
         answerer = load_answerer(
             record.base, adapter=adapter, quantization=Quantization(record.quantization)
         )

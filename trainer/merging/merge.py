@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +9,8 @@ from typing import Any
 import torch
 from transformers import AutoProcessor, PreTrainedModel
 
-from shared.errors import AboVqaError, InputError
-from shared.files.atomic import open_to_readers
+from shared.errors import AboVqaError
+from shared.files.atomic import new_folder
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
@@ -89,29 +86,6 @@ def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
     quantization = Quantization(record.quantization)
     trained = load_answerer(record.base, adapter=adapter, quantization=quantization).model
     _save(_merged(trained, adapter, record), trained, folder)
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which becomes ``out`` unless the block raises.
-
-    Raises:
-        InputError: ``out`` is there already, or cannot be made.
-    """
-    if out.exists():
-        raise InputError(f"{out}: is there already; give another --out or remove it")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
-    try:
-        yield part
-        open_to_readers(part)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> dict[str, float]:

@@ -92,3 +92,15 @@ def test_the_reports_targets_name_three_layers_that_blip_does_not_have(tiny_mode
     adapter = add_adapter(learner, LoraRecipe())
     assert adapter.targets == list(REPORT_TARGETS)
     assert unmatched_targets(adapter) == ["q_proj", "k_proj", "v_proj"]
+
+
+def test_what_a_killed_save_left_does_not_outlive_the_next_one(tiny_model, tmp_path):
+    left = tmp_path / ".adapter.1234.part"
+    left.mkdir()
+    (left / "adapter_config.json").touch()
+    adapter = add_adapter(learner_of_blip(load_float(tiny_model)), lora())
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "added_labels.json").touch()
+    adapter.save(tmp_path / "adapter")
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+    assert not (tmp_path / "adapter" / "added_labels.json").exists()

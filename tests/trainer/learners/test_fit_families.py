@@ -24,7 +24,8 @@ from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.fit import fit
-from trainer.merging.fuse import Fusion, fuse
+from trainer.merging.fuse import fuse
+from trainer.merging.fusion import Fusion
 from trainer.merging.merge import ADAPTER, MERGED, merge
 from trainer.recipe.recipe import FitRecipe
 

@@ -19,7 +19,8 @@ from trainer.fitting.adapter import lora_layers
 from trainer.fitting.fit import fit
 from trainer.fitting.record import require_record
 from trainer.merging.domains import kept_domain, unseen_by_all
-from trainer.merging.fuse import Fusion, fuse
+from trainer.merging.fuse import fuse
+from trainer.merging.fusion import Fusion
 from trainer.merging.merge import merge
 from trainer.recipe.recipe import FitRecipe
 
