@@ -30,7 +30,8 @@ from evaluator.commands.options import (
 )
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.settings import Quantize, RunSettings, SplitChoice
+from evaluator.runs.rows.selection import SplitChoice
+from evaluator.runs.settings import Quantize, RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.program.clock import SystemClock

@@ -11,7 +11,7 @@ from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.answering.shards import cut_shards
-from evaluator.runs.unseen import tell_unknown
+from evaluator.runs.rows.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.dataset.training_images import Recogniser
 from shared.dataset.units import units_of

@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import ConfigDict
 
 from evaluator.runs.places import shown_place, without_queries
+from evaluator.runs.rows.trained_on import Counts
 from evaluator.runs.settings import RunSettings, ScoreSettings
-from evaluator.runs.trained_on import Counts
 from shared.corpus import read_json, write_json
 from shared.program.settings import Settings, validated
 

@@ -12,23 +12,22 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import write_results
 from evaluator.runs.record import EvaluationRecord, write_record
+from evaluator.runs.rows.selection import refuse_leak, training_pairs
+from evaluator.runs.rows.trained_on import TrainedOn, counted, tell
 from evaluator.runs.settings import ScoreSettings, ScoringSettings
-from evaluator.runs.trained_on import TrainedOn, counted, tell
 from evaluator.scoring.columns import Columns
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import measured_metrics, score_predictions
 from shared.corpus import (
-    NO_COLUMNS,
     ColumnNames,
     pairs_digest,
-    read_pairs,
     read_prediction_table,
 )
 from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
 from shared.program.progress import report_progress
-from shared.records import Prediction, QAPair
+from shared.records import Prediction
 
 
 @dataclass(frozen=True)
@@ -154,43 +153,6 @@ def _heeding(
     )
     tell(facts, name)
     return scored, asdict(facts)
-
-
-def training_pairs(
-    path: Path, images: Path | str | None = None, columns: ColumnNames = NO_COLUMNS
-) -> list[QAPair]:
-    """Return the training split of a data set, or all pairs where it has no splits.
-
-    Where ``images`` is given, pairs come to name the files in it, so that leaks are seen.
-
-    Raises:
-        InputError: the data has splits but no training pair.
-    """
-    pairs = read_pairs(path, {field: columns[field] for field in columns if field != "prediction"})
-    if images is not None:
-        pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
-    if all(pair.split is None for pair in pairs):
-        return pairs
-    chosen = [pair for pair in pairs if pair.split == "train"]
-    if not chosen:
-        raise InputError(f"{path}: has no pair in split 'train' for the question-only prior")
-    return chosen
-
-
-def refuse_leak(
-    path: Path, scored: Sequence[QAPair], train: Path, train_pairs: Sequence[QAPair]
-) -> None:
-    """See that the prior learns from no image that is scored.
-
-    Raises:
-        InputError: ``train`` holds images of ``path``.
-    """
-    common = {pair.filename for pair in scored} & {pair.filename for pair in train_pairs}
-    if common:
-        raise InputError(
-            f"--train {train}: holds {len(common)} of the images scored in {path}; "
-            "a prior must not learn from them: give a training set split by product"
-        )
 
 
 def write_run_folders(

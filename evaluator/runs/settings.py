@@ -18,7 +18,8 @@ from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.places import shown_place, whole_file, whole_place, without_queries
-from evaluator.runs.trained_on import TrainedOn
+from evaluator.runs.rows.selection import SplitChoice
+from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.corpus import ColumnNames, parse_columns
 from shared.program.settings import Settings
@@ -26,16 +27,6 @@ from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruct
 
 _EMBEDDED_MODEL: Final = "blip-vqa-tiny"
 """``shared.vqa.names.model_names.EMBEDDED_MODEL``, without importing torch for ``--help``."""
-
-
-class SplitChoice(StrEnum):
-    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
-
-    AUTO = "auto"
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-    ALL = "all"
 
 
 class Quantize(StrEnum):

@@ -21,11 +21,11 @@ from evaluator.metrics.meaning import vtgs_boxes
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.record import EvaluationRecord, NamedAdapter
+from evaluator.runs.rows.selection import Selection, select_pairs
+from evaluator.runs.rows.unseen import unseen_pairs
 from evaluator.runs.run import Evaluation, evaluate, prepare_folder
 from evaluator.runs.score_files import text_models_for
-from evaluator.runs.selection import Selection, select_pairs
 from evaluator.runs.settings import RunSettings
-from evaluator.runs.unseen import unseen_pairs
 from evaluator.scoring.controls import other_images
 from evaluator.scoring.scorecard import Scorecard
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share

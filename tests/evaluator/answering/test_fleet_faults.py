@@ -25,7 +25,8 @@ from ray.cluster_utils import Cluster
 
 from evaluator.answering.fleet import MAX_TRIES, LocalFleet, RayFleet
 from evaluator.answering.replica import Replica
-from evaluator.runs.run import ShardsGivenUp, evaluate
+from evaluator.runs.answers import ShardsGivenUp
+from evaluator.runs.run import evaluate
 from evaluator.runs.status import State, read_status
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.corpus import read_json, write_pairs

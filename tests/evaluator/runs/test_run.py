@@ -8,8 +8,9 @@ import pytest
 from evaluator.answering.attention import unpack_attention
 from evaluator.answering.fleet import LocalFleet
 from evaluator.answering.replica import BROKEN_IMAGE_ANSWER, Replica
+from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.folder import read_run, shard_path
-from evaluator.runs.run import ShardsGivenUp, evaluate
+from evaluator.runs.run import evaluate
 from evaluator.scoring.controls import other_images
 from shared.errors import InputError
 from shared.questions.answers import exact_match

@@ -7,8 +7,9 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.answering.fleet import LocalFleet
+from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.folder import shard_path
-from evaluator.runs.run import ShardsGivenUp, evaluate
+from evaluator.runs.run import evaluate
 from evaluator.runs.status import STATUS_FILE, State, read_status
 from shared.corpus import read_json
 from shared.errors import InputError

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
-from evaluator.runs.score_files import refuse_leak, training_pairs
-from evaluator.runs.settings import SplitChoice
-from evaluator.runs.trained_on import Counts
+from evaluator.runs.rows.trained_on import Counts
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import InputError
-from shared.images.names import with_file_names
+from shared.images.names import find_images, with_file_names
 from shared.records import QAPair
+
+
+class SplitChoice(StrEnum):
+    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
+
+    AUTO = "auto"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,8 @@ class Selection:
     """Pairs to score, with the split they are of, and pairs for the prior (may be none).
 
     ``everything`` are all rows of the data: they tell which images belong to one product.
-    ``trained_on`` counts what the model was trained on, see ``evaluator.runs.unseen``; ``None``
-    where nothing is known.
+    ``trained_on`` counts what the model was trained on, see ``unseen``; ``None`` where nothing is
+    known.
     """
 
     split: SplitChoice
@@ -73,3 +82,40 @@ def select_pairs(
     else:
         learned = []
     return Selection(split, chosen, learned, pairs)
+
+
+def training_pairs(
+    path: Path, images: Path | str | None = None, columns: ColumnNames = NO_COLUMNS
+) -> list[QAPair]:
+    """Return the training split of a data set, or all pairs where it has no splits.
+
+    Where ``images`` is given, pairs come to name the files in it, so that leaks are seen.
+
+    Raises:
+        InputError: the data has splits but no training pair.
+    """
+    pairs = read_pairs(path, {field: columns[field] for field in columns if field != "prediction"})
+    if images is not None:
+        pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
+    if all(pair.split is None for pair in pairs):
+        return pairs
+    chosen = [pair for pair in pairs if pair.split == "train"]
+    if not chosen:
+        raise InputError(f"{path}: has no pair in split 'train' for the question-only prior")
+    return chosen
+
+
+def refuse_leak(
+    path: Path, scored: Sequence[QAPair], train: Path, train_pairs: Sequence[QAPair]
+) -> None:
+    """Check that the prior learns from no image that is scored.
+
+    Raises:
+        InputError: ``train`` holds images of ``path``.
+    """
+    common = {pair.filename for pair in scored} & {pair.filename for pair in train_pairs}
+    if common:
+        raise InputError(
+            f"--train {train}: holds {len(common)} of the images scored in {path}; "
+            "a prior must not learn from them: give a training set split by product"
+        )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from evaluator.runs.selection import Selection
-from evaluator.runs.trained_on import TrainedOn, counted, tell
+from evaluator.runs.rows.selection import Selection
+from evaluator.runs.rows.trained_on import TrainedOn, counted, tell
 from shared.corpus import pairs_digest
 from shared.dataset.training_images import TRAINING_IMAGES, Recogniser, TrainingImages
 from shared.dataset.units import units_of

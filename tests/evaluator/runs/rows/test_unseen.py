@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from evaluator.runs.selection import select_pairs
-from evaluator.runs.settings import SplitChoice
-from evaluator.runs.trained_on import TrainedOn
-from evaluator.runs.unseen import unseen_pairs
+from evaluator.runs.rows.selection import SplitChoice, select_pairs
+from evaluator.runs.rows.trained_on import TrainedOn
+from evaluator.runs.rows.unseen import unseen_pairs
 from shared.corpus import write_pairs
 from shared.dataset.training_images import (
     TRAINING_IMAGES,

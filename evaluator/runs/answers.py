@@ -1,0 +1,115 @@
+"""The answers of a run: shard after shard, each kept in a file of its own once it is complete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from evaluator.answering.attention import overlap_with_boxes
+from evaluator.answering.fleet import Fleet
+from evaluator.answering.messages import Reply
+from evaluator.answering.shards import Shard
+from evaluator.runs.folder import shard_path
+from evaluator.runs.status import NoteBook, State
+from shared.corpus import read_predictions, write_predictions
+from shared.errors import AboVqaError
+from shared.program.event_log import EventLog
+from shared.program.progress import report_progress
+from shared.records import Prediction, QAPair
+
+log = EventLog(__name__)
+
+
+class ShardsGivenUp(AboVqaError):
+    """Some shards killed every replica that took them; the others are done and kept."""
+
+
+def question_count(shards: Iterable[Shard]) -> int:
+    """Return how many questions some shards have together."""
+    return sum(len(shard.questions) for shard in shards)
+
+
+def unanswered(shards: Sequence[Shard], folder: Path) -> list[Shard]:
+    """Return the shards that ``folder`` lacks."""
+    todo = [shard for shard in shards if not shard_path(folder, shard.index).is_file()]
+    if done := len(shards) - len(todo):
+        log.info("resumed", folder=str(folder), done=done, shards=len(shards))
+    return todo
+
+
+def answer_shards(
+    todo: Sequence[Shard],
+    fleet: Fleet,
+    pairs: Sequence[QAPair],
+    folder: Path,
+    *,
+    shards: Sequence[Shard],
+    notes: NoteBook,
+) -> None:
+    """Let ``fleet`` answer what is left, and write each shard as it comes.
+
+    Args:
+        todo: the shards to answer.
+        fleet: whoever answers them.
+        pairs: what is asked; a question's id is the place of its pair.
+        folder: the run folder.
+        shards: all shards of the run, those that are answered too.
+        notes: told of each shard.
+
+    Raises:
+        ShardsGivenUp: some could not be answered; the others are written.
+    """
+    notes.answering(fleet.replicas, fleet.ready)
+    total = question_count(shards)
+    done = total - question_count(todo)
+    given_up: list[int] = []
+    reasons: Counter[str] = Counter()
+    with report_progress("answering", total, done=done) as progress:
+        for answers in fleet.answered_shards(todo):
+            shard = answers.shard
+            if answers.replies is None:
+                given_up.append(shard.index)
+                reasons[answers.reason] += 1
+                notes.shard_given_up(shard.index, answers.reason)
+                continue
+            rows = _predictions(answers.replies, pairs)
+            write_predictions(rows, shard_path(folder, shard.index), {})
+            notes.shard_answered(len(rows), fleet.ready)
+            replicas = f"{fleet.ready} of {fleet.replicas} replicas"
+            progress.advance(len(rows), f"{notes.rate_per_s:.1f} questions/s, {replicas}")
+    if given_up:
+        notes.change_state(State.INCOMPLETE)
+        [(reason, _)] = reasons.most_common(1)
+        raise ShardsGivenUp(
+            f"{folder}: {len(given_up)} of {len(shards)} shards could not be answered "
+            f"({', '.join(map(str, sorted(given_up)))}): {reason}; the rest is kept: run the same "
+            "command again to try them once more"
+        )
+
+
+def read_shards(folder: Path, shards: Sequence[Shard]) -> list[Prediction]:
+    """Return the answers of shards that ``folder`` has."""
+    return [
+        prediction
+        for shard in shards
+        for prediction in read_predictions(shard_path(folder, shard.index))
+    ]
+
+
+def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:
+    rows = [_prediction(reply, pairs[int(reply.question_id)]) for reply in replies]
+    return sorted(rows, key=lambda row: (row.pair.filename, row.pair.id, row.pair.answer))
+
+
+def _prediction(reply: Reply, pair: QAPair) -> Prediction:
+    return Prediction(
+        pair=pair,
+        answer=reply.answer,
+        confidence=reply.confidence,
+        grounding=reply.grounding,
+        broken_image=reply.broken_image,
+        attention=reply.attention,
+        # Here, since replicas are not told of boxes: nothing must see what it is judged by.
+        grounding_boxes=overlap_with_boxes(reply.attention, pair.boxes),
+    )
