@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 from shared.errors import InputError
 from shared.program.durations import local_time
@@ -38,16 +38,34 @@ def sole(path: Path, held: str, way_out: str) -> Iterator[None]:
     """
     with _opened(path) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockHeld(f"{held}{_holder(path)}; {way_out}") from None
+            is_ours = _taken(file)
         except OSError as error:
             raise _no_locks(path, error) from error
+        if not is_ours:
+            raise LockHeld(f"{held}{_holder(path)}; {way_out}")
         _sign(file, {"pid": os.getpid(), "host": socket.gethostname()})
         try:
             yield
         finally:
             _sign(file, None)
+
+
+def _taken(file: TextIO) -> bool:
+    """Return whether the lock is ours now."""
+    while not _locked(file, fcntl.LOCK_EX):
+        # Whoever looks shares the lock for a moment, which nobody can do with a holder's.
+        if not _locked(file, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+
+
+def _locked(file: IO[Any], mode: int) -> bool:
+    try:
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sign(file: TextIO, holder: dict[str, object] | None) -> None:
@@ -100,9 +118,6 @@ def is_held(path: Path) -> bool:
     """Return whether a process holds the lock file ``path`` at present."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not _locked(file, fcntl.LOCK_SH)
     except OSError:
         return False
-    return False

@@ -55,6 +55,30 @@ def test_a_holder_that_is_not_known_is_not_named(tmp_path, content):
             pass
 
 
+LOOKER = """
+import sys
+from pathlib import Path
+from shared.files.locking import is_held
+print("looking", flush=True)
+while True:
+    is_held(Path(sys.argv[1]))
+"""
+
+
+def test_whoever_only_looks_is_not_taken_for_a_holder(tmp_path):
+    lock = tmp_path / "run.lock"
+    lock.touch()
+    command = [sys.executable, "-c", LOOKER, str(lock)]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "looking\n"
+        try:
+            for _ in range(2_000):
+                with sole(lock, "busy", "wait"):
+                    pass
+        finally:
+            process.kill()
+
+
 def test_a_killed_process_holds_nothing(tmp_path):
     lock = tmp_path / "run.lock"
     command = [sys.executable, "-c", HOLDER, str(lock)]
