@@ -37,7 +37,7 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 
-_HERE: Final = Path(__file__).parent
+_TEMPLATES: Final = Path(__file__).with_name("templates")
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -91,7 +91,7 @@ def write_report(
 
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -119,8 +119,8 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "types": _types(runs),
         "paired": paired,
         "provenance": {run.name: _provenance(run) for run in runs},
-        "style": Markup((_HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 (ours)
-        "script": Markup((_HERE / "report.js").read_text(encoding="utf-8")),  # noqa: S704 (ours)
+        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
+        "script": Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704
     }
 
 
