@@ -1,8 +1,9 @@
 """The report: one HTML file about one or several runs, complete in itself.
 
-This module gathers values; ``report.html.j2`` says what stands where, ``report.css`` how it
-looks, ``report.js`` filters the pictures. All three end up inside the page, which asks the network
-for nothing. Examples beyond the first few lie in a folder beside it, see ``beside``.
+This module gathers values; of ``templates``, ``report.html.j2`` and what it includes say what
+stands where, ``report.css`` how it looks, ``report.js`` filters the pictures. All end up inside the
+page, which asks the network for nothing. Examples beyond the first few lie in a folder beside it,
+see ``beside``.
 """
 
 from __future__ import annotations
