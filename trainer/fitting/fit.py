@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
+from shared.errors import InputError
 from shared.files.atomic import require_folder
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
+from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
 from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs, load_pairs
@@ -17,8 +19,9 @@ from trainer.fitting.adapter import require_targets
 from trainer.fitting.preparation import prepare
 from trainer.fitting.record import RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
+from trainer.fitting.training_log import LOG_FILE
 from trainer.recipe.recipe import FitRecipe
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, refuse_to_forget
+from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own
 from trainer.training.tracking import require_trackers
 
 log = EventLog(__name__)
@@ -61,26 +64,25 @@ def fit(
     ``pairs`` are those of the recipe's data, where they were read and checked before.
 
     Raises:
-        InputError: the recipe's model, data or images cannot be used, or ``out`` holds the same
-            run unfinished and ``resume`` is not set.
+        InputError: the recipe's model, data or images cannot be used, or ``out`` holds another
+            run, or this one and ``resume`` is not set.
         NonFiniteGradient: training diverged; the last good state is saved.
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
     require_folder(recipe.out, "out")
+    record = _finished(recipe.out, resume=resume)
     require_trackers(recipe.track)
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.
     require_targets(recipe.model, recipe.lora, recipe.quantize)
     if pairs is None:
         pairs = recipe_pairs(recipe)
     fingerprint = run_fingerprint(recipe, pairs)
-    if resume:
-        record = finished_run(recipe.out)
-        if record is not None and record.recipe_sha256 == fingerprint:
-            log.info("finished_already", adapter=str(recipe.out))
-            return _result(recipe.out, record, resumed_at_step=record.steps)
-    else:
-        refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
+    if record is not None:
+        _require_same(record, fingerprint, recipe.out)
+        log.info("finished_already", adapter=str(recipe.out))
+        return _result(recipe.out, record, resumed_at_step=record.steps)
+    require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
     run = AdapterRun(
         recipe,
         pairs,
@@ -117,6 +119,27 @@ def run_fingerprint(recipe: FitRecipe, pairs: SplitPairs) -> str:
     settings = recipe.absolute().model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     folding = str(training_folding(recipe.model))
     return fingerprint_of(settings, pairs_digest(pairs.everything), folding)
+
+
+def _finished(out: Path, *, resume: bool) -> RunRecord | None:
+    """Return the record of the finished run in ``out``, which only ``resume`` may find there."""
+    record = finished_run(out)
+    if record is not None and not resume:
+        raise InputError(f"{out}: holds a finished adapter; give another `out` or remove it")
+    if record is None and (out / ADAPTER_WEIGHTS).is_file() and not (out / LOG_FILE).is_file():
+        raise InputError(
+            f"{out}: holds an adapter that `trainer fit` did not make; give another `out` or "
+            "remove it"
+        )
+    return record
+
+
+def _require_same(record: RunRecord, fingerprint: str, out: Path) -> None:
+    if record.recipe_sha256 != fingerprint:
+        raise InputError(
+            f"{out}: holds a finished adapter of another recipe or other data; give another `out` "
+            "or remove it"
+        )
 
 
 def _result(adapter: Path, record: RunRecord, *, resumed_at_step: int) -> FitResult:

@@ -16,7 +16,6 @@ from shared.dataset.training_images import write_training_images
 from shared.files.atomic import atomic_path
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
-from shared.vqa.adapting.adapters import TRAINING_RECORD
 from shared.vqa.names.public_name import public_name
 from trainer.data.batches import Batches
 from trainer.data.dataset import SplitPairs
@@ -117,7 +116,6 @@ class AdapterRun(Run[RunRecord]):
         )
 
     def _begin(self) -> None:
-        (self._recipe.out / TRAINING_RECORD).unlink(missing_ok=True)
         # Kept beside the adapter, so that it is evaluated on what it never saw.
         write_dataset(
             self._pairs.everything,

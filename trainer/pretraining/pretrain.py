@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
-from shared.files.atomic import require_folder
+from shared.files.atomic import require_folder, whole_folder
 from shared.program.stopping import StopSignal
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
@@ -19,7 +19,7 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, refuse_to_forget
+from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own
 
 NOT_IN_CARD: Final = frozenset(
     {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
@@ -45,11 +45,11 @@ def make_model(
 ) -> PretrainResult:
     """Train a model from scratch and write it to ``recipe.out`` in float16, with its card.
 
-    The folder is replaced as a whole at the end; until then it holds a checkpoint.
+    The folder is written as a whole at the end; until then it holds a checkpoint.
 
     Raises:
-        InputError: the data or images cannot be used, or ``out`` holds something else, or the same
-            run unfinished and ``resume`` is not set.
+        InputError: the data or images cannot be used, or ``out`` holds a model or something else,
+            or this run unfinished and ``resume`` is not set.
         NonFiniteGradient: training diverged; the last good state is saved.
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
@@ -58,8 +58,7 @@ def make_model(
     pairs = _recipe_pairs(recipe)
     settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
-    if not resume:
-        refuse_to_forget(recipe.out / CHECKPOINT, fingerprint)
+    require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
     run = ModelRun(recipe, pairs, fingerprint=fingerprint, stop=stop or StopSignal())
     run.start(resume=resume)
     run.train()
@@ -120,6 +119,10 @@ def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
 
 def _require_place(out: Path) -> None:
     require_folder(out, "out")
-    ours = (out / "config.json").is_file() or (out / CHECKPOINT).is_dir()
-    if out.is_dir() and any(out.iterdir()) and not ours:
-        raise InputError(f"out {out}: is there and holds no model; give another, or remove it")
+    if (out / "config.json").is_file():
+        raise InputError(
+            f"{out}: holds a finished model; give another `out` or remove it, or measure it again "
+            "with --describe-only"
+        )
+    if out.is_dir() and any(out.iterdir()) and whole_folder(out / CHECKPOINT) is None:
+        raise InputError(f"{out}: is there and holds no model; give another `out` or remove it")

@@ -17,10 +17,7 @@ class PretrainRecipe(Settings):
     data: Pairs
     images: ImagesFolder
     columns: DataColumns = Field({})
-    out: Path = Field(
-        description="folder to write the model to; a model that is there is replaced",
-        examples=["model"],
-    )
+    out: Path = Field(description="folder to write the model to", examples=["model"])
     dataset: Path | None = Field(
         None,
         description="where to keep the pairs with their split, for `evaluator run`",

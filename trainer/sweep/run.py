@@ -124,8 +124,11 @@ def _without_what_varies(recipe: FitRecipe) -> FitRecipe:
 def _require_same(written: Path, fingerprint: str) -> None:
     others = {file.name for file in written.parent.glob("*")} - {LOCK_FILE}
     if others and not written.is_file():
-        raise InputError(f"{written.parent}: is there and holds no sweep; give another `out`")
+        raise InputError(
+            f"{written.parent}: is there and holds no sweep; give another `out` or remove it"
+        )
     if written.is_file() and read_json(written).get("recipe_sha256") != fingerprint:
         raise InputError(
-            f"{written.parent}: holds a sweep of another recipe or other data; give another `out`"
+            f"{written.parent}: holds a sweep of another recipe or other data; give another `out` "
+            "or remove it"
         )

@@ -55,15 +55,23 @@ def save_checkpoint(
         (part / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
 
 
-def refuse_to_forget(folder: Path, recipe_sha256: str) -> None:
-    """Check that starting again does not throw away hours of the very same run.
+def require_own(folder: Path, recipe_sha256: str, *, resume: bool) -> None:
+    """Check that what a run would go on with, or throw away, is its own and is meant to be.
 
     Raises:
-        InputError: ``folder`` is a checkpoint of it.
+        InputError: ``folder`` is a checkpoint of another run, or of this one and ``resume`` is not
+            set, so that hours of work would be lost.
     """
     saved = whole_folder(folder)
-    state = None if saved is None else _state_in(saved)
-    if state is not None and state.recipe_sha256 == recipe_sha256:
+    if saved is None:
+        return
+    state = _state_in(saved)
+    if state.recipe_sha256 != recipe_sha256:
+        raise InputError(
+            f"{folder}: the checkpoint is of another recipe or other data; give another `out`, or "
+            "remove that folder to start again"
+        )
+    if not resume:
         raise InputError(
             f"{folder}: this run stands at step {state.step}; give --resume to go on there, or "
             "remove that folder to start again"
@@ -84,17 +92,12 @@ def load_checkpoint(
     Raises:
         InputError: the checkpoint belongs to another recipe or other data.
     """
+    require_own(folder, recipe_sha256, resume=True)
     saved = whole_folder(folder)
     if saved is None:
         return None
-    state = _state_in(saved)
-    if state.recipe_sha256 != recipe_sha256:
-        raise InputError(
-            f"{folder}: the checkpoint is of another recipe or other data; give another `out`, or "
-            "leave out --resume to start again"
-        )
     optimizer.load_state_dict(torch.load(saved / OPTIMIZER, weights_only=True))
-    return state, load_file(saved / WEIGHTS)
+    return _state_in(saved), load_file(saved / WEIGHTS)
 
 
 def _state_in(saved: Path) -> RunState:

@@ -217,6 +217,28 @@ def test_a_finished_run_is_not_trained_again(finished, data, tiny_model):
     assert (finished.adapter / "training.jsonl").read_bytes() == log
 
 
+def test_a_finished_adapter_is_never_replaced(finished, data, tiny_model, tmp_path, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.adapter.rglob("*")}
+    settings = fit_settings(tiny_model, data, out=str(finished.adapter), quantize="nf4")
+    recipe = write_recipe(tmp_path / "recipe.toml", settings)
+    for options, reason in (
+        ((), "holds a finished adapter; give another `out` or remove it"),
+        (("--set", "seed=5"), "holds a finished adapter; give another `out` or remove it"),
+        (("--set", "seed=5", "--resume"), "holds a finished adapter of another recipe"),
+    ):
+        assert run_fit(recipe, *options) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith(f"trainer: {finished.adapter}: {reason}")
+    assert {path: path.stat().st_mtime_ns for path in finished.adapter.rglob("*")} == before
+
+
+def test_an_adapter_of_another_program_is_not_replaced(data, tiny_model, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ADAPTER_WEIGHTS).touch()
+    with pytest.raises(InputError, match="an adapter that `trainer fit` did not make"):
+        fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=False)
+
+
 def test_a_run_is_the_same_from_another_folder(finished, data, tiny_model, tmp_path, monkeypatch):
     (tmp_path / "base").symlink_to(tiny_model)
     monkeypatch.chdir(tmp_path)
@@ -262,8 +284,9 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, c
     out = tmp_path / "out"
     diverging = fit_settings(tiny_model, data, out=str(out), learning_rate=1e30)
     assert run_fit(write_recipe(tmp_path / "a.toml", diverging)) == 1
-    assert run_fit(tmp_path / "a.toml", "--resume", "--set", "seed=5") == 2
-    assert "another recipe or other data" in capsys.readouterr().err
+    for options in ((), ("--resume",)):
+        assert run_fit(tmp_path / "a.toml", *options, "--set", "seed=5") == 2
+        assert "another recipe or other data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

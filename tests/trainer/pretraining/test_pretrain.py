@@ -124,6 +124,17 @@ def test_a_folder_that_holds_no_model_is_not_replaced(tmp_path, capsys):
     assert any((tmp_path / "images").iterdir())
 
 
+def test_a_finished_model_is_not_replaced(made, capsys):
+    folder = made[1]
+    before = (folder / "made" / "model.safetensors").stat().st_mtime_ns
+    for options in ((), ("--resume",)):
+        with pytest.raises(SystemExit) as leaving:
+            run_program(app, "trainer", ["pretrain", str(folder / "recipe.toml"), *options])
+        assert leaving.value.code == 2
+        assert "holds a finished model; give another `out` or remove" in capsys.readouterr().err
+    assert (folder / "made" / "model.safetensors").stat().st_mtime_ns == before
+
+
 def test_training_that_diverges_leaves_no_model(tmp_path, capsys):
     write_data(tmp_path, 10)
     arguments = ["pretrain", str(recipe(tmp_path, learning_rate=1e30))]
