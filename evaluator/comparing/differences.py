@@ -7,7 +7,7 @@ differently.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -105,7 +105,7 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
     paired = pair_rows([base, other])
     units = units_between(base, other)
     differences = {metric: _difference(base, other, paired, metric, units) for metric in metrics}
-    corrected = _corrected([one.difference for one in differences.values()])
+    corrected = _corrected([of_metric.difference for of_metric in differences.values()])
     compared = [
         (base.predictions[before].pair, other.predictions[after].pair)
         for before, after in paired.rows
@@ -126,8 +126,8 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
         sum(before.trained_on or after.trained_on for before, after in compared),
         sum(before.pretrained_on or after.pretrained_on for before, after in compared),
         [
-            MetricDifference(one.metric, one.n, one.base, one.other, one.difference, p_holm)
-            for one, p_holm in zip(differences.values(), corrected, strict=True)
+            replace(of_metric, p_holm=p_holm)
+            for of_metric, p_holm in zip(differences.values(), corrected, strict=True)
         ],
         _by_question_type(base, other, paired, metrics[0], units),
         mcnemar_exact(right[0], right[1], unit_of_row),
@@ -137,46 +137,46 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
 def sentences(comparison: RunComparison) -> list[str]:
     """Return what a comparison says, in words."""
     first, *rest = comparison.metrics
-    said = [_headline(comparison, first)]
+    lines = [_headline(comparison, first)]
     for wanted, words in ((1, "higher"), (-1, "lower")):
         names = [
-            label(one.metric)
-            for one in rest
-            if one.p_holm is not None
-            and one.p_holm < CLEAR
-            and np.sign(one.difference.mean) == wanted
+            label(metric.metric)
+            for metric in rest
+            if metric.p_holm is not None
+            and metric.p_holm < CLEAR
+            and np.sign(metric.difference.mean) == wanted
         ]
         if names:
-            said.append(f"Clearly {words}, corrected for several metrics: {', '.join(names)}.")
+            lines.append(f"Clearly {words}, corrected for several metrics: {', '.join(names)}.")
     test = comparison.mcnemar
-    said.append(
+    lines.append(
         f"Exactly right in {comparison.other} alone: {test.only_other:,}; in {comparison.base} "
         f"alone: {test.only_base:,} (McNemar's exact test, each {comparison.noun} as a whole: "
         f"{p_text(test.p_value)})."
     )
-    return [*said, *_cautions(comparison)]
+    return [*lines, *_cautions(comparison)]
 
 
 def _cautions(comparison: RunComparison) -> list[str]:
-    said = []
+    cautions = []
     if comparison.left_out:
-        said.append(
+        cautions.append(
             f"{comparison.left_out:,} rows that one of the models was trained on are left out."
         )
     if comparison.trained_on:
-        said.append(
+        cautions.append(
             f"{comparison.trained_on:,} of the {comparison.n:,} rows are about images that one of "
             "the models was trained on: this is no honest comparison."
         )
     if comparison.pretrained_on:
-        said.append(
+        cautions.append(
             f"{comparison.pretrained_on:,} of the {comparison.n:,} rows are about images that a "
             "base was pretrained on; it may know their answers before any adapter learns."
         )
     if comparison.units < FEW_UNITS:
         units = counted(comparison.units, comparison.noun)
-        said.append(f"With {units}, intervals and p-values are rough.")
-    return said
+        cautions.append(f"With {units}, intervals and p-values are rough.")
+    return cautions
 
 
 def p_text(p_value: float) -> str:
@@ -245,7 +245,9 @@ def _asked_for(run: Run) -> str | None:
 
 def _twins_text(twins: Sequence[tuple[QAPair, QAPair]]) -> str:
     more = "; and others" if len(twins) > SHOWN else ""
-    return "; ".join(f"{_row_text(one)} and {two.answer!r}" for one, two in twins[:SHOWN]) + more
+    return (
+        "; ".join(f"{_row_text(pair)} and {twin.answer!r}" for pair, twin in twins[:SHOWN]) + more
+    )
 
 
 def _row_text(pair: QAPair) -> str:
@@ -263,14 +265,14 @@ def _common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> l
             f"{', '.join(missing) or 'any metric'}; both have: {', '.join(both) or 'none'}"
         )
     signatures = [run.scorecard.signatures for run in (base, other)]
-    differing = [name for name in wanted if len({known.get(name) for known in signatures}) > 1]
+    differing = [name for name in wanted if len({of_run.get(name) for of_run in signatures}) > 1]
     if differing:
         ways = "; ".join(
             f"{name}: {signatures[0].get(name)!r} against {signatures[1].get(name)!r}"
             for name in differing
         )
-        kept = ",".join(name for name in both if name not in differing)
-        way_out = f", or leave out what differs: --metrics {kept}" if kept else ""
+        alike = ",".join(name for name in both if name not in differing)
+        way_out = f", or leave out what differs: --metrics {alike}" if alike else ""
         raise InputError(
             f"{base.name} and {other.name} were measured differently ({ways}); score both in the "
             f"same way{way_out}"
@@ -298,9 +300,9 @@ def _difference(
 
 
 def _corrected(differences: Sequence[Difference]) -> list[float | None]:
-    known = [one.p_value for one in differences if one.p_value is not None]
-    values = iter(holm(known))
-    return [None if one.p_value is None else next(values) for one in differences]
+    p_values = [difference.p_value for difference in differences]
+    values = iter(holm([p_value for p_value in p_values if p_value is not None]))
+    return [None if p_value is None else next(values) for p_value in p_values]
 
 
 def _by_question_type(
@@ -310,11 +312,11 @@ def _by_question_type(
     for row in paired.rows:
         kind = question_type(base.predictions[row[0]].pair.question)
         groups.setdefault(kind, []).append(row)
-    found = {}
+    by_type = {}
     for kind in (name for name in QUESTION_TYPES if name in groups):
         part = PairedRows(groups[kind], 0)
         try:
-            found[kind] = _difference(base, other, part, metric, units).difference
+            by_type[kind] = _difference(base, other, part, metric, units).difference
         except InputError:
             continue  # no row of this type has a score
-    return found
+    return by_type

@@ -115,10 +115,10 @@ def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
         other: the run that is compared with it.
         paired: rows of exactly these two runs.
     """
-    kept = [(base.predictions[one], other.predictions[two]) for one, two in paired.rows]
-    gains_N = np.array([correct(after) - correct(before) for before, after in kept], np.float64)
+    both = [(base.predictions[row], other.predictions[twin]) for row, twin in paired.rows]
+    gains_N = np.array([correct(after) - correct(before) for before, after in both], np.float64)
     units = units_between(base, other)
-    return paired_difference(gains_N, [units[before.pair.filename] for before, _ in kept])
+    return paired_difference(gains_N, [units[before.pair.filename] for before, _ in both])
 
 
 def units_between(base: Run, other: Run) -> Mapping[str, str]:

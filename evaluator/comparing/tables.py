@@ -130,17 +130,17 @@ def difference_table(comparison: RunComparison) -> Table:
     table.add_column(comparison.other, justify="right")
     for heading in ("gain", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in comparison.metrics:
-        gain = one.difference
+    for metric in comparison.metrics:
+        gain = metric.difference
         table.add_row(
-            _heading(Column(one.metric, "")),
-            f"{one.base:.4f}",
-            f"{one.other:.4f}",
+            _heading(Column(metric.metric, "")),
+            f"{metric.base:.4f}",
+            f"{metric.other:.4f}",
             f"{gain.mean:+.4f}",
             _signed_interval(gain.ci95),
             *(
                 "-" if p is None else p_text(p).removeprefix("p ").removeprefix("= ")
-                for p in (gain.p_value, one.p_holm)
+                for p in (gain.p_value, metric.p_holm)
             ),
         )
     table.add_section()

@@ -94,7 +94,7 @@ def _write_pictures(
         return {}
     (part / "pictures").mkdir()
     names = sorted({_filename(runs, row) for row in rows})
-    found: dict[str, Picture] = {}
+    pictures: dict[str, Picture] = {}
 
     def small(filename: str) -> Thumbnail | None:
         return small_picture(images, filename)
@@ -112,8 +112,8 @@ def _write_pictures(
             # Numbered: what a file is called in the data may be no name for a file here.
             (part / "pictures" / f"{number:06d}.jpg").write_bytes(picture.jpeg)
             href = f"{quote(name)}/pictures/{number:06d}.jpg"
-            found[filename] = Picture(href, picture.width, picture.height)
-    return found
+            pictures[filename] = Picture(href, picture.width, picture.height)
+    return pictures
 
 
 def _write_scripts(part: Path, cards: Iterator[Card], render: Callable[[Card], str]) -> list[str]:
@@ -125,13 +125,13 @@ def _write_scripts(part: Path, cards: Iterator[Card], render: Callable[[Card], s
         (part / names[-1]).write_text(f"abovqaCards({json.dumps(chunk)});\n", encoding="utf-8")
         chunk.clear()
 
-    for one in cards:
+    for entry in cards:
         chunk.append(
             {
-                "outcome": one.outcome.value,
-                "type": one.question_type,
-                "text": one.text,
-                "html": render(one),
+                "outcome": entry.outcome.value,
+                "type": entry.question_type,
+                "text": entry.text,
+                "html": render(entry),
             }
         )
         if len(chunk) == CHUNK:

@@ -33,12 +33,12 @@ class Confusion:
 
 def confusion(predictions: Sequence[Prediction], top: int = TOP) -> Confusion:
     """Count answers by reference, both normalised."""
-    said = Counter((normalise(p.pair.answer), normalise(p.answer)) for p in predictions)
+    answered = Counter((normalise(p.pair.answer), normalise(p.answer)) for p in predictions)
     references = Counter(normalise(p.pair.answer) for p in predictions)
     order = sorted(references, key=lambda answer: (-references[answer], answer))[:top]
     rows = []
     for reference in order:
-        counts = [said[reference, answer] for answer in order]
+        counts = [answered[reference, answer] for answer in order]
         rows.append(
             ConfusionRow(
                 reference, references[reference], [*counts, references[reference] - sum(counts)]

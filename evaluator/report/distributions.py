@@ -30,14 +30,14 @@ class Distribution:
 
 def spread(scores_N: NDArray[np.float64]) -> list[float]:
     """Return the share of scores in each bin of equal width from 0 to 1; NaN is no score."""
-    known = scores_N[~np.isnan(scores_N)]
-    counts, _ = np.histogram(np.clip(known, 0.0, 1.0), bins=BINS, range=(0.0, 1.0))
-    return [float(count) / len(known) for count in counts]
+    scored = scores_N[~np.isnan(scores_N)]
+    counts, _ = np.histogram(np.clip(scored, 0.0, 1.0), bins=BINS, range=(0.0, 1.0))
+    return [float(count) / len(scored) for count in counts]
 
 
 def distributions(runs: Sequence[Run]) -> list[Distribution]:
     """Return the distributions of the metrics whose spread tells something."""
-    found = []
+    drawn = []
     for metric in (name for name in METRICS if METRICS[name].shows_spread):
         shares = [
             (run.name, spread(run.columns[metric]))
@@ -45,5 +45,5 @@ def distributions(runs: Sequence[Run]) -> list[Distribution]:
             if metric in run.columns and not np.isnan(run.columns[metric]).all()
         ]
         if shares:
-            found.append(Distribution(metric, shares))
-    return found
+            drawn.append(Distribution(metric, shares))
+    return drawn

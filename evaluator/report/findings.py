@@ -61,10 +61,10 @@ def _blind(run: Run) -> str:
 
 
 def _confidence(run: Run) -> list[str]:
-    found = reliability(run.predictions)
-    if found is None:
+    measured = reliability(run.predictions)
+    if measured is None:
         return []
-    off = f"{100 * found.ece:.1f} points on average (expected calibration error)"
+    off = f"{100 * measured.ece:.1f} points on average (expected calibration error)"
     return [f"The confidence of {run.name} is off by {off}."]
 
 

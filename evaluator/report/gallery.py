@@ -81,8 +81,8 @@ class Card:
     @property
     def text(self) -> str:
         """Return what a search looks through, in lower case."""
-        said = (answer.text for answer in self.answers)
-        parts = (self.question, self.question_type, self.reference, *said, self.filename)
+        texts = (answer.text for answer in self.answers)
+        parts = (self.question, self.question_type, self.reference, *texts, self.filename)
         return " ".join(parts).lower()
 
 

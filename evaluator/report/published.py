@@ -1,4 +1,4 @@
-"""Published figures of the models that the report was written about, to set beside one's own.
+"""Published figures of the models that the AIM825 report is about, to set beside one's own.
 
 They were measured on another sample of ABO, so they are for orientation. BERTScore is DistilBERT's;
 the published VTGS is the quantity called ``vtgs_clip`` here.
@@ -46,7 +46,7 @@ def published_rows(runs: Sequence[Run]) -> list[Published]:
     models = [str(run.scorecard.provenance.get("model", "")).lower() for run in runs]
     return [
         row
-        for known, rows in _BY_MODEL.items()
-        if any(known in model for model in models)
+        for published, rows in _BY_MODEL.items()
+        if any(published in model for model in models)
         for row in rows
     ]

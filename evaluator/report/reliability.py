@@ -40,11 +40,11 @@ class Reliability:
 
 def reliability(predictions: Sequence[Prediction]) -> Reliability | None:
     """Return the reliability of the answers that carry a confidence; ``None`` where none does."""
-    known = [p for p in predictions if p.confidence is not None]
-    if not known:
+    sure = [p for p in predictions if p.confidence is not None]
+    if not sure:
         return None
-    sure_N = np.array([p.confidence for p in known], dtype=np.float64)
-    right_N = np.array([correct(p) for p in known], dtype=np.float64)
+    sure_N = np.array([p.confidence for p in sure], dtype=np.float64)
+    right_N = np.array([correct(p) for p in sure], dtype=np.float64)
     # A confidence of exactly 1 belongs to the last bin.
     place_N = np.minimum((sure_N * BINS).astype(np.int64), BINS - 1)
     bins = []
@@ -60,5 +60,5 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability | None:
                     float(right_N[here_N].mean()),
                 )
             )
-    ece = sum(one.n * abs(one.confidence - one.accuracy) for one in bins) / len(known)
-    return Reliability(bins, ece, len(known))
+    ece = sum(part.n * abs(part.confidence - part.accuracy) for part in bins) / len(sure)
+    return Reliability(bins, ece, len(sure))

@@ -1,7 +1,6 @@
 """From predictions to a scorecard."""
 
 import re
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +10,7 @@ from hypothesis import strategies as st
 
 from evaluator.metrics.captioning.bleu_4_sacre import sacre_bleu
 from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics
-from evaluator.metrics.choice import default_metrics, has_tool, parse_metrics
-from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.choice import default_metrics, parse_metrics
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import score_columns
@@ -183,19 +181,6 @@ def test_agreement_with_the_listing_is_broken_down_where_it_is_known():
     assert groups["disagrees"].metrics["exact_match"].mean == 0.0
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("exact_mach", "did you mean 'exact_match'"), ("", "names no metric"), ("zzz", "known")],
-)
-def test_unknown_metrics_are_refused(text, reason):
-    with pytest.raises(InputError, match=reason):
-        parse_metrics(text)
-
-
-def test_metrics_keep_their_order_once_each():
-    assert parse_metrics("csns, Exact_Match,csns") == parse_metrics("csns,exact_match")
-
-
 def test_nothing_to_score_is_refused():
     with pytest.raises(InputError, match="nothing to score"):
         score([])
@@ -323,19 +308,3 @@ def test_a_signature_ends_with_a_hash_of_metric_and_definition(text_models):
     hashes = {text.rpartition("|#")[2] for text in signatures.values()}
     assert len(hashes) == len(names)
     assert all(re.fullmatch("[0-9a-f]{8}", one) for one in hashes)
-
-
-def test_a_group_leaves_out_what_lacks_its_tool_and_a_name_does_not(monkeypatch, tmp_path):
-    pytest.importorskip("pycocoevalcap", reason="the extra `captioning` is not installed")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert parse_metrics("captioning", has_tool) == parse_metrics("bleu_1,bleu_4,rouge_l,cider")
-    with pytest.raises(InputError, match="needs Java"):
-        load_text_models(parse_metrics("exact_match,meteor", has_tool))
-
-
-def test_a_metric_whose_extra_is_missing_names_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rouge_score", None)
-    with pytest.raises(
-        InputError, match=r"rouge_l_f1: needs rouge_score.*pip install 'abo-vqa\[cap"
-    ):
-        load_text_models([METRICS["rouge_l_f1"]])
