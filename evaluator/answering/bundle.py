@@ -73,5 +73,5 @@ class BundleAnswerer:
         self, memory: Seen, image_of: Sequence[int], questions: Sequence[str]
     ) -> list[Answer]:
         """Answer each question about its image, greedily."""
-        said = self._bundle.answer(memory, image_of, questions)
-        return [Answer(one.text, one.confidence) for one in said]
+        answers = self._bundle.answer(memory, image_of, questions)
+        return [Answer(answer.text, answer.confidence) for answer in answers]

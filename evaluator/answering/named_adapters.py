@@ -19,13 +19,13 @@ from shared.records import QAPair
 class AdapterChoice:
     """What ``--adapter`` asks for: one adapter for everything, some by name, or none at all."""
 
-    one: Path | None
+    single: Path | None
     named: Mapping[str, Path]
 
     @property
     def folders(self) -> list[Path]:
         """All folders, with a name or without."""
-        return [*self.named.values(), *([] if self.one is None else [self.one])]
+        return [*self.named.values(), *([] if self.single is None else [self.single])]
 
 
 def parse_adapters(words: Sequence[str]) -> AdapterChoice:
@@ -40,7 +40,7 @@ def parse_adapters(words: Sequence[str]) -> AdapterChoice:
     named: dict[str, Path] = {}
     for word in words:
         name, equals, folder = word.partition("=")
-        # peft parts the names of modules with dots.
+        # peft separates the names of modules with dots.
         if not equals or not name or not folder or "/" in name or "." in name:
             raise InputError(
                 f"--adapter {word}: give several as NAME=DIR, NAME without dots and slashes"
@@ -59,17 +59,17 @@ def assign_domains(pairs: Sequence[QAPair], adapters: Mapping[str, Path]) -> lis
     """
     assigned = [replace(pair, domain=pair.domain or _first_folder(pair.filename)) for pair in pairs]
     counts = Counter(pair.domain for pair in assigned)
-    known = ", ".join(adapters)
+    names = ", ".join(adapters)
     for domain, count in counts.items():
         if not domain:
             raise InputError(
-                f"{count} questions have no domain, so that none of the adapters ({known}) answers "
+                f"{count} questions have no domain, so that none of the adapters ({names}) answers "
                 "them; give it in a column `domain`, or as the first folder of the file name"
             )
         if domain not in adapters:
             raise InputError(
                 f"{count} questions are of the domain {domain!r}, which has no adapter (there are "
-                f"{known}); give --adapter {domain}=DIR"
+                f"{names}); give --adapter {domain}=DIR"
             )
     for name in adapters:
         if name not in counts:

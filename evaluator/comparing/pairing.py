@@ -14,7 +14,7 @@ from shared.dataset.units import units_of
 from shared.questions.answers import exact_match, spaced
 from shared.records import Prediction, QAPair, pair_id
 
-Row = tuple[str, str, str]
+RowKey = tuple[str, str, str]
 """What identifies a row: its image (or its id, where images have no names), question, reference."""
 
 
@@ -51,12 +51,12 @@ def pair_rows(runs: Sequence[Run]) -> PairedRows:
     return PairedRows(sorted(rows), missing)
 
 
-def _groups(runs: Sequence[Run]) -> list[dict[Row, list[int]]]:
+def _groups(runs: Sequence[Run]) -> list[dict[RowKey, list[int]]]:
     """Return, for each run, the indices of each row."""
     first = _first_part(runs)
-    groups: list[dict[Row, list[int]]] = []
+    groups: list[dict[RowKey, list[int]]] = []
     for run in runs:
-        of_run: defaultdict[Row, list[int]] = defaultdict(list)
+        of_run: defaultdict[RowKey, list[int]] = defaultdict(list)
         for index, prediction in enumerate(run.predictions):
             pair = prediction.pair
             row = first(pair), spaced(pair.asks), spaced(pair.answer)

@@ -37,8 +37,8 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contestant; a column that it has no figure for is missing from ``figures``."""
+class Contestant:
+    """A run or a prior; a column that it has no figure for is missing from ``figures``."""
 
     name: str
     n: int
@@ -50,12 +50,12 @@ class Comparison:
     """Contestants over columns; the prior, where there is one, comes first."""
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Contestant, ...]
 
 
 def compare_scorecards(scorecards: Mapping[str, Scorecard]) -> Comparison:
     """Put scorecards, by name, side by side with the prior of each set of rows."""
-    rows: list[Row] = []
+    rows: list[Contestant] = []
     priors: list[Breakdown] = []
     for name, scorecard in scorecards.items():
         if scorecard.prior is not None and scorecard.prior not in priors:
@@ -78,12 +78,12 @@ def text_model(signature: str) -> str:
     return parts[0].partition("@")[0] + layer
 
 
-def _row(name: str, breakdown: Breakdown, signatures: Mapping[str, str]) -> Row:
+def _row(name: str, breakdown: Breakdown, signatures: Mapping[str, str]) -> Contestant:
     figures = {
         Column(metric, signatures.get(metric, "")): figure
         for metric, figure in breakdown.metrics.items()
     }
-    return Row(name, breakdown.n, figures)
+    return Contestant(name, breakdown.n, figures)
 
 
 def best_rows(comparison: Comparison) -> Mapping[Column, Sequence[str]]:

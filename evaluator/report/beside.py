@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from evaluator.report.gallery import Card, Picture, Row, card
+from evaluator.report.gallery import Card, Picture, Places, card
 from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from shared.errors import InputError
@@ -45,7 +45,7 @@ def folder_beside(page: Path) -> Path:
 def write_beside(
     page: Path,
     runs: Sequence[Run],
-    rows: Sequence[Row],
+    rows: Sequence[Places],
     images: ImageFiles | None,
     render: Callable[[Card], str],
     *,
@@ -83,12 +83,12 @@ def remove_beside(page: Path) -> None:
         shutil.rmtree(folder_beside(page))
 
 
-def _filename(runs: Sequence[Run], row: Row) -> str:
+def _filename(runs: Sequence[Run], row: Places) -> str:
     return runs[0].predictions[row[0]].pair.filename
 
 
 def _write_pictures(
-    part: Path, name: str, runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | None
+    part: Path, name: str, runs: Sequence[Run], rows: Sequence[Places], images: ImageFiles | None
 ) -> dict[str, Picture]:
     if images is None:
         return {}

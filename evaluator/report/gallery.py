@@ -27,8 +27,8 @@ from shared.records.boxes import Box
 LIMIT: Final = 200
 """Pictures on a page; with thumbnails of some 5 kB and heat maps, a page of about 2 MB."""
 
-Row = tuple[int, ...]
-"""The places of one question in the predictions of each run."""
+Places = tuple[int, ...]
+"""Where one question stands in the predictions of each run."""
 
 
 class Outcome(StrEnum):
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShownAnswer:
     """One run's answer; ``scores`` are the labels and values of the metrics but exact match.
 
     ``heat`` is where the run looked, ``None`` where that was not kept.
@@ -74,7 +74,7 @@ class Card:
     question: str
     question_type: str
     reference: str
-    answers: Sequence[Answer]
+    answers: Sequence[ShownAnswer]
     picture: Picture | None
     boxes: Sequence[Box]
 
@@ -100,19 +100,19 @@ def count_outcomes(runs: Sequence[Run], paired: PairedRows) -> Mapping[Outcome, 
     return {outcome: counts[outcome] for outcome in listed}
 
 
-def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Row], list[Row]]:
+def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Places], list[Places]]:
     """Return the rows that a page shows, and all others.
 
     The page shows up to ``LIMIT`` questions, equally of each outcome, and a picture again only
     after all others. The choice depends on the questions alone, so that two reports show the same.
     """
-    by_outcome: dict[Outcome, list[Row]] = {outcome: [] for outcome in Outcome}
+    by_outcome: dict[Outcome, list[Places]] = {outcome: [] for outcome in Outcome}
     for index in np.random.default_rng(0).permutation(len(paired.rows)):
         row = paired.rows[index]
         by_outcome[_row_outcome(runs, row)].append(row)
     # One of each outcome in turn, as long as there are any.
     turns = [row for some in zip_longest(*by_outcome.values()) for row in some if row is not None]
-    first: dict[str, Row] = {}
+    first: dict[str, Places] = {}
     for row in turns:
         first.setdefault(runs[0].predictions[row[0]].pair.filename, row)
     fresh = set(first.values())
@@ -120,7 +120,9 @@ def arrange(runs: Sequence[Run], paired: PairedRows) -> tuple[list[Row], list[Ro
     return order[:LIMIT], order[LIMIT:]
 
 
-def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | None) -> list[Card]:
+def choose_cards(
+    runs: Sequence[Run], rows: Sequence[Places], images: ImageFiles | None
+) -> list[Card]:
     """Return cards with their pictures inside, numbered from 0."""
     cards = []
     with report_progress("pictures for the report", len(rows)) as progress:
@@ -133,11 +135,11 @@ def choose_cards(runs: Sequence[Run], rows: Sequence[Row], images: ImageFiles | 
     return cards
 
 
-def _row_outcome(runs: Sequence[Run], row: Row) -> Outcome:
+def _row_outcome(runs: Sequence[Run], row: Places) -> Outcome:
     return outcome_of(runs[0].predictions[row[0]], runs[-1].predictions[row[-1]])
 
 
-def card(runs: Sequence[Run], row: Row, number: int, picture: Picture | None) -> Card:
+def card(runs: Sequence[Run], row: Places, number: int, picture: Picture | None) -> Card:
     """Return the card of one question."""
     pair = runs[0].predictions[row[0]].pair
     return Card(
@@ -153,7 +155,7 @@ def card(runs: Sequence[Run], row: Row, number: int, picture: Picture | None) ->
     )
 
 
-def _answer(run: Run, index: int) -> Answer:
+def _answer(run: Run, index: int) -> ShownAnswer:
     prediction = run.predictions[index]
     scores = [
         (label(name), float(column[index]))
@@ -161,7 +163,7 @@ def _answer(run: Run, index: int) -> Answer:
         if name != EXACT_MATCH.name and not np.isnan(column[index])
     ]
     seen = unpack_attention(prediction.attention)
-    return Answer(
+    return ShownAnswer(
         run.name,
         prediction.answer,
         correct(prediction),

@@ -16,7 +16,7 @@ from evaluator.runs.folder import Run
 
 @dataclass(frozen=True)
 class Published:
-    """One published row: means in [0, 1] by metric."""
+    """A row of the AIM825 report: means in [0, 1] by metric."""
 
     name: str
     means: Mapping[str, float]

@@ -19,7 +19,7 @@ BINS: Final = 10
 
 
 @dataclass(frozen=True)
-class Bin:
+class ConfidenceBin:
     """The ``n`` answers whose confidence lies between ``low`` and ``high``; means in [0, 1]."""
 
     low: float
@@ -33,7 +33,7 @@ class Bin:
 class Reliability:
     """Bins that hold an answer, and ``ece``, their mean distance of confidence and accuracy."""
 
-    bins: Sequence[Bin]
+    bins: Sequence[ConfidenceBin]
     ece: float
     n: int
 
@@ -52,7 +52,7 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability | None:
         here_N = place_N == place
         if here_N.any():
             bins.append(
-                Bin(
+                ConfidenceBin(
                     place / BINS,
                     (place + 1) / BINS,
                     int(here_N.sum()),

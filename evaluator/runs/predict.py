@@ -59,8 +59,8 @@ def predict_csv(
     if out.suffix.lower() != ".csv":
         raise InputError(f"--out {out}: name a .csv file")
     table = read_questions(table_path, columns)
-    found = find_images((question.filename for question in table.questions), settings.images)
-    asked = found.renamed(table.questions)
+    names = find_images((question.filename for question in table.questions), settings.images)
+    asked = names.renamed(table.questions)
     seen = _seen(settings, asked)
     replica = Replica(settings)
     replies: dict[str, Reply] = {}
@@ -70,13 +70,13 @@ def predict_csv(
                 replies[reply.question_id] = reply
             progress.advance(len(shard.questions))
     added = (*ADDED_COLUMNS, *seen)
-    kept = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
+    own = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
     marked = {
         column: {question.id for question in asked if question.filename in images}
         for column, images in seen.items()
     }
-    rows = _answered_rows(table, kept, replies, marked)
-    write_csv_rows((*kept, *added), rows, out)
+    rows = _answered_rows(table, own, replies, marked)
+    write_csv_rows((*own, *added), rows, out)
     return len(replies)
 
 
@@ -85,15 +85,15 @@ def _seen(settings: ReplicaSettings, asked: Sequence[Question]) -> dict[str, set
 
     Where nothing is known of them there is no column, nor one of pretraining without an image.
     """
-    known = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
-    tell_unknown(known)
-    if known.images is None:
+    training = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
+    tell_unknown(training)
+    if training.images is None:
         return {}
     names = {question.filename for question in asked}
     prints = fingerprints(image_source(settings.images), names)
     units = units_of((), looks_of(prints))
-    trained = _recognised(known.images.trained_on, units, prints)
-    pretrained = _recognised(known.images.pretrained_on, units, prints) - trained
+    trained = _recognised(training.images.trained_on, units, prints)
+    pretrained = _recognised(training.images.pretrained_on, units, prints) - trained
     if trained:
         log.warning(
             "images_trained_on",
@@ -131,10 +131,10 @@ def _answered_rows(
     for row, question in zip(table.rows, table.questions, strict=True):
         reply = replies[question.id]
         # Only the known columns: a CSV row with too many cells has one without a name.
-        kept = {name: row.get(name) for name in columns}
+        own = {name: row.get(name) for name in columns}
         rows.append(
             {
-                **kept,
+                **own,
                 "prediction": reply.answer,
                 "confidence": reply.confidence,
                 "broken_image": reply.broken_image,

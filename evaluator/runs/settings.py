@@ -220,7 +220,9 @@ class RunSettings(ScoringSettings):
             "images": whole_place(self.images),
             "model": whole_place(self.model, but=_EMBEDDED_MODEL),
             "out": self.out.resolve(),
-            "adapter": tuple(words if adapters.one is None else [str(adapters.one.resolve())]),
+            "adapter": tuple(
+                words if adapters.single is None else [str(adapters.single.resolve())]
+            ),
         }
 
 

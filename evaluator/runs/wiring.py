@@ -81,7 +81,7 @@ def _replica(settings: RunSettings) -> ReplicaSettings:
     """Return what each replica loads, its files checked."""
     return replica_settings(
         settings.model,
-        settings.adapters.one,
+        settings.adapters.single,
         settings.quantize.value,
         settings.images,
         batch_size=settings.batch_size,
@@ -201,7 +201,7 @@ def _evaluation(
         model=settings.model,
         quantization=settings.quantize.value,
         adapter=replica.adapter,
-        adapter_sha256="" if adapters.one is None else adapter_digest(adapters.one),
+        adapter_sha256="" if adapters.single is None else adapter_digest(adapters.single),
         prompt=settings.prompt,
         max_new_tokens=settings.max_new_tokens,
         grounding=REGIONS if replica.measure_grounding else "",

@@ -62,7 +62,7 @@ class ReceivingReplica:
     def answer(self, batch: Sequence[Asked]) -> list[Reply]:
         """Return the replies in the order of ``batch``."""
         names = [hashlib.sha256(asked.image).hexdigest() for asked in batch]
-        self._images.hold({name: one.image for name, one in zip(names, batch, strict=True)})
+        self._images.hold({name: asked.image for name, asked in zip(names, batch, strict=True)})
         questions = [
             Question(str(number), asked.question, name)
             for number, (name, asked) in enumerate(zip(names, batch, strict=True))

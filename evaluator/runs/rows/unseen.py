@@ -25,7 +25,7 @@ log = EventLog(__name__)
 
 def unseen_pairs(
     selection: Selection,
-    known: KnownTraining,
+    training: KnownTraining,
     source: ImageFiles,
     *,
     trained_on: TrainedOn,
@@ -36,7 +36,7 @@ def unseen_pairs(
 
     Args:
         selection: the pairs that were asked for.
-        known: the images behind the weights.
+        training: the images behind the weights.
         source: where the images are.
         trained_on: what to do with those that the model was trained on.
         limit: how many images to keep of those that remain.
@@ -46,8 +46,8 @@ def unseen_pairs(
         InputError: nothing is left to score.
         StoreUnreachable: nobody knows how an image looks.
     """
-    tell_unknown(known)
-    images = known.images or TrainingImages()
+    tell_unknown(training)
+    images = training.images or TrainingImages()
     asked_sha256 = pairs_digest(selection.pairs)
     if not images.trained_on:  # nothing will be left out, and looking at all may take minutes
         selection = selection.first_images(limit)
@@ -68,12 +68,12 @@ def unseen_pairs(
     limited = replace(selection, pairs=scored).first_images(limit)
     counts = counted(marked, limited.pairs, trained_on, chosen_by=chosen, asked_sha256=asked_sha256)
     tell(counts, name)
-    return limited if known.images is None else replace(limited, trained_on=counts)
+    return limited if training.images is None else replace(limited, trained_on=counts)
 
 
-def tell_unknown(known: KnownTraining) -> None:
+def tell_unknown(training: KnownTraining) -> None:
     """Name the adapters of which nothing is known, each in one line."""
-    for folder in known.unknown:
+    for folder in training.unknown:
         log.warning(
             "training_images_unknown",
             adapter=str(folder),
