@@ -173,6 +173,31 @@ def test_an_interrupt_means_stopped_for_now(answers, tmp_path):
     assert "stopped; run the same command again" in errors
 
 
+def test_a_name_in_another_encoding_is_one_line():
+    command = [*map(os.fsencode, (sys.executable, "-m", "evaluator", "score")), b"caf\xe9.csv"]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert b"is not UTF-8; rename it" in line
+    assert ended.stdout == b""
+
+
+@pytest.mark.parametrize("option", ["--data", "--images"])
+def test_a_signed_url_is_refused_and_its_signature_told_nowhere(
+    tmp_path, pictures, tiny_model, capfd, option
+):
+    data = tmp_path / "pairs.jsonl"
+    write_pairs(pictures[1], data)
+    places = {"--data": data, "--images": pictures[0], "--model": tiny_model}
+    places[option] = "https://example.com/of/pairs.csv?X-Amz-Signature=0ae1f"
+    words = [word for pair in places.items() for word in pair]
+    assert run("run", *words, "--quantize", "none", "--out", tmp_path / "run") == 2
+    captured = capfd.readouterr()
+    assert "credentials in a URL would end up in run folders" in captured.err
+    assert "0ae1f" not in captured.err + captured.out
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_sound_data_set_passes_its_check(answers, capsys):
     assert run("check", answers) == 0
     out = capsys.readouterr().out
