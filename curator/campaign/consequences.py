@@ -14,7 +14,7 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.streak import FIRST_TRIES, Failure
 from curator.campaign.jobs import Job
-from curator.campaign.results import ATTEMPTS, Judged, Results, Try, tokens_of
+from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.judging.judge import Judgement
 from curator.keys.key import Key
 from curator.ledger import Attempt, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
@@ -174,8 +174,7 @@ class Consequences:
         self.outage.is_back()
         news = self._settle(tried.lease, reply)
         told = "only to see whether the service answers: it does"
-        tokens = tokens_of(reply)
-        self.results.finish(tried, Outcome.UNUSABLE, told, tokens=tokens, news=news)
+        self.results.finish(tried, Outcome.UNUSABLE, told, proof=reply, news=news)
         return Again.AT_ONCE
 
     def take_reply(self, tried: Try, request: Request, reply: Reply) -> Sequence[Job] | Again:

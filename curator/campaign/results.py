@@ -11,7 +11,9 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.campaign.item_log import ItemLog
 from curator.campaign.jobs import Job
+from curator.campaign.model_watch import ModelWatch
 from curator.judging.judge import Judgement
+from curator.keys.model_status import NO_STATUS
 from curator.ledger import (
     ItemChange,
     KeyRemoval,
@@ -63,6 +65,7 @@ class Results:
     clock: Clock
     live: LiveReport
     item_log: ItemLog
+    model_watch: ModelWatch
     stop: AsyncStopSignal
     lost: Exception | None = None
 
@@ -95,24 +98,31 @@ class Results:
         outcome: Outcome,
         detail: str,
         *,
-        tokens: TokenUse | None = None,
         read: Judged | None = None,
+        proof: Reply | None = None,
         change: ItemChange | OpinionChange | None = None,
         news: Sequence[ProjectNews | KeyRemoval] = (),
     ) -> None:
-        """Write the result of a request, what it read and what it means for its item and key."""
+        """Write the result of a request, what it read and what it means for its item and key.
+
+        ``proof`` is a reply that only shows that the service answers.
+        """
+        reply = proof if read is None else read.reply
+        if reply is not None:
+            self.model_watch.heard(tried.lease.model, reply)
         result = Result(
             attempt_id=tried.attempt_id,
             started_at=tried.lease.left_late_at,
             finished_at=self.clock.now(),
             outcome=outcome,
             detail=detail,
-            tokens=tokens or (TokenUse() if read is None else tokens_of(read.reply)),
+            tokens=TokenUse() if reply is None else tokens_of(reply),
             reply=None if read is None else read.reply.body,
             change=change,
             verdict=None if read is None else read.judgement.verdict,
             facts=None if read is None else read.judgement.facts,
-            model_version="" if read is None else read.reply.model,
+            model_version="" if reply is None else reply.model,
+            model_status=NO_STATUS if reply is None else reply.status,
         )
         written = self.ledger.finish(result, *news)
         written.add_done_callback(partial(self._written, result, tried.item, tried.lease))

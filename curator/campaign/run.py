@@ -19,6 +19,7 @@ from curator.campaign.inputs import RunOptions, RunPlan
 from curator.campaign.intake import import_catalog, next_look
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
+from curator.campaign.model_watch import ModelWatch
 from curator.campaign.open_files import affordable_concurrency
 from curator.campaign.queue import Queue, waiting_items, waiting_pairs
 from curator.campaign.results import Results
@@ -129,7 +130,10 @@ async def _work(
         shown(lambda: (live.standing(now := clock.now()), now), SystemClock()),
         options.annotator.protocol.connected(connection) as annotator,
     ):
-        results = Results(campaign_id, ledger, clock, live, ItemLog(plan.prompt.version), stop)
+        model_watch = ModelWatch(options.known_models, clock)
+        model_watch.begin([model.name for model in plan.models], live.report(clock.now()))
+        item_log = ItemLog(plan.prompt.version)
+        results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         curator = Curator(
             campaign_id=campaign_id,
             models=plan.models,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
+from curator.status.status import models_object
 from curator.status.words import listed
 from shared.errors import InputError
 from shared.program.progress import ProgressReport, report_progress
@@ -132,6 +133,8 @@ def _write_folder(
                 "prompt_version": report.campaign.prompt_version,
                 "questions": report.campaign.questions,
                 "rejected_by_rule": dict(report.rejected),
+                "replies_by_model": models_object(report),
+                "replies_of_other_models": report.replies_of_others,
                 "items_done": report.progress.done,
                 "items_given_up": report.progress.dead,
             },

@@ -20,6 +20,7 @@ from curator.ledger import (
     DeadLetter,
     ItemChange,
     KeyReport,
+    ModelReplies,
     OpinionChange,
     OpinionCounts,
     Outcome,
@@ -78,6 +79,7 @@ class LiveReport:
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
         self._tokens = dict(before.tokens_by_model)
+        self._by_model = {_who(replies): replies for replies in before.replies_by_model}
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._given_up = Counter(before.given_up)
         self._recent = RecentRate(now)
@@ -136,6 +138,7 @@ class LiveReport:
             self._opinions = _counted(self._opinions, result.change)
         if result.tokens != TokenUse():
             self._tokens[model] = self._tokens.get(model, TokenUse()) + result.tokens
+        self._count_model(model, result)
         if result.facts is not None and isinstance(result.change, ItemChange):
             self._replies[result.facts] += 1
         if result.verdict is not None:
@@ -148,6 +151,18 @@ class LiveReport:
                 letter = DeadLetter(listing.listing_id, listing.image.path, result.change.reason)
                 self._dead.appendleft(letter)
                 self._given_up[result.change.reason] += 1
+
+    def _count_model(self, asked: str, result: Result) -> None:
+        if result.attempt_id is None or not result.model_version:
+            return
+        replies = ModelReplies(
+            asked, result.model_version, result.model_status, 1, result.attempt_id
+        )
+        before = self._by_model.get(_who(replies))
+        if before is not None:
+            latest = max(before.latest, result.attempt_id)
+            replies = replace(replies, count=before.count + 1, latest=latest)
+        self._by_model[_who(replies)] = replies
 
     def _count_outcome(self, key: Key, outcome: Outcome, amount: int) -> None:
         for counts in (self._outcomes, self._by_key.setdefault(key.fingerprint, Counter())):
@@ -197,6 +212,7 @@ class LiveReport:
             given_up=dict(self._given_up.most_common()),
             finished_recently=finished_recently,
             recent_s=recent_s,
+            replies_by_model=tuple(self._by_model[who] for who in sorted(self._by_model)),
         )
 
     def _keys(self, now: float) -> Sequence[KeyReport]:
@@ -228,3 +244,9 @@ def _counted(counts: OpinionCounts, change: OpinionChange) -> OpinionCounts:
     if change.agrees:
         return replace(counts, waiting=waiting, agrees=counts.agrees + 1)
     return replace(counts, waiting=waiting, disagrees=counts.disagrees + 1)
+
+
+def _who(replies: ModelReplies) -> tuple[str, str, str, float]:
+    """Return what tells such replies from all others, and their order in the ledger."""
+    status = replies.status
+    return replies.asked, replies.answered_by, status.stage, status.retires_at or 0.0

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
+from curator.keys.model_status import Retirement, retirement
 from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
 from curator.ledger import CampaignReport, KeyReport, TokenUse
@@ -83,6 +84,32 @@ def cost_usd(standing: Standing) -> float | None:
     return total
 
 
+def models_object(report: CampaignReport) -> list[dict[str, Any]]:
+    """Return the replies that name their model, by the one asked and the one that answered."""
+    return [
+        {
+            "asked": replies.asked,
+            "answered_by": replies.answered_by,
+            "is_another": replies.are_by_another,
+            "stage": replies.status.stage,
+            "retires_at": replies.status.retires_at,
+            "replies": replies.count,
+        }
+        for replies in report.replies_by_model
+    ]
+
+
+def retirements(standing: Standing) -> dict[str, Retirement]:
+    """Return when the models that were asked, or are to be, are shut down, where that is known."""
+    report = standing.report
+    models = [report.campaign.model, *(replies.asked for replies in report.replies_by_model)]
+    ends = {
+        model: retirement(standing.known_models.known(model), report.told_end(model))
+        for model in dict.fromkeys(models)
+    }
+    return {model: end for model, end in ends.items() if end}
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyCounts:
     """What the replies of a campaign were like, each a count by name.
@@ -127,6 +154,11 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "goal": standing.goal,
         "pairs": report.pairs,
         "pairs_by_model": dict(report.pairs_by_model),
+        "replies_by_model": models_object(report),
+        "replies_of_other_models": report.replies_of_others,
+        "retirements": [
+            {"model": model, **asdict(end)} for model, end in retirements(standing).items()
+        ],
         "rejected_by_rule": dict(report.rejected),
         "replies": {
             "by_ending": dict(replies.endings),

@@ -19,8 +19,16 @@ from curator.status.status import (
     named_models,
     rate_per_minute,
     reply_counts,
+    retirements,
 )
-from curator.status.words import given_up_line, left_out_words, listed, time_left
+from curator.status.words import (
+    given_up_line,
+    left_out_words,
+    listed,
+    other_models_words,
+    retirement_words,
+    time_left,
+)
 from shared.program.durations import local_time
 
 
@@ -53,6 +61,10 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         facts.add_row("left out", Text(left_out_words(entry)))
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
+    for line in other_models_words(report):
+        facts.add_row("another model", Text(line, "yellow"))
+    for model, end in retirements(standing).items():
+        facts.add_row("retirement", Text(retirement_words(model, end, now), "yellow"))
     facts.add_row("rejected", listed(report.rejected))
     replies = reply_counts(report)
     wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -28,6 +29,18 @@ def given_up_line(report: CampaignReport) -> str:
 def left_out_words(entry: LeftOut) -> str:
     """Return why, how often and what first something of the catalogue was left out."""
     return f"{entry.count:,} {entry.reason} (first: {entry.first})"
+
+
+def other_models_words(report: CampaignReport) -> list[str]:
+    """Return a line for each model that answered in the place of another, and how often."""
+    counts = Counter[tuple[str, str]]()
+    for replies in report.replies_by_model:
+        if replies.are_by_another:
+            counts[replies.asked, replies.answered_by] += replies.count
+    return [
+        f"{answered_by} answered {count:,} times in the place of {asked}"
+        for (asked, answered_by), count in counts.items()
+    ]
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -113,6 +113,9 @@ attempts = Table(
     Column("annotator", Text, nullable=False, server_default="gemini"),
     # What the reply calls its model; empty where it names none, and then it is ``model``.
     Column("model_version", Text, nullable=False, server_default=""),
+    # What it tells of the life of the model that was asked: its stage, and when it ends.
+    Column("model_stage", Text, nullable=False, server_default=""),
+    Column("retires_at", Float),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -227,6 +230,21 @@ attempt_tallies = Table(
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("thought_tokens", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The replies that name their model; ``retires_at`` is 0 where they tell no end.
+model_tallies = Table(
+    "model_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, primary_key=True),
+    Column("model_version", Text, primary_key=True),
+    Column("model_stage", Text, primary_key=True),
+    Column("retires_at", Float, primary_key=True, autoincrement=False),
+    Column("replies", Integer, nullable=False),
+    # The latest of those requests, which tells what counts now.
+    Column("latest_attempt", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from curator.judging.facts import ReplyFacts
+from curator.keys.model_status import ModelStatus, is_another_model
 from curator.keys.quota import Quota
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
@@ -71,6 +72,26 @@ class OpinionCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelReplies:
+    """Replies that were asked of one model, by what they say of who made them.
+
+    ``status`` is what they tell of the life of the model that was ``asked``, ``latest`` the number
+    of the latest request among them.
+    """
+
+    asked: str
+    answered_by: str
+    status: ModelStatus
+    count: int
+    latest: int
+
+    @property
+    def are_by_another(self) -> bool:
+        """Whether another model answered than the one that was asked."""
+        return is_another_model(self.asked, self.answered_by)
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """What of a catalogue could not be used for one reason: how many, and the first example."""
 
@@ -86,7 +107,8 @@ class CampaignReport:
     ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
-    ``left_out`` what of the catalogues did not become items.
+    ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the
+    replies that name their model.
     """
 
     campaign_id: int
@@ -105,11 +127,23 @@ class CampaignReport:
     finished_recently: int
     recent_s: float
     left_out: tuple[LeftOut, ...] = ()
+    replies_by_model: tuple[ModelReplies, ...] = ()
 
     @property
     def pairs(self) -> int:
         """Return the number of pairs."""
         return sum(self.pairs_by_model.values())
+
+    @property
+    def replies_of_others(self) -> int:
+        """Return the number of replies that another model made than the one that was asked."""
+        return sum(replies.count for replies in self.replies_by_model if replies.are_by_another)
+
+    def told_end(self, model: str) -> float | None:
+        """Return when ``model`` retires by its latest reply, seconds since the epoch."""
+        replies = [replies for replies in self.replies_by_model if replies.asked == model]
+        latest = max(replies, key=lambda each: each.latest, default=None)
+        return latest.status.retires_at if latest else None
 
     @property
     def tokens(self) -> TokenUse:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from curator.judging.facts import ReplyFacts
+from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.ledger.records.work import WorkState
 from curator.pool.records import ProjectRecord
 
@@ -95,8 +96,9 @@ class Result:
 
     ``attempt_id`` is ``None`` where no request was made, and then ``outcome`` does not count.
     ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
-    calls its model, empty where it does not. ``started_at`` is when the request was sent, ``None``
-    where that is as its attempt says.
+    calls its model, empty where it does not, ``model_status`` what it tells of the life of the one
+    that was asked. ``started_at`` is when the request was sent, ``None`` where that is as its
+    attempt says.
     """
 
     attempt_id: int | None
@@ -109,6 +111,7 @@ class Result:
     verdict: Verdict | None = None
     facts: ReplyFacts | None = None
     model_version: str = ""
+    model_status: ModelStatus = NO_STATUS
     started_at: float | None = None
 
 

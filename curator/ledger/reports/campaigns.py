@@ -22,6 +22,7 @@ from curator.ledger.records.requests import Outcome, TokenUse
 from curator.ledger.records.work import Campaign, WorkState
 from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
+from curator.ledger.reports.models import replies_by_model
 from curator.ledger.reports.projects import project_records
 from curator.pool.records import ProjectRecord
 
@@ -112,6 +113,7 @@ def _report(
         finished_recently=finished_recently,
         recent_s=recent_s,
         left_out=left_out(connection),
+        replies_by_model=replies_by_model(connection, campaign_id),
     )
 
 

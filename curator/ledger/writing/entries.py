@@ -176,6 +176,8 @@ def _finish_row(result: Result) -> Row:
         "output_tokens": result.tokens.output,
         "thought_tokens": result.tokens.thoughts,
         "model_version": result.model_version,
+        "model_stage": result.model_status.stage,
+        "retires_at": result.model_status.retires_at,
         **_facts_row(result),
     }
 

@@ -10,7 +10,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from curator.ledger import KeyReport
-from curator.status.status import KeyState, Standing, cost_usd, key_state, rate_per_minute
+from curator.status.status import (
+    KeyState,
+    Standing,
+    cost_usd,
+    key_state,
+    rate_per_minute,
+    retirements,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -29,6 +36,7 @@ class _Campaign(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._work()
+        yield from self._models()
         yield from self._tokens()
         yield from self._time()
         yield from self._keys()
@@ -63,6 +71,22 @@ class _Campaign(Collector):
         yield GaugeMetricFamily(
             "curator_requests_open", "Requests under way, or lost in a crash.", open_now
         )
+
+    def _models(self) -> Iterator[Metric]:
+        report = self._standing.report
+        yield CounterMetricFamily(
+            "curator_other_model_replies",
+            "Replies that another model made than the one that was asked.",
+            report.replies_of_others,
+        )
+        ends = GaugeMetricFamily(
+            "curator_model_retirement_timestamp_seconds",
+            "When a model that is asked is shut down.",
+            labels=["model"],
+        )
+        for model, end in retirements(self._standing).items():
+            ends.add_metric([model], end.at)
+        yield ends
 
     def _tokens(self) -> Iterator[Metric]:
         report = self._standing.report

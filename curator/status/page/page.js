@@ -121,6 +121,19 @@ const opinionWords = opinions => {
   return counts(opinions) + share;
 };
 
+// Another model than the one that was asked, and models that will be shut down.
+const drawModels = campaign => {
+  const others = campaign.replies_by_model.filter(told => told.is_another)
+    .map(told => `${told.answered_by} answered ${number(told.replies)} times in the place of ${told.asked}.`);
+  const ends = campaign.retirements.map(end =>
+    `${end.model} ${end.at * 1000 > Date.now() ? "retires" : "retired"} on ${moment(end.at)} (says ${end.said_by})`
+    + (end.followed_by ? `; ${end.followed_by} follows it.` : "."));
+  const list = at("models");
+  list.hidden = !others.length && !ends.length;
+  list.replaceChildren();
+  [...others, ...ends].forEach(text => show(list, "li", text));
+};
+
 const drawReplies = campaign => {
   const { by_form, by_ending, wrong_count, rejected } = campaign.replies, opinions = campaign.second_opinions;
   const rows = [
@@ -207,7 +220,7 @@ const found = isThere => {
 
 const refreshStatus = async () => {
   const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawReplies, drawDead].forEach(draw => draw(campaign));
+  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawModels, drawReplies, drawDead].forEach(draw => draw(campaign));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

@@ -13,6 +13,7 @@ from curator.annotators.registry import Service
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
+from curator.campaign.model_watch import ModelWatch
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.key import Key
@@ -63,7 +64,15 @@ async def curator(tmp_path):
             use={},
             records={},
         )
-        results = Results(campaign_id, ledger, clock, None, ItemLog("0"), stop)
+        results = Results(
+            campaign_id,
+            ledger,
+            clock,
+            None,
+            ItemLog("0"),
+            ModelWatch(packaged_models(), clock),
+            stop,
+        )
         yield Curator(
             campaign_id=campaign_id,
             models=[MODEL],

@@ -97,6 +97,11 @@ TALLIES = {
         "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*), "
         "sum(input_tokens) FROM attempts GROUP BY 1, 2, 3, 4, 5"
     ),
+    "SELECT campaign_id, model, model_version, model_stage, retires_at, replies, latest_attempt "
+    "FROM model_tallies WHERE replies != 0": (
+        "SELECT campaign_id, model, model_version, model_stage, coalesce(retires_at, 0.0), "
+        "count(*), max(id) FROM attempts WHERE model_version != '' GROUP BY 1, 2, 3, 4, 5"
+    ),
 }
 
 

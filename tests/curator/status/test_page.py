@@ -25,6 +25,7 @@ from curator.judging.agreement import Agreement
 from curator.judging.parser import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
 from curator.keys.key import Key
+from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.quota import Quota, Window
 from curator.ledger import (
     Attempt,
@@ -63,6 +64,11 @@ KEYS = (
     Key("old", "p3", "AIzaSyStatusPageTri"),
 )
 
+ANSWERED_BY = {
+    1: (MODEL, NO_STATUS),
+    2: ("gemini-3.8-flash", ModelStatus("DEPRECATED", 1_900_000_000.0)),
+}
+
 
 @dataclass
 class Stage:
@@ -92,8 +98,17 @@ class Stage:
         reason = "" if outcome is Outcome.ANSWERED else f"{outcome}: {EVIL}"
         change = None if state is None else ItemChange(1, item.item_id, state, 1, reason)
         spent = TokenUse(300, 50, 9) if verdict else TokenUse()
+        version, status = ANSWERED_BY.get(item.item_id if verdict else 0, ("", NO_STATUS))
         result = Result(
-            number, self.clock.time, outcome, reason, spent, change=change, verdict=verdict
+            number,
+            self.clock.time,
+            outcome,
+            reason,
+            spent,
+            change=change,
+            verdict=verdict,
+            model_version=version,
+            model_status=status,
         )
         await ledger.finish(result)
         live.finished(result, item.listing, lease)
@@ -194,6 +209,8 @@ async def test_the_live_figures_are_those_of_the_ledger(stage):
     assert shown == json.loads(json.dumps(kept))
     assert shown["progress"] == {"pending": 5, "done": 3, "dead": 1, "total": 9}
     assert shown["eta_s"] == 5_000
+    assert (len(shown["replies_by_model"]), shown["replies_of_other_models"]) == (2, 1)
+    assert [end["at"] for end in shown["retirements"]] == [1_900_000_000.0]
     states = {key["label"]: key["state"] for key in shown["keys"]}
     assert sorted(states.values()) == ["cooling down", "ready", "removed"]
     assert states["old"] == "removed"
@@ -233,6 +250,8 @@ async def test_metrics_are_read_by_prometheus_own_parser(stage):
         for sample in family.samples
     }
     assert samples["curator_items", "done"] == 3
+    assert samples["curator_other_model_replies_total",] == 1
+    assert samples["curator_model_retirement_timestamp_seconds", MODEL] == 1_900_000_000.0
     assert samples["curator_tokens_total", "input"] == 900
     assert samples["curator_rejected_pairs_total", "refusal"] == 3
     requests = {name: n for name, n in samples.items() if name[0] == "curator_requests_total"}

@@ -109,7 +109,7 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
     migrate(path)
     migrate(fresh)
     assert (tmp_path / "l.db.0006.backup").exists()
-    work, opinions, pairs, requests = tallied(path)
+    work, opinions, pairs, requests, _ = tallied(path)
     assert work == {(1, 1, 4), (1, 0, 1), (3, 0, 1)}
     # The opinion on what the newer reply no longer holds is gone with its pair.
     assert opinions == {(1, 1, 0, 1), (1, 1, 1, 1)}

@@ -1,0 +1,64 @@
+"""Tells, once each, that another model answers than was asked, and that one will be shut down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from curator.annotators.annotator import Reply
+from curator.keys.model_status import is_another_model, retirement
+from curator.keys.models import ModelCatalogue
+from curator.ledger import CampaignReport
+from shared.program.clock import Clock
+from shared.program.durations import duration, local_time
+
+log = structlog.stdlib.get_logger("curator.campaign.model_watch")
+
+
+class ModelWatch:
+    """What one run has told of its models so far."""
+
+    def __init__(self, known: ModelCatalogue, clock: Clock) -> None:
+        """Go by ``known`` for what no reply tells."""
+        self._known = known
+        self._clock = clock
+        self._others: set[tuple[str, str]] = set()
+        self._ends: dict[str, float] = {}
+
+    def begin(self, models: Iterable[str], report: CampaignReport) -> None:
+        """Tell when the models that the run is going to ask are shut down."""
+        for model in models:
+            self._tell_end(model, report.told_end(model))
+
+    def heard(self, asked: str, reply: Reply) -> None:
+        """Heed what a reply says of who made it, and of the life of the model that was asked."""
+        if reply.model != asked and is_another_model(asked, reply.model):
+            self._tell_other(asked, reply.model)
+        if reply.status.retires_at is not None:
+            self._tell_end(asked, reply.status.retires_at)
+
+    def _tell_other(self, asked: str, answered_by: str) -> None:
+        if (asked, answered_by) not in self._others:
+            self._others.add((asked, answered_by))
+            log.warning(
+                "another_model_answers",
+                asked=asked,
+                answered_by=answered_by,
+                counted_in="curator status",
+            )
+
+    def _tell_end(self, model: str, told_at: float | None) -> None:
+        end = retirement(self._known.known(model), told_at)
+        if end is None or self._ends.get(model) == end.at:
+            return
+        self._ends[model] = end.at
+        left_s = end.at - self._clock.now()
+        log.warning(
+            "model_retires" if left_s > 0 else "model_has_retired",
+            model=model,
+            at=local_time(end.at),
+            **({"left": duration(left_s)} if left_s > 0 else {}),
+            said_by=end.said_by,
+            **({"followed_by": end.followed_by} if end.followed_by else {}),
+        )
