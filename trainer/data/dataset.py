@@ -1,4 +1,4 @@
-"""Reads the pairs of a run and sees to it that every one has a split, whole products together."""
+"""Reads the pairs of a run; every pair gets a split, whole products together."""
 
 from __future__ import annotations
 

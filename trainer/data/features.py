@@ -88,7 +88,7 @@ class AugmentedFeatures:
         seed = int(torch.randint(2**62, ()))
         random = np.random.default_rng(seed)
         pixels = [augment(picture_1CHW, shape, random) for picture_1CHW, shape in pictures]
-        encoded = self._learner.encode([(one - self._mean) / self._std for one in pixels])
+        encoded = self._learner.encode([(picture - self._mean) / self._std for picture in pixels])
         of_name = dict(zip(distinct, encoded, strict=True))
         return [of_name[name] for name in filenames]
 
@@ -109,7 +109,7 @@ class StoredFeatures:
         self, learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path
     ) -> None:
         self._device, self._dtype = learner.model.device, learner.model.network.dtype
-        self._kept = learner.kept
+        self._source = learner.feature_source
         self._files = _files_of(learner, images_dir, filenames, store)
         # Runs that start at the same time would all encode the same images.
         with in_turn(store / _encoder_key(learner) / LOCK_FILE):
@@ -120,7 +120,7 @@ class StoredFeatures:
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
             "encoding_images_once",
-            kept=self._kept,
+            features=self._source,
             images=len(self._files),
             stored_before=len(self._files) - len(missing),
             store=str(store),
@@ -174,10 +174,10 @@ def image_features(
         return RunFeatures(changed, fresh)
     if augmented:
         log.info("encoding_images_for_every_batch", reason="images are augmented")
-        kept = _stored_or_fresh(learner, images_dir, held_out, store, store_gib)
-        return RunFeatures(AugmentedFeatures(learner, images_dir), kept)
-    kept = _stored_or_fresh(learner, images_dir, [*training, *held_out], store, store_gib)
-    return RunFeatures(kept, kept)
+        served = _stored_or_fresh(learner, images_dir, held_out, store, store_gib)
+        return RunFeatures(AugmentedFeatures(learner, images_dir), served)
+    served = _stored_or_fresh(learner, images_dir, [*training, *held_out], store, store_gib)
+    return RunFeatures(served, served)
 
 
 def _stored_or_fresh(
@@ -214,7 +214,7 @@ def _encoder_key(learner: Learner[Any]) -> str:
         "model": model.revision,
         "quantization": model.quantization.value,
         "computed in": str(model.network.dtype),
-        "kept": learner.kept,
+        "kept": learner.feature_source,
         "shape": learner.feature_shape,
         "preprocessing": model.image_processor.to_dict(),
         "decoder": DECODER,

@@ -50,7 +50,8 @@ class CheckedQuestions:
     def exact_match(self, answers: Sequence[str]) -> float:
         """Return the share of answers that are right, in [0, 1]."""
         right = sum(
-            exact_match(said, pair.answer) for said, pair in zip(answers, self.pairs, strict=True)
+            exact_match(answer, pair.answer)
+            for answer, pair in zip(answers, self.pairs, strict=True)
         )
         return right / len(self.pairs)
 
@@ -94,7 +95,7 @@ def questions_of(
     data: Path,
     images: Path,
     wanted: int,
-    known: TrainingImages | None = None,
+    training: TrainingImages | None = None,
     columns: ColumnNames = NO_COLUMNS,
 ) -> CheckedQuestions:
     """Draw from the test split of ``data``, else its validation split, else from all of it.
@@ -108,8 +109,8 @@ def questions_of(
     pairs = with_file_names(read_pairs(data, columns), images, data)
     split = next((name for name in SPLITS if any(pair.split == name for pair in pairs)), "")
     asked = [pair for pair in pairs if not split or pair.split == split]
-    if known is not None:
-        asked = _unseen(asked, data, images, known)
+    if training is not None:
+        asked = _unseen(asked, data, images, training)
     drawn = _drawn(asked, wanted)
     missing = [pair.filename for pair in drawn if not is_file_below(images, pair.filename)]
     if missing:
@@ -118,7 +119,7 @@ def questions_of(
 
 
 def _unseen(
-    pairs: Sequence[QAPair], data: Path, images: Path, known: TrainingImages
+    pairs: Sequence[QAPair], data: Path, images: Path, training: TrainingImages
 ) -> list[QAPair]:
     prints = fingerprints(ImageFolder(images), {pair.filename for pair in pairs})
     units = units_of(pairs, looks_of(prints))
@@ -128,7 +129,7 @@ def _unseen(
         seen = {units[name] for name, image in prints.items() if recogniser.knows(image)}
         return [pair for pair in some if units[pair.filename] not in seen]
 
-    left = without(known.trained_on, pairs)
+    left = without(training.trained_on, pairs)
     if not left:
         raise InputError(
             f"--data {data}: the model was trained on all of its images, so that no exact match "
@@ -136,7 +137,7 @@ def _unseen(
         )
     if len(left) < len(pairs):
         log.warning("images_trained_on", became="left out", rows=len(pairs) - len(left))
-    unseen = without(known.pretrained_on, left)
+    unseen = without(training.pretrained_on, left)
     if len(unseen) < len(left):
         became = "left out" if unseen else "asked about; exact match is none on unseen images"
         log.warning("images_pretrained_on", became=became, rows=len(left) - len(unseen))
@@ -169,7 +170,7 @@ def checked(
 def require_equal(
     measured: Measurement, original: Measurement, questions: CheckedQuestions
 ) -> None:
-    """See that every answer is the original's.
+    """Check that every answer is the original's.
 
     Raises:
         AnswersDiffer: one is not.
@@ -177,10 +178,10 @@ def require_equal(
     rows = zip(questions.pairs, measured.answers, original.answers, strict=True)
     differing = [row for row in rows if row[1] != row[2]]
     if differing:
-        pair, said, before = differing[0]
+        pair, answer, before = differing[0]
         raise AnswersDiffer(
             f"{len(differing)} of {len(questions.pairs)} answers of the float32 graphs differ from "
-            f"the original's, such as {said!r} instead of {before!r} to {pair.question!r} about "
+            f"the original's, such as {answer!r} instead of {before!r} to {pair.question!r} about "
             f"{pair.filename}; nothing was written"
         )
 

@@ -86,7 +86,7 @@ def export(order: ExportOrder) -> ExportResult:
             carry_training_images(base, adapters, bundles[variant])
             card = bundle_card(provenance, variant, questions, order.threads, models)
             (bundles[variant] / CARD).write_text(card, encoding="utf-8")
-        places = tuple(order.out / bundles[one].relative_to(part) for one in order.variants)
+        places = tuple(order.out / bundles[variant].relative_to(part) for variant in order.variants)
     return ExportResult(
         order.out, places, len(questions.pairs), questions.split, order.threads, models
     )
@@ -106,8 +106,8 @@ def _refuse_other_families(base: str) -> None:
 def _questions(order: ExportOrder, base: str) -> CheckedQuestions:
     if order.data is not None and order.images is not None:
         adapters = [] if order.adapter is None else [order.adapter]
-        known = known_training(base, adapters).images
-        return questions_of(order.data, order.images, order.questions, known, order.columns)
+        training = known_training(base, adapters).images
+        return questions_of(order.data, order.images, order.questions, training, order.columns)
     if order.adapter is None or order.data is not None:
         raise InputError(
             "say with --data and --images which questions the exported model is checked with"
@@ -158,10 +158,10 @@ def _check(
     first = measure(Kind.MODEL, original, asked, threads, ORIGINAL)
     rows = [checked(ORIGINAL, _stored_bytes(original), first, questions)]
     for variant, folder in bundles.items():
-        said = measure(Kind.BUNDLE, str(folder), asked, threads, variant.value)
+        measured = measure(Kind.BUNDLE, str(folder), asked, threads, variant.value)
         if variant is Variant.FLOAT32:
-            require_equal(said, first, questions)
-        rows.append(checked(variant.value, bytes_in(folder), said, questions, first))
+            require_equal(measured, first, questions)
+        rows.append(checked(variant.value, bytes_in(folder), measured, questions, first))
     return tuple(rows)
 
 

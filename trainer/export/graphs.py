@@ -216,17 +216,17 @@ def _graph(name: str, blip: BlipForQuestionAnswering) -> _Graph:
                 ("question_keys", "question_values"),
             )
         case "decoder_step":
-            heard, said = (layers, B, heads, T, size), (layers, B, heads, S, size)
+            question, answer = (layers, B, heads, T, size), (layers, B, heads, S, size)
             return _Graph(
                 DecoderStep(blip),
                 {
                     "token": torch.zeros(B, 1, dtype=torch.long),
                     "position": torch.zeros(1, 1, dtype=torch.long),
                     "mask": torch.ones(B, T, dtype=torch.long),
-                    "question_keys": torch.zeros(heard),
-                    "question_values": torch.zeros(heard),
-                    "past_keys": torch.zeros(said),
-                    "past_values": torch.zeros(said),
+                    "question_keys": torch.zeros(question),
+                    "question_values": torch.zeros(question),
+                    "past_keys": torch.zeros(answer),
+                    "past_values": torch.zeros(answer),
                 },
                 {
                     "token": {0: "B"},
@@ -267,7 +267,7 @@ def _name_axes(model: onnx.ModelProto, dynamic: Mapping[str, Mapping[int, str]])
         for size in shape:
             if size.dim_param:
                 size.dim_param = re.sub(
-                    r"\w+", lambda found: letters.get(found[0], found[0]), size.dim_param
+                    r"\w+", lambda word: letters.get(word[0], word[0]), size.dim_param
                 )
 
 

@@ -72,7 +72,7 @@ def measure(
     with TemporaryDirectory() as scratch:
         questions, errors = Path(scratch, "questions.json"), Path(scratch, "errors.txt")
         questions.write_text(
-            json.dumps([[one.image, list(one.questions)] for one in asked]), encoding="utf-8"
+            json.dumps([[image.image, list(image.questions)] for image in asked]), encoding="utf-8"
         )
         words = ["-m", "trainer.export.measure", kind, place, questions, threads]
         with (
@@ -124,9 +124,9 @@ def _measured(
         answers, answer_ms = [], []
         for question in questions:
             started = stopwatch()
-            [said] = answerer.answer(seen, [0], [question])
+            [answer] = answerer.answer(seen, [0], [question])
             answer_ms.append(1e3 * (stopwatch() - started))
-            answers.append(said.text)
+            answers.append(answer.text)
         yield {"answers": answers, "encode_ms": encode_ms, "answer_ms": answer_ms}
     yield {"peak_mib": _peak_mib()}
 

@@ -175,7 +175,7 @@ def _look_up(inputs: list[str], output: str, bits: int, block: int) -> onnx.Node
 
 
 def _require_packed(model: onnx.ModelProto) -> None:
-    """See that no large product or table was left as it was: quantisers skip some in silence."""
+    """Check that no large product or table was left as it was: quantisers skip some in silence."""
     whole = dict(_large_floats(model))
     for node in model.graph.node:
         left = whole.keys() & set(node.input)
@@ -241,7 +241,11 @@ def _tie_tables(model: onnx.ModelProto, tables: Mapping[str, str], bits: int) ->
     nodes, unused = [], set()
     for node in graph.node:
         product = tied.get(node.input[0]) if node.op_type == "GatherBlockQuantized" else None
-        sizes = {} if product is None else {one.name: one.i for one in product.attribute}
+        sizes = (
+            {}
+            if product is None
+            else {attribute.name: attribute.i for attribute in product.attribute}
+        )
         if product is None or sizes["K"] % sizes["block_size"]:
             nodes.append(node)
             continue

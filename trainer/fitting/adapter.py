@@ -177,11 +177,13 @@ def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
 def matched_layers(adapter: NewAdapter) -> dict[str, int]:
     """Return how many layers got an adapter, by tower."""
     towers = adapter.learner.towers
-    found: Counter[str] = Counter(
+    layers: Counter[str] = Counter(
         next((tower for tower in towers if name.startswith(f"{tower}.")), "other")
         for name in lora_layers(adapter.peft)
     )
-    return {tower: found[tower] for tower in (*towers, "other") if found[tower] or tower != "other"}
+    return {
+        tower: layers[tower] for tower in (*towers, "other") if layers[tower] or tower != "other"
+    }
 
 
 def unmatched_targets(adapter: NewAdapter) -> list[str]:

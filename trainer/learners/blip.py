@@ -37,7 +37,13 @@ from trainer.learners.regions import (
     region_losses,
     region_targets,
 )
-from trainer.recipe.recipe import REPORT_TARGETS, RegionsRecipe
+from trainer.recipe.recipe import RegionsRecipe
+
+REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
+"""Those of the AIM825 report.
+
+They match the text towers alone; the vision tower's attention is one fused ``qkv``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class BlipLearner(Learner[BlipExamples]):
     says_the_answer = ("cls.predictions.decoder",)  # its weights are the word embeddings
     default_targets = REPORT_TARGETS
     image_encoder = ("vision_model",)
-    kept = "output of the vision tower"
+    feature_source = "output of the vision tower"
     _supervision: RegionSupervision | None = None
 
     @property
@@ -92,7 +98,7 @@ class BlipLearner(Learner[BlipExamples]):
         return memory_of(self.model, torch.stack(list(features)))
 
     def tokenise(self, pairs: Sequence[QAPair]) -> BlipExamples:
-        """Tokenise questions and answers apart."""
+        """Tokenise questions and answers separately."""
         tokenizer, ids = self.model.tokenizer, token_ids(self.model.blip.config)
         questions, answers = [p.question for p in pairs], [p.answer for p in pairs]
         targets = region_targets(pairs, self._supervision) if self._supervision else None
@@ -159,7 +165,7 @@ class BlipLearner(Learner[BlipExamples]):
         image_of_N = torch.tensor([*image_of, *beside], device=device)
         with cross_attentions(blip, supervision.layers) as seen:
             states_NTD = encode_questions_of_images(blip, questions, features_NLD, image_of_N)
-        attention_NTL = torch.stack([one.float().mean(1) for one in seen]).mean(0)
+        attention_NTL = torch.stack([layer.float().mean(1) for layer in seen]).mean(0)
         maps_NP = patch_map(attention_NTL, questions.mask_BT)
         losses_B = region_losses(
             maps_NP / maps_NP.sum(1, keepdim=True).clamp(min=SMALLEST_SHARE),

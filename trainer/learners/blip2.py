@@ -87,7 +87,7 @@ class Blip2Learner(Learner[Blip2Examples]):
         return ("vision_model",) if self._trains_queries else ("vision_model", "qformer")
 
     @property
-    def kept(self) -> str:
+    def feature_source(self) -> str:
         """The output of the last part that is not trained."""
         if self._trains_queries:
             return "output of the vision tower, since the Q-Former is trained"
@@ -131,12 +131,12 @@ class Blip2Learner(Learner[Blip2Examples]):
     def tokenise(self, pairs: Sequence[QAPair]) -> Blip2Examples:
         """Tokenise the prompts as the answerer does, and the answers as they are generated."""
         tokenizer = self.model.tokenizer
-        asked = self.model.folded([pair.question for pair in pairs])
-        prompts = [self._prompt.format(question) for question in asked]
+        questions = self.model.folded([pair.question for pair in pairs])
+        prompts = [self._prompt.format(question) for question in questions]
         # A decoder goes on after "Answer:" with a space, which is part of its next token.
-        said = [pair.answer if self._translates else f" {pair.answer}" for pair in pairs]
+        spoken = [pair.answer if self._translates else f" {pair.answer}" for pair in pairs]
         answers = tokenizer(
-            said, truncation=True, max_length=self._limits.answer - 1, add_special_tokens=False
+            spoken, truncation=True, max_length=self._limits.answer - 1, add_special_tokens=False
         )["input_ids"]
         return Blip2Examples(
             tuple(map(tuple, token_lists(tokenizer, prompts, self.model.max_question_tokens))),

@@ -52,10 +52,10 @@ def learner_class(model: str) -> type[Learner[Any]]:
     named = architecture(config)
     learner = _LEARNERS.get(named)
     if learner is None or not is_known_family(config):
-        known = ", ".join(learner.family for learner in _LEARNERS.values())
+        families = ", ".join(learner.family for learner in _LEARNERS.values())
         raise InputError(
             f"{model}: is a {named or config.model_type}, which is not trained "
-            f"here; give one of {known} for VQA"
+            f"here; give one of {families} for VQA"
         )
     return learner
 

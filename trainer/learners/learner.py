@@ -77,8 +77,8 @@ class Learner(ABC, Generic[Examples]):
 
     @property
     @abstractmethod
-    def kept(self) -> str:
-        """What is computed once per image, for people."""
+    def feature_source(self) -> str:
+        """What an image's features are, for people."""
 
     @property
     @abstractmethod
@@ -124,7 +124,7 @@ class Learner(ABC, Generic[Examples]):
         """
         del answers
         raise InputError(
-            f'answers = "extend" is for models that choose among labels (ViLT); {self.family} '
+            f'answers = "extend" is for models that choose among labels; {self.family} '
             "generates its answers, so leave it out"
         )
 
@@ -153,7 +153,7 @@ class Learner(ABC, Generic[Examples]):
         """
         raise InputError(
             f"regions.weight = {regions.weight:g}: {self.family} has no cross-attention from the "
-            "question to the picture; set it to 0, or train a BLIP"
+            "question to the picture; set it to 0"
         )
 
     def checkpoint_activations(self) -> None:

@@ -50,7 +50,7 @@ class ViltLearner(Learner[ViltExamples]):
     says_the_answer = (HEAD,)
     default_targets = ("query", "key", "value")
     image_encoder = ("vilt.embeddings.patch_embeddings",)
-    kept = "patch embeddings; every layer runs again for every question"
+    feature_source = "patch embeddings; every layer runs again for every question"
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:
         super().__init__(answerer, limits)

@@ -21,13 +21,13 @@ def carry_training_images(base: str, adapters: Sequence[Path], folder: Path) -> 
     Raises:
         InputError: what lies beside them is damaged.
     """
-    known = known_training(base, adapters)
-    if known.unknown:
+    training = known_training(base, adapters)
+    if training.unknown:
         log.warning(
             "training_images_unknown",
-            adapters=[str(adapter) for adapter in known.unknown],
+            adapters=[str(adapter) for adapter in training.unknown],
             why="trained before they were kept; nothing will keep what is made here from being "
             "scored on them",
         )
-    elif known.images is not None:
-        write_training_images(known.images, folder)
+    elif training.images is not None:
+        write_training_images(training.images, folder)

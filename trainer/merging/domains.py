@@ -73,23 +73,23 @@ def unseen_by_all(domains: Sequence[Domain], adapters: Sequence[Path]) -> list[D
     """
     seen = Recogniser(
         [
-            known
+            image
             for domain, adapter in zip(domains, adapters, strict=True)
-            for known in _trained_on(domain, adapter)
+            for image in _trained_on(domain, adapter)
         ]
     )
-    kept = []
+    unseen = []
     for domain in domains:
         prints = _prints(domain, domain.held_out)
-        trained = {name for name, known in prints.items() if seen.knows(known)}
+        trained = {name for name, image in prints.items() if seen.knows(image)}
         pairs = tuple(pair for pair in domain.held_out if pair.filename not in trained)
         if not pairs:
             raise InputError(
                 f"{domain.name}: every held-out image was trained on by another adapter, so that "
                 "no score would be honest; split both data sets by the same rule and train again"
             )
-        kept.append(replace(domain, held_out=pairs))
-    return kept
+        unseen.append(replace(domain, held_out=pairs))
+    return unseen
 
 
 def _trained_on(domain: Domain, adapter: Path) -> Sequence[Fingerprint]:

@@ -106,11 +106,11 @@ def fuse(
 def _domains(
     adapters: Sequence[Path], records: Sequence[RunRecord], images: Sequence[Path | None]
 ) -> list[Domain]:
-    kept = [
+    domains = [
         kept_domain(adapter, record, folder)
         for adapter, record, folder in zip(adapters, records, images, strict=True)
     ]
-    return unseen_by_all(kept, adapters)
+    return unseen_by_all(domains, adapters)
 
 
 def _card(
@@ -142,8 +142,8 @@ def _keep_pairs(domains: Sequence[Domain], names: Sequence[str], folder: Path) -
             ("train", domain.trained_on),
             ("test", domain.held_out),
         )
-        for split, ones in asked:
-            for pair in ones:
+        for split, pairs_of_split in asked:
+            for pair in pairs_of_split:
                 placed = replace(pair, filename=str(inside / pair.filename), split=split)
                 pairs.setdefault(placed, name)
     write_dataset(

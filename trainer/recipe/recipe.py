@@ -16,8 +16,6 @@ from trainer.recipe.targets import AUTO, Targets
 
 LARGEST_RATE = 1e38
 """What the optimiser's 32-bit numbers hold; that a rate is too high, the gradients tell."""
-REPORT_TARGETS = ("q_proj", "k_proj", "v_proj", "query", "key", "value")
-"""In BLIP these match the text towers alone; the vision tower's attention is one fused ``qkv``."""
 
 
 class Track(StrEnum):
@@ -54,17 +52,15 @@ class LoraRecipe(Settings):
         AUTO,
         description='which layers get an update: ends of their names, such as ["query", "value"]; '
         'or a regular expression of whole names, such as ".*text_encoder.*(query|value)"; '
-        "all-linear: every linear layer but the one that says the answer; auto: the attention of "
-        "the text towers in BLIP (the report's q_proj, k_proj, v_proj, query, key, value), of all "
-        "layers in ViLT (query, key, value), of the language model in BLIP-2 (q_proj, k_proj, "
-        "v_proj of OPT; q, k, v of T5). BLIP also has dense and, in the vision tower, qkv, "
-        "projection, fc1, fc2",
+        "all-linear: every linear layer but the one that says the answer; auto: attention layers, "
+        "in a BLIP those of the AIM825 report; docs/models.md has the names of each family",
     )
     rslora: bool = Field(
         default=False, description="scale by alpha / sqrt(rank), for high ranks: arXiv:2312.03732"
     )
     dora: bool = Field(
-        default=False, description="learn the weights' magnitude apart, slower: arXiv:2402.09353"
+        default=False,
+        description="learn the weights' magnitude separately, slower: arXiv:2402.09353",
     )
     start: LoraStart = Field(
         LoraStart.ZERO,
@@ -185,7 +181,7 @@ class FitRecipe(Settings):
 
     model: str = Field(
         "Salesforce/blip-vqa-base",
-        description="the base, a BLIP, ViLT or BLIP-2 for VQA: a hub id, a model folder or "
+        description="the base, of a family in docs/models.md: a hub id, a model folder or "
         "blip-vqa-tiny",
     )
     data: Pairs
@@ -228,7 +224,7 @@ class FitRecipe(Settings):
     max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2, description="longer answers are cut")
     answers: AnswerChoice = Field(
         AnswerChoice.BASE,
-        description="for models that choose among labels (ViLT); base: its own labels, and pairs "
+        description="for models that choose among labels; base: its own labels, and pairs "
         "with other answers are left out of training; extend: add the training answers that it "
         "lacks, train the last layer whole, and keep it with the adapter",
     )
@@ -268,7 +264,8 @@ class FitRecipe(Settings):
     seed: Seed = Field(0, description="decides the new adapter, the batches and the dropout")
     lora: LoraRecipe = Field(LoraRecipe(), description="the adapter")
     regions: RegionsRecipe = Field(
-        RegionsRecipe(), description="region supervision, for pairs with boxes (BLIP alone)"
+        RegionsRecipe(),
+        description="region supervision, for pairs with boxes, where questions attend to pictures",
     )
     split: SplitRecipe = Field(
         SplitRecipe(), description="by product, for data without a split of their own"

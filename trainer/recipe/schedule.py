@@ -15,7 +15,7 @@ class Schedule(StrEnum):
 
 
 def warmup_steps(total_steps: int, minimum: int, fraction: float) -> int:
-    """Return the report's warm-up: ``max(minimum, fraction * total_steps)`` optimiser steps."""
+    """Return the AIM825 report's warm-up in steps: ``max(minimum, fraction * total_steps)``."""
     return max(minimum, math.ceil(fraction * total_steps))
 
 

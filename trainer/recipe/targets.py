@@ -37,7 +37,7 @@ def _checked(value: object) -> object:
             raise ValueError(f"{value!r} is no regular expression ({error}); {_EXPECTED}") from None
         shorthand = value.strip().lower()
         return shorthand if shorthand in {AUTO, ALL_LINEAR} else value
-    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(target, str) for target in value):
         raise ValueError(f"{value!r} was given; {_EXPECTED}")
     if not value:
         raise ValueError(f"names no layer; {_EXPECTED}")
@@ -66,7 +66,7 @@ def require_layers(
         )
     for name in matched:
         if not isinstance(modules[name], _LAYERS):
-            inside = next((one for one in modules if one.startswith(f"{name}.")), "")
+            inside = next((layer for layer in modules if layer.startswith(f"{name}.")), "")
             way_out = f"name what is inside it, such as {inside}" if inside else "leave it out"
             raise InputError(
                 f"lora.targets {_shown(targets)} match {name}, a {type(modules[name]).__name__}, "

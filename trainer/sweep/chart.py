@@ -61,7 +61,7 @@ class _Scale:
 def sweep_chart(findings: Findings, epochs: int) -> str:
     """Return the drawing as SVG text that needs no other file."""
     scale = _scale(findings)
-    drawn = [one for one in findings.outcomes if one.held_out]
+    drawn = [outcome for outcome in findings.outcomes if outcome.held_out]
     panels = [_setting_panel(effect, drawn, scale, findings.base) for effect in findings.effects]
     panels.append(_epochs_panel(drawn, scale, findings.base, epochs))
     columns = min(PER_ROW, len(panels))
@@ -84,7 +84,7 @@ def sweep_chart(findings: Findings, epochs: int) -> str:
 
 
 def _scale(findings: Findings) -> _Scale:
-    scores = [score for one in findings.outcomes for score in one.held_out]
+    scores = [score for outcome in findings.outcomes for score in outcome.held_out]
     scores += [findings.base] if findings.base is not None else []
     margin = max(0.02, 0.08 * (max(scores) - min(scores)))
     return _Scale.around(max(0.0, min(scores) - margin), min(1.0, max(scores) + margin))
@@ -98,9 +98,9 @@ def _setting_panel(
     for place, marginal in enumerate(effect.marginals):
         middle = LEFT + step * (place + 0.5)
         ours = [o for o in outcomes if o.trial.combination.value(effect.setting) == marginal.value]
-        for number, one in enumerate(ours):
+        for number, outcome in enumerate(ours):
             x = middle + (number - (len(ours) - 1) / 2) * min(7, 0.6 * step / len(ours))
-            _dot(panel, x, scale.y(max(one.held_out)), one)
+            _dot(panel, x, scale.y(max(outcome.held_out)), outcome)
         y, half = scale.y(marginal.mean), min(26, 0.4 * step)
         _line(panel, "mean", (middle - half, y), (middle + half, y))
         _label(panel, middle, marginal.value)
@@ -112,14 +112,14 @@ def _epochs_panel(
 ) -> ET.Element:
     panel = _panel("epoch", scale, base)
     step = (PANEL_WIDTH - LEFT - RIGHT) / epochs
-    for one in outcomes:
+    for outcome in outcomes:
         points = [
             (LEFT + step * (epoch + 0.5), scale.y(score))
-            for epoch, score in enumerate(one.held_out)
+            for epoch, score in enumerate(outcome.held_out)
         ]
         path = " ".join(f"{x:.1f},{y}" for x, y in points)
         ET.SubElement(panel, "polyline", {"class": "curve", "points": path})
-        _dot(panel, *points[-1], one)
+        _dot(panel, *points[-1], outcome)
     for epoch in range(0, epochs, max(1, epochs // 8)):
         _label(panel, LEFT + step * (epoch + 0.5), str(epoch + 1))
     return panel

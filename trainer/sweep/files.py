@@ -31,7 +31,7 @@ def write_trials_csv(outcomes: Sequence[Outcome], path: Path) -> None:
     Raises:
         InputError: a place that cannot be written.
     """
-    write_csv_rows(COLUMNS, [_row(one) for one in outcomes], path)
+    write_csv_rows(COLUMNS, [_row(outcome) for outcome in outcomes], path)
 
 
 def findings_json(findings: Findings) -> dict[str, Any]:
@@ -42,13 +42,21 @@ def findings_json(findings: Findings) -> dict[str, Any]:
         "best": None if best is None else _scored(best),
         "between_seeds": findings.between_seeds,
         "effects": [
-            {"setting": one.setting, "size": one.size, "values": [asdict(m) for m in one.marginals]}
-            for one in findings.effects
+            {
+                "setting": effect.setting,
+                "size": effect.size,
+                "values": [asdict(marginal) for marginal in effect.marginals],
+            }
+            for effect in findings.effects
         ],
-        "combinations": [_scored(one) for one in findings.scored],
+        "combinations": [_scored(scored) for scored in findings.scored],
         "trials": [
-            {**_row(one), "targets": one.trial.combination.targets, "by_epoch": one.held_out}
-            for one in findings.outcomes
+            {
+                **_row(outcome),
+                "targets": outcome.trial.combination.targets,
+                "by_epoch": outcome.held_out,
+            }
+            for outcome in findings.outcomes
         ],
     }
 
@@ -69,12 +77,12 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _scored(one: Scored) -> dict[str, Any]:
+def _scored(scored: Scored) -> dict[str, Any]:
     return {
-        **asdict(one.combination),
-        "exact_match": one.mean,
-        "spread": one.spread,
-        "seeds": {str(o.trial.seed): o.exact_match for o in one.outcomes},
-        "finished": one.whole,
-        "folder": f"{TRIALS_FOLDER}/{one.best_seed.trial.name}",
+        **asdict(scored.combination),
+        "exact_match": scored.mean,
+        "spread": scored.spread,
+        "seeds": {str(outcome.trial.seed): outcome.exact_match for outcome in scored.outcomes},
+        "finished": scored.whole,
+        "folder": f"{TRIALS_FOLDER}/{scored.best_seed.trial.name}",
     }

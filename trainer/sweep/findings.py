@@ -25,12 +25,12 @@ class Scored:
     @property
     def whole(self) -> bool:
         """Whether every seed was trained to its end."""
-        return all(one.state is State.FINISHED for one in self.outcomes)
+        return all(outcome.state is State.FINISHED for outcome in self.outcomes)
 
     @property
     def best_seed(self) -> Outcome:
         """The trial with the highest exact match."""
-        return max(self.outcomes, key=lambda one: one.exact_match or 0.0)
+        return max(self.outcomes, key=lambda outcome: outcome.exact_match or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Effect:
     @property
     def size(self) -> float:
         """The highest marginal mean less the lowest."""
-        means = [one.mean for one in self.marginals]
+        means = [marginal.mean for marginal in self.marginals]
         return max(means) - min(means)
 
     @property
     def best(self) -> Marginal:
         """The value with the highest marginal mean."""
-        return max(self.marginals, key=lambda one: one.mean)
+        return max(self.marginals, key=lambda marginal: marginal.mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,36 +79,38 @@ class Findings:
     @property
     def best(self) -> Scored | None:
         """The best combination of those trained to their end with every seed, if there is one."""
-        return next((one for one in self.scored if one.whole), next(iter(self.scored), None))
+        return next(
+            (scored for scored in self.scored if scored.whole), next(iter(self.scored), None)
+        )
 
 
 def find(outcomes: Sequence[Outcome], varied: Sequence[str]) -> Findings:
     """Judge a sweep; a trial that was stopped early counts with the best score it had."""
     by_combination: dict[Combination, list[Outcome]] = {}
-    for one in outcomes:
-        if one.exact_match is not None:
-            by_combination.setdefault(one.trial.combination, []).append(one)
+    for outcome in outcomes:
+        if outcome.exact_match is not None:
+            by_combination.setdefault(outcome.trial.combination, []).append(outcome)
     # In the order of the recipe's lists, and so are each setting's values.
-    scored = [_scored(combination, ones) for combination, ones in by_combination.items()]
+    scored = [_scored(*of_combination) for of_combination in by_combination.items()]
     effects = sorted((_effect(name, scored) for name in varied if scored), key=lambda e: -e.size)
     return Findings(
-        base=next((one.base for one in outcomes if one.base is not None), None),
-        scored=tuple(sorted(scored, key=lambda one: -one.mean)),
+        base=next((outcome.base for outcome in outcomes if outcome.base is not None), None),
+        scored=tuple(sorted(scored, key=lambda row: -row.mean)),
         effects=tuple(effects),
-        between_seeds=_pooled(one.spread for one in scored if one.spread is not None),
+        between_seeds=_pooled(row.spread for row in scored if row.spread is not None),
         outcomes=tuple(outcomes),
     )
 
 
 def _scored(combination: Combination, outcomes: Sequence[Outcome]) -> Scored:
-    scores = [one.exact_match for one in outcomes if one.exact_match is not None]
+    scores = [outcome.exact_match for outcome in outcomes if outcome.exact_match is not None]
     return Scored(combination, tuple(outcomes), mean(scores), _spread(scores))
 
 
 def _effect(name: str, scored: Sequence[Scored]) -> Effect:
     by_value: dict[str, list[float]] = {}
-    for one in scored:
-        by_value.setdefault(one.combination.value(name), []).append(one.mean)
+    for row in scored:
+        by_value.setdefault(row.combination.value(name), []).append(row.mean)
     return Effect(
         name,
         tuple(
@@ -132,32 +134,32 @@ def sentences(findings: Findings) -> list[str]:
     best = findings.best
     if best is None:
         return ["no trial came to the end of its first epoch"]
-    said = []
+    lines = []
     if findings.base is not None:
-        said.append(f"base alone: exact match {findings.base:.4f}")
-    said.append(f"best: {_named(best.combination, findings)}: exact match {_with_spread(best)}")
+        lines.append(f"base alone: exact match {findings.base:.4f}")
+    lines.append(f"best: {_named(best.combination, findings)}: exact match {_with_spread(best)}")
     if not best.whole:
-        said.append("(no combination was trained to its end with every seed)")
+        lines.append("(no combination was trained to its end with every seed)")
     if findings.base is not None and best.mean <= findings.base:
-        said.append("no better than the base alone: try other values, or more data")
+        lines.append("no better than the base alone: try other values, or more data")
     if findings.between_seeds is not None:
-        said.append(f"the seed alone moves exact match by {findings.between_seeds:.4f} (std)")
+        lines.append(f"the seed alone moves exact match by {findings.between_seeds:.4f} (std)")
     else:
-        said.append("one seed alone: small differences may be chance; try seeds = [0, 1, 2]")
-    said += [_effect_sentence(effect, findings.between_seeds) for effect in findings.effects]
-    early = sum(one.state is State.STOPPED_EARLY for one in findings.outcomes)
+        lines.append("one seed alone: small differences may be chance; try seeds = [0, 1, 2]")
+    lines += [_effect_sentence(effect, findings.between_seeds) for effect in findings.effects]
+    early = sum(outcome.state is State.STOPPED_EARLY for outcome in findings.outcomes)
     if early:
-        said.append(
+        lines.append(
             f"{early} of {len(findings.outcomes)} trials were stopped early and count with the "
             "best score that they had"
         )
-    failed = [one for one in findings.outcomes if one.state is State.FAILED]
-    said += [f"failed: {one.trial.name}: {one.reason}" for one in failed]
-    return said
+    failed = [outcome for outcome in findings.outcomes if outcome.state is State.FAILED]
+    lines += [f"failed: {outcome.trial.name}: {outcome.reason}" for outcome in failed]
+    return lines
 
 
 def _effect_sentence(effect: Effect, between_seeds: float | None) -> str:
-    means = ", ".join(f"{one.value}: {one.mean:.4f}" for one in effect.marginals)
+    means = ", ".join(f"{marginal.value}: {marginal.mean:.4f}" for marginal in effect.marginals)
     text = f"{effect.setting} moves the mean by {effect.size:.4f} ({means})"
     if between_seeds is not None and effect.size <= between_seeds:
         text += ", no more than the seed does"
@@ -169,7 +171,7 @@ def _named(combination: Combination, findings: Findings) -> str:
     return ", ".join(f"{name} {combination.value(name)}" for name in names) or "the recipe"
 
 
-def _with_spread(one: Scored) -> str:
-    if one.spread is None:
-        return f"{one.mean:.4f}"
-    return f"{one.mean:.4f} ± {one.spread:.4f} over {len(one.outcomes)} seeds"
+def _with_spread(scored: Scored) -> str:
+    if scored.spread is None:
+        return f"{scored.mean:.4f}"
+    return f"{scored.mean:.4f} ± {scored.spread:.4f} over {len(scored.outcomes)} seeds"

@@ -57,7 +57,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     held = f"{recipe.out}: another `trainer sweep` works in this folder"
     with sole(recipe.out / LOCK_FILE, held, "wait for it, stop it, or give another `out`"):
         outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
-        done = sum(one.state in ENDED for one in outcomes)
+        done = sum(outcome.state in ENDED for outcome in outcomes)
         if done:
             log.info("resumed", folder=str(recipe.out), done=done, trials=len(wanted))
         if done < len(wanted):
@@ -65,8 +65,8 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
             _train(Sweeping(recipe, pairs, stop), outcomes)
             outcomes = [read_outcome(recipe.out, trial) for trial in wanted]
         findings = _write(recipe, fingerprint, outcomes)
-    if stop.requested and any(one.state is State.UNFINISHED for one in outcomes):
-        ended = sum(one.state in ENDED for one in outcomes)
+    if stop.requested and any(outcome.state is State.UNFINISHED for outcome in outcomes):
+        ended = sum(outcome.state in ENDED for outcome in outcomes)
         raise StoppedForNow(
             f"{stop.reason} with {ended} of {len(outcomes)} trials done; give the same command to "
             "go on"
@@ -77,8 +77,8 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
 
 
 def _train(sweeping: Sweeping, outcomes: Sequence[Outcome]) -> None:
-    done = [one for one in outcomes if one.state in ENDED]
-    scores = [one.exact_match for one in done if one.exact_match is not None]
+    done = [outcome for outcome in outcomes if outcome.state in ENDED]
+    scores = [outcome.exact_match for outcome in done if outcome.exact_match is not None]
     with report_progress("trials", len(outcomes), done=len(done)) as progress:
 
         def count(outcome: Outcome) -> None:
@@ -97,8 +97,8 @@ def _train(sweeping: Sweeping, outcomes: Sequence[Outcome]) -> None:
 
 def _write(recipe: FitRecipe, fingerprint: str, outcomes: Sequence[Outcome]) -> Findings:
     findings = find(outcomes, varied(recipe.sweep))
-    found = {"recipe_sha256": fingerprint, **findings_json(findings)}
-    write_json(found, recipe.out / JSON_FILE)
+    content = {"recipe_sha256": fingerprint, **findings_json(findings)}
+    write_json(content, recipe.out / JSON_FILE)
     write_trials_csv(outcomes, recipe.out / CSV_FILE)
     if findings.scored:
         chart = sweep_chart(findings, recipe.epochs)

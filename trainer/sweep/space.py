@@ -56,12 +56,12 @@ class Trial:
     @property
     def name(self) -> str:
         """The same for the same settings, whatever else the sweep varies."""
-        one, targets = self.combination, self.combination.value("targets")
+        settings, targets = self.combination, self.combination.value("targets")
         if len(targets) > LONGEST_NAME or not re.fullmatch(r"[\w.+-]*", targets):
             targets = hashlib.sha256(targets.encode()).hexdigest()[:16]
         return (
-            f"rank-{one.rank}_alpha-{one.alpha}_dropout-{one.dropout}_"
-            f"lr-{one.learning_rate}_{targets}_seed-{self.seed}"
+            f"rank-{settings.rank}_alpha-{settings.alpha}_dropout-{settings.dropout}_"
+            f"lr-{settings.learning_rate}_{targets}_seed-{self.seed}"
         )
 
 
@@ -93,11 +93,11 @@ def trials(recipe: FitRecipe) -> list[Trial]:
     Raises:
         InputError: as ``combinations``.
     """
-    found = combinations(recipe)
+    tried = combinations(recipe)
     return [
         Trial(combination, seed)
         for seed in recipe.sweep.seeds or (recipe.seed,)
-        for combination in found
+        for combination in tried
     ]
 
 

@@ -75,7 +75,9 @@ def train_trials(
         AboVqaError: Ray does not start.
     """
     recipe, settings = sweeping.recipe, sweeping.recipe.sweep
-    todo = [one.trial for one in outcomes if one.state in {State.UNFINISHED, State.FAILED}]
+    todo = [
+        outcome.trial for outcome in outcomes if outcome.state in {State.UNFINISHED, State.FAILED}
+    ]
     with _environment(_ENVIRONMENT), TemporaryDirectory() as storage:
         connect_ray(None, settings.concurrent)
         try:
@@ -87,12 +89,12 @@ def train_trials(
                 )
                 trainable = tune.with_parameters(
                     _train,
-                    recipes={one.name: trial_recipe(recipe, one) for one in todo},
+                    recipes={trial.name: trial_recipe(recipe, trial) for trial in todo},
                     pairs=sweeping.pairs,
                 )
                 tuner = tune.Tuner(
                     tune.with_resources(trainable, {"cpu": share.num_cpus, "gpu": share.num_gpus}),
-                    param_space={"trial": tune.grid_search([one.name for one in todo])},
+                    param_space={"trial": tune.grid_search([trial.name for trial in todo])},
                     tune_config=tune.TuneConfig(
                         scheduler=_scheduler(settings, recipe.epochs, outcomes),
                         max_concurrent_trials=settings.concurrent,

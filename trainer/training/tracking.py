@@ -70,18 +70,18 @@ class _TensorBoard:
 
 class _WandB:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
-        kept = out / "wandb-run-id"
+        id_file = out / "wandb-run-id"
         wandb = _library(Track.WANDB)
         with _starting_wandb(wandb):
             self._run = wandb.init(
                 project=PROJECT,
                 name=out.name,
-                id=_kept_id(kept, first_step),
+                id=_kept_id(id_file, first_step),
                 resume="allow",
                 dir=str(out),
                 config=dict(recipe),
             )
-        kept.write_text(self._run.id, encoding="utf-8")
+        id_file.write_text(self._run.id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
         self._run.log(dict(scalars), step=step)
@@ -93,14 +93,14 @@ class _WandB:
 class _MLflow:
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
         self._mlflow = _library(Track.MLFLOW)
-        kept = out / "mlflow-run-id"
-        resumed = _kept_id(kept, first_step)
+        id_file = out / "mlflow-run-id"
+        resumed = _kept_id(id_file, first_step)
         with _starting_mlflow(self._mlflow):
             self._mlflow.set_experiment(PROJECT)
             run = self._mlflow.start_run(run_id=resumed, run_name=out.name)
             if resumed is None:
                 self._mlflow.log_params(dict(recipe))
-        kept.write_text(run.info.run_id, encoding="utf-8")
+        id_file.write_text(run.info.run_id, encoding="utf-8")
 
     def log(self, scalars: Scalars, step: int) -> None:
         self._mlflow.log_metrics(dict(scalars), step=step)
@@ -130,9 +130,9 @@ def _starting_mlflow(mlflow: ModuleType) -> Iterator[None]:
         ) from error
 
 
-def _kept_id(kept: Path, first_step: int) -> str | None:
+def _kept_id(id_file: Path, first_step: int) -> str | None:
     """Return the id of the run that goes on, ``None`` where one begins."""
-    return kept.read_text(encoding="utf-8") if first_step and kept.is_file() else None
+    return id_file.read_text(encoding="utf-8") if first_step and id_file.is_file() else None
 
 
 def _why(error: BaseException) -> str:

@@ -15,7 +15,8 @@ from trainer.fitting.adapter import (
     matched_layers,
     unmatched_targets,
 )
-from trainer.recipe.recipe import REPORT_TARGETS, LoraRecipe
+from trainer.learners.blip import REPORT_TARGETS
+from trainer.recipe.recipe import LoraRecipe
 
 LOADERS = {Quantization.NONE: load_float, Quantization.NF4: load_nf4}
 KINDS = [

@@ -9,7 +9,8 @@ from tests.trainer.runs import DROPOUT, Setup, base_weights
 from trainer.data.features import FreshFeatures
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.adapter import add_adapter, matched_layers, trainable_parameters
-from trainer.recipe.recipe import REPORT_TARGETS, LoraRecipe
+from trainer.learners.blip import REPORT_TARGETS
+from trainer.recipe.recipe import LoraRecipe
 
 
 def blip(folder, load=load_float):
