@@ -16,8 +16,9 @@ from transformers import BertTokenizerFast, BlipForQuestionAnswering
 
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip.answerer import BlipAnswerer
-from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from trainer.learners.blip import BlipLearner
 from trainer.learners.learner import TokenLimits
 from trainer.pretraining.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor

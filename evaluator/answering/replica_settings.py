@@ -13,8 +13,8 @@ from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapters import require_applicable
 from shared.vqa.families import require_instruction
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
-from shared.vqa.loaded import Quantization
 from shared.vqa.names.model_names import resolve_model
+from shared.vqa.quantization import Quantization
 from shared.vqa.question_length import limit_of_adapters
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
-from evaluator.runs.settings import Quantize
+from shared.vqa.quantization import Quantization
 
 Model = Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")]
-Quantized = Annotated[Quantize, typer.Option("--quantize", help="How the base is held.")]
+Quantized = Annotated[Quantization, typer.Option("--quantize", help="How the base is held.")]
 BatchSize = Annotated[int, typer.Option(help="Questions per batch.", min=1)]
 SentenceModel = Annotated[
     str, typer.Option(help="SBERT model of CSNS and VTGS: a folder or a hub name.")

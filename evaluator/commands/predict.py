@@ -18,10 +18,10 @@ from evaluator.commands.options import (
     Prompt,
     Quantized,
 )
-from evaluator.runs.settings import Quantize
 from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
     from evaluator.answering.replica_settings import ReplicaSettings
@@ -33,7 +33,7 @@ def predict(
     model: Model,
     *,
     adapter: Adapter = None,
-    quantize: Quantized = Quantize.NF4,
+    quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
@@ -70,7 +70,7 @@ def serve(
     model: Model,
     *,
     adapter: Adapter = None,
-    quantize: Quantized = Quantize.NF4,
+    quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
@@ -101,7 +101,7 @@ def serve(
 def _settings(
     model: str,
     adapter: Path | None,
-    quantize: Quantize,
+    quantize: Quantization,
     images: Path | str,
     *,
     batch_size: int,

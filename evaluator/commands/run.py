@@ -31,11 +31,12 @@ from evaluator.commands.options import (
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.rows.selection import SplitChoice
-from evaluator.runs.settings import Quantize, RunSettings
+from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.program.clock import SystemClock
 from shared.vqa.instruction import MAX_NEW_TOKENS
+from shared.vqa.quantization import Quantization
 
 Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]
 Images = Annotated[
@@ -84,7 +85,7 @@ def run(
     out: Out,
     *,
     adapter: Adapters = None,
-    quantize: Quantized = Quantize.NF4,
+    quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     replicas: Replicas = 1,

@@ -7,9 +7,8 @@ report shows the command that makes the run again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 from pydantic import ConfigDict, field_validator
 
@@ -24,16 +23,8 @@ from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.corpus import ColumnNames, parse_columns
 from shared.program.settings import Settings
 from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
-
-_EMBEDDED_MODEL: Final = "blip-vqa-tiny"
-"""``shared.vqa.names.model_names.EMBEDDED_MODEL``, without importing torch for ``--help``."""
-
-
-class Quantize(StrEnum):
-    """``shared.vqa.loaded.Quantization``, without importing torch for ``--help``."""
-
-    NF4 = "nf4"
-    NONE = "none"
+from shared.vqa.names.embedded import EMBEDDED_MODEL
+from shared.vqa.quantization import Quantization
 
 
 class CommandSettings(Settings):
@@ -164,7 +155,7 @@ class RunSettings(ScoringSettings):
     model: str
     out: Path
     adapter: tuple[str, ...] = ()
-    quantize: Quantize = Quantize.NF4
+    quantize: Quantization = Quantization.NF4
     prompt: str = ""
     max_new_tokens: int = MAX_NEW_TOKENS
     replicas: int = 1
@@ -218,7 +209,7 @@ class RunSettings(ScoringSettings):
         return super()._whole_places() | {
             "data": whole_place(self.data),
             "images": whole_place(self.images),
-            "model": whole_place(self.model, but=_EMBEDDED_MODEL),
+            "model": whole_place(self.model, but=EMBEDDED_MODEL),
             "out": self.out.resolve(),
             "adapter": tuple(
                 words if adapters.single is None else [str(adapters.single.resolve())]

@@ -32,7 +32,7 @@ from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
-from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import (
     BLIP,
     BLIP2,
@@ -42,8 +42,9 @@ from shared.vqa.loading import (
     load_network,
     read_config,
 )
-from shared.vqa.names.model_names import EMBEDDED_MODEL
+from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.plain import PlainAnswerer
+from shared.vqa.quantization import Quantization
 from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.vilt import ViltAnswerer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import torch
 from peft import PeftModel
@@ -17,16 +16,10 @@ from transformers import (
 
 from shared.questions.folding import AS_IT_COMES, QuestionFolding
 from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.quantization import Quantization
 from shared.vqa.question_length import question_limit
 
 BASE_ALONE = ""
-
-
-class Quantization(StrEnum):
-    """How the base's weights are held."""
-
-    NF4 = "nf4"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

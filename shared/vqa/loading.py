@@ -40,13 +40,14 @@ from shared.vqa.adapting.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
-from shared.vqa.loaded import BASE_ALONE, LoadedModel, Quantization, best_device, compute_dtype
+from shared.vqa.loaded import BASE_ALONE, LoadedModel, best_device, compute_dtype
 from shared.vqa.names.model_names import (
     hub_errors,
     quiet_transformers,
     require_words,
     resolve_model,
 )
+from shared.vqa.quantization import Quantization
 from shared.vqa.question_length import (
     limit_of_adapters,
     lower_question_limit,

@@ -26,8 +26,8 @@ from shared.program.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
-from shared.vqa.names.model_names import EMBEDDED_MODEL
+from shared.vqa.names.embedded import EMBEDDED_MODEL
+from shared.vqa.quantization import Quantization
 from tests.shared.vqa.asking import plain_answer
 
 IMAGES_TOGETHER = 12

@@ -19,7 +19,7 @@ from evaluator.answering.replica_settings import ReplicaSettings, replica_settin
 from evaluator.answering.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray
 from shared.records import Question
-from shared.vqa.names.model_names import EMBEDDED_MODEL
+from shared.vqa.names.embedded import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica

@@ -38,8 +38,9 @@ from shared.records.grouping import by_image
 from shared.records.patches import box_patches
 from shared.vqa.blip.grounding import Regions, grounding_regions, strongest_patches
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 
 ABO = Path(__file__).parents[3] / "shared" / "abo"
 MASSES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)

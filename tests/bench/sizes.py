@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 import torch
 from transformers import BitsAndBytesConfig, BlipForQuestionAnswering
 
-from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from tests.bench.inference import full_size_model
 from tests.models import learner_of_blip
 from trainer.export.bundle import Provenance, bytes_in, graph_path, write_bundle

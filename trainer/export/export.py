@@ -16,10 +16,12 @@ from shared.errors import InputError
 from shared.files.atomic import new_folder
 from shared.program.progress import report_progress
 from shared.vqa.adapting.adapters import adapter_digest
-from shared.vqa.loaded import LoadedModel, Quantization
+from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import BLIP, architecture, load_blip, read_config
-from shared.vqa.names.model_names import EMBEDDED_MODEL, resolve_model
+from shared.vqa.names.embedded import EMBEDDED_MODEL
+from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
+from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
 from trainer.export.card import bundle_card

@@ -150,7 +150,7 @@ def _load(kind: Kind, place: str, threads: int) -> Any:  # noqa: ANN401 (see _me
     import torch  # noqa: PLC0415
 
     from shared.vqa.families import load_answerer  # noqa: PLC0415
-    from shared.vqa.loaded import Quantization  # noqa: PLC0415
+    from shared.vqa.quantization import Quantization  # noqa: PLC0415
 
     torch.set_num_threads(threads)
     return load_answerer(place, quantization=Quantization.NONE, device=torch.device("cpu"))

@@ -23,8 +23,8 @@ from shared.files.atomic import refilled_folder
 from shared.questions.folding import FOLDING_FILE, write_folding
 from shared.vqa.adapting.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.adapting.added_labels import ADDED_LABELS, write_added_labels
-from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
+from shared.vqa.quantization import Quantization
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe.recipe import LoraRecipe, LoraStart

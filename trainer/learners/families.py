@@ -13,8 +13,9 @@ from transformers import PreTrainedModel
 from shared.errors import InputError
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import is_known_family, load_answerer, training_folding
-from shared.vqa.loaded import BASE_ALONE, Quantization
+from shared.vqa.loaded import BASE_ALONE
 from shared.vqa.loading import BLIP, BLIP2, VILT, architecture, read_config
+from shared.vqa.quantization import Quantization
 from trainer.learners.blip import BlipLearner
 from trainer.learners.blip2 import Blip2Learner
 from trainer.learners.learner import Learner, TokenLimits

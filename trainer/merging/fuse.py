@@ -16,8 +16,8 @@ from shared.files.atomic import new_folder
 from shared.records import QAPair, Split
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
 from shared.vqa.names.public_name import public_name
+from shared.vqa.quantization import Quantization
 from trainer.fitting.record import DATASET, RunRecord, relative_place, require_record, write_record
 from trainer.learners.families import learner_class
 from trainer.merging.cards import fused_card

@@ -13,8 +13,8 @@ from shared.files.atomic import require_folder, whole_folder
 from shared.program.stopping import StopSignal
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe

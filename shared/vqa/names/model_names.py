@@ -13,10 +13,8 @@ from transformers.utils import logging as transformers_logging
 
 from shared.errors import AboVqaError, InputError
 from shared.onnx_vqa import MANIFEST
+from shared.vqa.names.embedded import EMBEDDED_MODEL, EMBEDDED_MODEL_DIR
 from shared.vqa.names.hub_names import means_a_folder, near_folder
-
-EMBEDDED_MODEL = "blip-vqa-tiny"
-EMBEDDED_MODEL_DIR = Path(__file__).resolve().parents[2] / "blip_vqa_tiny"
 
 
 def resolve_model(model: str) -> str:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from evaluator.__main__ import app
 from evaluator.runs.settings import CommandSettings, RunSettings, ScoreSettings
-from shared.vqa.loaded import Quantization
-from shared.vqa.names.model_names import EMBEDDED_MODEL
+from shared.vqa.names.embedded import EMBEDDED_MODEL
 
 WORDS = st.sampled_from(
     ["-x", "--out", "--", "a b", "x=run", "größe", "面", "it's", "a,b", ".", "~"]
@@ -194,8 +193,3 @@ def test_what_is_shown_to_others_holds_no_folder_and_no_key_of_this_machine(chan
         assert (option, value) in pairs
     for secret in ("abc", "word", "mine", "1.2.3.4"):
         assert secret not in " ".join(words)
-
-
-def test_the_names_that_stand_for_torchs_are_the_same():
-    quantize = RunSettings.model_fields["quantize"].annotation
-    assert [choice.value for choice in quantize] == [choice.value for choice in Quantization]

@@ -17,8 +17,8 @@ from shared.records import Question
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, training_folding
-from shared.vqa.loaded import Quantization
-from shared.vqa.names.model_names import EMBEDDED_MODEL
+from shared.vqa.names.embedded import EMBEDDED_MODEL
+from shared.vqa.quantization import Quantization
 from tests.families import SAVED
 from tests.models import save_tiny_adapter
 from tests.trainer.recipes import fit_settings, write_data

@@ -16,8 +16,8 @@ from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.instruction import Instruction
-from shared.vqa.loaded import Quantization
 from shared.vqa.plain import PlainAnswerer
+from shared.vqa.quantization import Quantization
 
 pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
 pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
@@ -187,7 +187,7 @@ sys.meta_path.insert(0, Absent())
 from shared.errors import InputError
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import (Quantization)
+from shared.vqa.quantization import Quantization
 try:
     load_answerer(sys.argv[1], quantization=Quantization.NONE)
 except InputError as error:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
+from shared.vqa.quantization import Quantization
 from tests.models import QUESTIONS
 
 pytestmark = [

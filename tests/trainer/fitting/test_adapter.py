@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from shared.errors import InputError
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from tests.models import TEXT_TARGETS, learner_of_blip, load_float, load_nf4
 from tests.trainer.losses import loss_of
 from trainer.fitting.adapter import (

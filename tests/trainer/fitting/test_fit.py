@@ -25,8 +25,8 @@ from shared.program.cli import run_program
 from shared.program.settings import validated
 from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from tests.models import learner_of_blip, load_float
 from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data, write_recipe

@@ -13,7 +13,7 @@ from PIL import Image
 
 from shared.records import QAPair, pair_id
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
+from shared.vqa.quantization import Quantization
 from tests.families import save_blip2_opt, save_blip2_t5, save_vilt
 from tests.models import ANSWERS, QUESTIONS
 from trainer.learners.families import learner_of

@@ -18,7 +18,7 @@ from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
 from shared.vqa.adapting.added_labels import ADDED_LABELS
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
+from shared.vqa.quantization import Quantization
 from tests.trainer.learners.families import SAVED, TARGETS, load_learner
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app

@@ -7,7 +7,7 @@ import torch
 
 from shared.images.decoding import open_image
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
-from shared.vqa.loaded import Quantization
+from shared.vqa.quantization import Quantization
 from shared.vqa.vilt import answer_logits
 from tests.families import processor_of
 from tests.trainer.learners.families import SAVED, TARGETS, draw_noise, load_learner

@@ -20,8 +20,8 @@ from shared.images.source import ImageFolder
 from shared.program.cli import run_program
 from shared.program.settings import validated
 from shared.vqa.families import load_answerer
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
 from tests.models import load_float
 from tests.places import files_that_name

@@ -11,8 +11,8 @@ from shared.dataset.training_images import read_training_images
 from shared.images.decoding import open_image
 from shared.program.cli import run_program
 from shared.vqa.blip.inference import answer_questions, remember_images
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from tests.trainer.recipes import write_data, write_recipe
 from trainer.__main__ import app
 

@@ -9,7 +9,7 @@ from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.program.settings import load_settings
 from shared.vqa.adapting.adapters import quiet_renames
-from shared.vqa.loaded import Quantization
+from shared.vqa.quantization import Quantization
 from tests.families import save_vilt
 from tests.models import learner_of_blip, load_float
 from tests.trainer.recipes import fit_settings, write_data, write_recipe

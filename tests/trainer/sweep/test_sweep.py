@@ -13,8 +13,8 @@ import pytest
 
 from shared.program.cli import run_program
 from shared.program.settings import load_settings
-from shared.vqa.loaded import Quantization
 from shared.vqa.loading import load_blip
+from shared.vqa.quantization import Quantization
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
 from trainer.fitting.fit import fit

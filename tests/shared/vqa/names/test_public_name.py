@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.vqa.names.model_names import EMBEDDED_MODEL, EMBEDDED_MODEL_DIR
+from shared.vqa.names.embedded import EMBEDDED_MODEL, EMBEDDED_MODEL_DIR
 from shared.vqa.names.public_name import public_name
 
 
