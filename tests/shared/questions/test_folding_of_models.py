@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,17 @@ def test_regions_are_those_of_the_folded_question(folding_model, pictures):
     answerer = load_answerer(str(folding_model), quantization=Quantization.NONE)
     picture = Image.open(pictures[0] / pictures[1][0].filename)
     memory = answerer.remember([answerer.prepare(picture)])
-    maps = grounding_regions(answerer.model, memory, [0] * 3, SPELLED, ["red"] * 3)
-    assert (maps[0].answer_map_P == maps[1].answer_map_P).all()
+    as_it_comes = replace(answerer.model, foldings={})
+    apart = [
+        abs(maps[0].answer_map_P - maps[1].answer_map_P).max()
+        for maps in (
+            grounding_regions(model, memory, [0] * 3, SPELLED, ["red"] * 3)
+            for model in (answerer.model, as_it_comes)
+        )
+    ]
+    # Rows of one batch may differ in their last bits, by where they stand in it.
+    assert apart[0] < 1e-6
+    assert apart[1] > 1e-3
 
 
 def test_a_new_adapter_keeps_how_its_base_hears_questions(
