@@ -141,8 +141,8 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
             left_out.append(LeftOut(fields.line, "no image name" if text else "no question"))
     require_some(path, questions, left_out, "questions")
     say_left_out(path, left_out)
-    kept = [name for name in table.raw.columns if name not in table.raw.pictures]
-    return QuestionTable(kept, rows, questions)
+    text_columns = [name for name in table.raw.columns if name not in table.raw.pictures]
+    return QuestionTable(text_columns, rows, questions)
 
 
 def write_pairs(

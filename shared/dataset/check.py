@@ -117,8 +117,8 @@ def check_data(
     leaks = find_leaks(pairs, images)
     leaked = _leaked(pairs, leaks)
     answers = [normalise(pair.answer) for pair in pairs]
-    said = zip(pairs, answers, strict=True)
-    distinct = {(pair.filename, normalise(pair.question), answer) for pair, answer in said}
+    answered = zip(pairs, answers, strict=True)
+    distinct = {(pair.filename, normalise(pair.question), answer) for pair, answer in answered}
     missing = [] if images is None else [name for name in names if not is_file_below(images, name)]
     return DataCheck(
         pairs=len(pairs),
@@ -158,7 +158,7 @@ def leaks_among(pairs: Sequence[QAPair], looks: Mapping[str, Look]) -> list[Leak
             splits[pair.filename].add(pair.split)
     placed = [pair for pair in pairs if pair.split is not None]
     # An image that is in two splits itself is told once.
-    once = {name: found for name, found in splits.items() if len(found) == 1}
+    once = {name: held_in for name, held_in in splits.items() if len(held_in) == 1}
     alike = units_of((), {name: look for name, look in looks.items() if name in once})
     return [
         *_across(splits, {name: name for name in splits}, Bond.IMAGE),
@@ -170,9 +170,9 @@ def leaks_among(pairs: Sequence[QAPair], looks: Mapping[str, Look]) -> list[Leak
 def _across(splits: Mapping[str, set[str]], units: Mapping[str, str], by: Bond) -> list[Leak]:
     leaks = []
     for group in members({name: units[name] for name in splits}):
-        found = set().union(*(splits[name] for name in group))
-        if len(found) > 1:
-            leaks.append(Leak(tuple(group), tuple(s for s in SPLITS if s in found), by))
+        held_in = set().union(*(splits[name] for name in group))
+        if len(held_in) > 1:
+            leaks.append(Leak(tuple(group), tuple(s for s in SPLITS if s in held_in), by))
     return leaks
 
 
@@ -203,9 +203,9 @@ def _conflicts(pairs: Sequence[QAPair]) -> list[Conflict]:
     for pair in pairs:
         answers[pair.filename, normalise(pair.question)].add(normalise(pair.answer))
     return [
-        Conflict(filename, question, tuple(sorted(said)))
-        for (filename, question), said in sorted(answers.items())
-        if len(said) > 1
+        Conflict(filename, question, tuple(sorted(given)))
+        for (filename, question), given in sorted(answers.items())
+        if len(given) > 1
     ]
 
 

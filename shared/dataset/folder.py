@@ -117,7 +117,7 @@ class _Facts:
     def described(self) -> dict[str, object]:
         """Return the facts for the manifest, once all pairs have passed."""
         self._next_image("")
-        known = self.agreements["agrees"] + self.agreements["disagrees"]
+        compared = self.agreements["agrees"] + self.agreements["disagrees"]
         interval = self.opinions.interval()
         return {
             "pairs": self.pairs,
@@ -132,8 +132,8 @@ class _Facts:
             "agreement_with_listing": {
                 "agrees": self.agreements["agrees"],
                 "disagrees": self.agreements["disagrees"],
-                "unknown": self.pairs - known,
-                "disagreeing_share": self.agreements["disagrees"] / known if known else None,
+                "unknown": self.pairs - compared,
+                "disagreeing_share": self.agreements["disagrees"] / compared if compared else None,
             },
             "second_opinions": {
                 "asked": self.opinions.opinions,

@@ -80,9 +80,9 @@ class Recogniser:
     anew at another size: its hash may differ in more bits, its colours hardly differ.
     """
 
-    def __init__(self, known: Sequence[Fingerprint]) -> None:
-        self._digests = {fingerprint.digest for fingerprint in known}
-        looks = [_coarse(item.look) for item in known if item.look is not None]
+    def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
+        self._digests = {fingerprint.digest for fingerprint in fingerprints}
+        looks = [_coarse(item.look) for item in fingerprints if item.look is not None]
         self._hashes = np.array([look.hash for look in looks], dtype=np.uint64)
         colours = [look.thumbnail.reshape(_COLOURS) for look in looks]
         self._colours = np.array(colours, dtype=np.int16).reshape(len(looks), _COLOURS)

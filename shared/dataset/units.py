@@ -81,12 +81,12 @@ def _labels_by_image(pairs: Iterable[QAPair]) -> dict[str, set[_Label]]:
 
 
 def _products(pair: QAPair) -> Iterator[_Label]:
-    known = (
+    named = (
         ("product", pair.product),
         ("listing", pair.provenance.listing_id),
         ("unit", pair.unit_id),
     )
-    for kind, value in known:
+    for kind, value in named:
         if names_product(value):
             yield kind, value
 

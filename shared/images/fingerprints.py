@@ -57,7 +57,11 @@ def looks_in(folder: Path, names: Iterable[str]) -> dict[str, Look]:
 
 def looks_of(prints: Mapping[str, Fingerprint]) -> dict[str, Look]:
     """Return how those images look that could be decoded."""
-    return {name: known.look for name, known in prints.items() if known.look is not None}
+    return {
+        name: fingerprint.look
+        for name, fingerprint in prints.items()
+        if fingerprint.look is not None
+    }
 
 
 def _fingerprint(source: ImageFiles, name: str) -> Fingerprint | None:

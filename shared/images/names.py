@@ -84,13 +84,13 @@ def with_file_names(pairs: Sequence[QAPair], images: Path | str, data: Path | st
         InputError: none of the images is there, or a name may mean several files.
     """
     names = {pair.filename for pair in pairs}
-    found = find_images((pair.filename for pair in pairs), images)
-    if names and len(found.missing) == len(names):
+    search = find_images((pair.filename for pair in pairs), images)
+    if names and len(search.missing) == len(names):
         raise InputError(
             f"--images {images}: holds none of the {len(names):,} images of {data}: "
-            f"{found.why_missing}"
+            f"{search.why_missing}"
         )
-    return found.renamed(pairs)
+    return search.renamed(pairs)
 
 
 class _Folder:

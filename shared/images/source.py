@@ -132,7 +132,7 @@ def image_source(location: str) -> ImageFiles:
 
 
 def require_folder(folder: Path) -> None:
-    """See that an images folder is there and holds something.
+    """Check that an images folder is there and holds something.
 
     Raises:
         StoreUnreachable: it is gone, empty, or may not be read, as where nothing is mounted.
@@ -147,7 +147,7 @@ def require_folder(folder: Path) -> None:
 
 
 def require_images(location: str, names: Iterable[str]) -> None:
-    """See that at least one of the first images is where all are said to be.
+    """Check that at least one of the first images is where all are said to be.
 
     Raises:
         InputError: none is there.

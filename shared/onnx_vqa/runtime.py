@@ -104,11 +104,11 @@ class OnnxVqa:
         """Answer each question about the image that ``seen`` holds at its index, greedily."""
         answers: dict[int, Answer] = {}
         for image in dict.fromkeys(image_of):
-            asked = [at for at, one in enumerate(image_of) if one == image]
-            said = self._about(
+            asked = [at for at, index in enumerate(image_of) if index == image]
+            answered = self._about(
                 seen.keys[:, image], seen.values[:, image], [questions[at] for at in asked]
             )
-            answers.update(zip(asked, said, strict=True))
+            answers.update(zip(asked, answered, strict=True))
         return [answers[at] for at in range(len(questions))]
 
     def ask(self, image: Image.Image, *questions: str) -> list[Answer]:
@@ -128,8 +128,8 @@ class OnnxVqa:
                 "image_values": values_YKLE,
             },
         )
-        said, log_p_B = self._decode(heard[0], heard[1], mask_BT)
-        texts = self._tokenizer.decode_batch(said, skip_special_tokens=True)
+        tokens, log_p_B = self._decode(heard[0], heard[1], mask_BT)
+        texts = self._tokenizer.decode_batch(tokens, skip_special_tokens=True)
         return [
             Answer(text.strip(), math.exp(log_p))
             for text, log_p in zip(texts, log_p_B, strict=True)
@@ -152,7 +152,7 @@ class OnnxVqa:
         """Say the likeliest token after the other; an answer that has ended leaves the batch."""
         layers, batch, heads, _, size = keys_YBKTE.shape
         past_keys = past_values = np.zeros((layers, batch, heads, 0, size), dtype=np.float32)
-        said: list[list[int]] = [[] for _ in range(batch)]
+        tokens: list[list[int]] = [[] for _ in range(batch)]
         log_p = [0.0] * batch
         live = np.arange(batch)
         token_B1 = np.full((batch, 1), self._ids["start"], dtype=np.int64)
@@ -173,7 +173,7 @@ class OnnxVqa:
             for row, token, value in zip(
                 live, best_B, _log_softmax_at(logits_BV, best_B), strict=True
             ):
-                said[row].append(int(token))
+                tokens[row].append(int(token))
                 log_p[row] += float(value)
             going = np.flatnonzero(best_B != self._ids["end"])
             if not going.size:
@@ -184,7 +184,7 @@ class OnnxVqa:
                     cached[:, going]
                     for cached in (keys_YBKTE, values_YBKTE, past_keys, past_values)
                 )
-        return said, log_p
+        return tokens, log_p
 
 
 def fold(question: str, rules: Mapping[str, Any]) -> str:
@@ -247,8 +247,8 @@ def _main(arguments: Sequence[str]) -> int:
     except (OSError, UnreadablePicture) as error:
         print(f"{arguments[0]}: not a readable image ({error})", file=sys.stderr)
         return 2
-    for question, said in zip(arguments[1:], model.ask(picture, *arguments[1:]), strict=True):
-        print(f"{question}: {said.text} ({said.confidence:.2f})")
+    for question, answer in zip(arguments[1:], model.ask(picture, *arguments[1:]), strict=True):
+        print(f"{question}: {answer.text} ({answer.confidence:.2f})")
     return 0
 
 

@@ -73,7 +73,7 @@ def _forms(secret: str) -> set[str]:
     coded = (b64encode(content), urlsafe_b64encode(content))
     in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     quoted = (quote(secret), quote(secret, safe=""), repr(secret)[1:-1], *in_json)
-    return {secret, *quoted, *(one.decode().rstrip("=") for one in coded)}
+    return {secret, *quoted, *(code.decode().rstrip("=") for code in coded)}
 
 
 def _masked_traceback(

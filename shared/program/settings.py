@@ -94,9 +94,9 @@ def _explain(
         expected = list(dict.fromkeys(map(_expectation, of_it)))
         given = "" if problems[0]["type"] in _NOT_A_SETTING else _given(problems[0])
         return f"{name or 'the file'}: {', or '.join(expected)}{given}"
-    known = list(_table_at(model, location[:-1]).model_fields)
-    near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    keys = list(_table_at(model, location[:-1]).model_fields)
+    near = difflib.get_close_matches(location[-1], keys, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(keys)}"
     return f"unknown key {name!r}; {hint}"
 
 

@@ -35,7 +35,7 @@ class QuestionPrior:
                 answers[asked[:length]][normalise(pair.answer)] += 1
         if not answers:
             raise ValueError("a prior needs at least one pair")
-        return cls({known: _most_frequent(counts) for known, counts in answers.items()})
+        return cls({beginning: _most_frequent(counts) for beginning, counts in answers.items()})
 
     def answer(self, question: str) -> str:
         """Return the guess for ``question``, normalised."""

@@ -193,11 +193,11 @@ def _family(model: str, config: PretrainedConfig) -> _Family:
     named = architecture(config)
     if is_known_family(config):
         return _FAMILIES[named]
-    known = {
+    answering = {
         *MODEL_FOR_VISUAL_QUESTION_ANSWERING_MAPPING_NAMES.values(),
         *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values(),
     }
-    if named in known:
+    if named in answering:
         return _PLAIN
     raise InputError(
         f"{model}: is a {config.model_type!r} model ({named or 'no architecture named'}), which "

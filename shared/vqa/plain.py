@@ -145,4 +145,6 @@ def _processor(model: str) -> ProcessorMixin:
 def _names_taken(network: PreTrainedModel) -> frozenset[str]:
     """Return the names of inputs that ``generate`` hands on; it raises over others."""
     functions = (network.forward, network.prepare_inputs_for_generation)
-    return frozenset(name for one in functions for name in inspect.signature(one).parameters)
+    return frozenset(
+        name for function in functions for name in inspect.signature(function).parameters
+    )

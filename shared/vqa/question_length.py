@@ -38,13 +38,13 @@ def limit_of_adapters(adapters: Sequence[Path]) -> int:
     for adapter in adapters:
         config = adapter / TOKENIZER_CONFIG
         if config.is_file():
-            kept = read_json(config).get("model_max_length")
-            asked = int(kept) if isinstance(kept, (int, float)) else MAX_QUESTION_TOKENS
+            limit = read_json(config).get("model_max_length")
+            asked = int(limit) if isinstance(limit, (int, float)) else MAX_QUESTION_TOKENS
             limits[min(MAX_QUESTION_TOKENS, asked)] = adapter
     if len(limits) > 1:
-        (one, first), (other, second), *_ = limits.items()
+        (one_limit, first), (other_limit, second), *_ = limits.items()
         raise InputError(
-            f"{first} and {second} were trained on questions cut at {one} and at {other} tokens; "
-            "train one of them again with the other's max_question_tokens"
+            f"{first} and {second} were trained on questions cut at {one_limit} and at "
+            f"{other_limit} tokens; train one of them again with the other's max_question_tokens"
         )
     return next(iter(limits), MAX_QUESTION_TOKENS)

@@ -33,9 +33,9 @@ def known_training(model: str, adapters: Iterable[Path] = ()) -> KnownTraining:
     base = Path(model).expanduser() if is_bundle(model) else Path(resolve_model(model))
     if is_bundle(model) and read_json(base / MANIFEST).get("adapter_sha256"):
         trained.append(base)
-    known = {folder: read_training_images(folder) for folder in (base, *trained)}
-    parts = [images for images in known.values() if images is not None]
+    images_of = {folder: read_training_images(folder) for folder in (base, *trained)}
+    parts = [images for images in images_of.values() if images is not None]
     return KnownTraining(
         together(parts) if parts else None,
-        tuple(folder for folder in trained if known[folder] is None),
+        tuple(folder for folder in trained if images_of[folder] is None),
     )

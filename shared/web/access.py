@@ -177,9 +177,9 @@ async def listening(
 
 
 def _is_own_origin(request: web.Request) -> bool:
-    said = request.headers.get("Sec-Fetch-Site")
-    if said is not None:
-        return said in {"same-origin", "none"}
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in {"same-origin", "none"}
     # Programs name no origin, and neither do forms under our Referrer-Policy in old browsers.
     origin = request.headers.get(hdrs.ORIGIN, "null")
     return origin == "null" or origin.partition("://")[2] == request.headers.get(hdrs.HOST)

@@ -46,15 +46,15 @@ def checked_columns(columns: Mapping[str, str], source: str) -> dict[str, str]:
     Raises:
         InputError: one is no field's, or a field has two.
     """
-    known = {_field_of(name): column for name, column in columns.items()}
-    if len(known) < len(columns):
+    by_field = {_field_of(name): column for name, column in columns.items()}
+    if len(by_field) < len(columns):
         raise InputError(f"{source}: two of {', '.join(columns)} are one field; give it one column")
-    for field in known:
+    for field in by_field:
         if field not in COLUMN_ALIASES:
             near = difflib.get_close_matches(field, COLUMN_ALIASES, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"{source} {field!r}: {hint}known fields: {', '.join(COLUMN_ALIASES)}")
-    return known
+    return by_field
 
 
 def _field_of(name: str) -> str:

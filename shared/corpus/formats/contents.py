@@ -24,7 +24,7 @@ _BEGINNINGS: Final = (
 
 
 def refuse_other_contents(path: Path) -> None:
-    """See that a file is not plainly something else than its suffix says.
+    """Check that a file is not plainly something else than its suffix says.
 
     Raises:
         InputError: it is; the message says what, and the way out.

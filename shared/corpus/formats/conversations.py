@@ -59,11 +59,11 @@ def _rows_of(row: Row) -> Iterator[Row]:
 
 def _text(turn: Row) -> object:
     """Return what was said without the mark of the picture; a list of parts: its texts."""
-    said = _first(turn, _WORDS)
-    if isinstance(said, list):
-        texts = [part.get("text") for part in said if isinstance(part, dict)]
-        said = " ".join(text for text in texts if isinstance(text, str))
-    return _PICTURE_MARK.sub(" ", said).strip() if isinstance(said, str) else said
+    words = _first(turn, _WORDS)
+    if isinstance(words, list):
+        texts = [part.get("text") for part in words if isinstance(part, dict)]
+        words = " ".join(text for text in texts if isinstance(text, str))
+    return _PICTURE_MARK.sub(" ", words).strip() if isinstance(words, str) else words
 
 
 def _first(turn: Row, names: Sequence[str]) -> Any:  # noqa: ANN401 (as it is in the file)

@@ -178,10 +178,11 @@ def _questions_and_annotations(path: Path, value: Mapping[str, Any]) -> Rows:
         )
         return rows, hint
     # Ids are numbers in one file and texts in the other where two programs wrote them.
-    said = {cell_text(row.get("question_id")): row for row in lists[ANNOTATIONS]}
-    said.pop("", None)
+    annotations = {cell_text(row.get("question_id")): row for row in lists[ANNOTATIONS]}
+    annotations.pop("", None)
     return [
-        {**row, **said.get(cell_text(row.get("question_id")), {})} for row in lists[QUESTIONS]
+        {**row, **annotations.get(cell_text(row.get("question_id")), {})}
+        for row in lists[QUESTIONS]
     ], ""
 
 

@@ -128,8 +128,8 @@ def _require_applied(
     outcome: Any,  # noqa: ANN401 (torch's class for it is private)
     tensors: Mapping[str, torch.Tensor],
 ) -> None:
-    kept = ("lora_", "modules_to_save")
-    missing = [name for name in outcome.missing_keys if any(part in name for part in kept)]
+    saved_parts = ("lora_", "modules_to_save")
+    missing = [name for name in outcome.missing_keys if any(part in name for part in saved_parts)]
     if missing or outcome.unexpected_keys:
         example = (missing or outcome.unexpected_keys)[0]
         raise AdapterNotApplied(

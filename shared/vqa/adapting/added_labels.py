@@ -82,7 +82,7 @@ def grow_head(network: ViltForQuestionAnswering, labels: Sequence[str]) -> None:
         grown.bias[: head.out_features] = head.bias
         copies[name] = grown.requires_grad_(head.weight.requires_grad)
     config = network.config
-    known = dict(config.id2label)
-    known |= {len(known) + number: label for number, label in enumerate(labels)}
-    config.id2label = known
-    config.label2id = {label: number for number, label in known.items()}
+    label_of = dict(config.id2label)
+    label_of |= {len(label_of) + number: label for number, label in enumerate(labels)}
+    config.id2label = label_of
+    config.label2id = {label: number for number, label in label_of.items()}

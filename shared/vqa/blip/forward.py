@@ -3,7 +3,7 @@
 ``BlipForQuestionAnswering.forward`` encodes the image again for every question, counts padding in
 its loss and lets padding leak into generated answers (it replaces the question's mask by ones).
 Here the caller decides which image features serve which question, and every mask is the true one;
-for that a model must have gone through ``heed_question_mask``.
+for that, a model is first given to ``heed_question_mask``.
 Model: Li et al. 2022, "BLIP: Bootstrapping Language-Image Pre-training", arXiv:2201.12086.
 """
 

@@ -94,7 +94,9 @@ def grounding_regions(
     asked = model.asked(questions)
     tokens = question_batch(model.tokenizer, asked, ids, model.max_question_tokens)
     tokens = tokens.to(model.device)
-    said = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(model.device)
+    answer_tokens = answer_batch(model.tokenizer, answers, ids, MAX_QUESTION_TOKENS).to(
+        model.device
+    )
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_BLD = memory.features_NLD[torch.tensor(image_of, device=model.device)].clone()
         encoded = blip.text_encoder(
@@ -105,9 +107,11 @@ def grounding_regions(
         )
         chosen = default_layer(len(encoded.cross_attentions)) if layer is None else layer
         attention_BHTL = encoded.cross_attentions[chosen]
-        logits_BTV = answer_logits(blip, encoded.last_hidden_state, tokens, said.inputs)
+        logits_BTV = answer_logits(blip, encoded.last_hidden_state, tokens, answer_tokens.inputs)
         # The end token is left out: it says that the answer is over, not what it is.
-        labels_BT = said.labels_BT.masked_fill(said.labels_BT == ids.end, IGNORED_LABEL)
+        labels_BT = answer_tokens.labels_BT.masked_fill(
+            answer_tokens.labels_BT == ids.end, IGNORED_LABEL
+        )
         log_likelihood = -torch.nn.functional.cross_entropy(
             logits_BTV.flatten(0, 1).float(),
             labels_BT.flatten(),

@@ -132,12 +132,12 @@ def decode(
         for cross in (layer.crossattention for layer in layers)
     ]
     device, batch = states_PD.device, len(mask_BT)
-    said: list[KeysAndValues | None] = [None] * len(layers)
+    answers: list[KeysAndValues | None] = [None] * len(layers)
     tokens_B = torch.full((batch,), ids.start, device=device)
     live_B = torch.arange(batch, device=device)
     steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for position in range(max_new_tokens):
-        states_BD = _answer_step(model, tokens_B, heard, said, mask_BT, position=position)
+        states_BD = _answer_step(model, tokens_B, heard, answers, mask_BT, position=position)
         logits_BV = model.text_decoder.cls(states_BD).float()
         log_p_B, tokens_B = logits_BV.log_softmax(-1).max(-1)
         steps.append((live_B, tokens_B, log_p_B))
@@ -145,10 +145,10 @@ def decode(
         if not going_B.any():
             break
         if not going_B.all():
-            kept = going_B.nonzero().squeeze(1)
-            tokens_B, live_B, mask_BT = tokens_B[kept], live_B[kept], mask_BT[kept]
-            heard = [_rows(pair, kept) for pair in heard]
-            said = [_rows(pair, kept) if pair else None for pair in said]
+            going = going_B.nonzero().squeeze(1)
+            tokens_B, live_B, mask_BT = tokens_B[going], live_B[going], mask_BT[going]
+            heard = [_rows(pair, going) for pair in heard]
+            answers = [_rows(pair, going) if pair else None for pair in answers]
     return _collected(steps, batch)
 
 
@@ -156,12 +156,12 @@ def _answer_step(
     model: BlipForQuestionAnswering,
     tokens_B: torch.Tensor,
     heard: Sequence[KeysAndValues],
-    said: list[KeysAndValues | None],
+    answers: list[KeysAndValues | None],
     mask_BT: torch.Tensor,
     *,
     position: int,
 ) -> torch.Tensor:
-    """Return the states that the next token is read from, ``(B, D)``; ``said`` grows in place."""
+    """Return the states that the next token is read from, ``(B, D)``; ``answers`` grow in place."""
     tower = model.text_decoder.bert
     position_1 = torch.tensor([[position]], device=tokens_B.device)
     states_B1D = tower.embeddings(input_ids=tokens_B[:, None], position_ids=position_1)
@@ -171,7 +171,7 @@ def _answer_step(
             split_heads(attention.self.key(states_B1D), attention),
             split_heads(attention.self.value(states_B1D), attention),
         )
-        now = said[number] = _joined(said[number], fresh)
+        now = answers[number] = _joined(answers[number], fresh)
         queries = split_heads(attention.self.query(states_B1D), attention)
         context = scaled_dot_product_attention(queries, now.keys, now.values)
         states_B1D = attention.output(joined_heads(context), states_B1D)
@@ -236,8 +236,8 @@ def _joined(before: KeysAndValues | None, fresh: KeysAndValues) -> KeysAndValues
     )
 
 
-def _rows(pair: KeysAndValues, kept: torch.Tensor) -> KeysAndValues:
-    return KeysAndValues(pair.keys[kept], pair.values[kept])
+def _rows(pair: KeysAndValues, rows: torch.Tensor) -> KeysAndValues:
+    return KeysAndValues(pair.keys[rows], pair.values[rows])
 
 
 def _collected(
