@@ -24,8 +24,8 @@ from evaluator.answering.fleet import LocalFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import replica_settings
 from evaluator.comparing.significance import paired_difference
+from evaluator.metrics.choice import parse_metrics
 from evaluator.metrics.loading import load_text_models
-from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.names import MINILM
 from evaluator.runs.folder import Run, read_run
 from evaluator.runs.record import EvaluationRecord
@@ -40,7 +40,7 @@ from tests.bench.collages import Setting, draw, read_products
 from trainer.fitting.fit import fit
 from trainer.recipe.recipe import FitRecipe
 
-METRICS = (METRICS["exact_match"], METRICS["vtgs"], METRICS["vtgs_boxes"])
+METRICS = ("exact_match", "vtgs", "vtgs_boxes")
 VARIANTS: Mapping[str, Mapping[str, float]] = {
     "without": {"weight": 0.0},
     "boxes": {"weight": 1.0, "contrast": 0.0},
@@ -132,7 +132,7 @@ def _score(folder: Path, adapter: Path, learned: Sequence[QAPair], tested: Seque
         tested,
         [pair for pair in learned if pair.split == "train"],
         EvaluationRecord(adapter="", grounding=REGIONS, images=str(folder / "images")),
-        METRICS,
+        parse_metrics(",".join(METRICS)),
         shown_instead=other_images((pair.filename for pair in tested), sample=200, seed=0),
     )
     evaluate(
@@ -140,7 +140,10 @@ def _score(folder: Path, adapter: Path, learned: Sequence[QAPair], tested: Seque
         adapter / "run",
         lambda: LocalFleet(Replica(settings)),
         lambda: load_text_models(
-            METRICS, sentence_model=MINILM, bertscore_model=MINILM, bertscore_layers=None
+            parse_metrics(",".join(METRICS)),
+            sentence_model=MINILM,
+            bertscore_model=MINILM,
+            bertscore_layers=None,
         ),
         SystemClock(),
     )
