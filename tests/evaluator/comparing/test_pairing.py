@@ -24,8 +24,8 @@ def test_rows_are_matched_whatever_their_order(runs):
     paired = pair_rows(runs)
     assert len(paired.rows) == 40
     assert paired.missing == 0
-    for one, two in paired.rows:
-        assert base.predictions[one].pair == tuned.predictions[two].pair
+    for row, twin in paired.rows:
+        assert base.predictions[row].pair == tuned.predictions[twin].pair
 
 
 def test_outcomes_and_gain(runs):

@@ -25,12 +25,14 @@ def scorecard():
 
 
 def test_figures_of_two_definitions_never_share_a_column():
-    one = scorecard()
+    card = scorecard()
     first, other = "distilbert@1|layer 5|#11111111", "roberta@2|layer 10|#22222222"
-    figure = one.scores.metrics["exact_match"]
-    scores = replace(one.scores, metrics={**one.scores.metrics, "bertscore_f1": figure})
+    figure = card.scores.metrics["exact_match"]
+    scores = replace(card.scores, metrics={**card.scores.metrics, "bertscore_f1": figure})
     cards = {
-        name: replace(one, scores=scores, signatures={**one.signatures, "bertscore_f1": signature})
+        name: replace(
+            card, scores=scores, signatures={**card.signatures, "bertscore_f1": signature}
+        )
         for name, signature in (("a", first), ("b", other), ("c", first))
     }
     comparison = compare_scorecards(cards)

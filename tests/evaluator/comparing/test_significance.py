@@ -28,14 +28,15 @@ def under_the_null():
 
 
 def test_one_in_twenty_p_values_is_below_five_percent_where_nothing_differs(under_the_null):
-    found = [paired_difference(gains, NAMES, resamples=800) for gains in under_the_null]
-    share = np.mean([one.p_value < 0.05 for one in found])
+    differences = [paired_difference(gains, NAMES, resamples=800) for gains in under_the_null]
+    share = np.mean([difference.p_value < 0.05 for difference in differences])
     # 0.05 give or take two and a half deviations of a share of 400, and what a percentile lacks.
     assert 0.02 <= share <= 0.08
     # Halves, not only tails: a p-value under the null is as often below a half as above.
-    assert 0.4 <= np.mean([one.p_value < 0.5 for one in found]) <= 0.6
-    for one in found:
-        assert (one.p_value < 0.05) == one.is_clear or one.p_value == pytest.approx(0.05, abs=0.005)
+    assert 0.4 <= np.mean([difference.p_value < 0.5 for difference in differences]) <= 0.6
+    for difference in differences:
+        near = difference.p_value == pytest.approx(0.05, abs=0.005)
+        assert near or (difference.p_value < 0.05) == difference.is_clear
 
 
 def test_taking_rows_for_independent_would_find_differences_where_none_are(under_the_null):
@@ -58,16 +59,16 @@ def test_the_interval_holds_the_true_difference_nineteen_times_in_twenty():
 
 def test_a_real_difference_is_found():
     gains = np.tile([1.0, 0.0, 0.0, 0.0, 0.0], IMAGES)
-    found = paired_difference(gains, NAMES)
-    assert found.mean == pytest.approx(0.2)
-    assert found.is_clear
-    assert found.p_value < 0.001
+    difference = paired_difference(gains, NAMES)
+    assert difference.mean == pytest.approx(0.2)
+    assert difference.is_clear
+    assert difference.p_value < 0.001
 
 
 def test_one_image_says_nothing_about_others():
-    found = paired_difference(np.array([1.0, 1.0]), ["a.jpg", "a.jpg"])
-    assert (found.mean, found.ci95, found.p_value) == (1.0, None, None)
-    assert not found.is_clear
+    difference = paired_difference(np.array([1.0, 1.0]), ["a.jpg", "a.jpg"])
+    assert (difference.mean, difference.ci95, difference.p_value) == (1.0, None, None)
+    assert not difference.is_clear
     with pytest.raises(ValueError, match="at least one row"):
         paired_difference(np.zeros(0), [])
 

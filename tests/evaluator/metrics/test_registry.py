@@ -77,7 +77,7 @@ def takes_texts_alone(metric):
 def test_scores_keep_within_their_bounds(metric):
     answers = ["", "red", "a red shoe with laces", "Red.", "two", "zzz", "a red shoe with two eyes"]
     rows = Rows.of([predicted(a, r) for a in answers for r in answers if r])
-    several = [(one, one, "red", "shoe") for (one,) in rows.references]
+    several = [(reference, reference, "red", "shoe") for (reference,) in rows.references]
     for references in (rows.references, several):
         whole = Rows(rows.answers, references, rows.filenames, rows.overlaps, rows.has_boxes_N)
         scores_N = metric.score(whole, TextModels())

@@ -67,20 +67,20 @@ def test_means_and_deviations_equal_those_of_the_rows(rows):
 
 @given(ROWS)
 def test_an_unknown_score_is_neither_zero_nor_counted(rows):
-    known = [row[3] for row in rows if not np.isnan(row[3])]
+    scores = [row[3] for row in rows if not np.isnan(row[3])]
     figure = break_down(tally_of(rows)).metrics.get("vtgs")
-    if not known:
+    if not scores:
         assert figure is None
     else:
-        assert figure.n == len(known)
-        assert figure.mean == pytest.approx(np.mean(known), abs=1e-9)
+        assert figure.n == len(scores)
+        assert figure.mean == pytest.approx(np.mean(scores), abs=1e-9)
 
 
 def test_tallies_of_different_metrics_do_not_merge():
-    one = Tally.of([Cell("a", "count", "rare")], {"csns": np.ones(1)})
+    tally = Tally.of([Cell("a", "count", "rare")], {"csns": np.ones(1)})
     other = Tally.of([Cell("a", "count", "rare")], {"vtgs": np.ones(1)})
     with pytest.raises(ValueError, match="same metrics"):
-        Tally.merge([one, other])
+        Tally.merge([tally, other])
     with pytest.raises(ValueError, match="at least one"):
         Tally.merge([])
 

@@ -167,11 +167,11 @@ def test_answer_frequency_is_that_of_the_reference():
 
 
 def test_agreement_with_the_listing_is_broken_down_where_it_is_known():
-    said = {"a.jpg": "agrees", "b.jpg": "disagrees", "c.jpg": "agrees", "d.jpg": ""}
+    listed = {"a.jpg": "agrees", "b.jpg": "disagrees", "c.jpg": "agrees", "d.jpg": ""}
     predictions = [
-        replace(p, pair=replace(p.pair, agreement=said[p.pair.filename]))
+        replace(p, pair=replace(p.pair, agreement=listed[p.pair.filename]))
         for p in (
-            predicted("red", "red" if image != "b.jpg" else "blue", image=image) for image in said
+            predicted("red", "red" if image != "b.jpg" else "blue", image=image) for image in listed
         )
     ]
     groups = score(predictions)[0].scores.by_agreement
@@ -274,8 +274,8 @@ def test_vqa_accuracy_of_a_broken_image_is_0_where_there_are_several_references(
 
 
 def test_a_shuffled_sample_without_several_references_has_no_vqa_accuracy():
-    one = predicted("red", "red")
-    rows = [replace(one, pair=replace(one.pair, answers=("red", "red"))), predicted("x", "y")]
+    row = predicted("red", "red")
+    rows = [replace(row, pair=replace(row.pair, answers=("red", "red"))), predicted("x", "y")]
     scorecard, _ = score_predictions(
         rows,
         metrics=parse_metrics("vqa_soft,exact_match"),
@@ -307,4 +307,4 @@ def test_a_signature_ends_with_a_hash_of_metric_and_definition(text_models):
     signatures = score([predicted("a", "a")], names, text_models)[0].signatures
     hashes = {text.rpartition("|#")[2] for text in signatures.values()}
     assert len(hashes) == len(names)
-    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in hashes)
+    assert all(re.fullmatch("[0-9a-f]{8}", digest) for digest in hashes)

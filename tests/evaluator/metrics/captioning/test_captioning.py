@@ -45,7 +45,10 @@ def columns(rows):
 
 
 def as_coco(rows):
-    wanted = {place: [spaced(one) for one in several] for place, (_, several) in enumerate(rows)}
+    wanted = {
+        place: [spaced(reference) for reference in several]
+        for place, (_, several) in enumerate(rows)
+    }
     return wanted, {place: [spaced(answer)] for place, (answer, _) in enumerate(rows)}
 
 
@@ -64,10 +67,10 @@ def test_bleu_of_a_set_and_of_each_row_equals_pycocoevalcap(rows):
 @given(ROWS)
 def test_bleu_4_with_smoothing_equals_sacrebleu(rows):
     answers, several = columns(rows)
-    most = max(len(one) for one in several)
+    most = max(len(reference) for reference in several)
     # sacrebleu wants a list for each place of a reference, with None where a row has fewer.
     streams = [
-        [spaced(one[place]) if place < len(one) else None for one in several]
+        [spaced(reference[place]) if place < len(reference) else None for reference in several]
         for place in range(most)
     ]
     expected = sacrebleu.corpus_bleu([spaced(a) for a in answers], streams, tokenize="none").score
@@ -83,7 +86,9 @@ def test_rouge_equals_pycocoevalcap_and_rouge_score(rows):
     for stemmer, ours in ((False, rouge_l_f1), (True, rouge_l_stem)):
         scorer = google_rouge.RougeScorer(["rougeL"], use_stemmer=stemmer)
         expected = [
-            scorer.score_multi([spaced(one) for one in several], spaced(answer))["rougeL"].fmeasure
+            scorer.score_multi([spaced(reference) for reference in several], spaced(answer))[
+                "rougeL"
+            ].fmeasure
             for answer, several in rows
         ]
         assert ours(*columns(rows)) == pytest.approx(expected)
@@ -114,7 +119,7 @@ def plain_cider(answers, references):
 def test_cider_of_one_word_is_a_quarter_of_ten_where_it_says_something():
     answers = ["red", "blue", "red", "shoe"]
     references = ["red", "red", "red", "shoe"]
-    several = [(one,) for one in references]
+    several = [(reference,) for reference in references]
     assert cider(answers, several) == pytest.approx(plain_cider(answers, references))
     # An answer that every row has tells nothing apart.
     assert cider(["red", "red"], [("red",), ("red",)]) == pytest.approx([0, 0])
@@ -195,7 +200,7 @@ def test_meteor_of_sets_and_rows_equals_the_jar():
         return " ".join(random.choice(words, random.integers(least, 6)))
 
     several = [tuple(text(1) for _ in range(random.integers(1, 4))) for _ in range(60)]
-    answers = [text(0) if place % 3 else one[0] for place, one in enumerate(several)]
+    answers = [text(0) if place % 3 else references[0] for place, references in enumerate(several)]
     rows = list(zip(answers, several, strict=True))
     jar = coco_meteor.Meteor()
     statistics = meteor_statistics(answers, several)

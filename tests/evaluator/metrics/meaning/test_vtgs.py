@@ -27,8 +27,8 @@ def test_an_overlap_that_was_not_measured_stays_unknown():
 @given(arrays(np.bool_, (3, 9)), arrays(np.bool_, (3, 9)))
 def test_jaccard_equals_sets(left, right):
     expected = []
-    for one, other in zip(left, right, strict=True):
-        a, b = set(np.flatnonzero(one)), set(np.flatnonzero(other))
+    for region, other in zip(left, right, strict=True):
+        a, b = set(np.flatnonzero(region)), set(np.flatnonzero(other))
         expected.append(len(a & b) / len(a | b) if a | b else 0.0)
     assert jaccard(left, right) == pytest.approx(expected)
 

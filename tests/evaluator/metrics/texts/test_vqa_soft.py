@@ -15,10 +15,10 @@ ANSWERS = st.sampled_from(["red", "Red.", "blue", "dark red", ""])
 
 
 def official(answer: str, references: tuple[str, ...]) -> float:
-    said = [normalise(reference) for reference in references]
+    people = [normalise(reference) for reference in references]
     scores = []
-    for place in range(len(said)):
-        others = said[:place] + said[place + 1 :]
+    for place in range(len(people)):
+        others = people[:place] + people[place + 1 :]
         matches = len([other for other in others if other == normalise(answer)])
         scores.append(min(1, matches / min(3, len(others))))
     return sum(scores) / len(scores)

@@ -49,7 +49,7 @@ def test_the_official_form_is_its_own(text):
 
 @given(WORDS, st.lists(WORDS, min_size=4, max_size=10).map(tuple))
 def test_accuracy_leaves_each_person_out_in_turn(answer, references):
-    forms = [official_form(said) for said in references]
+    forms = [official_form(reference) for reference in references]
     without_each = [forms[:place] + forms[place + 1 :] for place in range(len(forms))]
     scores = [min(1, others.count(official_form(answer)) / 3) for others in without_each]
     assert vqa_v2([answer], [references]) == pytest.approx([np.mean(scores)])

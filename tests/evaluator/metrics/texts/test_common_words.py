@@ -21,17 +21,17 @@ def plain_normalise(text: str) -> str:
 
 
 def plain_f1(answer: str, reference: str) -> float:
-    found, wanted = plain_normalise(answer).split(), plain_normalise(reference).split()
-    if not found or not wanted:
-        return float(found == wanted)
+    answered, wanted = plain_normalise(answer).split(), plain_normalise(reference).split()
+    if not answered or not wanted:
+        return float(answered == wanted)
     left, common = list(wanted), 0
-    for word in found:
+    for word in answered:
         if word in left:
             left.remove(word)
             common += 1
     if common == 0:
         return 0.0
-    precision, recall = common / len(found), common / len(wanted)
+    precision, recall = common / len(answered), common / len(wanted)
     return 2 * precision * recall / (precision + recall)
 
 
