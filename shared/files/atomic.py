@@ -74,7 +74,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         raise InputError(f"{target}: is there already; give another --out or remove it")
     with _filled(target) as part:
         yield part
-        open_to_readers(part)
+        _open_to_readers(part)
         part.rename(target)
 
 
@@ -90,7 +90,7 @@ def replaced_folder(target: Path) -> Iterator[Path]:
     _refuse_file(target)
     with _filled(target) as part:
         yield part
-        open_to_readers(part)
+        _open_to_readers(part)
         old = _set_aside(target)
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -116,7 +116,7 @@ def refilled_folder(target: Path, last: str, stale: Iterable[str] = ()) -> Itera
     _refuse_file(target)
     with _filled(target) as part:
         yield part
-        open_to_readers(part)
+        _open_to_readers(part)
         if not target.exists():
             part.rename(target)
             return
@@ -203,7 +203,7 @@ def _locked(descriptor: int) -> bool | None:
     return True
 
 
-def open_to_readers(folder: Path) -> None:
+def _open_to_readers(folder: Path) -> None:
     """Let whoever may read ``folder``, newly made, read its files too.
 
     For what libraries write: safetensors makes files that only their owner may read.

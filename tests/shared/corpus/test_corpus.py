@@ -62,8 +62,8 @@ def test_csv_keeps_the_four_columns_of_the_report_in_its_order(tmp_path):
     path = tmp_path / "pairs.csv"
     write_pairs(FULL, path)
     assert path.read_text().splitlines()[0] == "id,question,answer,filename"
-    kept = [(p.id, p.question, p.answer, p.filename) for p in FULL]
-    assert [(p.id, p.question, p.answer, p.filename) for p in read_pairs(path)] == kept
+    in_four_columns = [(p.id, p.question, p.answer, p.filename) for p in FULL]
+    assert [(p.id, p.question, p.answer, p.filename) for p in read_pairs(path)] == in_four_columns
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -183,19 +183,24 @@ def test_several_references_stand_in_one_column(tmp_path, suffix):
     path = tmp_path / f"vqa{suffix}"
     lists = [["red", "maroon", "red"], ["yes"]]
     if suffix == ".csv":
-        rows = [["q", json.dumps(one), "red"] for one in lists]
+        rows = [["q", json.dumps(references), "red"] for references in lists]
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([["question", "answers", "prediction"], *rows])
     elif suffix == ".jsonl":
         # As VQA v2 annotates, with who said it.
-        people = [[{"answer": a, "answer_id": i} for i, a in enumerate(one)] for one in lists]
-        rows = [{"question": "q", "answers": one, "prediction": "red"} for one in people]
+        people = [
+            [{"answer": a, "answer_id": i} for i, a in enumerate(references)]
+            for references in lists
+        ]
+        rows = [
+            {"question": "q", "answers": references, "prediction": "red"} for references in people
+        ]
         path.write_text("\n".join(json.dumps(row) for row in rows))
     else:
         table = {"question": ["q", "q"], "answers": lists, "prediction": ["red", "red"]}
         pq.write_table(pa.table(table), path)
     read = read_predictions(path)
-    assert [p.pair.references for p in read] == [tuple(one) for one in lists]
+    assert [p.pair.references for p in read] == [tuple(references) for references in lists]
     assert [p.pair.answer for p in read] == ["red", "yes"]
     for target in ("again.parquet", "again.csv"):
         write_predictions(read, tmp_path / target, {})
@@ -234,8 +239,8 @@ def test_boxes_are_kept_wherever_pairs_are(tmp_path):
 def test_boxes_of_a_csv_are_json_and_wrong_ones_name_their_row(tmp_path):
     header = ["question", "answer", "filename", "Boxes"]
     rows = [["q", "a", "f", ""], ["q", "a", "f", "[[0, 0, 0.5, 1]]"]]
-    [none, one] = read_pairs(write_csv(tmp_path / "a.csv", header, *rows))
-    assert (none.boxes, one.boxes) == ((), (Box(0, 0, 0.5, 1),))
+    [unboxed, boxed] = read_pairs(write_csv(tmp_path / "a.csv", header, *rows))
+    assert (unboxed.boxes, boxed.boxes) == ((), (Box(0, 0, 0.5, 1),))
     path = write_csv(tmp_path / "b.csv", header, rows[0], ["q", "a", "f", "[[0, 0, 50, 80]]"])
     with pytest.raises(InputError, match=r"b\.csv: row 2: box .* divide left and right"):
         read_pairs(path)

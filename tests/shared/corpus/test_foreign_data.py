@@ -35,7 +35,7 @@ def jsonl(path, *rows):
     return written(path, "\n".join(json.dumps(row) for row in rows))
 
 
-def said(pairs):
+def texts_of(pairs):
     return [(pair.question, pair.answer, pair.filename) for pair in pairs]
 
 
@@ -55,8 +55,8 @@ def said(pairs):
 @pytest.mark.parametrize("indent", [None, 1])
 def test_json_is_read_in_its_usual_shapes(tmp_path, value, indent):
     path = written(tmp_path / "a.json", json.dumps(value, indent=indent))
-    assert said(read_pairs(path)) == said(read_pairs(jsonl(tmp_path / "b.jsonl", *ROWS)))
-    assert said(read_pairs(path.rename(tmp_path / "a.jsonl"))) == said(
+    assert texts_of(read_pairs(path)) == texts_of(read_pairs(jsonl(tmp_path / "b.jsonl", *ROWS)))
+    assert texts_of(read_pairs(path.rename(tmp_path / "a.jsonl"))) == texts_of(
         read_pairs(tmp_path / "b.jsonl")
     )
 
@@ -70,7 +70,7 @@ def test_rows_that_are_lists_need_the_names_of_their_places(tmp_path):
     with pytest.raises(InputError, match=r"lists without names: .* --columns, such as question=0"):
         read_pairs(path)
     pairs = read_pairs(path, parse_columns("question=0, answer=1, filename=2"))
-    assert said(pairs) == [("is it red?", "no", "3"), ("what", "cup", "4")]
+    assert texts_of(pairs) == [("is it red?", "no", "3"), ("what", "cup", "4")]
 
 
 def vqa_v2(folder, start="v2_OpenEnded_mscoco_val2014", name="v2_mscoco_val2014"):
@@ -86,7 +86,7 @@ def vqa_v2(folder, start="v2_OpenEnded_mscoco_val2014", name="v2_mscoco_val2014"
 
 def test_questions_and_annotations_that_lie_together_are_joined(tmp_path):
     for path in vqa_v2(tmp_path):
-        assert said(read_pairs(path)) == [("q1", "one", "9"), ("q2", "two", "9")]
+        assert texts_of(read_pairs(path)) == [("q1", "one", "9"), ("q2", "two", "9")]
 
 
 def test_questions_alone_are_told_where_their_annotations_belong(tmp_path):
@@ -104,7 +104,7 @@ def test_any_separator_and_mark_of_byte_order_is_read(tmp_path, separator, encod
     # The separator within quotes stays.
     text = "\n".join(lines).replace(";", separator)
     pairs = read_pairs(written(tmp_path / "a.csv", text, encoding))
-    assert said(pairs) == [
+    assert texts_of(pairs) == [
         ("how many, then", f"1{separator}2", "a.png"),
         ("was heißt", "ü", "b.png"),
     ]
@@ -322,13 +322,13 @@ def test_a_split_that_nobody_knows_has_a_way_out(tmp_path):
     ],
 )
 def test_columns_have_the_names_of_other_data_sets(tmp_path, field, columns):
-    expected = said(read_pairs(jsonl(tmp_path / "a.jsonl", *ROWS)))
+    expected = texts_of(read_pairs(jsonl(tmp_path / "a.jsonl", *ROWS)))
     for column in columns:
         rows = [
             {column if name == field else name: value for name, value in row.items()}
             for row in ROWS
         ]
-        assert said(read_pairs(jsonl(tmp_path / "b.jsonl", *rows))) == expected
+        assert texts_of(read_pairs(jsonl(tmp_path / "b.jsonl", *rows))) == expected
 
 
 @pytest.mark.parametrize("name", ["pred", "response", "model_answer", "filtered_resps"])
@@ -352,7 +352,7 @@ def test_columns_that_cannot_be_guessed_are_named(tmp_path):
 def test_a_single_row_of_unknown_names_is_a_row(tmp_path):
     path = jsonl(tmp_path / "a.jsonl", {"q": "what", "truth": "mug", "picture": "1.png"})
     columns = parse_columns("answer=truth,question=q,filename=picture")
-    assert said(read_pairs(path, columns)) == [("what", "mug", "1.png")]
+    assert texts_of(read_pairs(path, columns)) == [("what", "mug", "1.png")]
 
 
 @pytest.mark.parametrize(

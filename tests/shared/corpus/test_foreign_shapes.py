@@ -24,7 +24,7 @@ def as_json(path, value):
     return written(path, json.dumps(value))
 
 
-def said(pairs):
+def texts_of(pairs):
     return [(pair.question, pair.answer, pair.filename) for pair in pairs]
 
 
@@ -32,12 +32,14 @@ def said(pairs):
 def test_the_separator_that_excel_is_told_is_no_header(tmp_path, told):
     text = told + "question;answer;image\r\nhow long;0,5;a.jpg\r\nhow, then;2;b.jpg\r\n"
     pairs = read_pairs(written(tmp_path / "a.csv", text))
-    assert said(pairs) == [("how long", "0,5", "a.jpg"), ("how, then", "2", "b.jpg")]
+    assert texts_of(pairs) == [("how long", "0,5", "a.jpg"), ("how, then", "2", "b.jpg")]
 
 
 def test_a_quoted_cell_may_stand_behind_a_space(tmp_path):
     text = 'question, answer, image\nwhich, "red, blue", a.jpg\n'
-    assert said(read_pairs(written(tmp_path / "a.csv", text))) == [("which", "red, blue", "a.jpg")]
+    assert texts_of(read_pairs(written(tmp_path / "a.csv", text))) == [
+        ("which", "red, blue", "a.jpg")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_json_by_split_and_by_column_are_rows(tmp_path):
         ("b.jpg", "validation"),
     ]
     columns = {"question": ["q", "r"], "answer": ["1", "2"], "image": ["a", "b"]}
-    assert said(read_pairs(as_json(tmp_path / "b.json", columns))) == [
+    assert texts_of(read_pairs(as_json(tmp_path / "b.json", columns))) == [
         ("q", "1", "a"),
         ("r", "2", "b"),
     ]
@@ -117,7 +119,7 @@ MESSAGES = {
 def test_each_answered_question_of_a_conversation_is_a_row(tmp_path, row):
     with capture_logs() as logs:
         pairs = read_pairs(as_json(tmp_path / "a.json", [row]))
-    assert said(pairs) == [("What is it?", "a mug", "a.jpg"), ("Which colour?", "red", "a.jpg")]
+    assert texts_of(pairs) == [("What is it?", "a mug", "a.jpg"), ("Which colour?", "red", "a.jpg")]
     [told] = [log for log in logs if log["event"] == "conversations_unfolded"]
     assert (told["conversations"], told["rows"]) == (1, 2)
 
@@ -143,8 +145,8 @@ def test_the_place_of_a_choice_is_the_choice(tmp_path):
     with capture_logs() as logs:
         assert [pair.answer for pair in read_pairs(path)] == ["north", "south"]
     assert {log.get("such_as") for log in logs} >= {"0: north"}
-    kept = read_pairs(path, parse_columns("choices="))
-    assert [pair.answer for pair in kept] == ["0", "1", "-1"]
+    as_written = read_pairs(path, parse_columns("choices="))
+    assert [pair.answer for pair in as_written] == ["0", "1", "-1"]
     text = "question,choices,answer,image\nq,\"['x' 'y']\",1,a.jpg\n"
     assert [pair.answer for pair in read_pairs(written(tmp_path / "a.csv", text))] == ["y"]
 

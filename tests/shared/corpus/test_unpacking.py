@@ -60,8 +60,8 @@ def test_the_shards_of_a_set_become_one_table_with_splits_and_files(tmp_path, ca
     assert {path.suffix for path in (out / "images").iterdir()} == {".jpg", ".png", ".webp"}
     told = ("check", out / "rows.parquet", "--images", out / "images", "--json")
     assert command(*told) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["images"], found["missing_images"]) == (3, 0)
+    checked = json.loads(capsys.readouterr().out)
+    assert (checked["images"], checked["missing_images"]) == (3, 0)
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), STRUCT])

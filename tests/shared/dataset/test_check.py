@@ -103,7 +103,8 @@ def test_a_split_by_row_says_how_many_products_and_images_leak():
 def test_leaks_are_counted_by_product_and_by_look(gallery):
     images, pairs = gallery
     named = [
-        replace(one, product="P" if one.filename in {"001.png", "002.png"} else "") for one in pairs
+        replace(pair, product="P" if pair.filename in {"001.png", "002.png"} else "")
+        for pair in pairs
     ]
     check = check_data(named, images)
     assert [check.leaks_by(bond) for bond in Bond] == [0, 1, 1]

@@ -115,7 +115,9 @@ def test_a_split_without_rows_and_pairs_without_splits_are_no_trouble(tmp_path):
     write_dataset(pairs(3), folder, source={}, split_rule={})
     _, splits = loaded(folder, tmp_path / "cache")
     assert list(splits) == ["train"]
-    write_dataset([replace(one, split=None) for one in pairs(2)], folder, source={}, split_rule={})
+    write_dataset(
+        [replace(pair, split=None) for pair in pairs(2)], folder, source={}, split_rule={}
+    )
     assert len(read_pairs(folder)) == 6
     assert not list((folder / "data").iterdir())
 

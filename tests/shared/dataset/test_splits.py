@@ -78,13 +78,13 @@ def test_the_order_of_rows_changes_nothing_and_the_seed_does(gallery):
 
 
 def test_the_shares_are_met_up_to_a_group(gallery):
-    found = names(gallery)
+    all_names = names(gallery)
     for seed in range(5):
         counts = Counter(
-            split_by_image(gallery, found, fractions=(0.6, 0.2, 0.2), seed=seed).values()
+            split_by_image(gallery, all_names, fractions=(0.6, 0.2, 0.2), seed=seed).values()
         )
         for split, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
-            assert abs(counts[split] - share * len(found)) <= 4
+            assert abs(counts[split] - share * len(all_names)) <= 4
 
 
 def test_a_share_of_nothing_gets_nothing(gallery):
@@ -103,8 +103,8 @@ def test_an_unreadable_image_is_a_group_of_its_own(gallery, tmp_path):
         (tmp_path / name).write_bytes(b"not an image")
     photograph(1).save(buffer := io.BytesIO(), "png")
     (tmp_path / "c.png").write_bytes(buffer.getvalue())
-    found = near_identical_groups(tmp_path, ["a.png", "b.png", "c.png", "missing.png"])
-    assert found == [["a.png"], ["b.png"], ["c.png"], ["missing.png"]]
+    groups = near_identical_groups(tmp_path, ["a.png", "b.png", "c.png", "missing.png"])
+    assert groups == [["a.png"], ["b.png"], ["c.png"], ["missing.png"]]
 
 
 def test_pictures_that_differ_in_colour_alone_stay_apart(tmp_path):

@@ -46,9 +46,9 @@ def test_a_file_and_a_data_set_folder_have_the_mode_of_their_neighbours(tmp_path
         write_pairs(iter(PAIRS), tmp_path / "new" / name)
     for _ in range(2):
         write_dataset(iter(PAIRS), tmp_path / "set", source={}, split_rule={})
-    found = modes(tmp_path, umask)
-    assert {"new/qa.csv", "set", "set/manifest.json", "set/data/train.parquet"} <= set(found)
-    assert [name for name, fits in found.items() if not fits] == []
+    fitting = modes(tmp_path, umask)
+    assert {"new/qa.csv", "set", "set/manifest.json", "set/data/train.parquet"} <= set(fitting)
+    assert [name for name, fits in fitting.items() if not fits] == []
 
 
 def test_a_ledger_and_its_copy_do_too(tmp_path, umask):
@@ -59,9 +59,9 @@ def test_a_ledger_and_its_copy_do_too(tmp_path, umask):
         )
     migrate(path)
     migrate(tmp_path / "fresh.db")
-    found = modes(tmp_path, umask)
-    assert {"l.db", "l.db.0001.backup", "fresh.db"} <= set(found)
-    assert [name for name, fits in found.items() if not fits] == []
+    fitting = modes(tmp_path, umask)
+    assert {"l.db", "l.db.0001.backup", "fresh.db"} <= set(fitting)
+    assert [name for name, fits in fitting.items() if not fits] == []
 
 
 def test_what_a_library_keeps_to_itself_is_opened(tmp_path, umask):
@@ -85,11 +85,11 @@ def test_keys_are_for_their_owner_alone_and_nothing_stays_of_a_failure(tmp_path,
 
 def test_no_other_module_makes_files_that_are_for_their_owner_alone():
     makers = {"mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile"}
-    found = [
+    uses = [
         f"{path.relative_to(PROJECT)}: {node.attr}"
         for part in ("curator", "evaluator", "shared", "trainer")
         for path in (PROJECT / part).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in makers
     ]
-    assert found == []
+    assert uses == []

@@ -42,10 +42,10 @@ def folder(tmp_path):
     ],
 )
 def test_a_name_that_is_no_file_is_the_one_that_it_means(folder, name, file):
-    found = find_images([name, "00aa.jpg"], folder)
-    assert found.missing == []
+    search = find_images([name, "00aa.jpg"], folder)
+    assert search.missing == []
     pair = QAPair("1", "q", "a", name)
-    assert (folder / found.renamed([pair])[0].filename).samefile(folder / file)
+    assert (folder / search.renamed([pair])[0].filename).samefile(folder / file)
 
 
 def test_what_was_found_otherwise_is_said_with_an_example(folder):
@@ -95,5 +95,5 @@ def test_linked_folders_are_looked_into_once(folder):
 
 
 def test_below_a_url_every_name_is_taken_as_it_is():
-    found = find_images(["9"], "https://shop.example/images")
-    assert (found.files, found.missing) == ({}, ())
+    search = find_images(["9"], "https://shop.example/images")
+    assert (search.files, search.missing) == ({}, ())

@@ -67,7 +67,9 @@ def _makes_rgb_of_a_picture(call: ast.Call) -> bool:
     return (
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "convert"
-        and any(isinstance(one, ast.Constant) and one.value == "RGB" for one in arguments)
+        and any(
+            isinstance(argument, ast.Constant) and argument.value == "RGB" for argument in arguments
+        )
     )
 
 

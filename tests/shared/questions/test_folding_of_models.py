@@ -41,18 +41,18 @@ def answers(images: Path, name: str, model: Path | str, adapter: Path | None = N
     settings = replica_settings(str(model), adapter, "none", images, batch_size=8)
     replica = Replica(settings)
     asked = [Question(str(at), text, name) for at, text in enumerate(SPELLED)]
-    said = [(reply.answer, round(reply.confidence, 6)) for reply in replica.answer(asked)]
-    return said, replica.facts().question_folding
+    replies = [(reply.answer, round(reply.confidence, 6)) for reply in replica.answer(asked)]
+    return replies, replica.facts().question_folding
 
 
 def test_a_model_with_a_record_hears_no_difference(folding_model, tiny_model, pictures):
     images, pairs = pictures
-    said, folding = answers(images, pairs[0].filename, folding_model)
+    heard, folding = answers(images, pairs[0].filename, folding_model)
     assert folding == "bare 1"
-    assert len(set(said)) == 1
+    assert len(set(heard)) == 1
     raw, folding = answers(images, pairs[0].filename, tiny_model)
     assert folding == "none"
-    assert raw[0] == said[0]
+    assert raw[0] == heard[0]
     assert len(set(raw)) > 1
 
 
@@ -65,9 +65,9 @@ def test_an_adapter_without_a_record_is_asked_as_it_was_trained(
     assert old == answers(images, pairs[0].filename, tiny_model, tiny_adapter)[0]
     newer = shutil.copytree(tiny_adapter, tmp_path / "newer")
     write_folding(BARE, newer)
-    said, folding = answers(images, pairs[0].filename, tiny_model, newer)
+    heard, folding = answers(images, pairs[0].filename, tiny_model, newer)
     assert folding == "bare 1"
-    assert set(said) == {old[0]}
+    assert set(heard) == {old[0]}
     assert adapter_digest(newer) != adapter_digest(tiny_adapter)
 
 
@@ -83,9 +83,9 @@ def test_each_named_adapter_keeps_its_own(tiny_model, tiny_adapter, pictures, tm
     assert replica.facts().question_folding == "old: none, new: bare 1"
     for name, adapter in (("old", tiny_adapter), ("new", other)):
         asked = [Question(str(at), q, pairs[0].filename, name) for at, q in enumerate(SPELLED)]
-        said = [reply.answer for reply in replica.answer(asked)]
+        heard = [reply.answer for reply in replica.answer(asked)]
         alone = answers(images, pairs[0].filename, tiny_model, adapter)[0]
-        assert said == [answer for answer, _ in alone]
+        assert heard == [answer for answer, _ in alone]
 
 
 def test_regions_are_those_of_the_folded_question(folding_model, pictures):

@@ -17,7 +17,7 @@ EDGES = st.tuples(*[st.floats(0, 1, allow_subnormal=False)] * 4).filter(
 
 @given(st.lists(EDGES, max_size=3), st.integers(1, 9), st.integers(1, 9))
 def test_patches_are_those_half_covered_and_those_of_the_centres(edges, rows, columns):
-    boxes = [Box(*one) for one in edges]
+    boxes = [Box(*sides) for sides in edges]
     region = box_patches(boxes, rows, columns)
     assert region.shape == (rows, columns)
     for row in range(rows):
@@ -41,9 +41,9 @@ def test_a_speck_takes_one_patch_and_the_whole_picture_all():
 
 @given(st.lists(EDGES, max_size=3))
 def test_boxes_survive_as_text_and_as_a_list(edges):
-    boxes = tuple(Box(*one) for one in edges)
+    boxes = tuple(Box(*sides) for sides in edges)
     assert parse_boxes(boxes_json(boxes)) == boxes
-    assert parse_boxes([list(one) for one in edges]) == boxes
+    assert parse_boxes([list(sides) for sides in edges]) == boxes
     assert parse_boxes(json.dumps(edges)) == boxes
 
 

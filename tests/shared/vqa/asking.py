@@ -45,7 +45,7 @@ def plain_answer(model: LoadedModel, image: Image.Image, question: str) -> str:
 def slow_confidence(model: LoadedModel, image: Image.Image, question: str) -> float:
     """Return the answer's probability, one forward pass for each of its tokens."""
     blip, end = model.blip, model.blip.config.text_config.sep_token_id
-    said = plain_tokens(model, image, question)
+    answer_tokens = plain_tokens(model, image, question)
     encoded = model.tokenizer([question], return_tensors="pt")
     features = blip.vision_model(
         pixel_values=pixel_values(model.image_processor, [image])
@@ -56,11 +56,13 @@ def slow_confidence(model: LoadedModel, image: Image.Image, question: str) -> fl
         encoder_hidden_states=features,
     ).last_hidden_state
     probability = 1.0
-    for at in range(1, len(said)):
+    for at in range(1, len(answer_tokens)):
         logits = blip.text_decoder(
-            input_ids=torch.tensor([said[:at]]), encoder_hidden_states=states, use_cache=False
+            input_ids=torch.tensor([answer_tokens[:at]]),
+            encoder_hidden_states=states,
+            use_cache=False,
         ).logits
-        probability *= float(logits[0, -1].softmax(-1)[said[at]])
-        if said[at] == end:
+        probability *= float(logits[0, -1].softmax(-1)[answer_tokens[at]])
+        if answer_tokens[at] == end:
             break
     return probability

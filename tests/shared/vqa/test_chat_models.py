@@ -71,9 +71,9 @@ def own_answer(folder, image, question, *, tokens=10, without=()):
     inputs = processor(images=image, text=text, add_special_tokens=False, return_tensors="pt")
     for name in without:
         del inputs[name]
-    said = network.generate(**inputs, max_new_tokens=tokens, do_sample=False, num_beams=1)
+    output = network.generate(**inputs, max_new_tokens=tokens, do_sample=False, num_beams=1)
     asked = inputs["input_ids"].shape[1]
-    return processor.tokenizer.decode(said[0, asked:], skip_special_tokens=True).strip()
+    return processor.tokenizer.decode(output[0, asked:], skip_special_tokens=True).strip()
 
 
 def every_question(scenes):
@@ -87,13 +87,13 @@ def test_every_question_is_answered_as_on_its_own(folders, scenes, name):
     assert isinstance(answerer, PlainAnswerer)
     memory = answerer.remember([answerer.prepare(image) for image in scenes])
     image_of, questions = every_question(scenes)
-    said = [answer.text for answer in answerer.answer(memory, image_of, questions)]
+    texts = [answer.text for answer in answerer.answer(memory, image_of, questions)]
     wanted = [
         own_answer(folders(name), scenes[at], question)
         for at, question in zip(image_of, questions, strict=True)
     ]
-    assert said == wanted
-    assert len(set(said)) > 3
+    assert texts == wanted
+    assert len(set(texts)) > 3
 
 
 def test_what_gemma_is_told_of_its_image_tokens_reaches_it(folders, scenes):

@@ -99,7 +99,7 @@ def alone(network, processor, image, question) -> str:
     return processor.tokenizer.decode(output, skip_special_tokens=True).strip()
 
 
-def said(answerer, scenes, image_of, questions, batch_size):
+def answers_in_batches(answerer, scenes, image_of, questions, batch_size):
     memory = answerer.remember([answerer.prepare(scene) for scene in scenes])
     answers = []
     for first in range(0, len(questions), batch_size):
@@ -129,7 +129,7 @@ def test_answers_are_those_of_the_model_alone(
     ]
     assert len(set(expected)) > 1
     for batch_size in (1, 64):
-        answers = said(answerer, scenes, image_of, questions, batch_size)
+        answers = answers_in_batches(answerer, scenes, image_of, questions, batch_size)
         assert [answer.text for answer in answers] == expected
         assert all(0 <= answer.confidence <= 1 for answer in answers)
 
@@ -138,8 +138,8 @@ def test_answers_are_those_of_the_model_alone(
 def test_confidence_does_not_depend_on_the_batch_either(folders, scenes, name):
     answerer = load(folders[name])
     image_of, questions = asked(scenes)
-    single = said(answerer, scenes, image_of, questions, 1)
-    together = said(answerer, scenes, image_of, questions, 64)
+    single = answers_in_batches(answerer, scenes, image_of, questions, 1)
+    together = answers_in_batches(answerer, scenes, image_of, questions, 64)
     assert [answer.confidence for answer in together] == pytest.approx(
         [answer.confidence for answer in single], rel=1e-3
     )

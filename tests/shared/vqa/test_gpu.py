@@ -26,9 +26,9 @@ def test_a_model_computes_in_half_precision_on_the_card(answerer):
 def test_it_answers_there_with_what_was_decoded_here(answerer, images):
     memory = answerer.remember([answerer.prepare(image) for image in images])
     assert memory.features_NLD.is_cuda
-    said = answerer.answer(memory, [0] * len(QUESTIONS), QUESTIONS)
-    assert len({answer.text for answer in said}) > 1
-    assert all(0 <= answer.confidence <= 1 for answer in said)
+    answers = answerer.answer(memory, [0] * len(QUESTIONS), QUESTIONS)
+    assert len({answer.text for answer in answers}) > 1
+    assert all(0 <= answer.confidence <= 1 for answer in answers)
 
 
 def test_most_answers_are_those_of_questions_asked_alone(answerer, images):
@@ -41,5 +41,5 @@ def test_most_answers_are_those_of_questions_asked_alone(answerer, images):
         answerer.answer(memory, [index], [text])[0]
         for index, text in zip(image_of, texts, strict=True)
     ]
-    same = sum(one.text == other.text for one, other in zip(together, alone, strict=True))
+    same = sum(in_batch.text == other.text for in_batch, other in zip(together, alone, strict=True))
     assert same >= 0.8 * len(texts)

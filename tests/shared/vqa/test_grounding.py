@@ -55,11 +55,11 @@ def test_a_batch_gives_what_single_questions_give(model, memory):
     for index, whole in enumerate(together):
         part = slice(index, index + 1)
         [single] = grounding_regions(model, memory, image_of[part], QUESTIONS[part], ANSWERS[part])
-        for one, many in (
+        for alone, many in (
             (single.answer_map_P, whole.answer_map_P),
             (single.question_map_P, whole.question_map_P),
         ):
-            assert np.allclose(one, many, rtol=1e-3, atol=1e-6 * many.max())
+            assert np.allclose(alone, many, rtol=1e-3, atol=1e-6 * many.max())
 
 
 def test_no_gradient_stays_in_the_model(model, memory):

@@ -10,11 +10,11 @@ from tests.shared.vqa.asking import every_question, plain_answer, slow_confidenc
 
 
 def answers(model, memory, image_of, questions, batch_size):
-    said = []
+    all_answers = []
     for first in range(0, len(questions), batch_size):
         part = slice(first, first + batch_size)
-        said.extend(answer_questions(model, memory, image_of[part], questions[part]))
-    return said
+        all_answers.extend(answer_questions(model, memory, image_of[part], questions[part]))
+    return all_answers
 
 
 @pytest.fixture(scope="module", params=["base", "adapter"])
@@ -40,8 +40,8 @@ def test_the_reference_tells_images_questions_and_lengths_apart(alone):
 def test_answers_equal_those_of_generate_on_each_question_alone(model, images, alone, batch_size):
     image_of, questions = every_question(images)
     memory = remember_images(model, images)
-    said = answers(model, memory, image_of, questions, batch_size)
-    assert [answer.text for answer in said] == alone
+    answered = answers(model, memory, image_of, questions, batch_size)
+    assert [answer.text for answer in answered] == alone
 
 
 def test_no_answer_depends_on_the_order_of_questions_or_images(model, images, alone):
@@ -49,20 +49,20 @@ def test_no_answer_depends_on_the_order_of_questions_or_images(model, images, al
     shuffled = list(range(len(questions)))
     random.Random(4).shuffle(shuffled)
     memory = remember_images(model, images[::-1])
-    said = answers(
+    answered = answers(
         model,
         memory,
         [len(images) - 1 - image_of[at] for at in shuffled],
         [questions[at] for at in shuffled],
         7,
     )
-    assert [answer.text for answer in said] == [alone[at] for at in shuffled]
+    assert [answer.text for answer in answered] == [alone[at] for at in shuffled]
 
 
 def test_confidence_is_the_probability_of_the_answer(model, images):
     memory = remember_images(model, images[:1])
-    said = answer_questions(model, memory, [0] * len(QUESTIONS), QUESTIONS)
-    for answer, question in zip(said, QUESTIONS, strict=True):
+    answered = answer_questions(model, memory, [0] * len(QUESTIONS), QUESTIONS)
+    for answer, question in zip(answered, QUESTIONS, strict=True):
         assert 0 <= answer.confidence <= 1
         slow = slow_confidence(model, images[0], question)
         assert answer.confidence == pytest.approx(slow, rel=1e-4)

@@ -44,8 +44,8 @@ def test_a_4_bit_base_answers_and_keeps_its_shapes(tiny_model, images):
     assert memory.features_NLD.shape == exact.features_NLD.shape == (len(images), 17, SHAPE.width)
     likeness = torch.cosine_similarity(memory.features_NLD, exact.features_NLD, dim=-1)
     assert 0.8 < float(likeness.mean()) < 0.99999
-    said = answer_questions(nf4, memory, [0] * len(QUESTIONS), QUESTIONS)
-    assert len({answer.text for answer in said}) > 1
+    answers = answer_questions(nf4, memory, [0] * len(QUESTIONS), QUESTIONS)
+    assert len({answer.text for answer in answers}) > 1
 
 
 def test_a_model_is_frozen_and_says_what_it_is(tiny_model, tiny_adapter):

@@ -58,17 +58,17 @@ def plain(tmp_path, tiny_model):
 def test_the_network_is_the_one_that_was_trained(tmp_path, tiny_model, start):
     trained = save_started(tmp_path / "adapter", tiny_model, start)
     loaded = load_float(tiny_model, tmp_path / "adapter").network
-    wanted, found = trained.state_dict(), loaded.state_dict()
-    assert set(wanted) == set(found)
-    assert all(torch.allclose(wanted[name], found[name], atol=1e-6) for name in wanted)
+    wanted, loaded_weights = trained.state_dict(), loaded.state_dict()
+    assert set(wanted) == set(loaded_weights)
+    assert all(torch.allclose(wanted[name], loaded_weights[name], atol=1e-6) for name in wanted)
 
 
 @pytest.mark.parametrize("start", LEAVE_THE_BASE)
 def test_a_start_that_leaves_the_base_alone_loads_in_4_bit(tmp_path, tiny_model, plain, start):
     wanted = load_nf4(tiny_model, plain).network.state_dict()
     rename_start(plain, start)
-    found = load_nf4(tiny_model, plain).network.state_dict()
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    loaded_weights = load_nf4(tiny_model, plain).network.state_dict()
+    assert all(torch.equal(wanted[name], loaded_weights[name]) for name in wanted)
 
 
 @pytest.mark.parametrize("start", FOLLOW_FROM_THE_BASE)
