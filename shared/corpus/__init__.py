@@ -5,10 +5,10 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
-from shared.corpus.digests import PairsDigest, pairs_digest
 from shared.corpus.formats.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
+from shared.corpus.pair_digests import PairsDigest, pairs_digest
 from shared.corpus.pairs import (
     CSV_PAIR_COLUMNS,
     MANIFEST_FILE,
