@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.program.application import Command, application, set_up_events
+from shared.program.application import Command, application, default_events
 from shared.program.cli import run_program
 
 COMMANDS: Final = {
@@ -53,7 +53,7 @@ app = application(
     "evaluator",
     "Answer questions with replicas of a model, score the answers and report them.",
     COMMANDS,
-    set_up_events,
+    default_events,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.program.application import Command, application, set_up_events
+from shared.program.application import Command, application, default_events
 from shared.program.cli import run_program
 
 COMMANDS: Final = {
@@ -42,7 +42,10 @@ COMMANDS: Final = {
 }
 
 app = application(
-    "trainer", "Turn a data set into a LoRA adapter on a 4-bit base.", COMMANDS, set_up_events
+    "trainer",
+    "Turn a data set into a LoRA adapter on a 4-bit base.",
+    COMMANDS,
+    default_events,
 )
 
 

@@ -17,7 +17,7 @@ from curator.catalog.pictures import (
     READ_SUFFIXES,
     is_hidden,
     is_unread_format,
-    is_url,
+    is_web_address,
     suffix_of,
     without_query,
 )
@@ -55,7 +55,7 @@ class Locator:
             # By far the most frequent, and quick.
             return name
         place = self._place(name)
-        return self._of_one_address(name, place) if is_url(name) else place
+        return self._of_one_address(name, place) if is_web_address(name) else place
 
     def has(self, name: str) -> bool:
         """Return whether ``name`` means a picture that is there.
@@ -66,7 +66,7 @@ class Locator:
         return not isinstance(self._place(name), Reason)
 
     def _place(self, name: str) -> str | Reason:
-        if is_url(name):
+        if is_web_address(name):
             return self._first_file(_paths_of_url(name)) or Reason.URL
         text = name.removeprefix("file://")
         if text.startswith("\\\\"):

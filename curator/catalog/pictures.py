@@ -41,7 +41,7 @@ def looks_like_picture(text: str) -> bool:
     return suffix_of(without_query(text)) in _PICTURES
 
 
-def is_url(text: str) -> bool:
+def is_web_address(text: str) -> bool:
     """Return whether a text is an address of the web."""
     start = text[:8]
     return "//" in start and start.lower().startswith(_WEB)
@@ -49,4 +49,4 @@ def is_url(text: str) -> bool:
 
 def without_query(text: str) -> str:
     """Return a URL without what follows its path; other texts as they are."""
-    return re.split(r"[?#]", text, maxsplit=1)[0] if is_url(text) else text
+    return re.split(r"[?#]", text, maxsplit=1)[0] if is_web_address(text) else text

@@ -214,7 +214,7 @@ def _open_to_readers(folder: Path) -> None:
             path.chmod(mode)
 
 
-def require_folder(place: Path, setting: str) -> None:
+def require_writable_folder(place: Path, setting: str) -> None:
     """Check that ``place`` is a folder or can become one; nothing is made.
 
     Raises:

@@ -81,7 +81,7 @@ class ImageFolder:
             yield
         except CorruptImage:
             # Where nothing is mounted, no image is broken.
-            require_folder(self._folder)
+            require_images_folder(self._folder)
             raise
 
     def has(self, name: str) -> bool:
@@ -131,7 +131,7 @@ def image_source(location: str) -> ImageFiles:
     return ImageFolder(folder)
 
 
-def require_folder(folder: Path) -> None:
+def require_images_folder(folder: Path) -> None:
     """Check that an images folder is there and holds something.
 
     Raises:

@@ -80,8 +80,8 @@ def application(
     return app
 
 
-def set_up_events() -> None:
-    """Set up what a command tells; structlog is imported then."""
+def default_events() -> None:
+    """Set up the events of a command that keeps no log file; structlog is imported then."""
     from shared.program import events  # noqa: PLC0415 - as long as all else that `--help` needs
 
     events.set_up_events()

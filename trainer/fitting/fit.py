@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
-from shared.files.atomic import require_folder
+from shared.files.atomic import require_writable_folder
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
@@ -70,7 +70,7 @@ def fit(
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
-    require_folder(recipe.out, "out")
+    require_writable_folder(recipe.out, "out")
     record = _finished(recipe.out, resume=resume)
     require_trackers(recipe.track)
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.

@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
-from shared.files.atomic import require_folder, whole_folder
+from shared.files.atomic import require_writable_folder, whole_folder
 from shared.program.stopping import StopSignal
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
@@ -118,7 +118,7 @@ def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
 
 
 def _require_place(out: Path) -> None:
-    require_folder(out, "out")
+    require_writable_folder(out, "out")
     if (out / "config.json").is_file():
         raise InputError(
             f"{out}: holds a finished model; give another `out` or remove it, or measure it again "

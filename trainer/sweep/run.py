@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.files.atomic import require_folder
+from shared.files.atomic import require_writable_folder
 from shared.files.locking import sole
 from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
@@ -44,7 +44,7 @@ def sweep(recipe: FitRecipe, *, stop: StopSignal | None = None) -> Findings:
     """
     stop = stop or StopSignal()
     wanted = trials(recipe)
-    require_folder(recipe.out, "out")
+    require_writable_folder(recipe.out, "out")
     require_trackers(recipe.track)
     for targets in {trial.combination.targets for trial in wanted}:
         require_targets(

@@ -22,7 +22,7 @@ from curator.campaign.failures.streak import (
 from curator.campaign.jobs import Job
 from curator.campaign.results import Results
 from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
-from shared.images.source import require_folder
+from shared.images.source import require_images_folder
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Holding:
         try:
             if isinstance(error, StoreUnreachable):
                 raise error
-            await asyncio.to_thread(require_folder, self.images_dir)
+            await asyncio.to_thread(require_images_folder, self.images_dir)
         except StoreUnreachable as fault:
             told = f"{fault}; nothing was given up for it: {AGAIN}"
             raise StoreUnreachable(told) from fault

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from curator.catalog.pictures import is_url, looks_like_picture
+from curator.catalog.pictures import is_web_address, looks_like_picture
 
 _SEPARATORS: Final = ("\n", "|", ";", ",")
 _NAMES_OF_FIELDS: Final = (
@@ -55,10 +55,10 @@ def _parts(text: str) -> list[str]:
             parts = [part for part in parts if part]
             if parts and all(looks_like_picture(part) for part in parts):
                 return parts
-            if parts and all(is_url(part) for part in parts):
+            if parts and all(is_web_address(part) for part in parts):
                 return parts
     words = text.split()
-    return words if len(words) > 1 and all(is_url(word) for word in words) else []
+    return words if len(words) > 1 and all(is_web_address(word) for word in words) else []
 
 
 def _literal(text: str) -> object:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from curator.catalog.pictures import is_url, looks_like_picture
+from curator.catalog.pictures import is_web_address, looks_like_picture
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
 from curator.catalog.tables.rows import Row
@@ -166,7 +166,7 @@ def _judged(
 ) -> _Column:
     filled = list(islice((names for cell in cells if (names := picture_names(cell))), _TRIED))
     looking = [names for names in filled if any(map(looks_like_picture, names))]
-    addresses = [names for names in filled if any(map(is_url, names))]
+    addresses = [names for names in filled if any(map(is_web_address, names))]
     if _PICTURE.search(_words(name)):
         looking = looking or addresses
     present = [names for names in filled if any(map(is_there, names[:3]))]

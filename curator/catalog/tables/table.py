@@ -10,7 +10,7 @@ from typing import Final
 
 from curator.catalog.by_id import PicturesById
 from curator.catalog.locating import Locator
-from curator.catalog.pictures import is_url
+from curator.catalog.pictures import is_web_address
 from curator.catalog.reading import fingerprint_of
 from curator.catalog.shops.registry import shop_of
 from curator.catalog.shops.shop import ShopTable
@@ -136,4 +136,4 @@ class _RowReader:
         for name, value in self.layout.attributes:
             texts[plain_text(cells[name])] = plain_text(cells[value])
         texts.pop("", None)
-        return {name: text for name, text in texts.items() if text and not is_url(text)}
+        return {name: text for name, text in texts.items() if text and not is_web_address(text)}

@@ -104,7 +104,7 @@ def reference_texts(value: object) -> tuple[str, ...]:
         ValueError: the cell holds something else; the message shows it.
     """
     if isinstance(value, str):
-        value = listed(value)
+        value = _list_in(value)
     if isinstance(value, dict):
         value = _unwrapped(value, TEXT_KEYS)
     items = value if isinstance(value, list | tuple) else [value]
@@ -118,7 +118,7 @@ def looks_listed(value: object) -> bool:
     return isinstance(value, list | tuple | dict)
 
 
-def listed(text: str) -> object:
+def _list_in(text: str) -> object:
     """Return what a text holds that was written for a list; a plain text is itself.
 
     Raises:
