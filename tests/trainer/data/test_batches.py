@@ -32,10 +32,10 @@ def test_every_pair_is_seen_once_in_an_epoch(count, batch_size, accumulation, ep
 
 
 def test_a_step_is_the_same_whatever_came_before():
-    one, other = (Batches(pairs(20), 3, 2, seed=5) for _ in range(2))
+    batches, other = (Batches(pairs(20), 3, 2, seed=5) for _ in range(2))
     for step in range(9):
-        one.micro_batches(step)
-    assert one.micro_batches(6) == other.micro_batches(6)
+        batches.micro_batches(step)
+    assert batches.micro_batches(6) == other.micro_batches(6)
 
 
 def test_epochs_and_seeds_differ():

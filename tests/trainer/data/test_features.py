@@ -54,11 +54,11 @@ def test_stored_features_are_the_fresh_ones_in_half_the_bits(learner, folder, na
     stored = StoredFeatures(learner, folder, names, store).of(asked)
     with torch.no_grad():
         fresh = FreshFeatures(learner, folder).of(asked)
-    for kept, exact in zip(stored, fresh, strict=True):
-        assert kept.shape == exact.shape == learner.feature_shape
-        assert kept.dtype == exact.dtype
-        assert torch.allclose(kept, exact, rtol=2**-10, atol=1e-4)
-        assert torch.equal(kept, exact.half().float())
+    for half, exact in zip(stored, fresh, strict=True):
+        assert half.shape == exact.shape == learner.feature_shape
+        assert half.dtype == exact.dtype
+        assert torch.allclose(half, exact, rtol=2**-10, atol=1e-4)
+        assert torch.equal(half, exact.half().float())
 
 
 def kinds(features):
@@ -66,8 +66,8 @@ def kinds(features):
 
 
 def test_a_frozen_tower_is_stored_where_there_is_room(learner, folder, names, store):
-    kept = features_for(learner, folder, names, store)
-    assert kinds(kept) == (StoredFeatures, StoredFeatures)
+    features = features_for(learner, folder, names, store)
+    assert kinds(features) == (StoredFeatures, StoredFeatures)
     assert kinds(features_for(learner, folder, names, store, 0.0)) == (FreshFeatures, FreshFeatures)
 
 

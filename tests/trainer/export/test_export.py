@@ -114,9 +114,9 @@ def run_export(*words) -> int:
 def test_float32_graphs_answer_as_the_model_does(bundles, original, images, asked):
     wanted = said_by_model(original, images, asked)
     assert len({answer.text for answer in wanted}) > 10
-    said = said_by_bundle(bundles / "float32", images, asked)
-    assert [answer.text for answer in said] == [answer.text for answer in wanted]
-    assert [answer.confidence for answer in said] == pytest.approx(
+    answers = said_by_bundle(bundles / "float32", images, asked)
+    assert [answer.text for answer in answers] == [answer.text for answer in wanted]
+    assert [answer.confidence for answer in answers] == pytest.approx(
         [answer.confidence for answer in wanted], rel=1e-3
     )
 
@@ -158,9 +158,9 @@ def test_float16_loses_nothing_of_weights_that_had_16_bits(
     rounded.blip.half().save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json"):
         shutil.copy(original / name, tmp_path)
-    said = said_by_bundle(bundles / "float16", images, asked)
+    answers = said_by_bundle(bundles / "float16", images, asked)
     wanted = said_by_model(tmp_path, images, asked)
-    assert [answer.text for answer in said] == [answer.text for answer in wanted]
+    assert [answer.text for answer in answers] == [answer.text for answer in wanted]
 
 
 def test_fewer_bits_weigh_less_and_see_the_same_picture(bundles, images):
@@ -255,16 +255,16 @@ def test_a_bundle_needs_neither_torch_nor_this_project(bundles, pictures, images
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    said = OnnxVqa(bundles / "float32").ask(images[0], *asked)
+    answers = OnnxVqa(bundles / "float32").ask(images[0], *asked)
     assert ran.stdout.splitlines() == [
         f"{question}: {answer.text} ({answer.confidence:.2f})"
-        for question, answer in zip(asked, said, strict=True)
+        for question, answer in zip(asked, answers, strict=True)
     ]
 
 
 def test_the_evaluator_takes_a_bundle_for_a_model(bundles, original, pictures, tiny_adapter):
     folder, pairs = pictures
-    questions = [Question(str(at), one.question, one.filename) for at, one in enumerate(pairs)]
+    questions = [Question(str(at), pair.question, pair.filename) for at, pair in enumerate(pairs)]
 
     def replica(model):
         return Replica(replica_settings(str(model), None, "none", folder, batch_size=7))
@@ -302,10 +302,10 @@ def test_replicas_on_ray_answer_with_a_bundle(bundles, pictures, tmp_path, capsy
     assert "takes no --adapter" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert run_evaluator("--replicas", "2", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["metrics"]["vqa_soft"]["n"] == 6
-    assert set(found["provenance"]["left_out"]) == {"vtgs"}
-    assert found["provenance"]["revision"] == "tiny r1"
+    card = json.loads(capsys.readouterr().out)
+    assert card["metrics"]["vqa_soft"]["n"] == 6
+    assert set(card["provenance"]["left_out"]) == {"vtgs"}
+    assert card["provenance"]["revision"] == "tiny r1"
 
 
 def test_a_bundle_of_another_format_is_refused(bundles, tmp_path):
@@ -339,20 +339,20 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
     (tmp_path / "there").mkdir()
     data = tmp_path_factory.mktemp("data")
     write_data(data)
-    known = ("--data", data / "pairs.jsonl", "--images", data / "images")
+    questions = ("--data", data / "pairs.jsonl", "--images", data / "images")
     cases = {
         "or --model, and not both": ("--out", out),
         f"give it as --model {original}": (original, "--out", out),
         "run.json is missing": (tiny_adapter, "--out", out),
-        "only BLIP for VQA": ("--model", vilt, "--out", out, *known),
+        "only BLIP for VQA": ("--model", vilt, "--out", out, *questions),
         "say with --data and --images": ("--model", original, "--out", out),
-        "holds none of the": ("--model", original, "--out", out, *known[:3], tmp_path),
+        "holds none of the": ("--model", original, "--out", out, *questions[:3], tmp_path),
         "did you mean 'answer'?": (
             "--model",
             original,
             "--out",
             out,
-            *known,
+            *questions,
             "--columns",
             "anser=a",
         ),
@@ -361,11 +361,11 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
             original,
             "--out",
             out,
-            *known,
+            *questions,
             "--columns",
             "answer=truth",
         ),
-        "is there already": ("--model", original, "--out", tmp_path / "there", *known),
+        "is there already": ("--model", original, "--out", tmp_path / "there", *questions),
     }
     for reason, words in cases.items():
         assert run_export(*words) == 2
@@ -389,15 +389,15 @@ def test_an_adapter_is_exported_merged_into_its_base(tmp_path, tiny_model, capsy
     out = tmp_path / "exported"
     capsys.readouterr()
     assert run_export(adapter, "--out", out, "--variant", "int8", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["split"], said["questions"]) == ("test", 8)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["split"], printed["questions"]) == ("test", 8)
     names = ["original", "float32", "int8"]
-    assert [model["name"] for model in said["models"]] == names
-    assert said["models"][1]["agreement"] == 1
-    assert said["models"][1]["exact_match"] == said["models"][0]["exact_match"]
-    assert said["bundles"] == [str(out)]
+    assert [model["name"] for model in printed["models"]] == names
+    assert printed["models"][1]["agreement"] == 1
+    assert printed["models"][1]["exact_match"] == printed["models"][0]["exact_match"]
+    assert printed["bundles"] == [str(out)]
     beside = sum((out / name).stat().st_size for name in ("README.md", TRAINING_IMAGES))
-    assert said["models"][2]["bytes_on_disk"] + beside == bytes_in(out)
+    assert printed["models"][2]["bytes_on_disk"] + beside == bytes_in(out)
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     assert (manifest["variant"], manifest["model"]) == ("int8", tiny_model.name)
     assert not files_that_name(tiny_model, out)
@@ -416,13 +416,16 @@ def test_an_adapter_is_exported_merged_into_its_base(tmp_path, tiny_model, capsy
 def test_200_real_questions_get_the_same_answers(tmp_path, capsys):
     images = ABO / "images" / "small"
     words = ("--model", "blip-vqa-tiny", "--data", ABO / "vqa.csv", "--images", images)
-    out, variants = tmp_path / "out", [word for one in Variant for word in ("--variant", one)]
+    out, variants = (
+        tmp_path / "out",
+        [word for variant in Variant for word in ("--variant", variant)],
+    )
     assert run_export(*words, "--out", out, *variants, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["questions"] == 200
-    original, *exported = said["models"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["questions"] == 200
+    original, *exported = printed["models"]
     assert [model["name"] for model in exported] == [
-        path.name for path in map(Path, said["bundles"])
+        path.name for path in map(Path, printed["bundles"])
     ]
     agreement = {model["name"]: model["agreement"] for model in exported}
     # The shipped weights have 16 bits.

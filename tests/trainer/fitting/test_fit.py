@@ -107,19 +107,19 @@ def test_the_log_has_every_step_and_epoch(finished):
 
 
 def test_tensorboard_has_the_numbers_of_the_log(finished):
-    found = scalars(finished.adapter / "tensorboard")
+    numbers = scalars(finished.adapter / "tensorboard")
     steps = rows(finished.adapter, "step")
     for name in ("loss", "grad_norm", "learning_rate"):
-        assert [step for step, _ in found[name]] == [row["step"] for row in steps]
-        assert [value for _, value in found[name]] == pytest.approx([row[name] for row in steps])
+        assert [step for step, _ in numbers[name]] == [row["step"] for row in steps]
+        assert [value for _, value in numbers[name]] == pytest.approx([row[name] for row in steps])
     epochs = rows(finished.adapter, "epoch")
-    assert found["held_out_exact_match"] == [(row["step"], row["exact_match"]) for row in epochs]
-    assert all(value > 0.1 for _, value in found["peak_memory_gib"])
+    assert numbers["held_out_exact_match"] == [(row["step"], row["exact_match"]) for row in epochs]
+    assert all(value > 0.1 for _, value in numbers["peak_memory_gib"])
 
 
 def test_the_data_with_its_split_stand_beside_the_adapter(finished, data):
-    kept = read_pairs(finished.adapter / "dataset")
-    assert {p.id: p.split for p in kept} == {
+    pairs = read_pairs(finished.adapter / "dataset")
+    assert {p.id: p.split for p in pairs} == {
         p.id: p.split for p in read_pairs(data / "pairs.jsonl")
     }
 
@@ -157,11 +157,11 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
 
     capsys.readouterr()
     assert run_fit(recipe, "--resume", "--json") == 0
-    said = capsys.readouterr()
-    resumed_at = json.loads(said.out)["resumed_at_step"]
+    printed = capsys.readouterr()
+    resumed_at = json.loads(printed.out)["resumed_at_step"]
     assert 3 <= resumed_at < 18
-    assert "resumed" in said.err
-    assert f"checkpoint={out / 'checkpoint'} step={resumed_at}" in said.err
+    assert "resumed" in printed.err
+    assert f"checkpoint={out / 'checkpoint'} step={resumed_at}" in printed.err
     for event in ("step", "epoch"):
         assert rows(out, event) == rows(tmp_path / "whole", event)
     adapters = [load_file(tmp_path / name / ADAPTER_WEIGHTS) for name in ("whole", "killed")]
@@ -327,8 +327,8 @@ def test_the_adapter_knows_its_training_images(finished, data):
     trained = Recogniser(images.trained_on)
     prints = fingerprints(ImageFolder(data / "images"), [f"{n:03}.png" for n in range(20)])
     splits = {pair.filename: pair.split for pair in read_pairs(finished.adapter / "dataset")}
-    for name, known in prints.items():
-        assert trained.knows(known) == (splits[name] == "train")
+    for name, image in prints.items():
+        assert trained.knows(image) == (splits[name] == "train")
     text = (finished.adapter / TRAINING_IMAGES).read_bytes()
     assert str(data).encode() not in text
     [source] = images.sources
@@ -350,6 +350,6 @@ def test_an_adapter_on_an_adapted_base_is_not_validated_on_what_the_base_saw(
     changes = {"images": str(data / "images"), "out": str(tmp_path / "out"), "epochs": 1}
     settings = fit_settings(tmp_path / "base", tmp_path, **changes)
     result = fit(validated(FitRecipe, settings, source="test"), resume=False)
-    kept = read_pairs(result.adapter / "dataset")
-    assert {pair.split for pair in kept if pair.filename in names} == {"train"}
-    assert {pair.split for pair in kept} == {"train", "validation", "test"}
+    divided = read_pairs(result.adapter / "dataset")
+    assert {pair.split for pair in divided if pair.filename in names} == {"train"}
+    assert {pair.split for pair in divided} == {"train", "validation", "test"}

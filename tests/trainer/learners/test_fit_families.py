@@ -73,8 +73,8 @@ def test_what_fit_scores_is_what_evaluation_scores(folders, data, tmp_path, caps
     settings = fit_settings(folders[name], data, out=str(out), **longer)
     recipe = write_recipe(tmp_path / "recipe.toml", settings)
     assert run_fit(recipe, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["exact_match"] > said["base_exact_match"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["exact_match"] > printed["base_exact_match"]
     card = (out / "README.md").read_text(encoding="utf-8")
     assert f"is a {'ViLT' if name == 'vilt' else 'BLIP-2'}" in card
 
@@ -87,7 +87,7 @@ def test_what_fit_scores_is_what_evaluation_scores(folders, data, tmp_path, caps
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     scorecard = json.loads(done.stdout)
-    assert scorecard["metrics"]["exact_match"]["mean"] == pytest.approx(said["exact_match"])
+    assert scorecard["metrics"]["exact_match"]["mean"] == pytest.approx(printed["exact_match"])
 
 
 @pytest.mark.parametrize("name", ["vilt", pytest.param("blip2-opt", marks=pytest.mark.slow)])
@@ -99,8 +99,8 @@ def test_merged_weights_answer_as_base_and_adapter(folders, data, tmp_path, name
     assert not any("lora" in part for part, _ in plain.model.network.named_parameters())
     pairs = read_pairs(data / "pairs.jsonl")
     scores = [
-        held_out_exact_match(one.answerer, seen_anew(one.answerer, data / "images"), pairs, 16)
-        for one in (both, plain)
+        held_out_exact_match(model.answerer, seen_anew(model.answerer, data / "images"), pairs, 16)
+        for model in (both, plain)
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.1)
 
@@ -117,12 +117,12 @@ def test_adapters_of_vilt_are_fused(folders, data, tmp_path):
 
 def test_answers_that_are_no_label_are_left_out_and_counted(folders, strange, tmp_path, capsys):
     result = fitted(folders["vilt"], strange, tmp_path / "adapter", epochs=1)
-    said = "".join(capsys.readouterr())
+    printed = "".join(capsys.readouterr())
     pairs = read_pairs(strange / "pairs.jsonl")
     unknown = [pair for pair in pairs if pair.answer == UNKNOWN]
     trained = sum(pair.split == "train" for pair in unknown)
     assert trained
-    assert f"training_pairs_left_out={trained}" in said
+    assert f"training_pairs_left_out={trained}" in printed
     card = (result.adapter / "README.md").read_text(encoding="utf-8")
     assert f"{trained} training questions were left out" in card
     assert not (result.adapter / ADDED_LABELS).exists()
@@ -160,15 +160,15 @@ def test_added_answers_are_learned_kept_and_loaded_again(folders, strange, tmp_p
     bare = load_learner(folders["vilt"], held).answerer
     pairs = [pair for pair in read_pairs(strange / "pairs.jsonl") if pair.split == "train"]
     circles = [pair for pair in pairs if pair.answer == UNKNOWN]
-    look, look_bare = (seen_anew(one, strange / "images") for one in (answerer, bare))
+    look, look_bare = (seen_anew(answering, strange / "images") for answering in (answerer, bare))
     assert held_out_exact_match(answerer, look, circles, 16) > 0.5
 
-    def said(one, memories):
+    def said(answering, memories):
         names = list(dict.fromkeys(pair.filename for pair in pairs))
         asked = [names.index(pair.filename) for pair in pairs]
         # The base is asked as the adapter is: with the mark that its training questions had.
         questions = answerer.model.folded([pair.question for pair in pairs])
-        return [answer.text for answer in one.answer(memories(names), asked, questions)]
+        return [answer.text for answer in answering.answer(memories(names), asked, questions)]
 
     # Without the adapter the base answers as it always did.
     with answerer.model.peft.disable_adapter():
@@ -208,7 +208,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(
         fit(recipe("stopped"), resume=False, stop=stop)
     resumed, whole = fit(recipe("stopped"), resume=True), fit(recipe("whole"), resume=False)
     assert resumed.resumed_at_step == 1
-    ours, theirs = (load_file(one.adapter / ADAPTER_WEIGHTS) for one in (resumed, whole))
+    ours, theirs = (load_file(result.adapter / ADAPTER_WEIGHTS) for result in (resumed, whole))
     assert ours.keys() == theirs.keys()
     for part, weight in ours.items():
         assert weight.equal(theirs[part]), part

@@ -148,8 +148,13 @@ def test_stored_features_cost_what_fresh_ones_cost(folders, noise, name, tmp_pat
     names = [pair.filename for pair in noise[1]]
     stored = StoredFeatures(learner, noise[0], names, tmp_path)
     longest, width = learner.feature_shape
-    assert all(len(one) <= longest and one.shape[1] == width for one in stored.of(names))
-    losses = [loss_of(learner, one, noise[1]) for one in (stored, FreshFeatures(learner, noise[0]))]
+    assert all(
+        len(features) <= longest and features.shape[1] == width for features in stored.of(names)
+    )
+    losses = [
+        loss_of(learner, features, noise[1])
+        for features in (stored, FreshFeatures(learner, noise[0]))
+    ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
@@ -159,8 +164,8 @@ def test_augmented_images_keep_the_shape_that_the_model_reads(folders, noise, na
     names = [pair.filename for pair in noise[1][:3]]
     fresh = FreshFeatures(learner, noise[0]).of(names)
     changed = AugmentedFeatures(learner, noise[0]).of(names)
-    assert [one.shape for one in changed] == [one.shape for one in fresh]
-    assert not any(torch.equal(one, other) for one, other in zip(changed, fresh, strict=True))
+    assert [image.shape for image in changed] == [image.shape for image in fresh]
+    assert not any(torch.equal(image, other) for image, other in zip(changed, fresh, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -169,9 +174,9 @@ def test_augmented_images_keep_the_shape_that_the_model_reads(folders, noise, na
 )
 def test_the_default_targets_leave_what_encodes_images_as_it_is(folders, name, tower):
     learner = load_learner(folders[name])
-    found = matched_layers(add_adapter(learner, LoraRecipe()))
-    assert [part for part, layers in found.items() if layers] == [tower]
-    assert tuple(found) == learner.towers
+    matched = matched_layers(add_adapter(learner, LoraRecipe()))
+    assert [part for part, layers in matched.items() if layers] == [tower]
+    assert tuple(matched) == learner.towers
     assert not learner.trains_image_encoder
 
 
@@ -182,7 +187,7 @@ def test_an_adapter_in_the_q_former_keeps_the_vision_tower_s_output_instead(fold
     run = Setup(learner, noise, lora=LoraRecipe(dropout=0, targets=("query", "value")), steps=3)
     assert (encoder, learner.image_encoder) == (("vision_model", "qformer"), ("vision_model",))
     assert learner.feature_shape != shape
-    assert all(one.shape == learner.feature_shape for one in run.features.of(["0.png"]))
+    assert all(image.shape == learner.feature_shape for image in run.features.of(["0.png"]))
     assert not learner.trains_image_encoder
     reports = list(run.steps())
     assert all(report.grad_norm > 0 for report in reports)

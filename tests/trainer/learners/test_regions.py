@@ -63,8 +63,8 @@ def test_the_loss_is_that_of_the_definition():
     # LEFT is patches 0 and 2, of which TOP leaves 2 alone; TOP is 0 and 1.
     first = -np.log([2 * 0.1, 2 * 0.3]).mean() + 2 * np.log(1 + 0.2 / 0.4)
     second = -np.log([2 * 0.4, 2 * 0.3]).mean() + 2 * np.log(1 + 0.2 / 0.7)
-    found = region_losses(maps, targets, contrast=2.0)
-    assert found.tolist() == pytest.approx([first, second, 0.0, -np.log(2e-6)], rel=1e-5)
+    losses = region_losses(maps, targets, contrast=2.0)
+    assert losses.tolist() == pytest.approx([first, second, 0.0, -np.log(2e-6)], rel=1e-5)
 
 
 def test_a_partner_from_another_micro_batch_comes_along_once():
@@ -77,7 +77,7 @@ def test_a_partner_from_another_micro_batch_comes_along_once():
 
 
 def boxed(pairs):
-    return [replace(one, boxes=(LEFT, RIGHT, ())[row % 3]) for row, one in enumerate(pairs)]
+    return [replace(pair, boxes=(LEFT, RIGHT, ())[row % 3]) for row, pair in enumerate(pairs)]
 
 
 def supervised(model, pictures, **changes):
@@ -90,18 +90,18 @@ def supervised(model, pictures, **changes):
 def test_the_loss_does_not_depend_on_how_a_step_is_cut(tiny_model, pictures):
     whole = supervised(tiny_model, pictures, batch=10, cut=1, steps=4)
     parts = supervised(tiny_model, pictures, batch=1, cut=10, steps=4)
-    one, many = list(whole.steps()), list(parts.steps())
-    assert [r.loss for r in many] == pytest.approx([r.loss for r in one], rel=1e-4)
-    assert [r.grad_norm for r in many] == pytest.approx([r.grad_norm for r in one], rel=1e-3)
+    uncut, many = list(whole.steps()), list(parts.steps())
+    assert [r.loss for r in many] == pytest.approx([r.loss for r in uncut], rel=1e-4)
+    assert [r.grad_norm for r in many] == pytest.approx([r.grad_norm for r in uncut], rel=1e-3)
 
 
 def test_checkpointed_activations_give_the_same_loss_and_gradient(tiny_model, pictures):
     plain = supervised(tiny_model, pictures, batch=5, steps=3)
     thrifty = supervised(tiny_model, pictures, batch=5, steps=3)
     thrifty.learner.checkpoint_activations()
-    one, other = list(plain.steps()), list(thrifty.steps())
-    assert [r.loss for r in other] == pytest.approx([r.loss for r in one], rel=1e-5)
-    assert [r.grad_norm for r in other] == pytest.approx([r.grad_norm for r in one], rel=1e-4)
+    usual, other = list(plain.steps()), list(thrifty.steps())
+    assert [r.loss for r in other] == pytest.approx([r.loss for r in usual], rel=1e-5)
+    assert [r.grad_norm for r in other] == pytest.approx([r.grad_norm for r in usual], rel=1e-4)
 
 
 def region_loss(run, pairs):
@@ -159,7 +159,9 @@ def test_what_cannot_be_supervised_is_refused(
     folder, pairs = pictures
     settings = fit_settings(tiny_model, tmp_path, regions={"weight": 1.0}, **changes)
     splits = SplitPairs(
-        tuple(replace(one, boxes=boxes, split="train") for one in pairs[:4]), tuple(pairs[4:6]), ()
+        tuple(replace(pair, boxes=boxes, split="train") for pair in pairs[:4]),
+        tuple(pairs[4:6]),
+        (),
     )
     recipe = FitRecipe.model_validate(settings | {"images": folder})
     with pytest.raises(InputError, match=reason):
@@ -171,12 +173,12 @@ def test_a_fit_with_boxes_writes_an_adapter_and_its_data_keeps_them(tiny_model, 
     folder, pairs = pictures
     splits = ("train", "train", "train", "validation")
     data = [
-        replace(one, split=splits[row // 2 % 4], boxes=LEFT if row % 2 else RIGHT)
-        for row, one in enumerate(pairs[:16])
+        replace(pair, split=splits[row // 2 % 4], boxes=LEFT if row % 2 else RIGHT)
+        for row, pair in enumerate(pairs[:16])
     ]
     write_pairs(data, tmp_path / "pairs.jsonl")
     settings = fit_settings(tiny_model, tmp_path, regions={"weight": 0.5}, epochs=1)
     recipe = FitRecipe.model_validate(settings | {"images": folder, "allow_leaks": True})
     result = fit(recipe, resume=False)
-    kept = {one.id: one.boxes for one in read_pairs(result.adapter / "dataset")}
-    assert kept == {one.id: one.boxes for one in data}
+    boxes = {pair.id: pair.boxes for pair in read_pairs(result.adapter / "dataset")}
+    assert boxes == {pair.id: pair.boxes for pair in data}

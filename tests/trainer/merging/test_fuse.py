@@ -58,14 +58,14 @@ def updates(base, adapter):
 
 
 def test_the_linear_fusion_is_the_weighted_sum_of_the_updates(tmp_path, domains, tiny_model):
-    one, two = domains / "chairs", domains / "lamps"
-    result = fuse([two, one], tmp_path / "out", method=Fusion.LINEAR, weights=[0.25, 0.75])
+    chairs, lamps = domains / "chairs", domains / "lamps"
+    result = fuse([lamps, chairs], tmp_path / "out", method=Fusion.LINEAR, weights=[0.25, 0.75])
     assert result.rank == 6
-    ones, twos = updates(tiny_model, one), updates(tiny_model, two)
+    of_chairs, of_lamps = updates(tiny_model, chairs), updates(tiny_model, lamps)
     fused = updates(tiny_model, tmp_path / "out")
-    assert fused.keys() == ones.keys()
+    assert fused.keys() == of_chairs.keys()
     for name, update in fused.items():
-        wanted = 0.75 * ones[name] + 0.25 * twos[name]
+        wanted = 0.75 * of_chairs[name] + 0.25 * of_lamps[name]
         assert torch.allclose(update, wanted, atol=1e-5), name
 
 
@@ -106,7 +106,7 @@ def test_domains_with_images_in_several_folders_are_kept_together(tmp_path, doma
     )
     record = require_record(tmp_path / "fused")
     domain = kept_domain(tmp_path / "fused", record, None)
-    assert len(domain.held_out) == sum(one.pairs for one in result.domains)
+    assert len(domain.held_out) == sum(fused.pairs for fused in result.domains)
     assert all((domain.images / pair.filename).is_file() for pair in domain.trained_on)
     # So that `evaluator run --adapter chairs=.. --adapter lamps=..` takes the same questions.
     places = {(pair.domain, pair.filename.startswith("more/")) for pair in domain.held_out}
@@ -117,9 +117,9 @@ def test_domains_with_images_in_several_folders_are_kept_together(tmp_path, doma
 def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys, tiny_model):
     words = (domains / "chairs", domains / "lamps", "--out", tmp_path / "out", "--json")
     assert run_fuse(*words) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert [domain["name"] for domain in said["domains"]] == ["chairs", "lamps"]
-    for domain in said["domains"]:
+    printed = json.loads(capsys.readouterr().out)
+    assert [domain["name"] for domain in printed["domains"]] == ["chairs", "lamps"]
+    for domain in printed["domains"]:
         scores = domain["exact_match"]
         assert list(scores) == ["base", "chairs", "lamps", "fused"]
         assert domain["forgotten"] == scores[domain["own"]] - scores["fused"]
@@ -156,19 +156,19 @@ def test_adapters_that_do_not_go_together_are_refused(tmp_path, domains, capsys)
     other = tmp_path / "other"
     shutil.copytree(domains / "lamps", other)
     write_json(read_json(other / "run.json") | {"base_revision": "sha256:0"}, other / "run.json")
-    one = domains / "chairs"
+    chairs = domains / "chairs"
     cases = {
-        "give two or more to fuse": (one,),
-        "chairs and doors have different targets (query, value; key)": (one, domains / "doors"),
-        "chairs and other have different bases": (one, other),
-        "each adapter once": (one, one),
-        "3 weights for 2 adapters": (one, domains / "lamps", "--weights", "1,2,3"),
-        "expected numbers": (one, domains / "lamps", "--weights", "half"),
-        "run.json is missing": (one, tmp_path / "none"),
+        "give two or more to fuse": (chairs,),
+        "chairs and doors have different targets (query, value; key)": (chairs, domains / "doors"),
+        "chairs and other have different bases": (chairs, other),
+        "each adapter once": (chairs, chairs),
+        "3 weights for 2 adapters": (chairs, domains / "lamps", "--weights", "1,2,3"),
+        "expected numbers": (chairs, domains / "lamps", "--weights", "half"),
+        "run.json is missing": (chairs, tmp_path / "none"),
     }
     (tmp_path / "none").mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        shutil.copy(one / name, tmp_path / "none" / name)
+        shutil.copy(chairs / name, tmp_path / "none" / name)
     for reason, words in cases.items():
         assert run_fuse(*words, "--out", tmp_path / "out") == 2
         error = capsys.readouterr().err.strip()

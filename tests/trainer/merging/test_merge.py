@@ -63,12 +63,12 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
     tmp_path, adapter, tiny_model, capsys
 ):
     assert run_merge(adapter, "--out", tmp_path / "merged", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert list(said["exact_match"]) == [BASE, ADAPTER, MERGED, MERGED_NF4]
-    assert said["difference"] == said["exact_match"][MERGED] - said["exact_match"][ADAPTER]
-    assert (said["split"], said["pairs"]) == ("test", 8)
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed["exact_match"]) == [BASE, ADAPTER, MERGED, MERGED_NF4]
+    assert printed["difference"] == printed["exact_match"][MERGED] - printed["exact_match"][ADAPTER]
+    assert (printed["split"], printed["pairs"]) == ("test", 8)
     # The adapter was trained on the base as it is, so only float16 lies between the two.
-    assert abs(said["difference"]) <= 1 / 8
+    assert abs(printed["difference"]) <= 1 / 8
 
     plain = BlipForQuestionAnswering.from_pretrained(tmp_path / "merged")
     assert isinstance(BlipProcessor.from_pretrained(tmp_path / "merged"), BlipProcessor)
@@ -76,19 +76,19 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
     with_adapter = load_float(tiny_model, adapter)
     for name, layer in lora_layers(with_adapter.peft).items():
         wanted = layer.get_base_layer().weight + layer.get_delta_weight("default")
-        found = plain.get_submodule(name).weight
-        assert found.dtype == torch.float16
-        assert torch.allclose(found.float(), wanted, rtol=2**-10, atol=1e-6), name
+        merged_weight = plain.get_submodule(name).weight
+        assert merged_weight.dtype == torch.float16
+        assert torch.allclose(merged_weight.float(), wanted, rtol=2**-10, atol=1e-6), name
     merged = load_blip(str(tmp_path / "merged"), quantization=Quantization.NONE)
     assert float(loss_of(merged)) == pytest.approx(float(loss_of(with_adapter)), rel=1e-2)
-    assert f"| {MERGED} | {said['exact_match'][MERGED]:.4f} |" in (
+    assert f"| {MERGED} | {printed['exact_match'][MERGED]:.4f} |" in (
         tmp_path / "merged" / "README.md"
     ).read_text(encoding="utf-8")
     assert not files_that_name(tiny_model, tmp_path / "merged")
     # What the adapter was trained on goes with the weights.
     carried, own = (read_training_images(f) for f in (tmp_path / "merged", adapter))
     assert len(carried.trained_on) == 12
-    assert {known.digest for known in carried.trained_on} == {k.digest for k in own.trained_on}
+    assert {image.digest for image in carried.trained_on} == {k.digest for k in own.trained_on}
 
 
 def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(
@@ -103,9 +103,9 @@ def test_an_adapter_that_makes_up_for_4_bits_is_merged_into_what_they_left(
     for name, layer in lora_layers(into_exact.peft).items():
         nf4 = lora_layers(held.peft)[name]
         wanted = nf4.get_delta_weight("default") + _dequantized(nf4)
-        found = plain.get_submodule(name).weight.float()
+        merged_weight = plain.get_submodule(name).weight.float()
         naive = layer.get_base_layer().weight + layer.get_delta_weight("default")
-        assert torch.dist(found, wanted) < 0.01 * torch.dist(naive, wanted), name
+        assert torch.dist(merged_weight, wanted) < 0.01 * torch.dist(naive, wanted), name
 
 
 def _dequantized(layer) -> torch.Tensor:

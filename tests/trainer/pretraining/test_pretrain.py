@@ -67,13 +67,13 @@ def test_the_model_loads_and_has_learned_something(made):
     pairs = [p for p in read_pairs(folder / "made-data") if p.split == "train"]
     names = sorted({pair.filename for pair in pairs})
     memory = remember_images(model, [open_image(folder / "images" / name) for name in names])
-    said = answer_questions(
+    answers = answer_questions(
         model,
         memory,
         [names.index(pair.filename) for pair in pairs],
         [pair.question for pair in pairs],
     )
-    right = sum(a.text == p.answer for a, p in zip(said, pairs, strict=True)) / len(pairs)
+    right = sum(a.text == p.answer for a, p in zip(answers, pairs, strict=True)) / len(pairs)
     # Three colours and three shapes: a third by chance.
     assert right > 0.5
     assert result["parameters"] == sum(p.numel() for p in model.blip.parameters())

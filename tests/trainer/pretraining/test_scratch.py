@@ -57,10 +57,10 @@ def test_padding_of_a_question_does_not_reach_the_answer_while_training():
         weight.normal_(0, 0.15)
     ids = token_ids(model.config)
     short, both = pad_right([[2, 9, 3]], ids.pad), pad_right([[2, 9, 3], [2, *[8] * 9, 3]], ids.pad)
-    said = pad_right([[ids.start, 7]] * 2, ids.pad)
+    begun = pad_right([[ids.start, 7]] * 2, ids.pad)
     states = torch.randn(2, both.ids_BT.shape[1], SHAPE.width)
     alone = answer_logits(model, states[:1, :3], short, pad_right([[ids.start, 7]], ids.pad))
-    padded = answer_logits(model, states, both, said)
+    padded = answer_logits(model, states, both, begun)
     assert torch.allclose(alone[0], padded[0], atol=1e-4)
 
 

@@ -36,9 +36,9 @@ def findings():
 
 
 def test_combinations_stand_in_the_order_of_their_means(findings):
-    ranked = [(one.combination.rank, one.combination.learning_rate) for one in findings.scored]
+    ranked = [(row.combination.rank, row.combination.learning_rate) for row in findings.scored]
     assert ranked == [(16, 1e-3), (4, 1e-3), (16, 1e-4), (4, 1e-4)]
-    assert [one.mean for one in findings.scored] == pytest.approx([0.8, 0.6, 0.5, 0.3])
+    assert [row.mean for row in findings.scored] == pytest.approx([0.8, 0.6, 0.5, 0.3])
     # Sample deviation of two values: their distance over the square root of 2.
     assert findings.scored[1].spread == pytest.approx(0.2 / 2**0.5)
     assert findings.scored[0].spread is None
@@ -46,7 +46,7 @@ def test_combinations_stand_in_the_order_of_their_means(findings):
 
 def test_the_best_is_one_whose_every_seed_was_trained_to_its_end(findings):
     # One stopped early cannot win with the score of one lucky epoch.
-    assert [one.whole for one in findings.scored] == [True, True, False, True]
+    assert [row.whole for row in findings.scored] == [True, True, False, True]
     early = find([OUTCOMES[4], *OUTCOMES[:2]], ["rank"])
     assert early.best.combination.rank == 4
     assert early.best.best_seed.trial.seed == 0
@@ -64,20 +64,22 @@ def test_a_settings_effect_is_the_range_of_its_marginal_means(findings):
 
 
 def test_the_words_name_base_best_chance_and_failures(findings):
-    said = "\n".join(sentences(findings))
+    words = "\n".join(sentences(findings))
     pooled = ((0.02 + 0.02 + 0.32) / 3) ** 0.5
-    assert "base alone: exact match 0.1000" in said
-    assert "best: learning_rate 0.001, rank 16: exact match 0.8000" in said
-    assert f"the seed alone moves exact match by {pooled:.4f}" in said
-    assert "learning_rate moves the mean by 0.3000 (0.0001: 0.4000, 0.001: 0.7000), no more" in said
-    assert "1 of 8 trials were stopped early" in said
-    assert "step 2: diverged" in said
+    assert "base alone: exact match 0.1000" in words
+    assert "best: learning_rate 0.001, rank 16: exact match 0.8000" in words
+    assert f"the seed alone moves exact match by {pooled:.4f}" in words
+    assert (
+        "learning_rate moves the mean by 0.3000 (0.0001: 0.4000, 0.001: 0.7000), no more" in words
+    )
+    assert "1 of 8 trials were stopped early" in words
+    assert "step 2: diverged" in words
 
 
 def test_a_sweep_that_gained_nothing_says_so_and_that_one_seed_may_be_chance():
-    said = sentences(find([outcome(4, 1e-4, 0, 0.05), outcome(16, 1e-4, 0, 0.1)], ["rank"]))
-    assert "no better than the base alone: try other values, or more data" in said
-    assert any(line.startswith("one seed alone") for line in said)
+    words = sentences(find([outcome(4, 1e-4, 0, 0.05), outcome(16, 1e-4, 0, 0.1)], ["rank"]))
+    assert "no better than the base alone: try other values, or more data" in words
+    assert any(line.startswith("one seed alone") for line in words)
 
 
 def test_nothing_is_said_of_trials_that_never_began():
@@ -94,10 +96,10 @@ def test_the_files_have_every_trial(findings, tmp_path):
         "0.4", "0.2", "0.5", "0.7", "0.9", "0.1", "0.8", "",
     ]  # fmt: skip
     assert rows[2]["best_epoch"] == "1"
-    found = findings_json(findings)
-    assert found["best"]["rank"] == 16
-    assert found["best"]["folder"].endswith("seed-0")
-    assert len(found["trials"]) == len(OUTCOMES)
+    written = findings_json(findings)
+    assert written["best"]["rank"] == 16
+    assert written["best"]["folder"].endswith("seed-0")
+    assert len(written["trials"]) == len(OUTCOMES)
     assert sweep_table(findings).row_count == 4
 
 
@@ -110,7 +112,7 @@ def test_the_chart_has_a_dot_for_each_trial_in_each_panel(findings):
     width, height = (float(svg.get(side)) for side in ("width", "height"))
     for panel in panels:
         dots = panel.findall(f"{namespace}circle")
-        assert len(dots) == sum(bool(one.held_out) for one in OUTCOMES)
+        assert len(dots) == sum(bool(trial.held_out) for trial in OUTCOMES)
         assert sum("stopped" in dot.get("class") for dot in dots) == 1
         for dot in dots:
             assert 0 < float(dot.get("cx")) < width

@@ -18,13 +18,13 @@ def recipe_with(**sweep) -> FitRecipe:
 
 def test_every_combination_with_every_seed_is_a_trial():
     recipe = recipe_with(rank=[4, 16], learning_rate=[1e-5, 1e-4], alpha=[8], seeds=[0, 1, 2])
-    found = trials(recipe)
-    assert len({trial.name for trial in found}) == len(found) == 12
-    assert {(t.combination.rank, t.combination.learning_rate, t.seed) for t in found} == {
+    tried = trials(recipe)
+    assert len({trial.name for trial in tried}) == len(tried) == 12
+    assert {(t.combination.rank, t.combination.learning_rate, t.seed) for t in tried} == {
         (rank, rate, seed) for rank in (4, 16) for rate in (1e-5, 1e-4) for seed in (0, 1, 2)
     }
     # What is not varied is the recipe's own; a list of one replaces it.
-    assert {(t.combination.alpha, t.combination.dropout) for t in found} == {(8, 0.05)}
+    assert {(t.combination.alpha, t.combination.dropout) for t in tried} == {(8, 0.05)}
 
 
 def test_a_draw_is_part_of_the_grid_and_the_same_one_each_time():

@@ -71,36 +71,36 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
     before = training_log(finished)
 
     assert run_sweep(recipe, "--json") == 0
-    found = json.loads(capfd.readouterr().out)
+    findings = json.loads(capfd.readouterr().out)
     assert training_log(finished) == before
     names = {trial.name for trial in trials(load_settings(FitRecipe, recipe))}
-    assert {Path(one["folder"]).name for one in found["trials"]} == names
-    assert {one["state"] for one in found["trials"]} == {"finished"}
+    assert {Path(entry["folder"]).name for entry in findings["trials"]} == names
+    assert {entry["state"] for entry in findings["trials"]} == {"finished"}
     # Each step once: those before the kill are not trained again.
     steps = [json.loads(line) for line in training_log(cut_off).splitlines()]
     assert [row["step"] for row in steps if row["event"] == "step"] == list(range(1, 19))
 
-    by_setting = {one["setting"]: one for one in found["effects"]}
-    idle = [one for one in found["trials"] if one["learning_rate"] == IDLE_RATE]
-    assert {one["exact_match"] for one in idle} == {found["base_exact_match"]}
-    assert found["best"]["learning_rate"] == 1e-2
-    assert found["best"]["exact_match"] > found["base_exact_match"]
+    by_setting = {entry["setting"]: entry for entry in findings["effects"]}
+    idle = [entry for entry in findings["trials"] if entry["learning_rate"] == IDLE_RATE]
+    assert {entry["exact_match"] for entry in idle} == {findings["base_exact_match"]}
+    assert findings["best"]["learning_rate"] == 1e-2
+    assert findings["best"]["exact_match"] > findings["base_exact_match"]
     assert by_setting["learning_rate"]["size"] > by_setting["rank"]["size"] >= 0
     ET.parse(out / "sweep.svg")
     assert len((out / "sweep.csv").read_text(encoding="utf-8").splitlines()) == 5
 
     # The best one's folder is an adapter, and its command is the very same run.
-    best = out / found["best"]["folder"]
+    best = out / findings["best"]["folder"]
     assert load_blip(str(tiny_model), adapter=best, quantization=Quantization.NONE).adapter_sha256
-    words = shlex.split(found["command"])
+    words = shlex.split(findings["command"])
     settings = load_settings(FitRecipe, recipe, [*words[4::2], f"out={best}"])
     assert fit(settings, resume=True).resumed_at_step == 18
 
     # Given once more there is nothing to train, and so no Ray.
     assert run_sweep(recipe) == 0
-    said = capfd.readouterr().out
-    assert f"base alone: exact match {found['base_exact_match']:.4f}" in said
-    assert "learning_rate moves the mean by" in said
+    printed = capfd.readouterr().out
+    assert f"base alone: exact match {findings['base_exact_match']:.4f}" in printed
+    assert "learning_rate moves the mean by" in printed
 
 
 @pytest.mark.slow
@@ -113,19 +113,19 @@ def test_bad_trials_are_stopped_early_and_failures_named(
     space = {"learning_rate": [1e-2, IDLE_RATE, 1e30], "grace_epochs": 4, "reduction": 2}
     recipe = recipe_file(tmp_path, tiny_model, data, space, epochs=6)
     assert run_sweep(recipe, "--json") == 0
-    said = capfd.readouterr()
-    found = json.loads(said.out)
-    assert re.search(r"trials: [0-2]/3 in .*epoch 1: exact match 0\.", said.err)
-    good, idle, diverged = found["trials"]
+    printed = capfd.readouterr()
+    findings = json.loads(printed.out)
+    assert re.search(r"trials: [0-2]/3 in .*epoch 1: exact match 0\.", printed.err)
+    good, idle, diverged = findings["trials"]
     assert (good["state"], good["epochs"]) == ("finished", 6)
     assert idle["state"] == "stopped early"
     assert idle["epochs"] == 4
     assert diverged["state"] == "failed"
     assert "lower learning_rate" in diverged["reason"]
-    assert found["best"]["learning_rate"] == 1e-2
+    assert findings["best"]["learning_rate"] == 1e-2
     cards = {
-        name: (tmp_path / "sweep" / one["folder"] / "README.md").read_text(encoding="utf-8")
-        for name, one in (("good", good), ("idle", idle))
+        name: (tmp_path / "sweep" / trial["folder"] / "README.md").read_text(encoding="utf-8")
+        for name, trial in (("good", good), ("idle", idle))
     }
     assert "Not trained to its end" not in cards["good"]
     assert "Not trained to its end; epochs still to come: 2." in cards["idle"]

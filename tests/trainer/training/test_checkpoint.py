@@ -38,7 +38,7 @@ def test_weights_optimiser_and_step_come_back(tmp_path):
     state, weights = load_checkpoint(tmp_path / "checkpoint", optimizer, "recipe")
     assert state == RunState(3, "recipe")
     assert weights["weight"].equal(run.weight)
-    [[before], [after]] = [list(one.state.values()) for one in (run.optimizer, optimizer)]
+    [[before], [after]] = [list(holder.state.values()) for holder in (run.optimizer, optimizer)]
     assert before["exp_avg"].equal(after["exp_avg"])
 
 

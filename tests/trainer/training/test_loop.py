@@ -22,7 +22,7 @@ def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(tiny_model,
     model = load(tiny_model)
     before = base_weights(model)
     everywhere = LoraRecipe(rank=16, alpha=32, dropout=0, targets=TEXT_TARGETS)
-    run = Setup(learner_of_blip(model), pictures, lora=everywhere, steps=120, rate=1e-2, batch=10)
+    run = Setup(learner_of_blip(model), pictures, lora=everywhere, steps=60, rate=1e-2, batch=10)
     reports = list(run.steps())
     assert reports[-1].loss < 0.1 < reports[0].loss
     answerer = run.learner.answerer
@@ -36,16 +36,16 @@ def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(tiny_model,
 def test_a_run_resumed_from_a_checkpoint_equals_one_that_never_stopped(
     tiny_model, pictures, tmp_path
 ):
-    whole = Setup(blip(tiny_model), pictures)
+    whole = Setup(blip(tiny_model), pictures, steps=8)
     losses = [report.loss for report in whole.steps()]
 
-    first = Setup(blip(tiny_model), pictures)
+    first = Setup(blip(tiny_model), pictures, steps=8)
     steps = first.steps()
     for _ in range(5):
         report = next(steps)
     first.save(tmp_path / "checkpoint", report.step)
 
-    second = Setup(blip(tiny_model), pictures)
+    second = Setup(blip(tiny_model), pictures, steps=8)
     assert second.restore(tmp_path / "checkpoint") == 5
     assert [report.loss for report in second.steps(5)] == losses[5:]
     for name, weight in whole.weights().items():
@@ -56,7 +56,7 @@ def test_dropout_makes_steps_differ_from_those_without(tiny_model, pictures):
     """Without this, the test above would not see random numbers that are not restored."""
     still = LoraRecipe(rank=4, alpha=8, dropout=0, targets=TEXT_TARGETS)
     losses = [
-        [report.loss for report in Setup(blip(tiny_model), pictures, lora=lora).steps()]
+        [report.loss for report in Setup(blip(tiny_model), pictures, lora=lora, steps=8).steps()]
         for lora in (DROPOUT, still)
     ]
     assert losses[0][5:] != losses[1][5:]

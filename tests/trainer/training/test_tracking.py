@@ -13,7 +13,7 @@ from trainer.training.tracking import open_trackers, require_trackers
 
 def scalars(folder) -> dict[str, list[tuple[int, float]]]:
     """Read event files: length, its check sum, the event, its check sum."""
-    found: dict[str, list[tuple[int, float]]] = {}
+    numbers: dict[str, list[tuple[int, float]]] = {}
     for file in sorted(folder.glob("events*")):
         data, at = file.read_bytes(), 0
         while at < len(data):
@@ -22,8 +22,8 @@ def scalars(folder) -> dict[str, list[tuple[int, float]]]:
             at += length + 16
             for value in event.summary.value:
                 if value.HasField("simple_value"):
-                    found.setdefault(value.tag, []).append((event.step, value.simple_value))
-    return found
+                    numbers.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return numbers
 
 
 def test_tensorboard_gets_every_number_with_its_step(tmp_path):
@@ -73,7 +73,7 @@ def test_a_resumed_run_goes_on_in_mlflow(tmp_path, monkeypatch):
     [run] = client.search_runs([experiment.experiment_id])
     assert run.data.params["epochs"] == "3"
     history = client.get_metric_history(run.info.run_id, "loss")
-    assert [(one.step, one.value) for one in history] == [(1, 2.5), (2, 2.0), (3, 1.0)]
+    assert [(row.step, row.value) for row in history] == [(1, 2.5), (2, 2.0), (3, 1.0)]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -108,7 +108,7 @@ def test_a_resumed_run_goes_on_under_its_id_in_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     log_and_resume(Track.WANDB, tmp_path)
-    kept = (tmp_path / "wandb-run-id").read_text(encoding="utf-8")
+    run_id = (tmp_path / "wandb-run-id").read_text(encoding="utf-8")
     parts = sorted(file.name for file in tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
     # `wandb sync` puts parts of one id together.
-    assert parts == [f"run-{kept}.wandb"] * 2
+    assert parts == [f"run-{run_id}.wandb"] * 2
