@@ -75,7 +75,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     with _filled(target) as part:
         yield part
         _open_to_readers(part)
-        part.rename(target)
+        _put_in_place(part, target)
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def replaced_folder(target: Path) -> Iterator[Path]:
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
             target.rename(old)
-        part.rename(target)
+        _put_in_place(part, target)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -118,7 +118,7 @@ def refilled_folder(target: Path, last: str, stale: Iterable[str] = ()) -> Itera
         yield part
         _open_to_readers(part)
         if not target.exists():
-            part.rename(target)
+            _put_in_place(part, target)
             return
         for name in (last, *stale):
             (target / name).unlink(missing_ok=True)
@@ -126,6 +126,14 @@ def refilled_folder(target: Path, last: str, stale: Iterable[str] = ()) -> Itera
         for file in sorted(files, key=lambda file: file == Path(last)):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             (part / file).replace(target / file)
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    try:
+        part.rename(target)
+    except OSError as error:
+        # Another process may have made it since.
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
 
 
 def whole_folder(target: Path) -> Path | None:

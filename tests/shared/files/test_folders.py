@@ -56,6 +56,18 @@ def test_a_new_folder_refuses_one_that_is_there(tmp_path):
         pass
 
 
+def test_a_new_folder_that_another_made_meanwhile_stays_and_is_told_of(tmp_path):
+    def fill() -> None:
+        with new_folder(tmp_path / "out") as part:
+            (part / "end").touch()
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "theirs").touch()
+
+    with pytest.raises(InputError, match="out: cannot be written"):
+        fill()
+    assert names(tmp_path) == ["out", "out/theirs"]
+
+
 @pytest.mark.parametrize("kind", [KINDS["replaced"], KINDS["refilled"]])
 def test_a_file_in_the_way_is_bad_input(tmp_path, kind):
     (tmp_path / "out").write_text("mine")
