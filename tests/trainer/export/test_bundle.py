@@ -1,0 +1,165 @@
+"""What onnxruntime answers is what the model answers, with nothing but the bundle."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from evaluator.__main__ import app as evaluator
+from evaluator.answering.replica import Replica
+from evaluator.answering.replica_settings import replica_settings
+from shared.corpus import write_pairs
+from shared.errors import InputError
+from shared.onnx_vqa import MANIFEST, is_bundle
+from shared.onnx_vqa.runtime import BundleError, OnnxVqa
+from shared.program.cli import run_program
+from shared.records import Question
+from shared.vqa.preprocessing import pixel_values
+from tests.models import QUESTIONS, SHAPE, load_float
+from tests.trainer.export.answers import answers_of_bundle, answers_of_model
+from trainer.export.bundle import RUNTIME, graph_path
+from trainer.export.graphs import GRAPHS
+from trainer.export.variants import Variant
+
+pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once
+
+ROOT = Path(__file__).parents[3]
+STANDS_ALONE = """
+import runpy, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "shared", "trainer"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_float32_graphs_answer_as_the_model_does(bundles, original, images, asked):
+    wanted = answers_of_model(original, images, asked)
+    assert len({answer.text for answer in wanted}) > 10
+    answers = answers_of_bundle(bundles / "float32", images, asked)
+    assert [answer.text for answer in answers] == [answer.text for answer in wanted]
+    assert [answer.confidence for answer in answers] == pytest.approx(
+        [answer.confidence for answer in wanted], rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("variant", Variant)
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(bundles, images, asked, variant):
+    model = OnnxVqa(bundles / variant, threads=1)
+    together = answers_of_bundle(bundles / variant, images, asked)
+    for (at, question), wanted in list(zip(asked, together, strict=True))[::3]:
+        [alone] = model.ask(images[at], question)
+        assert alone.text == wanted.text
+        assert alone.confidence == pytest.approx(wanted.confidence, rel=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+def test_pixels_are_those_of_the_processor(bundles, original, mode):
+    noise = np.random.default_rng(0).integers(0, 256, (71, 47, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).convert(mode)
+    pixels = OnnxVqa(bundles / "float32").prepare(image)
+    wanted = pixel_values(load_float(original).image_processor, [image.convert("RGB")])
+    assert np.array_equal(pixels, wanted.numpy())
+
+
+def test_axes_have_names_and_no_file_of_this_machine_is_named(bundles):
+    for name in GRAPHS:
+        path = graph_path(bundles / "float32", name)
+        assert b"site-packages" not in path.read_bytes()
+        assert str(ROOT).encode() not in path.read_bytes()
+    step = onnx.load(graph_path(bundles / "float32", "decoder_step")).graph
+    axes = {
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*step.input, *step.output)
+    }
+    heads, size = SHAPE.heads, SHAPE.width // SHAPE.heads
+    assert axes["past_keys"] == [1, "B", heads, "S", size]
+    assert axes["keys"] == [1, "B", heads, "S + 1", size]
+    assert axes["question_keys"] == [1, "B", heads, "T", size]
+
+
+def test_a_bundle_needs_neither_torch_nor_this_project(bundles, pictures, images):
+    folder, pairs = pictures
+    name, asked = min(pair.filename for pair in pairs), QUESTIONS[:2]
+    ran = subprocess.run(
+        [sys.executable, "-c", STANDS_ALONE, bundles / "float32" / RUNTIME, folder / name, *asked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    answers = OnnxVqa(bundles / "float32").ask(images[0], *asked)
+    assert ran.stdout.splitlines() == [
+        f"{question}: {answer.text} ({answer.confidence:.2f})"
+        for question, answer in zip(asked, answers, strict=True)
+    ]
+
+
+def test_the_evaluator_takes_a_bundle_for_a_model(bundles, original, pictures, tiny_adapter):
+    folder, pairs = pictures
+    questions = [Question(str(at), pair.question, pair.filename) for at, pair in enumerate(pairs)]
+
+    def replica(model):
+        return Replica(replica_settings(str(model), None, "none", folder, batch_size=7))
+
+    exported, plain = replica(bundles / "int8"), replica(bundles / "float32")
+    assert {r.question_id: r.answer for r in plain.answer(questions)} == {
+        r.question_id: r.answer for r in replica(original).answer(questions)
+    }
+    facts = asdict(exported.facts())
+    assert (facts["quantization"], facts["revision"]) == ("int8", "tiny r1")
+    with pytest.raises(InputError, match=r"give one of its exports, such as .*float16"):
+        replica_settings(str(bundles), None, "none", folder, batch_size=7)
+    with pytest.raises(InputError, match="takes no --adapter"):
+        replica_settings(str(bundles / "int8"), tiny_adapter, "none", folder, batch_size=7)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_replicas_on_ray_answer_with_a_bundle(bundles, pictures, tmp_path, capsys, tiny_adapter):
+    folder, pairs = pictures
+    several = [replace(pair, answers=(pair.answer, "red"), boxes=()) for pair in pairs[:6]]
+    write_pairs([*several, *pairs[6:]], tmp_path / "pairs.jsonl")
+
+    def run_evaluator(*words) -> int:
+        data = ("--data", tmp_path / "pairs.jsonl", "--images", folder)
+        model = ("--model", bundles / "float32", "--out", tmp_path / "run")
+        with pytest.raises(SystemExit) as leaving:
+            run_program(evaluator, "evaluator", ["run", *map(str, (*data, *model, *words))])
+        return leaving.value.code
+
+    assert run_evaluator("--metrics", "exact_match,vtgs") == 2
+    assert "vtgs: regions behind an answer need gradients" in capsys.readouterr().err
+    assert run_evaluator("--adapter", f"lamps={tiny_adapter}") == 2
+    assert "takes no --adapter" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert run_evaluator("--replicas", "2", "--json") == 0
+    card = json.loads(capsys.readouterr().out)
+    assert card["metrics"]["vqa_soft"]["n"] == 6
+    assert set(card["provenance"]["left_out"]) == {"vtgs"}
+    assert card["provenance"]["revision"] == "tiny r1"
+
+
+def test_a_bundle_of_another_format_is_refused(bundles, tmp_path):
+    assert is_bundle(str(bundles / "int4"))
+    assert not is_bundle(str(tmp_path))
+    with pytest.raises(BundleError, match="is missing"):
+        OnnxVqa(tmp_path)
+    manifest = json.loads((bundles / "int4" / MANIFEST).read_text(encoding="utf-8"))
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"format": 99}), encoding="utf-8")
+    with pytest.raises(BundleError, match="format 99"):
+        OnnxVqa(tmp_path)
+    with pytest.raises(InputError, match="export the model again"):
+        Replica(replica_settings(str(tmp_path), None, "none", tmp_path, batch_size=1))
