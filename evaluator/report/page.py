@@ -32,13 +32,15 @@ from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outco
 from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
-from evaluator.runs.places import last_name, without_queries
+from evaluator.runs.places import last_name, without_credentials
 from evaluator.scoring.scorecard import Breakdown, Group
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
+_TEXTS: Final = frozenset({"command", "prompt"})
+"""Facts that are no place, however they begin."""
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -226,7 +228,10 @@ def _provenance(run: Run) -> Sequence[tuple[str, str]]:
     facts.pop("images", None)
     facts["command"] = shlex.join(run.record.shown_command())
     facts |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
-    return [(name, without_queries(last_name(text))) for name, text in _flat(facts)]
+    return [
+        (name, without_credentials(text if name in _TEXTS else last_name(text)))
+        for name, text in _flat(facts)
+    ]
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -9,15 +9,15 @@ from typing import Final
 from shared.images.stores import is_url
 
 _QUERY: Final = re.compile(r"[?#].*", re.DOTALL)
-_URL_WITH_QUERY: Final = re.compile(r"(\w+://[^\s?#]*)[?#]\S*")
+_URL: Final = re.compile(r"(\w+://)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S*)?")
+"""Its scheme, host and path; not who asks, and with what signature or key."""
 _MAY_BE_A_TAG: Final = re.compile(r"[\w-]+")
 
 
 def whole_place(place: str, *, but: str = "") -> str:
     """Return a path that exists from the root on; a URL, a name and ``but`` as they are."""
-    if place == but or is_url(place) or not Path(place).exists():
-        return place
-    return str(Path(place).resolve())
+    is_path = place not in {"", but} and not is_url(place) and Path(place).exists()
+    return str(Path(place).resolve()) if is_path else place
 
 
 def whole_file(place: str) -> str:
@@ -43,6 +43,6 @@ def shown_place(word: str) -> str:
     return f"{name}={last_name(place)}" if equals and whole == word else whole
 
 
-def without_queries(text: str) -> str:
-    """Return ``text`` with the query cut from each URL in it: it may hold a signature or a key."""
-    return _URL_WITH_QUERY.sub(r"\1", text)
+def without_credentials(text: str) -> str:
+    """Return ``text`` with user, password, query and fragment cut from each URL in it."""
+    return _URL.sub(r"\1\2", text)

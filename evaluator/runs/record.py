@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ConfigDict
 
-from evaluator.runs.places import shown_place, without_queries
+from evaluator.runs.places import shown_place, without_credentials
 from evaluator.runs.rows.trained_on import Counts
 from evaluator.runs.settings import RunSettings, ScoreSettings
 from shared.corpus import read_json, write_json
@@ -75,7 +75,7 @@ class EvaluationRecord(Settings):
             return [*self.command.split(), *self.settings.shown()]
         return [
             *self.command.split(),
-            *(without_queries(shown_place(word)) for word in self.arguments),
+            *(without_credentials(shown_place(word)) for word in self.arguments),
         ]
 
 

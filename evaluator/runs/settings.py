@@ -16,7 +16,7 @@ from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
 from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.places import shown_place, whole_file, whole_place, without_queries
+from evaluator.runs.places import shown_place, whole_file, whole_place, without_credentials
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
@@ -73,7 +73,7 @@ class CommandSettings(Settings):
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
         names = {name: _shown(getattr(self, name)) for name in self.places if name in given}
         words = {name: word for name, word in self.placeholders.items() if name in given}
-        return list(map(without_queries, self.model_copy(update=names | words).arguments()))
+        return list(map(without_credentials, self.model_copy(update=names | words).arguments()))
 
     def _whole_places(self) -> dict[str, object]:
         return {}

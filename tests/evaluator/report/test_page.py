@@ -315,6 +315,7 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
         command="evaluator run",
         data=settings.data,
         model="/somewhere/blip",
+        prompt="/answer/ {question}",
         adapters={"lamps": {"folder": "/somewhere/lamps", "sha256": "0", "questions_sha256": "1"}},
         settings=settings,
     )
@@ -325,6 +326,7 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
         "--adapter lamps=lamps --quantize none --shuffle-sample 20"
     ) in text
     assert "<td>vqa.csv</td>" in text
+    assert "<td>/answer/ {question}</td>" in text
     assert "somewhere" not in text
 
 

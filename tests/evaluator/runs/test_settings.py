@@ -182,6 +182,7 @@ def test_a_tag_of_clip_weights_stays_a_tag_and_a_file_is_kept_whole(tmp_path, mo
         ({"model": "a/b", "name": "x=y"}, ["--model", "a/b", "--name", "x=y"]),
         ({"prompt": "/see {question}?"}, ["--prompt", "/see {question}?"]),
         ({"name": "of https://h/d.csv?sig=abc now"}, ["--name", "of https://h/d.csv now"]),
+        ({"name": "s3://me:word@h/d#abc, s3://h/e"}, ["--name", "s3://h/d s3://h/e"]),
     ],
 )
 def test_what_is_shown_to_others_holds_no_folder_and_no_key_of_this_machine(changes, shown):
