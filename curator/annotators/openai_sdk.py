@@ -31,6 +31,7 @@ from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
+    InvalidKey,
     Refusal,
     Unavailable,
     Unreachable,
@@ -49,6 +50,7 @@ _NO_KEY: Final = "none"
 """What is sent where there is no key: the SDK insists on one, local servers ignore it."""
 _ASKED_PATH: Final = "/chat/completions"
 _LISTED_PATH: Final = "/models"
+_NOT_ALLOWED: Final = re.compile(r"permission|scope|not allowed", re.IGNORECASE)
 _VERSION: Final = re.compile(r"/v\d+\w*(/|$)", re.IGNORECASE)
 _ERRORS_FROM: Final = 300
 _UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
@@ -148,10 +150,17 @@ class OpenAIClient:
         Raises:
             Refusal: it does not, or there was no answer; see ``curator.refusals.refusal``.
         """
+        refusal: Refusal
         listed: Any = self._client(key).models.with_raw_response.list
-        body, _ = await self._answer(listed(), key, _LISTED_PATH)
-        require_listed(model, body, SecretMask([key.secret]))
-        return NO_STATUS
+        try:
+            body, _ = await self._answer(listed(), key, _LISTED_PATH)
+        except InvalidKey as error:
+            # A key may be made for completions alone: that it may not list models says nothing.
+            refusal = Unavailable(error.reason) if _NOT_ALLOWED.search(error.reason) else error
+        else:
+            require_listed(model, body, SecretMask([key.secret]))
+            return NO_STATUS
+        raise refusal
 
     async def _answer(
         self, asked: Awaitable[Any], key: Key, path: str

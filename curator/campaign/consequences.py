@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -162,7 +162,7 @@ class Consequences:
         if not self.holding.useful_keys.is_useless(key.fingerprint):
             return []
         told = f"none of {FIRST_TRIES} requests came to anything: {reason}"
-        return [self._removal(key, InvalidKey(told))]
+        return [replace(self._removal(key, InvalidKey(told)), is_for_good=False)]
 
     def _settle(self, lease: Lease, reply: Reply) -> list[ProjectNews]:
         # A reply that counts no tokens leaves the estimate standing.

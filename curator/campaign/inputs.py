@@ -58,7 +58,8 @@ class RunPlan:
     """The same, read and found usable; nothing has been written yet.
 
     ``keys`` are all that were given, ``serving`` those that did not fail for good in a run before;
-    those that did are in ``removed``, by fingerprint.
+    those that did are in ``removed``, by fingerprint. ``told_ends`` is when models retire, seconds
+    since the epoch, where the service said so before the first request.
     """
 
     catalog: Catalog
@@ -69,6 +70,7 @@ class RunPlan:
     address: Address | None
     serving: Sequence[Key] = ()
     removed: Mapping[str, RemovedKey] = field(default_factory=dict)
+    told_ends: Mapping[str, float] = field(default_factory=dict)
 
 
 def plan_run(options: RunOptions) -> RunPlan:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import structlog
 
 from curator.annotators.annotator import Reply
+from curator.campaign.inputs import RunPlan
 from curator.keys.model_status import is_another_model, retirement
 from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport
@@ -26,10 +25,11 @@ class ModelWatch:
         self._others: set[tuple[str, str]] = set()
         self._ends: dict[str, float] = {}
 
-    def begin(self, models: Iterable[str], report: CampaignReport) -> None:
+    def begin(self, plan: RunPlan, report: CampaignReport) -> None:
         """Tell when the models that the run is going to ask are shut down."""
-        for model in models:
-            self._tell_end(model, report.told_end(model))
+        for model in plan.models:
+            told_at = plan.told_ends.get(model.name) or report.told_end(model.name)
+            self._tell_end(model.name, told_at)
 
     def heard(self, asked: str, reply: Reply) -> None:
         """Heed what a reply says of who made it, and of the life of the model that was asked."""

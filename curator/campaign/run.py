@@ -15,6 +15,7 @@ from curator.annotators.annotator import Connection
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
+from curator.campaign.first_look import without_bad_keys
 from curator.campaign.inputs import RunOptions, RunPlan
 from curator.campaign.intake import import_catalog, next_look
 from curator.campaign.item_log import ItemLog
@@ -63,6 +64,8 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
                 campaign_id = await _begin(options, plan, ledger, imported, clock)
+                if not ledger.was_used:
+                    plan = await without_bad_keys(options, plan, ledger, stop, clock)
                 before = await ledger.progress(campaign_id)
                 try:
                     await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
@@ -131,7 +134,7 @@ async def _work(
         options.annotator.protocol.connected(connection) as annotator,
     ):
         model_watch = ModelWatch(options.known_models, clock)
-        model_watch.begin([model.name for model in plan.models], live.report(clock.now()))
+        model_watch.begin(plan, live.report(clock.now()))
         item_log = ItemLog(plan.prompt.version)
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         curator = Curator(

@@ -87,6 +87,11 @@ class Ledger:
             groups.close()
             await engine.dispose()
 
+    @property
+    def was_used(self) -> bool:
+        """Whether a request was ever begun."""
+        return self._next_attempt_id > 1
+
     def new_attempt_id(self) -> int:
         """Return a number that no attempt in this ledger has."""
         self._next_attempt_id += 1

@@ -71,6 +71,11 @@ class Lease:
         return self.reservation.at if self.reservation.is_late else None
 
 
+def removal_line(key: Key, refusal: Refusal) -> str:
+    """Return what is told when a key fails for good, in the one form that is promised."""
+    return f"Key {key.label} failed ({refusal.reason}); removing from pool."
+
+
 class KeyPool:
     """The keys of a run, and the models that they ask."""
 
@@ -226,7 +231,7 @@ class KeyPool:
         self._removed[key.fingerprint] = refusal.reason
         if isinstance(refusal, InvalidKey):
             self.removed_at[key.fingerprint] = self._clock.now()
-        log.warning(f"Key {key.label} failed ({refusal.reason}); removing from pool.")  # noqa: G004
+        log.warning(removal_line(key, refusal))
         self._trials.drop(key)
         self._changed.set()
 

@@ -98,7 +98,7 @@ async def shown_by(url: str) -> list[str]:
 
 @pytest.mark.usefixtures("_noise")
 async def test_no_secret_is_in_anything_that_was_written(stage, capsys, monkeypatch):
-    states = [{"api_key": key, "state": state} for state, key in KEYS.items()]
+    states = [{"api_key": key, "state": state, "valid_for": 1} for state, key in KEYS.items()]
     campaign = await stage(key=states, fault=[{"kind": "overloaded", "at": (9,)}])
     (campaign.folder / "keys.txt").unlink()
     monkeypatch.setenv(KEYS_VARIABLE, ",".join(KEYS.values()))

@@ -31,6 +31,7 @@ class OpenAIServer:
     models: frozenset[str] = frozenset({"llava"})
     plain_models: frozenset[str] = frozenset()
     lists_models: bool = True
+    list_error: tuple[int, str] | None = None
     events: Mapping[int, tuple[int, str] | str] = field(default_factory=dict)
     retry_after: str = "7"
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +53,8 @@ class OpenAIServer:
 
     async def _list(self, request: web.Request) -> web.Response:
         given = request.headers.get("Authorization", "")
+        if self.list_error:
+            return _error(self.list_error[0], "", self.list_error[1])
         if self.api_key and given != f"Bearer {self.api_key}":
             return _error(401, "invalid_api_key", f"Incorrect key: {given}")
         data = [{"id": name, "object": "model"} for name in sorted(self.models)]

@@ -185,6 +185,8 @@ keys = Table(
     Column("rpm", Integer),
     Column("tpm", Integer),
     Column("rpd", Integer),
+    # 1 where a service said that the key is none, and not merely that nothing came of it.
+    Column("failed_for_good", Integer, nullable=False, server_default="0"),
 )
 
 projects = Table(

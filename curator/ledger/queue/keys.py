@@ -36,4 +36,5 @@ def _key_row(key: Key, now: float) -> Row:
         "rpm": key.quota.rpm,
         "tpm": key.quota.tpm,
         "rpd": key.quota.rpd,
+        "failed_for_good": 0,
     }

@@ -132,8 +132,12 @@ class ProjectNews:
 
 @dataclass(frozen=True, slots=True)
 class KeyRemoval:
-    """Why a key left the pool, and when."""
+    """Why a key left the pool, and when.
+
+    ``is_for_good`` says that a service refused the key itself.
+    """
 
     fingerprint: str
     reason: str
     at: float
+    is_for_good: bool = True

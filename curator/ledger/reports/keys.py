@@ -9,7 +9,6 @@ from typing import Final
 from curator.keys.quota import Quota, corrected
 from curator.keys.quota_day import day_start
 from curator.ledger.records.overview import KeyReport
-from curator.ledger.records.requests import Outcome
 from curator.ledger.reports.projects import requests_since
 from curator.pool.records import Meter, ProjectRecord, RemovedKey
 
@@ -39,13 +38,13 @@ def key_reports(
             outcomes=outcomes.get(row["fingerprint"], {}),
             quota=_quota_of(row, of_project[row["project"]], now),
             project_today=today[row["project"]],
-            removed_at=row["updated_at"] if _failed_for_good(row) else None,
+            removed_at=row["updated_at"] if _has_left(row) else None,
         )
         for row in rows
     )
 
 
-def _failed_for_good(row: sqlite3.Row) -> bool:
+def _has_left(row: sqlite3.Row) -> bool:
     return row["removed_because"] not in {"", NOT_IN_FILE}
 
 
@@ -54,10 +53,6 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
 
     One that left because nothing came of its requests has not: no server said that of the key.
     """
-    statement = (
-        "SELECT * FROM keys WHERE fingerprint IN (SELECT key_fingerprint FROM attempt_tallies "
-        "WHERE outcome = ? AND requests > 0)"
-    )
     return {
         row["fingerprint"]: RemovedKey(
             label=row["label"],
@@ -66,8 +61,7 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
             reason=row["removed_because"],
             at=row["updated_at"],
         )
-        for row in connection.execute(statement, (Outcome.INVALID_KEY.value,))
-        if _failed_for_good(row)
+        for row in connection.execute("SELECT * FROM keys WHERE failed_for_good = 1")
     }
 
 

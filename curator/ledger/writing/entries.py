@@ -142,6 +142,7 @@ def _removal_row(removal: KeyRemoval) -> Row:
     return {
         "fingerprint": removal.fingerprint,
         "removed_because": removal.reason,
+        "failed_for_good": int(removal.is_for_good),
         "updated_at": removal.at,
     }
 

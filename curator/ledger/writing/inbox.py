@@ -180,7 +180,10 @@ PUT_LIMIT: Final = _putting(
     *("project", "model", "name", "value", "stated", "learned_at"),
 )
 REMOVE_KEY: Final = _changing(
-    "remove_key", tables.keys, "removed_because", "updated_at", where=("fingerprint",)
+    "remove_key",
+    tables.keys,
+    *("removed_because", "updated_at", "failed_for_good"),
+    where=("fingerprint",),
 )
 CHANGES: Final = (
     *(

@@ -162,3 +162,13 @@ async def test_a_list_that_wants_another_key_or_is_none_is_a_refusal():
     assert isinstance(refusal, InvalidKey)
     refusal = await listed(OpenAIServer({}, lists_models=False), "llava", secret)
     assert isinstance(refusal, WrongAddress)
+
+
+async def test_a_key_that_may_not_list_models_may_still_be_good():
+    pytest.importorskip("openai", reason="the extra `openai` is not installed")
+    scopes = "You have insufficient permissions for this operation. Missing scopes: api.model.read."
+    secret = "sk-SecretOfTheTest0123456789"
+    for status in (401, 403):
+        refusal = await listed(OpenAIServer({}, list_error=(status, scopes)), "llava", secret)
+        assert isinstance(refusal, Unavailable)
+        assert "insufficient permissions" in refusal.reason

@@ -96,8 +96,8 @@ async def test_status_is_told_while_a_run_works(stage):
 
 
 async def test_a_dead_key_leaves_the_pool_with_the_warning_line(stage):
-    dead = {"api_key": KEYS[1], "state": "invalid"}
-    campaign = await stage(key=[dead])
+    dying = {"api_key": KEYS[1], "state": "invalid", "valid_for": 1}
+    campaign = await stage(key=[dying])
     result = await campaign.run()
     assert result.code == 0, result.err
     line = "Key key-2 failed (API_KEY_INVALID); removing from pool."

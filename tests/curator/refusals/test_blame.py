@@ -82,7 +82,10 @@ def good(service: Service) -> Said:
 
 @dataclass
 class Server:
-    """Says to each key what ``answers`` holds for it, else that all is well; keeps what it got."""
+    """Says to each key what ``answers`` holds for it, else that all is well; keeps what it got.
+
+    It knows requests alone: whoever looks at a model is told that there is no such path.
+    """
 
     service: Service
     answers: dict[str, Said | Callable[[int], Said]] = field(default_factory=dict)
@@ -105,6 +108,8 @@ class Server:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
+        if request.method == "GET":
+            return web.json_response({"detail": "Not Found"}, status=404)
         key = request.headers.get("x-goog-api-key") or request.headers["Authorization"][7:]
         self.counts[key] += 1
         self.seen.append(request)
