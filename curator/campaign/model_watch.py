@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from curator.annotators.annotator import Reply
 from curator.campaign.inputs import RunPlan
 from curator.keys.model_status import is_another_model, retirement
@@ -11,8 +9,9 @@ from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport
 from shared.program.clock import Clock
 from shared.program.durations import duration, local_time
+from shared.program.event_log import EventLog
 
-log = structlog.stdlib.get_logger("curator.campaign.model_watch")
+log = EventLog(__name__)
 
 
 class ModelWatch:
@@ -53,12 +52,10 @@ class ModelWatch:
         if end is None or self._ends.get(model) == end.at:
             return
         self._ends[model] = end.at
+        followed_by = {"followed_by": end.followed_by} if end.followed_by else {}
+        fields = {"model": model, "at": local_time(end.at), "said_by": end.said_by, **followed_by}
         left_s = end.at - self._clock.now()
-        log.warning(
-            "model_retires" if left_s > 0 else "model_has_retired",
-            model=model,
-            at=local_time(end.at),
-            **({"left": duration(left_s)} if left_s > 0 else {}),
-            said_by=end.said_by,
-            **({"followed_by": end.followed_by} if end.followed_by else {}),
-        )
+        if left_s > 0:
+            log.warning("model_retires", **fields, left=duration(left_s))
+        else:
+            log.warning("model_has_retired", **fields)
