@@ -45,7 +45,7 @@ from curator.ledger.reports.projects import project_records
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ProjectRecord
 from curator.refusals.refusal import WrongAddress
-from curator.status.key_checks import Known, checks_object, checks_view
+from curator.status.key_checks import Background, checks_object, checks_view
 from shared.errors import AboVqaError, InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock
@@ -97,16 +97,16 @@ def keys(
     asked = _models_to_check(annotator, model, catalogue)
     protocol.require()
     pool = read_keys(keys, source=protocol.keys)
-    known = Known(catalogue, {} if ledger is None else _remembered(ledger, asked))
+    background = Background(catalogue, {} if ledger is None else _remembered(ledger, asked))
     connection = Connection(base_url, timeout_s, CONNECTIONS)
     checks = asyncio.run(_check(protocol, connection, pool, asked, PlainRate(requests_per_minute)))
     _require_address(checks)
     now = SystemClock().now()
     if as_json:
-        json.dump(checks_object(checks, known, now), sys.stdout, indent=2)
+        json.dump(checks_object(checks, background, now), sys.stdout, indent=2)
         print()
     else:
-        Console().print(checks_view(checks, known, now))
+        Console().print(checks_view(checks, background, now))
     _require_usable(checks)
 
 

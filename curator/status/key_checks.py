@@ -24,7 +24,7 @@ _STYLES: Final = {Fitness.USABLE: "green", Fitness.NOT_KNOWN: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Background:
     """What is known without asking: of models, and what a ledger remembers of projects."""
 
     models: ModelCatalogue
@@ -49,17 +49,17 @@ class Known:
         return {model: end for model, end in ends.items() if end}
 
 
-def checks_object(checks: Sequence[KeyCheck], known: Known, now: float) -> dict[str, Any]:
+def checks_object(checks: Sequence[KeyCheck], background: Background, now: float) -> dict[str, Any]:
     """Return what was found as plain values; times are seconds since the epoch, UTC."""
-    counts, ends = Counter(check.fitness for check in checks), known.ends(checks)
+    counts, ends = Counter(check.fitness for check in checks), background.ends(checks)
     return {
         "now": now,
         "counts": {fitness.value: counts[fitness] for fitness in Fitness},
         "keys": [
             {
                 **_check_object(check, ends.get(check.model)),
-                "limits": asdict(known.limits(check, now)),
-                "free_limits": asdict(known.free(check)),
+                "limits": asdict(background.limits(check, now)),
+                "free_limits": asdict(background.free(check)),
             }
             for check in checks
         ],
@@ -82,9 +82,9 @@ def _check_object(check: KeyCheck, end: Retirement | None) -> dict[str, Any]:
     }
 
 
-def checks_view(checks: Sequence[KeyCheck], known: Known, now: float) -> RenderableType:
+def checks_view(checks: Sequence[KeyCheck], background: Background, now: float) -> RenderableType:
     """Return the same for a terminal: a table, and below it what there is to heed."""
-    ends = known.ends(checks)
+    ends = background.ends(checks)
     table = Table(box=None, pad_edge=False)
     for name in ("key", "kind", "project", "model", "state", "retires", "limits"):
         table.add_column(name, no_wrap=name in {"key", "model"})
@@ -97,7 +97,7 @@ def checks_view(checks: Sequence[KeyCheck], known: Known, now: float) -> Rendera
             Text(check.model),
             Text(check.fitness.value, _STYLES.get(check.fitness, "red")),
             local_time(end.at) if end else "",
-            Text(_limits_words(known.limits(check, now), known.free(check))),
+            Text(_limits_words(background.limits(check, now), background.free(check))),
         )
     ended = (retirement_words(model, end, now) for model, end in ends.items())
     return Group(table, *(Text(line) for line in (*_reasons(checks), *ended)))
