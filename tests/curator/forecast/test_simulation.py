@@ -1,4 +1,4 @@
-"""A campaign gone through on a clock that jumps, compared with what the quotas allow."""
+"""A campaign simulated on a clock that jumps, compared with what the quotas allow."""
 
 from __future__ import annotations
 
