@@ -24,7 +24,7 @@ LOGGING = {f"{log}.{level}" for log in ("log", "self._log") for level in LEVELS}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 OF_SINGLE_ITEMS = "curator/campaign/item_log.py"
 PROMISED = {
-    "f'Key {key.label} failed ({refusal.reason}); removing from pool.'",
+    "removal_line(key, refusal)",
     "'All API keys exhausted'",
 }
 """Lines that are promised word for word."""

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import structlog
-
 from curator.annotators.annotator import Connection
 from curator.annotators.key_checks import (
     CHECKS_A_MINUTE,
@@ -29,9 +27,10 @@ from curator.pool.rate import PlainRate
 from curator.refusals.refusal import InvalidKey
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
+from shared.program.event_log import EventLog
 from shared.program.progress import report_progress
 
-log = structlog.stdlib.get_logger("curator.campaign.first_look")
+log = EventLog(__name__)
 
 
 async def without_bad_keys(
