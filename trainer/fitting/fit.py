@@ -11,13 +11,12 @@ from shared.errors import InputError
 from shared.files.atomic import require_writable_folder
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
 from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.fitting.adapter import require_targets
 from trainer.fitting.preparation import prepare
-from trainer.fitting.record import RunRecord, finished_run
+from trainer.fitting.record import DATASET, RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
 from trainer.fitting.training_log import LOG_FILE
 from trainer.recipe.recipe import FitRecipe
@@ -33,6 +32,9 @@ FREE_TO_CHANGE: Final = PLACES | {
     "track",
 }
 """Settings that a resumed run may change, since they do not change what comes out."""
+
+_LEFT_BY_A_RUN: Final = frozenset({LOG_FILE, DATASET, CHECKPOINT})
+"""One of these is there as soon as a run has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +128,19 @@ def _finished(out: Path, *, resume: bool) -> RunRecord | None:
     record = finished_run(out)
     if record is not None and not resume:
         raise InputError(f"{out}: holds a finished adapter; give another `out` or remove it")
-    if record is None and (out / ADAPTER_WEIGHTS).is_file() and not (out / LOG_FILE).is_file():
+    if record is None and _holds_something_else(out):
         raise InputError(
-            f"{out}: holds an adapter that `trainer fit` did not make; give another `out` or "
-            "remove it"
+            f"{out}: is there and holds no run of `trainer fit`; give another `out` or remove it"
         )
     return record
+
+
+def _holds_something_else(out: Path) -> bool:
+    if not out.is_dir():
+        return False
+    # Whoever calls may hold a lock in it.
+    names = {path.name for path in out.iterdir() if path.suffix != ".lock"}
+    return bool(names) and not names & _LEFT_BY_A_RUN
 
 
 def _require_same(record: RunRecord, fingerprint: str, out: Path) -> None:

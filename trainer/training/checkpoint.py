@@ -68,12 +68,12 @@ def require_own(folder: Path, recipe_sha256: str, *, resume: bool) -> None:
     state = _state_in(saved)
     if state.recipe_sha256 != recipe_sha256:
         raise InputError(
-            f"{folder}: the checkpoint is of another recipe or other data; give another `out`, or "
+            f"{saved}: the checkpoint is of another recipe or other data; give another `out`, or "
             "remove that folder to start again"
         )
     if not resume:
         raise InputError(
-            f"{folder}: this run stands at step {state.step}; give --resume to go on there, or "
+            f"{saved}: this run stands at step {state.step}; give --resume to go on there, or "
             "remove that folder to start again"
         )
 

@@ -115,11 +115,12 @@ def test_a_finished_adapter_is_never_replaced(finished, data, tiny_model, tmp_pa
     assert {path: path.stat().st_mtime_ns for path in finished.adapter.rglob("*")} == before
 
 
-def test_an_adapter_of_another_program_is_not_replaced(data, tiny_model, tmp_path):
+@pytest.mark.parametrize("resume", [False, True])
+def test_an_adapter_of_another_program_is_not_replaced(data, tiny_model, tmp_path, resume):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ADAPTER_WEIGHTS).touch()
-    with pytest.raises(InputError, match="an adapter that `trainer fit` did not make"):
-        fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=False)
+    with pytest.raises(InputError, match="is there and holds no run of `trainer fit`"):
+        fit(recipe_for(tiny_model, data, tmp_path / "out"), resume=resume)
 
 
 def test_a_run_is_the_same_from_another_folder(finished, data, tiny_model, tmp_path, monkeypatch):
