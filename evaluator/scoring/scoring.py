@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from evaluator.metrics.choice import metrics_for, require_several_references
@@ -17,6 +16,7 @@ from evaluator.scoring.scorecard import Scorecard, break_down
 from evaluator.scoring.tally import Tally
 from shared.dataset.units import independent_unit
 from shared.errors import InputError
+from shared.program.versions import installed_versions
 from shared.records import Prediction, QAPair
 
 _VERSIONS_OF: Final = ("abo-vqa", "numpy", "torch", "transformers", "peft", "bitsandbytes", "ray")
@@ -69,7 +69,7 @@ def score_predictions(
         over_shuffled=blind.lead,
         constants=constant_groups(scored),
         signatures={metric.name: metric.signature(text_models, provenance) for metric in metrics},
-        provenance={**provenance, **_boxed(pairs), "versions": _versions()},
+        provenance={**provenance, **_boxed(pairs), "versions": installed_versions(_VERSIONS_OF)},
     )
     return scorecard, columns
 
@@ -84,13 +84,3 @@ def measured_metrics(predictions: Sequence[Prediction]) -> tuple[Metric, ...]:
 def _boxed(pairs: Sequence[QAPair]) -> dict[str, int]:
     boxed = sum(bool(pair.boxes) for pair in pairs)
     return {"questions_with_boxes": boxed} if boxed else {}
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _VERSIONS_OF:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions

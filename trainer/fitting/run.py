@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Final
 
 import torch
@@ -16,6 +15,7 @@ from shared.dataset.training_images import write_training_images
 from shared.files.atomic import atomic_path
 from shared.program.event_log import EventLog
 from shared.program.stopping import StopSignal
+from shared.program.versions import installed_versions
 from shared.vqa.names.public_name import public_name
 from trainer.data.batches import Batches
 from trainer.data.dataset import SplitPairs
@@ -224,7 +224,7 @@ class AdapterRun(Run[RunRecord]):
             base_held_out=self._base_exact_match,
             best_epoch=self._best_epoch,
             epochs_to_come=epochs_to_come,
-            versions={name: version(name) for name in VERSIONS},
+            versions=installed_versions(VERSIONS),
         )
         with atomic_path(self._recipe.out / "README.md") as part:
             part.write_text(adapter_card(facts), encoding="utf-8")

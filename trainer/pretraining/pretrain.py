@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
 from shared.files.atomic import require_writable_folder, whole_folder
 from shared.program.stopping import StopSignal
+from shared.program.versions import installed_versions
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
 from shared.vqa.loading import load_blip
@@ -108,7 +108,7 @@ def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) ->
         test_images=len({pair.filename for pair in pairs.test}),
         test_pairs=len(pairs.test),
         data_sha256=pairs_digest(pairs.everything),
-        versions={name: version(name) for name in ("abo-vqa", "torch", "transformers")},
+        versions=installed_versions(("abo-vqa", "torch", "transformers")),
     )
 
 

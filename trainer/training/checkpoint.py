@@ -59,8 +59,8 @@ def require_own(folder: Path, recipe_sha256: str, *, resume: bool) -> None:
     """Check that what a run would go on with, or throw away, is its own and is meant to be.
 
     Raises:
-        InputError: ``folder`` is a checkpoint of another run, or of this one and ``resume`` is not
-            set, so that hours of work would be lost.
+        InputError: ``folder`` is a checkpoint of another run or release, or of this run and
+            ``resume`` is not set, so that hours of work would be lost.
     """
     saved = whole_folder(folder)
     if saved is None:
@@ -90,7 +90,7 @@ def load_checkpoint(
     """Restore the optimiser; return the state and the weights, ``None`` where nothing was saved.
 
     Raises:
-        InputError: the checkpoint belongs to another recipe or other data.
+        InputError: the checkpoint belongs to another recipe, other data or another release.
     """
     require_own(folder, recipe_sha256, resume=True)
     saved = whole_folder(folder)
@@ -101,4 +101,11 @@ def load_checkpoint(
 
 
 def _state_in(saved: Path) -> RunState:
-    return RunState(**read_json(saved / STATE))
+    facts = read_json(saved / STATE)
+    try:
+        return RunState(**facts)
+    except TypeError as error:
+        raise InputError(
+            f"{saved}: is no checkpoint that this release can go on with; remove that folder to "
+            "start again, or finish the run with the release that began it"
+        ) from error

@@ -1,5 +1,6 @@
 """A checkpoint is there whole or not at all, and only the same run goes on with it."""
 
+import json
 import shutil
 
 import pytest
@@ -46,6 +47,14 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
     Small(tmp_path / "checkpoint")
     with pytest.raises(InputError, match="another recipe or other data"):
         load_checkpoint(tmp_path / "checkpoint", fresh_optimizer(), "other")
+
+
+def test_a_checkpoint_of_another_release_is_refused(tmp_path):
+    Small(tmp_path / "checkpoint")
+    facts = {"step": 3, "best_exact_match": 0.5, "recipe_sha256": "recipe"}
+    (tmp_path / "checkpoint" / "state.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="remove that folder to start again"):
+        load_checkpoint(tmp_path / "checkpoint", fresh_optimizer(), "recipe")
 
 
 def test_where_nothing_was_saved_there_is_nothing_to_resume(tmp_path):
