@@ -20,6 +20,7 @@ import yaml
 
 import curator.__main__
 from curator.forecast.forecast import Forecast
+from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota
 from curator.ledger import (
     Campaign,
@@ -31,6 +32,7 @@ from curator.ledger import (
     migrate,
     require_ledger,
 )
+from curator.pool.records import ModelUse
 from curator.status.page.metrics import metrics_text
 from curator.status.status import KeyState, Standing, status_object
 
@@ -158,12 +160,23 @@ def test_logrotate_takes_its_file(tmp_path: Path) -> None:
     assert not (tmp_path / "l.db.log.jsonl").exists()
 
 
+MODEL = "gemini-2.5-flash"
+
+
 def standing() -> Standing:
-    key = KeyReport("fp", "laptop", "p", "", {"answered": 1, "open": 1}, Quota(1, 2, 3), 1)
+    key = KeyReport(
+        "fp",
+        "laptop",
+        "p",
+        "",
+        {"answered": 1, "open": 1},
+        Quota(),
+        [ModelUse(MODEL, 1, Quota(1, 2, 3))],
+    )
     report = CampaignReport(
-        campaign_id=1, campaign=Campaign("gemini-2.5-flash", "v", 10), progress=Progress(1, 1, 1),
-        pairs_by_model={"gemini-2.5-flash": 1}, rejected={"empty": 1},
-        outcomes={"answered": 1}, replies={},
+        campaign_id=1, campaign=Campaign((AskedModel(MODEL),), "v", 10), progress=Progress(1, 1, 1),
+        pairs_by_model={MODEL: 1}, rejected={"empty": 1},
+        outcomes_by_model={MODEL: {"answered": 1}}, replies={},
         opinions=OpinionCounts(), tokens_by_model={},
         keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
     )  # fmt: skip
@@ -218,7 +231,7 @@ async def test_a_backup_that_is_taken_while_a_run_works_is_whole(tmp_path: Path)
     path, copy = tmp_path / "abo.db", tmp_path / "abo-backup.db"
     migrate(path)
     async with Ledger.opened(path) as ledger:
-        campaign = Campaign("m", "v", 10)
+        campaign = Campaign((AskedModel("m"),), "v", 10)
         assert await ledger.enrol(campaign, 1.0) == 1
         assert (tmp_path / "abo.db-wal").stat().st_size > 0
         with closing(sqlite3.connect(path)) as database:
@@ -226,7 +239,7 @@ async def test_a_backup_that_is_taken_while_a_run_works_is_whole(tmp_path: Path)
     require_ledger(copy)
     async with Ledger.opened(copy) as ledger:
         [report] = await ledger.reports(2.0)
-    assert report.campaign.model == "m"
+    assert report.campaign == campaign
 
 
 def test_links_lead_somewhere() -> None:

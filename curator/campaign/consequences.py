@@ -113,7 +113,7 @@ class Consequences:
     ) -> Sequence[Job]:
         """Take back a request that was never sent: neither the quota nor the item pays for it."""
         await self.take_back(tried.lease, attempt)
-        self.live.unsent(tried.lease.key, refusal.reason)
+        self.live.unsent(tried.lease, refusal.reason)
         self.outage.unreached(refusal.reason, self.clock.now())
         if self.outage.in_a_row == 1:
             log.warning("service_unreachable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
@@ -186,7 +186,7 @@ class Consequences:
         news = self._settle(tried.lease, reply)
         judgement = item.judged(reply, self.prompt)
         self.results.item_log.reply(
-            item, reply, judgement, key_label=key.label, attempt_id=tried.attempt_id
+            item, reply, judgement, lease=tried.lease, attempt_id=tried.attempt_id
         )
         if not judgement.is_usable:
             return self._take_useless(tried, reply, judgement, news)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
 from curator.annotators.image_encoding import LONGEST_PX
+from curator.annotators.models_to_ask import models_to_ask
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.catalog import Catalog, open_catalog
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
-from curator.keys.keyfile import read_keys
+from curator.keys.keyfile import KeyFile, read_key_file
 from curator.keys.models import KnownModel, ModelCatalogue, packaged_models
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
@@ -33,7 +35,7 @@ class RunOptions:
     keys: Path | None
     ledger: Path
     images: Path | None
-    model: str
+    models: Sequence[str]
     base_url: str | None
     questions: int
     answer_words: int
@@ -57,9 +59,10 @@ class RunOptions:
 class RunPlan:
     """The same, read and found usable; nothing has been written yet.
 
-    ``keys`` are all that were given, ``serving`` those that did not fail for good in a run before;
-    those that did are in ``removed``, by fingerprint. ``told_ends`` is when models retire, seconds
-    since the epoch, where the service said so before the first request.
+    ``models`` are asked in this order of preference. ``keys`` are all that were given, ``serving``
+    those that did not fail for good in a run before; those that did are in ``removed``, by
+    fingerprint. ``told_ends`` is when models retire, seconds since the epoch, where the service
+    said so before the first request.
     """
 
     catalog: Catalog
@@ -81,37 +84,47 @@ def plan_run(options: RunOptions) -> RunPlan:
     """
     check_base_url(options.base_url)
     require_stated_address(options.annotator.protocol.address_variable, options.base_url)
-    models = (options.known_models.known(options.model),)
+    key_file = _key_file(options)
+    asked = _models(options, key_file.models)
+    models = [options.known_models.known(model.name) for model in asked]
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),
-        keys=_keys(options),
+        keys=key_file.keys,
         models=models,
         prompt=prompt,
-        campaign=Campaign(
-            options.model, prompt.version, options.questions, options.annotator.value
-        ),
+        campaign=Campaign(asked, prompt.version, options.questions, options.annotator.value),
         address=_address(options),
     )
     check_version(options.ledger)
-    for model in models:
-        _check_token_limits(plan.keys, prompt.largest_request_tokens(model, LONGEST_PX))
+    _check_token_limits(plan)
     return plan
 
 
-def _keys(options: RunOptions) -> Sequence[Key]:
+def _key_file(options: RunOptions) -> KeyFile:
     protocol = options.annotator.protocol
     protocol.require()
-    return read_keys(options.keys, source=protocol.keys)
+    return read_key_file(options.keys, source=protocol.keys)
 
 
-def _check_token_limits(keys: Sequence[Key], needed: int) -> None:
-    for key in keys:
-        if key.quota.tpm is not None and key.quota.tpm < needed:
-            raise InputError(
-                f"key {key.label!r}: tpm = {key.quota.tpm} is less than one request needs "
-                f"(about {needed} tokens); raise it or remove it"
-            )
+def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[AskedModel]:
+    asked = models_to_ask(options.annotator, options.models, tables, options.known_models)
+    if not asked:
+        raise InputError(f"--annotator {options.annotator.value}: say which with --model NAME")
+    return asked
+
+
+def _check_token_limits(plan: RunPlan) -> None:
+    for asked, model in zip(plan.campaign.models, plan.models, strict=True):
+        needed = plan.prompt.largest_request_tokens(model, LONGEST_PX)
+        for key in plan.keys:
+            tpm = asked.quota_with(key.quota).tpm
+            if tpm is not None and tpm < needed:
+                whose = f"model {asked.name!r}" if asked.quota.tpm else f"key {key.label!r}"
+                raise InputError(
+                    f"{whose}: tpm = {tpm} is less than one request needs (about {needed} "
+                    "tokens); raise it or remove it"
+                )
 
 
 def _address(options: RunOptions) -> Address | None:

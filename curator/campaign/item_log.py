@@ -7,6 +7,7 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
+from curator.pool.pool import Lease
 from shared.program.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000
@@ -21,9 +22,9 @@ class ItemLog:
         self._log = EventLog("curator.items").bound()
 
     def reply(
-        self, item: Job, reply: Reply, judgement: Judgement, *, key_label: str, attempt_id: int
+        self, item: Job, reply: Reply, judgement: Judgement, *, lease: Lease, attempt_id: int
     ) -> None:
-        """Log a reply and what it is worth."""
+        """Log a reply to the request of ``lease`` and what it is worth."""
         verdict = judgement.verdict
         counts = (
             {"accepted": len(verdict.accepted), "rejected": len(verdict.rejected)}
@@ -34,7 +35,8 @@ class ItemLog:
             "reply",
             listing=item.listing.listing_id,
             image=item.listing.image.path,
-            key=key_label,
+            key=lease.key.label,
+            model=lease.model,
             prompt_version=self._prompt_version,
             attempt=attempt_id,
             ending=reply.ending,

@@ -42,6 +42,10 @@ class Job(Protocol):
     def question(self) -> str | None:
         """The one question that is asked again, if the job is about one."""
 
+    @property
+    def answered_by(self) -> str:
+        """The model that was asked before, if another one is better asked now."""
+
     def request(self, photo: Photo, prompt: Prompt) -> Request:
         """Return what is sent."""
 
@@ -72,6 +76,11 @@ class ListingJob(WorkItem):
     @property
     def question(self) -> None:
         """None: the model is to think of some."""
+
+    @property
+    def answered_by(self) -> str:
+        """None: whichever model is preferred."""
+        return ""
 
     def request(self, photo: Photo, prompt: Prompt) -> Request:
         """Ask for questions and answers about the photo."""

@@ -147,7 +147,7 @@ class Curator:
     async def _try(self, item: Job, request: Request) -> Sequence[Job] | Again:
         """Make one request; return what is to be tried again."""
         lease, attempt = await self._begin(item, request)
-        self.live.begun(lease.key)
+        self.live.begun(lease)
         tried = Try(item, lease, attempt.attempt_id)
         try:
             reply = await self._send(request, lease)
@@ -189,7 +189,7 @@ class Curator:
         """
         tokens = {model.name: request.estimated_tokens(model) for model in self.models}
         while True:
-            lease = await self.pool.lease(tokens)
+            lease = await self.pool.lease(tokens, item.answered_by)
             attempt = Attempt(
                 attempt_id=self.ledger.new_attempt_id(),
                 campaign_id=self.campaign_id,

@@ -71,6 +71,13 @@ async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[
     while pairs := await ledger.waiting_pairs(campaign_id, after, PAGE):
         after = (pairs[-1].item_id, pairs[-1].question)
         yield [
-            OpinionJob(pair.item_id, pair.listing, pair.attempts, pair.question, pair.answer)
+            OpinionJob(
+                pair.item_id,
+                pair.listing,
+                pair.attempts,
+                pair.question,
+                pair.answer,
+                pair.answered_by,
+            )
             for pair in pairs
         ]

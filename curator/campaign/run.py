@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curator.annotators.annotator import Connection
+from curator.annotators.models_to_ask import warn_of_unlisted
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
@@ -95,6 +96,7 @@ async def _begin(
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
     await ledger.remember_keys(plan.serving, clock.now())
     tell_removed(plan.keys, plan.removed)
+    warn_of_unlisted(options.annotator, plan.campaign.models, options.known_models)
     if options.retry_dead:
         log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
     return campaign_id
@@ -234,10 +236,10 @@ async def _pool(
     options: RunOptions, plan: RunPlan, ledger: Ledger, stop: AsyncStopSignal, clock: Clock
 ) -> KeyPool:
     now = clock.now()
-    models = [model.name for model in plan.models]
+    models = plan.campaign.model_names
     return KeyPool(
         plan.serving,
-        models,
+        plan.campaign.models,
         clock=clock,
         stop=stop,
         on_exhausted=options.on_exhausted,

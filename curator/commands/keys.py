@@ -26,6 +26,7 @@ from curator.annotators.key_checks import (
     KeyCheck,
     check_keys,
 )
+from curator.annotators.models_to_ask import models_to_ask
 from curator.annotators.registry import Service
 from curator.commands.options import (
     AnnotatorName,
@@ -34,11 +35,10 @@ from curator.commands.options import (
     KeysFile,
     ModelsPath,
     catalogue_of,
-    model_to_ask,
 )
 from curator.keys.key import Key
-from curator.keys.keyfile import read_keys
-from curator.keys.models import ModelCatalogue, packaged_models
+from curator.keys.keyfile import read_key_file
+from curator.keys.models import packaged_models
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.projects import project_records
@@ -94,12 +94,18 @@ def keys(
     check_base_url(base_url)
     require_stated_address(protocol.address_variable, base_url)
     catalogue = catalogue_of(models)
-    asked = _models_to_check(annotator, model, catalogue)
     protocol.require()
-    pool = read_keys(keys, source=protocol.keys)
+    key_file = read_key_file(keys, source=protocol.keys)
+    asked = [
+        each.name for each in models_to_ask(annotator, model or (), key_file.models, catalogue)
+    ]
+    if not asked:
+        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
     background = Background(catalogue, {} if ledger is None else _remembered(ledger, asked))
     connection = Connection(base_url, timeout_s, CONNECTIONS)
-    checks = asyncio.run(_check(protocol, connection, pool, asked, PlainRate(requests_per_minute)))
+    checks = asyncio.run(
+        _check(protocol, connection, key_file.keys, asked, PlainRate(requests_per_minute))
+    )
     _require_address(checks)
     now = SystemClock().now()
     if as_json:
@@ -108,16 +114,6 @@ def keys(
     else:
         Console().print(checks_view(checks, background, now))
     _require_usable(checks)
-
-
-def _models_to_check(
-    annotator: Service, given: Sequence[str] | None, catalogue: ModelCatalogue
-) -> list[str]:
-    wanted: Sequence[str | None] = given or [None]
-    names = [model_to_ask(annotator, name, catalogue) for name in wanted]
-    if not all(names):
-        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
-    return list(dict.fromkeys(names))
 
 
 def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:

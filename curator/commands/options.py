@@ -31,9 +31,14 @@ AnnotatorName = Annotated[
 BaseUrl = Annotated[
     str | None, typer.Option(help="Address of another server, such as `curator rehearse`.")
 ]
-ModelName = Annotated[
-    str | None,
-    typer.Option(help="Model to ask.", show_default=f"{packaged_models().default} for gemini"),
+ModelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Model to ask; give several in order of preference.",
+        show_default=f"{packaged_models().default} for gemini",
+    ),
 ]
 ModelsPath = Annotated[
     Path | None,
@@ -72,9 +77,3 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
     from curator.keys.models_file import models_with  # noqa: PLC0415
 
     return models_with(models)
-
-
-def model_to_ask(annotator: Service, model: str | None, catalogue: ModelCatalogue) -> str:
-    """Return the service's name of the named model, or its usual one; empty if there is neither."""
-    protocol = annotator.protocol
-    return protocol.model_name(model or (catalogue.default if protocol.has_listed_models else ""))

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from curator.annotators.models_to_ask import models_to_ask
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.catalog import open_catalog
@@ -22,12 +23,11 @@ from curator.commands.options import (
     Concurrency,
     ImagesFolder,
     KeysFile,
-    ModelName,
+    ModelNames,
     ModelsPath,
     QuestionsPerImage,
     VerifiedShare,
     catalogue_of,
-    model_to_ask,
 )
 from curator.forecast.plan import (
     ANSWER_TOKENS,
@@ -39,7 +39,8 @@ from curator.forecast.plan import (
     with_limits,
 )
 from curator.forecast.simulation import Load, simulate
-from curator.keys.keyfile import read_keys
+from curator.keys.asked_model import AskedModel
+from curator.keys.keyfile import read_key_file
 from curator.keys.models import KnownModel
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
@@ -76,7 +77,7 @@ def plan(
     keys: KeysFile = None,
     images: ImagesFolder = None,
     annotator: AnnotatorName = Service.GEMINI,
-    model: ModelName = None,
+    model: ModelNames = None,
     models: ModelsPath = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
@@ -97,20 +98,21 @@ def plan(
     No request is sent.
     """
     known_models = catalogue_of(models)
-    asked = known_models.known(model_to_ask(annotator, model, known_models))
+    pool = read_key_file(keys, source=annotator.protocol.keys)
+    # A server of one's own may be planned for before its model is chosen.
+    asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
+    described = [known_models.known(each.name) for each in asked]
     prompt = Prompt(questions, answer_words)
-    limited = with_limits(
-        read_keys(keys, source=annotator.protocol.keys), Quota(rpm=rpm, tpm=tpm, rpd=rpd)
-    )
-    size = measure_catalog(open_catalog(catalog, images), prompt, asked)
+    limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    size = measure_catalog(open_catalog(catalog, images), prompt, described)
     size = replace(size, images=min(size.images, limit or size.images))
     answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
     work = planned_work(size, questions, verify, answered)
-    price = _price(asked, input_price, output_price)
-    assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, price=price)
+    prices = {each.name: _price(each, input_price, output_price) for each in described}
+    assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, prices=prices)
     now = SystemClock().now()
-    load = Load(work.requests, {asked.name: work.input_tokens}, latency_s, concurrency)
-    course = asyncio.run(simulate(limited, load, now))
+    load = Load(work.requests, work.input_tokens, latency_s, concurrency)
+    course = asyncio.run(simulate(limited, asked, load, now))
     planned = plan_object(limited, work, course, assumed, now)
     if as_json:
         json.dump(planned, sys.stdout, indent=2)

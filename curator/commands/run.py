@@ -22,19 +22,17 @@ from curator.commands.options import (
     ImagesFolder,
     KeysFile,
     LedgerFile,
-    ModelName,
+    ModelNames,
     ModelsPath,
     QuestionsPerImage,
     VerifiedShare,
     catalogue_of,
-    model_to_ask,
 )
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.pool.pool import OnExhausted
 from curator.status.words import left_out_words
-from shared.errors import InputError
 from shared.program.clock import SystemClock, stopwatch
 
 SettledLimit = Annotated[
@@ -90,7 +88,7 @@ def run(
     keys: KeysFile = None,
     images: ImagesFolder = None,
     annotator: AnnotatorName = Service.GEMINI,
-    model: ModelName = None,
+    model: ModelNames = None,
     models: ModelsPath = None,
     base_url: BaseUrl = None,
     questions: QuestionsPerImage = 10,
@@ -112,18 +110,14 @@ def run(
 
     The same command goes on where it stopped.
     """
-    known_models = catalogue_of(models)
-    asked = model_to_ask(annotator, model, known_models)
-    if not asked:
-        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
     options = RunOptions(
         catalog=catalog,
         keys=keys,
         ledger=ledger,
         images=images,
         annotator=annotator,
-        model=asked,
-        known_models=known_models,
+        models=model or (),
+        known_models=catalogue_of(models),
         base_url=base_url,
         questions=questions,
         answer_words=answer_words,

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from curator.forecast.simulation import Load, simulate
+from curator.forecast.simulation import UNUSED, Course, Load, simulate
 from curator.keys.key import Key
 from curator.keys.quota_day import day_start, next_day
-from curator.ledger import CampaignReport, KeyReport, Memory
+from curator.ledger import CampaignReport, Memory
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
 from shared.program.durations import DAY_S, MINUTE_S
@@ -64,18 +65,17 @@ def forecast(
     opinions = opinions_left(report, items, verify)
     if items + opinions == 0:
         return Forecast(now)
-    keys = [_key(key) for key in report.keys if not key.removed_because]
-    if not keys:
+    serving = _Serving(report, memory, now)
+    if not serving.keys:
         return Forecast(None, _nobody_serves(report))
-    seen = memory.load
     load = Load(
         requests=math.ceil(items * tries_an_item(report)) + opinions,
-        tokens={report.campaign.model: round(seen.input_tokens) or FIRST_TOKENS},
-        latency_s=seen.latency_s or FIRST_LATENCY_S,
+        tokens=_tokens(report, memory),
+        latency_s=memory.load.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
     )
     try:
-        ends_at = asyncio.run(_ends_at(keys, load, now, memory))
+        ends_at = asyncio.run(_ends_at(serving, load))
     except InputError as error:
         return Forecast(None, str(error))
     return Forecast(max(ends_at, now + load.requests * MINUTE_S / requests_per_minute))
@@ -113,18 +113,83 @@ def opinions_left(report: CampaignReport, items: int, verify: float | None) -> i
     return max(0, round(verify * (report.pairs + items * an_item)) - asked)
 
 
-async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) -> float:
-    a_day = _a_day(keys)
+def _tokens(report: CampaignReport, memory: Memory) -> dict[str, int]:
+    """Return the input tokens of a request by model: as seen, or as other models show."""
+    seen = memory.load.input_tokens
+    others = max(seen.values(), default=FIRST_TOKENS)
+    return {name: round(seen.get(name, others)) for name in report.campaign.model_names}
+
+
+class _Serving:
+    """The keys and models that serve, and what is left of their quotas."""
+
+    def __init__(self, report: CampaignReport, memory: Memory, now: float) -> None:
+        reports = [key for key in report.keys if not key.removed_because]
+        # The simulation sends nothing, so the fingerprint stands for the secret.
+        self.keys = [Key(key.label, key.project, key.fingerprint, key.stated) for key in reports]
+        self.models = report.campaign.models
+        self.memory = memory
+        self.now = now
+        uses = {Meter(key.project, use.model): use for key in reports for use in key.uses}
+        self.closed = frozenset(meter for meter, use in uses.items() if use.refused_because)
+        self._limits = {
+            meter: math.inf if use.quota.rpd is None else use.quota.rpd
+            for meter, use in uses.items()
+            if meter not in self.closed
+        }
+
+    @property
+    def a_day(self) -> float:
+        """Return the requests that all projects allow a day, for all models together."""
+        return sum(self._limits.values())
+
+    @property
+    def left_today(self) -> float:
+        """Return how many of today's requests are left, ``SIMULATED`` where no limit is known."""
+        if math.isinf(self.a_day):
+            return SIMULATED
+        records, use = self.memory.records, self.memory.use
+        midnight = next_day(self.now)
+        return sum(
+            max(0, limit - (use[meter].today if meter in use else 0))
+            for meter, limit in self._limits.items()
+            if meter not in records or records[meter].blocked_until < midnight
+        )
+
+    async def course(self, load: Load) -> Course:
+        """Return the course of what is asked from now on."""
+        use, records = self.memory.use, self.memory.records
+        return await self._simulated(load, use=use, records=records)
+
+    async def fresh_course(self, load: Load) -> Course:
+        """Return the same with quotas of which nothing is used yet."""
+        return await self._simulated(load, use=UNUSED, records=UNUSED)
+
+    async def _simulated(
+        self,
+        load: Load,
+        use: Mapping[Meter, ProjectUse],
+        records: Mapping[Meter, ProjectRecord],
+    ) -> Course:
+        return await simulate(
+            self.keys,
+            self.models,
+            load,
+            self.now,
+            use=use,
+            records=records,
+            closed=self.closed,
+        )
+
+
+async def _ends_at(serving: _Serving, load: Load) -> float:
+    now, a_day = serving.now, serving.a_day
     if load.requests <= SIMULATED or a_day <= SMALL_DAY:
         # Days that repeat are counted at once, so that small ones may be simulated to the end.
-        course = await simulate(keys, load, now, use=memory.use, records=memory.records)
-        return course.ends_at
-    begun = replace(load, requests=SIMULATED)
-    today = SIMULATED if math.isinf(a_day) else _left_today(keys, memory, now)
-    if today >= SIMULATED:
-        course = await simulate(keys, begun, now, use=memory.use, records=memory.records)
-    else:
-        course = await simulate(keys, begun, now)
+        return (await serving.course(load)).ends_at
+    begun, today = replace(load, requests=SIMULATED), serving.left_today
+    is_enough = today >= SIMULATED
+    course = await (serving.course(begun) if is_enough else serving.fresh_course(begun))
     rate = SIMULATED / max(1e-3, course.ends_at - now)
     today = min(today, rate * (next_day(now) - now))
     if math.isinf(a_day) or load.requests <= today:
@@ -133,25 +198,6 @@ async def _ends_at(keys: Sequence[Key], load: Load, now: float, memory: Memory) 
     days = math.ceil(left / full_day) - 1
     # Half a day on, because a day of that span may have had 23 or 25 hours.
     return day_start(next_day(now) + (days + 0.5) * DAY_S) + (left - days * full_day) / rate
-
-
-def _a_day(keys: Sequence[Key]) -> float:
-    """Return the requests that all projects allow a day."""
-    limits = {key.project: key.quota.rpd for key in keys}.values()
-    return sum(math.inf if limit is None else limit for limit in limits)
-
-
-def _left_today(keys: Sequence[Key], memory: Memory, now: float) -> float:
-    limits = {key.project: key.quota.rpd or 0 for key in keys}
-    records = memory.records.items()
-    rests = {meter.project for meter, record in records if record.blocked_until >= next_day(now)}
-    used = {meter.project: use.today for meter, use in memory.use.items()}
-    return sum(max(0, limits[name] - used.get(name, 0)) for name in limits.keys() - rests)
-
-
-def _key(report: KeyReport) -> Key:
-    # The simulation sends nothing, so the fingerprint stands for the secret.
-    return Key(report.label, report.project, report.fingerprint, report.quota)
 
 
 async def kept_up_to_date(

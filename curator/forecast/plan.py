@@ -7,6 +7,7 @@ latency) is an assumption, stated with the result.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,6 +27,7 @@ from curator.keys.key import Key
 from curator.keys.models import KnownModel
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
+from curator.pool.records import Meter
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.durations import duration, local_time
@@ -44,28 +46,28 @@ OPINION_TOKENS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A catalogue's images, and the input tokens of an average request about one.
+    """A catalogue's images, and the input tokens of an average request about one, by model.
 
     ``opinion_tokens`` are the input tokens of a request for a second opinion, ``skipped`` is what
     of the catalogue cannot be used.
     """
 
     images: int
-    input_tokens: int
-    opinion_tokens: int = 0
+    input_tokens: Mapping[str, int]
+    opinion_tokens: Mapping[str, int]
     skipped: Skipped = field(default_factory=Skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All requests of a campaign, and the tokens of an average one, in and out.
+    """All requests of a campaign, and the tokens of an average one, in (by model) and out.
 
     ``left_out`` is what of the catalogue cannot be used: reason, count and first example.
     """
 
     images: int
     second_opinions: int
-    input_tokens: int
+    input_tokens: Mapping[str, int]
     output_tokens: int
     left_out: Sequence[tuple[str, int, str]] = ()
 
@@ -82,12 +84,15 @@ def planned_work(size: Size, questions: int, verify: float, output_tokens: int) 
     """
     opinions = round(size.images * questions * verify)
     requests = size.images + opinions
-    taken = size.images * size.input_tokens + opinions * size.opinion_tokens
+    taken = {
+        model: size.images * tokens + opinions * size.opinion_tokens[model]
+        for model, tokens in size.input_tokens.items()
+    }
     given = size.images * output_tokens + opinions * OPINION_TOKENS
     return Work(
         size.images,
         opinions,
-        round(taken / requests),
+        {model: round(tokens / requests) for model, tokens in taken.items()},
         round(given / requests),
         size.skipped.told(),
     )
@@ -95,21 +100,21 @@ def planned_work(size: Size, questions: int, verify: float, output_tokens: int) 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What the plan cannot know: seconds a request, how many at a time, and the price."""
+    """What the plan cannot know: seconds a request, how many at a time, and the prices by model."""
 
     concurrency: int
     latency_s: float
-    price: Price | None
+    prices: Mapping[str, Price | None]
 
 
-def measure_catalog(catalog: Catalog, prompt: Prompt, model: KnownModel) -> Size:
-    """Count the images of ``catalog``, each once, and estimate the requests to ``model``.
+def measure_catalog(catalog: Catalog, prompt: Prompt, models: Sequence[KnownModel]) -> Size:
+    """Count the images of ``catalog``, each once, and estimate the requests to each model.
 
     Raises:
         InputError: a file of the catalogue is unreadable, or no listing has an image.
     """
     seen: set[str] = set()
-    tokens = 0
+    tokens: Counter[str] = Counter()
     longest_px = _usual_px(catalog)
     skipped = Skipped()
     with report_progress("reading the catalogue", None) as progress:
@@ -117,13 +122,15 @@ def measure_catalog(catalog: Catalog, prompt: Prompt, model: KnownModel) -> Size
             if listing.image.path not in seen:
                 seen.add(listing.image.path)
                 request = prompt.request(listing.metadata, b"", longest_px)
-                tokens += request.estimated_tokens(model)
+                for model in models:
+                    tokens[model.name] += request.estimated_tokens(model)
                 progress.advance()
     if not seen:
         raise nothing_usable(catalog, skipped)
     opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
-    each = round(tokens / len(seen))
-    return Size(len(seen), each, opinion.estimated_tokens(model), skipped)
+    each = {name: round(count / len(seen)) for name, count in tokens.items()}
+    opinions = {model.name: opinion.estimated_tokens(model) for model in models}
+    return Size(len(seen), each, opinions, skipped)
 
 
 def _usual_px(catalog: Catalog) -> int:
@@ -148,11 +155,12 @@ def plan_object(
     keys: Sequence[Key], work: Work, course: Course, assumed: Assumptions, now: float
 ) -> dict[str, Any]:
     """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
-    by_project: Counter[str] = Counter()
+    asked: Counter[Meter] = Counter()
     for span in course.spans:
-        for project, requests in _by_project(span).items():
-            by_project[project] += requests * span.days
-    by_key = _shares(keys, by_project)
+        for meter, requests in span.requests.items():
+            asked[meter] += requests * span.days
+    by_key = _shares(keys, asked)
+    by_model = _by_model(asked)
     return {
         "images": work.images,
         "second_opinions": work.second_opinions,
@@ -163,41 +171,63 @@ def plan_object(
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
-        "total": _cost(by_project.total(), work, assumed),
+        "total": _cost(by_model, work, assumed),
+        "models": [
+            {"model": name, **_cost({name: by_model[name]}, work, assumed)}
+            for name in work.input_tokens
+        ],
         "keys": [
             {"label": key.label, "project": key.project, **_cost(by_key[key.label], work, assumed)}
             for key in keys
         ],
         "days": [_span_object(span, keys, work, assumed) for span in course.spans],
         "assumptions": {
-            "input_tokens": work.input_tokens,
+            "input_tokens": dict(work.input_tokens),
             "output_tokens": work.output_tokens,
             **asdict(assumed),
         },
     }
 
 
-def _cost(requests: int, work: Work, assumed: Assumptions) -> dict[str, Any]:
-    taken, given = requests * work.input_tokens, requests * work.output_tokens
-    price = assumed.price
-    usd = None if price is None else price.of(taken, given)
-    return {"requests": requests, "input_tokens": taken, "output_tokens": given, "usd": usd}
+def _cost(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict[str, Any]:
+    """Return what so many requests by model take; the money is unknown if one price is."""
+    taken, usd = 0, 0.0
+    for model, count in requests.items():
+        tokens, price = count * work.input_tokens[model], assumed.prices[model]
+        taken += tokens
+        if count:
+            usd += math.nan if price is None else price.of(tokens, count * work.output_tokens)
+    asked = sum(requests.values())
+    if not asked and None in assumed.prices.values():
+        usd = math.nan
+    return {
+        "requests": asked,
+        "input_tokens": taken,
+        "output_tokens": asked * work.output_tokens,
+        "usd": None if math.isnan(usd) else usd,
+    }
 
 
-def _shares(keys: Sequence[Key], by_project: Mapping[str, int]) -> dict[str, int]:
-    """Return the requests of each key by label: the keys of a project take turns."""
-    shares: dict[str, int] = {}
+def _shares(keys: Sequence[Key], asked: Mapping[Meter, int]) -> dict[str, Counter[str]]:
+    """Return the requests of each key by label and model: the keys of a project take turns."""
+    shares: dict[str, Counter[str]] = {key.label: Counter() for key in keys}
     for project, group in groupby(sorted(keys, key=_project), key=_project):
         labels = [key.label for key in group]
-        each, more = divmod(by_project.get(project, 0), len(labels))
-        shares |= {label: each + (place < more) for place, label in enumerate(labels)}
+        first = 0
+        for meter, requests in asked.items():
+            if meter.project == project:
+                for place, label in enumerate(labels):
+                    # Where one model's round ends, the next one's begins.
+                    turn = (place - first) % len(labels)
+                    shares[label][meter.model] += (requests - turn - 1) // len(labels) + 1
+                first = (first + requests) % len(labels)
     return shares
 
 
-def _by_project(span: DaySpan) -> Counter[str]:
+def _by_model(asked: Mapping[Meter, int]) -> Counter[str]:
     requests: Counter[str] = Counter()
-    for meter, count in span.requests.items():
-        requests[meter.project] += count
+    for meter, count in asked.items():
+        requests[meter.model] += count
     return requests
 
 
@@ -213,10 +243,10 @@ def _span_object(
         "first": span.first.isoformat(),
         "last": (span.first + timedelta(days=span.days - 1)).isoformat(),
         "days": span.days,
-        "each_day": _cost(sum(span.requests.values()), work, assumed),
+        "each_day": _cost(_by_model(span.requests), work, assumed),
         "keys_each_day": {
             label: _cost(requests, work, assumed)
-            for label, requests in _shares(keys, _by_project(span)).items()
+            for label, requests in _shares(keys, span.requests).items()
         },
     }
 
@@ -231,11 +261,9 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     for span in plan["days"]:
         last = "" if span["days"] == 1 else f" to {span['last']}"
         days.add_row(f"{span['first']}{last}", f"{span['days']} d", *_cells(span["each_day"]))
-    assumed = plan["assumptions"]
-    price = assumed["price"]
-    money = "no price known for this model; give --input-price and --output-price"
-    if price:
-        money = f"{price['input_usd']:g} and {price['output_usd']:g} $ a million tokens in and out"
+    models = Table("model", *_columns(), title="by model", title_justify="left")
+    for model in plan["models"]:
+        models.add_row(Text(model["model"]), *_cells(model))
     left_out = [
         Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
         for entry in plan["left_out"]
@@ -250,13 +278,26 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
         ),
         *left_out,
         keys,
+        *([models] if len(plan["models"]) > 1 else []),
         days,
-        Text(
-            f"Assumed: {assumed['input_tokens']} tokens in and {assumed['output_tokens']} out a "
-            f"request, {assumed['latency_s']:g} s each, {assumed['concurrency']} at a time; "
-            f"{money}; free keys pay nothing."
-        ),
+        *_assumed(plan["assumptions"]),
     )
+
+
+def _assumed(assumed: Mapping[str, Any]) -> list[Text]:
+    several = len(assumed["prices"]) > 1
+    lines = []
+    for model, price in assumed["prices"].items():
+        money = "no price known for this model; give --input-price and --output-price"
+        if price:
+            usd = f"{price['input_usd']:g} and {price['output_usd']:g} $"
+            money = f"{usd} a million tokens in and out"
+        lines.append(
+            f"Assumed{f' for {model}' if several else ''}: {assumed['input_tokens'][model]} tokens "
+            f"in and {assumed['output_tokens']} out a request, {assumed['latency_s']:g} s each, "
+            f"{assumed['concurrency']} at a time; {money}; free keys pay nothing."
+        )
+    return list(map(Text, lines))
 
 
 def _columns() -> tuple[str, ...]:

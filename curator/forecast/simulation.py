@@ -10,12 +10,13 @@ import heapq
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota_day import PACIFIC, day_start, next_day
 from curator.pool.exhaustion import KeysExhausted
@@ -66,7 +67,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked: so many requests of so many input tokens by model, in order of preference.
+    """What is asked: so many requests, of so many input tokens by model.
 
     ``latency_s`` is how long each is under way, ``concurrency`` how many are at most.
     """
@@ -79,16 +80,19 @@ class Load:
 
 async def simulate(
     keys: Sequence[Key],
+    models: Sequence[AskedModel],
     load: Load,
     now: float,
     *,
     use: Mapping[Meter, ProjectUse] = UNUSED,
     records: Mapping[Meter, ProjectRecord] = UNUSED,
+    closed: Collection[Meter] = (),
 ) -> Course:
     """Return the course of a campaign that starts at ``now``.
 
-    ``use`` and ``records`` say what was used of the windows, and which cool-downs and limits were
-    learned; without them the keys are unused.
+    ``models`` are in order of preference. ``use`` and ``records`` say what was used of the windows,
+    and which cool-downs and limits were learned; without them the keys are unused. ``closed`` are
+    not asked.
 
     Raises:
         InputError: no key can ever take such a request.
@@ -96,13 +100,14 @@ async def simulate(
     clock = VirtualClock(now)
     pool = KeyPool(
         keys,
-        list(load.tokens),
+        models,
         clock=clock,
         stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,
         rng=random.Random(0),
         use=use,
         records={meter: _lasting(record, now) for meter, record in records.items()},
+        closed=closed,
     )
     calendar = _Calendar(now)
     in_flight: list[float] = []

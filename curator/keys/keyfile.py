@@ -9,11 +9,13 @@ import codecs
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import Field
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key, fingerprint_of
 from curator.keys.key_form import without_keys
 from curator.keys.key_list import WAY_OUT, ListedKey, listed_keys
@@ -36,11 +38,30 @@ class _KeyTable(Settings):
     rpd: int | None = Field(default=None, ge=1)
 
 
+class _ModelTable(Settings):
+    name: str = Field(min_length=1)
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
+    rpd: int | None = Field(default=None, ge=1)
+
+
 _Table = TypeVar("_Table", bound=Settings)
 
 
 class _KeysFile(Settings):
     key: list[_KeyTable] = Field(default_factory=list)
+    model: list[_ModelTable] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """The keys, and the models that they are to ask where the command line names none.
+
+    The models are in order of preference, with limits of their own.
+    """
+
+    keys: tuple[Key, ...]
+    models: tuple[AskedModel, ...] = ()
 
 
 def read_keys(
@@ -48,33 +69,43 @@ def read_keys(
     environment: Mapping[str, str] = os.environ,
     source: KeySource = GEMINI_KEYS,
 ) -> tuple[Key, ...]:
-    """Return the keys in ``path``, or those of ``source`` where no path is given.
+    """Return the keys that ``read_key_file`` reads.
+
+    Raises:
+        InputError: as there.
+    """
+    return read_key_file(path, environment, source).keys
+
+
+def read_key_file(
+    path: Path | None,
+    environment: Mapping[str, str] = os.environ,
+    source: KeySource = GEMINI_KEYS,
+) -> KeyFile:
+    """Return the keys and models in ``path``, or the keys of ``source`` where no path is given.
 
     Raises:
         InputError: no keys, an unreadable file, something that is no key, a secret or label that
-            occurs twice, or keys of one project with different limits. No message holds a secret.
+            occurs twice, keys of one project with different limits, or two tables of one model. No
+            message holds a secret.
     """
     if path is not None:
         return _keys_of_file(path, environment, source.foreign)
     text = environment.get(source.variable, "")
     if text.strip():
-        return _keys_of_text(text, source.variable, environment, source.foreign)
+        return KeyFile(_keys_of_text(text, source.variable, environment, source.foreign))
     if source.without:
-        return source.without
+        return KeyFile(source.without)
     near = next((name for name in source.near if environment.get(name, "").strip()), None)
     hint = f" ({near} is set, but not read here)" if near else ""
     raise InputError(f"no API keys: give --keys FILE or set {source.variable}{hint}")
 
 
-def _keys_of_file(
-    path: Path, environment: Mapping[str, str], foreign: Sequence[str]
-) -> tuple[Key, ...]:
+def _keys_of_file(path: Path, environment: Mapping[str, str], foreign: Sequence[str]) -> KeyFile:
     text, source = _read_text(path), str(path)
     if path.suffix.lower() != ".toml" and not _TOML_HINT.search(text):
-        return _keys_of_text(text, source, environment, foreign)
-    keys = _toml_keys(text, source, environment)
-    _check(keys, source)
-    return tuple(keys)
+        return KeyFile(_keys_of_text(text, source, environment, foreign))
+    return _toml_content(text, source, environment)
 
 
 def _keys_of_text(
@@ -130,11 +161,21 @@ def _decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def _toml_keys(text: str, source: str, environment: Mapping[str, str]) -> list[Key]:
+def _toml_content(text: str, source: str, environment: Mapping[str, str]) -> KeyFile:
     file = _without_values(_KeysFile, parsed_toml(text, source), source)
-    return [
+    keys = [
         _key(table, number, source, environment) for number, table in enumerate(file.key, start=1)
     ]
+    _check(keys, source)
+    names = [table.name for table in file.model]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{source}: two [[model]] tables are named {name!r}; remove one")
+    models = (
+        AskedModel(table.name, Quota(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd))
+        for table in file.model
+    )
+    return KeyFile(tuple(keys), tuple(models))
 
 
 def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, str]) -> Key:

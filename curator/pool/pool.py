@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
-from curator.keys.quota import Quota, Window
+from curator.keys.quota import Window
 from curator.pool.exhaustion import KeysExhausted, no_key_left
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening, Reservation
 from curator.refusals.refusal import (
@@ -82,7 +83,7 @@ class KeyPool:
     def __init__(
         self,
         keys: Sequence[Key],
-        models: Sequence[str],
+        models: Sequence[AskedModel],
         *,
         clock: Clock,
         stop: AsyncStopSignal,
@@ -91,17 +92,18 @@ class KeyPool:
         use: Mapping[Meter, ProjectUse],
         records: Mapping[Meter, ProjectRecord],
         untried: Sequence[Key] = (),
+        closed: Collection[Meter] = (),
         rate: PlainRate | None = None,
     ) -> None:
         """Start with what the ledger remembers: ``use`` and ``records``.
 
-        Each of the ``untried`` keys gets a second request only once its first was taken. ``rate``
-        holds for all keys together.
+        Each of the ``untried`` keys gets a second request only once its first was taken. ``closed``
+        are not asked at all. ``rate`` holds for all keys together.
         """
         self._rate = rate
         # Those that served longest ago come first.
         self._keys = list(keys)
-        self._models = tuple(models)
+        self._models = tuple(model.name for model in models)
         self._clock = clock
         self._stop = stop
         self._on_exhausted = on_exhausted
@@ -115,17 +117,23 @@ class KeyPool:
         self._changed = asyncio.Event()
         now = clock.now()
         self._projects = {
-            (meter := Meter(key.project, model)): Project.restored(
-                key, model, now, use.get(meter), records.get(meter)
+            (meter := Meter(key.project, model.name)): Project.restored(
+                meter,
+                model.quota_with(key.quota),
+                now,
+                use.get(meter),
+                records.get(meter),
+                is_closed=meter in closed,
             )
             for key in keys
             for model in models
         }
 
-    async def lease(self, tokens: Mapping[str, int]) -> Lease:
+    async def lease(self, tokens: Mapping[str, int], avoided: str = "") -> Lease:
         """Return a key and a model that can take a request now, waiting for them if need be.
 
-        ``tokens`` are those of the request, by model.
+        ``tokens`` are those of the request, by model. The ``avoided`` model is asked only where no
+        other can serve before the next quota day.
 
         Raises:
             KeysExhausted: none can before the next quota day, and the run is not to wait.
@@ -140,7 +148,7 @@ class KeyPool:
                     raise StopRequested
                 now = self._clock.now()
                 self._changed.clear()
-                turn, openings = self._next_turn(tokens, now)
+                turn, openings = self._next_turn(tokens, now, avoided)
                 if turn is None:
                     await self._wait_for_opening(openings, tokens, now)
                 elif rate is not None:
@@ -269,30 +277,32 @@ class KeyPool:
         """Why keys left the pool, by fingerprint."""
         return self._removed
 
-    @property
-    def refused(self) -> Mapping[Meter, str]:
-        """Why projects do not serve models, empty for those that do."""
-        return {meter: project.refused_because for meter, project in self._projects.items()}
-
     def records(self) -> dict[Meter, ProjectRecord]:
         """Return each cool-down and what it taught, as they are now."""
         return {meter: project.record() for meter, project in self._projects.items()}
 
-    def quotas(self, now: float) -> dict[Meter, Quota]:
-        """Return the limits of each project and model, as stated and learned."""
-        return {meter: project.quota(now) for meter, project in self._projects.items()}
-
-    def requests_today(self, now: float) -> dict[Meter, int]:
-        """Return the requests of each project and model since the quota day began."""
-        projects = self._projects.items()
-        return {meter: project.usage.requests_in(Window.DAY, now) for meter, project in projects}
+    def uses(self, now: float) -> dict[Meter, ModelUse]:
+        """Return what each project has of each model."""
+        return {meter: project.model_use(now) for meter, project in self._projects.items()}
 
     def _next_turn(
-        self, tokens: Mapping[str, int], now: float
+        self, tokens: Mapping[str, int], now: float, avoided: str
     ) -> tuple[tuple[Key, str] | None, Mapping[Meter, Opening]]:
         """Return the key and model whose turn it is, if any can serve, and when others do."""
+        others = [model for model in self._models if model != avoided]
+        turn, openings = self._turn_among(others, tokens, now)
+        if turn is not None or len(others) == len(self._models):
+            return turn, openings
+        if any(opening.window is not Window.DAY for opening in openings.values()):
+            return None, openings
+        turn, more = self._turn_among([avoided], tokens, now)
+        return turn, {**openings, **more}
+
+    def _turn_among(
+        self, models: Iterable[str], tokens: Mapping[str, int], now: float
+    ) -> tuple[tuple[Key, str] | None, Mapping[Meter, Opening]]:
         openings: dict[Meter, Opening] = {}
-        for model in self._models:
+        for model in models:
             for key in self._keys:
                 meter = Meter(key.project, model)
                 if meter in openings or not self._trials.may_ask(key, meter):

@@ -7,11 +7,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from curator.keys.key import Key
 from curator.keys.quota import LEARNED_FOR_S, LearnedLimits, Quota, Window, corrected, learn
 from curator.keys.quota_day import day_over
 from curator.pool.backoff import backoff_s
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from curator.pool.usage import Opening, Reservation, Usage
 from curator.refusals.refusal import RateLimited
 from shared.program.durations import DAY_S
@@ -127,6 +126,11 @@ class Project:
         self.probe, self.blocked_until = None, 0.0
         return True
 
+    def model_use(self, now: float) -> ModelUse:
+        """Return what is told of it at ``now``."""
+        today = self.usage.requests_in(Window.DAY, now)
+        return ModelUse(self.meter.model, today, self.quota(now), self.refused_because)
+
     def record(self) -> ProjectRecord:
         """Return what the ledger is to remember."""
         return ProjectRecord(
@@ -140,19 +144,27 @@ class Project:
 
     @classmethod
     def restored(
-        cls, key: Key, model: str, now: float, use: ProjectUse | None, record: ProjectRecord | None
+        cls,
+        meter: Meter,
+        stated: Quota,
+        now: float,
+        use: ProjectUse | None,
+        record: ProjectRecord | None,
+        *,
+        is_closed: bool = False,
     ) -> Self:
-        """Return the project of ``key`` for ``model`` as the ledger remembers it."""
-        use, record = use or ProjectUse(), record or ProjectRecord(key.project, model)
+        """Return a project and model as the ledger remembers them, with the limits stated now."""
+        use, record = use or ProjectUse(), record or ProjectRecord(*meter)
         return cls(
-            meter=Meter(key.project, model),
-            stated=key.quota,
+            meter=meter,
+            stated=stated,
             usage=Usage(now, last_minute=use.last_minute, today=use.today),
             learned=record.learned,
             blocked_until=record.blocked_until,
             blocked_window=record.blocked_window,
             probe_at=record.probe_at,
             refused_because=record.refused_because,
+            is_closed=is_closed,
         )
 
 

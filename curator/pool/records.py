@@ -56,3 +56,17 @@ class ProjectUse:
 
     last_minute: tuple[tuple[float, int], ...] = ()
     today: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What a project has of a model: requests since the quota day began, and the limits.
+
+    ``quota`` is as stated and learned; ``refused_because`` is why the model is not served there,
+    empty where it is.
+    """
+
+    model: str
+    today: int
+    quota: Quota
+    refused_because: str = ""

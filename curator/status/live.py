@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Final
 
 from curator.forecast.forecast import Forecast, still_true
-from curator.keys.key import Key
 from curator.keys.models import ModelCatalogue, packaged_models
 from curator.ledger import (
     CampaignReport,
@@ -30,9 +29,10 @@ from curator.ledger import (
     WorkState,
 )
 from curator.ledger.reports.campaigns import DEAD_LETTERS
+from curator.ledger.reports.keys import why_none
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
 from curator.pool.pool import KeyPool, Lease
-from curator.pool.records import Meter
+from curator.pool.records import Meter, ModelUse
 from curator.status.status import Standing
 from shared.records import Listing
 
@@ -75,7 +75,9 @@ class LiveReport:
         self._pairs = Counter(before.pairs_by_model)
         self._rejected = Counter(before.rejected)
         self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
-        self._outcomes = Counter(before.outcomes)
+        self._outcomes_by_model = {
+            model: Counter(outcomes) for model, outcomes in before.outcomes_by_model.items()
+        }
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
         self._tokens = dict(before.tokens_by_model)
@@ -117,13 +119,13 @@ class LiveReport:
         """Take over how the pairs chosen for a second opinion stand."""
         self._opinions = opinions
 
-    def begun(self, key: Key) -> None:
+    def begun(self, lease: Lease) -> None:
         """Count a request that is about to be sent."""
-        self._count_outcome(key, Outcome.OPEN, 1)
+        self._count_outcome(lease, Outcome.OPEN, 1)
 
-    def unsent(self, key: Key, reason: str) -> None:
+    def unsent(self, lease: Lease, reason: str) -> None:
         """Take back the count of a request that found no connection."""
-        self._count_outcome(key, Outcome.OPEN, -1)
+        self._count_outcome(lease, Outcome.OPEN, -1)
         self._last_errors[UNREACHABLE] = reason
 
     def finished(self, result: Result, listing: Listing, lease: Lease | None) -> None:
@@ -131,8 +133,8 @@ class LiveReport:
         model = ""
         if lease is not None:
             model = lease.model
-            self._count_outcome(lease.key, Outcome.OPEN, -1)
-            self._count_outcome(lease.key, result.outcome, 1)
+            self._count_outcome(lease, Outcome.OPEN, -1)
+            self._count_outcome(lease, result.outcome, 1)
             self._count_time(result)
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
@@ -164,8 +166,9 @@ class LiveReport:
             replies = replace(replies, count=before.count + 1, latest=latest)
         self._by_model[_who(replies)] = replies
 
-    def _count_outcome(self, key: Key, outcome: Outcome, amount: int) -> None:
-        for counts in (self._outcomes, self._by_key.setdefault(key.fingerprint, Counter())):
+    def _count_outcome(self, lease: Lease, outcome: Outcome, amount: int) -> None:
+        of_key = self._by_key.setdefault(lease.key.fingerprint, Counter())
+        for counts in (of_key, self._outcomes_by_model.setdefault(lease.model, Counter())):
             counts[outcome.value] += amount
 
     def _count_time(self, result: Result) -> None:
@@ -200,7 +203,10 @@ class LiveReport:
             progress=self.progress,
             pairs_by_model={model: count for model, count in self._pairs.items() if count},
             rejected=dict(self._rejected),
-            outcomes={name: count for name, count in self._outcomes.items() if count},
+            outcomes_by_model={
+                model: _counted_ones(outcomes)
+                for model, outcomes in self._outcomes_by_model.items()
+            },
             replies=dict(self._replies),
             opinions=self._opinions,
             tokens_by_model=dict(self._tokens),
@@ -216,23 +222,25 @@ class LiveReport:
         )
 
     def _keys(self, now: float) -> Sequence[KeyReport]:
-        today, removed = self._pool.requests_today(now), self._pool.removed
-        refused = self._pool.refused
-        quotas = self._pool.quotas(now)
-        model = self._before.campaign.model
-        return tuple(
-            replace(
-                key,
-                removed_because=removed.get(key.fingerprint, refused[Meter(key.project, model)])
-                if key.fingerprint in self._pool.fingerprints
-                else key.removed_because,
-                removed_at=self._pool.removed_at.get(key.fingerprint, key.removed_at),
-                outcomes={name: n for name, n in self._by_key[key.fingerprint].items() if n},
-                quota=quotas.get(Meter(key.project, model), key.quota),
-                project_today=today.get(Meter(key.project, model), key.project_today),
-            )
-            for key in self._before.keys
+        known = self._pool.uses(now)
+        return tuple(self._key(key, known) for key in self._before.keys)
+
+    def _key(self, key: KeyReport, known: Mapping[Meter, ModelUse]) -> KeyReport:
+        uses = tuple(known.get(Meter(key.project, use.model), use) for use in key.uses)
+        why = key.removed_because
+        if key.fingerprint in self._pool.fingerprints:
+            why = self._pool.removed.get(key.fingerprint, why_none(uses))
+        return replace(
+            key,
+            removed_because=why,
+            removed_at=self._pool.removed_at.get(key.fingerprint, key.removed_at),
+            outcomes=_counted_ones(self._by_key[key.fingerprint]),
+            uses=uses,
         )
+
+
+def _counted_ones(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
 
 
 def _counted(counts: OpinionCounts, change: OpinionChange) -> OpinionCounts:

@@ -18,7 +18,7 @@ from curator.keys.model_status import Retirement, retirement
 from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
 from curator.ledger import CampaignReport, KeyReport, TokenUse
-from curator.pool.records import ProjectRecord
+from curator.pool.records import ModelUse
 
 UNKNOWN_MODEL: Final = "unknown model"
 NOT_ERRORS: Final = frozenset({"open", "answered"})
@@ -50,15 +50,27 @@ class KeyState(StrEnum):
     REMOVED = "removed"
 
 
-def key_state(
-    key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float
-) -> tuple[KeyState, float | None]:
-    """Return a key's state, and when it ends, seconds since the epoch, where that is known."""
+def key_state(key: KeyReport, report: CampaignReport, now: float) -> tuple[KeyState, float | None]:
+    """Return a key's state, and when it ends, seconds since the epoch, where that is known.
+
+    It is that of the model which can serve first.
+    """
     if key.removed_because:
         return KeyState.REMOVED, None
-    if cooling := blocked.get(key.project):
+    states = [model_state(key.project, use, report, now) for use in key.uses]
+    serving = [(state, until) for state, until in states if state is not KeyState.REMOVED]
+    return min(serving, key=lambda one: one[1] or 0.0, default=(KeyState.READY, None))
+
+
+def model_state(
+    project: str, use: ModelUse, report: CampaignReport, now: float
+) -> tuple[KeyState, float | None]:
+    """Return the state of a model in a project, and when it ends, where that is known."""
+    if use.refused_because:
+        return KeyState.REMOVED, None
+    if cooling := report.blocked_record(project, use.model):
         return KeyState.COOLING_DOWN, cooling.blocked_until
-    if key.quota.rpd is not None and key.project_today >= key.quota.rpd:
+    if use.quota.rpd is not None and use.today >= use.quota.rpd:
         return KeyState.RESTING, next_day(now)
     return KeyState.READY, None
 
@@ -76,7 +88,8 @@ def rate_per_minute(report: CampaignReport) -> float:
 def cost_usd(standing: Standing) -> float | None:
     """Return what the tokens cost by list price, in US dollars; ``None`` if one is not known."""
     report, total = standing.report, 0.0
-    for model, tokens in (report.tokens_by_model or {report.campaign.model: TokenUse()}).items():
+    nothing = dict.fromkeys(report.campaign.model_names, TokenUse())
+    for model, tokens in (report.tokens_by_model or nothing).items():
         price = standing.known_models.known(model).price
         if price is None:
             return None
@@ -102,7 +115,7 @@ def models_object(report: CampaignReport) -> list[dict[str, Any]]:
 def retirements(standing: Standing) -> dict[str, Retirement]:
     """Return when the models that were asked, or are to be, are shut down, where that is known."""
     report = standing.report
-    models = [report.campaign.model, *(replies.asked for replies in report.replies_by_model)]
+    models = [*report.campaign.model_names, *(replies.asked for replies in report.replies_by_model)]
     ends = {
         model: retirement(standing.known_models.known(model), report.told_end(model))
         for model in dict.fromkeys(models)
@@ -145,11 +158,13 @@ def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
 def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
     report, ends_at = standing.report, standing.forecast.ends_at
     progress = report.progress
-    blocked = {project.project: project for project in report.blocked}
     replies = reply_counts(report)
     return {
         "id": report.campaign_id,
-        **asdict(report.campaign),
+        "annotator": report.campaign.annotator,
+        "models": report.campaign.model_names,
+        "prompt_version": report.campaign.prompt_version,
+        "questions": report.campaign.questions,
         "progress": {**asdict(progress), "total": progress.total},
         "goal": standing.goal,
         "pairs": report.pairs,
@@ -168,6 +183,9 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         },
         "second_opinions": asdict(report.opinions),
         "attempts": dict(report.outcomes),
+        "attempts_by_model": {
+            model: dict(outcomes) for model, outcomes in report.outcomes_by_model.items()
+        },
         "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
         "tokens_by_model": {
@@ -178,10 +196,14 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "ends_at": ends_at,
         "eta_s": None if ends_at is None else max(0.0, ends_at - now),
         "eta_unknown_because": standing.forecast.reason,
-        "keys": [_key_object(key, blocked, now) for key in report.keys],
+        "keys": [_key_object(key, report, now) for key in report.keys],
+        "quotas": [
+            _quota_object(project, use, report, now) for project, use in project_uses(report)
+        ],
         "cooling_down": [
             {
                 "project": project.project,
+                "model": project.model,
                 "until": project.blocked_until,
                 "window": project.blocked_window.value,
             }
@@ -193,8 +215,29 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
     }
 
 
-def _key_object(key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float) -> dict[str, Any]:
-    state, until = key_state(key, blocked, now)
+def project_uses(report: CampaignReport) -> list[tuple[str, ModelUse]]:
+    """Return what each project has of each model, those of keys that serve."""
+    projects = {key.project: key.uses for key in report.keys if not key.removed_because}
+    return [(project, use) for project, uses in projects.items() for use in uses]
+
+
+def _quota_object(
+    project: str, use: ModelUse, report: CampaignReport, now: float
+) -> dict[str, Any]:
+    state, until = model_state(project, use, report, now)
+    return {
+        "project": project,
+        "model": use.model,
+        "state": state.value,
+        "until": until,
+        "refused_because": use.refused_because,
+        "requests_today": use.today,
+        "limits": asdict(use.quota),
+    }
+
+
+def _key_object(key: KeyReport, report: CampaignReport, now: float) -> dict[str, Any]:
+    state, until = key_state(key, report, now)
     return {
         "label": key.label,
         "fingerprint": key.fingerprint,
@@ -204,6 +247,6 @@ def _key_object(key: KeyReport, blocked: Mapping[str, ProjectRecord], now: float
         "removed_because": key.removed_because,
         "removed_at": key.removed_at,
         "outcomes": dict(key.outcomes),
-        "requests_today": key.project_today,
-        "limits": asdict(key.quota),
+        "requests_today": key.today,
+        "requests_a_day": key.a_day,
     }

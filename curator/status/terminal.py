@@ -105,8 +105,7 @@ def line(standing: Standing, now: float) -> str:
     """Return the same in one line."""
     report = standing.report
     settled, total = _settled(standing)
-    blocked = {project.project: project for project in report.blocked}
-    states = Counter(key_state(key, blocked, now)[0].value for key in report.keys)
+    states = Counter(key_state(key, report, now)[0].value for key in report.keys)
     ends_at = standing.forecast.ends_at
     parts = [
         f"curating: {settled:,} of {total:,}",

@@ -16,7 +16,9 @@ from curator.status.status import (
     Standing,
     cost_usd,
     key_state,
+    model_state,
     named_models,
+    project_uses,
     rate_per_minute,
     reply_counts,
     retirements,
@@ -43,7 +45,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     report = standing.report
     campaign, progress = report.campaign, report.progress
     head = Text(
-        f"Campaign {report.campaign_id}: {campaign.model} through {campaign.annotator}, "
+        f"Campaign {report.campaign_id}: {', '.join(campaign.model_names)} "
+        f"through {campaign.annotator}, "
         f"{campaign.questions} questions, "
         f"prompt {campaign.prompt_version}",
         style="bold",
@@ -74,6 +77,9 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     if report.opinions.chosen:
         facts.add_row("second opinions", listed(asdict(report.opinions)))
     facts.add_row("requests", listed(report.outcomes))
+    if len(report.outcomes_by_model) > 1:
+        asked = {model: sum(each.values()) for model, each in report.outcomes_by_model.items()}
+        facts.add_row("asked", listed(asked))
     facts.add_row(
         "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"
     )
@@ -86,6 +92,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
     facts.add_row("time left", time_left(standing, now))
     parts: list[RenderableType] = [head, facts, keys_view(report, now)]
+    if len(campaign.models) > 1:
+        parts.append(_quotas_view(report, now))
     if report.dead_letters:
         parts.append(_dead_view(report))
     return Group(*parts)
@@ -93,8 +101,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
 
 def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:
     """Return one line a key, ``most`` of them at most, those that do not serve last."""
-    blocked = {project.project: project for project in report.blocked}
-    states = {key.fingerprint: key_state(key, blocked, now) for key in report.keys}
+    states = {key.fingerprint: key_state(key, report, now) for key in report.keys}
     order = list(KeyState)
     rows = sorted(report.keys, key=lambda key: order.index(states[key.fingerprint][0]))
     table = Table(box=None, pad_edge=False)
@@ -105,16 +112,36 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
     table.add_column("requests")
     for key in rows[:most]:
         state, until = states[key.fingerprint]
-        limit = "" if key.quota.rpd is None else f" of {key.quota.rpd:,}"
+        limit = "" if key.a_day is None else f" of {key.a_day:,}"
         table.add_row(
             Text(key.label),
             Text(key.project),
-            f"{key.project_today:,}{limit}",
+            f"{key.today:,}{limit}",
             _cut(_state_words(key, state, until), _STYLES[state]),
             _cut(listed(key.outcomes)),
         )
     if most is not None and len(rows) > most:
         table.add_row(f"and {len(rows) - most} more keys")
+    return table
+
+
+def _quotas_view(report: CampaignReport, now: float) -> Table:
+    """Return one line for each model of each project that serves."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("project", "model", "today"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("state")
+    for project, use in project_uses(report):
+        state, until = model_state(project, use, report, now)
+        limit = "" if use.quota.rpd is None else f" of {use.quota.rpd:,}"
+        words = (
+            f"not served: {use.refused_because}"
+            if use.refused_because
+            else (f"{state.value} until {local_time(until)}" if until else state.value)
+        )
+        table.add_row(
+            Text(project), Text(use.model), f"{use.today:,}{limit}", _cut(words, _STYLES[state])
+        )
     return table
 
 

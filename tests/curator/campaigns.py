@@ -73,15 +73,16 @@ class Campaign:
             *("--concurrency", "2", *more),
         )
 
-    async def run(self, clock: Clock | None = None, **more) -> Ended:
+    async def run(self, clock: Clock | None = None, model: str = "", **more) -> Ended:
         """Do in this process, on this loop, what the command does."""
+        more |= {"models": [model]} if model else {}
         options = RunOptions(
             **{
                 "catalog": self.catalog,
                 "keys": self.folder / "keys.txt",
                 "ledger": self.ledger,
                 "images": None,
-                "model": "gemini-3.5-flash-lite",
+                "models": ["gemini-3.5-flash-lite"],
                 "base_url": self.url,
                 "questions": 3,
                 "answer_words": 1,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from curator.keys.asked_model import AskedModel
+from curator.keys.quota import Quota
 from curator.ledger.records.overview import LeftOut
 from curator.ledger.records.work import KeptReply
 from shared.records import ImageRef, Listing
@@ -45,6 +48,17 @@ def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no col
     """Return the reply that a row of attempts and replies holds."""
     model = row.model_version or row.model
     return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
+
+
+def models_text(models: Iterable[AskedModel]) -> str:
+    """Return the stored form of the models that a run asks."""
+    tables = [{"name": model.name, **asdict(model.quota)} for model in models]
+    return json.dumps([{name: value for name, value in one.items() if value} for one in tables])
+
+
+def models_of(text: str) -> tuple[AskedModel, ...]:
+    """Return what ``models_text`` was given."""
+    return tuple(AskedModel(table.pop("name"), Quota(**table)) for table in json.loads(text))
 
 
 def left_out_text(left_out: Iterable[LeftOut]) -> str | None:

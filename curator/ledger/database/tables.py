@@ -56,13 +56,14 @@ other_listings = Table(
     sqlite_with_rowid=False,
 )
 
-# ``annotator`` and ``model`` are whom the latest run asked; which campaign it is, they do not say.
+# ``annotator`` and ``models`` (JSON, in order of preference, with the limits stated for them) are
+# whom the latest run asked; which campaign it is, they do not say.
 campaigns = Table(
     "campaigns",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("annotator", Text, nullable=False),
-    Column("model", Text, nullable=False),
+    Column("models", Text, nullable=False),
     Column("prompt_version", Text, nullable=False),
     Column("questions", Integer, nullable=False),
     Column("created_at", Float, nullable=False),

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
-from curator.ledger.database.coding import listing_of
+from curator.ledger.database.coding import listing_of, models_text
 from curator.ledger.queue import opinions, order
 from curator.ledger.records.work import Campaign, WorkItem, WorkState
 
@@ -19,7 +19,7 @@ async def enrol(
 ) -> int:
     """Queue every item for ``campaign`` that it does not have yet; return its id."""
     which = {"prompt_version": campaign.prompt_version, "questions": campaign.questions}
-    asked = {"model": campaign.model, "annotator": campaign.annotator}
+    asked = {"models": models_text(campaign.models), "annotator": campaign.annotator}
     same = [_campaigns.c[name] == value for name, value in which.items()]
     make = sqlite_insert(_campaigns).values(**which, **asked, created_at=now)
     await connection.execute(make.on_conflict_do_update(list(which), set_=asked))

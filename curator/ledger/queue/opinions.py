@@ -71,13 +71,16 @@ async def waiting(
     )
     statement = (
         select(page.c.attempts, page.c.question, _pairs.c.answer, *_items.c)
+        .add_columns(tables.attempts.c.model)
         .join(_pairs, same)
+        .outerjoin(tables.attempts, tables.attempts.c.id == _pairs.c.attempt_id)
         .join(_items, _items.c.id == page.c.item_id)
         .order_by(page.c.item_id, page.c.question)
     )
     rows = await connection.execute(statement)
     return [
-        PairItem(row.id, listing_of(row), row.attempts, row.question, row.answer) for row in rows
+        PairItem(row.id, listing_of(row), row.attempts, row.question, row.answer, row.model or "")
+        for row in rows
     ]
 
 

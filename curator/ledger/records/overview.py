@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from curator.keys.model_status import ModelStatus, is_another_model
 from curator.keys.quota import Quota
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from shared.records import Listing
 
 
@@ -33,8 +34,7 @@ class KeyReport:
     """One key's work in a campaign; ``removed_because`` is empty while it serves.
 
     ``removed_at`` is when it failed for good, ``None`` where it did not.
-    ``quota`` and ``project_today`` are its project's: the limits as stated and learned, and the
-    requests counted since the quota day began.
+    ``stated`` are the limits in its line, ``uses`` what its project has of each model.
     """
 
     fingerprint: str
@@ -42,9 +42,21 @@ class KeyReport:
     project: str
     removed_because: str
     outcomes: Mapping[str, int]
-    quota: Quota
-    project_today: int
+    stated: Quota
+    uses: Sequence[ModelUse]
     removed_at: float | None = None
+
+    @property
+    def today(self) -> int:
+        """Return its project's requests since the quota day began, of all models."""
+        return sum(use.today for use in self.uses)
+
+    @property
+    def a_day(self) -> int | None:
+        """Return the requests a day that its project may send; ``None`` where no limit is known."""
+        limits = [use.quota.rpd for use in self.uses if not use.refused_because]
+        known = [limit for limit in limits if limit is not None]
+        return sum(known) if limits and len(known) == len(limits) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,8 @@ class LeftOut:
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
-    ``pairs`` are counted by the model that made them, ``tokens`` by the one that was asked for.
+    ``pairs`` are counted by the model that made them, ``tokens`` and ``outcomes`` of requests by
+    the one that was asked for.
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the
@@ -116,7 +129,7 @@ class CampaignReport:
     progress: Progress
     pairs_by_model: Mapping[str, int]
     rejected: Mapping[str, int]
-    outcomes: Mapping[str, int]
+    outcomes_by_model: Mapping[str, Mapping[str, int]]
     replies: Mapping[ReplyFacts, int]
     opinions: OpinionCounts
     tokens_by_model: Mapping[str, TokenUse]
@@ -146,6 +159,18 @@ class CampaignReport:
         return latest.status.retires_at if latest else None
 
     @property
+    def outcomes(self) -> Mapping[str, int]:
+        """Return the requests by outcome."""
+        total: Counter[str] = Counter()
+        for outcomes in self.outcomes_by_model.values():
+            total.update(outcomes)
+        return dict(total)
+
+    def blocked_record(self, project: str, model: str) -> ProjectRecord | None:
+        """Return the record of a project that rests for a model; ``None`` where it does not."""
+        return next((one for one in self.blocked if one.meter == (project, model)), None)
+
+    @property
     def tokens(self) -> TokenUse:
         """Return the tokens of all requests."""
         return sum(self.tokens_by_model.values(), TokenUse())
@@ -155,11 +180,11 @@ class CampaignReport:
 class RecentLoad:
     """Means over the latest answered requests; zeros where there is none.
 
-    ``latency_s`` is from the lease of a key until the reply was read.
+    ``latency_s`` is from the lease of a key until the reply was read, ``input_tokens`` by model.
     """
 
     latency_s: float
-    input_tokens: float
+    input_tokens: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

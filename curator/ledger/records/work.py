@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from curator.keys.asked_model import AskedModel
 from shared.records import Listing
 
 
@@ -20,13 +22,19 @@ class WorkState(IntEnum):
 class Campaign:
     """One way of asking about a catalogue: another prompt is another campaign.
 
-    ``model`` and ``annotator`` are whom its latest run asks; that tells no campaigns apart.
+    ``models``, in order of preference, and ``annotator`` are whom its latest run asks; that tells
+    no campaigns apart.
     """
 
-    model: str
+    models: Sequence[AskedModel]
     prompt_version: str
     questions: int
     annotator: str = "gemini"
+
+    @property
+    def model_names(self) -> list[str]:
+        """Return the names of the models."""
+        return [model.name for model in self.models]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +52,17 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class PairItem:
-    """A pair that waits for a second opinion; ``attempts`` counts what failed so far."""
+    """A pair that waits for a second opinion; ``attempts`` counts what failed so far.
+
+    ``answered_by`` is the model that was asked for the pair; empty where that is not known.
+    """
 
     item_id: int
     listing: Listing
     attempts: int
     question: str
     answer: str
+    answered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

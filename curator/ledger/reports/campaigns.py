@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from typing import Final
 
 from curator.judging.facts import Form, ReplyFacts
+from curator.ledger.database.coding import models_of
 from curator.ledger.records.overview import (
     CampaignReport,
     DeadLetter,
@@ -78,35 +80,32 @@ def opinion_counts(connection: sqlite3.Connection, campaign_id: int) -> OpinionC
 def campaign_reports(connection: sqlite3.Connection, now: float) -> list[CampaignReport]:
     """Return a report of each campaign, oldest first."""
     rows = connection.execute("SELECT * FROM campaigns ORDER BY id").fetchall()
-    return [
-        _report(
-            connection,
-            row["id"],
-            Campaign(row["model"], row["prompt_version"], row["questions"], row["annotator"]),
-            now,
-        )
-        for row in rows
-    ]
+    return [_report(connection, row["id"], _campaign(row), now) for row in rows]
+
+
+def _campaign(row: sqlite3.Row) -> Campaign:
+    models = models_of(row["models"])
+    return Campaign(models, row["prompt_version"], row["questions"], row["annotator"])
 
 
 def _report(
     connection: sqlite3.Connection, campaign_id: int, campaign: Campaign, now: float
 ) -> CampaignReport:
-    by_model, by_rule = _pairs(connection, campaign_id)
-    outcomes, by_key = _outcomes(connection, campaign_id)
-    records = project_records(connection, (campaign.model,))
+    pairs_by_model, by_rule = _pairs(connection, campaign_id)
+    by_model, by_key = _outcomes(connection, campaign_id)
+    records = project_records(connection, campaign.model_names)
     finished_recently, recent_s = recent_pace(connection, campaign_id, now)
     return CampaignReport(
         campaign_id=campaign_id,
         campaign=campaign,
         progress=progress(connection, campaign_id),
-        pairs_by_model=by_model,
+        pairs_by_model=pairs_by_model,
         rejected=by_rule,
-        outcomes=outcomes,
+        outcomes_by_model=by_model,
         replies=_replies(connection, campaign_id),
         opinions=opinion_counts(connection, campaign_id),
         tokens_by_model=_tokens(connection, campaign_id),
-        keys=key_reports(connection, campaign.model, by_key, records, now),
+        keys=key_reports(connection, campaign.models, by_key, records, now),
         blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
         dead_letters=_dead_letters(connection, campaign_id),
         given_up=given_up(connection, campaign_id),
@@ -153,18 +152,18 @@ def _tokens(connection: sqlite3.Connection, campaign_id: int) -> dict[str, Token
 
 def _outcomes(
     connection: sqlite3.Connection, campaign_id: int
-) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return the requests by outcome: of all keys, and of each by its fingerprint."""
+) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
+    """Return the requests by outcome: of each model, and of each key by its fingerprint."""
     statement = (
-        "SELECT key_fingerprint, outcome, sum(requests) FROM attempt_tallies "
-        "WHERE campaign_id = ? AND requests > 0 GROUP BY key_fingerprint, outcome"
+        "SELECT model, key_fingerprint, outcome, sum(requests) FROM attempt_tallies "
+        "WHERE campaign_id = ? AND requests > 0 GROUP BY model, key_fingerprint, outcome"
     )
-    total: dict[str, int] = {}
-    by_key: dict[str, dict[str, int]] = {}
-    for fingerprint, outcome, count in connection.execute(statement, (campaign_id,)):
-        total[outcome] = total.get(outcome, 0) + count
-        by_key.setdefault(fingerprint, {})[outcome] = count
-    return total, by_key
+    by_model: dict[str, Counter[str]] = {}
+    by_key: dict[str, Counter[str]] = {}
+    for model, fingerprint, outcome, count in connection.execute(statement, (campaign_id,)):
+        by_model.setdefault(model, Counter())[outcome] += count
+        by_key.setdefault(fingerprint, Counter())[outcome] += count
+    return by_model, by_key
 
 
 def _replies(connection: sqlite3.Connection, campaign_id: int) -> dict[ReplyFacts, int]:

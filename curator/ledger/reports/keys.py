@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota, corrected
 from curator.keys.quota_day import day_start
 from curator.ledger.records.overview import KeyReport
 from curator.ledger.reports.projects import requests_since
-from curator.pool.records import Meter, ProjectRecord, RemovedKey
+from curator.pool.records import Meter, ModelUse, ProjectRecord, RemovedKey
 
 NOT_IN_FILE: Final = "not among the keys of the last run"
 """Why a key does not serve that has not failed for good."""
@@ -18,7 +19,7 @@ NOT_IN_FILE: Final = "not among the keys of the last run"
 
 def key_reports(
     connection: sqlite3.Connection,
-    model: str,
+    models: Sequence[AskedModel],
     outcomes: Mapping[str, Mapping[str, int]],
     records: Mapping[Meter, ProjectRecord],
     now: float,
@@ -26,22 +27,36 @@ def key_reports(
     """Return all keys by label; ``outcomes`` are those of a campaign, by fingerprint."""
     rows = connection.execute("SELECT * FROM keys ORDER BY label").fetchall()
     since = day_start(now)
-    projects = dict.fromkeys(row["project"] for row in rows)
-    today = {name: requests_since(connection, model, name, since) for name in projects}
-    of_project = {name: records.get(Meter(name, model)) for name in projects}
-    return tuple(
-        KeyReport(
-            fingerprint=row["fingerprint"],
-            label=row["label"],
-            project=row["project"],
-            removed_because=row["removed_because"] or _refused(of_project[row["project"]]),
-            outcomes=outcomes.get(row["fingerprint"], {}),
-            quota=_quota_of(row, of_project[row["project"]], now),
-            project_today=today[row["project"]],
-            removed_at=row["updated_at"] if _has_left(row) else None,
+    meters = {Meter(row["project"], model.name) for row in rows for model in models}
+    today = {one: requests_since(connection, one.model, one.project, since) for one in meters}
+    reports = []
+    for row in rows:
+        stated = _stated(row)
+        uses = []
+        for model in models:
+            meter = Meter(row["project"], model.name)
+            record = records.get(meter, ProjectRecord(*meter))
+            quota = corrected(model.quota_with(stated), record.learned, now)
+            uses.append(ModelUse(model.name, today[meter], quota, record.refused_because))
+        reports.append(
+            KeyReport(
+                fingerprint=row["fingerprint"],
+                label=row["label"],
+                project=row["project"],
+                removed_because=row["removed_because"] or why_none(uses),
+                outcomes=outcomes.get(row["fingerprint"], {}),
+                stated=stated,
+                uses=tuple(uses),
+                removed_at=row["updated_at"] if _has_left(row) else None,
+            )
         )
-        for row in rows
-    )
+    return tuple(reports)
+
+
+def why_none(uses: Sequence[ModelUse]) -> str:
+    """Return why a project may use none of the models; empty where it may use one."""
+    reasons = [use.refused_because for use in uses]
+    return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
 def _has_left(row: sqlite3.Row) -> bool:
@@ -57,7 +72,7 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
         row["fingerprint"]: RemovedKey(
             label=row["label"],
             project=row["project"],
-            quota=Quota(rpm=row["rpm"], tpm=row["tpm"], rpd=row["rpd"]),
+            quota=_stated(row),
             reason=row["removed_because"],
             at=row["updated_at"],
         )
@@ -65,10 +80,5 @@ def removed_keys(connection: sqlite3.Connection) -> dict[str, RemovedKey]:
     }
 
 
-def _refused(record: ProjectRecord | None) -> str:
-    return record.refused_because if record else ""
-
-
-def _quota_of(row: sqlite3.Row, record: ProjectRecord | None, now: float) -> Quota:
-    stated = Quota(rpm=row["rpm"], tpm=row["tpm"], rpd=row["rpd"])
-    return corrected(stated, record.learned, now) if record else stated
+def _stated(row: sqlite3.Row) -> Quota:
+    return Quota(rpm=row["rpm"], tpm=row["tpm"], rpd=row["rpd"])

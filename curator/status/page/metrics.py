@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from curator.ledger import KeyReport
+from curator.ledger import CampaignReport
 from curator.status.status import (
     KeyState,
     Standing,
     cost_usd,
     key_state,
+    project_uses,
     rate_per_minute,
     retirements,
 )
@@ -68,6 +69,16 @@ class _Campaign(Collector):
                 else:
                     requests.add_metric([key.label, key.project, outcome], count)
         yield requests
+        asked = CounterMetricFamily(
+            "curator_model_requests",
+            "Requests that are over, by the model that was asked.",
+            labels=["model", "outcome"],
+        )
+        for model, outcomes in report.outcomes_by_model.items():
+            for outcome, count in outcomes.items():
+                if outcome != "open":
+                    asked.add_metric([model, outcome], count)
+        yield asked
         yield GaugeMetricFamily(
             "curator_requests_open", "Requests under way, or lost in a crash.", open_now
         )
@@ -111,34 +122,33 @@ class _Campaign(Collector):
 
     def _keys(self) -> Iterator[Metric]:
         report = self._standing.report
-        blocked = {project.project: project for project in report.blocked}
         states = GaugeMetricFamily(
             "curator_key_state", "1 for the state that a key is in.", labels=["key", "state"]
         )
         for key in report.keys:
-            present, _ = key_state(key, blocked, self._now)
+            present, _ = key_state(key, report, self._now)
             for state in KeyState:
                 labels = [key.label, state.value.replace(" ", "_")]
                 states.add_metric(labels, float(state is present))
         yield states
-        yield from _projects(report.keys)
+        yield from _projects(report)
 
 
-def _projects(keys: Iterable[KeyReport]) -> Iterator[Metric]:
+def _projects(report: CampaignReport) -> Iterator[Metric]:
     used = GaugeMetricFamily(
         "curator_project_requests_today",
-        "Requests since the quota day began, for this model.",
-        labels=["project"],
+        "Requests since the quota day began.",
+        labels=["project", "model"],
     )
     limits = GaugeMetricFamily(
         "curator_project_limit",
         "Limits as stated and learned: requests and input tokens a minute, requests a day.",
-        labels=["project", "limit"],
+        labels=["project", "model", "limit"],
     )
-    for key in {key.project: key for key in keys if not key.removed_because}.values():
-        used.add_metric([key.project], key.project_today)
+    for project, use in project_uses(report):
+        used.add_metric([project, use.model], use.today)
         for name in ("rpm", "tpm", "rpd"):
-            if (limit := getattr(key.quota, name)) is not None:
-                limits.add_metric([key.project, name], limit)
+            if (limit := getattr(use.quota, name)) is not None:
+                limits.add_metric([project, use.model, name], limit)
     yield used
     yield limits

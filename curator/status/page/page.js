@@ -26,9 +26,9 @@ const drawProgress = campaign => {
   const goal = campaign.goal ?? total, settled = done + dead, share = goal ? settled / goal : 0;
   const percent = `${(Math.floor(share * 1000) / 10).toLocaleString()} %`;
   document.title = `${percent} – curator`;
-  const others = Object.entries(campaign.pairs_by_model).filter(([name]) => name !== campaign.model);
+  const others = Object.entries(campaign.pairs_by_model).filter(([name]) => !campaign.models.includes(name));
   const before = others.map(([name, count]) => `, ${number(count)} pairs by ${name || "an unknown model"}`).join("");
-  at("model").textContent = `${campaign.model}, ${campaign.questions} questions an image${before}`;
+  at("model").textContent = `${campaign.models.join(", ")}: ${campaign.questions} questions an image${before}`;
   at("percent").textContent = percent;
   at("settled").textContent = `${number(settled)} of ${number(goal)} images${goal < total ? ` (${number(total)} in the catalogue)` : ""}`;
   const over = (settled >= goal || pending === 0) && campaign.second_opinions.waiting === 0;
@@ -82,7 +82,7 @@ const drawKeys = campaign => {
     const row = document.createElement("tr");
     show(row, "th", key.label).scope = "row";
     show(row, "td", key.project);
-    const limit = key.limits.rpd, today = show(row, "td", undefined, "today");
+    const limit = key.requests_a_day, today = show(row, "td", undefined, "today");
     show(today, "span", limit === null ? number(key.requests_today) : `${number(key.requests_today)} of ${number(limit)}`);
     if (limit !== null) {
       const use = show(today, "span", undefined, "use");

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curator.annotators.gemini_wire import read_reply
 from curator.judging.judge import judge
+from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -38,7 +39,7 @@ async def writing(path: Path, count: int) -> AsyncIterator[Callable[[int], Await
     async with Ledger.opened(path) as ledger:
         listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg")) for n in range(count))
         await ledger.add_catalog("src", "f", "images", listings, 1.0)
-        campaign_id = await ledger.enrol(Campaign(MODEL, "1-abc", 10), 1.0)
+        campaign_id = await ledger.enrol(Campaign((AskedModel(MODEL),), "1-abc", 10), 1.0)
 
         async def write(item: int) -> None:
             attempt_id = ledger.new_attempt_id()

@@ -16,6 +16,7 @@ from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
@@ -51,12 +52,12 @@ async def curator(tmp_path):
     migrate(tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("src", "f", "images", [Listing("L", ImageRef("i", "i.jpg"))], 1.0)
-        campaign_id = await ledger.enrol(Campaign("m", "1-abc", 10), 1.0)
+        campaign_id = await ledger.enrol(Campaign((AskedModel("m"),), "1-abc", 10), 1.0)
         stop = AsyncStopSignal()
         clock = StoppingClock(stop)
         pool = KeyPool(
             [Key("k", "p", "secret-of-k", Quota(rpm=600))],
-            [MODEL.name],
+            [AskedModel(MODEL.name)],
             clock=clock,
             stop=stop,
             on_exhausted=OnExhausted.STOP,
@@ -95,11 +96,11 @@ async def counted(curator: Curator) -> tuple[int, int]:
     """Return the day's requests as the pool and as the ledger have them."""
     now = curator.clock.time
     use = await curator.ledger.project_use([MODEL.name], now)
-    return curator.pool.requests_today(now)[METER], use[METER].today if METER in use else 0
+    return curator.pool.uses(now)[METER].today, use[METER].today if METER in use else 0
 
 
 async def reserved(curator: Curator, count: int) -> None:
-    while curator.pool.requests_today(curator.clock.time)[METER] < count:  # noqa: ASYNC110
+    while curator.pool.uses(curator.clock.time)[METER].today < count:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from curator.forecast.forecast import Forecast, forecast, kept_up_to_date, opinions_left
 from curator.forecast.simulation import Load, simulate
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import next_day
@@ -49,7 +50,7 @@ async def ledger(tmp_path):
 async def enrol(ledger: Ledger, count: int, *keys: Key) -> None:
     listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg"), {}) for n in range(count))
     await ledger.add_catalog("c", None, "images", listings, NOW)
-    await ledger.enrol(Campaign("m", "v", 10), NOW)
+    await ledger.enrol(Campaign((AskedModel("m"),), "v", 10), NOW)
     await ledger.remember_keys(keys, NOW)
 
 
@@ -163,9 +164,10 @@ async def test_a_campaign_of_months_ends_where_going_through_each_day_would(ledg
     keys = [Key(f"k{n}", f"p{n}", f"secret-{n}", Quota(rpm=10, rpd=250)) for n in range(12)]
     await enrol(ledger, 1, *keys)
     (report,) = await ledger.reports(at)
-    memory = Memory(RecentLoad(5.0, 700.0), {Meter("p0", "m"): ProjectUse((), 250)}, {})
+    memory = Memory(RecentLoad(5.0, {"m": 700.0}), {Meter("p0", "m"): ProjectUse((), 250)}, {})
     told = await asyncio.to_thread(forecast, report, memory, at, remaining=remaining)
-    course = await simulate(keys, Load(remaining, {"m": 700}, 5.0, 16), at, use=memory.use)
+    load = Load(remaining, {"m": 700}, 5.0, 16)
+    course = await simulate(keys, [AskedModel("m")], load, at, use=memory.use)
     assert told.ends_at == pytest.approx(course.ends_at, abs=300)
 
 

@@ -10,6 +10,7 @@ import pytest
 from curator.__main__ import app
 from curator.forecast.plan import Assumptions, Work, plan_object
 from curator.forecast.simulation import Load, simulate
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import LearnedLimit, Quota
 from curator.keys.quota_day import PACIFIC
@@ -21,6 +22,7 @@ from tests.curator.pictures import write_abo
 NOON = datetime(2026, 7, 1, 12, tzinfo=PACIFIC).timestamp()
 
 METER = Meter("p-a", "m")
+MODELS = [AskedModel("m")]
 
 
 def key(label: str, project: str = "", **limits: int) -> Key:
@@ -33,7 +35,7 @@ def load(requests: int, concurrency: int = 4, latency_s: float = 1.0) -> Load:
 
 async def test_a_year_of_days_is_counted_as_the_quotas_say():
     keys = [key(f"k{n}", rpm=10, rpd=250) for n in range(12)]
-    course = await simulate(keys, load(398_212), NOON)
+    course = await simulate(keys, MODELS, load(398_212), NOON)
     assert [(one.days, set(one.requests.values())) for one in course.spans[:1]] == [(132, {250})]
     assert sum(one.days * sum(one.requests.values()) for one in course.spans) == 398_212
     last = course.spans[-1]
@@ -44,7 +46,7 @@ async def test_a_year_of_days_is_counted_as_the_quotas_say():
 @pytest.mark.parametrize("requests", [1, 7, 8, 9, 15, 16, 17, 100, 1003])
 async def test_days_counted_at_once_end_as_days_gone_through_one_by_one(requests):
     keys = [key("a", rpm=1, rpd=5), key("b", rpd=3)]
-    course = await simulate(keys, load(requests), NOON)
+    course = await simulate(keys, MODELS, load(requests), NOON)
     spread = [sum(one.requests.values()) for one in course.spans for _ in range(one.days)]
     whole, rest = divmod(requests, 8)
     assert spread == [8] * whole + ([rest] if rest else [])
@@ -54,39 +56,39 @@ async def test_days_counted_at_once_end_as_days_gone_through_one_by_one(requests
 
 async def test_daylight_saving_shifts_no_day():
     start = datetime(2026, 10, 28, 12, tzinfo=PACIFIC).timestamp()
-    course = await simulate([key("a", rpd=1)], load(10, latency_s=0.0), start)
+    course = await simulate([key("a", rpd=1)], MODELS, load(10, latency_s=0.0), start)
     end = datetime.fromtimestamp(course.ends_at, PACIFIC)
     assert end.replace(second=0) == datetime(2026, 11, 6, tzinfo=PACIFIC)
 
 
 async def test_a_minute_limit_alone_takes_its_minutes():
-    course = await simulate([key("a", rpm=10)], load(600, latency_s=0.0), NOON)
+    course = await simulate([key("a", rpm=10)], MODELS, load(600, latency_s=0.0), NOON)
     assert course.ends_at - NOON == pytest.approx(3600, abs=60)
 
 
 async def test_without_limits_the_replies_are_waited_for():
-    course = await simulate([key("a")], load(100, concurrency=4, latency_s=2.0), NOON)
+    course = await simulate([key("a")], MODELS, load(100, concurrency=4, latency_s=2.0), NOON)
     assert course.ends_at - NOON == 50.0
 
 
 async def test_what_was_used_and_learned_counts_against_the_first_day():
     used = {METER: ProjectUse(today=7)}
     learned = {METER: ProjectRecord(*METER, learned={"rpd": LearnedLimit(9, 10, NOON)})}
-    course = await simulate([key("a", rpd=10)], load(11), NOON, use=used, records=learned)
+    course = await simulate([key("a", rpd=10)], MODELS, load(11), NOON, use=used, records=learned)
     assert [one.requests for one in course.spans] == [{METER: 2}, {METER: 9}]
     closed = {METER: ProjectRecord(*METER, blocked_until=NOON + 600)}
-    course = await simulate([key("a")], load(4, latency_s=2.0), NOON, records=closed)
+    course = await simulate([key("a")], MODELS, load(4, latency_s=2.0), NOON, records=closed)
     assert course.ends_at == NOON + 602
 
 
 async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_share():
     keys = [key(f"{project}{n}", project, rpm=10, rpd=250) for project in "pqr" for n in range(4)]
-    course = await simulate(keys, load(398_212), NOON)
+    course = await simulate(keys, MODELS, load(398_212), NOON)
     assert [(one.days, one.requests) for one in course.spans[:1]] == [
         (530, {Meter(project, "m"): 250 for project in "pqr"})
     ]
     plan = plan_object(
-        keys, Work(398_212, 0, 100, 10), course, Assumptions(4, 1.0, price=None), NOON
+        keys, Work(398_212, 0, {"m": 100}, 10), course, Assumptions(4, 1.0, {"m": None}), NOON
     )
     requests = [one["requests"] for one in plan["keys"]]
     assert sum(requests) == 398_212
@@ -98,7 +100,7 @@ async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_sha
 
 async def test_a_request_that_no_key_can_take_is_bad_input():
     with pytest.raises(InputError, match="tpm"):
-        await simulate([key("a", tpm=50)], load(1), NOON)
+        await simulate([key("a", tpm=50)], MODELS, load(1), NOON)
 
 
 def planned(tmp_path, capsys, *more: str) -> tuple[int, str, str]:
@@ -117,7 +119,7 @@ def test_a_plan_tells_time_tokens_and_money(tmp_path, capsys):
     code, out, err = planned(tmp_path, capsys, *more)
     assert code == 0, err
     plan = json.loads(out)
-    tokens = plan["assumptions"]["input_tokens"]
+    tokens = plan["assumptions"]["input_tokens"]["gemini-3.5-flash-lite"]
     assert plan["images"] == plan["total"]["requests"] == 12
     assert [one["requests"] for one in plan["keys"]] == [6, 6]
     assert plan["total"]["input_tokens"] == 12 * tokens
@@ -140,6 +142,51 @@ def test_a_plan_counts_second_opinions(tmp_path, capsys):
     assert 1.3 < taken < 2.0
     _, out, _ = planned(tmp_path, capsys, "--verify", "0.1")
     assert "12 images and 12 second opinions" in out
+
+
+async def test_the_quotas_of_several_models_add_up():
+    models = [AskedModel("flash", Quota(rpd=20)), AskedModel("lite", Quota(rpd=500))]
+    keys = [key("a", rpm=10), key("b", rpm=10)]
+    many = Load(2 * 520 * 3, {"flash": 1120, "lite": 1120}, latency_s=1.0, concurrency=4)
+    course = await simulate(keys, models, many, NOON)
+    assert sum(span.days for span in course.spans) == 3
+    assert course.spans[0].requests == {
+        Meter(f"p-{label}", model.name): model.quota.rpd for label in "ab" for model in models
+    }
+    alone = await simulate(keys, models[:1], many, NOON)
+    assert sum(span.days for span in alone.spans) == 2 * 520 * 3 / 40
+
+
+async def test_a_model_that_a_project_may_not_use_is_left_aside():
+    models = [AskedModel("flash"), AskedModel("lite")]
+    course = await simulate([key("a")], models, Load(4, {"flash": 1, "lite": 1}, 1.0, 4), NOON)
+    assert course.spans[0].requests == {("p-a", "flash"): 4}
+    course = await simulate(
+        [key("a")],
+        models,
+        Load(4, {"flash": 1, "lite": 1}, 1.0, 4),
+        NOON,
+        closed=[Meter("p-a", "flash")],
+    )
+    assert course.spans[0].requests == {("p-a", "lite"): 4}
+
+
+def test_a_plan_of_several_models_tells_each_and_asks_the_first_first(tmp_path, capsys):
+    models = ("--model", "gemini-3.5-flash", "--model", "gemini-3.5-flash-lite")
+    _, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--output-tokens", "100", "--json", *models)
+    plan = json.loads(out)
+    assert [(each["model"], each["requests"]) for each in plan["models"]] == [
+        ("gemini-3.5-flash", 8),
+        ("gemini-3.5-flash-lite", 4),
+    ]
+    assert len(plan["days"]) == 1
+    assert [each["requests"] for each in plan["keys"]] == [6, 6]
+    spent = [each["input_tokens"] for each in plan["models"]]
+    expected = (spent[0] * 1.5 + 800 * 9 + spent[1] * 0.3 + 400 * 2.5) / 1e6
+    assert plan["total"]["usd"] == pytest.approx(expected)
+    assert sum(each["usd"] for each in plan["keys"]) == pytest.approx(expected)
+    _, out, _ = planned(tmp_path, capsys, "--rpd", "4", *models)
+    assert "Assumed for gemini-3.5-flash-lite" in " ".join(out.split())
 
 
 def test_a_plan_for_another_annotator_needs_no_key(tmp_path, capsys, monkeypatch):

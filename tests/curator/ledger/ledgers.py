@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from curator.judging.parser import Draft
 from curator.judging.rules import validate
+from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -24,7 +25,7 @@ from curator.ledger import (
 from shared.records import ImageRef, Listing
 
 FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"
-CAMPAIGN = Campaign("gemini-x", "1-abc", 3)
+CAMPAIGN = Campaign((AskedModel("gemini-x"),), "1-abc", 3)
 
 DRAFTS = [
     Draft("What is the colour of it?", "red", "easy"),

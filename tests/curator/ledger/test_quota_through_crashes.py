@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_counts_from, day_start, next_day
@@ -78,7 +79,7 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.ledger = await self.stack.enter_async_context(Ledger.opened(self.path))
         self.pool = KeyPool(
             KEYS,
-            ["m"],
+            [AskedModel("m")],
             clock=self.clock,
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,

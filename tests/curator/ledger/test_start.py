@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.ledger import Campaign, Ledger
 from shared.records import ImageRef, Listing
@@ -28,7 +29,7 @@ async def ledger_file(tmp_path):
     fresh_ledger(tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("c", None, "i", [Listing("L", ImageRef("i", "i.jpg"), {})], 1.0)
-        await ledger.enrol(Campaign("m", "v", 10), 1.0)
+        await ledger.enrol(Campaign((AskedModel("m"),), "v", 10), 1.0)
         await ledger.remember_keys([Key("a", "p", "AIzaSecret")], 1.0)
     return tmp_path / "l.db"
 

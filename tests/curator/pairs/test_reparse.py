@@ -12,6 +12,7 @@ from curator.__main__ import app
 from curator.annotators.prompt import Prompt
 from curator.judging.parser import Draft
 from curator.judging.rules import Verdict, validate
+from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -29,7 +30,7 @@ from shared.corpus import read_pairs
 from shared.program.cli import run_program
 from shared.records import ImageRef, Listing
 
-CAMPAIGN = Campaign("gemini-x", Prompt(3, 2).version, 3)
+CAMPAIGN = Campaign((AskedModel("gemini-x"),), Prompt(3, 2).version, 3)
 COLOUR = Draft("What is the main color of it?", "dark red", "easy")
 REFUSED = Draft("What is it made of?", "unknown", "hard")
 NOTHING = Verdict((), (), ())
@@ -131,7 +132,7 @@ def test_the_agreement_is_exported(tmp_path, capsys, suffix):
 
 def test_a_prompt_of_another_release_asks_for_the_length_of_its_answers(tmp_path, capsys):
     path = tmp_path / "l.db"
-    fill(path, Campaign("gemini-x", "0-gone", 3))
+    fill(path, Campaign((AskedModel("gemini-x"),), "0-gone", 3))
     code, out, err = reparse(path, capsys)
     assert (code, out) == (2, "")
     assert "--answer-words" in err

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
@@ -35,10 +36,10 @@ def key(label: str, project: str = "", **limits: int) -> Key:
 
 @pytest.fixture
 def make_pool():
-    def make(*keys: Key, models=MODELS, untried=(), use=None, clock=None):
+    def make(*keys: Key, models=MODELS, untried=(), use=None, clock=None, **limits):
         return KeyPool(
             keys,
-            models,
+            [AskedModel(model, Quota(**limits.get(model, {}))) for model in models],
             clock=clock or JumpingClock(),
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
@@ -162,7 +163,7 @@ async def test_a_refusal_of_one_model_rests_no_other(make_pool):
     assert record.meter == ("p-a", FIRST)
     assert not pool.may_send(waiting)
     assert await turns(pool, 2) == [("a", SECOND)] * 2
-    assert pool.quotas(0.0)["p-a", SECOND] == Quota()
+    assert pool.uses(lease.at)["p-a", SECOND].quota == Quota()
 
 
 async def test_a_new_model_is_tried_by_one_request_before_the_crowd(make_pool):
@@ -178,3 +179,31 @@ async def test_a_new_model_is_tried_by_one_request_before_the_crowd(make_pool):
     pool.settle(first, 1)
     pool.close(second, ModelRefused("404"))
     assert (await waiting).model == FIRST
+
+
+async def test_a_model_has_the_limits_of_its_own_table_before_those_of_the_key(make_pool):
+    pool = make_pool(key("a", rpm=40, rpd=3), lite={"rpd": 1})
+    uses = pool.uses(0.0)
+    assert uses["p-a", FIRST].quota == Quota(rpm=40, rpd=3)
+    assert uses["p-a", SECOND].quota == Quota(rpm=40, rpd=1)
+    assert Counter(model for _, model in await turns(pool, 4)) == {FIRST: 3, SECOND: 1}
+    with pytest.raises(KeysExhausted):
+        await pool.lease(TOKENS)
+
+
+async def test_a_second_opinion_waits_a_minute_for_another_model_but_no_day(make_pool):
+    clock = JumpingClock()
+    pool, started = make_pool(key("a", rpm=1, rpd=2), clock=clock), clock.now()
+    asked = [(await pool.lease(TOKENS, FIRST)).model for _ in range(2)]
+    assert asked == [SECOND, SECOND]
+    assert clock.now() >= started + MINUTE_S
+    # Today, the second has nothing left: the first is asked again rather than tomorrow.
+    assert (await pool.lease(TOKENS, FIRST)).model == FIRST
+
+
+async def test_a_second_opinion_comes_from_the_same_model_where_no_other_is_served(make_pool):
+    pool = make_pool(key("a"))
+    pool.close((await pool.lease(TOKENS, FIRST)), ModelRefused("404"))
+    assert (await pool.lease(TOKENS, FIRST)).model == FIRST
+    alone = make_pool(key("a"), models=(FIRST,))
+    assert (await alone.lease(TOKENS, FIRST)).model == FIRST

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from structlog.testing import capture_logs
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import LearnedLimit, Quota, Window
 from curator.keys.quota_day import CLOCK_S, PACIFIC, day_over, next_day
@@ -40,7 +41,7 @@ def make_pool(clock):
     ):
         return KeyPool(
             keys,
-            models,
+            [AskedModel(model) for model in models],
             clock=clock,
             stop=stop or AsyncStopSignal(),
             on_exhausted=on_exhausted,
@@ -397,7 +398,7 @@ async def test_a_trial_under_way_is_waited_for_though_all_others_are_spent(make_
     assert (await waiting).key in {a, b}
 
 
-async def test_a_closed_project_takes_all_its_keys_and_is_remembered(make_pool):
+async def test_a_closed_project_takes_all_its_keys_and_is_remembered(make_pool, clock):
     pool = make_pool(key("a", "p"), key("b", "p"), key("c"))
     lease = await pool.lease({MODEL: 1})
     (record,) = pool.close(lease, NoQuota("limit 0"))
@@ -405,10 +406,10 @@ async def test_a_closed_project_takes_all_its_keys_and_is_remembered(make_pool):
     assert len(pool.removed) == 2
     assert await labels(pool, 2) == ["c", "c"]
     again = make_pool(key("a", "p"), records={record.meter: record})
-    assert again.refused == {("p", MODEL): "limit 0"}
+    assert again.uses(clock.now())["p", MODEL].refused_because == "limit 0"
     opened = again.settle(await again.lease({MODEL: 1}), 1)
     assert opened is not None
-    assert (opened.refused_because, again.refused) == ("", {("p", MODEL): ""})
+    assert opened.refused_because == again.uses(clock.now())["p", MODEL].refused_because == ""
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_start, next_day
@@ -132,7 +133,7 @@ class Campaign:
         self.ledger = await self._stack.enter_async_context(Ledger.opened(self.path))
         self.pool = KeyPool(
             self.keys,
-            ["m"],
+            [AskedModel("m")],
             clock=self.clock,
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,

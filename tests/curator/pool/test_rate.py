@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from asyncio_throttle import Throttler
 
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota
 from curator.pool.pool import KeyPool, OnExhausted
@@ -43,7 +44,7 @@ async def test_the_rate_holds_for_all_keys_together_and_they_still_take_turns():
     keys = [Key(label, label, f"AIzaSecret{label}") for label in "ab"]
     pool = KeyPool(
         keys,
-        [MODEL],
+        [AskedModel(MODEL)],
         clock=SystemClock(),
         stop=AsyncStopSignal(),
         on_exhausted=OnExhausted.STOP,

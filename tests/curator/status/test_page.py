@@ -24,6 +24,7 @@ from curator.forecast.forecast import Forecast
 from curator.judging.agreement import Agreement
 from curator.judging.parser import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
+from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.quota import Quota, Window
@@ -93,7 +94,7 @@ class Stage:
             self.clock.time, 100,
         )  # fmt: skip
         await ledger.begin(attempt)
-        live.begun(key)
+        live.begun(lease)
         state = {Outcome.ANSWERED: WorkState.DONE, Outcome.BAD_REQUEST: WorkState.DEAD}.get(outcome)
         reason = "" if outcome is Outcome.ANSWERED else f"{outcome}: {EVIL}"
         change = None if state is None else ItemChange(1, item.item_id, state, 1, reason)
@@ -147,10 +148,10 @@ async def stage(tmp_path, empty_ledger):
     shutil.copy(empty_ledger, tmp_path / "l.db")
     async with Ledger.opened(tmp_path / "l.db") as ledger:
         await ledger.add_catalog("c", None, "images", listings, clock.now())
-        await ledger.enrol(Campaign(MODEL, "v", 10), clock.now())
+        await ledger.enrol(Campaign((AskedModel(MODEL),), "v", 10), clock.now())
         await ledger.remember_keys(KEYS, clock.now())
         pool = KeyPool(
-            KEYS, [MODEL], clock=clock, stop=stop, on_exhausted=OnExhausted.STOP,
+            KEYS, [AskedModel(MODEL)], clock=clock, stop=stop, on_exhausted=OnExhausted.STOP,
             rng=random.Random(0), use={}, records={},
         )  # fmt: skip
         [before] = await ledger.reports(clock.now())

@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from curator.forecast.forecast import Forecast, still_true
+from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, CampaignReport, KeyReport, OpinionCounts, Progress, TokenUse
-from curator.pool.records import ProjectRecord
+from curator.pool.records import ModelUse, ProjectRecord
 from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
 from curator.status.view import status_view
@@ -23,7 +24,8 @@ NOW = NOON_IN_LOS_ANGELES
 
 def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyReport:
     quota = Quota(rpm=10, rpd=250)
-    return KeyReport(f"fp-{label}", label, project, removed, {"answered": 3}, quota, today)
+    uses = (ModelUse("gemini-3.5-flash-lite", today, quota),)
+    return KeyReport(f"fp-{label}", label, project, removed, {"answered": 3}, quota, uses)
 
 
 def standing(
@@ -31,11 +33,11 @@ def standing(
 ):
     report = CampaignReport(
         campaign_id=1,
-        campaign=Campaign(model, "1-abc", 10),
+        campaign=Campaign((AskedModel(model),), "1-abc", 10),
         progress=Progress(pending=100 - done, done=done, dead=0),
         pairs_by_model={model: 10 * done},
         rejected={"empty": 2},
-        outcomes={"answered": done, "unavailable": 3, "open": 1},
+        outcomes_by_model={model: {"answered": done, "unavailable": 3, "open": 1}},
         replies={},
         opinions=OpinionCounts(),
         tokens_by_model={model: TokenUse(1_000_000, 200_000, 200_000)},

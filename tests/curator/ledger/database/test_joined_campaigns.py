@@ -9,6 +9,7 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
+from curator.keys.asked_model import AskedModel
 from curator.ledger import Campaign, Ledger, migrate
 from curator.ledger.database.upgrade import upgrade
 from tests.curator.ledger.ledgers import tallied
@@ -132,17 +133,17 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
         assert database.execute(schema).fetchall() == other.execute(schema).fetchall()
         assert database.execute("SELECT count(*) FROM replies").fetchone() == (6,)
         assert database.execute("SELECT DISTINCT campaign_id FROM attempts").fetchall() == [(1,)]
-        campaigns = "SELECT id, annotator, model, shuffle_seed FROM campaigns ORDER BY id"
+        campaigns = "SELECT id, annotator, models, shuffle_seed FROM campaigns ORDER BY id"
         assert database.execute(campaigns).fetchall() == [
-            (1, "gemini", "old", 7),
-            (3, "gemini", "old", None),
+            (1, "gemini", '[{"name":"old"}]', 7),
+            (3, "gemini", '[{"name":"old"}]', None),
         ]
         queue = "SELECT item_id, state FROM work WHERE campaign_id = 1 ORDER BY rank"
         assert database.execute(queue).fetchall() == [(2, 0), (1, 1), (3, 1), (5, 1), (4, 1)]
 
     async def read() -> None:
         async with Ledger.opened(path) as ledger:
-            campaign = Campaign("newest", "1-abc", 3)
+            campaign = Campaign((AskedModel("newest"),), "1-abc", 3)
             assert await ledger.enrol(campaign, 9.0) == 1
             pairs, _ = await ledger.pairs_after(1, campaign, 0, 10)
             assert [(pair.filename, pair.answer, pair.provenance.model) for pair in pairs] == [
@@ -181,5 +182,7 @@ def test_several_campaigns_that_are_joined_keep_the_newest_of_all(tmp_path):
     tallied(path)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT campaign_id, answer FROM pairs").fetchall() == [(1, "a3")]
-        assert database.execute("SELECT id, model FROM campaigns").fetchall() == [(1, "m3")]
+        assert database.execute("SELECT id, models FROM campaigns").fetchall() == [
+            (1, '[{"name":"m3"}]')
+        ]
         assert database.execute("SELECT count(*) FROM attempts").fetchone() == (4,)

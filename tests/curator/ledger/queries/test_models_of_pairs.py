@@ -27,7 +27,7 @@ async def test_another_model_is_asked_only_about_what_is_left(stage):
     assert campaign.requests == PICTURES
     status = await campaign.status()
     told = {FIRST: 5 * 3, SECOND: (PICTURES - 5) * 3}
-    assert (status["model"], status["pairs_by_model"]) == (SECOND, told)
+    assert (status["models"], status["pairs_by_model"]) == ([SECOND], told)
     assert set(status["tokens_by_model"]) == {FIRST, SECOND}
     assert status["progress"]["done"] == PICTURES
     for out in (campaign.folder / "qa.parquet", campaign.folder / "dataset"):

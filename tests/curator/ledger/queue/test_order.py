@@ -7,6 +7,7 @@ from contextlib import closing
 
 from sqlalchemy import event
 
+from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Campaign,
     Ledger,
@@ -24,7 +25,7 @@ async def places(ledger: Ledger, campaign_id: int) -> list[str]:
 
 async def test_another_prompt_is_another_campaign(ledger):
     first = await enrolled(ledger, 2)
-    second = await ledger.enrol(Campaign("gemini-x", "2-def", 3), 2.0)
+    second = await ledger.enrol(Campaign((AskedModel("gemini-x"),), "2-def", 3), 2.0)
     assert first != second
     assert len(await ledger.pending(second, 0, 10)) == 2
 
@@ -32,7 +33,9 @@ async def test_another_prompt_is_another_campaign(ledger):
 async def test_the_catalogue_gives_the_order_and_a_seed_another(ledger):
     plain = await enrolled(ledger, 40)
     assert await places(ledger, plain) == [f"L{n}" for n in range(40)]
-    seeded = await ledger.enrol(Campaign("gemini-x", "other", 3), 1.0, shuffle_seed=7)
+    seeded = await ledger.enrol(
+        Campaign((AskedModel("gemini-x"),), "other", 3), 1.0, shuffle_seed=7
+    )
     shuffled = await places(ledger, seeded)
     assert shuffled != await places(ledger, plain)
     assert sorted(shuffled) == sorted(await places(ledger, plain))

@@ -1,0 +1,40 @@
+"""Which models are asked, in order of preference: those named, or those of the keys file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from curator.annotators.registry import Service
+from curator.keys.asked_model import AskedModel
+from curator.keys.models import ModelCatalogue
+from curator.keys.quota import Quota
+from shared.program.event_log import EventLog
+
+log = EventLog("curator.annotators.models_to_ask")
+
+
+def models_to_ask(
+    annotator: Service, named: Sequence[str], tables: Sequence[AskedModel], known: ModelCatalogue
+) -> tuple[AskedModel, ...]:
+    """Return the models ``named``, those of the ``tables`` where none is, or the usual one.
+
+    Each is called as the service calls it, and has the limits of its table. Empty where none is
+    named and the service has no usual one.
+    """
+    protocol = annotator.protocol
+    usual = [known.default] if protocol.has_listed_models else []
+    limits = {protocol.model_name(table.name): table.quota for table in tables}
+    names = dict.fromkeys(map(protocol.model_name, named)) or limits or dict.fromkeys(usual)
+    return tuple(AskedModel(name, limits.get(name, Quota())) for name in names)
+
+
+def warn_of_unlisted(
+    annotator: Service, models: Sequence[AskedModel], known: ModelCatalogue
+) -> None:
+    """Warn of models that are not listed, with the nearest names; the service has the last word."""
+    if not annotator.protocol.has_listed_models:
+        return
+    for model in models:
+        if not known.known(model.name).is_listed:
+            near = ", ".join(known.nearest(model.name))
+            log.warning("model_not_listed", model=model.name, **({"nearest": near} if near else {}))
