@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from curator.pairs.export import (
     export_file,
     export_folder,
     left_out,
+    require_models,
 )
 from curator.pairs.reparse import Rejudged, prompt_of
 from curator.pairs.reparse import reparse as judge_replies
@@ -27,6 +29,12 @@ OutPath = Annotated[
     Path, typer.Option(help="File to write (.csv, .jsonl or .parquet), or a folder.")
 ]
 MovedImages = Annotated[Path | None, typer.Option(help="Images folder, if it moved since the run.")]
+PairsOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Model whose pairs to write, if not all; may be repeated."
+    ),
+]
 EmbedImages = Annotated[
     bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
 ]
@@ -37,9 +45,11 @@ JudgedWords = Annotated[
 
 
 def export(
+    *,
     ledger: LedgerFile,
     out: OutPath,
     campaign: CampaignId = None,
+    model: PairsOf = None,
     images: MovedImages = None,
     embed_images: EmbedImages = False,
 ) -> None:
@@ -52,26 +62,36 @@ def export(
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
     if embed_images and out.suffix:
         raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
-    count, missing = asyncio.run(_export(ledger, out, campaign, images, embeds=embed_images))
+    count, missing = asyncio.run(
+        _export(ledger, out, campaign, images, models=model or (), embeds=embed_images)
+    )
     print(f"{count} pairs in {out}")
     for line in missing:
         print(f"left out: {line}")
 
 
 async def _export(
-    path: Path, out: Path, campaign: int | None, images: Path | None, *, embeds: bool
+    path: Path,
+    out: Path,
+    campaign: int | None,
+    images: Path | None,
+    *,
+    models: Sequence[str],
+    embeds: bool,
 ) -> tuple[int, list[str]]:
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         everything = await ledger.reports(SystemClock().now())
         reports = [report for report in everything if report.pairs]
         chosen = choose_campaign(reports, campaign, path)
-        missing = await left_out(ledger, chosen, reports)
+        require_models(chosen, models)
+        missing = await left_out(ledger, chosen, reports, models)
         if out.suffix.lower() in FILE_SUFFIXES:
-            return await export_file(ledger, chosen, out), missing
+            return await export_file(ledger, chosen, out, models), missing
         folders = [Path(folder) for folder in await ledger.images_dirs()]
         folder = images or folders[0]
-        return await export_folder(ledger, chosen, out, folder, embeds=embeds), missing
+        count = await export_folder(ledger, chosen, out, folder, models=models, embeds=embeds)
+        return count, missing
 
 
 def reparse(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -255,14 +255,21 @@ class Ledger:
         return await self._queried(newest_items, campaign_id, limit)
 
     async def pairs_after(
-        self, campaign_id: int, campaign: Campaign, after: int, limit: int
+        self,
+        campaign_id: int,
+        campaign: Campaign,
+        after: int,
+        limit: int,
+        *,
+        models: Collection[str] = (),
     ) -> tuple[list[QAPair], int]:
         """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
 
-        The list is empty and the id unchanged at the end.
+        Of ``models`` alone, where some are given. The list is empty and the id unchanged at the
+        end.
         """
         return await self._queried(
-            pairs.pairs_after, campaign_id, campaign.prompt_version, after, limit
+            pairs.pairs_after, campaign_id, campaign.prompt_version, after, limit, models=models
         )
 
     async def answered_twice(self, campaign_id: int) -> int:

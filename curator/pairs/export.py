@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
-from curator.status.status import models_object
+from curator.status.status import models_object, named_models
 from curator.status.words import listed
 from shared.errors import InputError
 from shared.program.progress import ProgressReport, report_progress
@@ -50,10 +50,38 @@ def _named(report: CampaignReport) -> str:
     )
 
 
+def require_models(report: CampaignReport, models: Sequence[str]) -> None:
+    """Check that each of ``models`` was asked for pairs of a campaign, or made some.
+
+    Raises:
+        InputError: one has no pairs; those that have are named.
+    """
+    for model in models:
+        if not _names_of(report, [model]) & report.pairs_by_model.keys():
+            raise InputError(
+                f"--model {model}: campaign {report.campaign_id} has no pairs of it; "
+                f"there are {listed(named_models(report))}"
+            )
+
+
+def _names_of(report: CampaignReport, models: Sequence[str]) -> set[str]:
+    """Return the models, and by which names replies say who answered in their place."""
+    answered = (each.answered_by for each in report.replies_by_model if each.asked in models)
+    return {*models, *answered}
+
+
 async def left_out(
-    ledger: Ledger, report: CampaignReport, others: Iterable[CampaignReport]
+    ledger: Ledger,
+    report: CampaignReport,
+    others: Iterable[CampaignReport],
+    models: Sequence[str] = (),
 ) -> list[str]:
-    """Return a line for each kind of thing that an export of ``report``'s campaign leaves out."""
+    """Return a line for each kind of thing that an export of ``report``'s campaign leaves out.
+
+    Where ``models`` are given, those of others are.
+    """
+    names = _names_of(report, models) if models else report.pairs_by_model.keys()
+    unwanted = {name: n for name, n in named_models(report).items() if name not in names}
     progress = report.progress
     answered_twice = await ledger.answered_twice(report.campaign_id)
     counts = {
@@ -62,6 +90,7 @@ async def left_out(
         ),
         "{} images that wait; `curator run` goes on with them": progress.pending,
         f"{{}} pairs that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
+        f"{{}} pairs of other models ({listed(unwanted)})": sum(unwanted.values()),
         "further replies about {} images; each has the pairs of one reply, the ledger keeps all": (
             answered_twice
         ),
@@ -71,10 +100,12 @@ async def left_out(
     return lines + [f"campaign {_named(other)}; --campaign takes another" for other in apart]
 
 
-async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int:
-    """Write the pairs of a campaign to ``path`` by its suffix; return how many.
+async def export_file(
+    ledger: Ledger, report: CampaignReport, path: Path, models: Sequence[str] = ()
+) -> int:
+    """Write the pairs of a campaign, or those of ``models``, to ``path`` by its suffix.
 
-    Pairs are streamed: memory does not grow with their number.
+    Return how many. Pairs are streamed: memory does not grow with their number.
     """
     # Imported here, for pyarrow takes half the memory of a run, which needs none of it.
     from shared.corpus import CSV_PAIR_COLUMNS, write_pairs  # noqa: PLC0415
@@ -82,26 +113,33 @@ async def export_file(ledger: Ledger, report: CampaignReport, path: Path) -> int
     loop = asyncio.get_running_loop()
     products = await ledger.products()
     columns = (*CSV_PAIR_COLUMNS, "product") if products else CSV_PAIR_COLUMNS
-    pairs = _pairs(ledger, report, products, loop)
+    pairs = _pairs(ledger, report, products, loop, models=models)
     return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns)
 
 
 async def export_folder(
-    ledger: Ledger, report: CampaignReport, folder: Path, images_dir: Path, *, embeds: bool
+    ledger: Ledger,
+    report: CampaignReport,
+    folder: Path,
+    images_dir: Path,
+    *,
+    models: Sequence[str] = (),
+    embeds: bool,
 ) -> int:
     """Write a data set folder, split by product with near-identical images together.
 
     Pairs are streamed; only the images' names, looks and products are held. ``embeds`` puts the
-    images into it.
+    images into it; ``models`` are those whose pairs it is to hold, if not all.
     """
     loop = asyncio.get_running_loop()
     products = await ledger.products()
     return await asyncio.to_thread(
         _write_folder,
-        lambda: _pairs(ledger, report, products, loop),
+        lambda: _pairs(ledger, report, products, loop, models=models),
         report,
         folder,
         images_dir,
+        models=models,
         embeds=embeds,
     )
 
@@ -112,6 +150,7 @@ def _write_folder(
     folder: Path,
     images_dir: Path,
     *,
+    models: Sequence[str],
     embeds: bool,
 ) -> int:
     from shared.dataset.folder import write_dataset  # noqa: PLC0415
@@ -132,6 +171,7 @@ def _write_folder(
                 "program": "curator",
                 "prompt_version": report.campaign.prompt_version,
                 "questions": report.campaign.questions,
+                **({"models": list(models)} if models else {}),
                 "rejected_by_rule": dict(report.rejected),
                 "replies_by_model": models_object(report),
                 "replies_of_other_models": report.replies_of_others,
@@ -162,11 +202,13 @@ def _pairs(
     report: CampaignReport,
     products: Mapping[str, str],
     loop: asyncio.AbstractEventLoop,
+    *,
+    models: Sequence[str],
 ) -> Iterator[QAPair]:
     """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
     after = 0
     while True:
-        page = ledger.pairs_after(report.campaign_id, report.campaign, after, PAGE)
+        page = ledger.pairs_after(report.campaign_id, report.campaign, after, PAGE, models=models)
         pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
         if not pairs:
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
@@ -18,18 +19,24 @@ _opinions, _attempts = tables.second_opinions, tables.attempts
 
 
 async def pairs_after(
-    connection: AsyncConnection, campaign_id: int, prompt_version: str, after: int, limit: int
+    connection: AsyncConnection,
+    campaign_id: int,
+    prompt_version: str,
+    after: int,
+    limit: int,
+    *,
+    models: Collection[str] = (),
 ) -> tuple[list[QAPair], int]:
     """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
 
-    The list is empty and the id unchanged at the end.
+    Of ``models`` alone, where some are given. The list is empty and the id unchanged at the end.
     """
-    rows = (await connection.execute(_page(campaign_id, after, limit))).all()
+    rows = (await connection.execute(_page(campaign_id, after, limit, models))).all()
     last = rows[-1].item_id if rows else after
     return [_pair(row, prompt_version) for row in rows], last
 
 
-def _page(campaign_id: int, after: int, limit: int) -> Select[Any]:
+def _page(campaign_id: int, after: int, limit: int, models: Collection[str]) -> Select[Any]:
     answered = (
         select(_work.c.item_id)
         .where(
@@ -40,6 +47,10 @@ def _page(campaign_id: int, after: int, limit: int) -> Select[Any]:
         .order_by(_work.c.item_id)
         .limit(limit)
     )
+    if models:
+        theirs = select(_pairs.c.item_id).join(_attempts, _attempts.c.id == _pairs.c.attempt_id)
+        theirs = theirs.where(_pairs.c.campaign_id == campaign_id, _made_by(models))
+        answered = answered.where(_work.c.item_id.in_(theirs))
     return (
         select(*_pairs.c, _items.c.image_path, _items.c.listing_id, _items.c.product)
         .add_columns(_opinions.c.answer.label("second_answer"), _opinions.c.agrees)
@@ -48,8 +59,14 @@ def _page(campaign_id: int, after: int, limit: int) -> Select[Any]:
         .outerjoin(_attempts, _attempts.c.id == _pairs.c.attempt_id)
         .outerjoin(_opinions, SAME_PAIR & (_opinions.c.state == int(WorkState.DONE)))
         .where(_pairs.c.campaign_id == campaign_id, _pairs.c.item_id.in_(answered))
+        .where(*([_made_by(models)] if models else []))
         .order_by(_pairs.c.item_id, _pairs.c.position)
     )
+
+
+def _made_by(models: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a request was made to one of the models, or answered by one."""
+    return _attempts.c.model.in_(models) | _attempts.c.model_version.in_(models)
 
 
 def _pair(row: Any, prompt_version: str) -> QAPair:  # noqa: ANN401 - SQLAlchemy types no columns

@@ -168,3 +168,31 @@ async def test_the_log_and_the_manifest_name_the_model(stage):
     assert (await campaign.command("export", "--out", str(folder))).code == 0
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["pairs_by_model"] == {FIRST: 18, SECOND: 18}
+
+
+async def test_an_export_may_hold_the_pairs_of_one_model_alone(stage):
+    campaign = await stage(**projects(rpd=2))
+    assert (await campaign.run(models=MODELS)).code == 0
+    folder, file = campaign.folder / "dataset", campaign.folder / "pairs.csv"
+    told = await campaign.command("export", "--out", str(folder), "--model", SECOND)
+    assert told.code == 0
+    assert f"left out: 18 pairs of other models ({FIRST} 18)" in told.out
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["pairs_by_model"], manifest["source"]["models"]) == ({SECOND: 18}, [SECOND])
+    assert (await campaign.command("export", "--out", str(file), "--model", FIRST)).code == 0
+    assert len(file.read_text().splitlines()) == 1 + 18
+    both = [word for model in MODELS for word in ("--model", model)]
+    told = await campaign.command("export", "--out", str(file), *both)
+    assert told.out == f"36 pairs in {file}\n"
+    wrong = await campaign.command("export", "--out", str(file), "--model", "gemini-z")
+    assert wrong.code == 2
+    assert f"has no pairs of it; there are {SECOND} 18, {FIRST} 18" in wrong.err
+
+
+async def test_an_export_by_the_model_that_was_asked_has_what_another_answered(stage):
+    campaign = await stage(model=[{"name": FIRST, "answers_as": "gemini-heir"}])
+    assert (await campaign.run(models=[FIRST])).code == 0
+    out = campaign.folder / "pairs.csv"
+    for name in (FIRST, "gemini-heir"):
+        told = await campaign.command("export", "--out", str(out), "--model", name)
+        assert told.out == f"36 pairs in {out}\n"
