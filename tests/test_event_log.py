@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from shared.program.event_log import EventLog
@@ -74,6 +75,8 @@ def test_only_the_event_log_knows_structlog_and_every_module_calls_its_own_log()
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_event_reaches_structlog_with_its_level_and_fields(level):
+    # A command that ran in this process before may have set the level.
+    structlog.reset_defaults()
     with capture_logs() as heard:
         getattr(EventLog("curator.test"), level)("pot_boiled", pot="red")
     assert heard == [{"event": "pot_boiled", "pot": "red", "log_level": level}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curator.annotators.annotator import Reply
-from curator.campaign.inputs import RunPlan
+from curator.campaign.beginning.inputs import RunPlan
 from curator.keys.model_status import is_another_model, retirement
 from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from curator.annotators.annotator import Connection
 from curator.annotators.models_to_ask import warn_of_unlisted
+from curator.campaign.beginning.first_look import without_bad_keys
+from curator.campaign.beginning.inputs import RunOptions, RunPlan
+from curator.campaign.beginning.intake import import_catalog, next_look
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
-from curator.campaign.first_look import without_bad_keys
-from curator.campaign.inputs import RunOptions, RunPlan
-from curator.campaign.intake import import_catalog, next_look
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch

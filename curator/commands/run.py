@@ -11,7 +11,7 @@ import typer
 
 from curator.annotators.annotator import DEFAULT_TIMEOUT_S
 from curator.annotators.registry import Service
-from curator.campaign.inputs import RunOptions, plan_run
+from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
 from curator.commands.options import (
     AnnotatorName,

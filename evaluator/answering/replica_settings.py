@@ -12,10 +12,10 @@ from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapters import require_applicable
 from shared.vqa.families import require_instruction
-from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.question_length import limit_of_adapters
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import limit_of_adapters
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from evaluator.commands.options import (
 )
 from shared.corpus import parse_columns
 from shared.errors import InputError
-from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.program.clock import SystemClock
-from shared.vqa.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.quantization import Quantization
 
 Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]

@@ -22,7 +22,7 @@ from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.corpus import ColumnNames, parse_columns
 from shared.program.settings import Settings
-from shared.vqa.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
 

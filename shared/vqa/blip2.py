@@ -25,8 +25,8 @@ from transformers import Blip2ForConditionalGeneration, DynamicCache
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
 from shared.vqa.greedy import Decoded, answers_of, generated
+from shared.vqa.inputs.preprocessing import pixel_values, to_device
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.preprocessing import pixel_values, to_device
 
 DECODER_PROMPT = "Question: {} Answer:"
 ENCODER_DECODER_PROMPT = "Question: {} Short answer:"

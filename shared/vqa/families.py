@@ -31,7 +31,8 @@ from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
-from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import (
     BLIP,
@@ -45,7 +46,6 @@ from shared.vqa.loading import (
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.plain import PlainAnswerer
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.vilt import ViltAnswerer
 
 log = EventLog(__name__)

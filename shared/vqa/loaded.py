@@ -15,9 +15,9 @@ from transformers import (
 )
 
 from shared.questions.folding import AS_IT_COMES, QuestionFolding
-from shared.vqa.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.inputs.question_length import question_limit
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import question_limit
 
 BASE_ALONE = ""
 

@@ -40,6 +40,10 @@ from shared.vqa.adapting.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
+from shared.vqa.inputs.question_length import (
+    limit_of_adapters,
+    lower_question_limit,
+)
 from shared.vqa.loaded import BASE_ALONE, LoadedModel, best_device, compute_dtype
 from shared.vqa.names.model_names import (
     hub_errors,
@@ -48,10 +52,6 @@ from shared.vqa.names.model_names import (
     resolve_model,
 )
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import (
-    limit_of_adapters,
-    lower_question_limit,
-)
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"

@@ -19,8 +19,8 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import ViltForQuestionAnswering
 
 from shared.vqa.answerer import Answer, Answerer
+from shared.vqa.inputs.preprocessing import pixel_values, to_device
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.preprocessing import pixel_values, to_device
 
 PatchMemory = tuple[torch.Tensor, ...]
 """Each image's class token and patches with their positions, ``(L, D)``."""

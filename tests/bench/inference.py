@@ -40,11 +40,11 @@ from shared.vqa.blip.towers import (
     pack,
     question_states,
 )
-from shared.vqa.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.preprocessing import pixel_values
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
 from shared.vqa.names.embedded import EMBEDDED_MODEL
-from shared.vqa.preprocessing import pixel_values
 from shared.vqa.quantization import Quantization
 from tests.bench.measure import Comparison, compare
 

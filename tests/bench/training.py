@@ -18,8 +18,8 @@ from shared.records import QAPair, pair_id
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import answer_batch, question_batch
+from shared.vqa.inputs.preprocessing import pixel_values
 from shared.vqa.names.embedded import EMBEDDED_MODEL
-from shared.vqa.preprocessing import pixel_values
 from shared.vqa.quantization import Quantization
 from tests.bench.inference import WORDS, full_size_model, make_pictures
 from tests.bench.measure import Comparison, compare

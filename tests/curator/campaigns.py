@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
-from curator.campaign.inputs import RunOptions, plan_run
+from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run
 from curator.pool.pool import OnExhausted
 from curator.rehearsal.server import RehearsalServer

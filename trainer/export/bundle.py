@@ -16,7 +16,7 @@ from shared.images import pixels
 from shared.onnx_vqa import runtime
 from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
 from shared.vqa.blip.config import token_ids
-from shared.vqa.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import architecture
 from trainer.export.graphs import GRAPHS

@@ -27,7 +27,7 @@ from shared.vqa.blip.text import (
     answer_batch,
     question_batch,
 )
-from shared.vqa.preprocessing import to_device
+from shared.vqa.inputs.preprocessing import to_device
 from trainer.learners.learner import Features, Learner
 from trainer.learners.regions import (
     SMALLEST_SHARE,

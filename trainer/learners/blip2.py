@@ -30,7 +30,7 @@ from shared.vqa.blip2 import (
     vision_features,
 )
 from shared.vqa.greedy import end_tokens
-from shared.vqa.preprocessing import to_device
+from shared.vqa.inputs.preprocessing import to_device
 from trainer.learners.learner import Features, Learner, TokenLimits
 
 DECODER_TARGETS = ("q_proj", "k_proj", "v_proj")

@@ -17,8 +17,8 @@ from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.answerer import Answerer
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS, lower_question_limit
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.question_length import MAX_QUESTION_TOKENS, lower_question_limit
 from trainer.recipe.recipe import RegionsRecipe
 
 Features = Sequence[torch.Tensor]

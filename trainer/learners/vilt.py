@@ -20,7 +20,7 @@ from shared.questions.answers import normalise
 from shared.records import QAPair
 from shared.vqa.adapting.added_labels import HEAD, grow_head, make_head_trainable
 from shared.vqa.answerer import Answerer
-from shared.vqa.preprocessing import to_device
+from shared.vqa.inputs.preprocessing import to_device
 from shared.vqa.vilt import PatchMemory, answer_logits, patch_embeddings
 from trainer.learners.learner import Features, Learner, TokenLimits
 

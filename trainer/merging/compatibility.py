@@ -11,7 +11,7 @@ from shared.errors import InputError
 from shared.questions.folding import read_folding
 from shared.vqa.adapting.adapter_start import require_start, rewrites_base
 from shared.vqa.adapting.adapters import adapter_config
-from shared.vqa.question_length import limit_of_adapters
+from shared.vqa.inputs.question_length import limit_of_adapters
 from trainer.fitting.record import RunRecord
 
 

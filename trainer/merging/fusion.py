@@ -16,8 +16,8 @@ from shared.errors import InputError
 from shared.questions.folding import read_folding, write_folding
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.families import load_answerer
+from shared.vqa.inputs.question_length import limit_of_adapters, lower_question_limit
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import limit_of_adapters, lower_question_limit
 from trainer.fitting.adapter import name_base
 
 _FUSED: Final = "fused"

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.program.settings import Seed, Settings
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import MAX_QUESTION_TOKENS
 from trainer.recipe.schedule import Schedule
 from trainer.recipe.targets import AUTO, Targets
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.inference import ImageMemory, answer_questions, remember_pixels
-from shared.vqa.preprocessing import pixel_values
+from shared.vqa.inputs.preprocessing import pixel_values
 
 
 class BlipAnswerer(Answerer[torch.Tensor, ImageMemory]):

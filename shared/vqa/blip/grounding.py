@@ -24,8 +24,8 @@ from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_logits
 from shared.vqa.blip.inference import ImageMemory
 from shared.vqa.blip.text import IGNORED_LABEL, answer_batch, question_batch
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.question_length import MAX_QUESTION_TOKENS
 
 REGION_MASS = 0.5
 """A region is the fewest patches that hold this share of a map's total.

@@ -26,8 +26,8 @@ from shared.vqa.blip.towers import (
     question_states,
 )
 from shared.vqa.greedy import answers_of
+from shared.vqa.inputs.preprocessing import pixel_values, to_device
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.preprocessing import pixel_values, to_device
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import pytest
 
 from evaluator.__main__ import app
 from shared.program.cli import run_program
-from shared.vqa import instruction
 from shared.vqa.families import load_answerer
+from shared.vqa.inputs import instruction
 from shared.vqa.quantization import Quantization
 from tests.families import save_blip2_opt, save_vilt
 from tests.models import QUESTIONS

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
+from shared.vqa.inputs.preprocessing import pixel_values
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.preprocessing import pixel_values
 from tests.models import QUESTIONS
 
 MAX_NEW_TOKENS = 10

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
-from shared.vqa.instruction import Instruction
+from shared.vqa.inputs.instruction import Instruction
 from shared.vqa.plain import PlainAnswerer
 from shared.vqa.quantization import Quantization
 

@@ -19,7 +19,7 @@ from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, quiet_renames
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.families import load_answerer, why_no_regions
-from shared.vqa.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.plain import PlainAnswerer
 from shared.vqa.quantization import Quantization
 from tests.families import SAVED, processor_of

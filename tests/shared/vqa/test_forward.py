@@ -8,7 +8,7 @@ import torch
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
 from shared.vqa.blip.text import IGNORED_LABEL, answer_batch, question_batch
-from shared.vqa.preprocessing import pixel_values
+from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import QUESTIONS
 
 ANSWERS = ("red", "square triangle", "four", "yes no yes no", "blue", "circle")

@@ -19,9 +19,9 @@ from shared.vqa.adapting.adapters import (
     adapter_digest,
 )
 from shared.vqa.blip.inference import answer_questions, remember_images
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS, limit_of_adapters
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
-from shared.vqa.question_length import MAX_QUESTION_TOKENS, limit_of_adapters
 from tests.models import QUESTIONS, SHAPE, load_float, load_nf4
 
 

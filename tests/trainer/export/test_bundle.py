@@ -20,7 +20,7 @@ from shared.onnx_vqa import MANIFEST, is_bundle
 from shared.onnx_vqa.runtime import BundleError, OnnxVqa
 from shared.program.cli import run_program
 from shared.records import Question
-from shared.vqa.preprocessing import pixel_values
+from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import QUESTIONS, SHAPE, load_float
 from tests.trainer.export.answers import answers_of_bundle, answers_of_model
 from trainer.export.bundle import RUNTIME, graph_path

@@ -19,7 +19,7 @@ from curator.annotators.key_checks import (
     KeyCheck,
     check_keys,
 )
-from curator.campaign.inputs import RunOptions, RunPlan
+from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.ledger import KeyRemoval, Ledger
 from curator.pool.exhaustion import no_key_left
 from curator.pool.pool import removal_line

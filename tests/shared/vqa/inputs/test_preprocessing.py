@@ -5,7 +5,7 @@ from PIL import Image
 
 from shared.errors import CorruptImage
 from shared.images.decoding import open_image
-from shared.vqa.preprocessing import pixel_values
+from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import SHAPE
 
 

@@ -1,0 +1,1 @@
+"""Before the first request: inputs are checked, keys looked at, listings taken in."""
