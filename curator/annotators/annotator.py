@@ -6,7 +6,9 @@ import os
 import typing
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -26,6 +28,17 @@ LONGEST_ENDING: Final = 60
 LONGEST_MODEL: Final = 200
 DEFAULT_TIMEOUT_S: Final = 120.0
 """Longest wait for a reply."""
+
+
+class AskedForm(StrEnum):
+    """How strictly a reply's form is asked for, strictest first."""
+
+    SCHEMA = "json_schema"
+    OBJECT = "json_object"
+    PLAIN = "text"
+
+
+NO_FORMS: Final[Mapping[str, AskedForm]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +84,14 @@ class Annotator(typing.Protocol):
 class Connection:
     """How a run asks: where, for how long at most, and over how many connections.
 
-    ``base_url`` is empty for the service's own address.
+    ``base_url`` is empty for the service's own address. ``forms`` are those that models are
+    known to take, by name; all others are asked in the strictest.
     """
 
     base_url: str | None
     timeout_s: float
     connections: int
+    forms: Mapping[str, AskedForm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from curator.annotators.annotator import FINISHED, Reply, ending_of, model_of
+from curator.annotators.annotator import FINISHED, AskedForm, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
@@ -30,14 +29,6 @@ _THOUGHTS: Final = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 NO_SECRET: Final = SecretMask()
-
-
-class AskedForm(StrEnum):
-    """How strictly a reply's form is asked for, strictest first."""
-
-    SCHEMA = "json_schema"
-    OBJECT = "json_object"
-    PLAIN = "text"
 
 
 def messages(request: Request) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ import aiohttp
 
 from curator.annotators.annotator import (
     DEFAULT_TIMEOUT_S,
+    NO_FORMS,
+    AskedForm,
     Connection,
     Protocol,
     Reply,
@@ -34,7 +36,15 @@ from curator.keys.key import Key
 from curator.keys.model_status import ModelStatus
 from curator.keys.variables import GEMINI_KEYS
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
-from curator.refusals.refusal import Refusal, Unavailable, Unreachable, proxy_refused, untrusted
+from curator.refusals.refusal import (
+    BadRequest,
+    FormNotTaken,
+    Refusal,
+    Unavailable,
+    Unreachable,
+    proxy_refused,
+    untrusted,
+)
 from shared.program.events import SecretMask
 
 GOOGLE: Final = "https://generativelanguage.googleapis.com"
@@ -56,8 +66,9 @@ class Gemini:
         *,
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        forms: Mapping[str, AskedForm] = NO_FORMS,
     ) -> None:
-        """The session stays the caller's to close."""
+        """The session stays the caller's to close; ``forms`` are what models are known to take."""
         server, version = server_and_version(base_url)
         self._session = session
         self._models_url = f"{server}/{version}/models"
@@ -65,6 +76,7 @@ class Gemini:
         self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._doors: dict[tuple[str, str], _Door] = {}
+        self._forms = dict(forms)
 
     @classmethod
     @asynccontextmanager
@@ -74,6 +86,7 @@ class Gemini:
         connections: int,
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        forms: Mapping[str, AskedForm] = NO_FORMS,
     ) -> AsyncIterator[Gemini]:
         """Open a session of at most ``connections`` connections for the time of the block.
 
@@ -91,7 +104,7 @@ class Gemini:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[departure_trace()],
         ) as session:
-            yield cls(session, base_url=base_url, timeout_s=timeout_s)
+            yield cls(session, base_url=base_url, timeout_s=timeout_s, forms=forms)
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
         """Ask ``model`` one request with ``key``, once.
@@ -100,8 +113,15 @@ class Gemini:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
         door = self._door(key, model)
-        url = f"{door.model_url}:{METHOD}"
-        return read_reply(await self._answer("POST", url, door, request_body(request)))
+        url, form = f"{door.model_url}:{METHOD}", self._forms.get(model, AskedForm.SCHEMA)
+        try:
+            return read_reply(await self._answer("POST", url, door, request_body(request, form)))
+        except FormNotTaken as refused:
+            refusal = refused
+        if form is AskedForm.PLAIN:
+            raise BadRequest(refusal.reason)
+        self._forms[model] = AskedForm.PLAIN
+        raise FormNotTaken(refusal.reason, AskedForm.PLAIN)
 
     async def look_up(self, key: Key, model: str) -> ModelStatus:
         """Ask once whether ``key`` may use ``model``, which costs no quota.
@@ -211,6 +231,7 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
         connections=connection.connections,
         base_url=connection.base_url,
         timeout_s=connection.timeout_s,
+        forms=connection.forms,
     )
 
 

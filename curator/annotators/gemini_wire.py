@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from curator.annotators.annotator import PROMPT_BLOCKED, Reply, ending_of, model_of
+from curator.annotators.annotator import PROMPT_BLOCKED, AskedForm, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.refusals.error_answers import refusal_within, unreadable_reply
@@ -27,25 +27,28 @@ METHOD: Final = "generateContent"
 _IMAGE_ENDS: Final = '"}}'
 
 
-def request_body(request: Request) -> bytes:
+def request_body(request: Request, form: AskedForm = AskedForm.SCHEMA) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
-    head, tail = _around_the_image(request.prompt_text, request.schema)
+    head, tail = _around_the_image(request.prompt_text, request.schema, form)
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
     return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
 
 
-# Few prompts are in use at a time: the campaign's, and that of second opinions.
+# Few prompts are in use at a time: the campaign's, and that of second opinions, each in few forms.
 @lru_cache(maxsize=16)
-def _around_the_image(prompt_text: str, schema: ReplySchema) -> tuple[bytes, bytes]:
+def _around_the_image(
+    prompt_text: str, schema: ReplySchema, form: AskedForm
+) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
-    form = {"responseMimeType": "application/json", "responseSchema": schema.content}
-    content = {
-        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}],
-        "generationConfig": form,
+    content: dict[str, Any] = {
+        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}]
     }
+    if form is not AskedForm.PLAIN:
+        config = {"responseMimeType": "application/json", "responseSchema": schema.content}
+        content["generationConfig"] = config
     # A quotation mark within a text is escaped, so that these stand here alone.
     head, mark, tail = json.dumps(content).partition('"data": "')
     return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()

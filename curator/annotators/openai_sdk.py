@@ -15,9 +15,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from curator.annotators.annotator import Connection, Protocol, Reply, check_base_url, proxy_for
-from curator.annotators.chat_completions import (
+from curator.annotators.annotator import (
+    NO_FORMS,
     AskedForm,
+    Connection,
+    Protocol,
+    Reply,
+    check_base_url,
+    proxy_for,
+)
+from curator.annotators.chat_completions import (
     form_fields,
     messages,
     read_completion,
@@ -92,19 +99,24 @@ class OpenAIClient:
         *,
         base_url: str | None,
         timeout_s: float,
+        forms: Mapping[str, AskedForm] = NO_FORMS,
     ) -> None:
-        """The HTTP client stays the caller's to close."""
+        """The HTTP client stays the caller's to close; ``forms`` are what models take."""
         self._http_client = http_client
         self._base_url = api_address(base_url)
         self._timeout_s = timeout_s
         self._clients: dict[str, openai.AsyncOpenAI] = {}
-        self._forms: dict[str, AskedForm] = {}
+        self._forms = dict(forms)
         self._whose_form_is_taken: set[str] = set()
 
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, *, base_url: str | None, timeout_s: float
+        cls,
+        *,
+        base_url: str | None,
+        timeout_s: float,
+        forms: Mapping[str, AskedForm] = NO_FORMS,
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
 
@@ -123,7 +135,7 @@ class OpenAIClient:
             follow_redirects=False,
             event_hooks={"response": [_stop_at_errors]},
         ) as http_client:
-            yield cls(http_client, base_url=base_url, timeout_s=timeout_s)
+            yield cls(http_client, base_url=base_url, timeout_s=timeout_s, forms=forms)
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
         """Ask ``model`` one request with ``key``, once.
@@ -137,7 +149,7 @@ class OpenAIClient:
         asked = create(model=model, messages=messages(request), **form_fields(request.schema, form))
         try:
             body, headers = await self._answer(asked, key, _ASKED_PATH)
-        except BadRequest as error:
+        except (BadRequest, FormNotTaken) as error:
             refusal = self._plainer(error, form, model)
         else:
             self._whose_form_is_taken.add(model)
@@ -197,14 +209,14 @@ class OpenAIClient:
             return Unreachable(f"no connection ({name})")
         return Unavailable(f"connection failed ({name})")
 
-    def _plainer(self, refusal: BadRequest, form: AskedForm, model: str) -> Refusal:
+    def _plainer(self, refusal: BadRequest | FormNotTaken, form: AskedForm, model: str) -> Refusal:
         """Ask ``model`` more plainly from now on where the form may be what it does not take."""
         if form is AskedForm.PLAIN or model in self._whose_form_is_taken:
-            return refusal
+            return BadRequest(refusal.reason)
         if form is self._forms.get(model, AskedForm.SCHEMA):
             forms = list(AskedForm)
             self._forms[model] = forms[forms.index(form) + 1]
-        return FormNotTaken(refusal.reason)
+        return FormNotTaken(refusal.reason, self._forms[model])
 
     def _client(self, key: Key) -> openai.AsyncOpenAI:
         import openai  # noqa: PLC0415 - as above
@@ -254,7 +266,9 @@ def require_sdk() -> None:
 
 
 def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClient]:
-    return OpenAIClient.connected(base_url=connection.base_url, timeout_s=connection.timeout_s)
+    return OpenAIClient.connected(
+        base_url=connection.base_url, timeout_s=connection.timeout_s, forms=connection.forms
+    )
 
 
 PROTOCOL: Final = Protocol(

@@ -17,11 +17,12 @@ from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.judging.judge import Judgement
 from curator.keys.key import Key
-from curator.ledger import Attempt, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
+from curator.ledger import Attempt, FormNews, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
 from curator.pool.pool import KeyPool, Lease
 from curator.pool.records import ProjectRecord
 from curator.refusals.refusal import (
     BadRequest,
+    FormNotTaken,
     InvalidKey,
     ProjectRefused,
     RateLimited,
@@ -141,6 +142,14 @@ class Consequences:
             return await self.try_later(tried, refusal)
         self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason)
         raise InputError(f"{refusal.reason}; look at --base-url")
+
+    def ask_more_plainly(self, tried: Try, annotator: str, refusal: FormNotTaken) -> None:
+        """Remember which form a model takes; the item is asked about again at once."""
+        self.pool.taken(tried.lease)
+        model, now = tried.lease.model, self.clock.now()
+        log.info("model_takes_no_such_form", model=model, asked_in=refusal.form, why=refusal.reason)
+        news = FormNews(annotator, model, refusal.form, now)
+        self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason, news=[news])
 
     def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
         """Find out whose fault a refused request is: the item's or the key's."""

@@ -29,7 +29,6 @@ from curator.ledger import (
     Attempt,
     Ledger,
     LedgerFailure,
-    Outcome,
 )
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.pool import KeyPool, Lease
@@ -162,8 +161,7 @@ class Curator:
         except Unavailable as refusal:
             return await self.then.try_later(tried, refusal)
         except FormNotTaken as refusal:
-            self.pool.taken(lease)
-            self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason)
+            self.then.ask_more_plainly(tried, self.service.value, refusal)
         except WrongAddress as refusal:
             return await self.then.doubt_address(tried, refusal)
         except BadRequest as refusal:

@@ -15,6 +15,7 @@ from curator.campaign.model_watch import ModelWatch
 from curator.judging.judge import Judgement
 from curator.keys.model_status import NO_STATUS
 from curator.ledger import (
+    FormNews,
     ItemChange,
     KeyRemoval,
     Ledger,
@@ -101,7 +102,7 @@ class Results:
         read: Judged | None = None,
         proof: Reply | None = None,
         change: ItemChange | OpinionChange | None = None,
-        news: Sequence[ProjectNews | KeyRemoval] = (),
+        news: Sequence[ProjectNews | KeyRemoval | FormNews] = (),
     ) -> None:
         """Write the result of a request, what it read and what it means for its item and key.
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from curator.annotators.annotator import Connection
+from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.models_to_ask import warn_of_unlisted
 from curator.campaign.beginning.first_look import without_bad_keys
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
@@ -128,7 +128,12 @@ async def _work(
     left = _items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(options, ledger, campaign_id, pool=pool, left=left, clock=clock)
-    connection = Connection(options.base_url, options.timeout_s, options.concurrency)
+    connection = Connection(
+        options.base_url,
+        options.timeout_s,
+        options.concurrency,
+        await _forms(options, plan, ledger, clock),
+    )
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
         _status_page(plan, live, ledger, clock),
@@ -249,6 +254,19 @@ async def _pool(
         records=await ledger.project_records(models),
         rate=PlainRate(options.requests_per_minute) if options.requests_per_minute else None,
     )
+
+
+async def _forms(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, clock: Clock
+) -> dict[str, AskedForm]:
+    """Return the forms that models are known to take: by the catalogue, and by what they said."""
+    listed = options.annotator.protocol.has_listed_models
+    plain = [model.name for model in plan.models if listed and not model.takes_json_mode]
+    told = await ledger.model_forms(options.annotator.value, clock.now())
+    known = {form.value: form for form in AskedForm}
+    return dict.fromkeys(plain, AskedForm.PLAIN) | {
+        model: known[form] for model, form in told.items() if form in known
+    }
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from curator.ledger.records.overview import (
 )
 from curator.ledger.records.requests import (
     Attempt,
+    FormNews,
     ItemChange,
     KeyRemoval,
     OpinionChange,
@@ -55,6 +56,7 @@ __all__ = [
     "Campaign",
     "CampaignReport",
     "DeadLetter",
+    "FormNews",
     "ItemChange",
     "KeptReply",
     "KeyRemoval",

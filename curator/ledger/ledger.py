@@ -32,7 +32,14 @@ from curator.ledger.records.overview import (
     OpinionCounts,
     Progress,
 )
-from curator.ledger.records.requests import Attempt, KeyRemoval, ProjectNews, Result, Withdrawal
+from curator.ledger.records.requests import (
+    Attempt,
+    FormNews,
+    KeyRemoval,
+    ProjectNews,
+    Result,
+    Withdrawal,
+)
 from curator.ledger.records.work import Campaign, PairItem, RepliedItem, RepliedPair, WorkItem
 from curator.ledger.reports import campaigns as reports
 from curator.ledger.reports.course import history
@@ -40,7 +47,7 @@ from curator.ledger.reports.forecasting import memory
 from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.pace import History
 from curator.ledger.reports.products import products
-from curator.ledger.reports.projects import project_records, project_use
+from curator.ledger.reports.projects import model_forms, project_records, project_use
 from curator.ledger.writing.entries import (
     Entry,
     changes_by,
@@ -101,7 +108,9 @@ class Ledger:
         """Make an attempt durable; only then may its request be sent."""
         await self._group.add(attempt)
 
-    def finish(self, result: Result, *news: ProjectNews | KeyRemoval) -> asyncio.Future[None]:
+    def finish(
+        self, result: Result, *news: ProjectNews | KeyRemoval | FormNews
+    ) -> asyncio.Future[None]:
         """Write a result whole: attempt, reply, pairs, the item's new state, and what it told.
 
         The future that is returned is done once that is durable, before or together with whatever
@@ -113,8 +122,8 @@ class Ledger:
         """Return once everything so far is durable or has failed."""
         await self._group.drain()
 
-    async def remember(self, news: ProjectNews | KeyRemoval) -> None:
-        """Write what was told about a project or a key."""
+    async def remember(self, news: ProjectNews | KeyRemoval | FormNews) -> None:
+        """Write what was told about a project, a key or a model."""
         await self._group.add(news)
 
     async def withdraw(self, attempt: Attempt) -> None:
@@ -229,6 +238,10 @@ class Ledger:
     async def project_records(self, models: Sequence[str]) -> dict[Meter, ProjectRecord]:
         """Return what is remembered of each project for ``models``."""
         return await self._told(project_records, models)
+
+    async def model_forms(self, annotator: str, now: float) -> dict[str, str]:
+        """Return in which form models refused not to be asked, by name."""
+        return await self._told(model_forms, annotator, now)
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from curator.refusals.refusal import (
     BadRequest,
+    FormNotTaken,
     InvalidKey,
     ModelRefused,
     NoQuota,
@@ -152,6 +153,13 @@ TABLE: Final = (
         says=r"moderation|flagged",
     ),
     _row(InvalidKey, "a key that is unknown, leaked or denied", {401, 403}),
+    # The form.
+    _row(
+        FormNotTaken,
+        "a form of reply that the model does not know",
+        {400},
+        says=r"json mode|response[ _]?(mime|schema|json|format)|structured output",
+    ),
     # The quota.
     _row(
         NoQuota,

@@ -9,6 +9,7 @@
     InvalidKey        the key's        it leaves for good, until its line changes
     WrongAddress      the campaign's   the run ends
     Unavailable       the service's    it is asked again later
+    FormNotTaken      the model's      it is asked more plainly, this image too
     BadRequest        the image's      a dead letter; what all images get is the campaign's
 """
 
@@ -90,7 +91,14 @@ class BadRequest(Refusal):
 
 
 class FormNotTaken(Refusal):
-    """The server may not take the form that was asked for; the next request asks more plainly."""
+    """The model does not take the form that was asked for; the next request asks more plainly.
+
+    ``form`` is the one that is asked for from now on, empty until an annotator has decided that.
+    """
+
+    def __init__(self, reason: str, form: str = "") -> None:
+        super().__init__(reason)
+        self.form = form
 
 
 def untrusted(told: str) -> WrongAddress:

@@ -20,6 +20,7 @@ from shared.errors import AboVqaError, CorruptImage
 from shared.images.decoding import opened_image
 
 IMAGE_TOKENS: Final = 258
+PLAIN_TEXT: Final = "text/plain"
 CHARACTERS_PER_TOKEN: Final = 4
 _UNTILED_PX: Final = 384
 _SMALLEST_TILE_PX: Final = 256
@@ -106,7 +107,7 @@ def read_inquiry(body: bytes) -> Inquiry:
     return Inquiry(
         text=text,
         images=images,
-        mime_type=str(config.get("responseMimeType") or "text/plain"),
+        mime_type=str(config.get("responseMimeType") or PLAIN_TEXT),
         schema=schema if isinstance(schema, dict) else None,
         max_output_tokens=_output_limit(config.get("maxOutputTokens")),
         questions=_questions_asked_for(text),

@@ -108,6 +108,8 @@ class Judge:
             inquiry = read_inquiry(body)
         except MalformedRequest as error:
             return malformed(str(error))
+        if (refusal := self._shelf.form_refusal(model, inquiry)) is not None:
+            return Ruling(refusal, "form_not_taken")
         limits = self._keys.limits(key)
         now = self._clock.now()
         over = self._quotas.admit(key.project, model, limits, inquiry.prompt_tokens, now)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from curator.rehearsal.wire import Json, WireReply, closed_model, unknown_model
+from curator.rehearsal.inbound import PLAIN_TEXT, Inquiry
+from curator.rehearsal.wire import Json, WireReply, bad_request, closed_model, unknown_model
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536
@@ -30,6 +31,7 @@ class RehearsedModel:
     retires_at: float | None = None
     closed_to: frozenset[str] = frozenset()
     answers_as: str = ""
+    takes_json_mode: bool = True
 
 
 class ModelShelf:
@@ -52,6 +54,14 @@ class ModelShelf:
         if _has_retired(model, now) and not model.answers_as:
             return unknown_model(name, version)
         return None
+
+    def form_refusal(self, name: str, inquiry: Inquiry) -> WireReply | None:
+        """Return what is told of a form that a model does not know; ``None`` where it does."""
+        model = self._models.get(name)
+        asks_for_json = inquiry.schema is not None or inquiry.mime_type != PLAIN_TEXT
+        if model is None or model.takes_json_mode or not asks_for_json:
+            return None
+        return bad_request(f"JSON mode is not enabled for models/{name}")
 
     def answering(self, name: str, now: float) -> str:
         """Return the model that answers where ``name`` is asked."""

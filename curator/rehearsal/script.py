@@ -47,6 +47,7 @@ class ModelTable(Settings):
     """``[[model]]``: what is told of a model, and whether it is closed, retired or routed.
 
     From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
+    Without ``json_mode``, a request that asks for JSON is refused.
     """
 
     name: str = Field(min_length=1)
@@ -54,6 +55,7 @@ class ModelTable(Settings):
     retires: AwareDatetime | None = None
     closed_to: tuple[str, ...] = ()
     answers_as: str = ""
+    json_mode: bool = True
 
 
 class LatencyTable(Settings):

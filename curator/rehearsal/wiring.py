@@ -94,6 +94,7 @@ def _model(table: ModelTable) -> RehearsedModel:
         retires_at=None if table.retires is None else table.retires.timestamp(),
         closed_to=frozenset(table.closed_to),
         answers_as=table.answers_as,
+        takes_json_mode=table.json_mode,
     )
 
 

@@ -216,6 +216,17 @@ learned_limits = Table(
     sqlite_with_rowid=False,
 )
 
+# In which form a model is asked through an annotator, because it refused a stricter one.
+model_forms = Table(
+    "model_forms",
+    METADATA,
+    Column("annotator", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("form", Text, nullable=False),
+    Column("told_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # ``model`` is the one that was asked for, by which prices go.
 attempt_tallies = Table(
     "attempt_tallies",

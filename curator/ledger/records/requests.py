@@ -131,6 +131,16 @@ class ProjectNews:
 
 
 @dataclass(frozen=True, slots=True)
+class FormNews:
+    """In which form a model is to be asked through a service, because it refused a stricter one."""
+
+    annotator: str
+    model: str
+    form: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRemoval:
     """Why a key left the pool, and when.
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from curator.keys.quota import LearnedLimit, Window
+from curator.keys.quota import LEARNED_FOR_S, LearnedLimit, Window
 from curator.keys.quota_day import day_counts_from
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import LONGEST_ARRIVAL_S
@@ -65,6 +65,13 @@ def requests_since(connection: sqlite3.Connection, model: str, project: str, sin
     # Project by project, because the index on all three columns serves such a question only.
     statement = "SELECT count(*) FROM attempts WHERE model = ? AND project = ? AND started_at >= ?"
     return int(connection.execute(statement, (model, project, since)).fetchone()[0])
+
+
+def model_forms(connection: sqlite3.Connection, annotator: str, now: float) -> dict[str, str]:
+    """Return in which form models are asked, by name; a refusal is believed as long as a limit."""
+    statement = "SELECT model, form FROM model_forms WHERE annotator = ? AND told_at > ?"
+    rows = connection.execute(statement, (annotator, now - LEARNED_FOR_S))
+    return {row["model"]: row["form"] for row in rows}
 
 
 def project_records(

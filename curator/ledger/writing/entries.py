@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from curator.ledger.database.coding import Row, pack_reply
 from curator.ledger.records.requests import (
     Attempt,
+    FormNews,
     ItemChange,
     KeyRemoval,
     OpinionChange,
@@ -18,7 +19,7 @@ from curator.ledger.records.requests import (
 from curator.ledger.writing import inbox
 from curator.ledger.writing.inbox import Inbox
 
-Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval
+Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval | FormNews
 
 
 def changes_by(entries: Iterable[Entry]) -> Inbox:
@@ -38,6 +39,8 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
                     changes.put(inbox.PUT_LIMIT, row)
             case KeyRemoval():
                 changes.put(inbox.REMOVE_KEY, _removal_row(entry))
+            case FormNews():
+                changes.put(inbox.PUT_FORM, _form_row(entry))
     return changes
 
 
@@ -136,6 +139,15 @@ def _limit_rows(news: ProjectNews) -> Iterable[Row]:
             "stated": limit.stated,
             "learned_at": limit.at,
         }
+
+
+def _form_row(news: FormNews) -> Row:
+    return {
+        "annotator": news.annotator,
+        "model": news.model,
+        "form": news.form,
+        "told_at": news.at,
+    }
 
 
 def _removal_row(removal: KeyRemoval) -> Row:

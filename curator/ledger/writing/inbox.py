@@ -185,6 +185,9 @@ REMOVE_KEY: Final = _changing(
     *("removed_because", "updated_at", "failed_for_good"),
     where=("fingerprint",),
 )
+PUT_FORM: Final = _putting(
+    "put_form", tables.model_forms, *("annotator", "model", "form", "told_at")
+)
 CHANGES: Final = (
     *(
         ADD_ATTEMPT,
@@ -196,7 +199,7 @@ CHANGES: Final = (
         CHANGE_WORK,
     ),
     *(CHANGE_OPINION, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
-    *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY),
+    *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM),
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from curator.annotators.annotator import check_base_url
+from curator.annotators.annotator import AskedForm, check_base_url
 from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_reply, request_body
 from curator.annotators.image_encoding import prepare_photo
@@ -20,6 +20,7 @@ from curator.keys.quota import Quota, Window
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
+    FormNotTaken,
     InvalidKey,
     ModelRefused,
     NoQuota,
@@ -285,6 +286,23 @@ async def test_over_one_session_each_request_goes_to_the_model_that_it_names(reh
         with pytest.raises(ModelRefused, match="gemini-y"):
             await gemini.generate(request, KEY, "gemini-y")
         assert (await gemini.generate(request, KEY, "gemini-x")).model == "gemini-x"
+
+
+async def test_over_http_a_form_that_a_model_does_not_know_is_asked_for_once(rehearsal, images):
+    photo = prepare_photo(images / "00" / "00000000.jpg")
+    request = PROMPT.request({}, photo.jpeg, photo.longest_px)
+    server = rehearsal(images, model=[{"name": "gemma", "json_mode": False}])
+    async with server.serving() as url:
+        async with Gemini.connected(connections=1, base_url=url) as gemini:
+            with pytest.raises(FormNotTaken, match="JSON mode is not enabled") as caught:
+                await gemini.generate(request, KEY, "gemma")
+            assert caught.value.form == "text"
+            assert (await gemini.generate(request, KEY, "gemma")).ending == "STOP"
+            assert (await gemini.generate(request, KEY, "gemini-x")).ending == "STOP"
+        plain = {"gemma": AskedForm.PLAIN}
+        async with Gemini.connected(connections=1, base_url=url, forms=plain) as gemini:
+            assert (await gemini.generate(request, KEY, "gemma")).ending == "STOP"
+    assert server.stats()["requests"] == 4
 
 
 async def test_a_server_that_is_not_there_was_sent_nothing(images):

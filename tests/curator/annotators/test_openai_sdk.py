@@ -225,7 +225,7 @@ async def test_a_whole_campaign_with_second_opinions_and_no_key(server, abo, tmp
         assert (again.code, len(server.seen)) == (0, requests)
     assert requests == 2 + 2 + PICTURES + 3 * PICTURES
     status = await campaign.status()
-    assert (status["annotator"], status["model"]) == ("openai", "llava")
+    assert (status["annotator"], status["models"]) == ("openai", ["llava"])
     assert status["progress"]["done"] == PICTURES
     assert status["second_opinions"]["agrees"] == 3 * PICTURES
     assert status["replies"]["by_form"] == {"list": PICTURES}
@@ -237,5 +237,6 @@ async def test_a_whole_campaign_with_second_opinions_and_no_key(server, abo, tmp
 
 
 def test_a_model_must_be_named(tmp_path, capsys):
+    (tmp_path / "keys.txt").write_text(SECRET)
     code, err = bad_run(tmp_path, capsys, annotator="openai")
     assert (code, "--model" in err) == (2, True)

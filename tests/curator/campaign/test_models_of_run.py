@@ -159,6 +159,42 @@ async def test_a_second_opinion_comes_from_the_same_model_where_it_is_alone(stag
     assert set(asked(campaign, "question IS NOT NULL")) == {FIRST}
 
 
+PLAIN = {"name": "gemma-9-it", "json_mode": False}
+
+
+async def test_a_model_without_json_mode_is_asked_plainly_once_it_said_so(stage):
+    campaign = await stage(model=[PLAIN])
+    assert (await campaign.run(models=["gemma-9-it"], limit=4)).code == 0
+    assert asked(campaign, "outcome = 'bad_request'") == {"gemma-9-it": 1}
+    assert (await campaign.run(models=["gemma-9-it"])).code == 0
+    # Remembered: the second run asked plainly from the start.
+    assert campaign.requests == 1 + PICTURES
+    status = await campaign.status()
+    assert (status["progress"]["done"], status["progress"]["dead"]) == (PICTURES, 0)
+    assert status["pairs"] == 3 * PICTURES
+    [told] = [event for event in logged(campaign) if event["event"] == "model_takes_no_such_form"]
+    assert (told["model"], told["asked_in"]) == ("gemma-9-it", "text")
+
+
+async def test_a_model_that_is_known_to_take_no_json_is_never_asked_for_it(stage):
+    campaign = await stage(model=[PLAIN | {"name": "gemma-3-27b-it"}])
+    assert (await campaign.run(models=["gemma-3-27b-it"])).code == 0
+    assert campaign.requests == PICTURES
+
+
+async def test_a_form_that_one_model_refuses_is_asked_of_the_other_all_the_same(stage):
+    campaign = await stage(model=[PLAIN, {"name": SECOND}], **projects(rpd=3))
+    keys = campaign.folder / "keys.toml"
+    keys.write_text(KEY_TABLES)
+    ended = await campaign.run(models=["gemma-9-it", SECOND], keys=keys)
+    assert ended.code == 0, ended.err
+    # Three refusals at most, one by each project's first request, and none over a quota.
+    refused = asked(campaign, "outcome = 'bad_request'")["gemma-9-it"]
+    assert 1 <= refused <= 3
+    assert asked(campaign, "outcome = 'rate_limited'") == {}
+    assert (await campaign.status())["progress"]["done"] == PICTURES
+
+
 async def test_the_log_and_the_manifest_name_the_model(stage):
     campaign = await stage(**projects(rpd=2))
     assert (await campaign.run(models=MODELS)).code == 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from curator.keys.key import Key
-from curator.keys.quota import LearnedLimit, Quota, Window
+from curator.keys.quota import LEARNED_FOR_S, LearnedLimit, Quota, Window
 from curator.ledger import (
+    FormNews,
     KeyRemoval,
     Outcome,
     ProjectNews,
@@ -37,6 +38,14 @@ async def test_projects_and_keys_are_remembered(ledger):
     assert [record.project for record in report.blocked] == ["p"]
     # What Google taught counts where it is less than what was stated.
     assert [use.quota for key in report.keys for use in key.uses] == [Quota(rpm=3, rpd=20)]
+
+
+async def test_the_form_that_a_model_refused_is_remembered_for_a_week(ledger):
+    for form in ("json_object", "text"):
+        await ledger.remember(FormNews("openai", "llava", form, 1.0))
+    assert await ledger.model_forms("openai", 2.0) == {"llava": "text"}
+    assert await ledger.model_forms("gemini", 2.0) == {}
+    assert await ledger.model_forms("openai", 1.0 + LEARNED_FOR_S) == {}
 
 
 async def test_only_the_keys_of_the_last_run_are_in_service(ledger):
