@@ -12,18 +12,21 @@ from curator.annotators.annotator import Reply
 from curator.annotators.prompt import Prompt, Request
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
-from curator.campaign.failures.streak import FIRST_TRIES, Failure
+from curator.campaign.failures.streak import BringsNothing, Failure
+from curator.campaign.failures.suspects import USELESS_TRIES, Source, Suspect
 from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.judging.judge import Judgement
 from curator.keys.key import Key
 from curator.ledger import Attempt, FormNews, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
-from curator.pool.pool import KeyPool, Lease
+from curator.pool.lease import Lease
+from curator.pool.pool import KeyPool
 from curator.pool.records import ProjectRecord
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
+    ModelRefused,
     ProjectRefused,
     RateLimited,
     Refusal,
@@ -152,26 +155,59 @@ class Consequences:
         self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason, news=[news])
 
     def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
-        """Find out whose fault a refused request is: the item's or the key's."""
-        item, reason = tried.item, refusal.reason
+        """Find out whose fault a refused request is: the item's, the key's or the model's."""
+        item, reason, source = tried.item, refusal.reason, _source_of(tried.lease)
         self.pool.taken(tried.lease)
-        if self.holding.useful_keys.failure(tried.lease.key.fingerprint):
-            removal = self._removal_if_useless(tried.lease.key, reason)
-            self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=removal)
+        if suspect := self.holding.useful.failure(source):
+            news = self._news_if_useless(tried.lease, suspect, reason)
+            self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=news)
             return (item,)
         self.results.finish(
             tried, Outcome.BAD_REQUEST, reason, change=self.results.waits(item, ATTEMPTS, reason)
         )
-        failure = Failure(reason, is_refused=True)
-        self.holding.failed(item, failure, tried.lease.key.fingerprint, is_last=True)
-        return ()
+        return self._failed(tried, Failure(reason, is_refused=True), source, is_last=True)
 
-    def _removal_if_useless(self, key: Key, reason: str) -> list[KeyRemoval]:
-        """Take a key out of the pool with which nothing succeeds while it does with others."""
-        if not self.holding.useful_keys.is_useless(key.fingerprint):
+    def _failed(
+        self, tried: Try, failure: Failure, source: Source | None, *, is_last: bool
+    ) -> list[Job]:
+        """Count that nothing came of a request; return what is to be asked about again.
+
+        Raises:
+            BringsNothing, InputError: nothing comes of any, whatever model is asked.
+        """
+        try:
+            self.holding.failed(tried.item, failure, source, is_last=is_last)
+        except (BringsNothing, InputError) as end:
+            model = tried.lease.model
+            if not self.pool.others_serve(model):
+                raise
+            log.warning("model_brings_nothing", model=model, why=str(end))
+            self._tell(self._closed_model(tried.lease, failure.reason))
+            return self.holding.released()
+        return []
+
+    def _tell(self, news: Sequence[ProjectNews]) -> None:
+        """Write news that no result brings."""
+        for each in news:
+            self.results.tell(each)
+
+    def _news_if_useless(
+        self, lease: Lease, suspect: Suspect, reason: str
+    ) -> Sequence[ProjectNews | KeyRemoval]:
+        """Ask no more with a key, or for a model, of which alone nothing comes."""
+        if not self.holding.useful.is_useless(_source_of(lease), suspect):
             return []
-        told = f"none of {FIRST_TRIES} requests came to anything: {reason}"
-        return [replace(self._removal(key, InvalidKey(told)), is_for_good=False)]
+        told = f"none of {USELESS_TRIES} requests came to anything: {reason}"
+        if suspect is Suspect.KEY:
+            return [replace(self._removal(lease.key, InvalidKey(told)), is_for_good=False)]
+        if suspect is Suspect.MODEL:
+            return self._closed_model(lease, reason)
+        return list(map(self._news, self.pool.close(lease, ModelRefused(told))))
+
+    def _closed_model(self, lease: Lease, reason: str) -> list[ProjectNews]:
+        told = f"none of {USELESS_TRIES} requests came to anything: {reason}"
+        records = self.pool.close_model(lease.model, ModelRefused(told))
+        return [self._news(record) for record in records]
 
     def _settle(self, lease: Lease, reply: Reply) -> list[ProjectNews]:
         # A reply that counts no tokens leaves the estimate standing.
@@ -190,7 +226,7 @@ class Consequences:
         """Write what a reply brought, to the item's own request or to one that stood in for it."""
         if request is self.answerable:
             return self._take_proof(tried, reply)
-        item, key = tried.item, tried.lease.key
+        item = tried.item
         self.outage.answered(item.key)
         news = self._settle(tried.lease, reply)
         judgement = item.judged(reply, self.prompt)
@@ -205,30 +241,34 @@ class Consequences:
         self.results.finish(
             tried, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news
         )
-        return self.holding.useful_reply(key.fingerprint)
+        return self.holding.useful_reply(_source_of(tried.lease))
 
     def _take_useless(
         self, tried: Try, reply: Reply, judgement: Judgement, news: Sequence[ProjectNews]
     ) -> Sequence[Job]:
         item, reason = tried.item, judgement.reason
         # The service's own word on an image is the same whatever the key.
-        key = "" if judgement.is_final else tried.lease.key.fingerprint
-        is_the_keys = bool(key) and self.holding.useful_keys.failure(key)
-        failures = item.attempts + (not is_the_keys)
+        source = None if judgement.is_final else _source_of(tried.lease)
+        suspect = self.holding.useful.failure(source) if source else None
+        failures = item.attempts + (suspect is None)
         self.results.finish(
             tried,
             Outcome.UNUSABLE,
             reason,
             read=Judged(reply, judgement),
             change=self.results.waits(item, failures, reason),
-            news=(self._removal_if_useless(tried.lease.key, reason) if is_the_keys else []) or news,
+            news=(suspect and self._news_if_useless(tried.lease, suspect, reason)) or news,
         )
-        if is_the_keys:
+        if suspect:
             return (item,)
         if judgement.is_final and self.holding.replies.is_proven:
             self.results.give_up(item, reason)
             return ()
         is_last = judgement.is_final or failures >= ATTEMPTS
         failure = Failure(reason, reply.text or reply.body)
-        self.holding.failed(item, failure, key, is_last=is_last)
-        return () if is_last else (item.failed(failures),)
+        released = self._failed(tried, failure, source, is_last=is_last)
+        return released if is_last else [*released, item.failed(failures)]
+
+
+def _source_of(lease: Lease) -> Source:
+    return Source(lease.key.fingerprint, lease.model)

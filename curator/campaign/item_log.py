@@ -7,7 +7,7 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
-from curator.pool.pool import Lease
+from curator.pool.lease import Lease
 from shared.program.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000

@@ -31,7 +31,8 @@ from curator.ledger import (
     LedgerFailure,
 )
 from curator.pool.exhaustion import KeysExhausted
-from curator.pool.pool import KeyPool, Lease
+from curator.pool.lease import Lease
+from curator.pool.pool import KeyPool
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

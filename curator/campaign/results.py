@@ -26,7 +26,7 @@ from curator.ledger import (
     TokenUse,
     WorkState,
 )
-from curator.pool.pool import Lease
+from curator.pool.lease import Lease
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
@@ -88,6 +88,15 @@ class Results:
     def return_to_queue(self, item: Job) -> None:
         """Let an item wait as if it had never been tried."""
         self._write_unasked(item, self.change(item, WorkState.PENDING, 0))
+
+    def tell(self, news: ProjectNews) -> None:
+        """Write what was told of a project by more than one request."""
+        self.ledger.note(news).add_done_callback(self._noted)
+
+    def _noted(self, written: asyncio.Future[None]) -> None:
+        if error := written.exception():
+            self.lost = error if isinstance(error, Exception) else self.lost
+            self.stop.request(str(error))
 
     def _write_unasked(self, item: Job, change: ItemChange | OpinionChange) -> None:
         result = Result(None, self.clock.now(), Outcome.UNUSABLE, change=change)

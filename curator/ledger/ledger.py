@@ -126,6 +126,10 @@ class Ledger:
         """Write what was told about a project, a key or a model."""
         await self._group.add(news)
 
+    def note(self, news: ProjectNews) -> asyncio.Future[None]:
+        """Write what was told about a project; the future is done once that is durable."""
+        return self._group.add(news)
+
     async def withdraw(self, attempt: Attempt) -> None:
         """Forget an attempt whose request was never sent."""
         await self._group.add(Withdrawal(attempt.attempt_id))

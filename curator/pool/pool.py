@@ -14,18 +14,18 @@ import asyncio
 import math
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.exhaustion import KeysExhausted, no_key_left
+from curator.pool.lease import Lease
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from curator.pool.trials import Trials
-from curator.pool.usage import Opening, Reservation
+from curator.pool.usage import Opening
 from curator.refusals.refusal import (
     InvalidKey,
     ModelRefused,
@@ -46,30 +46,6 @@ class OnExhausted(StrEnum):
 
     STOP = "stop"
     WAIT = "wait"
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A key and a model, and a request and tokens reserved on its project at ``at``."""
-
-    key: Key
-    model: str
-    reservation: Reservation
-
-    @property
-    def meter(self) -> Meter:
-        """Where the request counts."""
-        return Meter(self.key.project, self.model)
-
-    @property
-    def at(self) -> float:
-        """Since when the request counts, seconds since the epoch."""
-        return self.reservation.at
-
-    @property
-    def left_late_at(self) -> float | None:
-        """When it was sent, where that was well after it was reserved."""
-        return self.reservation.at if self.reservation.is_late else None
 
 
 def removal_line(key: Key, refusal: Refusal) -> str:
@@ -248,29 +224,51 @@ class KeyPool:
 
         Its keys leave once there is no model that they may ask. Returns what has changed.
         """
-        name, is_about_one = lease.key.project, isinstance(refusal, ModelRefused)
-        mine = [project for meter, project in self._projects.items() if meter.project == name]
-        refused = [self._projects[lease.meter]] if is_about_one else mine
-        is_news = not refused[0].is_closed
-        for project in refused:
-            project.is_closed, project.refused_because = True, refusal.reason
+        is_about_one = isinstance(refusal, ModelRefused)
+        meters = [lease.meter] if is_about_one else self._meters_of(lease.key.project)
+        self._close(meters, refusal)
+        self.unanswered(lease)
+        return [self._projects[meter].record() for meter in meters]
+
+    def close_model(self, model: str, refusal: ModelRefused) -> list[ProjectRecord]:
+        """Ask no project any more for a model; return what has changed."""
+        meters = [meter for meter, project in self._projects.items() if meter.model == model]
+        meters = [meter for meter in meters if not self._projects[meter].is_closed]
+        for meter in meters:
+            self._close([meter], refusal)
+        self._changed.set()
+        return [self._projects[meter].record() for meter in meters]
+
+    def others_serve(self, model: str) -> bool:
+        """Return whether another model than ``model`` may still be asked with some key."""
+        meters = (Meter(key.project, other) for key in self._keys for other in self._models)
+        return any(meter.model != model and not self._projects[meter].is_closed for meter in meters)
+
+    def _meters_of(self, project: str) -> list[Meter]:
+        return [Meter(project, model) for model in self._models]
+
+    def _close(self, meters: Sequence[Meter], refusal: ProjectRefused) -> None:
+        """Close meters of one project."""
+        name, model = meters[0]
+        is_news = not self._projects[meters[0]].is_closed
+        for meter in meters:
+            self._projects[meter].is_closed = True
+            self._projects[meter].refused_because = refusal.reason
         keys = [key for key in self._keys if key.project == name]
         for key in keys:
-            is_one_of_many = is_about_one and len(self._models) > 1
-            self._left[f"{key.label} for {lease.model}" if is_one_of_many else key.label] = refusal
-        if all(project.is_closed for project in mine):
+            is_one_of_many = isinstance(refusal, ModelRefused) and len(self._models) > 1
+            self._left[f"{key.label} for {model}" if is_one_of_many else key.label] = refusal
+        if all(self._projects[meter].is_closed for meter in self._meters_of(name)):
             for key in keys:
                 self._take_out(key, refusal)
         elif is_news:
             log.warning(
                 "project_may_not_use_model",
                 project=name,
-                model=lease.model,
+                model=model,
                 reason=refusal.reason,
                 goes_on="its keys, with other models",
             )
-        self.unanswered(lease)
-        return [project.record() for project in refused]
 
     @property
     def removed(self) -> Mapping[str, str]:

@@ -31,7 +31,8 @@ from curator.ledger import (
 from curator.ledger.reports.campaigns import DEAD_LETTERS
 from curator.ledger.reports.keys import why_none
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
-from curator.pool.pool import KeyPool, Lease
+from curator.pool.lease import Lease
+from curator.pool.pool import KeyPool
 from curator.pool.records import Meter, ModelUse
 from curator.status.status import Standing
 from shared.records import Listing

@@ -41,15 +41,20 @@ USELESS = reply([("Lamp?", "a lamp of many words that nobody asked for")])
 BLOCKED = (200, {"candidates": [{"finishReason": "SAFETY"}], "usageMetadata": {}})
 OVERLOADED = refusal(503, "UNAVAILABLE", "The model is overloaded.")
 NO_JSON = refusal(400, "INVALID_ARGUMENT", "JSON mode is not enabled for models/plain")
+BAD_IMAGE = refusal(400, "INVALID_ARGUMENT", "Unable to process input image.")
 
 
 class MoodyServer:
-    """Answers as ``mood`` says; ``asked`` counts the requests by key, ``image`` came last."""
+    """Answers as ``mood`` says; ``asked`` counts the requests by key.
+
+    ``image`` came last, and for ``model``.
+    """
 
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
         self.asked: Counter[str] = Counter()
         self.image = ""
+        self.model = ""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -67,6 +72,7 @@ class MoodyServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.image = (await request.read()).partition(b'"data": "')[2].partition(b'"')[0].decode()
+        self.model = request.match_info["model"].partition(":")[0]
         key = request.headers["x-goog-api-key"]
         status, body = self.mood(key, self.asked[key])
         self.asked[key] += 1

@@ -15,10 +15,10 @@ from curator.campaign.failures.streak import (
     Failure,
     Held,
     Streak,
-    UsefulKeys,
     no_photos,
     no_replies,
 )
+from curator.campaign.failures.suspects import Source, UsefulSources
 from curator.campaign.jobs import Job
 from curator.campaign.results import Results
 from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
@@ -36,22 +36,22 @@ class Holding:
     results: Results
     photos: Streak = field(default_factory=lambda: Streak(False, FIRST_PHOTOS, LONG_PHOTOS))
     replies: Streak = field(default_factory=lambda: Streak(False))
-    useful_keys: UsefulKeys = field(default_factory=UsefulKeys)
+    useful: UsefulSources = field(default_factory=UsefulSources)
     is_closed: bool = False
 
     def photo_read(self) -> None:
         """A photo could be read: those held that could not are to blame themselves."""
         self._give_up(self.photos.success())
 
-    def useful_reply(self, fingerprint: str) -> Sequence[Job]:
-        """A reply could be used, got with the key of that fingerprint.
+    def useful_reply(self, source: Source) -> Sequence[Job]:
+        """A reply could be used that came from ``source``.
 
-        What was held is given up, or returned where the key, and no image, may be to blame.
+        What was held is given up, or returned where the source, and no image, may be to blame.
         """
-        self.useful_keys.success(fingerprint)
+        self.useful.success(source)
         held = self.replies.success()
-        is_useful = self.useful_keys.is_useful
-        doubtful = [failed for failed in held if failed.key and not is_useful(failed.key)]
+        is_useful = self.useful.is_useful
+        doubtful = [failed for failed in held if failed.source and not is_useful(failed.source)]
         self._give_up([failed for failed in held if failed not in doubtful])
         return [failed.job for failed in doubtful]
 
@@ -76,7 +76,7 @@ class Holding:
         if self.photos.is_hopeless:
             raise no_photos(self.photos, self.images_dir)
 
-    def failed(self, item: Job, failure: Failure, fingerprint: str, *, is_last: bool) -> None:
+    def failed(self, item: Job, failure: Failure, source: Source | None, *, is_last: bool) -> None:
         """Count a request of which nothing came; hold an item whose ``is_last`` it was.
 
         Raises:
@@ -84,10 +84,14 @@ class Holding:
             InputError: the service refuses every request.
         """
         if is_last:
-            self.replies.hold(Held(item, failure.reason, fingerprint))
+            self.replies.hold(Held(item, failure.reason, source))
         self.replies.failure(item, failure)
         if self.replies.is_hopeless:
             raise no_replies(self.replies)
+
+    def released(self) -> list[Job]:
+        """Return what is held for failed requests, to be asked about again from the beginning."""
+        return [failed.job.failed(0) for failed in self.replies.restart()]
 
     def end(self) -> AboVqaError | None:
         """Give up what is held now that nothing is left to try, or return what ends the run."""

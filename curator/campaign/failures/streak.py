@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from curator.campaign.failures.suspects import Source
 from curator.campaign.jobs import Job
 from shared.errors import AboVqaError, InputError
 
@@ -50,11 +51,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A job that has no tries left, why, and the fingerprint of the key that may be to blame."""
+    """A job that has no tries left, why, and the source that may be to blame, if any may."""
 
     job: Job
     reason: str
-    key: str = ""
+    source: Source | None = None
 
 
 @dataclass(slots=True)
@@ -78,8 +79,10 @@ class Streak:
     def success(self) -> list[Held]:
         """End the streak; return what was held."""
         self.is_proven = self.was_seen = True
-        if not self.tries:
-            return []
+        return self.restart() if self.tries else []
+
+    def restart(self) -> list[Held]:
+        """Begin anew; return what was held."""
         self.tries = 0
         for part in (self.examples, self.counts, self.jobs):
             part.clear()
@@ -173,30 +176,3 @@ def no_photos(streak: Streak, images_dir: Path) -> InputError:
         f"{streak.told()}. None was given up for it: mend that or give another --images, "
         f"then {AGAIN}"
     )
-
-
-class UsefulKeys:
-    """Which keys brought a reply that could be used; what fails with another one is its fault."""
-
-    def __init__(self) -> None:
-        self._useful: set[str] = set()
-        self._failures: Counter[str] = Counter()
-
-    def success(self, fingerprint: str) -> None:
-        """A key's request brought something."""
-        self._useful.add(fingerprint)
-
-    def is_useful(self, fingerprint: str) -> bool:
-        """Whether a key brought something."""
-        return fingerprint in self._useful
-
-    def failure(self, fingerprint: str) -> bool:
-        """Count a failure; return whether only this key can be to blame for it."""
-        if fingerprint in self._useful or not self._useful:
-            return False
-        self._failures[fingerprint] += 1
-        return True
-
-    def is_useless(self, fingerprint: str) -> bool:
-        """Whether a key failed often enough, while others did not, to leave the pool."""
-        return self._failures[fingerprint] >= FIRST_TRIES

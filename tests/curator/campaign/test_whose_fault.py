@@ -13,6 +13,7 @@ from tests.curator.campaigns import KEYS, Campaign
 from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock
 from tests.fakes.moody_server import (
+    BAD_IMAGE,
     BLOCKED,
     GOOD,
     NO_JSON,
@@ -108,7 +109,7 @@ async def test_a_campaign_that_bore_fruit_ends_when_it_no_longer_does(moody):
 
 async def test_images_that_are_refused_while_others_are_not_are_given_up(moody):
     def mood(key, n):
-        return {3: BLOCKED, 5: NO_JSON}.get(n, GOOD)
+        return {3: BLOCKED, 5: BAD_IMAGE}.get(n, GOOD)
 
     async with moody(12, mood) as (campaign, _):
         result = await campaign.run(concurrency=1)
@@ -117,7 +118,7 @@ async def test_images_that_are_refused_while_others_are_not_are_given_up(moody):
         assert "--retry-dead" in result.err
         status = await campaign.status()
         assert status["progress"]["dead"] == sum(status["given_up"].values()) == 2
-        assert "JSON mode" in " ".join(status["given_up"])
+        assert "Unable to process" in " ".join(status["given_up"])
         assert "2 images given up" in (await campaign.command("status")).out
 
 
@@ -244,3 +245,53 @@ async def test_a_wrong_page_between_good_replies_is_no_wrong_address(moody):
         result = await campaign.run(JumpingClock(), concurrency=1)
         assert result.code == 0, result.err
         assert (await campaign.status())["progress"]["done"] == 8
+
+
+def by_model(moods):
+    """Return a mood that goes by the model; the server is put in later."""
+    servers = []
+    return servers, lambda key, n: moods[servers[0].model]
+
+
+NOT_SEEN = refusal(400, "INVALID_ARGUMENT", "Image input is not enabled for models/blind")
+
+
+@pytest.mark.parametrize("bad", [NOT_SEEN, USELESS], ids=["refused", "useless"])
+@pytest.mark.parametrize("pictures", [6, 40])
+async def test_a_model_of_which_nothing_comes_gives_no_image_up(moody, bad, pictures):
+    servers, mood = by_model({"blind": bad, "seeing": GOOD})
+    async with moody(pictures, mood, *KEYS) as (campaign, server):
+        servers.append(server)
+        result = await campaign.run(models=["blind", "seeing"], concurrency=4)
+        status = await campaign.status()
+        if pictures == 40:
+            # After twenty tries the other model is asked, about all.
+            assert result.code == 0, result.err
+            assert status["progress"]["done"] == 40
+            assert "model_brings_nothing" in result.err
+            blind = {quota["model"]: quota for quota in status["quotas"]}["blind"]
+            assert "none of 20 requests came to anything" in blind["refused_because"]
+            assert [key["state"] for key in status["keys"]] == ["ready"] * 3
+            assert sum(server.asked.values()) <= 40 + 30
+        assert status["progress"]["dead"] == 0
+
+
+async def test_a_second_model_of_which_nothing_comes_closes_and_costs_no_image(moody):
+    servers, mood = by_model({"seeing": GOOD, "blind": USELESS})
+    async with moody(200, mood, A) as (campaign, server):
+        servers.append(server)
+        (campaign.folder / "keys.toml").write_text(
+            f"[[key]]\nlabel = 'a'\napi_key = '{A}'\nrpm = 6000\n[[model]]\nname = 'seeing'\n"
+            "rpm = 600\n[[model]]\nname = 'blind'"
+        )
+        clock = JumpingClock()
+        result = await campaign.run(
+            clock, keys=campaign.folder / "keys.toml", models=[], concurrency=4
+        )
+        assert result.code == 0, result.err
+        status = await campaign.status()
+        assert status["progress"]["done"] == 200
+        assert status["keys"][0]["state"] == "ready"
+        assert "model_brings_nothing" not in result.err
+        useless = status["attempts_by_model"]["blind"]["unusable"]
+        assert 20 <= useless <= 24

@@ -26,7 +26,8 @@ from curator.ledger import (
 )
 from curator.ledger.reports.projects import LOST_FOR_S
 from curator.pool.exhaustion import KeysExhausted
-from curator.pool.pool import KeyPool, Lease, OnExhausted
+from curator.pool.lease import Lease
+from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S

@@ -13,7 +13,8 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
-from curator.pool.pool import KeyPool, Lease, OnExhausted
+from curator.pool.lease import Lease
+from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.records import Meter, ProjectUse
 from curator.refusals.refusal import (
     InvalidKey,
