@@ -177,7 +177,7 @@ def standing() -> Standing:
         campaign_id=1, campaign=Campaign((AskedModel(MODEL),), "v", 10), progress=Progress(1, 1, 1),
         pairs_by_model={MODEL: 1}, rejected={"empty": 1},
         outcomes_by_model={MODEL: {"answered": 1}}, replies={},
-        opinions=OpinionCounts(), tokens_by_model={},
+        opinions=OpinionCounts(), tokens_spent={},
         keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
     )  # fmt: skip
     return Standing(report, Forecast(1.0))

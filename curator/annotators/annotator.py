@@ -47,7 +47,9 @@ class Reply:
 
     ``text`` is empty where nothing was generated. ``ending`` is Gemini's finish reason, also where
     another service has its own word for it; ``PROMPT_BLOCKED`` and the block reason where the
-    prompt was blocked; empty where there is no candidate. Tokens are as the server counted them.
+    prompt was blocked; empty where there is no candidate. Tokens are as the server counted them;
+    ``cached_tokens`` and ``image_tokens`` are those of the input that it had kept from before, and
+    those of its images, 0 where it does not say.
     ``model`` is what the server calls the model that answered; empty where it names none.
     ``status`` is what it tells of the life of the model that was asked.
     """
@@ -60,6 +62,8 @@ class Reply:
     thought_tokens: int
     model: str = ""
     status: ModelStatus = NO_STATUS
+    cached_tokens: int = 0
+    image_tokens: int = 0
 
 
 class Annotator(typing.Protocol):

@@ -97,18 +97,34 @@ def read_completion(
     if not isinstance(content, dict):
         raise Unavailable("a reply that is no completion")
     message, usage = as_dict(choice.get("message")), as_dict(content.get("usage"))
-    thoughts = as_count(as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    taken = as_dict(usage.get("prompt_tokens_details"))
     finish = str(choice.get("finish_reason") or "")
     ending = "REFUSAL" if message.get("refusal") else _ENDINGS.get(finish, finish.upper())
+    output, thoughts = _output_tokens(usage)
     return Reply(
         body=body,
         text=_THOUGHTS.sub("", _text(message.get("content"))),
         ending=ending_of(ending),
         input_tokens=as_count(usage.get("prompt_tokens")),
-        output_tokens=max(0, as_count(usage.get("completion_tokens")) - thoughts),
+        output_tokens=output,
         thought_tokens=thoughts,
         model=model_of(content.get("model")),
+        cached_tokens=as_count(taken.get("cached_tokens")),
+        image_tokens=as_count(taken.get("image_tokens")),
     )
+
+
+def _output_tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the tokens of the answer and those of thinking.
+
+    OpenAI counts thoughts among those of the completion. Some count them apart, as their sum shows.
+    """
+    thoughts = as_count(as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    completion = as_count(usage.get("completion_tokens"))
+    apart = as_count(usage.get("prompt_tokens")) + completion + thoughts
+    if as_count(usage.get("total_tokens")) == apart:
+        return completion, thoughts
+    return max(0, completion - thoughts), thoughts
 
 
 def require_listed(model: str, body: str, mask: SecretMask = NO_SECRET) -> None:

@@ -77,7 +77,18 @@ def read_reply(body: str) -> Reply:
         thought_tokens=as_count(usage.get("thoughtsTokenCount")),
         model=model_of(content.get("modelVersion")),
         status=_status(content),
+        cached_tokens=as_count(usage.get("cachedContentTokenCount")),
+        image_tokens=_image_tokens(usage),
     )
+
+
+def _image_tokens(usage: Mapping[str, Any]) -> int:
+    details = dicts_in(usage.get("promptTokensDetails"))
+    return sum(as_count(entry.get("tokenCount")) for entry in details if _is_of_images(entry))
+
+
+def _is_of_images(entry: Mapping[str, Any]) -> bool:
+    return entry.get("modality") == "IMAGE"
 
 
 def read_model(body: str) -> ModelStatus:

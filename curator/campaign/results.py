@@ -54,7 +54,13 @@ class Judged:
 
 def tokens_of(reply: Reply) -> TokenUse:
     """Return what a reply took."""
-    return TokenUse(reply.input_tokens, reply.output_tokens, reply.thought_tokens)
+    return TokenUse(
+        input=reply.input_tokens,
+        output=reply.output_tokens,
+        thoughts=reply.thought_tokens,
+        cached=reply.cached_tokens,
+        images=reply.image_tokens,
+    )
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from curator.commands.options import CampaignId, LedgerFile
+from curator.commands.options import CampaignId, LedgerFile, ModelsPath, catalogue_of
+from curator.keys.models import ModelCatalogue
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
 from curator.pairs.export import (
     FILE_SUFFIXES,
@@ -52,6 +53,7 @@ def export(
     model: PairsOf = None,
     images: MovedImages = None,
     embed_images: EmbedImages = False,
+    models: ModelsPath = None,
 ) -> None:
     """Write the pairs to a file, or a data set folder.
 
@@ -63,7 +65,15 @@ def export(
     if embed_images and out.suffix:
         raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
     count, missing = asyncio.run(
-        _export(ledger, out, campaign, images, models=model or (), embeds=embed_images)
+        _export(
+            ledger,
+            out,
+            campaign,
+            images,
+            models=model or (),
+            known_models=catalogue_of(models),
+            embeds=embed_images,
+        )
     )
     print(f"{count} pairs in {out}")
     for line in missing:
@@ -77,6 +87,7 @@ async def _export(
     images: Path | None,
     *,
     models: Sequence[str],
+    known_models: ModelCatalogue,
     embeds: bool,
 ) -> tuple[int, list[str]]:
     migrate_unless_busy(path)
@@ -90,7 +101,9 @@ async def _export(
             return await export_file(ledger, chosen, out, models), missing
         folders = [Path(folder) for folder in await ledger.images_dirs()]
         folder = images or folders[0]
-        count = await export_folder(ledger, chosen, out, folder, models=models, embeds=embeds)
+        count = await export_folder(
+            ledger, chosen, out, folder, known_models=known_models, models=models, embeds=embeds
+        )
         return count, missing
 
 

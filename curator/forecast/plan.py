@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -184,7 +184,9 @@ def plan_object(
         "assumptions": {
             "input_tokens": dict(work.input_tokens),
             "output_tokens": work.output_tokens,
-            **asdict(assumed),
+            "concurrency": assumed.concurrency,
+            "latency_s": assumed.latency_s,
+            "prices": {model: price and price.plain() for model, price in assumed.prices.items()},
         },
     }
 

@@ -84,7 +84,6 @@ class ModelCatalogue:
         table = self._by_name.get(name) or self._family(name)
         if table is None:
             return KnownModel(name, self._tile)
-        price = table.get("price")
         free = table.get("free", {})
         return KnownModel(
             name,
@@ -96,8 +95,21 @@ class ModelCatalogue:
             successor=table.get("successor", ""),
             retires_on=table.get("retires_on"),
             free=FreeLimits(free.get("rpm"), free.get("tpm"), free.get("rpd")),
-            price=Price(price["input_usd"], price["output_usd"]) if price else None,
+            price=self._price(table),
             is_listed=True,
+        )
+
+    def _price(self, table: Mapping[str, Any]) -> Price | None:
+        price = table.get("price")
+        if price is None:
+            return None
+        # A table within another has the other's date, where it has none of its own.
+        dates = (dated.get("read_on") for dated in (price, table, self.tables))
+        return Price(
+            price["input_usd"],
+            price["output_usd"],
+            price.get("cached_usd"),
+            next((day for day in dates if day), None),
         )
 
     def _family(self, name: str) -> Mapping[str, Any] | None:

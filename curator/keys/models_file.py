@@ -38,6 +38,7 @@ class _Free(_Dated):
 class _Price(_Dated):
     input_usd: _Usd
     output_usd: _Usd
+    cached_usd: _Usd | None = None
 
 
 class _Model(_Dated):

@@ -15,6 +15,7 @@ from curator.ledger.database.opening import (
 )
 from curator.ledger.errors import LedgerFailure
 from curator.ledger.records.overview import (
+    Answerers,
     CampaignReport,
     DeadLetter,
     KeyReport,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from curator.ledger.ledger import Ledger
 
 __all__ = [
+    "Answerers",
     "Attempt",
     "Campaign",
     "CampaignReport",

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport, Ledger
+from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
 from curator.status.words import listed
 from shared.errors import InputError
@@ -123,13 +125,15 @@ async def export_folder(
     folder: Path,
     images_dir: Path,
     *,
+    known_models: ModelCatalogue,
     models: Sequence[str] = (),
     embeds: bool,
 ) -> int:
     """Write a data set folder, split by product with near-identical images together.
 
     Pairs are streamed; only the images' names, looks and products are held. ``embeds`` puts the
-    images into it; ``models`` are those whose pairs it is to hold, if not all.
+    images into it; ``models`` are those whose pairs it is to hold, if not all; ``known_models`` has
+    the prices of what the manifest says was spent.
     """
     loop = asyncio.get_running_loop()
     products = await ledger.products()
@@ -139,6 +143,7 @@ async def export_folder(
         report,
         folder,
         images_dir,
+        known_models=known_models,
         models=models,
         embeds=embeds,
     )
@@ -149,6 +154,7 @@ def _write_folder(
     report: CampaignReport,
     folder: Path,
     images_dir: Path,
+    known_models: ModelCatalogue,
     *,
     models: Sequence[str],
     embeds: bool,
@@ -175,6 +181,7 @@ def _write_folder(
                 "rejected_by_rule": dict(report.rejected),
                 "replies_by_model": models_object(report),
                 "replies_of_other_models": report.replies_of_others,
+                "spending": spending_object(report, known_models),
                 "items_done": report.progress.done,
                 "items_given_up": report.progress.dead,
             },

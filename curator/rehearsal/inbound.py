@@ -54,6 +54,9 @@ class Inquiry:
 
     ``schema`` is the response schema or ``None``; ``questions`` how many the text asks for, or
     ``None`` where it names no number; ``prompt_tokens`` the input tokens, images included.
+    ``image_detail``, ``thinking_level`` and ``thinking_budget`` are what it asks for, in lower
+    case, empty or ``None`` where it does not. ``thought_tokens`` and ``cached_tokens`` are what the
+    model counts that is asked.
     """
 
     text: str
@@ -64,6 +67,11 @@ class Inquiry:
     questions: int | None
     text_tokens: int
     image_tokens: int
+    image_detail: str = ""
+    thinking_level: str = ""
+    thinking_budget: int | None = None
+    thought_tokens: int = 0
+    cached_tokens: int = 0
 
     @property
     def single_question(self) -> str:
@@ -103,6 +111,9 @@ def read_inquiry(body: bytes) -> Inquiry:
     images = tuple(_image(part["inlineData"]) for part in parts if "inlineData" in part)
     config = _camel(request.get("generationConfig") or {})
     schema = config.get("responseSchema") or config.get("responseJsonSchema")
+    thinking = _camel(config.get("thinkingConfig") or {})
+    budget = thinking.get("thinkingBudget")
+    detail = str(config.get("mediaResolution") or "")
     text = "\n".join(texts)
     return Inquiry(
         text=text,
@@ -113,6 +124,9 @@ def read_inquiry(body: bytes) -> Inquiry:
         questions=_questions_asked_for(text),
         text_tokens=text_tokens(text),
         image_tokens=sum(_image_tokens(image) for image in images),
+        image_detail=detail.removeprefix("MEDIA_RESOLUTION_").lower(),
+        thinking_level=str(thinking.get("thinkingLevel") or "").lower(),
+        thinking_budget=budget if isinstance(budget, int) else None,
     )
 
 

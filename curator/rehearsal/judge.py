@@ -110,6 +110,10 @@ class Judge:
             return malformed(str(error))
         if (refusal := self._shelf.form_refusal(model, inquiry)) is not None:
             return Ruling(refusal, "form_not_taken")
+        counting = self._shelf.counting(model)
+        if refused_setting := counting.refused_setting(inquiry):
+            return Ruling(wire.refused_thinking(model, refused_setting), "malformed")
+        inquiry = counting.counted(inquiry)
         limits = self._keys.limits(key)
         now = self._clock.now()
         over = self._quotas.admit(key.project, model, limits, inquiry.prompt_tokens, now)

@@ -6,16 +6,66 @@ What ``GET models/NAME`` tells of one is built here too. That a real answer to i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from curator.rehearsal.inbound import PLAIN_TEXT, Inquiry
+from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN, PLAIN_TEXT, Inquiry
 from curator.rehearsal.wire import Json, WireReply, bad_request, closed_model, unknown_model
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How a model thinks and counts tokens.
+
+    ``image_tokens`` are those of an image by detail, and ``image_detail`` is what counts where none
+    is asked for; without them an image counts by its size. ``thought_tokens`` are those of a
+    request by level of thinking, and ``thinking`` is the level where none is asked for; other
+    levels are refused. ``takes_budget`` says that thinking is set by a budget of tokens instead.
+    ``cached_tokens`` are those of each request's input that had been kept from before.
+    """
+
+    image_tokens: Mapping[str, int] = field(default_factory=dict)
+    image_detail: str = "high"
+    characters_per_token: float = CHARACTERS_PER_TOKEN
+    thought_tokens: Mapping[str, int] = field(default_factory=dict)
+    thinking: str = ""
+    takes_budget: bool = False
+    cached_tokens: int = 0
+
+    def refused_setting(self, inquiry: Inquiry) -> str:
+        """Return which setting of a request the model does not know; empty where it knows all."""
+        if inquiry.thinking_level and (
+            self.takes_budget
+            or (self.thought_tokens and inquiry.thinking_level not in self.thought_tokens)
+        ):
+            return f"level {inquiry.thinking_level.upper()}"
+        if inquiry.thinking_budget is not None and self.thought_tokens and not self.takes_budget:
+            return "budget"
+        return ""
+
+    def counted(self, inquiry: Inquiry) -> Inquiry:
+        """Return a request with the tokens that the model counts."""
+        text = math.ceil(len(inquiry.text) / self.characters_per_token)
+        images = inquiry.image_tokens
+        if self.image_tokens:
+            each = self.image_tokens[inquiry.image_detail or self.image_detail]
+            images = each * len(inquiry.images)
+        thoughts = self.thought_tokens.get(inquiry.thinking_level or self.thinking, 0)
+        if self.takes_budget and inquiry.thinking_budget is not None:
+            thoughts = max(0, inquiry.thinking_budget)
+        return replace(
+            inquiry,
+            text_tokens=text,
+            image_tokens=images,
+            thought_tokens=thoughts,
+            cached_tokens=min(self.cached_tokens, text + images),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +82,7 @@ class RehearsedModel:
     closed_to: frozenset[str] = frozenset()
     answers_as: str = ""
     takes_json_mode: bool = True
+    counting: Counting = Counting()
 
 
 class ModelShelf:
@@ -81,6 +132,11 @@ class ModelShelf:
             status["retirementTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
             status["message"] = f"This model will be shut down on {at:%B %d, %Y}."
         return {"modelStatus": status}
+
+    def counting(self, name: str) -> Counting:
+        """Return how the model counts tokens; as the first ones did where nothing is said."""
+        model = self._models.get(name)
+        return Counting() if model is None else model.counting
 
     def resource(self, name: str) -> WireReply:
         """Return the answer to ``GET models/NAME`` for a model that may be used."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from curator.keys.key import Key
 from curator.rehearsal.faults import Fault
+from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN
 from curator.rehearsal.key_ring import RehearsedKeyState
 from curator.rehearsal.wire import Tier
 from shared.errors import InputError
 from shared.program.settings import Settings, load_settings
 
 _Limit = Annotated[int | None, Field(ge=0)]
+_Tokens = Annotated[int, Field(ge=0)]
+_Detail = Literal["low", "medium", "high"]
+_Level = Literal["minimal", "low", "medium", "high"]
 _Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -48,6 +52,7 @@ class ModelTable(Settings):
 
     From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
     Without ``json_mode``, a request that asks for JSON is refused.
+    The others say how it thinks and counts; see ``curator.rehearsal.model_shelf.Counting``.
     """
 
     name: str = Field(min_length=1)
@@ -56,6 +61,21 @@ class ModelTable(Settings):
     closed_to: tuple[str, ...] = ()
     answers_as: str = ""
     json_mode: bool = True
+    image_tokens: dict[_Detail, _Tokens] = Field({})
+    image_detail: _Detail = "high"
+    characters_per_token: float = Field(default=CHARACTERS_PER_TOKEN, gt=0)
+    thought_tokens: dict[_Level, _Tokens] = Field({})
+    thinking: _Level | None = None
+    takes_budget: bool = False
+    cached_tokens: _Tokens = 0
+
+    @model_validator(mode="after")
+    def _counts_what_is_sent(self) -> Self:
+        if self.image_tokens and len(self.image_tokens) < len(get_args(_Detail)):
+            raise ValueError(f"{self.name}: image_tokens needs {', '.join(get_args(_Detail))}")
+        if self.thinking is not None and self.thinking not in self.thought_tokens:
+            raise ValueError(f"{self.name}: thought_tokens has no {self.thinking!r}")
+        return self
 
 
 class LatencyTable(Settings):

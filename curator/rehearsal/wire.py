@@ -204,6 +204,11 @@ def bad_request(message: str) -> WireReply:
     return _error(400, "INVALID_ARGUMENT", message)
 
 
+def refused_thinking(model: str, setting: str) -> WireReply:
+    """Return the refusal of a way to think that a model does not know."""
+    return bad_request(f"Thinking {setting} is not supported for this model: {model}.")
+
+
 def unknown_model(model: str, version: str) -> WireReply:
     """Return the refusal of a model name."""
     message = (
@@ -289,11 +294,15 @@ def _success(
         modalities.append({"modality": "IMAGE", "tokenCount": inquiry.image_tokens})
     usage: Json = {
         "promptTokenCount": inquiry.prompt_tokens,
-        "totalTokenCount": inquiry.prompt_tokens + written,
+        "totalTokenCount": inquiry.prompt_tokens + written + inquiry.thought_tokens,
         "promptTokensDetails": modalities,
     }
     if written:
         usage["candidatesTokenCount"] = written
+    if inquiry.thought_tokens:
+        usage["thoughtsTokenCount"] = inquiry.thought_tokens
+    if inquiry.cached_tokens:
+        usage["cachedContentTokenCount"] = inquiry.cached_tokens
     body: Json = {"candidates": candidates} if candidates else {}
     body |= {"usageMetadata": usage, "modelVersion": model, "responseId": response_id}
     return WireReply(200, body)

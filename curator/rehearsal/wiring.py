@@ -11,7 +11,7 @@ import platformdirs
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.faults import FaultPlan, FaultRule
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
-from curator.rehearsal.model_shelf import ModelShelf, RehearsedModel
+from curator.rehearsal.model_shelf import Counting, ModelShelf, RehearsedModel
 from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
 from curator.rehearsal.script import (
     DayTable,
@@ -95,6 +95,15 @@ def _model(table: ModelTable) -> RehearsedModel:
         closed_to=frozenset(table.closed_to),
         answers_as=table.answers_as,
         takes_json_mode=table.json_mode,
+        counting=Counting(
+            image_tokens={str(name): n for name, n in table.image_tokens.items()},
+            image_detail=table.image_detail,
+            characters_per_token=table.characters_per_token,
+            thought_tokens={str(name): n for name, n in table.thought_tokens.items()},
+            thinking=table.thinking or "",
+            takes_budget=table.takes_budget,
+            cached_tokens=table.cached_tokens,
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from curator.forecast.forecast import Forecast, still_true
 from curator.keys.models import ModelCatalogue, packaged_models
 from curator.ledger import (
+    Answerers,
     CampaignReport,
     DeadLetter,
     ItemChange,
@@ -81,7 +82,7 @@ class LiveReport:
         }
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
-        self._tokens = dict(before.tokens_by_model)
+        self._tokens = dict(before.tokens_spent)
         self._by_model = {_who(replies): replies for replies in before.replies_by_model}
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._given_up = Counter(before.given_up)
@@ -140,7 +141,8 @@ class LiveReport:
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
         if result.tokens != TokenUse():
-            self._tokens[model] = self._tokens.get(model, TokenUse()) + result.tokens
+            answerers = Answerers(model, result.model_version)
+            self._tokens[answerers] = self._tokens.get(answerers, TokenUse()) + result.tokens
         self._count_model(model, result)
         if result.facts is not None and isinstance(result.change, ItemChange):
             self._replies[result.facts] += 1
@@ -210,7 +212,7 @@ class LiveReport:
             },
             replies=dict(self._replies),
             opinions=self._opinions,
-            tokens_by_model=dict(self._tokens),
+            tokens_spent=dict(self._tokens),
             keys=self._keys(now),
             blocked=tuple(
                 record for record in self._pool.records().values() if record.blocked_until > now

@@ -17,8 +17,9 @@ from curator.judging.facts import NO_CANDIDATE
 from curator.keys.model_status import Retirement, retirement
 from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
-from curator.ledger import CampaignReport, KeyReport, TokenUse
+from curator.ledger import CampaignReport, KeyReport
 from curator.pool.records import ModelUse
+from curator.status.spending import cost_usd, spending_object
 
 UNKNOWN_MODEL: Final = "unknown model"
 NOT_ERRORS: Final = frozenset({"open", "answered"})
@@ -83,18 +84,6 @@ def named_models(report: CampaignReport) -> dict[str, int]:
 def rate_per_minute(report: CampaignReport) -> float:
     """Return the items answered a minute, recently."""
     return report.finished_recently / report.recent_s * 60
-
-
-def cost_usd(standing: Standing) -> float | None:
-    """Return what the tokens cost by list price, in US dollars; ``None`` if one is not known."""
-    report, total = standing.report, 0.0
-    nothing = dict.fromkeys(report.campaign.model_names, TokenUse())
-    for model, tokens in (report.tokens_by_model or nothing).items():
-        price = standing.known_models.known(model).price
-        if price is None:
-            return None
-        total += price.of(tokens.input, tokens.output + tokens.thoughts)
-    return total
 
 
 def models_object(report: CampaignReport) -> list[dict[str, Any]]:
@@ -191,7 +180,8 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "tokens_by_model": {
             model: asdict(tokens) for model, tokens in report.tokens_by_model.items()
         },
-        "cost_usd": cost_usd(standing),
+        "cost_usd": cost_usd(report, standing.known_models),
+        "spending": spending_object(report, standing.known_models),
         "rate_per_minute": rate_per_minute(report),
         "ends_at": ends_at,
         "eta_s": None if ends_at is None else max(0.0, ends_at - now),

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.ledger import CampaignReport, KeyReport
+from curator.status.spending import cost_usd, spendings
 from curator.status.status import (
     KeyState,
     Standing,
-    cost_usd,
     key_state,
     model_state,
     named_models,
@@ -29,7 +29,10 @@ from curator.status.words import (
     listed,
     other_models_words,
     retirement_words,
+    spending_words,
     time_left,
+    tokens_words,
+    usd_words,
 )
 from shared.program.durations import local_time
 
@@ -51,7 +54,6 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         f"prompt {campaign.prompt_version}",
         style="bold",
     )
-    tokens, cost = report.tokens, cost_usd(standing)
     facts = Table(show_header=False, box=None, pad_edge=False)
     facts.add_row(
         "progress",
@@ -80,15 +82,11 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     if len(report.outcomes_by_model) > 1:
         asked = {model: sum(each.values()) for model, each in report.outcomes_by_model.items()}
         facts.add_row("asked", listed(asked))
-    facts.add_row(
-        "tokens", f"{tokens.input:,} in, {tokens.output:,} out, {tokens.thoughts:,} for thinking"
-    )
-    money = (
-        "no price known for this model"
-        if cost is None
-        else f"{cost:,.{2 if cost >= 1 else 4}f} $ by list price"
-    )
-    facts.add_row("cost", f"{money}; free keys pay nothing")
+    facts.add_row("tokens", tokens_words(report.tokens))
+    cost = cost_usd(report, standing.known_models)
+    facts.add_row("cost", f"{usd_words(cost)}; free keys pay nothing")
+    for each in spendings(report, standing.known_models):
+        facts.add_row("", Text(spending_words(each)))
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
     facts.add_row("time left", time_left(standing, now))
     parts: list[RenderableType] = [head, facts, keys_view(report, now)]

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from curator.keys.model_status import Retirement
-from curator.ledger import CampaignReport, LeftOut
+from curator.keys.model_status import Retirement, is_another_model
+from curator.ledger import CampaignReport, LeftOut, TokenUse
+from curator.status.spending import Spending
 from curator.status.status import Standing
 from shared.program.durations import duration, local_time
 
@@ -60,6 +61,31 @@ def time_left(standing: Standing, now: float) -> str:
     if ends_at <= now:
         return "1 min or less"
     return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
+
+
+def tokens_words(tokens: TokenUse) -> str:
+    """Return tokens by kind."""
+    of_images = f" ({tokens.images:,} of images)" if tokens.images else ""
+    cached = f" ({tokens.cached:,} cached)" if tokens.cached else ""
+    return (
+        f"{tokens.input:,} in{of_images}{cached}, {tokens.output:,} out, "
+        f"{tokens.thoughts:,} for thinking"
+    )
+
+
+def usd_words(usd: float | None) -> str:
+    """Return an amount by list price; unknown, and never 0, where no price is known."""
+    if usd is None:
+        return "unknown, for want of a price (--models FILE gives one)"
+    return f"{usd:,.{2 if usd >= 1 else 4}f} $ by list price"
+
+
+def spending_words(spending: Spending) -> str:
+    """Return the tokens and the cost of one model's replies."""
+    by = spending.answered_by
+    is_another = is_another_model(spending.asked, by)
+    name = f"{spending.asked}, answered by {by}" if is_another else spending.asked
+    return f"{name}: {tokens_words(spending.tokens)}; {usd_words(spending.usd)}"
 
 
 def retirement_words(model: str, end: Retirement, now: float) -> str:

@@ -117,6 +117,10 @@ attempts = Table(
     # What it tells of the life of the model that was asked: its stage, and when it ends.
     Column("model_stage", Text, nullable=False, server_default=""),
     Column("retires_at", Float),
+    # Parts of the input tokens: those that the service had kept, and those of images; 0 where it
+    # did not say.
+    Column("cached_tokens", Integer, nullable=False, server_default="0"),
+    Column("image_tokens", Integer, nullable=False, server_default="0"),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -227,7 +231,7 @@ model_forms = Table(
     sqlite_with_rowid=False,
 )
 
-# ``model`` is the one that was asked for, by which prices go.
+# ``model`` is the one that was asked for.
 attempt_tallies = Table(
     "attempt_tallies",
     METADATA,
@@ -241,9 +245,21 @@ attempt_tallies = Table(
     Column("drafts", Integer, primary_key=True, autoincrement=False),
     Column("second_opinion", Integer, primary_key=True, autoincrement=False),
     Column("requests", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# By the model that was asked for and what the reply calls its own, for prices go by both.
+token_tallies = Table(
+    "token_tallies",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, primary_key=True),
+    Column("model_version", Text, primary_key=True),
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("thought_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("image_tokens", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
 from curator.keys.model_status import ModelStatus, is_another_model
@@ -103,6 +104,13 @@ class ModelReplies:
         return is_another_model(self.asked, self.answered_by)
 
 
+class Answerers(NamedTuple):
+    """The model that was asked for, and what the reply calls its own, empty where it does not."""
+
+    asked: str
+    answered_by: str
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """What of a catalogue could not be used for one reason: how many, and the first example."""
@@ -116,8 +124,8 @@ class LeftOut:
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
-    ``pairs`` are counted by the model that made them, ``tokens`` and ``outcomes`` of requests by
-    the one that was asked for.
+    ``pairs`` are counted by the model that made them, ``outcomes`` of requests by the one that was
+    asked for, ``tokens_spent`` by that one and the one that answered.
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the
@@ -132,7 +140,7 @@ class CampaignReport:
     outcomes_by_model: Mapping[str, Mapping[str, int]]
     replies: Mapping[ReplyFacts, int]
     opinions: OpinionCounts
-    tokens_by_model: Mapping[str, TokenUse]
+    tokens_spent: Mapping[Answerers, TokenUse]
     keys: Sequence[KeyReport]
     blocked: tuple[ProjectRecord, ...]
     dead_letters: tuple[DeadLetter, ...]
@@ -173,7 +181,15 @@ class CampaignReport:
     @property
     def tokens(self) -> TokenUse:
         """Return the tokens of all requests."""
-        return sum(self.tokens_by_model.values(), TokenUse())
+        return sum(self.tokens_spent.values(), TokenUse())
+
+    @property
+    def tokens_by_model(self) -> dict[str, TokenUse]:
+        """Return the tokens by the model that was asked for."""
+        by_model: dict[str, TokenUse] = {}
+        for model, tokens in self.tokens_spent.items():
+            by_model[model.asked] = by_model.get(model.asked, TokenUse()) + tokens
+        return by_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,16 +49,31 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TokenUse:
-    """Tokens of one request as the server counted them."""
+    """Tokens as the server counted them.
+
+    ``cached`` and ``images`` are parts of ``input``: what the service had kept from before, and
+    what the images took; 0 where it did not say.
+    """
 
     input: int = 0
     output: int = 0
     thoughts: int = 0
+    cached: int = 0
+    images: int = 0
 
     def __add__(self, other: TokenUse) -> TokenUse:
         return TokenUse(
-            self.input + other.input, self.output + other.output, self.thoughts + other.thoughts
+            self.input + other.input,
+            self.output + other.output,
+            self.thoughts + other.thoughts,
+            self.cached + other.cached,
+            self.images + other.images,
         )
+
+    @property
+    def total(self) -> int:
+        """All that is paid for."""
+        return self.input + self.output + self.thoughts
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Final
 from curator.judging.facts import Form, ReplyFacts
 from curator.ledger.database.coding import models_of
 from curator.ledger.records.overview import (
+    Answerers,
     CampaignReport,
     DeadLetter,
     LeftOut,
@@ -104,7 +105,7 @@ def _report(
         outcomes_by_model=by_model,
         replies=_replies(connection, campaign_id),
         opinions=opinion_counts(connection, campaign_id),
-        tokens_by_model=_tokens(connection, campaign_id),
+        tokens_spent=_tokens(connection, campaign_id),
         keys=key_reports(connection, campaign.models, by_key, records, now),
         blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
         dead_letters=_dead_letters(connection, campaign_id),
@@ -141,13 +142,18 @@ def _pairs(
     return by_model, by_rule
 
 
-def _tokens(connection: sqlite3.Connection, campaign_id: int) -> dict[str, TokenUse]:
+def _tokens(connection: sqlite3.Connection, campaign_id: int) -> dict[Answerers, TokenUse]:
     statement = (
-        "SELECT model, sum(input_tokens), sum(output_tokens), sum(thought_tokens) "
-        "FROM attempt_tallies WHERE campaign_id = ? AND requests > 0 GROUP BY model"
+        "SELECT model, model_version, "
+        "input_tokens, output_tokens, thought_tokens, cached_tokens, image_tokens "
+        "FROM token_tallies WHERE campaign_id = ?"
     )
     rows = connection.execute(statement, (campaign_id,))
-    return {model: TokenUse(*spent) for model, *spent in rows if any(spent)}
+    return {
+        Answerers(asked, answered_by): TokenUse(*spent)
+        for asked, answered_by, *spent in rows
+        if any(spent)
+    }
 
 
 def _outcomes(

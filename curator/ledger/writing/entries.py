@@ -188,6 +188,8 @@ def _finish_row(result: Result) -> Row:
         "input_tokens": result.tokens.input,
         "output_tokens": result.tokens.output,
         "thought_tokens": result.tokens.thoughts,
+        "cached_tokens": result.tokens.cached,
+        "image_tokens": result.tokens.images,
         "model_version": result.model_version,
         "model_stage": result.model_status.stage,
         "retires_at": result.model_status.retires_at,

@@ -127,7 +127,7 @@ FINISH_ATTEMPT: Final = _changing(
     "finish_attempt",
     tables.attempts,
     *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    *("model_version", "model_stage", "retires_at", *_FACTS),
+    *("cached_tokens", "image_tokens", "model_version", "model_stage", "retires_at", *_FACTS),
     where=("id",),
 )
 CHANGE_START: Final = _changing("change_start", tables.attempts, "started_at", where=("id",))

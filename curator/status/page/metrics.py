@@ -10,10 +10,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from curator.ledger import CampaignReport
+from curator.status.spending import cost_usd
 from curator.status.status import (
     KeyState,
     Standing,
-    cost_usd,
     key_state,
     project_uses,
     rate_per_minute,
@@ -101,11 +101,15 @@ class _Campaign(Collector):
 
     def _tokens(self) -> Iterator[Metric]:
         report = self._standing.report
-        tokens = CounterMetricFamily("curator_tokens", "Tokens by kind.", labels=["kind"])
-        for kind in ("input", "output", "thoughts"):
+        tokens = CounterMetricFamily(
+            "curator_tokens",
+            "Tokens by kind; cached ones and those of images are parts of the input.",
+            labels=["kind"],
+        )
+        for kind in ("input", "output", "thoughts", "cached", "images"):
             tokens.add_metric([kind], getattr(report.tokens, kind))
         yield tokens
-        if (usd := cost_usd(self._standing)) is not None:
+        if (usd := cost_usd(report, self._standing.known_models)) is not None:
             yield CounterMetricFamily("curator_cost_usd", "Cost by list price.", usd)
 
     def _time(self) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ const show = (parent, tag, text, classes = "") => {
 };
 const number = value => value.toLocaleString();
 const counts = object => Object.entries(object).map(([name, count]) => `${name.replaceAll("_", " ")} ${number(count)}`).join(", ");
+const dollars = value => value === null ? "unknown" : `$ ${value.toFixed(value >= 1 ? 2 : 4)}`;
 const duration = seconds => {
   const minutes = Math.max(1, Math.round(seconds / 60)), days = Math.floor(minutes / 1440), hours = Math.floor(minutes % 1440 / 60);
   if (days) return `${number(days)} ${days === 1 ? "day" : "days"} ${hours} h`;
@@ -61,7 +62,7 @@ const drawTiles = campaign => {
     ["pairs", number(campaign.pairs), `${number(rejected)} rejected`],
     ["requests", number(all), all ? `${(failed / all * 100).toFixed(1)} % brought nothing` : ""],
     ["tokens", number(tokens.input + tokens.output + tokens.thoughts), `${number(tokens.input)} in, ${number(tokens.output + tokens.thoughts)} out`],
-    ["cost", campaign.cost_usd === null ? "–" : `$ ${campaign.cost_usd.toFixed(2)}`, campaign.cost_usd === null ? "no price known" : "list price; free keys pay nothing"],
+    ["cost", dollars(campaign.cost_usd), campaign.cost_usd === null ? "no price known for a model" : "list price; free keys pay nothing"],
     ["given up", number(campaign.progress.dead), "images"],
   ];
   at("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
@@ -151,6 +152,18 @@ const drawReplies = campaign => {
   }));
 };
 
+const drawSpending = campaign => {
+  at("spending-section").hidden = !campaign.spending.length;
+  const others = new Set(campaign.replies_by_model.filter(told => told.is_another).map(told => told.answered_by));
+  at("spending").replaceChildren(...campaign.spending.map(({ asked, answered_by, tokens, usd }) => {
+    const row = document.createElement("tr");
+    show(row, "th", others.has(answered_by) ? `${asked}, answered by ${answered_by}` : asked).scope = "row";
+    for (const kind of ["input", "images", "cached", "output", "thoughts"]) show(row, "td", number(tokens[kind]), "number");
+    show(row, "td", dollars(usd), "number");
+    return row;
+  }));
+};
+
 const drawDead = campaign => {
   at("dead-section").hidden = !campaign.progress.dead;
   at("dead-sum").textContent = `${number(campaign.progress.dead)} images`;
@@ -220,7 +233,7 @@ const found = isThere => {
 
 const refreshStatus = async () => {
   const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawModels, drawReplies, drawDead].forEach(draw => draw(campaign));
+  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawModels, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

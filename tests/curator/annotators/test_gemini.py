@@ -165,12 +165,20 @@ def test_a_reply_gives_text_without_thoughts_ending_and_tokens():
                 "promptTokenCount": 500,
                 "candidatesTokenCount": 40,
                 "thoughtsTokenCount": 7,
+                "cachedContentTokenCount": 100,
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 242},
+                    {"modality": "IMAGE", "tokenCount": 258},
+                    {"modality": "IMAGE", "tokenCount": "x"},
+                    "nonsense",
+                ],
             },
         }
     )
     reply = read_reply(body)
     assert (reply.text, reply.ending, reply.body) == ("[1]", "STOP", body)
     assert (reply.input_tokens, reply.output_tokens, reply.thought_tokens) == (500, 40, 7)
+    assert (reply.cached_tokens, reply.image_tokens) == (100, 258)
 
 
 @pytest.mark.parametrize(

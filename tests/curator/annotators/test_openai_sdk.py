@@ -190,6 +190,22 @@ def test_endings_are_told_in_our_words(choice, text, ending):
     assert (reply.text, reply.ending) == (text, ending)
 
 
+@pytest.mark.parametrize(
+    ("completion", "total", "output"), [(40, 540, 33), (40, 547, 40), (3, 503, 0), (40, None, 33)]
+)
+def test_tokens_are_told_by_kind_whichever_way_thoughts_are_counted(completion, total, output):
+    usage = {
+        "prompt_tokens": 500,
+        "completion_tokens": completion,
+        "total_tokens": total,
+        "prompt_tokens_details": {"cached_tokens": 100, "image_tokens": 258},
+        "completion_tokens_details": {"reasoning_tokens": 7},
+    }
+    reply = read_completion(json.dumps({"choices": [], "usage": usage}))
+    assert (reply.input_tokens, reply.output_tokens, reply.thought_tokens) == (500, output, 7)
+    assert (reply.cached_tokens, reply.image_tokens) == (100, 258)
+
+
 def test_a_reason_holds_no_key_and_a_date_is_no_delay():
     refusal = refusal_of(
         429, f'{{"error": {{"message": "bad {SECRET}"}}}}', {}, SecretMask([SECRET])

@@ -69,13 +69,14 @@ def answered(begun: Attempt, at: float = 6.0) -> Result:
         begun.attempt_id,
         at,
         Outcome.ANSWERED,
-        tokens=TokenUse(90, 40, 3),
+        tokens=TokenUse(90, 40, 3, cached=20, images=60),
         reply='{"raw": "reply"}',
         change=ItemChange(begun.campaign_id, begun.item_id, WorkState.DONE, 0),
         verdict=validate(DRAFTS, answer_words=1),
     )
 
 
+KINDS = ("input_tokens", "output_tokens", "thought_tokens", "cached_tokens", "image_tokens")
 MADE_BY = (
     "coalesce((SELECT iif(model_version = '', model, model_version) "
     "FROM attempts WHERE id = attempt_id), '')"
@@ -93,10 +94,15 @@ TALLIES = {
         f"SELECT campaign_id, '', {MADE_BY}, count(*) FROM pairs GROUP BY 1, 3 UNION ALL "
         f"SELECT campaign_id, rule, {MADE_BY}, count(*) FROM rejected_pairs GROUP BY 1, 2, 3"
     ),
-    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, sum(requests), "
-    "sum(input_tokens) FROM attempt_tallies GROUP BY 1, 2, 3, 4, 5 HAVING sum(requests) != 0": (
-        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*), "
-        "sum(input_tokens) FROM attempts GROUP BY 1, 2, 3, 4, 5"
+    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, sum(requests) "
+    "FROM attempt_tallies GROUP BY 1, 2, 3, 4, 5 HAVING sum(requests) != 0": (
+        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*) "
+        "FROM attempts GROUP BY 1, 2, 3, 4, 5"
+    ),
+    f"SELECT campaign_id, model, model_version, {', '.join(KINDS)} FROM token_tallies": (
+        "SELECT campaign_id, model, model_version, "
+        f"{', '.join(f'sum({kind})' for kind in KINDS)} FROM attempts "
+        "WHERE input_tokens + output_tokens + thought_tokens > 0 GROUP BY 1, 2, 3"
     ),
     "SELECT campaign_id, model, model_version, model_stage, retires_at, replies, latest_attempt "
     "FROM model_tallies WHERE replies != 0": (

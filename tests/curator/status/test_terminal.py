@@ -12,7 +12,15 @@ from rich.console import Console
 from curator.forecast.forecast import Forecast, still_true
 from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota, Window
-from curator.ledger import Campaign, CampaignReport, KeyReport, OpinionCounts, Progress, TokenUse
+from curator.ledger import (
+    Answerers,
+    Campaign,
+    CampaignReport,
+    KeyReport,
+    OpinionCounts,
+    Progress,
+    TokenUse,
+)
 from curator.pool.records import ModelUse, ProjectRecord
 from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
@@ -40,7 +48,7 @@ def standing(
         outcomes_by_model={model: {"answered": done, "unavailable": 3, "open": 1}},
         replies={},
         opinions=OpinionCounts(),
-        tokens_by_model={model: TokenUse(1_000_000, 200_000, 200_000)},
+        tokens_spent={Answerers(model, model): TokenUse(1_000_000, 200_000, 200_000)},
         keys=(
             key("old", "p1", removed="API_KEY_INVALID"),
             key("spent", "p2", today=250),

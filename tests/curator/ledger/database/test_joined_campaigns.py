@@ -110,7 +110,7 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
     migrate(path)
     migrate(fresh)
     assert (tmp_path / "l.db.0006.backup").exists()
-    work, opinions, pairs, requests, _ = tallied(path)
+    work, opinions, pairs, requests, *_ = tallied(path)
     assert work == {(1, 1, 4), (1, 0, 1), (3, 0, 1)}
     # The opinion on what the newer reply no longer holds is gone with its pair.
     assert opinions == {(1, 1, 0, 1), (1, 1, 1, 1)}
@@ -121,7 +121,7 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
         (1, "duplicate", "old-001", 1),
         (1, "duplicate", "served", 1),
     }
-    assert {(model, count) for _, model, _, _, _, count, _ in requests} == {
+    assert {(model, count) for _, model, _, _, _, count in requests} == {
         ("old", 3),
         ("old", 1),
         ("new", 3),

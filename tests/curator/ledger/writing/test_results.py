@@ -29,7 +29,7 @@ async def test_a_result_is_written_whole(ledger):
     (report,) = await ledger.reports(10.0)
     assert (report.progress.done, report.progress.pending, report.pairs) == (1, 1, 2)
     assert report.rejected == {"answer_in_question": 1}
-    assert report.tokens == TokenUse(90, 40, 3)
+    assert report.tokens == TokenUse(90, 40, 3, cached=20, images=60)
     pairs, last = await ledger.pairs_after(campaign_id, CAMPAIGN, 0, 10)
     assert [(pair.question, pair.answer, pair.difficulty) for pair in pairs] == [
         ("What is the colour of it?", "red", "easy"),

@@ -1,0 +1,73 @@
+"""What a campaign's requests cost, by the models that were asked for and that answered; pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from curator.keys.model_status import is_another_model
+from curator.keys.models import ModelCatalogue
+from curator.keys.prices import Price
+from curator.ledger import CampaignReport, TokenUse
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """The tokens of one model's replies and what they cost, ``usd`` in US dollars by list price.
+
+    ``usd`` is ``None`` where no price is known. Requests that another model answered than was
+    ``asked`` are billed at its rates.
+    """
+
+    asked: str
+    answered_by: str
+    tokens: TokenUse
+    price: Price | None
+
+    @property
+    def usd(self) -> float | None:
+        """What it costs by list price; ``None`` where no price is known."""
+        return None if self.price is None else cost_of(self.tokens, self.price)
+
+
+def cost_of(tokens: TokenUse, price: Price) -> float:
+    """Return what ``tokens`` cost, in US dollars; thoughts are paid for as output."""
+    return price.of(tokens.input, tokens.output + tokens.thoughts, tokens.cached)
+
+
+def price_of(asked: str, answered_by: str, known_models: ModelCatalogue) -> Price | None:
+    """Return the price of a reply to a request for one model that may be another's."""
+    billed = answered_by if is_another_model(asked, answered_by) else asked
+    return known_models.known(billed).price
+
+
+def spendings(report: CampaignReport, known_models: ModelCatalogue) -> list[Spending]:
+    """Return what each model's replies cost, by the one asked for and the one that answered."""
+    return [
+        Spending(model.asked, model.answered_by, tokens, price_of(*model, known_models))
+        for model, tokens in sorted(report.tokens_spent.items())
+    ]
+
+
+def cost_usd(report: CampaignReport, known_models: ModelCatalogue) -> float | None:
+    """Return what all tokens cost by list price, in US dollars; ``None`` if one is not known."""
+    spent = spendings(report, known_models)
+    if not spent:
+        asked = report.campaign.model_names
+        return None if any(known_models.known(name).price is None for name in asked) else 0.0
+    costs = [each.usd for each in spent]
+    return None if None in costs else sum(usd for usd in costs if usd is not None)
+
+
+def spending_object(report: CampaignReport, known_models: ModelCatalogue) -> list[dict[str, Any]]:
+    """Return the same as plain values, with the prices and when they were looked up."""
+    return [
+        {
+            "asked": each.asked,
+            "answered_by": each.answered_by,
+            "tokens": asdict(each.tokens),
+            "usd": each.usd,
+            "price": each.price and each.price.plain(),
+        }
+        for each in spendings(report, known_models)
+    ]
