@@ -55,6 +55,7 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
+    interrupt_once("evaluator")
     _check_share(settings.gpus_per_replica)
     require_tools(settings.named_metrics or ())
     replica = _replica(settings)
@@ -70,7 +71,6 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     def text_models() -> TextModels:
         return text_models_for(metrics, settings, settings.images)
 
-    interrupt_once("evaluator")
     try:
         return evaluate(evaluation, settings.out, fleet, text_models, clock)
     finally:
@@ -116,9 +116,7 @@ def _rows(settings: RunSettings, replica: ReplicaSettings) -> Selection:
 
 
 def _ray_fleet(settings: RunSettings, replica: ReplicaSettings) -> RayFleet:
-    connect_ray(settings.address, settings.replicas)
-    # Ray's own handler ends the process with a code that means nothing to us.
-    interrupt_once("evaluator")
+    connect_ray(settings.address, settings.replicas, "evaluator")
     share = present_share(settings.replicas, settings.gpus_per_replica)
     return RayFleet(Replica, [replica], settings.replicas, share)
 

@@ -19,6 +19,7 @@ from shared.cluster.authentication import (
     token_advice,
 )
 from shared.errors import AboVqaError, InputError
+from shared.program.stopping import own_signals
 
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 """Enough for what crosses the store here: file names in, rows of text out."""
@@ -37,19 +38,23 @@ class ReplicaShare:
     num_gpus: float
 
 
-def connect_ray(address: str | None, replicas: int) -> None:
+def connect_ray(address: str | None, replicas: int, program: str) -> None:
     """Start Ray on this machine, or join the cluster at ``address`` or in ``RAY_ADDRESS``.
+
+    ``program`` is who says so where a second signal ends it.
 
     Raises:
         InputError: no cluster answers there.
         AboVqaError: Ray does not start on this machine.
+        KeyboardInterrupt: SIGTERM arrived meanwhile.
     """
-    if address:
-        _join(address, f"--address {address}", "leave it out")
-    elif joined := os.environ.get(ADDRESS_VARIABLE):
-        _join(joined, f"{ADDRESS_VARIABLE}={joined}", "unset it")
-    else:
-        _start_ray_here(replicas)
+    with own_signals(program):
+        if address:
+            _join(address, f"--address {address}", "leave it out")
+        elif joined := os.environ.get(ADDRESS_VARIABLE):
+            _join(joined, f"{ADDRESS_VARIABLE}={joined}", "unset it")
+        else:
+            _start_ray_here(replicas)
 
 
 def _join(address: str, origin: str, to_leave: str) -> None:

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Final, NoReturn
@@ -93,6 +94,27 @@ def interrupt_once(program: str) -> None:
 
     for number in SIGNALS:
         signal.signal(number, first)
+
+
+@contextlib.contextmanager
+def own_signals(program: str) -> Iterator[None]:
+    """Let SIGTERM mean what it does, although a library handles it in the block, and after it.
+
+    For Ray, whose handler raises ``SystemExit`` with the signal's number.
+
+    Raises:
+        KeyboardInterrupt: SIGTERM arrived in the block; the next signal ends the process at once.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as ended:
+        if ended.code != signal.SIGTERM:
+            raise
+        next_one_ends(program)
+        raise KeyboardInterrupt from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ignore() -> None:

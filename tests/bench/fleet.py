@@ -54,7 +54,7 @@ def bench_fleet(folder: Path) -> list[Comparison]:
     settings = replica_settings(EMBEDDED_MODEL, None, "none", images, batch_size=64)
     # The replicas inherit it; with more threads one replica would use both cores.
     os.environ["OMP_NUM_THREADS"] = "1"
-    connect_ray(None, 4)
+    connect_ray(None, 4, "fleet")
     try:
         one, two = (_fleet(settings, folder / f"cores-of-{count}", count) for count in (1, 2))
         bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)

@@ -79,9 +79,8 @@ def train_trials(
         outcome.trial for outcome in outcomes if outcome.state in {State.UNFINISHED, State.FAILED}
     ]
     with _environment(_ENVIRONMENT), TemporaryDirectory() as storage:
-        connect_ray(None, settings.concurrent)
+        connect_ray(None, settings.concurrent, "trainer")
         try:
-            # After Ray has started, whose own handler would end the process.
             with stop_on_signals(sweeping.stop, "trainer"):
                 share = present_share(
                     settings.concurrent,

@@ -28,7 +28,7 @@ INLINE_BYTES = 100 * 1024
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    connect_ray(None, 2)
+    connect_ray(None, 2, "evaluator")
     yield
     ray.shutdown()
 
@@ -157,4 +157,4 @@ def test_a_cluster_that_does_not_answer_is_bad_input(host):
         unheard.bind(("127.0.0.1", 0))
         address = f"{host}:{unheard.getsockname()[1]}"
         with pytest.raises(InputError, match=f"--address {address}: no Ray cluster answers"):
-            connect_ray(address, 1)
+            connect_ray(address, 1, "evaluator")

@@ -192,7 +192,7 @@ def test_a_shard_that_always_kills_is_reported_and_the_rest_completes(
     pairs = [*pictures[1], QAPair("deadly", "what", "red", "deadly.png")]
     evaluation, folder = evaluation_of(pairs), tmp_path / "run"
     settings = settings_for(tiny_model, images)
-    connect_ray(cluster.address, 2)
+    connect_ray(cluster.address, 2, "evaluator")
     try:
         fleet = RayFleet(DeadlyReplica, [settings], 2, ReplicaShare(1, 0.0))
         with pytest.raises(ShardsGivenUp) as given_up:

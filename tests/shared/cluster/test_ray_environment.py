@@ -16,7 +16,7 @@ import sys
 from shared.cluster.ray_cluster import connect_ray, leave_ray
 from shared.errors import AboVqaError
 try:
-    connect_ray(sys.argv[1] or None, 1)
+    connect_ray(sys.argv[1] or None, 1, "evaluator")
     print("joined")
     leave_ray()
 except AboVqaError as error:

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
+from subprocess import run
 
 import pytest
 
-from shared.program.stopping import SIGNALS, StopSignal, stop_on_signals
+from shared.program.stopping import SIGNALS, StopSignal, own_signals, stop_on_signals
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -24,3 +26,31 @@ def test_without_a_signal_all_is_as_before():
     with stop_on_signals(StopSignal(), "trainer"):
         pass
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+LIKE_RAY = """
+import os, signal, sys
+from shared.program.stopping import own_signals
+
+try:
+    with own_signals("evaluator"):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+print("not at once")
+"""
+
+
+def test_a_signal_while_a_library_handles_it_stops_the_program_and_a_second_ends_it_at_once():
+    ended = run([sys.executable, "-c", LIKE_RAY], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (75, "interrupted\n")
+    assert ended.stderr == "evaluator: stopped; run the same command again to go on\n"
+
+
+def test_the_handler_of_a_library_is_gone_after_the_block():
+    before = signal.getsignal(signal.SIGTERM)
+    with own_signals("evaluator"):
+        signal.signal(signal.SIGTERM, lambda *_: None)
+    assert signal.getsignal(signal.SIGTERM) is before
