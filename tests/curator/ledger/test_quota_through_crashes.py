@@ -1,9 +1,10 @@
-"""The pool and the ledger together keep every quota, killed at whatever moment."""
+"""The pool and the ledger together keep every quota of several models, killed at any moment."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,29 +19,39 @@ from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_counts_from, day_start, next_day
 from curator.ledger import (
     Attempt,
+    ItemChange,
     Ledger,
     Outcome,
     ProjectNews,
     Result,
     TokenUse,
+    WorkState,
 )
 from curator.ledger.reports.projects import LOST_FOR_S
-from curator.pool.exhaustion import KeysExhausted
+from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
-from curator.refusals.refusal import RateLimited
+from curator.refusals.refusal import ModelRefused, RateLimited
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.durations import MINUTE_S
-from tests.curator.ledger.ledgers import fresh_ledger
+from tests.curator.ledger.ledgers import enrolled, fresh_ledger
 from tests.fakes.jumping_clock import JumpingClock
 
-QUOTAS = {"A": Quota(rpm=3, tpm=250, rpd=9), "B": Quota(rpm=2, rpd=5)}
+OF_PROJECT = {"A": Quota(rpm=3, tpm=250, rpd=9), "B": Quota(rpm=2, rpd=5)}
+MODELS = (AskedModel("m"), AskedModel("n", Quota(rpm=1, rpd=3)))
+QUOTAS = {
+    Meter(project, model.name): model.quota_with(quota)
+    for project, quota in OF_PROJECT.items()
+    for model in MODELS
+}
+IMAGES = 60
 
+NAMES = [model.name for model in MODELS]
 KEYS = tuple(
-    Key(label, project, f"secret-{label}", QUOTAS[project])
+    Key(label, project, f"secret-{label}", OF_PROJECT[project])
     for label, project in (("a1", "A"), ("a2", "A"), ("b", "B"))
 )
 
@@ -51,8 +62,8 @@ class Begun:
     ``is_open`` while the file has no end of it.
     """
 
-    def __init__(self, project: str, at: float, tokens: int, started_at: float) -> None:
-        self.project, self.at, self.tokens, self.started_at = project, at, tokens, started_at
+    def __init__(self, meter: Meter, at: float, tokens: int, started_at: float) -> None:
+        self.meter, self.at, self.tokens, self.started_at = meter, at, tokens, started_at
         self.is_open = True
 
     def finish(self, lease: Lease) -> None:
@@ -72,21 +83,24 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.begun: list[Begun] = []
         self.in_flight: list[tuple[Lease, Attempt, Begun]] = []
         self.closed_until = dict.fromkeys(QUOTAS, 0.0)
+        self.closed: set[Meter] = set()
+        self.answered: Counter[int] = Counter()
         fresh_ledger(self.path)
         self.runner.run(self.open())
+        self.campaign_id = self.runner.run(enrolled(self.ledger, IMAGES))
 
     async def open(self) -> None:
         self.stack = AsyncExitStack()
         self.ledger = await self.stack.enter_async_context(Ledger.opened(self.path))
         self.pool = KeyPool(
             KEYS,
-            [AskedModel("m")],
+            MODELS,
             clock=self.clock,
             stop=AsyncStopSignal(),
             on_exhausted=OnExhausted.STOP,
             rng=random.Random(0),
-            use=await self.ledger.project_use(["m"], self.clock.now()),
-            records=await self.ledger.project_records(["m"]),
+            use=await self.ledger.project_use(NAMES, self.clock.now()),
+            records=await self.ledger.project_records(NAMES),
         )
 
     @rule(seconds=st.sampled_from([0.5, 7.0, 31.0, 60.0, 3600.0, 30_000.0]))
@@ -95,26 +109,36 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
     @rule(
         tokens=st.integers(1, 200),
+        avoided=st.sampled_from(["", "m"]),
         waits_s=st.sampled_from([0.0, PROMPT_S, 0.2, 5.0, 70.0]),
         travels_s=st.floats(0.0, ARRIVAL_S - PROMPT_S),
     )
-    def send(self, tokens: int, waits_s: float, travels_s: float) -> None:
-        self.runner.run(self._send(tokens, waits_s, travels_s))
+    def send(self, tokens: int, avoided: str, waits_s: float, travels_s: float) -> None:
+        self.runner.run(self._send(tokens, avoided, waits_s, travels_s))
 
-    async def _send(self, tokens: int, waits_s: float, travels_s: float) -> None:
-        try:
-            lease = await self.pool.lease({"m": tokens})
-        except KeysExhausted:
+    async def _send(self, tokens: int, avoided: str, waits_s: float, travels_s: float) -> None:
+        under_way = {attempt.item_id for _, attempt, _ in self.in_flight}
+        waiting = await self.ledger.pending(self.campaign_id, 0, IMAGES)
+        image = next((item.item_id for item in waiting if item.item_id not in under_way), None)
+        if image is None:
             return
-        project = lease.key.project
-        attempt = Attempt(self.ledger.new_attempt_id(), 1, 1, "fp", project, "m", lease.at, tokens)
+        tokens_by_model = {"m": tokens, "n": max(1, tokens // 2)}
+        try:
+            lease = await self.pool.lease(tokens_by_model, avoided)
+        except (KeysExhausted, NoProjectMayUse):
+            return
+        project, model = lease.meter
+        tokens = tokens_by_model[model]
+        number = self.ledger.new_attempt_id()
+        attempt = Attempt(number, self.campaign_id, image, "fp", project, model, lease.at, tokens)
         await self.ledger.begin(attempt)
-        assert lease.at >= self.closed_until[project]
+        assert lease.at >= self.closed_until[lease.meter]
+        assert lease.meter not in self.closed
         started_at = lease.at
         self.pool.waits(lease)
         self.clock.time += waits_s
         self.pool.left(lease)
-        begun = Begun(project, self.clock.now() + travels_s, tokens, started_at)
+        begun = Begun(lease.meter, self.clock.now() + travels_s, tokens, started_at)
         self.begun.append(begun)
         self.in_flight.append((lease, attempt, begun))
 
@@ -132,11 +156,13 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         self.pool.over(lease)
         self.pool.settle(lease, begun.tokens)
         tokens = TokenUse(begun.tokens, 1, 0)
+        self.answered[attempt.item_id] += 1
         result = Result(
             attempt.attempt_id,
             self.clock.now(),
             Outcome.ANSWERED,
             tokens=tokens,
+            change=ItemChange(self.campaign_id, attempt.item_id, WorkState.DONE, 0),
             started_at=lease.left_late_at,
         )
         begun.finish(lease)
@@ -154,10 +180,10 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         now = self.clock.now()
         # A day's refusal allows one probe, which the pool's own tests look at: keep out of it.
         named = PROBE_AFTER_S if window is Window.DAY else delay or 0.0
-        project = lease.key.project
-        self.closed_until[project] = max(self.closed_until[project], now + named - 1e-6)
+        meter = lease.meter
+        self.closed_until[meter] = max(self.closed_until[meter], now + named - 1e-6)
         if window is Window.DAY:
-            self.closed_until[project] = min(self.closed_until[project], next_day(now))
+            self.closed_until[meter] = min(self.closed_until[meter], next_day(now))
         self.runner.run(self._refused(attempt, lease, record))
 
     async def _refused(self, attempt: Attempt, lease: Lease, record: ProjectRecord) -> None:
@@ -166,18 +192,31 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
         refused = Result(attempt.attempt_id, now, Outcome.RATE_LIMITED, started_at=late)
         await self.ledger.finish(refused, ProjectNews(record, now))
 
+    @precondition(lambda self: self.in_flight)
+    @rule()
+    def close(self) -> None:
+        """The model is not served there any more, as far as this run is concerned."""
+        lease, attempt, begun = self.in_flight.pop()
+        self.clock.time = max(self.clock.time, begun.at)
+        self.pool.over(lease)
+        begun.finish(lease)
+        (record,) = self.pool.close(lease, ModelRefused("404"))
+        self.closed.add(lease.meter)
+        self.runner.run(self._refused(attempt, lease, record))
+
     @rule()
     def crash(self) -> None:
         # What was in flight is never settled; the file is all that is left.
         self.in_flight.clear()
+        self.closed.clear()
         self.runner.run(self.stack.aclose())
         self.runner.run(self.open())
 
     @invariant()
     def no_window_is_over_its_quota(self) -> None:
         now = self.clock.now()
-        for project, quota in QUOTAS.items():
-            mine = [request for request in self.begun if request.project == project]
+        for meter, quota in QUOTAS.items():
+            mine = [request for request in self.begun if request.meter == meter]
             mine.sort(key=lambda request: request.at)
             for last in mine[-4:]:
                 minute = [request for request in mine if last.at - MINUTE_S < request.at <= last.at]
@@ -188,10 +227,10 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
     @invariant()
     def the_ledger_counts_each_lease_once(self) -> None:
         now = self.clock.now()
-        use = self.runner.run(self.ledger.project_use(["m"], now))
-        for project in QUOTAS:
-            mine = [request for request in self.begun if request.project == project]
-            counted = use.get(Meter(project, "m"), ProjectUse())
+        use = self.runner.run(self.ledger.project_use(NAMES, now))
+        for meter in QUOTAS:
+            mine = [request for request in self.begun if request.meter == meter]
+            counted = use.get(meter, ProjectUse())
             since = day_counts_from(now)
             assert counted.today == sum(request.started_at >= since for request in mine)
             recent = [
@@ -202,6 +241,12 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
             ]
             assert sorted(counted.last_minute) == sorted(recent)
 
+    @invariant()
+    def no_image_is_answered_twice(self) -> None:
+        assert set(self.answered.values()) <= {1}
+        progress = self.runner.run(self.ledger.progress(self.campaign_id))
+        assert (progress.done, progress.total) == (self.answered.total(), IMAGES)
+
     def teardown(self) -> None:
         self.runner.run(self.stack.aclose())
         self.runner.close()
@@ -210,4 +255,4 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
 TestQuotaThroughCrashes = QuotaThroughCrashes.TestCase
 
-TestQuotaThroughCrashes.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestQuotaThroughCrashes.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
