@@ -7,15 +7,12 @@ where a picture shows little: a swatch, a stud on white.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from shared.images.decoding import open_image
 
 HASH_BITS: Final = 64
 HASH_DISTANCE: Final = 3
@@ -39,16 +36,6 @@ def look_of(picture: Image.Image) -> Look:
     thumbnail = picture.resize((8, 8), Image.Resampling.BOX)
     value = int("".join("1" if bit else "0" for bit in bits), 2)
     return Look(value, np.asarray(thumbnail, dtype=np.int16))
-
-
-def look_of_file(path: Path) -> Look:
-    """Return how an image file looks.
-
-    Raises:
-        CorruptImage: it is missing or cannot be decoded.
-        StoreUnreachable: the machine does not give it.
-    """
-    return look_of(open_image(path))
 
 
 def is_near_identical(left: Look, right: Look) -> bool:
