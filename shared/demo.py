@@ -36,6 +36,7 @@ KEYS: Final = 12
 INVALID_KEYS: Final = (3, 8)
 DRY_KEYS: Final = (1, 5, 10)
 DRY_REQUESTS_A_DAY: Final = 12
+PREFERRED, SUCCESSOR = MODELS = ("gemini-3.6-flash", "gemini-3.5-flash-lite")
 LATENCY_MS: Final = 400
 
 Words = Sequence[str | Path]
@@ -103,13 +104,17 @@ def _known_pairs(images: int) -> tuple[Path, list[QAPair]]:
     return folder, pairs
 
 
-def _write_script(folder: Path, answers: Path, images: Path) -> Path:
-    """Write the rehearsal's script: twelve keys, two invalid, three that soon run dry."""
+def _write_script(folder: Path, answers: Path, images: Path, lost_after: int) -> Path:
+    """Write the rehearsal's script: twelve keys, two invalid, three that soon run dry.
+
+    The preferred model is shut down after ``lost_after`` requests.
+    """
     lines = [
         f'answers = "{answers.name}"',
         f"images = {json.dumps(str(images))}",
         f"latency = {{ mean_ms = {LATENCY_MS}, jitter_ms = {LATENCY_MS // 3} }}",
     ]
+    lines += ["[[model]]", f'name = "{PREFERRED}"', f"valid_for = {lost_after}"]
     for number in range(1, KEYS + 1):
         daily = DRY_REQUESTS_A_DAY if number in DRY_KEYS else 1000
         state = "invalid" if number in INVALID_KEYS else "valid"
@@ -248,15 +253,16 @@ def _write_catalogue(folder: Path, pairs: Sequence[QAPair]) -> Path:
 def _curate(out: Path, pictures: Path, pairs: Sequence[QAPair], catalogue: Path) -> None:
     images = len({pair.filename for pair in pairs})
     write_pairs(pairs, out / "answers.csv")
-    script = _write_script(out, out / "answers.csv", pictures)
+    script = _write_script(out, out / "answers.csv", pictures, images // 4)
     ledger = out / "campaign.sqlite"
     with rehearsal(script, out / "index") as server:
         command: Words = [
             "curator", "run", "--catalog", catalogue, "--images", pictures,
             "--keys", _write_keys(out), "--ledger", ledger, "--base-url", server.base_url,
             "--questions", str(QUESTIONS),
+            *(word for model in MODELS for word in ("--model", model)),
         ]  # fmt: skip
-        with stage(f"curate {images} pictures with {KEYS} keys, and stop half-way"):
+        with stage(f"curate {images} pictures with {KEYS} keys, lose a model, and stop half-way"):
             _curate_until_half(command, server, images)
         with stage("resume the campaign"):
             run(command)

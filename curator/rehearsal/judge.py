@@ -119,6 +119,7 @@ class Judge:
         over = self._quotas.admit(key.project, model, limits, inquiry.prompt_tokens, now)
         if over is not None:
             return self._over_quota(over, model, limits.tier, now)
+        self._shelf.count(model)
         return await self._admitted(inquiry, model)
 
     def look_up(self, key: RehearsedKey, earlier: int, *, version: str, model: str) -> WireReply:

@@ -7,6 +7,7 @@ What ``GET models/NAME`` tells of one is built here too. That a real answer to i
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -73,7 +74,8 @@ class RehearsedModel:
     """A model; projects in ``closed_to`` may not use it.
 
     ``retires_at`` is in seconds since the epoch. From then on, or at once where there is no such
-    time, requests are answered by ``answers_as``; without it, the name is unknown from then on.
+    time, requests are answered by ``answers_as``; without it, the name is unknown from then on, as
+    it is after ``valid_for`` requests.
     """
 
     name: str
@@ -82,6 +84,7 @@ class RehearsedModel:
     closed_to: frozenset[str] = frozenset()
     answers_as: str = ""
     takes_json_mode: bool = True
+    valid_for: int | None = None
     counting: Counting = Counting()
 
 
@@ -91,6 +94,7 @@ class ModelShelf:
     def __init__(self, names: Iterable[str], models: Iterable[RehearsedModel] = ()) -> None:
         self._names = frozenset(names)
         self._models = {model.name: model for model in models}
+        self._asked: Counter[str] = Counter()
 
     def refusal(self, name: str, project: str, *, version: str, now: float) -> WireReply | None:
         """Return what a project is told that may not use a model; ``None`` where it may."""
@@ -102,7 +106,8 @@ class ModelShelf:
             return None
         if project in model.closed_to:
             return closed_model(name)
-        if _has_retired(model, now) and not model.answers_as:
+        is_spent = model.valid_for is not None and self._asked[name] >= model.valid_for
+        if is_spent or (_has_retired(model, now) and not model.answers_as):
             return unknown_model(name, version)
         return None
 
@@ -113,6 +118,10 @@ class ModelShelf:
         if model is None or model.takes_json_mode or not asks_for_json:
             return None
         return bad_request(f"JSON mode is not enabled for models/{name}")
+
+    def count(self, name: str) -> None:
+        """Count a request that a model is to answer."""
+        self._asked[name] += 1
 
     def answering(self, name: str, now: float) -> str:
         """Return the model that answers where ``name`` is asked."""

@@ -51,7 +51,8 @@ class ModelTable(Settings):
     """``[[model]]``: what is told of a model, and whether it is closed, retired or routed.
 
     From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
-    Without ``json_mode``, a request that asks for JSON is refused.
+    Without ``json_mode``, a request that asks for JSON is refused. After ``valid_for`` requests the
+    name is unknown.
     The others say how it thinks and counts; see ``curator.rehearsal.model_shelf.Counting``.
     """
 
@@ -61,6 +62,7 @@ class ModelTable(Settings):
     closed_to: tuple[str, ...] = ()
     answers_as: str = ""
     json_mode: bool = True
+    valid_for: int | None = Field(default=None, ge=0)
     image_tokens: dict[_Detail, _Tokens] = Field({})
     image_detail: _Detail = "high"
     characters_per_token: float = Field(default=CHARACTERS_PER_TOKEN, gt=0)

@@ -95,6 +95,7 @@ def _model(table: ModelTable) -> RehearsedModel:
         closed_to=frozenset(table.closed_to),
         answers_as=table.answers_as,
         takes_json_mode=table.json_mode,
+        valid_for=table.valid_for,
         counting=Counting(
             image_tokens={str(name): n for name, n in table.image_tokens.items()},
             image_detail=table.image_detail,

@@ -54,6 +54,16 @@ async def test_a_model_may_be_closed_to_one_project_alone(play: Play):
             await stage.ask("late")
 
 
+async def test_a_model_that_is_spent_is_unknown_from_then_on(play: Play):
+    model = [{"name": MODEL, "valid_for": 2}]
+    async with play(model=model) as stage:
+        for _ in range(2):
+            await stage.ask()
+        with pytest.raises(errors.ClientError, match="404"):
+            await stage.ask()
+        assert (await look_up(stage))[0] == 404
+
+
 async def test_an_unknown_model_is_told(play: Play):
     async with play(models=["gemini-x"], model=[{"name": "gemini-y"}]) as stage:
         statuses = [(await look_up(stage, name))[0] for name in ("gemini-x", "gemini-y", "gemini")]
