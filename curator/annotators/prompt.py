@@ -7,13 +7,10 @@ number of questions or longer answers give another version, hence another campai
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
-
-from curator.keys.models import KnownModel
 
 _TEXT: Final = """\
 You write a visual question answering data set for product images.
@@ -39,6 +36,20 @@ METADATA_CHARACTERS: Final = 2_000
 """Longest catalogue text in a request."""
 FIELD_CHARACTERS: Final = 400
 CHARACTERS_PER_TOKEN: Final = 4.0
+"""Of texts, until replies tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What of a request its tokens depend on.
+
+    ``characters`` are those of its texts, ``longest_px`` is the longer side of its image, and
+    ``questions`` how many pairs it asks for, 0 where it asks one question.
+    """
+
+    characters: int
+    longest_px: int
+    questions: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,14 +119,20 @@ class Prompt:
         """Return the schema of the reply in Gemini's dialect."""
         return dict(PAIRS_SCHEMA.content)
 
-    def largest_request_tokens(self, model: KnownModel, longest_px: int) -> int:
-        """Return the estimate for the longest catalogue text and an image of ``longest_px``."""
-        characters = len(self.text) + METADATA_CHARACTERS
-        return _text_tokens(characters) + model.tokens_of_image(longest_px)
+    def largest_measure(self, longest_px: int) -> Measure:
+        """Return the measure with the longest catalogue text and an image of ``longest_px``."""
+        return Measure(len(self.text) + METADATA_CHARACTERS, longest_px, self.questions)
 
     def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for one image of ``longest_px`` pixels on its longer side."""
-        return Request(self.text, image_jpeg, metadata_text(metadata), longest_px, PAIRS_SCHEMA)
+        return Request(
+            self.text,
+            image_jpeg,
+            metadata_text(metadata),
+            longest_px,
+            PAIRS_SCHEMA,
+            self.questions,
+        )
 
     def question_request(self, question: str, image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for a second opinion: image and question, no answer, no listing."""
@@ -127,7 +144,8 @@ class Prompt:
 class Request:
     """One request: the constant text, the image as JPEG, the text after it.
 
-    ``longest_px`` is the longer side of the image.
+    ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
+    where it is the answer to one question.
     """
 
     prompt_text: str
@@ -135,15 +153,13 @@ class Request:
     closing_text: str
     longest_px: int
     schema: ReplySchema
+    questions: int = 0
 
-    def estimated_tokens(self, model: KnownModel) -> int:
-        """Return about how many input tokens ``model`` counts."""
+    @property
+    def measure(self) -> Measure:
+        """What of it its tokens depend on."""
         characters = len(self.prompt_text) + len(self.closing_text)
-        return _text_tokens(characters) + model.tokens_of_image(self.longest_px)
-
-
-def _text_tokens(characters: int) -> int:
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
+        return Measure(characters, self.longest_px, self.questions)
 
 
 def metadata_text(metadata: Mapping[str, str]) -> str:

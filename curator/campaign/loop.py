@@ -16,6 +16,7 @@ from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
 from curator.annotators.prompt import Prompt, Request
 from curator.annotators.registry import Service
+from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.campaign.consequences import Again, Consequences
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
@@ -70,6 +71,7 @@ class Curator:
     rng: random.Random
     results: Results
     holding: Holding
+    estimates: TokenEstimates
     outage: Outage = field(default_factory=Outage)
     then: Consequences = field(init=False)
     ended_by: Exception | None = None
@@ -168,8 +170,23 @@ class Curator:
         except BadRequest as refusal:
             return self.then.refuse(tried, refusal)
         else:
+            self._learn(attempt, reply)
             return self.then.take_reply(tried, request, reply)
         return Again.AT_ONCE
+
+    def _learn(self, attempt: Attempt, reply: Reply) -> None:
+        if reply.input_tokens:
+            self.estimates.heard(
+                CountedReply(
+                    attempt.model,
+                    attempt.settings,
+                    attempt.measure,
+                    input=reply.input_tokens,
+                    images=reply.image_tokens,
+                    output=reply.output_tokens,
+                    thoughts=reply.thought_tokens,
+                )
+            )
 
     async def _send(self, request: Request, lease: Lease) -> Reply:
         departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))
@@ -186,7 +203,8 @@ class Curator:
             StopRequested: the run is to stop.
             KeysExhausted: no key can serve before the next quota day.
         """
-        tokens = {model.name: request.estimated_tokens(model) for model in self.models}
+        measure, estimates = request.measure, self.estimates
+        tokens = {model.name: estimates.input_tokens(model, measure) for model in self.models}
         while True:
             lease = await self.pool.lease(tokens, item.answered_by)
             attempt = Attempt(
@@ -200,6 +218,8 @@ class Curator:
                 reserved_tokens=lease.reservation.tokens,
                 question=item.question,
                 annotator=self.service.value,
+                measure=measure,
+                settings=estimates.settings,
             )
             try:
                 await self.ledger.begin(attempt)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.models_to_ask import warn_of_unlisted
+from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import without_bad_keys
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog, next_look
@@ -26,6 +27,7 @@ from curator.campaign.open_files import affordable_concurrency
 from curator.campaign.queue import Queue, waiting_items, waiting_pairs
 from curator.campaign.results import Results
 from curator.forecast.forecast import forecast, kept_up_to_date
+from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES
 from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
 from curator.pool.pool import KeyPool
@@ -160,6 +162,7 @@ async def _work(
             results=results,
             outage=Outage(patience_s(options.on_exhausted)),
             holding=await held_by(results, plan.catalog.images_dir),
+            estimates=await _estimates(options, ledger),
         )
         await _work_in_turns(options, plan, curator)
 
@@ -178,6 +181,12 @@ async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -
         if not options.watch or is_over or curator.stop.requested:
             return
         await _look_again(plan, curator)
+
+
+async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:
+    estimates = TokenEstimates(options.known_models.tile, AS_THE_MODEL_CHOOSES)
+    estimates.learn(await ledger.counted_replies())
+    return estimates
 
 
 async def _live_report(

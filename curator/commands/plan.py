@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from rich.console import Console
 from curator.annotators.models_to_ask import models_to_ask
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
+from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.catalog import open_catalog
 from curator.commands.options import (
     AnnotatorName,
@@ -30,7 +32,6 @@ from curator.commands.options import (
     catalogue_of,
 )
 from curator.forecast.plan import (
-    ANSWER_TOKENS,
     Assumptions,
     measure_catalog,
     plan_object,
@@ -44,6 +45,9 @@ from curator.keys.keyfile import read_key_file
 from curator.keys.models import KnownModel
 from curator.keys.prices import Price
 from curator.keys.quota import Quota
+from curator.ledger import migrate_unless_busy, require_ledger
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.counted import counted_replies
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 
@@ -59,6 +63,12 @@ RequestsPerDay = Annotated[
 ]
 LatencySeconds = Annotated[
     float, typer.Option("--latency", min=0.0, help="Seconds that a reply takes.")
+]
+CountedLedger = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", help="Ledger whose replies tell what requests take, such as a trial's."
+    ),
 ]
 OutputTokens = Annotated[
     int | None, typer.Option(min=0, help="Output tokens a request, thinking included.")
@@ -79,6 +89,7 @@ def plan(
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelNames = None,
     models: ModelsPath = None,
+    ledger: CountedLedger = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
     limit: ImageLimit = None,
@@ -104,14 +115,17 @@ def plan(
     described = [known_models.known(each.name) for each in asked]
     prompt = Prompt(questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
-    size = measure_catalog(open_catalog(catalog, images), prompt, described)
+    estimates = TokenEstimates(known_models.tile)
+    if ledger is not None:
+        estimates.learn(_counted(ledger))
+    size = measure_catalog(open_catalog(catalog, images), prompt, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
-    answered = ANSWER_TOKENS * questions if output_tokens is None else output_tokens
-    work = planned_work(size, questions, verify, answered)
+    work = planned_work(size, questions, verify, output_tokens)
     prices = {each.name: _price(each, input_price, output_price) for each in described}
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, prices=prices)
     now = SystemClock().now()
-    load = Load(work.requests, work.input_tokens, latency_s, concurrency)
+    tokens = {name: each.input for name, each in work.tokens.items()}
+    load = Load(work.requests, tokens, latency_s, concurrency)
     course = asyncio.run(simulate(limited, asked, load, now))
     planned = plan_object(limited, work, course, assumed, now)
     if as_json:
@@ -119,6 +133,14 @@ def plan(
         print()
     else:
         Console().print(plan_view(planned))
+
+
+def _counted(ledger: Path) -> list[CountedReply]:
+    """Return what the service counted for the requests of a ledger."""
+    require_ledger(ledger)
+    migrate_unless_busy(ledger)
+    with reading(ledger) as connection:
+        return counted_replies(connection)
 
 
 def _price(

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.prompt import Prompt
+from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.forecast.simulation import Course, DaySpan
 from curator.keys.key import Key
@@ -36,39 +37,40 @@ from shared.program.progress import report_progress
 SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""
 _USUAL_QUESTION: Final = "What is the main colour of the product?"
-ANSWER_TOKENS: Final = 40
-"""Output tokens of one pair as JSON; thinking, where a model does it, comes on top."""
 
 
-OPINION_TOKENS: Final = 10
-"""Output tokens of a second opinion, one answer as JSON."""
+@dataclass(frozen=True, slots=True)
+class RequestTokens:
+    """The tokens of an average request, thinking counted as output."""
+
+    input: int
+    output: int
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A catalogue's images, and the input tokens of an average request about one, by model.
+    """A catalogue's images, and the tokens of an average request about one, by model.
 
-    ``opinion_tokens`` are the input tokens of a request for a second opinion, ``skipped`` is what
-    of the catalogue cannot be used.
+    ``opinions`` are the tokens of a request for a second opinion, ``skipped`` is what of the
+    catalogue cannot be used.
     """
 
     images: int
-    input_tokens: Mapping[str, int]
-    opinion_tokens: Mapping[str, int]
+    listings: Mapping[str, RequestTokens]
+    opinions: Mapping[str, RequestTokens]
     skipped: Skipped = field(default_factory=Skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All requests of a campaign, and the tokens of an average one, in (by model) and out.
+    """All requests of a campaign, and the tokens of an average one, by model.
 
     ``left_out`` is what of the catalogue cannot be used: reason, count and first example.
     """
 
     images: int
     second_opinions: int
-    input_tokens: Mapping[str, int]
-    output_tokens: int
+    tokens: Mapping[str, RequestTokens]
     left_out: Sequence[tuple[str, int, str]] = ()
 
     @property
@@ -77,25 +79,30 @@ class Work:
         return self.images + self.second_opinions
 
 
-def planned_work(size: Size, questions: int, verify: float, output_tokens: int) -> Work:
+def planned_work(
+    size: Size, questions: int, verify: float, output_tokens: int | None = None
+) -> Work:
     """Return the requests for ``size``, with second opinions on the share ``verify`` of pairs.
 
-    ``output_tokens`` are those of a request for ``questions`` pairs.
+    ``output_tokens`` are those of a request for ``questions`` pairs, if not as estimated.
     """
     opinions = round(size.images * questions * verify)
     requests = size.images + opinions
-    taken = {
-        model: size.images * tokens + opinions * size.opinion_tokens[model]
-        for model, tokens in size.input_tokens.items()
+
+    def average(for_listings: int, for_opinions: int) -> int:
+        return round((size.images * for_listings + opinions * for_opinions) / requests)
+
+    tokens = {
+        model: RequestTokens(
+            average(each.input, size.opinions[model].input),
+            average(
+                each.output if output_tokens is None else output_tokens,
+                size.opinions[model].output,
+            ),
+        )
+        for model, each in size.listings.items()
     }
-    given = size.images * output_tokens + opinions * OPINION_TOKENS
-    return Work(
-        size.images,
-        opinions,
-        {model: round(tokens / requests) for model, tokens in taken.items()},
-        round(given / requests),
-        size.skipped.told(),
-    )
+    return Work(size.images, opinions, tokens, size.skipped.told())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,9 @@ class Assumptions:
     prices: Mapping[str, Price | None]
 
 
-def measure_catalog(catalog: Catalog, prompt: Prompt, models: Sequence[KnownModel]) -> Size:
+def measure_catalog(
+    catalog: Catalog, prompt: Prompt, models: Sequence[KnownModel], estimates: TokenEstimates
+) -> Size:
     """Count the images of ``catalog``, each once, and estimate the requests to each model.
 
     Raises:
@@ -123,14 +132,21 @@ def measure_catalog(catalog: Catalog, prompt: Prompt, models: Sequence[KnownMode
                 seen.add(listing.image.path)
                 request = prompt.request(listing.metadata, b"", longest_px)
                 for model in models:
-                    tokens[model.name] += request.estimated_tokens(model)
+                    tokens[model.name] += estimates.input_tokens(model, request.measure)
                 progress.advance()
     if not seen:
         raise nothing_usable(catalog, skipped)
-    opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px)
-    each = {name: round(count / len(seen)) for name, count in tokens.items()}
-    opinions = {model.name: opinion.estimated_tokens(model) for model in models}
-    return Size(len(seen), each, opinions, skipped)
+    usual = prompt.request({}, b"", longest_px).measure
+    opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px).measure
+    listings, opinions = {}, {}
+    for model in models:
+        listings[model.name] = RequestTokens(
+            round(tokens[model.name] / len(seen)), estimates.output_tokens(model, usual)
+        )
+        opinions[model.name] = RequestTokens(
+            estimates.input_tokens(model, opinion), estimates.output_tokens(model, opinion)
+        )
+    return Size(len(seen), listings, opinions, skipped)
 
 
 def _usual_px(catalog: Catalog) -> int:
@@ -173,8 +189,7 @@ def plan_object(
         "duration_s": course.ends_at - now,
         "total": _cost(by_model, work, assumed),
         "models": [
-            {"model": name, **_cost({name: by_model[name]}, work, assumed)}
-            for name in work.input_tokens
+            {"model": name, **_cost({name: by_model[name]}, work, assumed)} for name in work.tokens
         ],
         "keys": [
             {"label": key.label, "project": key.project, **_cost(by_key[key.label], work, assumed)}
@@ -182,8 +197,8 @@ def plan_object(
         ],
         "days": [_span_object(span, keys, work, assumed) for span in course.spans],
         "assumptions": {
-            "input_tokens": dict(work.input_tokens),
-            "output_tokens": work.output_tokens,
+            "input_tokens": {model: each.input for model, each in work.tokens.items()},
+            "output_tokens": {model: each.output for model, each in work.tokens.items()},
             "concurrency": assumed.concurrency,
             "latency_s": assumed.latency_s,
             "prices": {model: price and price.plain() for model, price in assumed.prices.items()},
@@ -193,19 +208,20 @@ def plan_object(
 
 def _cost(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict[str, Any]:
     """Return what so many requests by model take; the money is unknown if one price is."""
-    taken, usd = 0, 0.0
+    taken, given, usd = 0, 0, 0.0
     for model, count in requests.items():
-        tokens, price = count * work.input_tokens[model], assumed.prices[model]
-        taken += tokens
+        tokens, price = count * work.tokens[model].input, assumed.prices[model]
+        written = count * work.tokens[model].output
+        taken, given = taken + tokens, given + written
         if count:
-            usd += math.nan if price is None else price.of(tokens, count * work.output_tokens)
+            usd += math.nan if price is None else price.of(tokens, written)
     asked = sum(requests.values())
     if not asked and None in assumed.prices.values():
         usd = math.nan
     return {
         "requests": asked,
         "input_tokens": taken,
-        "output_tokens": asked * work.output_tokens,
+        "output_tokens": given,
         "usd": None if math.isnan(usd) else usd,
     }
 
@@ -296,8 +312,9 @@ def _assumed(assumed: Mapping[str, Any]) -> list[Text]:
             money = f"{usd} a million tokens in and out"
         lines.append(
             f"Assumed{f' for {model}' if several else ''}: {assumed['input_tokens'][model]} tokens "
-            f"in and {assumed['output_tokens']} out a request, {assumed['latency_s']:g} s each, "
-            f"{assumed['concurrency']} at a time; {money}; free keys pay nothing."
+            f"in and {assumed['output_tokens'][model]} out a request, "
+            f"{assumed['latency_s']:g} s each, {assumed['concurrency']} at a time; {money}; "
+            "free keys pay nothing."
         )
     return list(map(Text, lines))
 

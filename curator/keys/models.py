@@ -63,10 +63,10 @@ class KnownModel:
     price: Price | None = None
     is_listed: bool = False
 
-    def tokens_of_image(self, longest_px: int) -> int:
+    def tokens_of_image(self, longest_px: int, detail: str = "") -> int:
         """Return what it counts for an image of so many pixels on its longer side."""
         if self.image_detail:
-            return self.image_tokens[self.image_detail]
+            return self.image_tokens.get(detail) or self.image_tokens[self.image_detail]
         return self.tile.tokens * (1 if longest_px <= self.tile.px else _LARGE)
 
 
@@ -76,18 +76,18 @@ class ModelCatalogue:
     def __init__(self, tables: Mapping[str, Any]) -> None:
         self.tables = tables
         self.default: str = tables["default"]
-        self._tile = Tile(tables["tile"]["tokens"], tables["tile"]["px"])
+        self.tile = Tile(tables["tile"]["tokens"], tables["tile"]["px"])
         self._by_name = {table["name"]: table for table in tables["model"]}
 
     def known(self, name: str) -> KnownModel:
         """Return what is known of a model, little where it is not listed."""
         table = self._by_name.get(name) or self._family(name)
         if table is None:
-            return KnownModel(name, self._tile)
+            return KnownModel(name, self.tile)
         free = table.get("free", {})
         return KnownModel(
             name,
-            self._tile,
+            self.tile,
             image_tokens=MappingProxyType(table.get("image_tokens", {})),
             image_detail=table.get("image_detail", ""),
             thinking_levels=tuple(table.get("thinking_levels", ())),

@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
 from curator.ledger.database.engine import ledger_engine
 from curator.ledger.database.plain import reading
@@ -42,6 +43,7 @@ from curator.ledger.records.requests import (
 )
 from curator.ledger.records.work import Campaign, PairItem, RepliedItem, RepliedPair, WorkItem
 from curator.ledger.reports import campaigns as reports
+from curator.ledger.reports.counted import counted_replies
 from curator.ledger.reports.course import history
 from curator.ledger.reports.forecasting import memory
 from curator.ledger.reports.keys import removed_keys
@@ -242,6 +244,10 @@ class Ledger:
     async def project_records(self, models: Sequence[str]) -> dict[Meter, ProjectRecord]:
         """Return what is remembered of each project for ``models``."""
         return await self._told(project_records, models)
+
+    async def counted_replies(self) -> list[CountedReply]:
+        """Return what the service counted for the latest requests, oldest first."""
+        return await self._told(counted_replies)
 
     async def model_forms(self, annotator: str, now: float) -> dict[str, str]:
         """Return in which form models refused not to be asked, by name."""

@@ -12,6 +12,7 @@ from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
+from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -97,7 +98,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         address=_address(options),
     )
     check_version(options.ledger)
-    _check_token_limits(plan)
+    _check_token_limits(plan, TokenEstimates(options.known_models.tile))
     return plan
 
 
@@ -114,9 +115,10 @@ def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[Asked
     return asked
 
 
-def _check_token_limits(plan: RunPlan) -> None:
+def _check_token_limits(plan: RunPlan, estimates: TokenEstimates) -> None:
+    largest = plan.prompt.largest_measure(LONGEST_PX)
     for asked, model in zip(plan.campaign.models, plan.models, strict=True):
-        needed = plan.prompt.largest_request_tokens(model, LONGEST_PX)
+        needed = estimates.input_tokens(model, largest)
         for key in plan.keys:
             tpm = asked.quota_with(key.quota).tpm
             if tpm is not None and tpm < needed:

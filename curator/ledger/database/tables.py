@@ -121,6 +121,12 @@ attempts = Table(
     # did not say.
     Column("cached_tokens", Integer, nullable=False, server_default="0"),
     Column("image_tokens", Integer, nullable=False, server_default="0"),
+    # What tokens depend on: the length of the texts, the image's longer side, and how the model was
+    # asked to think and to look; 0 and empty where that is not known, or left to the model.
+    Column("characters", Integer, nullable=False, server_default="0"),
+    Column("longest_px", Integer, nullable=False, server_default="0"),
+    Column("thinking", Text, nullable=False, server_default=""),
+    Column("image_detail", Text, nullable=False, server_default=""),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from curator.annotators.prompt import Measure
 from curator.judging.facts import ReplyFacts
+from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.ledger.records.work import WorkState
 from curator.pool.records import ProjectRecord
@@ -31,9 +33,15 @@ class Outcome(StrEnum):
     BAD_REQUEST = "bad_request"
 
 
+NO_MEASURE: Final = Measure(0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that is about to be sent; ``question`` is what a second opinion is asked on."""
+    """A request that is about to be sent; ``question`` is what a second opinion is asked on.
+
+    ``measure`` is what its tokens depend on, ``settings`` how the model is asked.
+    """
 
     attempt_id: int
     campaign_id: int
@@ -45,6 +53,8 @@ class Attempt:
     reserved_tokens: int
     question: str | None = None
     annotator: str = "gemini"
+    measure: Measure = NO_MEASURE
+    settings: AskedSettings = AS_THE_MODEL_CHOOSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,10 @@ def _attempt_row(attempt: Attempt) -> Row:
         "thought_tokens": 0,
         "question": attempt.question,
         "annotator": attempt.annotator,
+        "characters": attempt.measure.characters,
+        "longest_px": attempt.measure.longest_px,
+        "thinking": attempt.settings.thinking,
+        "image_detail": attempt.settings.image_detail,
     }
 
 

@@ -120,7 +120,7 @@ ADD_ATTEMPT: Final = _adding(
     tables.attempts,
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    *("question", "annotator"),
+    *("question", "annotator", "characters", "longest_px", "thinking", "image_detail"),
 )
 REMOVE_ATTEMPT: Final = _removing("remove_attempt", tables.attempts, "id")
 FINISH_ATTEMPT: Final = _changing(

@@ -14,6 +14,7 @@ from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_reply, request_body
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.prompt import ANSWER_SCHEMA, Prompt, Request
+from curator.annotators.token_estimates import TokenEstimates
 from curator.keys.key import Key
 from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
@@ -327,8 +328,9 @@ def test_each_prompt_has_its_version_and_counts_its_tokens():
     assert Prompt(10, 1).version == Prompt(10, 1).version
     long = {f"field{number}": "word " * 200 for number in range(50)}
     request = PROMPT.request(long, b"", 512)
-    model = packaged_models().known("gemini-x")
-    assert request.estimated_tokens(model) <= PROMPT.largest_request_tokens(model, 512)
+    model, estimates = packaged_models().known("gemini-x"), TokenEstimates(packaged_models().tile)
+    largest = estimates.input_tokens(model, PROMPT.largest_measure(512))
+    assert estimates.input_tokens(model, request.measure) <= largest
     assert len(request.closing_text) <= 2_000
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
+from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
@@ -89,6 +90,7 @@ async def curator(tmp_path):
             rng=random.Random(0),
             results=results,
             holding=Holding(Path("images"), results),
+            estimates=TokenEstimates(packaged_models().tile),
         )
 
 

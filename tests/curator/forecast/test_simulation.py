@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pytest
 
 from curator.__main__ import app
-from curator.forecast.plan import Assumptions, Work, plan_object
+from curator.forecast.plan import Assumptions, RequestTokens, Work, plan_object
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -88,7 +88,11 @@ async def test_a_pace_that_lets_few_through_gives_every_key_of_a_project_its_sha
         (530, {Meter(project, "m"): 250 for project in "pqr"})
     ]
     plan = plan_object(
-        keys, Work(398_212, 0, {"m": 100}, 10), course, Assumptions(4, 1.0, {"m": None}), NOON
+        keys,
+        Work(398_212, 0, {"m": RequestTokens(100, 10)}),
+        course,
+        Assumptions(4, 1.0, {"m": None}),
+        NOON,
     )
     requests = [one["requests"] for one in plan["keys"]]
     assert sum(requests) == 398_212

@@ -14,6 +14,7 @@ import pytest
 import curator
 from curator.__main__ import app
 from curator.annotators.prompt import Prompt
+from curator.annotators.token_estimates import TokenEstimates
 from curator.keys.models import FreeLimits, packaged_models
 from curator.keys.models_file import ModelsFile, models_with
 from shared.errors import InputError
@@ -75,11 +76,12 @@ def test_a_misspelt_name_has_its_nearest():
 
 def test_an_image_counts_what_the_model_says_or_by_its_size():
     prompt, by_size, fixed = Prompt(3, 1), MODELS.known("llava"), MODELS.known(MODELS.default)
-    small, large = (prompt.request({}, b"", px) for px in (300, 500))
-    assert large.estimated_tokens(by_size) - small.estimated_tokens(by_size) == 3 * 258
-    assert large.estimated_tokens(fixed) == small.estimated_tokens(fixed)
-    assert small.estimated_tokens(fixed) - small.estimated_tokens(by_size) == 1120 - 258
-    largest = [prompt.largest_request_tokens(model, 512) for model in (by_size, fixed)]
+    small, large = (prompt.request({}, b"", px).measure for px in (300, 500))
+    tokens = TokenEstimates(MODELS.tile).input_tokens
+    assert tokens(by_size, large) - tokens(by_size, small) == 3 * 258
+    assert tokens(fixed, large) == tokens(fixed, small)
+    assert tokens(fixed, small) - tokens(by_size, small) == 1120 - 258
+    largest = [tokens(model, prompt.largest_measure(512)) for model in (by_size, fixed)]
     assert largest[1] > largest[0]
 
 

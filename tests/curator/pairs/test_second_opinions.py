@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.annotators.prompt import Prompt
+from curator.annotators.token_estimates import TokenEstimates
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
 from curator.keys.models import packaged_models
@@ -64,7 +65,8 @@ def test_a_second_opinion_is_asked_without_answer_and_listing() -> None:
     assert request.closing_text == "Question: What colour is it?"
     assert "at most 2 words" in request.prompt_text
     assert "Catalogue" not in request.prompt_text
-    assert request.estimated_tokens(packaged_models().known("llava")) > 258
+    models = packaged_models()
+    assert TokenEstimates(models.tile).input_tokens(models.known("llava"), request.measure) > 258
 
 
 @pytest.mark.parametrize(
