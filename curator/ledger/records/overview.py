@@ -48,14 +48,18 @@ class KeyReport:
     removed_at: float | None = None
 
     @property
+    def _served(self) -> Sequence[ModelUse]:
+        return [use for use in self.uses if not use.refused_because] or self.uses
+
+    @property
     def today(self) -> int:
-        """Return its project's requests since the quota day began, of all models."""
-        return sum(use.today for use in self.uses)
+        """Return its project's requests since the quota day began, for all models served there."""
+        return sum(use.today for use in self._served)
 
     @property
     def a_day(self) -> int | None:
         """Return the requests a day that its project may send; ``None`` where no limit is known."""
-        limits = [use.quota.rpd for use in self.uses if not use.refused_because]
+        limits = [use.quota.rpd for use in self._served]
         known = [limit for limit in limits if limit is not None]
         return sum(known) if limits and len(known) == len(limits) else None
 

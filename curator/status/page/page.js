@@ -99,6 +99,28 @@ const drawKeys = campaign => {
   }));
 };
 
+const drawAsked = campaign => {
+  at("asked-section").hidden = campaign.models.length < 2;
+  at("asked").replaceChildren(...campaign.models.map(model => {
+    const quotas = campaign.quotas.filter(quota => quota.model === model);
+    const limits = quotas.filter(quota => !quota.refused_because).map(quota => quota.limits.rpd);
+    const sum = numbers => numbers.reduce((total, one) => total + one, 0);
+    const limit = limits.length && !limits.includes(null) ? ` of ${number(sum(limits))}` : "";
+    const states = {};
+    for (const quota of quotas) {
+      const state = quota.refused_because ? "not served" : quota.state;
+      states[state] = (states[state] ?? 0) + 1;
+    }
+    const row = document.createElement("tr");
+    show(row, "th", model).scope = "row";
+    show(row, "td", number(sum(quotas.map(quota => quota.requests_today))) + limit);
+    show(row, "td", counts(states) || "none");
+    show(row, "td", number(campaign.pairs_by_model[model] ?? 0), "number");
+    show(row, "td", counts(campaign.attempts_by_model[model] ?? {}) || "none");
+    return row;
+  }));
+};
+
 const drawErrors = campaign => {
   const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
   const unsent = Object.fromEntries(Object.keys(campaign.last_errors).map(name => [name, 0]));
@@ -233,7 +255,7 @@ const found = isThere => {
 
 const refreshStatus = async () => {
   const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawErrors, drawModels, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
+  [drawProgress, drawState, drawTiles, drawKeys, drawAsked, drawErrors, drawModels, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

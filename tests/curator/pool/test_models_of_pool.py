@@ -208,3 +208,39 @@ async def test_a_second_opinion_comes_from_the_same_model_where_no_other_is_serv
     assert (await pool.lease(TOKENS, FIRST)).model == FIRST
     alone = make_pool(key("a"), models=(FIRST,))
     assert (await alone.lease(TOKENS, FIRST)).model == FIRST
+
+
+LIMITS = {
+    "pro": {"rpm": 2, "rpd": 50},
+    "flash": {"rpm": 10, "rpd": 250},
+    "lite": {"rpm": 15, "tpm": 30_000},
+    "gemma": {"rpm": 30, "rpd": 1_000},
+}
+
+
+async def test_an_hour_brings_what_the_quotas_of_all_models_allow_though_some_close(make_pool):
+    """Twelve keys in seven projects and four models; three of them close after half an hour."""
+    clock, started = JumpingClock(), JumpingClock().now()
+    keys = [key(f"k{number}", f"p{number % 7}") for number in range(12)]
+    pool = make_pool(*keys, models=tuple(LIMITS), clock=clock, **LIMITS)
+    close_at, tokens = started + 1_800, dict.fromkeys(LIMITS, 1_500)
+    closing = {Meter("p0", "flash"), Meter("p1", "gemma"), Meter("p2", "lite")}
+    served: dict[Meter, list[float]] = {}
+    while (lease := await pool.lease(tokens)).at < started + 3_600:
+        if lease.meter in closing and lease.at >= close_at:
+            pool.give_back(lease)
+            pool.close(lease, ModelRefused("404"))
+            continue
+        served.setdefault(lease.meter, []).append(lease.at)
+    allowed = 0
+    for project in {one.project for one in keys}:
+        for model, limits in LIMITS.items():
+            minutes = 30 if Meter(project, model) in closing else 60
+            mine = served[Meter(project, model)]
+            # At either end of the span, one minute's requests may count on the other side.
+            most = min(limits["rpm"] * minutes, limits.get("rpd", 10**6))
+            assert len(mine) <= most
+            for first, last in zip(mine, mine[limits["rpm"] :], strict=False):
+                assert last - first >= MINUTE_S
+            allowed += most
+    assert sum(map(len, served.values())) >= 0.99 * allowed

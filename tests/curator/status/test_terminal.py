@@ -109,6 +109,16 @@ def test_one_line_says_the_same():
     )
 
 
+def test_a_key_counts_the_models_that_its_project_may_use():
+    uses = [ModelUse("a", 5, Quota(rpd=9), "404"), ModelUse("b", 7, Quota(rpd=8))]
+    of_two = KeyReport("fp", "k", "p", "", {}, Quota(), [*uses, ModelUse("c", 1, Quota(rpd=2))])
+    assert (of_two.today, of_two.a_day) == (8, 10)
+    unlimited = KeyReport("fp", "k", "p", "", {}, Quota(), [*uses, ModelUse("c", 1, Quota())])
+    assert (unlimited.today, unlimited.a_day) == (8, None)
+    none = KeyReport("fp", "k", "p", "404", {}, Quota(), uses[:1])
+    assert (none.today, none.a_day) == (5, 9)
+
+
 def test_status_tells_the_cost_by_list_price_and_no_other():
     assert status_object([standing()], NOW)["campaigns"][0]["cost_usd"] == pytest.approx(1.3)
     text = drawn(status_view([standing()], NOW))
