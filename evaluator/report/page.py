@@ -39,8 +39,8 @@ from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
-_TEXTS: Final = frozenset({"command", "prompt"})
-"""Facts that are no place, however they begin."""
+_TEXTS: Final = frozenset({"command", "name", "prompt"})
+"""Facts that are no place, however they begin; of a command, the places are shown already."""
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -229,7 +229,7 @@ def _provenance(run: Run) -> Sequence[tuple[str, str]]:
     facts["command"] = shlex.join(run.record.shown_command())
     facts |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
     return [
-        (name, without_credentials(text if name in _TEXTS else last_name(text)))
+        (name, text if name in _TEXTS else without_credentials(last_name(text)))
         for name, text in _flat(facts)
     ]
 

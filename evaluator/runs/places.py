@@ -37,10 +37,14 @@ def last_name(place: str) -> str:
 
 
 def shown_place(word: str) -> str:
-    """Return a path, a URL or ``NAME=PLACE`` as others may see it: of the place its last name."""
+    """Return a path, a URL or ``NAME=PLACE`` as others may see it: of the place its last name.
+
+    What else holds a URL loses what may be a key in it, see ``without_credentials``.
+    """
     name, equals, place = word.partition("=")
     whole = last_name(word)
-    return f"{name}={last_name(place)}" if equals and whole == word else whole
+    shown = f"{name}={last_name(place)}" if equals and whole == word else whole
+    return without_credentials(shown)
 
 
 def without_credentials(text: str) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ConfigDict
 
-from evaluator.runs.places import shown_place, without_credentials
+from evaluator.runs.places import shown_place
 from evaluator.runs.rows.trained_on import Counts
 from evaluator.runs.settings import RunSettings, ScoreSettings
 from shared.corpus import read_json, write_json
 from shared.program.settings import Settings, validated
 
 RUN_FILE: Final = "run.json"
+_TEXT_OPTIONS: Final = frozenset({"--name", "--prompt"})
+"""Options whose values are no places, whatever they hold."""
 
 
 class NamedAdapter(Settings):
@@ -73,10 +76,7 @@ class EvaluationRecord(Settings):
         """Return the command that makes the run again, as others may see it."""
         if self.settings is not None:
             return [*self.command.split(), *self.settings.shown()]
-        return [
-            *self.command.split(),
-            *(without_credentials(shown_place(word)) for word in self.arguments),
-        ]
+        return [*self.command.split(), *_shown_words(self.arguments)]
 
 
 def write_record(folder: Path, record: EvaluationRecord) -> None:
@@ -96,3 +96,10 @@ def read_record(folder: Path) -> EvaluationRecord:
         if path.is_file()
         else EvaluationRecord()
     )
+
+
+def _shown_words(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command line as others may see them."""
+    for before, word in pairwise(["", *words]):
+        is_text = before in _TEXT_OPTIONS or word.partition("=")[0] in _TEXT_OPTIONS
+        yield word if is_text else shown_place(word)

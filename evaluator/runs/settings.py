@@ -16,7 +16,7 @@ from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
 from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.places import shown_place, whole_file, whole_place, without_credentials
+from evaluator.runs.places import shown_place, whole_file, whole_place
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
@@ -66,14 +66,15 @@ class CommandSettings(Settings):
         return self.model_copy(update=self._whole_places())
 
     def shown(self) -> list[str]:
-        """Return the arguments as others may see them: of paths and URLs the last names.
+        """Return the arguments as others may see them: of places the last names.
 
-        No URL shows its query: it may hold a signature or a key.
+        No place that is a URL shows its query: it may hold a signature or a key. Texts, such as a
+        prompt, are shown as they are: another text would make another run.
         """
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
         names = {name: _shown(getattr(self, name)) for name in self.places if name in given}
         words = {name: word for name, word in self.placeholders.items() if name in given}
-        return list(map(without_credentials, self.model_copy(update=names | words).arguments()))
+        return self.model_copy(update=names | words).arguments()
 
     def _whole_places(self) -> dict[str, object]:
         return {}
@@ -94,7 +95,13 @@ class ScoringSettings(CommandSettings):
     clip_weights: str = ""
     as_json: bool = False
 
-    places: ClassVar[Sequence[str]] = ("train", "sentence_model", "bertscore_model", "clip_weights")
+    places: ClassVar[Sequence[str]] = (
+        "train",
+        "sentence_model",
+        "bertscore_model",
+        "clip_model",
+        "clip_weights",
+    )
     placeholders: ClassVar[Mapping[str, str]] = {"images": "IMAGES", "out": "RUN"}
 
     @property

@@ -309,13 +309,14 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
         out=Path("/somewhere/run"),
         adapter=("lamps=/somewhere/lamps",),
         quantize="none",
+        prompt="/answer/ http://x/?a {question}",
         shuffle_sample=20,
     )
     record = EvaluationRecord(
         command="evaluator run",
         data=settings.data,
         model="/somewhere/blip",
-        prompt="/answer/ {question}",
+        prompt=settings.prompt,
         adapters={"lamps": {"folder": "/somewhere/lamps", "sha256": "0", "questions_sha256": "1"}},
         settings=settings,
     )
@@ -323,10 +324,11 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (
         "evaluator run --data vqa.csv --images IMAGES --model blip-vqa-tiny --out RUN "
-        "--adapter lamps=lamps --quantize none --shuffle-sample 20"
+        "--adapter lamps=lamps --quantize none "
+        "--prompt &#39;/answer/ http://x/?a {question}&#39; --shuffle-sample 20"
     ) in text
     assert "<td>vqa.csv</td>" in text
-    assert "<td>/answer/ {question}</td>" in text
+    assert "<td>/answer/ http://x/?a {question}</td>" in text
     assert "somewhere" not in text
 
 

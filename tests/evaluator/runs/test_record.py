@@ -34,13 +34,17 @@ def test_a_folder_of_a_release_before_is_read_and_shows_its_command(tmp_path):
         "data_sha256": "a" * 64,
         "images": "/somewhere/pictures",
         "forgotten": 1,
-        "arguments": ["--data", "https://h/d.csv?sig=abc", "--adapter", "a=/x/y", "--name", "b=c"],
+        "arguments": [
+            *("--data", "https://h/d.csv?sig=abc", "--adapter", "a=/x/y", "--name", "b=c"),
+            *("--prompt", "http://x/?a {question}", "--prompt=http://x/?b {question}"),
+        ],
     }
     write_json(before, tmp_path / "run.json")
     record = read_record(tmp_path)
     assert (record.name, record.images, record.settings) == ("old", "/somewhere/pictures", None)
     assert record.shown_command() == [
-        *("evaluator", "run", "--data", "d.csv", "--adapter", "a=y", "--name", "b=c")
+        *("evaluator", "run", "--data", "d.csv", "--adapter", "a=y", "--name", "b=c"),
+        *("--prompt", "http://x/?a {question}", "--prompt=http://x/?b {question}"),
     ]
 
 

@@ -181,8 +181,10 @@ def test_a_tag_of_clip_weights_stays_a_tag_and_a_file_is_kept_whole(tmp_path, mo
         ({"train": Path("/of/mine/t.csv")}, ["--train", "t.csv"]),
         ({"model": "a/b", "name": "x=y"}, ["--model", "a/b", "--name", "x=y"]),
         ({"prompt": "/see {question}?"}, ["--prompt", "/see {question}?"]),
-        ({"name": "of https://h/d.csv?sig=abc now"}, ["--name", "of https://h/d.csv now"]),
-        ({"name": "s3://me:word@h/d#abc, s3://h/e"}, ["--name", "s3://h/d s3://h/e"]),
+        ({"model": "hf://h/d?sig=abc", "clip_model": "https://h/b?sig=abc"}, ["--clip-model", "b"]),
+        ({"name": "of https://h/d?x now"}, ["--name", "of https://h/d?x now"]),
+        ({"name": "/as/it/is"}, ["--name", "/as/it/is"]),
+        ({"prompt": "See http://x/?a: {question}"}, ["--prompt", "See http://x/?a: {question}"]),
     ],
 )
 def test_what_is_shown_to_others_holds_no_folder_and_no_key_of_this_machine(changes, shown):
