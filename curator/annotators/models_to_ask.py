@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from curator.annotators.registry import Service
 from curator.keys.asked_model import AskedModel
-from curator.keys.models import ModelCatalogue
-from curator.keys.quota import Quota
+from curator.keys.models import KnownModel, ModelCatalogue
+from curator.keys.quota import LIMITS, Quota
+from shared.errors import InputError
 from shared.program.event_log import EventLog
 
 log = EventLog("curator.annotators.models_to_ask")
@@ -26,6 +27,25 @@ def models_to_ask(
     limits = {protocol.model_name(table.name): table.quota for table in tables}
     names = dict.fromkeys(map(protocol.model_name, named)) or limits or dict.fromkeys(usual)
     return tuple(AskedModel(name, limits.get(name, Quota())) for name in names)
+
+
+def free_quotas(
+    models: Sequence[AskedModel], known: Sequence[KnownModel]
+) -> tuple[AskedModel, ...]:
+    """Return ``models`` with what each allows a project without billing, where it is ``known``.
+
+    The limits of its own table come first.
+
+    Raises:
+        InputError: a model is known to allow nothing.
+    """
+    free = []
+    for asked, model in zip(models, known, strict=True):
+        limits = {name: getattr(model.free, name) for name in LIMITS}
+        if 0 in limits.values():
+            raise InputError(f"--free: {model.name} is not to be had without billing")
+        free.append(AskedModel(asked.name, asked.quota_with(Quota(**limits))))
+    return tuple(free)
 
 
 def warn_of_unlisted(

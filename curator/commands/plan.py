@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.annotators.models_to_ask import models_to_ask
+from curator.annotators.models_to_ask import free_quotas, models_to_ask
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
@@ -61,6 +61,10 @@ TokensPerMinute = Annotated[
 RequestsPerDay = Annotated[
     int | None, typer.Option(min=1, help="Requests a day, for keys that state no limits.")
 ]
+FreeQuota = Annotated[
+    bool,
+    typer.Option("--free", help="Take what each model allows without billing, where it is known."),
+]
 LatencySeconds = Annotated[
     float, typer.Option("--latency", min=0.0, help="Seconds that a reply takes.")
 ]
@@ -98,6 +102,7 @@ def plan(
     rpm: RequestsPerMinute = None,
     tpm: TokensPerMinute = None,
     rpd: RequestsPerDay = None,
+    free: FreeQuota = False,
     latency_s: LatencySeconds = 5.0,
     output_tokens: OutputTokens = None,
     input_price: InputPrice = None,
@@ -113,6 +118,8 @@ def plan(
     # A server of one's own may be planned for before its model is chosen.
     asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
     described = [known_models.known(each.name) for each in asked]
+    if free:
+        asked = free_quotas(asked, described)
     prompt = Prompt(questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     estimates = TokenEstimates(known_models.tile)

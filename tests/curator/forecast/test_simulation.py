@@ -193,6 +193,22 @@ def test_a_plan_of_several_models_tells_each_and_asks_the_first_first(tmp_path, 
     assert "Assumed for gemini-3.5-flash-lite" in " ".join(out.split())
 
 
+def test_a_plan_of_free_quota_takes_the_limits_that_are_known(tmp_path, capsys):
+    models = ("--model", "gemini-3.5-flash", "--model", "gemini-3.5-flash-lite")
+    many = ("--free", "--verify", "1", "--questions", "50", "--json")
+    code, out, err = planned(tmp_path, capsys, *many, *models)
+    assert code == 0, err
+    plan = json.loads(out)
+    # Two projects, with 20 requests a day of the one model and 500 of the other.
+    assert plan["total"]["requests"] == 12 + 600
+    assert [(each["model"], each["requests"]) for each in plan["models"]] == [
+        ("gemini-3.5-flash", 40),
+        ("gemini-3.5-flash-lite", 572),
+    ]
+    code, _, err = planned(tmp_path, capsys, "--free", "--model", "gemini-3.1-pro")
+    assert (code, "gemini-3.1-pro is not to be had without billing" in err) == (2, True)
+
+
 def test_a_plan_for_another_annotator_needs_no_key(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     write_abo(tmp_path / "abo", 12)
