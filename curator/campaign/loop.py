@@ -17,6 +17,7 @@ from curator.annotators.departures import Departure, told_of
 from curator.annotators.prompt import Prompt, Request
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
+from curator.campaign.budget import Budget, BudgetSpent
 from curator.campaign.consequences import Again, Consequences
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
@@ -72,6 +73,7 @@ class Curator:
     results: Results
     holding: Holding
     estimates: TokenEstimates
+    budget: Budget
     outage: Outage = field(default_factory=Outage)
     then: Consequences = field(init=False)
     ended_by: Exception | None = None
@@ -95,6 +97,7 @@ class Curator:
 
         Raises:
             KeysExhausted: no key can serve before the next quota day.
+            BudgetSpent: the next request might pass the budget.
             ServiceDown: the service has not answered for long.
             InputError: the model, the address or every request is refused.
             BringsNothing: nothing comes of what is tried.
@@ -124,7 +127,7 @@ class Curator:
                     jobs.put_back(again)
         except StopRequested:
             return
-        except KeysExhausted as end:
+        except (KeysExhausted, BudgetSpent) as end:
             # Not a stop: what others have reserved is still theirs to send.
             self.ended_by = self.ended_by or end
         except (InputError, BringsNothing, StoreUnreachable, ServiceDown) as end:
@@ -139,10 +142,10 @@ class Curator:
         request = item.request(photo, self.prompt)
         while True:
             async with self.outage.admitted(self.clock, self.stop, self.rng):
-                if self.then.answerable is not None and self.outage.is_in_doubt(item.key):
-                    answered = await self._try(item, self.then.answerable)
-                else:
-                    answered = await self._try(item, request)
+                in_doubt = self.outage.is_in_doubt(item.key)
+                tried = (self.then.answerable if in_doubt else None) or request
+                async with self.budget.admitted(tried.measure, self.stop):
+                    answered = await self._try(item, tried)
             if answered is not Again.AT_ONCE:
                 return answered
 
@@ -170,6 +173,7 @@ class Curator:
         except BadRequest as refusal:
             return self.then.refuse(tried, refusal)
         else:
+            self.budget.spend(attempt.model, reply)
             self._learn(attempt, reply)
             return self.then.take_reply(tried, request, reply)
         return Again.AT_ONCE

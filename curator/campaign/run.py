@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from curator.annotators.annotator import AskedForm, Connection
+from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import warn_of_unlisted
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import without_bad_keys
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog, next_look
+from curator.campaign.budget import Budget
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
@@ -34,6 +36,7 @@ from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
 from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
+from curator.status.spending import affordable_requests
 from curator.status.terminal import shown
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
@@ -145,6 +148,9 @@ async def _work(
         model_watch = ModelWatch(options.known_models, clock)
         model_watch.begin(plan, live.report(clock.now()))
         item_log = ItemLog(plan.prompt.version)
+        estimates = await _estimates(options, ledger)
+        budget = Budget(options.budget, plan.models, options.known_models, estimates)
+        budget.count_before(live.report(clock.now()), plan.prompt.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         curator = Curator(
             campaign_id=campaign_id,
@@ -162,7 +168,8 @@ async def _work(
             results=results,
             outage=Outage(patience_s(options.on_exhausted)),
             holding=await held_by(results, plan.catalog.images_dir),
-            estimates=await _estimates(options, ledger),
+            estimates=estimates,
+            budget=budget,
         )
         await _work_in_turns(options, plan, curator)
 
@@ -223,6 +230,7 @@ async def _keep_forecast(
             verify=options.verify,
             concurrency=options.concurrency,
             requests_per_minute=options.requests_per_minute or math.inf,
+            affordable=affordable_requests(report, options.known_models),
         )
         ends_at = live.forecast.ends_at
         return None if ends_at is None else ends_at - now

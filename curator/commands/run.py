@@ -28,6 +28,7 @@ from curator.commands.options import (
     VerifiedShare,
     catalogue_of,
 )
+from curator.keys.budget_limit import BudgetLimit
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
@@ -73,6 +74,13 @@ ShuffleSeed = Annotated[
         help="Seed of a random order, kept, so that every part of it is a fair sample.",
     ),
 ]
+BudgetUsd = Annotated[
+    float | None,
+    typer.Option(help="US dollars, by list price, that the campaign may cost in all."),
+]
+BudgetTokens = Annotated[
+    int | None, typer.Option(help="Tokens, in and out, that the campaign may take in all.")
+]
 RetryDead = Annotated[
     bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
 ]
@@ -103,6 +111,8 @@ def run(
     watch: Watch = False,
     verify: VerifiedShare = 0.0,
     shuffle: ShuffleSeed = None,
+    budget_usd: BudgetUsd = None,
+    budget_tokens: BudgetTokens = None,
     retry_dead: RetryDead = False,
     retry_keys: RetryKeys = False,
 ) -> None:
@@ -133,6 +143,7 @@ def run(
         retry_keys=retry_keys,
         verify=verify,
         shuffle=shuffle,
+        budget=BudgetLimit(budget_usd, budget_tokens),
     )
     _run(options)
 

@@ -15,6 +15,7 @@ from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
+from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
 from curator.status.view import status_view
 from shared.program.clock import SystemClock
@@ -42,6 +43,10 @@ def _standings(path: Path, known_models: ModelCatalogue, now: float) -> list[Sta
         reports = campaign_reports(connection, now)
         memories = [memory(connection, report, now) for report in reports]
     return [
-        Standing(report, forecast(report, remembered, now), known_models=known_models)
+        Standing(
+            report,
+            forecast(report, remembered, now, affordable=affordable_requests(report, known_models)),
+            known_models=known_models,
+        )
         for report, remembered in zip(reports, memories, strict=True)
     ]

@@ -38,10 +38,14 @@ COST_SHARE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``ends_at`` in seconds since the epoch, or ``None`` and the ``reason`` for not knowing."""
+    """``ends_at`` in seconds since the epoch, or ``None`` and the ``reason`` for not knowing.
+
+    ``is_by_budget`` says that the budget ends the campaign's run before all is done.
+    """
 
     ends_at: float | None
     reason: str = ""
+    is_by_budget: bool = False
 
 
 def forecast(
@@ -53,12 +57,14 @@ def forecast(
     verify: float | None = None,
     concurrency: int = DEFAULT_CONCURRENCY,
     requests_per_minute: float = math.inf,
+    affordable: int | None = None,
 ) -> Forecast:
     """Return when ``remaining`` items (all that wait, if not given) will be settled.
 
     With second opinions: on the share ``verify`` of all pairs, or on those that already wait for
     one, if not given. Takes latency, tokens and requests an item from what the campaign has seen.
-    ``requests_per_minute`` is what the run lets go at most, whatever the quotas. It runs a loop of
+    ``requests_per_minute`` is what the run lets go at most, whatever the quotas, and
+    ``affordable`` how many requests the budget still allows. It runs a loop of
     its own, so a running one leaves it to a thread.
     """
     items = report.progress.pending if remaining is None else remaining
@@ -74,11 +80,15 @@ def forecast(
         latency_s=memory.load.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
     )
+    is_by_budget = affordable is not None and affordable < load.requests
+    if affordable is not None and is_by_budget:
+        load = replace(load, requests=affordable)
     try:
-        ends_at = asyncio.run(_ends_at(serving, load))
+        ends_at = asyncio.run(_ends_at(serving, load)) if load.requests else now
     except InputError as error:
         return Forecast(None, str(error))
-    return Forecast(max(ends_at, now + load.requests * MINUTE_S / requests_per_minute))
+    at_this_rate = now + load.requests * MINUTE_S / requests_per_minute
+    return Forecast(max(ends_at, at_this_rate), is_by_budget=is_by_budget)
 
 
 def still_true(last: Forecast, report: CampaignReport) -> Forecast:

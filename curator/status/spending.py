@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from curator.keys.model_status import is_another_model
 from curator.keys.models import ModelCatalogue
 from curator.keys.prices import Price
-from curator.ledger import CampaignReport, TokenUse
+from curator.ledger import CampaignReport, Outcome, TokenUse
+
+_COUNTED: Final = (Outcome.ANSWERED.value, Outcome.UNUSABLE.value)
+"""What becomes of requests that the service counted tokens for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,30 @@ def spending_object(report: CampaignReport, known_models: ModelCatalogue) -> lis
         }
         for each in spendings(report, known_models)
     ]
+
+
+def affordable_requests(report: CampaignReport, known_models: ModelCatalogue) -> int | None:
+    """Return how many further requests the budget allows; ``None`` where there is no telling.
+
+    Each is taken to cost what those did that were counted so far.
+    """
+    budget = report.campaign.budget
+    requests = sum(report.outcomes.get(name, 0) for name in _COUNTED)
+    spent, usd = report.tokens.total, cost_usd(report, known_models)
+    if not requests or not spent:
+        return None
+    allowed = []
+    if budget.tokens is not None:
+        allowed.append((budget.tokens - spent) * requests / spent)
+    if budget.usd is not None and usd:
+        allowed.append((budget.usd - usd) * requests / usd)
+    return max(0, math.floor(min(allowed))) if allowed else None
+
+
+def budget_object(report: CampaignReport, known_models: ModelCatalogue) -> dict[str, Any] | None:
+    """Return the budget of the latest run, and what of it is spent; ``None`` without one."""
+    budget = report.campaign.budget
+    if not budget.is_given:
+        return None
+    spent = {"spent_usd": cost_usd(report, known_models), "spent_tokens": report.tokens.total}
+    return {**asdict(budget), **spent}

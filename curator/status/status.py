@@ -19,7 +19,7 @@ from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
 from curator.ledger import CampaignReport, KeyReport
 from curator.pool.records import ModelUse
-from curator.status.spending import cost_usd, spending_object
+from curator.status.spending import budget_object, cost_usd, spending_object
 
 UNKNOWN_MODEL: Final = "unknown model"
 NOT_ERRORS: Final = frozenset({"open", "answered"})
@@ -186,6 +186,8 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "ends_at": ends_at,
         "eta_s": None if ends_at is None else max(0.0, ends_at - now),
         "eta_unknown_because": standing.forecast.reason,
+        "ends_by_budget": standing.forecast.is_by_budget,
+        "budget": budget_object(report, standing.known_models),
         "keys": [_key_object(key, report, now) for key in report.keys],
         "quotas": [
             _quota_object(project, use, report, now) for project, use in project_uses(report)

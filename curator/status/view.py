@@ -24,6 +24,7 @@ from curator.status.status import (
     retirements,
 )
 from curator.status.words import (
+    budget_words,
     given_up_line,
     left_out_words,
     listed,
@@ -85,6 +86,8 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     facts.add_row("tokens", tokens_words(report.tokens))
     cost = cost_usd(report, standing.known_models)
     facts.add_row("cost", f"{usd_words(cost)}; free keys pay nothing")
+    if campaign.budget.is_given:
+        facts.add_row("budget", budget_words(campaign.budget, report.tokens.total, cost))
     for each in spendings(report, standing.known_models):
         facts.add_row("", Text(spending_words(each)))
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from curator.keys.budget_limit import BudgetLimit
 from curator.keys.model_status import Retirement, is_another_model
 from curator.ledger import CampaignReport, LeftOut, TokenUse
 from curator.status.spending import Spending
@@ -58,9 +59,20 @@ def time_left(standing: Standing, now: float) -> str:
     is_settled = progress.pending == 0 or progress.done + progress.dead == standing.goal
     if is_settled and not standing.report.opinions.waiting:
         return "none"
+    by = "by budget" if standing.forecast.is_by_budget else "under these quotas"
     if ends_at <= now:
-        return "1 min or less"
-    return f"{duration(ends_at - now)} under these quotas, until {local_time(ends_at)}"
+        return "none: the budget is spent" if standing.forecast.is_by_budget else "1 min or less"
+    return f"{duration(ends_at - now)} {by}, until {local_time(ends_at)}"
+
+
+def budget_words(limit: BudgetLimit, tokens: int, usd: float | None) -> str:
+    """Return how much of a budget is spent."""
+    parts = []
+    if limit.usd is not None:
+        parts.append(f"{'unknown' if usd is None else f'{usd:,.4f}'} of {limit.usd:g} $")
+    if limit.tokens is not None:
+        parts.append(f"{tokens:,} of {limit.tokens:,} tokens")
+    return f"{' and '.join(parts)} spent"
 
 
 def tokens_words(tokens: TokenUse) -> str:

@@ -15,6 +15,7 @@ from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
 from curator.keys.asked_model import AskedModel
+from curator.keys.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.keys.key import Key
 from curator.keys.keyfile import KeyFile, read_key_file
 from curator.keys.models import KnownModel, ModelCatalogue, packaged_models
@@ -53,6 +54,7 @@ class RunOptions:
     requests_per_minute: int | None = None
     annotator: Service = Service.GEMINI
     known_models: ModelCatalogue = field(default_factory=packaged_models)
+    budget: BudgetLimit = NO_LIMIT
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -88,13 +90,16 @@ def plan_run(options: RunOptions) -> RunPlan:
     key_file = _key_file(options)
     asked = _models(options, key_file.models)
     models = [options.known_models.known(model.name) for model in asked]
+    require_sensible(options.budget, models)
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),
         keys=key_file.keys,
         models=models,
         prompt=prompt,
-        campaign=Campaign(asked, prompt.version, options.questions, options.annotator.value),
+        campaign=Campaign(
+            asked, prompt.version, options.questions, options.annotator.value, options.budget
+        ),
         address=_address(options),
     )
     check_version(options.ledger)

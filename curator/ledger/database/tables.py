@@ -69,6 +69,9 @@ campaigns = Table(
     Column("created_at", Float, nullable=False),
     # Null where the order is the catalogue's.
     Column("shuffle_seed", Integer),
+    # What the latest run may spend; null for as much as it takes.
+    Column("budget_usd", Float),
+    Column("budget_tokens", Integer),
     UniqueConstraint("prompt_version", "questions"),
 )
 

@@ -19,7 +19,12 @@ async def enrol(
 ) -> int:
     """Queue every item for ``campaign`` that it does not have yet; return its id."""
     which = {"prompt_version": campaign.prompt_version, "questions": campaign.questions}
-    asked = {"models": models_text(campaign.models), "annotator": campaign.annotator}
+    asked = {
+        "models": models_text(campaign.models),
+        "annotator": campaign.annotator,
+        "budget_usd": campaign.budget.usd,
+        "budget_tokens": campaign.budget.tokens,
+    }
     same = [_campaigns.c[name] == value for name, value in which.items()]
     make = sqlite_insert(_campaigns).values(**which, **asked, created_at=now)
     await connection.execute(make.on_conflict_do_update(list(which), set_=asked))

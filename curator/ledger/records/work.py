@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from curator.keys.asked_model import AskedModel
+from curator.keys.budget_limit import NO_LIMIT, BudgetLimit
 from shared.records import Listing
 
 
@@ -22,14 +23,15 @@ class WorkState(IntEnum):
 class Campaign:
     """One way of asking about a catalogue: another prompt is another campaign.
 
-    ``models``, in order of preference, and ``annotator`` are whom its latest run asks; that tells
-    no campaigns apart.
+    ``models``, in order of preference, and ``annotator`` are whom its latest run asks, and
+    ``budget`` is what it may spend; that tells no campaigns apart.
     """
 
     models: Sequence[AskedModel]
     prompt_version: str
     questions: int
     annotator: str = "gemini"
+    budget: BudgetLimit = NO_LIMIT
 
     @property
     def model_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Final
 
 from curator.judging.facts import Form, ReplyFacts
+from curator.keys.budget_limit import BudgetLimit
 from curator.ledger.database.coding import models_of
 from curator.ledger.records.overview import (
     Answerers,
@@ -86,7 +87,13 @@ def campaign_reports(connection: sqlite3.Connection, now: float) -> list[Campaig
 
 def _campaign(row: sqlite3.Row) -> Campaign:
     models = models_of(row["models"])
-    return Campaign(models, row["prompt_version"], row["questions"], row["annotator"])
+    return Campaign(
+        models,
+        row["prompt_version"],
+        row["questions"],
+        row["annotator"],
+        BudgetLimit(row["budget_usd"], row["budget_tokens"]),
+    )
 
 
 def _report(

@@ -34,7 +34,7 @@ const drawProgress = campaign => {
   at("settled").textContent = `${number(settled)} of ${number(goal)} images${goal < total ? ` (${number(total)} in the catalogue)` : ""}`;
   const over = (settled >= goal || pending === 0) && campaign.second_opinions.waiting === 0;
   at("left").textContent = over ? "done" : campaign.eta_s === null ? "time left unknown" : `${duration(campaign.eta_s)} left`;
-  at("until").textContent = over ? "" : campaign.eta_s === null ? campaign.eta_unknown_because : `under these quotas, until ${moment(campaign.ends_at)}`;
+  at("until").textContent = over ? "" : campaign.eta_s === null ? campaign.eta_unknown_because : `${campaign.ends_by_budget ? "by budget" : "under these quotas"}, until ${moment(campaign.ends_at)}`;
   const bar = at("bar");
   bar.setAttribute("aria-valuemax", goal || 1);
   bar.setAttribute("aria-valuenow", settled);
@@ -52,6 +52,13 @@ const drawState = campaign => {
   state.textContent = waits ? `waiting for quota until ${moment(until)}` : serving.length ? "at work" : "no key is left";
 };
 
+const budgetWords = ({ usd, tokens, spent_usd, spent_tokens }) => [
+  ...(usd === null ? [] : [`${dollars(spent_usd)} of ${dollars(usd)}`]),
+  ...(tokens === null ? [] : [`${number(spent_tokens)} of ${number(tokens)} tokens`]),
+].join(", ");
+const budgetShare = ({ usd, tokens, spent_usd, spent_tokens }) =>
+  `${(100 * Math.max(usd === null ? 0 : spent_usd / usd, tokens === null ? 0 : spent_tokens / tokens)).toFixed(1)} %`;
+
 const drawTiles = campaign => {
   const { tokens } = campaign;
   const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
@@ -63,6 +70,7 @@ const drawTiles = campaign => {
     ["requests", number(all), all ? `${(failed / all * 100).toFixed(1)} % brought nothing` : ""],
     ["tokens", number(tokens.input + tokens.output + tokens.thoughts), `${number(tokens.input)} in, ${number(tokens.output + tokens.thoughts)} out`],
     ["cost", dollars(campaign.cost_usd), campaign.cost_usd === null ? "no price known for a model" : "list price; free keys pay nothing"],
+    ...(campaign.budget ? [["budget", budgetShare(campaign.budget), budgetWords(campaign.budget)]] : []),
     ["given up", number(campaign.progress.dead), "images"],
   ];
   at("tiles").replaceChildren(...tiles.map(([name, value, note]) => {

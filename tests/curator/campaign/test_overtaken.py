@@ -11,6 +11,7 @@ import pytest
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
+from curator.campaign.budget import Budget
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
@@ -18,6 +19,7 @@ from curator.campaign.model_watch import ModelWatch
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.asked_model import AskedModel
+from curator.keys.budget_limit import NO_LIMIT
 from curator.keys.key import Key
 from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
@@ -90,7 +92,8 @@ async def curator(tmp_path):
             rng=random.Random(0),
             results=results,
             holding=Holding(Path("images"), results),
-            estimates=TokenEstimates(packaged_models().tile),
+            estimates=(estimates := TokenEstimates(packaged_models().tile)),
+            budget=Budget(NO_LIMIT, [MODEL], packaged_models(), estimates),
         )
 
 

@@ -1,0 +1,167 @@
+"""Holds a campaign within its budget: a request that might pass it is not begun.
+
+What was spent counts over the campaign's whole life, as the ledger has it. Requests under way count
+at an upper estimate, and so do those that were lost in a crash, since they may have been billed.
+Until the first reply tells what requests take, one is under way at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from curator.annotators.annotator import Reply
+from curator.annotators.prompt import Measure
+from curator.annotators.token_estimates import TokenEstimates
+from curator.campaign.results import tokens_of
+from curator.keys.budget_limit import BudgetLimit
+from curator.keys.models import KnownModel, ModelCatalogue
+from curator.ledger import CampaignReport, Outcome, TokenUse
+from curator.status.spending import cost_of, price_of, spendings
+from shared.errors import InputError, StoppedForNow
+from shared.program.async_stopping import AsyncStopSignal
+
+
+class BudgetSpent(StoppedForNow):
+    """The next request might pass the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: _Cost) -> _Cost:
+        return _Cost(self.tokens + other.tokens, self.usd + other.usd)
+
+    def __sub__(self, other: _Cost) -> _Cost:
+        return _Cost(self.tokens - other.tokens, self.usd - other.usd)
+
+
+class Budget:
+    """What a campaign has spent of its limits, and what is under way."""
+
+    def __init__(
+        self,
+        limit: BudgetLimit,
+        models: Sequence[KnownModel],
+        known_models: ModelCatalogue,
+        estimates: TokenEstimates,
+    ) -> None:
+        """Let requests to ``models`` begin within ``limit``; nothing is spent yet."""
+        self._limit = limit
+        self._models = models
+        self._known_models = known_models
+        self._estimates = estimates
+        self._spent = _Cost()
+        self._held = _Cost()
+        self._under_way = 0
+        self._unpriced = ""
+        self._changed = asyncio.Event()
+
+    def count_before(self, report: CampaignReport, lost: Measure) -> None:
+        """Count what the campaign spent before this run; what was lost, as requests of ``lost``.
+
+        Raises:
+            InputError: what some of it cost is not known, and the limit is one of dollars.
+        """
+        for each in spendings(report, self._known_models):
+            self._spent += self._cost(each.asked, each.answered_by, each.tokens)
+        if self._unpriced and self._limit.usd is not None:
+            raise InputError(f"--budget-usd: {self._no_price()}")
+        count = report.outcomes.get(Outcome.OPEN.value, 0)
+        each_lost = self._upper(lost)
+        self._spent += _Cost(count * each_lost.tokens, count * each_lost.usd)
+
+    def spend(self, asked: str, reply: Reply) -> None:
+        """Count what a reply to a request for the model ``asked`` took."""
+        self._spent += self._cost(asked, reply.model, tokens_of(reply))
+
+    @asynccontextmanager
+    async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[None]:
+        """Wait until a request fits beside those under way, and hold its cost for the block.
+
+        Raises:
+            BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
+            StopRequested: the run is to stop.
+        """
+        if not self._limit.is_given:
+            yield
+            return
+        while not self._fits(cost := self._upper(measure), measure):
+            if not self._under_way or self._is_unpriced:
+                raise self._spent_up(cost)
+            self._changed.clear()
+            await stop.wait(self._changed)
+        self._held += cost
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._held -= cost
+            self._under_way -= 1
+            self._changed.set()
+
+    @property
+    def _is_unpriced(self) -> bool:
+        return bool(self._unpriced) and self._limit.usd is not None
+
+    def _fits(self, cost: _Cost, measure: Measure) -> bool:
+        if self._is_unpriced:
+            return False
+        told = any(self._estimates.knows(model, measure) for model in self._models)
+        if self._under_way and not told:
+            return False
+        after, limit = self._spent + self._held + cost, self._limit
+        return (limit.tokens is None or after.tokens <= limit.tokens) and (
+            limit.usd is None or after.usd <= limit.usd
+        )
+
+    def _upper(self, measure: Measure) -> _Cost:
+        """Return what a request takes at most, whichever model answers it."""
+        estimates = self._estimates
+        outputs = [estimates.upper_output_tokens(model, measure) for model in self._models]
+        told = [
+            output
+            for model, output in zip(self._models, outputs, strict=True)
+            if estimates.knows(model, measure)
+        ]
+        # Of a model that was not asked yet, the others tell more than the first guess.
+        output = max(told or outputs)
+        costs = [
+            self._cost(model.name, "", TokenUse(estimates.input_tokens(model, measure), output))
+            for model in self._models
+        ]
+        return _Cost(max(cost.tokens for cost in costs), max(cost.usd for cost in costs))
+
+    def _cost(self, asked: str, answered_by: str, tokens: TokenUse) -> _Cost:
+        price = price_of(asked, answered_by, self._known_models)
+        if price is None and tokens.total:
+            self._unpriced = self._unpriced or answered_by or asked
+        return _Cost(tokens.total, 0.0 if price is None else cost_of(tokens, price))
+
+    def _no_price(self) -> str:
+        return (
+            f"{self._unpriced} answered requests of this campaign, and no price of it is known; "
+            "give one with --models FILE, or take --budget-tokens"
+        )
+
+    def _spent_up(self, cost: _Cost) -> BudgetSpent:
+        if self._is_unpriced:
+            return BudgetSpent(self._no_price())
+        spent, limit = self._spent, self._limit
+        amounts, further, options = [], [], []
+        if limit.usd is not None:
+            amounts.append(f"{spent.usd:.4f} of {limit.usd:g} $")
+            further.append(f"{cost.usd:.4f} $")
+            options.append("--budget-usd")
+        if limit.tokens is not None:
+            amounts.append(f"{spent.tokens:,} of {limit.tokens:,} tokens")
+            further.append(f"{cost.tokens:,} tokens")
+            options.append("--budget-tokens")
+        return BudgetSpent(
+            f"budget: {' and '.join(amounts)} spent, and the next request may take "
+            f"{' and '.join(further)}; give a larger {' or '.join(options)} to go on"
+        )
