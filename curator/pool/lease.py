@@ -14,13 +14,13 @@ class Lease:
     """A key and a model, and a request and tokens reserved on its project at ``at``."""
 
     key: Key
-    model: str
+    meter: Meter
     reservation: Reservation
 
     @property
-    def meter(self) -> Meter:
-        """Where the request counts."""
-        return Meter(self.key.project, self.model)
+    def model(self) -> str:
+        """The model that is asked."""
+        return self.meter.model
 
     @property
     def at(self) -> float:

@@ -317,9 +317,9 @@ class KeyPool:
     def _reserve(self, key: Key, model: str, tokens: int, now: float) -> Lease:
         self._keys.remove(key)
         self._keys.append(key)
-        lease = Lease(key, model, self._projects[Meter(key.project, model)].reserve(tokens, now))
-        self._trials.begin(key, lease.meter)
-        return lease
+        meter = Meter(key.project, model)
+        self._trials.begin(key, meter)
+        return Lease(key, meter, self._projects[meter].reserve(tokens, now))
 
     async def _wait_for_opening(
         self, openings: Mapping[Meter, Opening], tokens: Mapping[str, int], now: float
