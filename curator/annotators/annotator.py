@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.annotators.prompt import Request
+from curator.keys.asked_settings import ImageDetail, ModelSettings
 from curator.keys.key import Key
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import KeySource
@@ -89,13 +90,15 @@ class Connection:
     """How a run asks: where, for how long at most, and over how many connections.
 
     ``base_url`` is empty for the service's own address. ``forms`` are those that models are
-    known to take, by name; all others are asked in the strictest.
+    known to take, by name; all others are asked in the strictest. ``settings`` say to each model,
+    by name, how to think and to look.
     """
 
     base_url: str | None
     timeout_s: float
     connections: int
     forms: Mapping[str, AskedForm] = field(default_factory=dict)
+    settings: Mapping[str, ModelSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class Protocol:
     ``has_listed_models`` says that its models are those of the catalogue of models, which names one
     to ask where the user names none. ``model_name`` gives
     the name that the service has for a model. ``require`` raises ``InputError`` where a package is
-    missing. ``read_reply`` reads a successful reply's body.
+    missing. ``read_reply`` reads a successful reply's body. ``image_details`` are those that it has
+    a word for.
     """
 
     keys: KeySource
@@ -116,6 +120,7 @@ class Protocol:
     has_listed_models: bool = False
     model_name: Callable[[str], str] = str
     require: Callable[[], None] = lambda: None
+    image_details: Sequence[ImageDetail] = tuple(ImageDetail)
 
 
 def ending_of(word: object) -> str:

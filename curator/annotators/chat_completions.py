@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from curator.annotators.annotator import FINISHED, AskedForm, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
+from curator.keys.asked_settings import NO_SETTINGS, ModelSettings
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable
@@ -31,16 +32,22 @@ NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 NO_SECRET: Final = SecretMask()
 
 
-def messages(request: Request) -> list[dict[str, Any]]:
+def messages(request: Request, settings: ModelSettings = NO_SETTINGS) -> list[dict[str, Any]]:
     """Return a request's one message: the prompt, the image as a data URI, the text after it."""
+    detail = {"detail": settings.image_detail} if settings.image_detail else {}
     picture = base64.b64encode(request.image_jpeg).decode()
     parts: list[dict[str, Any]] = [
         {"type": "text", "text": request.prompt_text},
-        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{picture}"}},
+        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{picture}", **detail}},
     ]
     if request.closing_text:
         parts.append({"type": "text", "text": request.closing_text})
     return [{"role": "user", "content": parts}]
+
+
+def setting_fields(settings: ModelSettings) -> dict[str, Any]:
+    """Return the fields of a request that say how hard to think; none where nothing is asked."""
+    return {"reasoning_effort": settings.thinking} if settings.thinking else {}
 
 
 def form_fields(schema: ReplySchema, form: AskedForm) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from curator.annotators.annotator import (
 from curator.annotators.departures import departure_trace
 from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
 from curator.annotators.prompt import Request
+from curator.keys.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ModelSettings
 from curator.keys.key import Key
 from curator.keys.model_status import ModelStatus
 from curator.keys.variables import GEMINI_KEYS
@@ -67,8 +68,12 @@ class Gemini:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
+        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
     ) -> None:
-        """The session stays the caller's to close; ``forms`` are what models are known to take."""
+        """The session stays the caller's to close; ``forms`` are what models are known to take.
+
+        ``settings`` say to each model how to think and to look.
+        """
         server, version = server_and_version(base_url)
         self._session = session
         self._models_url = f"{server}/{version}/models"
@@ -77,6 +82,7 @@ class Gemini:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._doors: dict[tuple[str, str], _Door] = {}
         self._forms = dict(forms)
+        self._settings = settings
 
     @classmethod
     @asynccontextmanager
@@ -87,6 +93,7 @@ class Gemini:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
+        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
     ) -> AsyncIterator[Gemini]:
         """Open a session of at most ``connections`` connections for the time of the block.
 
@@ -104,7 +111,9 @@ class Gemini:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[departure_trace()],
         ) as session:
-            yield cls(session, base_url=base_url, timeout_s=timeout_s, forms=forms)
+            yield cls(
+                session, base_url=base_url, timeout_s=timeout_s, forms=forms, settings=settings
+            )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
         """Ask ``model`` one request with ``key``, once.
@@ -114,8 +123,9 @@ class Gemini:
         """
         door = self._door(key, model)
         url, form = f"{door.model_url}:{METHOD}", self._forms.get(model, AskedForm.SCHEMA)
+        body = request_body(request, form, self._settings.get(model, NO_SETTINGS))
         try:
-            return read_reply(await self._answer("POST", url, door, request_body(request, form)))
+            return read_reply(await self._answer("POST", url, door, body))
         except FormNotTaken as refused:
             refusal = refused
         if form is AskedForm.PLAIN:
@@ -232,6 +242,7 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
         base_url=connection.base_url,
         timeout_s=connection.timeout_s,
         forms=connection.forms,
+        settings=connection.settings,
     )
 
 

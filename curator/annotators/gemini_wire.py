@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from curator.annotators.annotator import PROMPT_BLOCKED, AskedForm, Reply, ending_of, model_of
 from curator.annotators.prompt import ReplySchema, Request
+from curator.keys.asked_settings import NO_SETTINGS, ModelSettings
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
@@ -27,9 +28,13 @@ METHOD: Final = "generateContent"
 _IMAGE_ENDS: Final = '"}}'
 
 
-def request_body(request: Request, form: AskedForm = AskedForm.SCHEMA) -> bytes:
+def request_body(
+    request: Request,
+    form: AskedForm = AskedForm.SCHEMA,
+    settings: ModelSettings = NO_SETTINGS,
+) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
-    head, tail = _around_the_image(request.prompt_text, request.schema, form)
+    head, tail = _around_the_image(request.prompt_text, request.schema, form, settings)
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
@@ -39,19 +44,34 @@ def request_body(request: Request, form: AskedForm = AskedForm.SCHEMA) -> bytes:
 # Few prompts are in use at a time: the campaign's, and that of second opinions, each in few forms.
 @lru_cache(maxsize=16)
 def _around_the_image(
-    prompt_text: str, schema: ReplySchema, form: AskedForm
+    prompt_text: str, schema: ReplySchema, form: AskedForm, settings: ModelSettings
 ) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
     content: dict[str, Any] = {
         "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}]
     }
+    config = _setting_fields(settings)
     if form is not AskedForm.PLAIN:
-        config = {"responseMimeType": "application/json", "responseSchema": schema.content}
+        config |= {"responseMimeType": "application/json", "responseSchema": schema.content}
+    if config:
         content["generationConfig"] = config
     # A quotation mark within a text is escaped, so that these stand here alone.
     head, mark, tail = json.dumps(content).partition('"data": "')
     return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
+
+
+def _setting_fields(settings: ModelSettings) -> dict[str, Any]:
+    """Return what of ``generationConfig`` says how to think and to look."""
+    fields: dict[str, Any] = {}
+    # A request that has both of them is refused.
+    if settings.thinking_budget is not None:
+        fields["thinkingConfig"] = {"thinkingBudget": settings.thinking_budget}
+    elif settings.thinking:
+        fields["thinkingConfig"] = {"thinkingLevel": settings.thinking.upper()}
+    if settings.image_detail:
+        fields["mediaResolution"] = f"MEDIA_RESOLUTION_{settings.image_detail.upper()}"
+    return fields
 
 
 def read_reply(body: str) -> Reply:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from curator.annotators.registry import Service
 from curator.keys.asked_model import AskedModel
+from curator.keys.asked_settings import AskedSettings, ModelSettings, settings_for
 from curator.keys.models import KnownModel, ModelCatalogue
 from curator.keys.quota import LIMITS, Quota
 from shared.errors import InputError
@@ -46,6 +47,23 @@ def free_quotas(
             raise InputError(f"--free: {model.name} is not to be had without billing")
         free.append(AskedModel(asked.name, asked.quota_with(Quota(**limits))))
     return tuple(free)
+
+
+def settings_of_models(
+    annotator: Service, models: Sequence[KnownModel], asked: AskedSettings
+) -> dict[str, ModelSettings]:
+    """Return what each model is told of how to think and to look, by name.
+
+    Raises:
+        InputError: the service has no word for that, or a model is known to refuse it.
+    """
+    details = annotator.protocol.image_details
+    if asked.image_detail and asked.image_detail not in details:
+        taken = ", ".join(details)
+        raise InputError(
+            f"--image-detail {asked.image_detail}: --annotator {annotator.value} takes {taken}"
+        )
+    return {model.name: settings_for(model, asked) for model in models}
 
 
 def warn_of_unlisted(

@@ -29,8 +29,10 @@ from curator.annotators.chat_completions import (
     messages,
     read_completion,
     require_listed,
+    setting_fields,
 )
 from curator.annotators.prompt import Request
+from curator.keys.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
 from curator.keys.key import Key
 from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import OPENAI_KEYS
@@ -100,6 +102,7 @@ class OpenAIClient:
         base_url: str | None,
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
+        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
     ) -> None:
         """The HTTP client stays the caller's to close; ``forms`` are what models take."""
         self._http_client = http_client
@@ -107,6 +110,7 @@ class OpenAIClient:
         self._timeout_s = timeout_s
         self._clients: dict[str, openai.AsyncOpenAI] = {}
         self._forms = dict(forms)
+        self._settings = settings
         self._whose_form_is_taken: set[str] = set()
 
     @classmethod
@@ -117,6 +121,7 @@ class OpenAIClient:
         base_url: str | None,
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
+        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
 
@@ -135,7 +140,9 @@ class OpenAIClient:
             follow_redirects=False,
             event_hooks={"response": [_stop_at_errors]},
         ) as http_client:
-            yield cls(http_client, base_url=base_url, timeout_s=timeout_s, forms=forms)
+            yield cls(
+                http_client, base_url=base_url, timeout_s=timeout_s, forms=forms, settings=settings
+            )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
         """Ask ``model`` one request with ``key``, once.
@@ -146,7 +153,13 @@ class OpenAIClient:
         form = self._forms.get(model, AskedForm.SCHEMA)
         refusal: Refusal
         create: Any = self._client(key).chat.completions.with_raw_response.create
-        asked = create(model=model, messages=messages(request), **form_fields(request.schema, form))
+        settings = self._settings.get(model, NO_SETTINGS)
+        asked = create(
+            model=model,
+            messages=messages(request, settings),
+            **setting_fields(settings),
+            **form_fields(request.schema, form),
+        )
         try:
             body, headers = await self._answer(asked, key, _ASKED_PATH)
         except (BadRequest, FormNotTaken) as error:
@@ -267,7 +280,10 @@ def require_sdk() -> None:
 
 def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClient]:
     return OpenAIClient.connected(
-        base_url=connection.base_url, timeout_s=connection.timeout_s, forms=connection.forms
+        base_url=connection.base_url,
+        timeout_s=connection.timeout_s,
+        forms=connection.forms,
+        settings=connection.settings,
     )
 
 
@@ -277,4 +293,5 @@ PROTOCOL: Final = Protocol(
     connected=_connected,
     read_reply=read_completion,
     require=require_sdk,
+    image_details=(ImageDetail.LOW, ImageDetail.HIGH),
 )

@@ -29,7 +29,6 @@ from curator.campaign.open_files import affordable_concurrency
 from curator.campaign.queue import Queue, waiting_items, waiting_pairs
 from curator.campaign.results import Results
 from curator.forecast.forecast import forecast, kept_up_to_date
-from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES
 from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
 from curator.pool.pool import KeyPool
@@ -138,6 +137,7 @@ async def _work(
         options.timeout_s,
         options.concurrency,
         await _forms(options, plan, ledger, clock),
+        plan.settings,
     )
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
@@ -191,7 +191,7 @@ async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -
 
 
 async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:
-    estimates = TokenEstimates(options.known_models.tile, AS_THE_MODEL_CHOOSES)
+    estimates = TokenEstimates(options.known_models.tile, options.settings)
     estimates.learn(await ledger.counted_replies())
     return estimates
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from curator.annotators.registry import Service
+from curator.keys.asked_settings import AskedSettings, ImageDetail, Thinking
 from curator.keys.models import ModelCatalogue, packaged_models
 
 CatalogPath = Annotated[
@@ -55,6 +56,14 @@ VerifiedShare = Annotated[
         help="Share of the questions to ask again, without their answers, and compare.",
     ),
 ]
+ThinkingLevel = Annotated[
+    Thinking | None,
+    typer.Option("--thinking", help="How hard to think, if not as the model chooses by itself."),
+]
+DetailOfImages = Annotated[
+    ImageDetail | None,
+    typer.Option("--image-detail", help="In what detail to look, if not as the model chooses."),
+]
 QuestionsPerImage = Annotated[int, typer.Option(min=1, max=50, help="Questions for each image.")]
 AnswerWords = Annotated[int, typer.Option(min=1, max=20, help="Longest answer, in words.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=1024, help="Most requests in flight.")]
@@ -77,3 +86,8 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
     from curator.keys.models_file import models_with  # noqa: PLC0415
 
     return models_with(models)
+
+
+def settings_asked(thinking: Thinking | None, image_detail: ImageDetail | None) -> AskedSettings:
+    """Return how models are asked to think and to look."""
+    return AskedSettings(thinking or "", image_detail or "")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.annotators.models_to_ask import free_quotas, models_to_ask
+from curator.annotators.models_to_ask import free_quotas, models_to_ask, settings_of_models
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
@@ -23,13 +23,16 @@ from curator.commands.options import (
     AsJson,
     CatalogPath,
     Concurrency,
+    DetailOfImages,
     ImagesFolder,
     KeysFile,
     ModelNames,
     ModelsPath,
     QuestionsPerImage,
+    ThinkingLevel,
     VerifiedShare,
     catalogue_of,
+    settings_asked,
 )
 from curator.forecast.plan import (
     Assumptions,
@@ -96,6 +99,8 @@ def plan(
     ledger: CountedLedger = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
+    thinking: ThinkingLevel = None,
+    image_detail: DetailOfImages = None,
     limit: ImageLimit = None,
     verify: VerifiedShare = 0.0,
     concurrency: Concurrency = 16,
@@ -122,7 +127,9 @@ def plan(
         asked = free_quotas(asked, described)
     prompt = Prompt(questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
-    estimates = TokenEstimates(known_models.tile)
+    settings = settings_asked(thinking, image_detail)
+    settings_of_models(annotator, described, settings)
+    estimates = TokenEstimates(known_models.tile, settings)
     if ledger is not None:
         estimates.learn(_counted(ledger))
     size = measure_catalog(open_catalog(catalog, images), prompt, described, estimates)

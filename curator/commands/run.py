@@ -19,14 +19,17 @@ from curator.commands.options import (
     BaseUrl,
     CatalogPath,
     Concurrency,
+    DetailOfImages,
     ImagesFolder,
     KeysFile,
     LedgerFile,
     ModelNames,
     ModelsPath,
     QuestionsPerImage,
+    ThinkingLevel,
     VerifiedShare,
     catalogue_of,
+    settings_asked,
 )
 from curator.keys.budget_limit import BudgetLimit
 from curator.keys.variables import TOKEN_VARIABLE
@@ -101,6 +104,8 @@ def run(
     base_url: BaseUrl = None,
     questions: QuestionsPerImage = 10,
     answer_words: AnswerWords = 1,
+    thinking: ThinkingLevel = None,
+    image_detail: DetailOfImages = None,
     limit: SettledLimit = None,
     concurrency: Concurrency = 16,
     requests_per_minute: RequestsPerMinute = None,
@@ -144,6 +149,7 @@ def run(
         verify=verify,
         shuffle=shuffle,
         budget=BudgetLimit(budget_usd, budget_tokens),
+        settings=settings_asked(thinking, image_detail),
     )
     _run(options)
 

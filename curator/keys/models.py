@@ -47,7 +47,8 @@ class KnownModel:
 
     ``image_tokens`` are those of an image by detail, and ``image_detail`` what counts where none is
     asked for; without them an image counts by ``tile``. ``successor`` follows it, from
-    ``retires_on`` on where that is known. ``thinking_levels`` is empty where they are not known.
+    ``retires_on`` on where that is known. ``thinking_levels`` is empty where they are not known;
+    ``thinking_budgets`` are the tokens that stand for each where the model knows no levels.
     ``is_listed`` says that it stands in a catalogue of models.
     """
 
@@ -56,6 +57,7 @@ class KnownModel:
     image_tokens: Mapping[str, int] = field(default_factory=dict)
     image_detail: str = ""
     thinking_levels: tuple[str, ...] = ()
+    thinking_budgets: Mapping[str, int] = field(default_factory=dict)
     takes_json_mode: bool = True
     successor: str = ""
     retires_on: date | None = None
@@ -91,6 +93,7 @@ class ModelCatalogue:
             image_tokens=MappingProxyType(table.get("image_tokens", {})),
             image_detail=table.get("image_detail", ""),
             thinking_levels=tuple(table.get("thinking_levels", ())),
+            thinking_budgets=MappingProxyType(table.get("thinking_budgets", {})),
             takes_json_mode=table.get("json_mode", True),
             successor=table.get("successor", ""),
             retires_on=table.get("retires_on"),

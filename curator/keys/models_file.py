@@ -16,6 +16,7 @@ _Name = Annotated[str, Field(min_length=1)]
 _Tokens = Annotated[int, Field(ge=1)]
 _Limit = Annotated[int | None, Field(ge=0)]
 _Usd = Annotated[float, Field(ge=0)]
+_Level = Literal["minimal", "low", "medium", "high"]
 _Detail = Literal["low", "medium", "high"]
 
 
@@ -47,7 +48,8 @@ class _Model(_Dated):
     retires_on: date | None = None
     image_tokens: dict[_Detail, _Tokens] = Field(default_factory=dict)
     image_detail: _Detail | None = None
-    thinking_levels: tuple[Literal["minimal", "low", "medium", "high"], ...] = ()
+    thinking_levels: tuple[_Level, ...] = ()
+    thinking_budgets: dict[_Level, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     json_mode: bool = True
     free: _Free = _Free()
     price: _Price | None = None
@@ -56,6 +58,8 @@ class _Model(_Dated):
     def _counts_what_is_sent(self) -> Self:
         if self.image_detail is not None and self.image_detail not in self.image_tokens:
             raise ValueError(f"{self.name}: image_tokens has no {self.image_detail!r}")
+        if self.thinking_levels and self.thinking_budgets:
+            raise ValueError(f"{self.name}: give thinking_levels or thinking_budgets, not both")
         if self.image_tokens and self.image_detail is None:
             raise ValueError(f"{self.name}: give image_detail, one of {[*self.image_tokens]}")
         return self

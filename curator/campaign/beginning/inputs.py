@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.models_to_ask import models_to_ask
+from curator.annotators.models_to_ask import models_to_ask, settings_of_models
 from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
 from curator.keys.asked_model import AskedModel
+from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
 from curator.keys.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.keys.key import Key
 from curator.keys.keyfile import KeyFile, read_key_file
@@ -55,6 +56,7 @@ class RunOptions:
     annotator: Service = Service.GEMINI
     known_models: ModelCatalogue = field(default_factory=packaged_models)
     budget: BudgetLimit = NO_LIMIT
+    settings: AskedSettings = AS_THE_MODEL_CHOOSES
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -65,7 +67,8 @@ class RunPlan:
     ``models`` are asked in this order of preference. ``keys`` are all that were given, ``serving``
     those that did not fail for good in a run before; those that did are in ``removed``, by
     fingerprint. ``told_ends`` is when models retire, seconds since the epoch, where the service
-    said so before the first request.
+    said so before the first request, and ``settings`` what each is told of how to think and to
+    look.
     """
 
     catalog: Catalog
@@ -77,6 +80,7 @@ class RunPlan:
     serving: Sequence[Key] = ()
     removed: Mapping[str, RemovedKey] = field(default_factory=dict)
     told_ends: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, ModelSettings] = field(default_factory=dict)
 
 
 def plan_run(options: RunOptions) -> RunPlan:
@@ -101,9 +105,10 @@ def plan_run(options: RunOptions) -> RunPlan:
             asked, prompt.version, options.questions, options.annotator.value, options.budget
         ),
         address=_address(options),
+        settings=settings_of_models(options.annotator, models, options.settings),
     )
     check_version(options.ledger)
-    _check_token_limits(plan, TokenEstimates(options.known_models.tile))
+    _check_token_limits(plan, TokenEstimates(options.known_models.tile, options.settings))
     return plan
 
 

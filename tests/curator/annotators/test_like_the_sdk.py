@@ -15,6 +15,7 @@ from PIL import Image
 
 from curator.annotators.gemini import VERSION, Gemini
 from curator.annotators.prompt import Prompt
+from curator.keys.asked_settings import NO_SETTINGS, ModelSettings
 from curator.keys.key import Key
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import build_server, read_answers
@@ -58,7 +59,7 @@ async def recorder(folder):
     assert server.stats()["outcomes"] in ({"answered": 2}, {"question_answered": 2})
 
 
-async def send_by_sdk(url, request):
+async def send_by_sdk(url, request, **config):
     parts = [
         types.Part.from_text(text=request.prompt_text),
         types.Part.from_bytes(data=request.image_jpeg, mime_type="image/jpeg"),
@@ -79,7 +80,9 @@ async def send_by_sdk(url, request):
             model=MODEL,
             contents=[types.Content(role="user", parts=parts)],
             config=types.GenerateContentConfig(
-                response_mime_type="application/json", response_schema=request.schema.content
+                response_mime_type="application/json",
+                response_schema=request.schema.content,
+                **config,
             ),
         )
 
@@ -111,15 +114,42 @@ def leaves(value, path=""):
     return set().union(*(leaves(item, f"{path}.{name}") for name, item in value.items()))
 
 
+LEVEL = (
+    ModelSettings("low", None, "medium"),
+    {
+        "thinking_config": types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW),
+        "media_resolution": types.MediaResolution.MEDIA_RESOLUTION_MEDIUM,
+    },
+    {".thinkingConfig.thinkingLevel", ".mediaResolution"},
+)
+BUDGET = (
+    ModelSettings("minimal", 0, "high"),
+    {
+        "thinking_config": types.ThinkingConfig(thinking_budget=0),
+        "media_resolution": types.MediaResolution.MEDIA_RESOLUTION_HIGH,
+    },
+    {".thinkingConfig.thinkingBudget", ".mediaResolution"},
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "config", "more"),
+    [(NO_SETTINGS, {}, set()), LEVEL, BUDGET],
+    ids=["none", "level", "budget"],
+)
 @pytest.mark.parametrize("kind", REQUESTS)
-async def test_a_request_means_what_the_sdk_would_send(kind, monkeypatch, tmp_path):
+async def test_a_request_means_what_the_sdk_would_send(
+    kind, settings, config, more, monkeypatch, tmp_path
+):
     for variable in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     async with recorder(tmp_path) as (url, received):
-        connected = Gemini.connected(connections=1, base_url=url, timeout_s=TIMEOUT_S)
+        connected = Gemini.connected(
+            connections=1, base_url=url, timeout_s=TIMEOUT_S, settings={MODEL: settings}
+        )
         async with connected as gemini:
             await gemini.generate(REQUESTS[kind], Key("one", "project", KEY), MODEL)
-        await send_by_sdk(url, REQUESTS[kind])
+        await send_by_sdk(url, REQUESTS[kind], **config)
     ours, theirs = received
     assert ours.path == theirs.path
     for header in ("x-goog-api-key", "content-type", "x-server-timeout"):
@@ -134,6 +164,7 @@ async def test_a_request_means_what_the_sdk_would_send(kind, monkeypatch, tmp_pa
         ".contents.parts.inlineData.data",
         ".generationConfig.responseMimeType",
         ".generationConfig.responseSchema",
+        *(f".generationConfig{name}" for name in more),
     }
     assert JPEG in [
         part.get("inlineData", {}).get("data") for part in meant["contents"][0]["parts"]

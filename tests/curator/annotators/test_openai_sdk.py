@@ -20,6 +20,7 @@ from curator.annotators.openai_sdk import OpenAIClient
 from curator.annotators.prompt import PAIRS_SCHEMA, Prompt
 from curator.annotators.registry import Service
 from curator.judging.parser import Parsed, parse_reply
+from curator.keys.asked_settings import ModelSettings
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import OPENAI_KEYS
@@ -64,14 +65,16 @@ def server(abo, tmp_path) -> OpenAIServer:
     return OpenAIServer(known_pairs(abo / "images" / "small", tmp_path))
 
 
-async def ask(server: OpenAIServer, abo: Path, *, secret="", models=("llava",), times=1) -> list:
+async def ask(
+    server: OpenAIServer, abo: Path, *, secret="", models=("llava",), times=1, **more
+) -> list:
     """Return what came of so many requests to the models in turn: replies and refusals."""
     photo = prepare_photo(abo / "images" / "small" / "00" / "00000000.jpg")
     request = PROMPT.request({"item_name": "thing"}, photo.jpeg, photo.longest_px)
     came = []
     async with (
         server.serving() as url,
-        OpenAIClient.connected(base_url=url, timeout_s=5.0) as client,
+        OpenAIClient.connected(base_url=url, timeout_s=5.0, **more) as client,
     ):
         for model in [*models] * times:
             try:
@@ -129,6 +132,16 @@ async def test_what_is_refused_once_the_form_was_taken_is_about_the_request(serv
     server.events = {2: (400, "invalid_image")}
     came = await ask(server, abo, times=3)
     assert [type(one) for one in came] == [Reply, BadRequest, Reply]
+
+
+async def test_each_model_is_told_how_to_think_and_to_look(server, abo):
+    settings = {"llava": ModelSettings("low", None, "high")}
+    await ask(server, abo, models=("llava", "other"), settings=settings)
+    told, untold = server.seen
+    assert told["reasoning_effort"] == "low"
+    assert told["messages"][0]["content"][1]["image_url"]["detail"] == "high"
+    assert "reasoning_effort" not in untold
+    assert "detail" not in untold["messages"][0]["content"][1]["image_url"]
 
 
 @pytest.mark.parametrize(
