@@ -12,7 +12,7 @@ from curator.keys.quota import LIMITS, Quota
 from shared.errors import InputError
 from shared.program.event_log import EventLog
 
-log = EventLog("curator.annotators.models_to_ask")
+log = EventLog(__name__)
 
 
 def models_to_ask(

@@ -176,10 +176,6 @@ class Ledger:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
         return await self._queried(catalogs.fingerprint, source)
 
-    async def item_count(self) -> int:
-        """Return the number of images known."""
-        return await self._queried(catalogs.item_count)
-
     async def image_path(self, item_id: int) -> str | None:
         """Return an item's image, relative to the images folder; ``None`` if there is no such."""
         return await self._queried(catalogs.image_path, item_id)
@@ -312,10 +308,6 @@ class Ledger:
     async def replied_pairs(self, campaign_id: int, after: int, limit: int) -> list[RepliedPair]:
         """Return pairs with the replies to their questions, by attempt."""
         return await self._queried(opinions.replied, campaign_id, after, limit)
-
-    async def reply(self, attempt_id: int) -> str | None:
-        """Return the body that an attempt got, as received."""
-        return await self._queried(replies.reply, attempt_id)
 
     async def _write_group(self, entries: Sequence[Entry]) -> None:
         async with self._writer:

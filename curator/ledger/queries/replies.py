@@ -10,20 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
-from curator.ledger.database.coding import kept_reply, listing_of, unpack_reply
+from curator.ledger.database.coding import kept_reply, listing_of
 from curator.ledger.records.requests import Outcome
 from curator.ledger.records.work import RepliedItem, WorkItem, WorkState
 
 _attempts, _replies = tables.attempts, tables.replies
 _work, _items, _pairs = tables.work, tables.items, tables.pairs
-
-
-async def reply(connection: AsyncConnection, attempt_id: int) -> str | None:
-    """Return the body that an attempt got, as received."""
-    packed = await connection.scalar(
-        select(_replies.c.body).where(_replies.c.attempt_id == attempt_id)
-    )
-    return None if packed is None else unpack_reply(packed)
 
 
 async def answered_twice(connection: AsyncConnection, campaign_id: int) -> int:

@@ -25,7 +25,8 @@ async def test_a_result_is_written_whole(ledger):
     await ledger.begin(begun)
     await ledger.finish(answered(begun))
     assert await ledger.pending(campaign_id, 0, 10) == [other]
-    assert await ledger.reply(begun.attempt_id) == '{"raw": "reply"}'
+    [item] = await ledger.replied_items(campaign_id, [begun.attempt_id])
+    assert [reply.body for reply in item.replies] == ['{"raw": "reply"}']
     (report,) = await ledger.reports(10.0)
     assert (report.progress.done, report.progress.pending, report.pairs) == (1, 1, 2)
     assert report.rejected == {"answer_in_question": 1}
