@@ -1,11 +1,11 @@
 """Which key and which model serve next, and how long to wait for them.
 
 The models are in order of preference: one is asked as long as some key can take a request for it
-now, and the next one while none can. Of those keys, the one that served longest ago: all take
-turns, those of one project too, although each request closes it to all of them for a while. Quota
-is counted per project and model before the request is sent (a lease) and settled after it. The pool
-keeps no file: what must outlive the process leaves it as ``ProjectRecord`` and is handed back at
-the next start.
+now, or may once its first request is answered, and the next one while none can. Of those keys, the
+one that served longest ago: all take turns, those of one project too, although each request closes
+it to all of them for a while. Quota is counted per project and model before the request is sent (a
+lease) and settled after it. The pool keeps no file: what must outlive the process leaves it as
+``ProjectRecord`` and is handed back at the next start.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 from curator.keys.asked_model import AskedModel
@@ -116,7 +116,7 @@ class KeyPool:
             NoProjectMayUse: every key says so of every model.
             StopRequested: the run is to stop.
         """
-        # One waiter at a time computes and sleeps; the others queue in order behind it.
+        # One waiter computes and sleeps; the others queue behind it.
         async with self._turn:
             rate = self._rate
             while True:
@@ -287,32 +287,37 @@ class KeyPool:
         self, tokens: Mapping[str, int], now: float, avoided: str
     ) -> tuple[tuple[Key, str] | None, Mapping[Meter, Opening]]:
         """Return the key and model whose turn it is, if any can serve, and when others do."""
-        others = [model for model in self._models if model != avoided]
-        turn, openings = self._turn_among(others, tokens, now)
-        if turn is not None or len(others) == len(self._models):
-            return turn, openings
-        if any(opening.window is not Window.DAY for opening in openings.values()):
-            return None, openings
-        turn, more = self._turn_among([avoided], tokens, now)
-        return turn, {**openings, **more}
-
-    def _turn_among(
-        self, models: Iterable[str], tokens: Mapping[str, int], now: float
-    ) -> tuple[tuple[Key, str] | None, Mapping[Meter, Opening]]:
         openings: dict[Meter, Opening] = {}
-        for model in models:
-            for key in self._keys:
-                meter = Meter(key.project, model)
-                if meter in openings or not self._trials.may_ask(key, meter):
-                    continue
-                project = self._projects[meter]
-                if project.is_closed:
-                    continue
-                opening = project.opening(tokens[model], now)
-                if opening.at <= now:
-                    return (key, model), openings
-                openings[meter] = opening
+        for model in self._models:
+            if model != avoided:
+                turn, is_on_trial = self._turn_of(model, tokens[model], now, openings)
+                if turn is not None or is_on_trial:
+                    return turn, openings
+        if avoided in self._models and all(one.window is Window.DAY for one in openings.values()):
+            return self._turn_of(avoided, tokens[avoided], now, openings)[0], openings
         return None, openings
+
+    def _turn_of(
+        self, model: str, tokens: int, now: float, openings: dict[Meter, Opening]
+    ) -> tuple[tuple[Key, str] | None, bool]:
+        """Return the key that can ask a model now, and whether a trial under way may bring one.
+
+        Notes in ``openings`` when projects that cannot can.
+        """
+        is_on_trial = False
+        for key in self._keys:
+            meter = Meter(key.project, model)
+            project = self._projects[meter]
+            if meter in openings or project.is_closed:
+                continue
+            opening = project.opening(tokens, now)
+            if opening.at > now:
+                openings[meter] = opening
+            elif self._trials.may_ask(key, meter):
+                return (key, model), False
+            else:
+                is_on_trial = True
+        return None, is_on_trial
 
     def _reserve(self, key: Key, model: str, tokens: int, now: float) -> Lease:
         self._keys.remove(key)

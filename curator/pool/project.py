@@ -66,6 +66,9 @@ class Project:
         if refusal.window is Window.MINUTE and _is_in_order(refusal.limits, self.quota(now)):
             self.usage.expect_later_arrivals()
         self._learn(refusal.limits, now)
+        if self.blocked_until <= now:
+            # The cool-down before is over, and with it the need to probe it.
+            self.probe = self.probe_at = None
         if refusal.window is Window.DAY:
             until = _reset_of(refusal, now)
             is_new = self.blocked_window is not Window.DAY or self.blocked_until < until

@@ -182,6 +182,21 @@ async def test_a_new_model_is_tried_by_one_request_before_the_crowd(make_pool):
     assert (await waiting).model == FIRST
 
 
+async def test_no_other_model_is_asked_while_the_first_one_is_on_trial(make_pool):
+    a, b = key("a"), key("b")
+    pool = make_pool(a, b, untried=[a, b])
+    first, other = await leases(pool, 2)
+    waiting = asyncio.ensure_future(pool.lease(TOKENS))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    pool.settle(first, 1)
+    assert {lease.model for lease in (first, other, await waiting)} == {FIRST}
+    # What the trial refuses is asked of the next one at once.
+    pool.close(other, ModelRefused("404"))
+    pool.close(first, ModelRefused("404"))
+    assert (await pool.lease(TOKENS)).model == SECOND
+
+
 async def test_a_model_has_the_limits_of_its_own_table_before_those_of_the_key(make_pool):
     pool = make_pool(key("a", rpm=40, rpd=3), lite={"rpd": 1})
     uses = pool.uses(0.0)

@@ -287,6 +287,19 @@ async def test_a_probe_that_was_not_sent_is_still_to_come(make_pool, clock):
     assert (await labels(pool, 2)).count("a") == 1
 
 
+async def test_a_probe_of_a_day_that_is_over_lets_nothing_past_a_later_refusal(make_pool, clock):
+    pool = make_pool(key("a"))
+    record = pool.cool_down(await pool.lease({MODEL: 1}), limited(Window.DAY))
+    # A restart on the next day, and no probe was needed.
+    clock.time = day_over(clock.now()) + 7_200
+    again = make_pool(key("a"), records={record.meter: record})
+    lease = await again.lease({MODEL: 1})
+    refused_at = clock.now()
+    again.cool_down(lease, limited(retry_after_s=90.0))
+    await again.lease({MODEL: 1})
+    assert clock.now() >= refused_at + 90
+
+
 async def test_exhausted_by_its_own_count_it_names_the_next_midnight(make_pool, clock):
     pool = make_pool(key("a", rpd=2), key("b", rpd=1))
     await labels(pool, 3)
