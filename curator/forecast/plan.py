@@ -216,7 +216,8 @@ def _cost(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict
         if count:
             usd += math.nan if price is None else price.of(tokens, written)
     asked = sum(requests.values())
-    if not asked and None in assumed.prices.values():
+    prices = [assumed.prices[model] for model in requests or assumed.prices]
+    if not asked and None in prices:
         usd = math.nan
     return {
         "requests": asked,

@@ -191,6 +191,10 @@ def test_a_plan_of_several_models_tells_each_and_asks_the_first_first(tmp_path, 
     assert sum(each["usd"] for each in plan["keys"]) == pytest.approx(expected)
     _, out, _ = planned(tmp_path, capsys, "--rpd", "4", *models)
     assert "Assumed for gemini-3.5-flash-lite" in " ".join(out.split())
+    models = ("--model", "gemini-3.8-flash", "--model", "gemini-3.5-flash-lite")
+    _, out, _ = planned(tmp_path, capsys, "--json", *models)
+    # The first has no known price; the second is not needed, and costs nothing.
+    assert [each["usd"] for each in json.loads(out)["models"]] == [None, 0.0]
 
 
 def test_a_plan_of_free_quota_takes_the_limits_that_are_known(tmp_path, capsys):
