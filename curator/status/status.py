@@ -147,7 +147,6 @@ def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
 def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
     report, ends_at = standing.report, standing.forecast.ends_at
     progress = report.progress
-    replies = reply_counts(report)
     return {
         "id": report.campaign_id,
         "annotator": report.campaign.annotator,
@@ -164,12 +163,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             {"model": model, **asdict(end)} for model, end in retirements(standing).items()
         ],
         "rejected_by_rule": dict(report.rejected),
-        "replies": {
-            "by_ending": dict(replies.endings),
-            "by_form": dict(replies.forms),
-            "wrong_count": replies.wrong_count,
-            "rejected": dict(replies.rejections),
-        },
+        "replies": _replies_object(report),
         "second_opinions": asdict(report.opinions),
         "attempts": dict(report.outcomes),
         "attempts_by_model": {
@@ -204,6 +198,16 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "given_up": dict(report.given_up),
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
         "left_out": [asdict(entry) for entry in report.left_out],
+    }
+
+
+def _replies_object(report: CampaignReport) -> dict[str, Any]:
+    replies = reply_counts(report)
+    return {
+        "by_ending": dict(replies.endings),
+        "by_form": dict(replies.forms),
+        "wrong_count": replies.wrong_count,
+        "rejected": dict(replies.rejections),
     }
 
 
