@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.program.application import Command, application, default_events
 from shared.program.cli import run_program
+from shared.program.stopping import GOES_ON_WITH_RESUME
 
 COMMANDS: Final = {
     "fit": Command("trainer.commands.fit", "fit", "Fine-tune a LoRA adapter by the recipe."),
@@ -51,7 +52,9 @@ app = application(
 
 def main() -> None:
     """Run the command line; never returns."""
-    run_program(app, "trainer")
+    run_program(
+        app, "trainer", goes_on={"fit": GOES_ON_WITH_RESUME, "pretrain": GOES_ON_WITH_RESUME}
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,6 @@ from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
 from shared.program.event_log import EventLog
-from shared.program.stopping import interrupt_once
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
@@ -49,13 +48,11 @@ log = EventLog(__name__)
 def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     """Choose rows, open the model, answer shard after shard, score and write.
 
-    Everything that can be wrong with the settings is found before Ray starts. SIGTERM, which a
-    cluster sends to a job that is stopped, ends it as Ctrl-C does.
+    Everything that can be wrong with the settings is found before Ray starts.
 
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
-    interrupt_once("evaluator")
     _check_share(settings.gpus_per_replica)
     require_tools(settings.named_metrics or ())
     replica = _replica(settings)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final
 
 from shared.program.clock import Clock
-from shared.program.stopping import GOES_ON, SIGNALS, next_one_ends, reason_of
-
-# What was there before is not put back: within asyncio.run that is a handler of its own, which
-# would stay for good where the block ends after it, as when the loop is closed over a running task.
-_DEFAULTS: Final[Mapping[signal.Signals, Any]] = {
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGINT: signal.default_int_handler,
-}
+from shared.program.stopping import (
+    GOES_ON,
+    SIGNALS,
+    interrupt_once,
+    next_one_ends,
+    reason_of,
+)
 
 ENDED_AT_ONCE: Final = "ended at once"
 """What a server leaves behind at the second signal: there is nothing to go on with."""
@@ -116,6 +115,9 @@ def stop_on_signals(
     try:
         yield
     finally:
-        for number in SIGNALS:
-            if loop.remove_signal_handler(number):
-                signal.signal(number, _DEFAULTS[number])
+        # What was there before is not put back: in asyncio.run that may be a handler of its own,
+        # which would stay for good where the block ends after it, as when the loop is closed over a
+        # running task.
+        was_asked = [not loop.remove_signal_handler(number) for number in SIGNALS]
+        if not all(was_asked):
+            interrupt_once(program)

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 import typer
@@ -19,7 +20,7 @@ from shared.errors import (
     AboVqaError,
     InputError,
 )
-from shared.program.stopping import GOES_ON, next_one_ends
+from shared.program.stopping import GOES_ON, interrupt_once
 
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
@@ -61,14 +62,32 @@ def extra_of(name: str) -> Iterator[None]:
         raise SystemExit(EXIT_BAD_INPUT) from None
 
 
-def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+def run_program(
+    app: typer.Typer,
+    name: str,
+    arguments: Sequence[str] | None = None,
+    *,
+    goes_on: Mapping[str, str] = MappingProxyType({}),
+) -> NoReturn:
     """Run a typer application and leave the process with the exit code of the contract.
 
     0 done; 1 failed; 2 bad input or usage; 75 stopped for now. Errors that the project raises on
     purpose become one line on standard error; anything else is a bug and keeps its traceback.
+    SIGTERM and SIGINT interrupt what a command does, unless it handles them itself.
+
+    Args:
+        app: the application.
+        name: the program's, which begins its lines.
+        arguments: the words after it; by default those of the process.
+        goes_on: how an interrupted command goes on, by its name, where that is not ``GOES_ON``.
     """
+    words = sys.argv[1:] if arguments is None else arguments
+    line = next((goes_on[word] for word in words if word in goes_on), GOES_ON)
     try:
-        _require_text(sys.argv[1:] if arguments is None else arguments)
+        # A library may run a program in a thread, where no signal arrives.
+        if threading.current_thread() is threading.main_thread():
+            interrupt_once(name, line)
+        _require_text(words)
         # It reads every option's type, which takes long enough to be interrupted.
         command = typer.main.get_command(app)
         with extra_of(name):
@@ -82,14 +101,12 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
             print(f"{name}: {error.format_message().rstrip('.')}; see --help", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (typer.Abort, KeyboardInterrupt):
-        if threading.current_thread() is threading.main_thread():
-            next_one_ends(name)
         outcome = _INTERRUPTED
     except AboVqaError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except OSError as error:
-        if _INSTALLS_COMPLETION not in (sys.argv if arguments is None else arguments):
+        if _INSTALLS_COMPLETION not in words:
             raise
         print(
             f"{name}: completion cannot be installed ({error}); "
@@ -98,7 +115,7 @@ def run_program(app: typer.Typer, name: str, arguments: Sequence[str] | None = N
         )
         raise SystemExit(EXIT_FAILED) from None
     if outcome == _INTERRUPTED:
-        print(f"{name}: {GOES_ON}", file=sys.stderr)
+        print(f"{name}: {line}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)
 

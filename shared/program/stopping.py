@@ -1,5 +1,8 @@
 """The one way to stop a program: the first signal asks for it, a second ends the process at once.
 
+``run_program`` lets the first one interrupt whatever a command does; where there is more to end in
+good order, a command says so by ``stop_on_signals``.
+
 At once means that no exception is raised wherever the program happens to be: that would leave
 tracebacks of what it broke into, such as a pool that closes. All that is kept is written whole or
 not at all, so nothing needs to be closed. What runs in asyncio stops by ``async_stopping``.
@@ -7,12 +10,13 @@ not at all, so nothing needs to be closed. What runs in asyncio stops by ``async
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -20,6 +24,8 @@ from shared.errors import EXIT_STOPPED_FOR_NOW
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GOES_ON: Final = "stopped; run the same command again to go on"
+GOES_ON_WITH_RESUME: Final = "stopped; give the same command with --resume to go on"
+"""Of commands that begin anew without it, and refuse to where something would be lost."""
 _STANDARD_ERROR: Final = 2
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
@@ -41,12 +47,15 @@ class StopSignal:
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: StopSignal, program: str) -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
+def stop_on_signals(stop: StopSignal, program: str, line: str = GOES_ON) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once.
+
+    ``line`` is what the second one leaves, after the name of the program.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def first(number: int, _: FrameType | None) -> None:
-        next_one_ends(program)
+        next_one_ends(program, line)
         stop.request(reason_of(signal.Signals(number)))
 
     for number in SIGNALS:
@@ -64,16 +73,20 @@ def reason_of(received: signal.Signals) -> str:
     return f"stopped by {received.name}"
 
 
-def next_one_ends(program: str, line: str = GOES_ON) -> None:
+def next_one_ends(
+    program: str, line: str = GOES_ON, before_end: Callable[[], None] = lambda: None
+) -> None:
     """Let the next signal end the process with ``line`` and exit code 75, whatever it does then.
 
-    This stays so to the end of the process.
+    This stays so to the end of the process. ``before_end`` is called first; it must not wait for
+    what the process holds.
     """
     started_by = os.getpid()
 
     def end(_: int, __: FrameType | None) -> NoReturn:
         # What was forked from the process has nothing to say.
         if os.getpid() == started_by:
+            before_end()
             # A live view hides the cursor, and will not have the time to show it again.
             shown = _SHOW_CURSOR if os.isatty(_STANDARD_ERROR) else ""
             os.write(_STANDARD_ERROR, f"{shown}{program}: {line}\n".encode())
@@ -85,15 +98,33 @@ def next_one_ends(program: str, line: str = GOES_ON) -> None:
     atexit.register(_ignore)
 
 
-def interrupt_once(program: str) -> None:
-    """Let the first signal raise ``KeyboardInterrupt``, and the second end the process at once."""
+def interrupt_once(
+    program: str, line: str = GOES_ON, before_end: Callable[[], None] = lambda: None
+) -> None:
+    """Let the first signal raise ``KeyboardInterrupt``, and the second end the process at once.
 
-    def first(_: int, __: FrameType | None) -> NoReturn:
-        next_one_ends(program)
-        raise KeyboardInterrupt
+    Within asyncio the event loop raises it, and the tasks are cancelled. See ``next_one_ends`` for
+    ``line`` and ``before_end``.
+    """
+    started_by = os.getpid()
+
+    def first(number: int, _: FrameType | None) -> None:
+        if os.getpid() != started_by:
+            # What was forked from the process ends as if nobody had handled the signal.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        next_one_ends(program, line, before_end)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise KeyboardInterrupt from None
+        # Raised here it would break into the loop, which then loses what it was about to call.
+        loop.call_soon_threadsafe(_interrupt)
 
     for number in SIGNALS:
         signal.signal(number, first)
+    atexit.register(_ignore)
 
 
 @contextlib.contextmanager
@@ -115,6 +146,10 @@ def own_signals(program: str) -> Iterator[None]:
         raise KeyboardInterrupt from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _ignore() -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import typer
 
 from shared.program.settings import load_settings
-from shared.program.stopping import StopSignal, stop_on_signals
+from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from trainer.commands.options import AsJson, FitRecipeFile, Overrides, Resume
 
 
@@ -25,7 +25,7 @@ def fit(
 
     settings = load_settings(FitRecipe, recipe, overrides or ())
     stop = StopSignal()
-    with stop_on_signals(stop, "trainer"):
+    with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
         result = fit_adapter(settings, resume=resume, stop=stop)
     if as_json:
         typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shared.program.settings import load_settings
-from shared.program.stopping import StopSignal, stop_on_signals
+from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from trainer.commands.options import AsJson, Overrides, PretrainRecipeFile, Resume
 
 
@@ -34,7 +34,7 @@ def pretrain(
         result = describe(settings)
     else:
         stop = StopSignal()
-        with stop_on_signals(stop, "trainer"):
+        with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
             result = make_model(settings, resume=resume, stop=stop)
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}))

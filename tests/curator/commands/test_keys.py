@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from curator.__main__ import app
 from curator.ledger.database.opening import migrate
 from shared.program.cli import run_program
-from tests.curator.campaigns import Campaign, Ended
+from tests.curator.campaigns import Campaign, Ended, ended, start_process
 from tests.fakes.openai_server import OpenAIServer
 
 AUTH = "AQ.Ab8RN6KeyOfTheNewKind0001"
@@ -213,3 +214,28 @@ async def test_a_server_of_ones_own_is_asked_for_its_list(stage, model, code):
     [entry] = json.loads(ended.out)["keys"]
     assert (entry["label"], entry["kind"]) == ("no-key", "none")
     assert server.seen == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_the_checks_in_good_order(tmp_path, number):
+    asked = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    (tmp_path / "keys.txt").write_text(GOOD)
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        process = await start_process(
+            *("keys", "--keys", str(tmp_path / "keys.txt"), "--base-url", f"http://{host}:{port}")
+        )
+        async with asyncio.timeout(60):
+            await asked.wait()
+            process.send_signal(number)
+            result = await ended(process)
+    assert result.code == 75, result.err
+    assert "Traceback" not in result.err
+    assert result.err.endswith("curator: stopped; run the same command again to go on\n")

@@ -166,11 +166,11 @@ def test_an_interrupt_means_stopped_for_now(answers, tmp_path):
     command = [sys.executable, "-m", "evaluator", "score", str(pipe), *BASIC]
     # What a shell starts in the background ignores interrupts, and so would all that it starts.
     heeding = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
-    with (
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **heeding) as process,
-        pipe.open("w"),  # returns once the program has opened the other end
-    ):
-        process.send_signal(signal.SIGINT)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **heeding) as process:
+        # Opened once the program has opened the other end; closed, as a signal that arrives just
+        # before the program reads is handled only after that.
+        with pipe.open("w"):
+            process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "stopped; run the same command again" in errors
