@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -38,6 +38,9 @@ DRY_KEYS: Final = (1, 5, 10)
 DRY_REQUESTS_A_DAY: Final = 12
 PREFERRED, SUCCESSOR = MODELS = ("gemini-3.6-flash", "gemini-3.5-flash-lite")
 LATENCY_MS: Final = 400
+
+_RUNNING: Final[list[subprocess.Popen[str]]] = []
+"""The programs at work; a second signal ends them with the demo, which it finds waiting for one."""
 
 Words = Sequence[str | Path]
 
@@ -80,12 +83,26 @@ def _running(command: Words, stdout: int | None = None) -> Iterator[subprocess.P
     console.print(f"[dim]$ {' '.join(words)}", highlight=False, soft_wrap=True)
     module = [sys.executable, "-m", *words]
     with subprocess.Popen(module, stdout=stdout, text=True) as process:  # noqa: S603
+        _RUNNING.append(process)
         try:
             yield process
         except BaseException:
             process.terminate()
             process.wait()
             raise
+        finally:
+            # An exception ends the block once its process has ended; else it is waited for here.
+            process.wait()
+            _RUNNING.remove(process)
+
+
+def _kill_running() -> None:
+    """End the programs at work at once; they keep what they made whole, as at any crash."""
+    for process in _RUNNING:
+        # Not by `wait`, whose lock the interrupted wait may hold.
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 def _known_pairs(images: int) -> tuple[Path, list[QAPair]]:
@@ -225,7 +242,7 @@ def demo(
     replicas: Annotated[int, typer.Option(help="Ray actors.", min=1)] = 2,
 ) -> None:
     """Curate, train, evaluate and report, all on this machine."""
-    interrupt_once("demo")
+    interrupt_once("demo", before_end=_kill_running)
     started = stopwatch()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
