@@ -96,9 +96,3 @@ def type_shares(questions: Iterable[str]) -> dict[str, float]:
     """Return the share of each question type that occurs, in the order of ``QUESTION_TYPES``."""
     counts = Counter(question_type(question) for question in questions)
     return {kind: counts[kind] / counts.total() for kind in QUESTION_TYPES if counts[kind]}
-
-
-def coverage(questions: Iterable[str]) -> float:
-    """Return the share of questions that a rule covers; 0 when there is none."""
-    shares = type_shares(questions)
-    return 1.0 - shares.get(OTHER, 0.0) if shares else 0.0
