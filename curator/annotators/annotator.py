@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.annotators.prompt import Request
-from curator.keys.asked_settings import ImageDetail, ModelSettings
 from curator.keys.key import Key
-from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import KeySource
+from curator.models.asked_settings import ImageDetail, ModelSettings
+from curator.models.model_status import NO_STATUS, ModelStatus
 from shared.errors import InputError
 from shared.web.loopback import is_loopback
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from curator.annotators.annotator import Annotator
 from curator.keys.key import Key
-from curator.keys.model_status import NO_STATUS, ModelStatus
+from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.pool.rate import PlainRate
 from curator.refusals.refusal import InvalidKey, ModelRefused, ProjectRefused, Refusal
 from shared.program.async_stopping import AsyncStopSignal, StopRequested

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from curator.annotators.registry import Service
 from curator.keys.asked_model import AskedModel
-from curator.keys.asked_settings import AskedSettings, ModelSettings, settings_for
-from curator.keys.models import KnownModel, ModelCatalogue
 from curator.keys.quota import LIMITS, Quota
+from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
+from curator.models.known import KnownModel, ModelCatalogue
 from shared.errors import InputError
 from shared.program.event_log import EventLog
 

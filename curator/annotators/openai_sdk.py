@@ -32,10 +32,10 @@ from curator.annotators.chat_completions import (
     setting_fields,
 )
 from curator.annotators.prompt import Request
-from curator.keys.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
 from curator.keys.key import Key
-from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.variables import OPENAI_KEYS
+from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
+from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
     BadRequest,

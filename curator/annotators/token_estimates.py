@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from curator.annotators.prompt import CHARACTERS_PER_TOKEN, Measure
-from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
-from curator.keys.models import KnownModel, Tile
+from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from curator.models.known import KnownModel, Tile
 
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON, until replies tell; thinking comes on top."""

@@ -16,9 +16,9 @@ from curator.annotators.annotator import Reply
 from curator.annotators.prompt import Measure
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.results import tokens_of
-from curator.keys.budget_limit import BudgetLimit
-from curator.keys.models import KnownModel, ModelCatalogue
 from curator.ledger import CampaignReport, Outcome, TokenUse
+from curator.models.budget_limit import BudgetLimit
+from curator.models.known import KnownModel, ModelCatalogue
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal

@@ -26,12 +26,12 @@ from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.queue import Queue
 from curator.campaign.results import Results, Try
-from curator.keys.models import KnownModel
 from curator.ledger import (
     Attempt,
     Ledger,
     LedgerFailure,
 )
+from curator.models.known import KnownModel
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool

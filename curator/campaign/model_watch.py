@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from curator.annotators.annotator import Reply
 from curator.campaign.beginning.inputs import RunPlan
-from curator.keys.model_status import is_another_model, retirement
-from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport
+from curator.models.known import ModelCatalogue
+from curator.models.model_status import is_another_model, retirement
 from shared.program.clock import Clock
 from shared.program.durations import duration, local_time
 from shared.program.event_log import EventLog

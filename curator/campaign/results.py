@@ -13,7 +13,6 @@ from curator.campaign.item_log import ItemLog
 from curator.campaign.jobs import Job
 from curator.campaign.model_watch import ModelWatch
 from curator.judging.judge import Judgement
-from curator.keys.model_status import NO_STATUS
 from curator.ledger import (
     FormNews,
     ItemChange,
@@ -26,6 +25,7 @@ from curator.ledger import (
     TokenUse,
     WorkState,
 )
+from curator.models.model_status import NO_STATUS
 from curator.pool.lease import Lease
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal

@@ -38,10 +38,10 @@ from curator.commands.options import (
 )
 from curator.keys.key import Key
 from curator.keys.keyfile import read_key_file
-from curator.keys.models import packaged_models
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.projects import project_records
+from curator.models.known import packaged_models
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ProjectRecord
 from curator.refusals.refusal import WrongAddress

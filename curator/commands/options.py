@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from curator.annotators.registry import Service
-from curator.keys.asked_settings import AskedSettings, ImageDetail, Thinking
-from curator.keys.models import ModelCatalogue, packaged_models
+from curator.models.asked_settings import AskedSettings, ImageDetail, Thinking
+from curator.models.known import ModelCatalogue, packaged_models
 
 CatalogPath = Annotated[
     Path,
@@ -83,7 +83,7 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
     if models is None:
         return packaged_models()
     # It takes pydantic, which most commands that come here do without.
-    from curator.keys.models_file import models_with  # noqa: PLC0415
+    from curator.models.users_file import models_with  # noqa: PLC0415
 
     return models_with(models)
 

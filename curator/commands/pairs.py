@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from curator.commands.options import CampaignId, LedgerFile, ModelsPath, catalogue_of
-from curator.keys.models import ModelCatalogue
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
+from curator.models.known import ModelCatalogue
 from curator.pairs.export import (
     FILE_SUFFIXES,
     choose_campaign,

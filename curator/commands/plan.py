@@ -45,12 +45,12 @@ from curator.forecast.plan import (
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.keyfile import read_key_file
-from curator.keys.models import KnownModel
-from curator.keys.prices import Price
 from curator.keys.quota import Quota
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
+from curator.models.known import KnownModel
+from curator.models.prices import Price
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 

@@ -31,10 +31,10 @@ from curator.commands.options import (
     catalogue_of,
     settings_asked,
 )
-from curator.keys.budget_limit import BudgetLimit
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
+from curator.models.budget_limit import BudgetLimit
 from curator.pool.pool import OnExhausted
 from curator.status.words import left_out_words
 from shared.program.clock import SystemClock, stopwatch

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from curator.commands.options import AsJson, LedgerFile, ModelsPath, catalogue_of
 from curator.forecast.forecast import forecast
-from curator.keys.models import ModelCatalogue
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
+from curator.models.known import ModelCatalogue
 from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
 from curator.status.view import status_view

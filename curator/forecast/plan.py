@@ -25,9 +25,9 @@ from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.forecast.simulation import Course, DaySpan
 from curator.keys.key import Key
-from curator.keys.models import KnownModel
-from curator.keys.prices import Price
 from curator.keys.quota import Quota
+from curator.models.known import KnownModel
+from curator.models.prices import Price
 from curator.pool.records import Meter
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file

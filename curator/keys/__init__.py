@@ -1,1 +1,1 @@
-"""Keys as people give them, the limits that they have, and the models that they are for."""
+"""Keys as people give them, and the limits that they have."""

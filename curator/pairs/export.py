@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from curator.keys.models import ModelCatalogue
 from curator.ledger import CampaignReport, Ledger
+from curator.models.known import ModelCatalogue
 from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
 from curator.status.words import listed

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from curator.annotators.key_checks import Fitness, KeyCheck
 from curator.keys.key_form import kind_of
-from curator.keys.model_status import Retirement, retirement
-from curator.keys.models import FreeLimits, ModelCatalogue
 from curator.keys.quota import LIMITS, Quota, corrected
+from curator.models.known import FreeLimits, ModelCatalogue
+from curator.models.model_status import Retirement, retirement
 from curator.pool.records import Meter, ProjectRecord
 from curator.status.words import retirement_words
 from shared.program.durations import local_time

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Final
 
 from curator.forecast.forecast import Forecast, still_true
-from curator.keys.models import ModelCatalogue, packaged_models
 from curator.ledger import (
     Answerers,
     CampaignReport,
@@ -32,6 +31,7 @@ from curator.ledger import (
 from curator.ledger.reports.campaigns import DEAD_LETTERS
 from curator.ledger.reports.keys import why_none
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
+from curator.models.known import ModelCatalogue, packaged_models
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
 from curator.pool.records import Meter, ModelUse

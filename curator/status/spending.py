@@ -6,10 +6,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from curator.keys.model_status import is_another_model
-from curator.keys.models import ModelCatalogue
-from curator.keys.prices import Price
 from curator.ledger import CampaignReport, Outcome, TokenUse
+from curator.models.known import ModelCatalogue
+from curator.models.model_status import is_another_model
+from curator.models.prices import Price
 
 _COUNTED: Final = (Outcome.ANSWERED.value, Outcome.UNUSABLE.value)
 """What becomes of requests that the service counted tokens for."""

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
-from curator.keys.model_status import Retirement, retirement
-from curator.keys.models import ModelCatalogue, packaged_models
 from curator.keys.quota_day import next_day
 from curator.ledger import CampaignReport, KeyReport
+from curator.models.known import ModelCatalogue, packaged_models
+from curator.models.model_status import Retirement, retirement
 from curator.pool.records import ModelUse
 from curator.status.spending import budget_object, cost_usd, spending_object
 

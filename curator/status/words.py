@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from curator.keys.budget_limit import BudgetLimit
-from curator.keys.model_status import Retirement, is_another_model
 from curator.ledger import CampaignReport, LeftOut, TokenUse
+from curator.models.budget_limit import BudgetLimit
+from curator.models.model_status import Retirement, is_another_model
 from curator.status.spending import Spending
 from curator.status.status import Standing
 from shared.program.durations import duration, local_time

@@ -15,13 +15,13 @@ from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
 from curator.keys.asked_model import AskedModel
-from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
-from curator.keys.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.keys.key import Key
 from curator.keys.keyfile import KeyFile, read_key_file
-from curator.keys.models import KnownModel, ModelCatalogue, packaged_models
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
+from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
+from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
+from curator.models.known import KnownModel, ModelCatalogue, packaged_models
 from curator.pool.pool import OnExhausted
 from curator.pool.records import RemovedKey
 from shared.errors import InputError

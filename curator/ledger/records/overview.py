@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
-from curator.keys.model_status import ModelStatus, is_another_model
 from curator.keys.quota import Quota
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
+from curator.models.model_status import ModelStatus, is_another_model
 from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from shared.records import Listing
 

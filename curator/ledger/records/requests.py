@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from curator.annotators.prompt import Measure
 from curator.judging.facts import ReplyFacts
-from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
-from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.ledger.records.work import WorkState
+from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.pool.records import ProjectRecord
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from curator.keys.asked_model import AskedModel
-from curator.keys.budget_limit import NO_LIMIT, BudgetLimit
+from curator.models.budget_limit import NO_LIMIT, BudgetLimit
 from shared.records import Listing
 
 

@@ -12,7 +12,6 @@ from collections import Counter
 from typing import Final
 
 from curator.judging.facts import Form, ReplyFacts
-from curator.keys.budget_limit import BudgetLimit
 from curator.ledger.database.coding import models_of
 from curator.ledger.records.overview import (
     Answerers,
@@ -28,6 +27,7 @@ from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
 from curator.ledger.reports.models import replies_by_model
 from curator.ledger.reports.projects import project_records
+from curator.models.budget_limit import BudgetLimit
 from curator.pool.records import ProjectRecord
 
 DEAD_LETTERS: Final = 20

@@ -7,7 +7,7 @@ from typing import Final
 
 from curator.annotators.prompt import Measure
 from curator.annotators.token_estimates import CountedReply
-from curator.keys.asked_settings import AskedSettings
+from curator.models.asked_settings import AskedSettings
 
 LATEST: Final = 5_000
 """Requests that are looked at, however many a ledger holds."""

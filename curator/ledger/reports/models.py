@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from curator.keys.model_status import ModelStatus
 from curator.ledger.records.overview import ModelReplies
+from curator.models.model_status import ModelStatus
 
 
 def replies_by_model(connection: sqlite3.Connection, campaign_id: int) -> tuple[ModelReplies, ...]:

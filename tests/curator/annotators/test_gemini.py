@@ -16,8 +16,8 @@ from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.annotators.token_estimates import TokenEstimates
 from curator.keys.key import Key
-from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
+from curator.models.known import packaged_models
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,

@@ -15,8 +15,8 @@ from PIL import Image
 
 from curator.annotators.gemini import VERSION, Gemini
 from curator.annotators.prompt import Prompt
-from curator.keys.asked_settings import NO_SETTINGS, ModelSettings
 from curator.keys.key import Key
+from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import build_server, read_answers
 from shared.program.settings import validated

@@ -13,7 +13,7 @@ from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_model, read_reply
 from curator.annotators.openai_sdk import OpenAIClient
 from curator.keys.key import Key
-from curator.keys.model_status import ModelStatus
+from curator.models.model_status import ModelStatus
 from curator.refusals.refusal import (
     InvalidKey,
     ModelRefused,

@@ -20,10 +20,10 @@ from curator.annotators.openai_sdk import OpenAIClient
 from curator.annotators.prompt import PAIRS_SCHEMA, Prompt
 from curator.annotators.registry import Service
 from curator.judging.parser import Parsed, parse_reply
-from curator.keys.asked_settings import ModelSettings
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import OPENAI_KEYS
+from curator.models.asked_settings import ModelSettings
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from curator.annotators.prompt import Measure, Prompt
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
-from curator.keys.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
-from curator.keys.models import packaged_models
+from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from curator.models.known import packaged_models
 
 MODELS = packaged_models()
 TILED, FIXED = MODELS.known("llava"), MODELS.known("gemini-3.5-flash-lite")

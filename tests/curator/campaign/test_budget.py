@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from curator.keys.budget_limit import BudgetLimit
+from curator.models.budget_limit import BudgetLimit
 from tests.curator.campaigns import PICTURES, ended, until_requests
 
 MODEL = "gemini-3.5-flash-lite"

@@ -19,11 +19,11 @@ from curator.campaign.model_watch import ModelWatch
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
 from curator.keys.asked_model import AskedModel
-from curator.keys.budget_limit import NO_LIMIT
 from curator.keys.key import Key
-from curator.keys.models import packaged_models
 from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
+from curator.models.budget_limit import NO_LIMIT
+from curator.models.known import packaged_models
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.pool.records import Meter
 from curator.refusals.refusal import RateLimited

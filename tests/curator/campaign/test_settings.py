@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from curator.annotators.registry import Service
-from curator.keys.asked_settings import AskedSettings, ModelSettings, settings_for
-from curator.keys.models import packaged_models
+from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
+from curator.models.known import packaged_models
 from shared.errors import InputError
 from tests.curator.campaigns import PICTURES
 

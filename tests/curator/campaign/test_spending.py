@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from curator.keys.models_file import models_with
-from curator.keys.prices import Price
 from curator.ledger import migrate
 from curator.ledger.database.upgrade import upgrade
+from curator.models.prices import Price
+from curator.models.users_file import models_with
 from shared.corpus import read_json
 from tests.curator.campaigns import PICTURES
 from tests.curator.ledger.ledgers import tallied

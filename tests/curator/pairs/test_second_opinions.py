@@ -15,9 +15,9 @@ from curator.annotators.prompt import Prompt
 from curator.annotators.token_estimates import TokenEstimates
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
-from curator.keys.models import packaged_models
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
+from curator.models.known import packaged_models
 from curator.pairs.second_opinions import opinion_change
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval

@@ -26,7 +26,6 @@ from curator.judging.parser import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
-from curator.keys.model_status import NO_STATUS, ModelStatus
 from curator.keys.quota import Quota, Window
 from curator.ledger import (
     Attempt,
@@ -43,6 +42,7 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
+from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.pool.pool import KeyPool, OnExhausted
 from curator.refusals.refusal import InvalidKey, RateLimited
 from curator.status.live import LiveReport

@@ -1,7 +1,7 @@
 """What is known of models before they are asked: ``models.toml``, dated, with its source.
 
 Read without pydantic, which takes longer than all else that ``--help`` needs; a user's own file is
-checked by ``curator.keys.models_file``.
+checked by ``curator.models.users_file``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
-from curator.keys.prices import Price
+from curator.models.prices import Price
 from shared.program.toml_files import parsed_toml
 
 _ANY_END: Final = "*"
@@ -128,5 +128,5 @@ class ModelCatalogue:
 @cache
 def packaged_models() -> ModelCatalogue:
     """Return what this release knows."""
-    text = (files("curator.keys") / "models.toml").read_text(encoding="utf-8")
+    text = (files("curator.models") / "models.toml").read_text(encoding="utf-8")
     return ModelCatalogue(parsed_toml(text, "models.toml"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from curator.keys.models import KnownModel
+from curator.models.known import KnownModel
 from shared.errors import InputError
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from curator.keys.models import ModelCatalogue, packaged_models
+from curator.models.known import ModelCatalogue, packaged_models
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import read_toml
 

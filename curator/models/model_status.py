@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
-from curator.keys.models import KnownModel
+from curator.models.known import KnownModel
 
 _VERSION: Final = re.compile(r"([-:@](latest|preview|exp|experimental|v?\d[\d.-]*))+")
 """What services put behind a model's name: ``-001``, ``-preview-09-2025``, ``:latest``."""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from curator.keys.model_status import is_another_model, retirement
-from curator.keys.models import packaged_models
+from curator.models.known import packaged_models
+from curator.models.model_status import is_another_model, retirement
 
 
 def test_what_the_service_says_of_an_end_wins_over_the_file():

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from curator.keys.models import KnownModel
+from curator.models.known import KnownModel
 from shared.errors import InputError
 
 
