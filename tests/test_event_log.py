@@ -11,7 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(
@@ -19,7 +19,7 @@ FILES = sorted(
     for part in ("curator", "evaluator", "shared", "trainer")
     for path in (ROOT / part).rglob("*.py")
 )
-SETS_IT_UP = {"shared/program/event_log.py", "shared/program/events.py"}
+SETS_IT_UP = {"shared/program/reporting/event_log.py", "shared/program/reporting/events.py"}
 LEVELS = ("debug", "info", "warning", "error")
 LOGGING = {f"{log}.{level}" for log in ("log", "self._log") for level in LEVELS}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

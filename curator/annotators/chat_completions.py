@@ -18,7 +18,7 @@ from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable
-from shared.program.events import SecretMask
+from shared.program.reporting.events import SecretMask
 
 _ENDINGS: Final[Mapping[str, str]] = {
     "stop": FINISHED,

@@ -46,7 +46,7 @@ from curator.refusals.refusal import (
     proxy_refused,
     untrusted,
 )
-from shared.program.events import SecretMask
+from shared.program.reporting.events import SecretMask
 
 GOOGLE: Final = "https://generativelanguage.googleapis.com"
 VERSION: Final = "v1beta"

@@ -21,7 +21,7 @@ from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable
-from shared.program.events import SecretMask
+from shared.program.reporting.events import SecretMask
 
 METHOD: Final = "generateContent"
 """What a model must take to be asked."""

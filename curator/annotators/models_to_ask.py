@@ -10,7 +10,7 @@ from curator.keys.quota import LIMITS, Quota
 from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
 from curator.models.known import KnownModel, ModelCatalogue
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

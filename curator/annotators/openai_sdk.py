@@ -48,7 +48,7 @@ from curator.refusals.refusal import (
     untrusted,
 )
 from shared.errors import InputError
-from shared.program.events import SecretMask
+from shared.program.reporting.events import SecretMask
 
 if TYPE_CHECKING:
     import openai

@@ -37,7 +37,7 @@ from curator.status.live import LiveReport
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

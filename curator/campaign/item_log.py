@@ -8,7 +8,7 @@ from curator.annotators.annotator import Reply
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
 from curator.pool.lease import Lease
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000
 

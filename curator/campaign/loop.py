@@ -49,7 +49,7 @@ from curator.status.live import LiveReport
 from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

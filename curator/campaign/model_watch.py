@@ -9,7 +9,7 @@ from curator.models.known import ModelCatalogue
 from curator.models.model_status import is_another_model, retirement
 from shared.program.clock import Clock
 from shared.program.durations import duration, local_time
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

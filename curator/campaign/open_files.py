@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 OTHER_FILES: Final = 64
 """The ledger's, the logs', the photos' that are read, and those of whoever looks at the page."""

@@ -41,8 +41,8 @@ from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
-from shared.program.event_log import EventLog
-from shared.program.events import SecretMask, set_up_events
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.events import SecretMask, set_up_events
 
 log = EventLog(__name__)
 

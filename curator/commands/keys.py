@@ -49,7 +49,7 @@ from curator.status.key_checks import Background, checks_object, checks_view
 from shared.errors import AboVqaError, InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 ModelsToCheck = Annotated[
     list[str] | None,

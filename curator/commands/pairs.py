@@ -24,7 +24,7 @@ from curator.pairs.reparse import Rejudged, prompt_of
 from curator.pairs.reparse import reparse as judge_replies
 from shared.errors import InputError
 from shared.program.clock import SystemClock
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 OutPath = Annotated[
     Path, typer.Option(help="File to write (.csv, .jsonl or .parquet), or a folder.")

@@ -32,7 +32,7 @@ from curator.pool.records import Meter
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.durations import duration, local_time
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""

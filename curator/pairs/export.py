@@ -14,7 +14,7 @@ from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
 from curator.status.words import listed
 from shared.errors import InputError
-from shared.program.progress import ProgressReport, report_progress
+from shared.program.reporting.progress import ProgressReport, report_progress
 from shared.records import QAPair, Split
 
 PAGE: Final = 1_000

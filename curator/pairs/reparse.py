@@ -32,7 +32,7 @@ from curator.ledger import (
 from curator.pairs.second_opinions import opinion_change
 from curator.refusals.refusal import Unavailable
 from shared.errors import InputError
-from shared.program.progress import ProgressReport
+from shared.program.reporting.progress import ProgressReport
 
 PAGE: Final = 200
 """Items judged in one transaction."""

@@ -36,7 +36,7 @@ from curator.refusals.refusal import (
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 from shared.program.durations import local_time
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

@@ -10,7 +10,7 @@ from curator.keys.key import Key
 from curator.pool.records import RemovedKey
 from shared.errors import InputError
 from shared.program.durations import local_time
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 _NUMBERED: Final = re.compile(r"key-\d+")
 """A label that only says at which place a key stood."""

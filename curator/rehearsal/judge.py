@@ -32,7 +32,7 @@ from curator.rehearsal.quota_book import OverQuota, QuotaBook
 from curator.rehearsal.wire import WireReply
 from shared.errors import CorruptImage
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.questions.answers import normalise
 from shared.records import QAPair
 

@@ -20,7 +20,7 @@ from curator.rehearsal.quota_book import QuotaBook
 from curator.rehearsal.tally import RehearsalTally
 from shared.errors import InputError
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 STATS_PATH: Final = "/rehearsal/stats"
 LARGEST_BODY: Final = 20 * 1024 * 1024

@@ -26,7 +26,7 @@ from evaluator.answering.messages import AdapterEffect, Answering, ModelFacts, R
 from evaluator.answering.shards import Shard
 from shared.cluster.ray_cluster import ReplicaShare, last_line
 from shared.errors import AboVqaError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import Question
 
 log = EventLog(__name__)

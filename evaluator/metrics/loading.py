@@ -10,7 +10,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModel, TextModels
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 if TYPE_CHECKING:
     from evaluator.metrics.text_models.bertscore import BertScorer

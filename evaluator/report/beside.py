@@ -22,7 +22,7 @@ from shared.errors import InputError
 from shared.files.atomic import replaced_folder
 from shared.images.source import ImageFiles
 from shared.images.thumbnails import Thumbnail
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 CHUNK: Final = 500
 """Cards in one script: about a megabyte."""

@@ -20,7 +20,7 @@ from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from evaluator.scoring.question_types import question_type
 from shared.images.source import ImageFiles
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.records import Prediction
 from shared.records.boxes import Box
 

@@ -14,8 +14,8 @@ from evaluator.runs.folder import shard_path
 from evaluator.runs.status import NoteBook, State
 from shared.corpus import read_predictions, write_predictions
 from shared.errors import AboVqaError
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
 log = EventLog(__name__)

@@ -20,8 +20,8 @@ from shared.images.decoding import open_image
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import find_images
 from shared.images.source import image_source
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.records import Question
 from shared.vqa.trained_on import known_training
 

@@ -22,7 +22,7 @@ from evaluator.scoring.scoring import score_predictions
 from shared.corpus import pairs_digest
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair, Question
 
 log = EventLog(__name__)

@@ -26,7 +26,7 @@ from shared.corpus import (
 from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.records import Prediction
 
 

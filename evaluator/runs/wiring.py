@@ -36,7 +36,7 @@ from shared.images.source import image_source, require_images
 from shared.images.stores import fetched_data, is_url
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions

@@ -14,7 +14,7 @@ from evaluator.answering.messages import ModelFacts
 from evaluator.serve.batching import Batcher, QueueFull
 from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
 from shared.program.clock import stopwatch
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.web.access import Access, Handler, add_headers
 from shared.web.pages import Login, health, login_routes, page_routes
 

@@ -25,7 +25,7 @@ from shared.corpus.rows import (
 )
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
 from shared.records.boxes import boxes_json
 

@@ -22,7 +22,7 @@ from shared.corpus.formats.tables import LeftOut, RawTable, Row, read_raw
 from shared.corpus.formats.typed_text import with_typed_answers
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
 

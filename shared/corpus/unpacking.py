@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from shared.corpus.formats.tables import holds_pictures
 from shared.errors import InputError
 from shared.files.atomic import new_folder
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.records import SPLIT_WORDS
 
 ROWS_FILE: Final = "rows.parquet"

@@ -20,7 +20,7 @@ from PIL import Image
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.formats import CONVERT, is_unread_picture
 from shared.images.pixels import UnreadablePicture, losses, opened, rgb
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 LARGEST_FILE_BYTES: Final = 2**30
 TOLD: Final = 5

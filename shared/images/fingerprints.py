@@ -13,7 +13,7 @@ from shared.errors import CorruptImage
 from shared.images.decoding import decode_image
 from shared.images.likeness import Look, look_of
 from shared.images.source import ImageFiles, ImageFolder
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 DIGEST_BYTES: Final = 16
 """Half of SHA-256: enough to tell files apart, and small beside the weights."""

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, is_picture
 from shared.images.stores import is_url
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair, Question
 
 AboutImage = TypeVar("AboutImage", QAPair, Question)

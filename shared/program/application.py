@@ -82,7 +82,7 @@ def application(
 
 def default_events() -> None:
     """Set up the events of a command that keeps no log file; structlog is imported then."""
-    from shared.program import events  # noqa: PLC0415 - as long as all else that `--help` needs
+    from shared.program.reporting import events  # noqa: PLC0415 - a fifth of a second
 
     events.set_up_events()
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

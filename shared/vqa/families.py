@@ -26,7 +26,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer

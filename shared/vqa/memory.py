@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from shared.errors import AboVqaError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
 

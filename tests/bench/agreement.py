@@ -22,7 +22,7 @@ import torch
 from shared.corpus import read_questions
 from shared.images.decoding import open_image
 from shared.onnx_vqa.runtime import OnnxVqa
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.records import Question
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer

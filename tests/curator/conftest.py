@@ -13,7 +13,7 @@ from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.wiring import build_server, read_answers
 from shared.program.clock import SystemClock
-from shared.program.events import set_up_events
+from shared.program.reporting.events import set_up_events
 from shared.program.settings import validated
 from tests.curator.campaigns import KEYS, PICTURES, Campaign
 from tests.curator.pictures import write_abo, write_answers

@@ -16,7 +16,7 @@ from shared.errors import InputError
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import SPLITS, QAPair
 from trainer.recipe.recipe import SplitRecipe
 

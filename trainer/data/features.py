@@ -25,8 +25,8 @@ from shared.files.digests import file_digest
 from shared.files.locking import in_turn
 from shared.images.decoding import open_image
 from shared.images.pixels import DECODER
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from trainer.data.gallery import ZOOM_MARGIN, augment
 from trainer.learners.learner import Features, Learner
 

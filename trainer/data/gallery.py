@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn.functional import affine_grid, grid_sample
 
 from shared.images.decoding import open_image
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.records import QAPair
 from shared.records.grouping import by_image
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from shared.images.decoding import open_image
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.questions.answers import exact_match
 from shared.records import QAPair
 from shared.records.grouping import by_image

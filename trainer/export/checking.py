@@ -14,7 +14,7 @@ from shared.errors import AboVqaError, InputError
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.questions.answers import exact_match
 from shared.records import QAPair
 from shared.records.grouping import by_image

@@ -14,7 +14,7 @@ from transformers.utils import cached_file
 from shared.corpus import ColumnNames
 from shared.errors import InputError
 from shared.files.atomic import new_folder
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import BLIP, architecture, load_blip, read_config

@@ -22,7 +22,7 @@ from typing import Any, Final
 from shared.errors import AboVqaError
 from shared.images.decoding import open_image
 from shared.program.clock import stopwatch
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 MIB: Final = 2**20
 _STATUS: Final = Path("/proc/self/status")

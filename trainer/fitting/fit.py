@@ -9,7 +9,7 @@ from typing import Final
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
 from shared.files.atomic import require_writable_folder
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
 from trainer.data.dataset import SplitPairs
 from trainer.data.features import RunFeatures, image_features

@@ -13,7 +13,7 @@ from shared.corpus import pairs_digest
 from shared.dataset.folder import write_dataset
 from shared.dataset.training_images import write_training_images
 from shared.files.atomic import atomic_path
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.program.versions import installed_versions
 from shared.vqa.names.public_name import public_name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.dataset.training_images import write_training_images
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.vqa.trained_on import known_training
 
 log = EventLog(__name__)

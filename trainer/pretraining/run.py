@@ -12,7 +12,7 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 from shared.dataset.folder import write_dataset
 from shared.dataset.training_images import write_training_images
 from shared.files.atomic import replaced_folder
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.questions.folding import write_folding
 from shared.records import QAPair

@@ -10,8 +10,8 @@ from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.files.atomic import require_writable_folder
 from shared.files.locking import sole
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.fitting.adapter import require_targets
 from trainer.fitting.fit import recipe_pairs, run_fingerprint

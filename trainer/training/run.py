@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from shared.errors import StoppedForNow
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.training.checkpoint import (
     CHECKPOINT,

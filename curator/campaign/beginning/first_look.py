@@ -27,8 +27,8 @@ from curator.pool.rate import PlainRate
 from curator.refusals.refusal import InvalidKey
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 
 log = EventLog(__name__)
 

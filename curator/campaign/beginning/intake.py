@@ -12,8 +12,8 @@ from curator.status.words import left_out_words
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.records import Listing
 
 WATCH_EVERY_S: Final = 30.0

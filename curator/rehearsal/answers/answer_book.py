@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
 from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Miniatures, coarse, miniature_of
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
 from shared.records.grouping import by_image
 

@@ -21,8 +21,8 @@ from curator.rehearsal.answers.miniatures import LENGTH, Miniatures, miniature_o
 from shared.errors import CorruptImage, InputError
 from shared.files.atomic import atomic_path
 from shared.images.pixels import DECODER
-from shared.program.event_log import EventLog
-from shared.program.progress import ProgressReport, report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import ProgressReport, report_progress
 
 # The name of the files since they were first written.
 _FORMAT: Final = f"thumbnails-1-decoder-{DECODER}"

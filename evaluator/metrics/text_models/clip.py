@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from evaluator.metrics.tools import CLIP, named_version, require_module
 from shared.errors import CorruptImage, InputError
 from shared.images.source import image_source
-from shared.program.event_log import EventLog
-from shared.program.progress import report_progress
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.progress import report_progress
 from shared.questions.answers import normalise
 
 CLIP_MODEL: Final = "ViT-B-32-quickgelu"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
 
 log = EventLog(__name__)

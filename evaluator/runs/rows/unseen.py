@@ -17,7 +17,7 @@ from shared.dataset.training_images import TRAINING_IMAGES, Recogniser, Training
 from shared.dataset.units import units_of
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.source import ImageFiles
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.vqa.trained_on import KnownTraining
 
 log = EventLog(__name__)

@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.corpus.formats.cells import cell_text, reference_texts
 from shared.corpus.formats.tables import RawTable, Row
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 HIDDEN: Final = "-1"
 """What stands for an answer that is kept from the public."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 
 ColumnNames = Mapping[str, str]

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 Row = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from shared.corpus.formats.cells import cell_text
 from shared.corpus.formats.columns import column_key
 from shared.corpus.formats.conversations import holds_conversation, unfolded
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES, SPLIT_WORDS
 
 QUESTIONS: Final = "questions"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.corpus.formats.tables import RawTable, Row
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 
 _TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 _WHOLE: Final = re.compile(r"(-?\d+)\.0+")

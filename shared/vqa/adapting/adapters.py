@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
-from shared.program.event_log import EventLog
+from shared.program.reporting.event_log import EventLog
 from shared.questions.folding import FOLDING_FILE
 from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.adapting.added_labels import (

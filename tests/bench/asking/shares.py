@@ -17,7 +17,7 @@ from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.prompt import Prompt
 from curator.judging.judge import judge
 from curator.keys.keyfile import read_keys
-from shared.program.events import SecretMask, set_up_events
+from shared.program.reporting.events import SecretMask, set_up_events
 from tests.bench.asking.contenders import KEYS, MODEL
 from tests.bench.asking.race import CONCURRENCY, lean_server
 from tests.bench.asking.results import BODY, writing

@@ -21,7 +21,7 @@ from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.program.settings import validated
 
-CONTENT = tomllib.loads((Path(curator.__file__).parent / "keys/models.toml").read_text())
+CONTENT = tomllib.loads((Path(curator.__file__).parent / "models/models.toml").read_text())
 MODELS = packaged_models()
 
 

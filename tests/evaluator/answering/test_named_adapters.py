@@ -15,7 +15,7 @@ from evaluator.runs.run import evaluate
 from shared.corpus import read_pairs, write_json, write_pairs
 from shared.errors import InputError
 from shared.program.cli import run_program
-from shared.program.events import set_up_events
+from shared.program.reporting.events import set_up_events
 from shared.records import QAPair, Question
 from shared.vqa.adapting.adapters import TRAINING_RECORD
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for

@@ -109,7 +109,7 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
 def test_bad_trials_are_stopped_early_and_failures_named(
     tmp_path, data, tiny_model, capfd, monkeypatch
 ):
-    monkeypatch.setattr("shared.program.progress.LINE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("shared.program.reporting.progress.LINE_INTERVAL_S", 0.0)
     space = {"learning_rate": [1e-2, IDLE_RATE, 1e30], "grace_epochs": 4, "reduction": 2}
     recipe = recipe_file(tmp_path, tiny_model, data, space, epochs=6)
     assert run_sweep(recipe, "--json") == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from shared.program import events
-from shared.program.events import MASK, SecretMask, set_up_events
+from shared.program.reporting import events
+from shared.program.reporting.events import MASK, SecretMask, set_up_events
 
 SECRET = "AIzaSy-very-secret-key"
 

@@ -2,7 +2,7 @@
 
 import io
 
-from shared.program.progress import report_progress
+from shared.program.reporting.progress import report_progress
 
 
 class Terminal(io.StringIO):
@@ -47,7 +47,7 @@ def test_work_of_unknown_length_is_counted():
 
 def test_what_was_done_before_does_not_count_as_speed(monkeypatch):
     times = iter([0.0, 20.0])
-    monkeypatch.setattr("shared.program.progress.stopwatch", lambda: next(times))
+    monkeypatch.setattr("shared.program.reporting.progress.stopwatch", lambda: next(times))
     stream = io.StringIO()
     with report_progress("answering", 100, stream, done=80) as progress:
         progress.advance(10)
