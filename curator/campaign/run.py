@@ -280,9 +280,9 @@ async def _forms(
     listed = options.annotator.protocol.has_listed_models
     plain = [model.name for model in plan.models if listed and not model.takes_json_mode]
     told = await ledger.model_forms(options.annotator.value, clock.now())
-    known = {form.value: form for form in AskedForm}
+    forms = {form.value: form for form in AskedForm}
     return dict.fromkeys(plain, AskedForm.PLAIN) | {
-        model: known[form] for model, form in told.items() if form in known
+        model: forms[form] for model, form in told.items() if form in forms
     }
 
 

@@ -116,9 +116,11 @@ class ModelCatalogue:
         )
 
     def _family(self, name: str) -> Mapping[str, Any] | None:
-        families = (one for one in self._by_name if one.endswith(_ANY_END))
-        of_it = [one for one in families if name.startswith(one.removesuffix(_ANY_END))]
-        return self._by_name[max(of_it, key=len)] if of_it else None
+        families = (pattern for pattern in self._by_name if pattern.endswith(_ANY_END))
+        fitting = [
+            pattern for pattern in families if name.startswith(pattern.removesuffix(_ANY_END))
+        ]
+        return self._by_name[max(fitting, key=len)] if fitting else None
 
     def nearest(self, name: str) -> Sequence[str]:
         """Return the names that look like ``name``, the nearest first."""

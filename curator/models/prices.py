@@ -24,9 +24,9 @@ class Price:
 
     def of(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
         """Return US dollars; ``cached_tokens`` are those of the input that had been kept."""
-        kept = min(cached_tokens, input_tokens) if self.cached_usd is not None else 0
-        usd = (input_tokens - kept) * self.input_usd + output_tokens * self.output_usd
-        return (usd + kept * (self.cached_usd or 0.0)) / MILLION
+        cached = min(cached_tokens, input_tokens) if self.cached_usd is not None else 0
+        usd = (input_tokens - cached) * self.input_usd + output_tokens * self.output_usd
+        return (usd + cached * (self.cached_usd or 0.0)) / MILLION
 
     def plain(self) -> dict[str, float | str | None]:
         """Return it as plain values."""

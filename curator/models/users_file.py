@@ -93,7 +93,7 @@ def models_with(path: Path) -> ModelCatalogue:
     packaged = packaged_models()
     given = read_toml(path)
     validated(ModelsFile, given, source=str(path))
-    known = {table["name"]: table for table in packaged.tables["model"]}
+    tables = {table["name"]: table for table in packaged.tables["model"]}
     for table in given.get("model", ()):
-        known[table["name"]] = {**known.get(table["name"], {}), **table}
-    return ModelCatalogue({**packaged.tables, **given, "model": [*known.values()]})
+        tables[table["name"]] = {**tables.get(table["name"], {}), **table}
+    return ModelCatalogue({**packaged.tables, **given, "model": [*tables.values()]})

@@ -293,7 +293,9 @@ class KeyPool:
                 turn, is_on_trial = self._turn_of(model, tokens[model], now, openings)
                 if turn is not None or is_on_trial:
                     return turn, openings
-        if avoided in self._models and all(one.window is Window.DAY for one in openings.values()):
+        if avoided in self._models and all(
+            opening.window is Window.DAY for opening in openings.values()
+        ):
             return self._turn_of(avoided, tokens[avoided], now, openings)[0], openings
         return None, openings
 

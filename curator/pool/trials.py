@@ -55,6 +55,6 @@ class Trials:
 
     def drop(self, key: Key) -> None:
         """Forget a key that has left."""
-        for meter in [one for one, by in self._meters.items() if by == key.fingerprint]:
+        for meter in [meter for meter, by in self._meters.items() if by == key.fingerprint]:
             self.end(key, meter)
         self._keys.pop(key.fingerprint, None)

@@ -225,11 +225,11 @@ class LiveReport:
         )
 
     def _keys(self, now: float) -> Sequence[KeyReport]:
-        known = self._pool.uses(now)
-        return tuple(self._key(key, known) for key in self._before.keys)
+        uses_by_meter = self._pool.uses(now)
+        return tuple(self._key(key, uses_by_meter) for key in self._before.keys)
 
-    def _key(self, key: KeyReport, known: Mapping[Meter, ModelUse]) -> KeyReport:
-        uses = tuple(known.get(Meter(key.project, use.model), use) for use in key.uses)
+    def _key(self, key: KeyReport, uses_by_meter: Mapping[Meter, ModelUse]) -> KeyReport:
+        uses = tuple(uses_by_meter.get(Meter(key.project, use.model), use) for use in key.uses)
         why = key.removed_because
         if key.fingerprint in self._pool.fingerprints:
             why = self._pool.removed.get(key.fingerprint, why_none(uses))

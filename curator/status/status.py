@@ -60,7 +60,9 @@ def key_state(key: KeyReport, report: CampaignReport, now: float) -> tuple[KeySt
         return KeyState.REMOVED, None
     states = [model_state(key.project, use, report, now) for use in key.uses]
     serving = [(state, until) for state, until in states if state is not KeyState.REMOVED]
-    return min(serving, key=lambda one: one[1] or 0.0, default=(KeyState.READY, None))
+    return min(
+        serving, key=lambda state_until: state_until[1] or 0.0, default=(KeyState.READY, None)
+    )
 
 
 def model_state(

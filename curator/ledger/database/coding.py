@@ -53,7 +53,7 @@ def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no col
 def models_text(models: Iterable[AskedModel]) -> str:
     """Return the stored form of the models that a run asks."""
     tables = [{"name": model.name, **asdict(model.quota)} for model in models]
-    return json.dumps([{name: value for name, value in one.items() if value} for one in tables])
+    return json.dumps([{name: value for name, value in table.items() if value} for table in tables])
 
 
 def models_of(text: str) -> tuple[AskedModel, ...]:

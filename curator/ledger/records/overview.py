@@ -60,8 +60,8 @@ class KeyReport:
     def a_day(self) -> int | None:
         """Return the requests a day that its project may send; ``None`` where no limit is known."""
         limits = [use.quota.rpd for use in self._served]
-        known = [limit for limit in limits if limit is not None]
-        return sum(known) if limits and len(known) == len(limits) else None
+        stated = [limit for limit in limits if limit is not None]
+        return sum(stated) if limits and len(stated) == len(limits) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class CampaignReport:
 
     def blocked_record(self, project: str, model: str) -> ProjectRecord | None:
         """Return the record of a project that rests for a model; ``None`` where it does not."""
-        return next((one for one in self.blocked if one.meter == (project, model)), None)
+        return next((record for record in self.blocked if record.meter == (project, model)), None)
 
     @property
     def tokens(self) -> TokenUse:

@@ -28,7 +28,9 @@ def key_reports(
     rows = connection.execute("SELECT * FROM keys ORDER BY label").fetchall()
     since = day_start(now)
     meters = {Meter(row["project"], model.name) for row in rows for model in models}
-    today = {one: requests_since(connection, one.model, one.project, since) for one in meters}
+    today = {
+        meter: requests_since(connection, meter.model, meter.project, since) for meter in meters
+    }
     reports = []
     for row in rows:
         stated = _stated(row)
