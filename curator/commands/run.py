@@ -35,7 +35,7 @@ from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.models.budget_limit import BudgetLimit
-from curator.pool.pool import OnExhausted
+from curator.pool.exhaustion import OnExhausted
 from curator.status.words import left_out_words
 from shared.program.clock import SystemClock, stopwatch
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota_day import PACIFIC, day_start, next_day
-from curator.pool.exhaustion import KeysExhausted
+from curator.pool.exhaustion import KeysExhausted, OnExhausted
 from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal

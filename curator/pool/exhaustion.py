@@ -1,8 +1,9 @@
-"""What a run ends with when no key can serve, and why none can."""
+"""What a run does and ends with when no key can serve, and why none can."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Final
 
 from curator.refusals.refusal import InvalidKey, ModelRefused, NoQuota, Refusal
@@ -16,6 +17,13 @@ _NEW_LINE: Final = (
     "put another key in its line, or mend that and add --retry-keys (a key that failed for good is "
     "not tried again unasked),"
 )
+
+
+class OnExhausted(StrEnum):
+    """What to do when no key can serve before the next quota day."""
+
+    STOP = "stop"
+    WAIT = "wait"
 
 
 class KeysExhausted(StoppedForNow):

@@ -14,12 +14,11 @@ import asyncio
 import math
 import random
 from collections.abc import Collection, Mapping, Sequence
-from enum import StrEnum
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Window
-from curator.pool.exhaustion import KeysExhausted, no_key_left
+from curator.pool.exhaustion import KeysExhausted, OnExhausted, no_key_left
 from curator.pool.lease import Lease
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
@@ -39,13 +38,6 @@ from shared.program.durations import local_time
 from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
-
-
-class OnExhausted(StrEnum):
-    """What to do when no key can serve before the next quota day."""
-
-    STOP = "stop"
-    WAIT = "wait"
 
 
 def removal_line(key: Key, refusal: Refusal) -> str:

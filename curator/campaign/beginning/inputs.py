@@ -22,7 +22,7 @@ from curator.ledger.database.opening import check_version
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
 from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.models.known import KnownModel, ModelCatalogue, packaged_models
-from curator.pool.pool import OnExhausted
+from curator.pool.exhaustion import OnExhausted
 from curator.pool.records import RemovedKey
 from shared.errors import InputError
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from curator.pool.backoff import FIRST_S, LONGEST_S, jittered
-from curator.pool.pool import OnExhausted
+from curator.pool.exhaustion import OnExhausted
 from shared.errors import StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock

@@ -24,7 +24,8 @@ from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
 from curator.models.budget_limit import NO_LIMIT
 from curator.models.known import packaged_models
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.exhaustion import OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.records import Meter
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested

@@ -28,9 +28,9 @@ from curator.ledger import (
     WorkState,
 )
 from curator.ledger.reports.projects import LOST_FOR_S
-from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
+from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
 from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
-from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
+from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
 from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.records import Meter, ProjectUse
 from curator.refusals.refusal import (
     InvalidKey,

@@ -12,8 +12,8 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import LearnedLimit, Quota, Window
 from curator.keys.quota_day import CLOCK_S, PACIFIC, day_over, next_day
-from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.project import PROBE_AFTER_S
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S

@@ -24,9 +24,9 @@ from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.keys.quota_day import day_start, next_day
 from curator.ledger import Attempt, Ledger, Outcome, ProjectNews, Result, TokenUse, migrate
-from curator.pool.exhaustion import KeysExhausted
+from curator.pool.exhaustion import KeysExhausted, OnExhausted
 from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.project import LONGEST_STRIKE_S, PROBE_AFTER_S
 from curator.pool.usage import ARRIVAL_S, PROMPT_S
 from curator.refusals.refusal import RateLimited

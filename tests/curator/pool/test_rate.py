@@ -12,7 +12,8 @@ from asyncio_throttle import Throttler
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.exhaustion import OnExhausted
+from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
 from curator.pool.usage import ARRIVAL_S, Usage
 from shared.program.async_stopping import AsyncStopSignal, StopRequested

@@ -23,7 +23,7 @@ from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.keys.key import Key
 from curator.keys.quota import Window
-from curator.pool.pool import OnExhausted
+from curator.pool.exhaustion import OnExhausted
 from curator.refusals.blame import TABLE, row_for
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (

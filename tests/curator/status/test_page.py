@@ -43,7 +43,8 @@ from curator.ledger import (
     migrate,
 )
 from curator.models.model_status import NO_STATUS, ModelStatus
-from curator.pool.pool import KeyPool, OnExhausted
+from curator.pool.exhaustion import OnExhausted
+from curator.pool.pool import KeyPool
 from curator.refusals.refusal import InvalidKey, RateLimited
 from curator.status.live import LiveReport
 from curator.status.page import Address, Watched, parse_address, served
