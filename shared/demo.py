@@ -27,7 +27,7 @@ from shared.corpus import write_csv_rows, write_pairs
 from shared.errors import EXIT_DONE, EXIT_STOPPED_FOR_NOW, AboVqaError, InputError
 from shared.program.cli import run_program
 from shared.program.clock import stopwatch
-from shared.program.stopping import interrupt_once
+from shared.program.stopping import interrupt_once, signals_held
 from shared.records import QAPair, pair_id
 
 IMAGES: Final = 400
@@ -82,17 +82,21 @@ def _running(command: Words, stdout: int | None = None) -> Iterator[subprocess.P
     words = [str(word) for word in command]
     console.print(f"[dim]$ {' '.join(words)}", highlight=False, soft_wrap=True)
     module = [sys.executable, "-m", *words]
-    with subprocess.Popen(module, stdout=stdout, text=True) as process:  # noqa: S603
-        _RUNNING.append(process)
-        try:
-            yield process
-        except BaseException:
+    process: subprocess.Popen[str] | None = None
+    try:
+        # A signal that broke into the start would leave a program that nobody knows.
+        with signals_held():
+            process = subprocess.Popen(module, stdout=stdout, text=True)  # noqa: S603
+            _RUNNING.append(process)
+        yield process
+    except BaseException:
+        if process is not None:
             process.terminate()
-            process.wait()
-            raise
-        finally:
-            # An exception ends the block once its process has ended; else it is waited for here.
-            process.wait()
+        raise
+    finally:
+        if process is not None:
+            with process:
+                process.wait()
             _RUNNING.remove(process)
 
 

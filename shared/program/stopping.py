@@ -10,17 +10,20 @@ not at all, so nothing needs to be closed. What runs in asyncio stops by ``async
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from shared.errors import EXIT_STOPPED_FOR_NOW
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GOES_ON: Final = "stopped; run the same command again to go on"
@@ -115,10 +118,9 @@ def interrupt_once(
             os.kill(os.getpid(), number)
             return
         next_one_ends(program, line, before_end)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise KeyboardInterrupt from None
+        loop = _running_loop()
+        if loop is None:
+            raise KeyboardInterrupt
         # Raised here it would break into the loop, which then loses what it was about to call.
         loop.call_soon_threadsafe(_interrupt)
 
@@ -150,6 +152,37 @@ def own_signals(program: str) -> Iterator[None]:
 
 def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Let signals that come meanwhile take effect only after the block, which is to be short.
+
+    For what would be lost half done, such as a program that was started and is not known yet. That
+    program has the handlers of any new one.
+    """
+    held: list[int] = []
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for came in held:
+            signal.raise_signal(came)
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    # Whoever runs a loop has imported asyncio; it takes as long as all else that `--help` needs.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    with contextlib.suppress(RuntimeError):
+        loop: AbstractEventLoop = asyncio.get_running_loop()
+        return loop
+    return None
 
 
 def _ignore() -> None:

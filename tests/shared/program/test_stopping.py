@@ -7,7 +7,13 @@ from subprocess import run
 
 import pytest
 
-from shared.program.stopping import SIGNALS, StopSignal, own_signals, stop_on_signals
+from shared.program.stopping import (
+    SIGNALS,
+    StopSignal,
+    own_signals,
+    signals_held,
+    stop_on_signals,
+)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -54,3 +60,31 @@ def test_the_handler_of_a_library_is_gone_after_the_block():
     with own_signals("evaluator"):
         signal.signal(signal.SIGTERM, lambda *_: None)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_that_comes_while_it_is_held_takes_effect_afterwards():
+    started = []
+    before = signal.signal(signal.SIGTERM, lambda *_: started.append("handled"))
+    try:
+        with signals_held():
+            signal.raise_signal(signal.SIGTERM)
+            child = run(
+                [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"],
+                check=False,
+            )
+            started.append("started")
+        assert started == ["started", "handled"]
+        assert child.returncode == -signal.SIGTERM
+        signal.raise_signal(signal.SIGTERM)
+        assert started[-1] == "handled"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_interrupt_that_was_held_breaks_into_what_follows():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), signals_held():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
