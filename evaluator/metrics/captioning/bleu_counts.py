@@ -8,14 +8,16 @@ same formula over that row alone, as pycocoevalcap gives it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics.corpus import Counter
+from evaluator.metrics.corpus import CorpusFigure, Counter
+from evaluator.metrics.metric import Metric, MetricGroup, of_texts
 from evaluator.metrics.rows import each_distinct
-from evaluator.metrics.tools import CAPTIONING, named_version, require_module
+from evaluator.metrics.tools import CAPTIONING, named_version, require_folder, require_module
 from shared.questions.answers import spaced
 
 ORDER: Final = 4
@@ -72,7 +74,23 @@ def bleu(statistics_RD: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return result
 
 
-def bleu_definition(order: int) -> str:
+def bleu_metric(order: int) -> Metric:
+    """Return corpus BLEU up to n-grams of ``order``."""
+    name = f"bleu_{order}"
+    corpus = CorpusFigure(BLEU_COUNTS, partial(bleu, order=order))
+    return Metric(
+        name=name,
+        label=f"BLEU-{order}",
+        score=corpus.of_each,
+        definition=of_texts(lambda: _definition(order)),
+        require_tool=lambda: require_folder(name, "pycocoevalcap", CAPTIONING),
+        corpus=corpus,
+        library="pycocoevalcap",
+        groups=frozenset({MetricGroup.CAPTIONING, MetricGroup.ALL}),
+    )
+
+
+def _definition(order: int) -> str:
     """Return which BLEU this is."""
     return (
         f"corpus BLEU, n-grams to {order}, reference nearest in length, no smoothing|"
