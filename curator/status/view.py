@@ -86,10 +86,10 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     facts.add_row("tokens", tokens_words(report.tokens))
     cost = cost_usd(report, standing.known_models)
     facts.add_row("cost", f"{usd_words(cost)}; free keys pay nothing")
-    if campaign.budget.is_given:
-        facts.add_row("budget", budget_words(campaign.budget, report.tokens.total, cost))
     for each in spendings(report, standing.known_models):
         facts.add_row("", Text(spending_words(each)))
+    if campaign.budget.is_given:
+        facts.add_row("budget", budget_words(campaign.budget, report.tokens.total, cost))
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
     facts.add_row("time left", time_left(standing, now))
     parts: list[RenderableType] = [head, facts, keys_view(report, now)]

@@ -21,6 +21,7 @@ from curator.ledger import (
     Progress,
     TokenUse,
 )
+from curator.models.budget_limit import BudgetLimit
 from curator.pool.records import ModelUse, ProjectRecord
 from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
@@ -124,6 +125,16 @@ def test_status_tells_the_cost_by_list_price_and_no_other():
     text = drawn(status_view([standing()], NOW))
     assert "1.30 $ by list price; free keys pay nothing" in text
     assert status_object([standing(model="new")], NOW)["campaigns"][0]["cost_usd"] is None
+
+
+def test_what_each_model_cost_stands_below_the_cost_and_before_the_budget():
+    report = standing().report
+    campaign = replace(report.campaign, budget=BudgetLimit(tokens=2_000_000))
+    limited = Standing(replace(report, campaign=campaign), Forecast(NOW), None, {})
+    lines = drawn(status_view([limited], NOW)).splitlines()
+    [cost] = [number for number, text in enumerate(lines) if text.startswith("cost")]
+    assert "gemini-3.5-flash-lite: 1,000,000 in" in lines[cost + 1]
+    assert lines[cost + 2].startswith("budget")
 
 
 def test_a_time_that_is_not_known_has_its_reason():
