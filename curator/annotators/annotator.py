@@ -13,11 +13,11 @@ from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from curator.annotators.prompt import Request
 from curator.keys.key import Key
 from curator.keys.variables import KeySource
 from curator.models.asked_settings import ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.prompts.prompt import Request
 from shared.errors import InputError
 from shared.web.loopback import is_loopback
 

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from curator.annotators.annotator import FINISHED, AskedForm, Reply, ending_of, model_of
-from curator.annotators.prompt import ReplySchema, Request
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
+from curator.prompts.prompt import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable

@@ -31,11 +31,11 @@ from curator.annotators.annotator import (
 )
 from curator.annotators.departures import departure_trace
 from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
-from curator.annotators.prompt import Request
 from curator.keys.key import Key
 from curator.keys.variables import GEMINI_KEYS
 from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ModelSettings
 from curator.models.model_status import ModelStatus
+from curator.prompts.prompt import Request
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
     BadRequest,

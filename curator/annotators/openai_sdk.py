@@ -31,11 +31,11 @@ from curator.annotators.chat_completions import (
     require_listed,
     setting_fields,
 )
-from curator.annotators.prompt import Request
 from curator.keys.key import Key
 from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.prompts.prompt import Request
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (
     BadRequest,

@@ -12,9 +12,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from curator.annotators.prompt import CHARACTERS_PER_TOKEN, Measure
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.known import KnownModel, Tile
+from curator.prompts.prompt import CHARACTERS_PER_TOKEN, Measure
 
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON, until replies tell; thinking comes on top."""

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from curator.annotators.annotator import Reply
-from curator.annotators.prompt import Measure
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.results import tokens_of
 from curator.ledger import CampaignReport, Outcome, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
+from curator.prompts.prompt import Measure
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal

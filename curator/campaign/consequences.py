@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Final
 
 from curator.annotators.annotator import Reply
-from curator.annotators.prompt import Prompt, Request
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.streak import BringsNothing, Failure
@@ -22,6 +21,7 @@ from curator.ledger import Attempt, FormNews, KeyRemoval, Ledger, Outcome, Proje
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
 from curator.pool.records import ProjectRecord
+from curator.prompts.prompt import Prompt, Request
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

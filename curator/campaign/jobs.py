@@ -12,10 +12,10 @@ from typing import Protocol, Self
 
 from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
-from curator.annotators.prompt import Prompt, Request
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.ledger import ItemChange, OpinionChange, PairItem, WorkItem, WorkState
 from curator.pairs.second_opinions import opinion_change
+from curator.prompts.prompt import Prompt, Request
 from shared.records import Listing
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
-from curator.annotators.prompt import Prompt, Request
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.campaign.budget import Budget, BudgetSpent
@@ -35,6 +34,7 @@ from curator.models.known import KnownModel
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
+from curator.prompts.prompt import Prompt, Request
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 
 from curator.annotators.models_to_ask import free_quotas, models_to_ask, settings_of_models
-from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.catalog import open_catalog
@@ -51,6 +50,7 @@ from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
 from curator.models.known import KnownModel
 from curator.models.prices import Price
+from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 

@@ -20,7 +20,6 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.prompt import Prompt
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.forecast.simulation import Course, DaySpan
@@ -29,6 +28,7 @@ from curator.keys.quota import Quota
 from curator.models.known import KnownModel
 from curator.models.prices import Price
 from curator.pool.records import Meter
+from curator.prompts.prompt import Prompt
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.durations import duration, local_time

@@ -14,7 +14,6 @@ from operator import itemgetter
 from typing import Final
 
 from curator.annotators.annotator import Reply
-from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.rules import Verdict
@@ -30,6 +29,7 @@ from curator.ledger import (
     WorkState,
 )
 from curator.pairs.second_opinions import opinion_change
+from curator.prompts.prompt import Prompt
 from curator.refusals.refusal import Unavailable
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from curator.annotators.annotator import check_base_url, require_stated_address
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask, settings_of_models
-from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
@@ -24,6 +23,7 @@ from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.models.known import KnownModel, ModelCatalogue, packaged_models
 from curator.pool.exhaustion import OnExhausted
 from curator.pool.records import RemovedKey
+from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from curator.annotators.prompt import Measure
 from curator.judging.facts import ReplyFacts
 from curator.ledger.records.work import WorkState
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.pool.records import ProjectRecord
+from curator.prompts.prompt import Measure
 
 if TYPE_CHECKING:
     from curator.judging.rules import Verdict

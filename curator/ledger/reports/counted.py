@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from curator.annotators.prompt import Measure
 from curator.annotators.token_estimates import CountedReply
 from curator.models.asked_settings import AskedSettings
+from curator.prompts.prompt import Measure
 
 LATEST: Final = 5_000
 """Requests that are looked at, however many a ledger holds."""

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 from PIL import Image
 
-from curator.annotators.prompt import Prompt
+from curator.prompts.prompt import Prompt
 from tests.bench.asking.contenders import KEYS
 from tests.bench.asking.cost import cost_of
 

@@ -14,9 +14,9 @@ import structlog
 from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_reply
 from curator.annotators.image_encoding import prepare_photo
-from curator.annotators.prompt import Prompt
 from curator.judging.judge import judge
 from curator.keys.keyfile import read_keys
+from curator.prompts.prompt import Prompt
 from shared.program.reporting.events import SecretMask, set_up_events
 from tests.bench.asking.contenders import KEYS, MODEL
 from tests.bench.asking.race import CONCURRENCY, lean_server

@@ -13,11 +13,11 @@ from curator.annotators.annotator import AskedForm, check_base_url
 from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_reply, request_body
 from curator.annotators.image_encoding import prepare_photo
-from curator.annotators.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.annotators.token_estimates import TokenEstimates
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.models.known import packaged_models
+from curator.prompts.prompt import ANSWER_SCHEMA, Prompt, Request
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,

@@ -14,9 +14,9 @@ from google.genai import types
 from PIL import Image
 
 from curator.annotators.gemini import VERSION, Gemini
-from curator.annotators.prompt import Prompt
 from curator.keys.key import Key
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
+from curator.prompts.prompt import Prompt
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import build_server, read_answers
 from shared.program.settings import validated

@@ -17,13 +17,13 @@ from curator.annotators.annotator import Reply
 from curator.annotators.chat_completions import AskedForm, form_fields, read_completion
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.openai_sdk import OpenAIClient
-from curator.annotators.prompt import PAIRS_SCHEMA, Prompt
 from curator.annotators.registry import Service
 from curator.judging.parser import Parsed, parse_reply
 from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ModelSettings
+from curator.prompts.prompt import PAIRS_SCHEMA, Prompt
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,

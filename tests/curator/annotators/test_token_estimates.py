@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.annotators.prompt import Measure, Prompt
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.known import packaged_models
+from curator.prompts.prompt import Measure, Prompt
 
 MODELS = packaged_models()
 TILED, FIXED = MODELS.known("llava"), MODELS.known("gemini-3.5-flash-lite")

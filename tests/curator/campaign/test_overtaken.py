@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.budget import Budget
@@ -27,6 +26,7 @@ from curator.models.known import packaged_models
 from curator.pool.exhaustion import OnExhausted
 from curator.pool.pool import KeyPool
 from curator.pool.records import Meter
+from curator.prompts.prompt import Prompt
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing

@@ -13,10 +13,10 @@ import pytest
 
 import curator
 from curator.__main__ import app
-from curator.annotators.prompt import Prompt
 from curator.annotators.token_estimates import TokenEstimates
 from curator.models.known import FreeLimits, packaged_models
 from curator.models.users_file import ModelsFile, models_with
+from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.program.settings import validated

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
-from curator.annotators.prompt import Prompt
 from curator.judging.parser import Draft
 from curator.judging.rules import Verdict, validate
 from curator.keys.asked_model import AskedModel
@@ -25,6 +24,7 @@ from curator.ledger import (
     migrate,
     sole_writer,
 )
+from curator.prompts.prompt import Prompt
 from curator.status.status import reply_counts
 from shared.corpus import read_pairs
 from shared.program.cli import run_program

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.annotators.prompt import Prompt
 from curator.annotators.token_estimates import TokenEstimates
 from curator.judging.facts import Form
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
@@ -19,6 +18,7 @@ from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
 from curator.models.known import packaged_models
 from curator.pairs.second_opinions import opinion_change
+from curator.prompts.prompt import Prompt
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval
 from shared.records import ImageRef, Listing

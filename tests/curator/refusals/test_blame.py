@@ -19,11 +19,11 @@ from curator.annotators.annotator import Annotator, proxy_for
 from curator.annotators.gemini import Gemini, server_and_version
 from curator.annotators.gemini_wire import read_reply
 from curator.annotators.openai_sdk import OpenAIClient, api_address
-from curator.annotators.prompt import Prompt
 from curator.annotators.registry import Service
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.exhaustion import OnExhausted
+from curator.prompts.prompt import Prompt
 from curator.refusals.blame import TABLE, row_for
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (

@@ -17,7 +17,7 @@ from google import genai
 from google.genai import types
 from PIL import Image, ImageDraw
 
-from curator.annotators.prompt import Prompt
+from curator.prompts.prompt import Prompt
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import STATS_PATH
 from curator.rehearsal.wiring import build_server, read_answers

@@ -1,0 +1,1 @@
+"""What is asked: the prompt, the form of the reply, and what of a request its tokens depend on."""
