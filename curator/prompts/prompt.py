@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from curator.prompts.schema import ANSWER_SCHEMA, PAIRS_SCHEMA, ReplySchema
+
 _TEXT: Final = """\
 You write a visual question answering data set for product images.
 Look at the image below; the catalogue's data after it is context, and may be wrong.
@@ -50,37 +52,6 @@ class Measure:
     characters: int
     longest_px: int
     questions: int
-
-
-@dataclass(frozen=True, eq=False)
-class ReplySchema:
-    """The form that a reply must have: a name, and a schema in Gemini's dialect."""
-
-    name: str
-    content: Mapping[str, Any]
-
-
-_TEXT_FIELD: Final = {"type": "STRING"}
-PAIRS_SCHEMA: Final = ReplySchema(
-    "question_answer_pairs",
-    {
-        "type": "ARRAY",
-        "items": {
-            "type": "OBJECT",
-            "properties": {
-                "question": _TEXT_FIELD,
-                "answer": _TEXT_FIELD,
-                "difficulty": {"type": "STRING", "enum": ["easy", "medium", "hard"]},
-            },
-            "required": ["question", "answer", "difficulty"],
-            "propertyOrdering": ["question", "answer", "difficulty"],
-        },
-    },
-)
-ANSWER_SCHEMA: Final = ReplySchema(
-    "answer",
-    {"type": "OBJECT", "properties": {"answer": _TEXT_FIELD}, "required": ["answer"]},
-)
 
 
 @dataclass(frozen=True)

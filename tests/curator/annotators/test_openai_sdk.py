@@ -23,7 +23,8 @@ from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ModelSettings
-from curator.prompts.prompt import PAIRS_SCHEMA, Prompt
+from curator.prompts.prompt import Prompt
+from curator.prompts.schema import PAIRS_SCHEMA
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
