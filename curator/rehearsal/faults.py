@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from http import HTTPStatus
+
+from curator.rehearsal import wire
 
 
 class Fault(StrEnum):
@@ -103,3 +106,41 @@ class FaultPlan:
         if rule.every is not None and self._ordinal % rule.every == 0:
             return True
         return self._ordinal in rule.at or (rule.rate > 0 and self.die.random() < rule.rate)
+
+
+class FlexFate(Enum):
+    """What becomes of a request for the flex tier."""
+
+    SERVED = auto()
+    SHED = auto()
+    """Refused, because those who pay more take up all room."""
+    DOWNGRADED = auto()
+    """Answered as the standard tier answers, at its price and speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlexPlan:
+    """How the flex tier treats requests: ``shed`` and ``downgraded`` are shares of them.
+
+    ``shed_status`` is the status of a request that is shed, 429 or 503.
+    """
+
+    die: random.Random
+    shed: float = 0.0
+    shed_status: int = 503
+    downgraded: float = 0.0
+
+    def next(self) -> FlexFate:
+        """Return what the next admitted request meets."""
+        drawn = self.die.random()
+        if drawn < self.shed:
+            return FlexFate.SHED
+        return FlexFate.DOWNGRADED if drawn < self.shed + self.downgraded else FlexFate.SERVED
+
+    def refusal(self) -> wire.WireReply:
+        """Return what a request is told that is shed."""
+        return (
+            wire.no_capacity()
+            if self.shed_status == HTTPStatus.TOO_MANY_REQUESTS
+            else wire.overloaded()
+        )

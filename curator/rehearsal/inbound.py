@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from shared.errors import AboVqaError, CorruptImage
@@ -44,6 +45,14 @@ _SINGLE_QUESTION: Final = re.compile(r"^\s*Question:\s*(.+)$", re.IGNORECASE | r
 _ASKED_FOR: Final = re.compile(r"\b(\d{1,3})\s+(?:\w+\s+){0,3}?questions?\b", re.IGNORECASE)
 
 
+class ServiceTier(StrEnum):
+    """How fast and at what price a request is answered; the value is the name on the wire."""
+
+    STANDARD = "standard"
+    FLEX = "flex"
+    PRIORITY = "priority"
+
+
 class MalformedRequest(AboVqaError):
     """The request is refused with 400 INVALID_ARGUMENT; the message is Google's."""
 
@@ -55,8 +64,9 @@ class Inquiry:
     ``schema`` is the response schema or ``None``; ``questions`` how many the text asks for, or
     ``None`` where it names no number; ``prompt_tokens`` the input tokens, images included.
     ``image_detail``, ``thinking_level`` and ``thinking_budget`` are what it asks for, in lower
-    case, empty or ``None`` where it does not. ``thought_tokens`` and ``cached_tokens`` are what the
-    model counts that is asked.
+    case, empty or ``None`` where it does not. ``service_tier`` is the tier that it asks for, or in
+    the end the one that serves it. ``thought_tokens`` and ``cached_tokens`` are what the model
+    counts that is asked.
     """
 
     text: str
@@ -70,6 +80,7 @@ class Inquiry:
     image_detail: str = ""
     thinking_level: str = ""
     thinking_budget: int | None = None
+    service_tier: ServiceTier = ServiceTier.STANDARD
     thought_tokens: int = 0
     cached_tokens: int = 0
 
@@ -101,7 +112,16 @@ def read_inquiry(body: bytes) -> Inquiry:
     Raises:
         MalformedRequest: not JSON, unknown or missing fields, no base64, not an image.
     """
-    request = _json_object(body)
+    return inquiry_of(read_json(body))
+
+
+def inquiry_of(value: object) -> Inquiry:
+    """Return what a request asks that was read from JSON.
+
+    Raises:
+        MalformedRequest: no object, unknown or missing fields, no base64, not an image.
+    """
+    request = _known_fields(value)
     contents = request.get("contents")
     if not isinstance(contents, list) or not contents:
         raise MalformedRequest("* GenerateContentRequest.contents: contents is not specified")
@@ -109,9 +129,9 @@ def read_inquiry(body: bytes) -> Inquiry:
     parts = [part for content in [instruction, *contents] for part in _parts(content)]
     texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
     images = tuple(_image(part["inlineData"]) for part in parts if "inlineData" in part)
-    config = _camel(request.get("generationConfig") or {})
+    config = camel_cased(request.get("generationConfig") or {})
     schema = config.get("responseSchema") or config.get("responseJsonSchema")
-    thinking = _camel(config.get("thinkingConfig") or {})
+    thinking = camel_cased(config.get("thinkingConfig") or {})
     budget = thinking.get("thinkingBudget")
     detail = str(config.get("mediaResolution") or "")
     text = "\n".join(texts)
@@ -127,6 +147,7 @@ def read_inquiry(body: bytes) -> Inquiry:
         image_detail=detail.removeprefix("MEDIA_RESOLUTION_").lower(),
         thinking_level=str(thinking.get("thinkingLevel") or "").lower(),
         thinking_budget=budget if isinstance(budget, int) else None,
+        service_tier=_service_tier(request.get("serviceTier")),
     )
 
 
@@ -135,14 +156,21 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> object:
+    """Parse JSON.
+
+    Raises:
+        MalformedRequest: it is none.
+    """
     try:
-        value = json.loads(body)
+        value: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest(f"Invalid JSON payload received. {error}") from error
-    if not isinstance(value, dict):
-        raise MalformedRequest("Invalid JSON payload received. Expected an object.")
-    request = _camel(value)
+    return value
+
+
+def _known_fields(value: object) -> dict[str, Any]:
+    request = camel_cased(value)
     for name in request:
         if name not in _TOP_LEVEL:
             raise MalformedRequest(
@@ -151,7 +179,25 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return request
 
 
-def _camel(table: object) -> dict[str, Any]:
+def _service_tier(value: object) -> ServiceTier:
+    name = str(value or "unspecified").lower()
+    if name in ("unspecified", "service_tier_unspecified"):
+        return ServiceTier.STANDARD
+    try:
+        return ServiceTier(name)
+    except ValueError as error:
+        raise MalformedRequest(
+            "Invalid value at 'service_tier' "
+            f'(type.googleapis.com/google.ai.generativelanguage.v1main.ServiceTier), "{value}"'
+        ) from error
+
+
+def camel_cased(table: object) -> dict[str, Any]:
+    """Return an object of JSON with its names in camel case; what lies deeper stays as it is.
+
+    Raises:
+        MalformedRequest: not an object.
+    """
     if not isinstance(table, dict):
         raise MalformedRequest("Invalid JSON payload received. Expected an object.")
     return {_camel_name(str(name)): value for name, value in table.items()}
@@ -165,17 +211,17 @@ def _camel_name(name: str) -> str:
 def _parts(content: object) -> Iterator[dict[str, Any]]:
     if content is None:
         return
-    parts = _camel(content).get("parts")
+    parts = camel_cased(content).get("parts")
     if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts:
         raise MalformedRequest(
             "* GenerateContentRequest.contents[0].parts: contents.parts must not be empty."
         )
     for part in parts:
-        yield _camel(part)
+        yield camel_cased(part)
 
 
 def _image(inline_data: object) -> bytes:
-    data = _camel(inline_data).get("data")
+    data = camel_cased(inline_data).get("data")
     if not isinstance(data, str) or not data:
         raise MalformedRequest("* contents.parts.inline_data.data: required field is not set")
     standard = data.translate(str.maketrans("-_", "+/")).rstrip("=")

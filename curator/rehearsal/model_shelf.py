@@ -13,11 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN, PLAIN_TEXT, Inquiry
+from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN, PLAIN_TEXT, Inquiry, ServiceTier
 from curator.rehearsal.wire import Json, WireReply, bad_request, closed_model, unknown_model
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536
+BATCH: Final = "batch"
+"""What a model takes besides service tiers: jobs of many requests."""
+_ALL_TIERS: Final = frozenset({*ServiceTier, BATCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class RehearsedModel:
 
     ``retires_at`` is in seconds since the epoch. From then on, or at once where there is no such
     time, requests are answered by ``answers_as``; without it, the name is unknown from then on, as
-    it is after ``valid_for`` requests.
+    it is after ``valid_for`` requests. ``tiers`` are the service tiers that it has, and ``batch``.
     """
 
     name: str
@@ -85,6 +88,7 @@ class RehearsedModel:
     answers_as: str = ""
     takes_json_mode: bool = True
     valid_for: int | None = None
+    tiers: frozenset[str] = _ALL_TIERS
     counting: Counting = Counting()
 
 
@@ -119,6 +123,20 @@ class ModelShelf:
             return None
         return bad_request(f"JSON mode is not enabled for models/{name}")
 
+    def tier_refusal(self, name: str, tier: ServiceTier) -> WireReply | None:
+        """Return what is told of a service tier that a model lacks; ``None`` where it has it."""
+        if tier in self._tiers(name):
+            return None
+        return bad_request(f"{tier.capitalize()} API is not supported for model models/{name}.")
+
+    def takes_batches(self, name: str) -> bool:
+        """Return whether jobs of many requests may be given to a model."""
+        return BATCH in self._tiers(name)
+
+    def _tiers(self, name: str) -> frozenset[str]:
+        model = self._models.get(name)
+        return _ALL_TIERS if model is None else model.tiers
+
     def count(self, name: str) -> None:
         """Count a request that a model is to answer."""
         self._asked[name] += 1
@@ -149,13 +167,15 @@ class ModelShelf:
 
     def resource(self, name: str) -> WireReply:
         """Return the answer to ``GET models/NAME`` for a model that may be used."""
+        methods = ["generateContent", "countTokens"]
+        methods += ["batchGenerateContent"] if self.takes_batches(name) else []
         body: Json = {
             "name": f"models/{name}",
             "version": "001",
             "displayName": name.replace("-", " ").title(),
             "inputTokenLimit": _INPUT_TOKENS,
             "outputTokenLimit": _OUTPUT_TOKENS,
-            "supportedGenerationMethods": ["generateContent", "countTokens"],
+            "supportedGenerationMethods": methods,
         }
         return WireReply(200, body | self.status(name))
 

@@ -20,6 +20,8 @@ _Tokens = Annotated[int, Field(ge=0)]
 _Detail = Literal["low", "medium", "high"]
 _Level = Literal["minimal", "low", "medium", "high"]
 _Seconds = Annotated[float, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Tier = Literal["standard", "flex", "priority", "batch"]
 
 
 class QuotaTable(Settings):
@@ -52,7 +54,7 @@ class ModelTable(Settings):
 
     From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
     Without ``json_mode``, a request that asks for JSON is refused. After ``valid_for`` requests the
-    name is unknown.
+    name is unknown. ``tiers`` are the service tiers that it has, and whether it takes batches.
     The others say how it thinks and counts; see ``curator.rehearsal.model_shelf.Counting``.
     """
 
@@ -70,6 +72,7 @@ class ModelTable(Settings):
     thinking: _Level | None = None
     takes_budget: bool = False
     cached_tokens: _Tokens = 0
+    tiers: tuple[_Tier, ...] = get_args(_Tier)
 
     @model_validator(mode="after")
     def _counts_what_is_sent(self) -> Self:
@@ -86,6 +89,26 @@ class LatencyTable(Settings):
     mean_ms: _Seconds = 0.0
     jitter_ms: _Seconds = 0.0
     slow_ms: _Seconds = 30_000.0
+
+
+class FlexTable(Settings):
+    """``[flex]``: what becomes of requests for the flex tier.
+
+    A reply takes ``mean_ms``, or as long as any other; shares of the requests are ``shed`` with
+    ``shed_status``, or ``downgraded`` to the standard tier.
+    """
+
+    mean_ms: _Seconds | None = None
+    jitter_ms: _Seconds = 0.0
+    shed: _Share = 0.0
+    shed_status: Literal[429, 503] = 503
+    downgraded: _Share = 0.0
+
+    @model_validator(mode="after")
+    def _is_a_whole(self) -> Self:
+        if self.shed + self.downgraded > 1:
+            raise ValueError("shed and downgraded are more than all requests")
+        return self
 
 
 class DayTable(Settings):
@@ -125,6 +148,7 @@ class RehearsalScript(Settings):
     accept_unlisted_keys: bool = False
     unlisted_quota: QuotaTable = QuotaTable()
     latency: LatencyTable = LatencyTable()
+    flex: FlexTable = FlexTable()
     day: DayTable = DayTable()
     project: tuple[ProjectTable, ...] = ()
     model: tuple[ModelTable, ...] = ()

@@ -11,18 +11,17 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from curator.rehearsal.answers.answer_book import AnswerBook
-from curator.rehearsal.faults import FaultPlan
-from curator.rehearsal.judge import Delivery, Judge, Ruling, malformed
-from curator.rehearsal.key_ring import KeyRing, RehearsedKey
-from curator.rehearsal.model_shelf import ModelShelf
-from curator.rehearsal.quota_book import QuotaBook
+from curator.rehearsal.answers.replying import Delivery, Ruling, malformed
+from curator.rehearsal.inbound import ServiceTier
+from curator.rehearsal.judge import Judge
+from curator.rehearsal.key_ring import RehearsedKey
 from curator.rehearsal.tally import RehearsalTally
 from shared.errors import InputError
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 
 STATS_PATH: Final = "/rehearsal/stats"
+TIER_HEADER: Final = "x-gemini-service-tier"
 LARGEST_BODY: Final = 20 * 1024 * 1024
 """Bytes; Google's limit for a request with inline data."""
 _SHUTDOWN_S: Final = 2.0
@@ -60,30 +59,20 @@ class RehearsalServer:
     def __init__(
         self,
         *,
-        answers: AnswerBook,
-        keys: KeyRing,
-        shelf: ModelShelf,
-        quotas: QuotaBook,
-        faults: FaultPlan,
+        judge: Judge,
         latency: Latency,
+        flex_latency: Latency,
         die: random.Random,
         clock: Clock,
         record: Callable[[Received], None] | None = None,
     ) -> None:
-        """Answer from ``answers``, for the models on ``shelf``.
+        """Deliver what ``judge`` rules; the flex tier takes ``flex_latency``.
 
         Each request is handed to ``record``, whatever becomes of it.
         """
         self._record = record
-        self._judge = Judge(
-            answers=answers,
-            keys=keys,
-            shelf=shelf,
-            quotas=quotas,
-            faults=faults,
-            die=die,
-            clock=clock,
-        )
+        self._judge = judge
+        self._flex_latency = flex_latency
         self._latency = latency
         self._die = die
         self._clock = clock
@@ -149,7 +138,8 @@ class RehearsalServer:
                 self._record(Received(request.path, headers, body))
             version = request.match_info["version"]
             ruling = await self._judge.judge(key, earlier, version=version, model=model, body=body)
-        delay_s = self._latency.draw(self._die)
+        is_flex = ruling.served_tier is ServiceTier.FLEX
+        delay_s = (self._flex_latency if is_flex else self._latency).draw(self._die)
         if ruling.delivery is Delivery.SLOW:
             delay_s += self._latency.slow_s
         if delay_s > 0:
@@ -175,6 +165,11 @@ class RehearsalServer:
             outcome=ruling.outcome,
             status=ruling.reply.status,
         )
+        tier = ruling.served_tier
         return web.Response(
-            status=ruling.reply.status, body=body, content_type="application/json", charset="UTF-8"
+            status=ruling.reply.status,
+            body=body,
+            headers={} if tier is None else {TIER_HEADER: tier},
+            content_type="application/json",
+            charset="UTF-8",
         )

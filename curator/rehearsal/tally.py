@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from curator.rehearsal.answers.replying import Ruling
 from curator.rehearsal.inbound import Inquiry
-from curator.rehearsal.judge import Ruling
 from curator.rehearsal.key_ring import RehearsedKey
 
 
@@ -45,6 +45,7 @@ class RehearsalTally:
         self._answered_images: Counter[bytes] = Counter()
         self._ambiguous = 0
         self._look_ups: Counter[str] = Counter()
+        self._tiers: dict[str, Counter[str]] = {}
 
     def arrived(self, label: str, project: str, model: str, now: float) -> int:
         """Count a request that just came in; return how many its key had sent before."""
@@ -69,6 +70,7 @@ class RehearsalTally:
             self._keys[key.label].declared_dead = True
         if ruling.day_over_until is not None:
             self._projects[key.project].closed_until[model] = ruling.day_over_until
+        self._tiers.setdefault(ruling.asked_tier, Counter())[ruling.outcome] += 1
         self._ambiguous += ruling.ambiguous
         usage = ruling.reply.body.get("usageMetadata", {})
         self._prompt_tokens += usage.get("promptTokenCount", 0)
@@ -102,6 +104,7 @@ class RehearsalTally:
             "replies": self._outcomes.total(),
             "look_ups": dict(sorted(self._look_ups.items())),
             "outcomes": dict(sorted(self._outcomes.items())),
+            "tiers": {tier: dict(sorted(n.items())) for tier, n in sorted(self._tiers.items())},
             "statuses": {str(status): n for status, n in sorted(self._statuses.items())},
             "tokens": {"prompt": self._prompt_tokens, "output": self._output_tokens},
             "images": {

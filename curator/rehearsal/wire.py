@@ -296,6 +296,7 @@ def _success(
         "promptTokenCount": inquiry.prompt_tokens,
         "totalTokenCount": inquiry.prompt_tokens + written + inquiry.thought_tokens,
         "promptTokensDetails": modalities,
+        "serviceTier": inquiry.service_tier,
     }
     if written:
         usage["candidatesTokenCount"] = written

@@ -9,14 +9,18 @@ from pathlib import Path
 import platformdirs
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
-from curator.rehearsal.faults import FaultPlan, FaultRule
+from curator.rehearsal.answers.replying import Replier
+from curator.rehearsal.faults import FaultPlan, FaultRule, FlexPlan
+from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.model_shelf import Counting, ModelShelf, RehearsedModel
 from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
 from curator.rehearsal.script import (
     DayTable,
     FaultTable,
+    FlexTable,
     KeyTable,
+    LatencyTable,
     ModelTable,
     QuotaTable,
     RehearsalScript,
@@ -57,23 +61,39 @@ def build_server(
         unlisted=UnlistedKeys.ACCEPTED if accepted else UnlistedKeys.REFUSED,
         unlisted_limits=_limits(script.unlisted_quota),
     )
-    # Two dice, so that the order in which faults are dealt does not depend on who asked when.
+    # Dice of their own, so that how faults are dealt does not depend on who asked when.
     dice = random.Random(script.seed)
-    fault_die, die = random.Random(dice.random()), random.Random(dice.random())
-    return RehearsalServer(
-        answers=answers,
+    fault_die, die, flex_die = (random.Random(dice.random()) for _ in range(3))
+    shelf = ModelShelf(script.models, [_model(model) for model in script.model])
+    judge = Judge(
+        replier=Replier(answers, shelf, die),
         keys=keys,
-        shelf=ModelShelf(script.models, [_model(model) for model in script.model]),
+        shelf=shelf,
         quotas=QuotaBook(_days(script.day, clock.now())),
         faults=FaultPlan([_rule(fault) for fault in script.fault], fault_die),
-        latency=Latency(
-            mean_s=script.latency.mean_ms / 1000,
-            jitter_s=script.latency.jitter_ms / 1000,
-            slow_s=script.latency.slow_ms / 1000,
+        flex=FlexPlan(
+            flex_die,
+            shed=script.flex.shed,
+            shed_status=script.flex.shed_status,
+            downgraded=script.flex.downgraded,
         ),
         die=die,
         clock=clock,
+    )
+    return RehearsalServer(
+        judge=judge,
+        latency=_latency(script.latency, script.latency),
+        flex_latency=_latency(script.flex, script.latency),
+        die=die,
+        clock=clock,
         record=record,
+    )
+
+
+def _latency(table: FlexTable | LatencyTable, usual: LatencyTable) -> Latency:
+    mean_ms = usual.mean_ms if table.mean_ms is None else table.mean_ms
+    return Latency(
+        mean_s=mean_ms / 1000, jitter_s=table.jitter_ms / 1000, slow_s=usual.slow_ms / 1000
     )
 
 
@@ -96,6 +116,7 @@ def _model(table: ModelTable) -> RehearsedModel:
         answers_as=table.answers_as,
         takes_json_mode=table.json_mode,
         valid_for=table.valid_for,
+        tiers=frozenset(table.tiers),
         counting=Counting(
             image_tokens={str(name): n for name, n in table.image_tokens.items()},
             image_detail=table.image_detail,
