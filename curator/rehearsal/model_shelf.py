@@ -141,6 +141,10 @@ class ModelShelf:
         """Count a request that a model is to answer."""
         self._asked[name] += 1
 
+    def asked(self, name: str) -> int:
+        """Return how many requests a model was to answer so far."""
+        return self._asked[name]
+
     def answering(self, name: str, now: float) -> str:
         """Return the model that answers where ``name`` is asked."""
         model = self._models.get(name)

@@ -55,6 +55,8 @@ class ModelTable(Settings):
     From ``retires`` on, or always without it, requests are answered by the model ``answers_as``.
     Without ``json_mode``, a request that asks for JSON is refused. After ``valid_for`` requests the
     name is unknown. ``tiers`` are the service tiers that it has, and whether it takes batches.
+    ``changes_at``, ``changes_after``, ``changed_share`` and ``unsteady_share`` are about its
+    answers; see ``curator.rehearsal.answers.temper.Temper``.
     The others say how it thinks and counts; see ``curator.rehearsal.model_shelf.Counting``.
     """
 
@@ -73,6 +75,16 @@ class ModelTable(Settings):
     takes_budget: bool = False
     cached_tokens: _Tokens = 0
     tiers: tuple[_Tier, ...] = get_args(_Tier)
+    changes_at: AwareDatetime | None = None
+    changes_after: int = Field(default=0, ge=0)
+    changed_share: _Share = 0.0
+    unsteady_share: _Share = 0.0
+
+    @model_validator(mode="after")
+    def _says_how_it_changes(self) -> Self:
+        if (self.changes_at or self.changes_after) and not self.changed_share:
+            raise ValueError(f"{self.name}: say what changes, with changed_share above 0")
+        return self
 
     @model_validator(mode="after")
     def _counts_what_is_sent(self) -> Self:

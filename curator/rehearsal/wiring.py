@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import platformdirs
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.answers.replying import Replier
+from curator.rehearsal.answers.temper import Temper
 from curator.rehearsal.faults import FaultPlan, FaultRule, FlexPlan
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
@@ -66,7 +68,9 @@ def build_server(
     fault_die, die, flex_die = (random.Random(dice.random()) for _ in range(3))
     shelf = ModelShelf(script.models, [_model(model) for model in script.model])
     judge = Judge(
-        replier=Replier(answers, shelf, die),
+        replier=Replier(
+            answers, shelf, die, {model.name: _temper(model) for model in script.model}
+        ),
         keys=keys,
         shelf=shelf,
         quotas=QuotaBook(_days(script.day, clock.now())),
@@ -126,6 +130,15 @@ def _model(table: ModelTable) -> RehearsedModel:
             takes_budget=table.takes_budget,
             cached_tokens=table.cached_tokens,
         ),
+    )
+
+
+def _temper(table: ModelTable) -> Temper:
+    return Temper(
+        changes_at=-math.inf if table.changes_at is None else table.changes_at.timestamp(),
+        changes_after=table.changes_after,
+        changed_share=table.changed_share,
+        unsteady_share=table.unsteady_share,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
@@ -21,6 +21,7 @@ from curator.rehearsal.answers.reply_text import (
     reply_text,
     trailing_comma_text,
 )
+from curator.rehearsal.answers.temper import STEADY, Temper
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import Inquiry, ServiceTier, text_tokens
 from curator.rehearsal.model_shelf import ModelShelf
@@ -68,10 +69,20 @@ class Ruling:
 class Replier:
     """Answers as the models on a shelf do, from a book of known answers."""
 
-    def __init__(self, answers: AnswerBook, shelf: ModelShelf, die: random.Random) -> None:
+    def __init__(
+        self,
+        answers: AnswerBook,
+        shelf: ModelShelf,
+        die: random.Random,
+        tempers: Mapping[str, Temper],
+    ) -> None:
+        """Answer what is known, except for models with a temper, by name."""
         self._answers = answers
         self._shelf = shelf
         self._die = die
+        self._tempers = tempers
+        # Of its own, so that a model's whims change nothing else.
+        self._temper_die = random.Random(die.random())
 
     async def reply(self, inquiry: Inquiry, model: str, fault: Fault | None, now: float) -> Ruling:
         """Return what ``model`` answers at ``now``, seconds since the epoch."""
@@ -83,7 +94,9 @@ class Replier:
             resembled = await self._known_image(inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
-        ruling = _answered(inquiry, resembled, fault, named)
+        temper = self._tempers.get(named.model, STEADY)
+        told = temper.told(resembled.pairs, self._shelf.asked(model), now, self._temper_die)
+        ruling = _answered(inquiry, replace(resembled, pairs=told), fault, named)
         return replace(
             ruling, reply=named.with_status(ruling.reply), served_tier=inquiry.service_tier
         )
