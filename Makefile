@@ -48,13 +48,13 @@ bench: $(STAMP)  ## ours against the plain way of doing it, in one run
 	$(BIN)/python -m tests.bench
 
 # Each peer in an environment of its own; one that cannot be installed is left out.
-bench-peers: $(STAMP)  ## the curator against LiteLLM and bespokelabs-curator
+bench-peers: $(STAMP)  ## the curator against LiteLLM, bespokelabs-curator, and its commit BEFORE
 	for peer in litellm bespokelabs-curator; do \
 	  test -x .peers/$$peer/bin/python && continue; \
 	  $(PYTHON) -m venv .peers/$$peer && .peers/$$peer/bin/pip install --quiet $$peer \
 	    || { rm -rf .peers/$$peer; echo "$$peer cannot be installed here"; }; \
 	done
-	$(BIN)/python -m tests.bench.asking --peers .peers
+	$(BIN)/python -m tests.bench.asking --peers .peers $(if $(BEFORE),--before $(BEFORE))
 
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.bench.asking.race import LATENCY_S, run_contender, run_curator, write_course
+from tests.bench.asking.race import Race, run_contender, run_curator, write_course
 from tests.bench.asking.results import writing
 from tests.bench.measure import Comparison, compare
 
@@ -18,9 +18,10 @@ WANTED = 1_000
 def bench_requests(folder: Path) -> list[Comparison]:
     """``curator run`` against the bare SDK and a bare HTTP loop, 100 at a time, no quota."""
     write_course(folder, REQUESTS)
-    aiohttp, sdk = (run_contender(name, folder, REQUESTS) for name in ("aiohttp", "google-genai"))
-    ours = run_curator(folder, REQUESTS)
-    what = f"curator run, {LATENCY_S * 1000:.0f} ms, against"
+    asked = Race(folder, REQUESTS)
+    aiohttp, sdk = (run_contender(name, asked) for name in ("aiohttp", "google-genai"))
+    ours = run_curator(asked)
+    what = f"curator run, {asked.latency_s * 1000:.0f} ms, against"
     return [
         Comparison(f"{what} bare google-genai", "requests/s", sdk.rate, ours.rate),
         Comparison(f"{what} bare aiohttp", "requests/s", aiohttp.rate, ours.rate),

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.asking.cost import cost_of
-from tests.bench.asking.race import LATENCY_S, Run, lean_server, race, write_course
+from tests.bench.asking.race import ROOT, Race, Run, lean_server, measured, write_course
 from tests.bench.measure import Comparison
 
 LISTINGS = 400_000
@@ -71,12 +71,12 @@ def bench_full_ledger(folder: Path) -> Iterator[Comparison]:
 
 def _run(folder: Path, limit: int, count: int) -> Run:
     with lean_server() as url:
-        command = [
-            *(sys.executable, "-m", "curator", "run", "--catalog", str(folder / "catalog.csv")),
+        words = [
+            *("-m", "curator", "run", "--catalog", str(folder / "catalog.csv")),
             *("--images", str(folder / "images"), "--keys", str(folder / "keys.txt")),
             *("--ledger", str(folder / "full.db"), "--base-url", url, "--limit", str(limit)),
         ]
-        return race(f"curator run, {LATENCY_S * 1000:.0f} ms", command, url, count)
+        return measured("curator run", words, url, Race(folder, count), build=ROOT)
 
 
 def _looked(folder: Path) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """A loopback server that does as little as it can: reads a request, waits, sends the same reply.
 
 In a process of its own, so that it never takes the contenders' time, and without a framework, so
-that it is not what is measured. Its own figures are at ``/stats``.
+that it is not what is measured. Looks at models it answers at once. Its own figures are at
+``/stats``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from array import array
 
 from shared.program.clock import stopwatch
 
@@ -53,25 +55,36 @@ REPLY = _response(
         "responseId": "abcdefgh",
     }
 )
+MODEL = _response(
+    {
+        "name": "models/gemini-3.5-flash-lite",
+        "supportedGenerationMethods": ["generateContent"],
+    }
+)
 
 
 class Tally:
-    """Requests and bytes so far, when the first came and when the last was answered."""
+    """Requests and bytes so far, when the first came, and when each was answered."""
 
     def __init__(self) -> None:
         self.requests = 0
         self.received = 0
         self.first = 0.0
-        self.last = 0.0
+        self.answered = array("d")
 
     def arrived(self) -> None:
         self.requests += 1
         self.first = self.first or stopwatch()
 
     def response(self) -> bytes:
-        seconds = self.last - self.first
-        told = {"requests": self.requests, "first": self.first, "seconds": seconds}
-        return _response({**told, "received": self.received})
+        return _response(
+            {
+                "requests": self.requests,
+                "first": self.first,
+                "answered": list(self.answered),
+                "received": self.received,
+            }
+        )
 
 
 class Connection(asyncio.Protocol):
@@ -82,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._latency_s = latency_s
         self._missing: int | None = None
         self._head = b""
-        self._is_stats = False
+        self._is_get = self._is_stats = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -98,6 +111,7 @@ class Connection(asyncio.Protocol):
             head = self._head[:end].lower()
             at = head.find(b"content-length:")
             length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
+            self._is_get = head.startswith(b"get ")
             self._is_stats = head.startswith(b"get /stats")
             self._missing = length - (len(self._head) - end - 4)
             self._head = b""
@@ -108,15 +122,15 @@ class Connection(asyncio.Protocol):
             self._answer()
 
     def _answer(self) -> None:
-        if self._is_stats:
-            self._transport.write(self._tally.response())
+        if self._is_get:
+            self._transport.write(self._tally.response() if self._is_stats else MODEL)
             return
         self._tally.arrived()
         asyncio.get_running_loop().call_later(self._latency_s, self._reply)
 
     def _reply(self) -> None:
         if not self._transport.is_closing():
-            self._tally.last = stopwatch()
+            self._tally.answered.append(stopwatch())
             self._transport.write(REPLY)
 
 

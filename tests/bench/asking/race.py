@@ -24,10 +24,31 @@ from curator.prompts.prompt import Prompt
 from tests.bench.asking.contenders import KEYS
 from tests.bench.asking.cost import cost_of
 
-LATENCY_S = 0.05
-CONCURRENCY = 100
 DISTINCT = 50
+SETTLED_AFTER = 2
+"""Answers for each request in flight after which the rate is that of a long run."""
 _CONTENDERS = Path(__file__).with_name("contenders.py")
+_HEARTBEAT = Path(__file__).with_name("heartbeat.py")
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Race:
+    """What is asked of each contender: so many images, so many at a time, answered after a while.
+
+    With ``is_watched``, its event loop is looked at for stalls, which costs a little.
+    """
+
+    folder: Path
+    count: int
+    concurrency: int = 100
+    latency_s: float = 0.05
+    is_watched: bool = False
+
+    @property
+    def allowed_rate(self) -> float:
+        """Requests a second that latency and concurrency allow."""
+        return self.concurrency / self.latency_s
 
 
 @dataclass(frozen=True)
@@ -35,16 +56,20 @@ class Run:
     """What one program took: seconds before its first request, and from there to the last answer.
 
     The CPU seconds are those of the whole program, its start included; ``sent_kb`` is the size of
-    an average request, ``peak_mb`` the memory at the most.
+    an average request, ``peak_mb`` the memory at the most. ``settled_rate`` counts the requests a
+    second after the first rounds. ``stalls_s`` are the times in which an event loop stood still
+    while it sent, of 20 ms and more, where that was watched.
     """
 
     name: str
     count: int
     start_s: float
     sending_s: float
+    settled_rate: float
     cpu_s: float
     peak_mb: float
     sent_kb: float
+    stalls_s: Sequence[float] = ()
 
     @property
     def rate(self) -> float:
@@ -60,6 +85,11 @@ class Run:
     def cpu_ms(self) -> float:
         """CPU milliseconds a request, with its share of the start."""
         return 1000 * self.cpu_s / self.count
+
+    @property
+    def longest_stall_s(self) -> float:
+        """The longest time in which an event loop stood still; 0 where none of 20 ms was seen."""
+        return max(self.stalls_s, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -98,9 +128,9 @@ def write_course(folder: Path, count: int) -> None:
 
 
 @contextmanager
-def lean_server() -> Iterator[str]:
+def lean_server(latency_s: float = Race.latency_s) -> Iterator[str]:
     """Start a server in a process of its own and yield its address."""
-    command = [sys.executable, "-m", "tests.bench.asking.lean_server", str(LATENCY_S)]
+    command = [sys.executable, "-m", "tests.bench.asking.lean_server", str(latency_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -109,49 +139,78 @@ def lean_server() -> Iterator[str]:
             server.terminate()
 
 
-def race(name: str, command: Sequence[str], url: str, count: int) -> Run:
-    """Run ``command`` to its end against the server at ``url``.
+def measured(
+    name: str,
+    words: Sequence[str],
+    url: str,
+    asked: Race,
+    *,
+    python: str = sys.executable,
+    build: Path | None = None,
+) -> Run:
+    """Run ``python`` with ``words`` to its end against the server at ``url``.
+
+    It imports the project from ``build``, if at all.
 
     Raises:
-        RuntimeError: it failed, or sent fewer than ``count`` requests.
+        RuntimeError: it failed, or sent fewer requests than it should.
     """
     environment = {
         key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
-    }
-    cost = cost_of(command, environment | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"})
+    } | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"}
+    if build is not None:
+        environment["PYTHONPATH"] = str(build)
+    out = asked.folder / "stalls.json"
+    watched = [str(_HEARTBEAT), str(out)] if asked.is_watched else []
+    # -P: the folder in which the bench was started is another build, or none of the program's.
+    cost = cost_of([python, "-P", *watched, *words], environment)
     with urlopen(f"{url}/stats") as response:
         stats = json.load(response)
-    if cost.code or stats["requests"] < count:
+    if cost.code or stats["requests"] < asked.count:
         raise RuntimeError(
-            f"{name}: exit {cost.code}, {stats['requests']} of {count} requests\n"
+            f"{name}: exit {cost.code}, {stats['requests']} of {asked.count} requests\n"
             + cost.errors[-2000:]
         )
+    # All processes read the same monotonic clock of the machine.
+    first, answered = stats["first"], stats["answered"]
+    stalls = json.loads(out.read_text()) if asked.is_watched else []
     return Run(
         name=name,
-        count=count,
-        # Both processes read the same monotonic clock of the machine.
-        start_s=stats["first"] - cost.started,
-        sending_s=stats["seconds"],
+        count=asked.count,
+        start_s=first - cost.started,
+        sending_s=answered[-1] - first,
+        settled_rate=_settled_rate(answered, SETTLED_AFTER * asked.concurrency),
         cpu_s=cost.cpu_s,
         peak_mb=cost.peak_mb,
         sent_kb=stats["received"] / stats["requests"] / 1000,
+        stalls_s=[late_s for over, late_s in stalls if first < over - late_s < answered[-1]],
     )
 
 
-def run_contender(name: str, folder: Path, count: int, python: str = sys.executable) -> Run:
+def _settled_rate(answered: Sequence[float], left_out: int) -> float:
+    """Return the answers a second after the first ones; 0 where there are no others."""
+    if len(answered) <= left_out:
+        return 0.0
+    return (len(answered) - left_out) / (answered[-1] - answered[left_out - 1])
+
+
+def run_contender(name: str, asked: Race, python: str = sys.executable) -> Run:
     """Run one of ``contenders`` by the interpreter of its environment."""
-    with lean_server() as url:
-        words = [name, url, str(folder / "images"), str(folder / "prompt.txt"), str(count)]
-        command = [python, str(_CONTENDERS), *words, str(CONCURRENCY)]
-        return race(name, command, url, count)
+    with lean_server(asked.latency_s) as url:
+        places = [url, str(asked.folder / "images"), str(asked.folder / "prompt.txt")]
+        words = [str(_CONTENDERS), name, *places, str(asked.count), str(asked.concurrency)]
+        return measured(name, words, url, asked, python=python)
 
 
-def run_curator(folder: Path, count: int, ledger: str = "race.db") -> Run:
-    """Run ``curator run`` as a user would: ledger, validation and log are on."""
-    with lean_server() as url:
-        command = [
-            *(sys.executable, "-m", "curator", "run", "--catalog", str(folder / "images")),
-            *("--keys", str(folder / "keys.txt"), "--ledger", str(folder / ledger)),
-            *("--base-url", url, "--concurrency", str(CONCURRENCY), "--limit", str(count)),
+def run_curator(
+    asked: Race, ledger: str = "race.db", *, name: str = "curator run", build: Path = ROOT
+) -> Run:
+    """Run ``curator run`` of a ``build`` as a user would: ledger, validation and log are on."""
+    with lean_server(asked.latency_s) as url:
+        words = [
+            *("-m", "curator", "run", "--catalog", str(asked.folder / "images")),
+            *("--keys", str(asked.folder / "keys.txt"), "--ledger", str(asked.folder / ledger)),
+            *("--base-url", url, "--concurrency", str(asked.concurrency)),
+            *("--limit", str(asked.count)),
         ]
-        return race("curator run", command, url, count)
+        return measured(name, words, url, asked, build=build)

@@ -19,11 +19,12 @@ from curator.keys.keyfile import read_keys
 from curator.prompts.prompt import Prompt
 from shared.program.reporting.events import SecretMask, set_up_events
 from tests.bench.asking.contenders import KEYS, MODEL
-from tests.bench.asking.race import CONCURRENCY, lean_server
+from tests.bench.asking.race import lean_server
 from tests.bench.asking.results import BODY, writing
 
 TIMES = 1_000
 ROUNDS = 3
+CONCURRENCY = 100
 PROMPT = Prompt(10, 1)
 
 
