@@ -1,30 +1,21 @@
 """The open ledger: one method, one transaction.
 
-What each asks of the file stands in the rooms below; here is who may write, and when. Groups of
-results and what is asked of the whole go through plain ``sqlite3``, all else through SQLAlchemy.
+What each asks of the file stands in the rooms below.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
-
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
-from curator.ledger.database.engine import ledger_engine
-from curator.ledger.database.plain import reading
-from curator.ledger.errors import translated
+from curator.ledger.open_file import OpenFile
 from curator.ledger.queries import pairs, replies
 from curator.ledger.queries.newest import newest_items
 from curator.ledger.queue import campaigns, catalogs, keys, opinions
-from curator.ledger.queue.functions import teach_functions
 from curator.ledger.records.overview import (
     CampaignReport,
     LeftOut,
@@ -50,51 +41,24 @@ from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.pace import History
 from curator.ledger.reports.products import products
 from curator.ledger.reports.projects import model_forms, project_records, project_use
-from curator.ledger.writing.entries import (
-    Entry,
-    changes_by,
-    opinion_replacements_by,
-    replacements_by,
-)
-from curator.ledger.writing.group import GroupCommit
-from curator.ledger.writing.group_writer import GroupWriter
+from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
 from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
 from shared.records import Listing, QAPair
-
-Asked = ParamSpec("Asked")
-Told = TypeVar("Told")
 
 
 class Ledger:
     """A migrated ledger file, open for reading and writing."""
 
-    def __init__(
-        self, path: Path, engine: AsyncEngine, groups: GroupWriter, next_attempt_id: int
-    ) -> None:
-        self._path = path
-        self._engine = engine
-        self._groups = groups
+    def __init__(self, file: OpenFile, next_attempt_id: int) -> None:
+        self._file = file
         self._next_attempt_id = next_attempt_id
-        self._group: GroupCommit[Entry] = GroupCommit(self._write_group)
-        self._writer = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, path: Path) -> AsyncIterator[Ledger]:
         """Open the ledger at ``path``, which ``migrate`` made or brought up to date."""
-        engine = ledger_engine(path, teach_functions)
-        groups = GroupWriter(path)
-        try:
-            with reading(path) as connection:
-                last = reports.last_attempt_id(connection)
-            ledger = cls(path, engine, groups, last + 1)
-            try:
-                yield ledger
-            finally:
-                await ledger.settled()
-        finally:
-            groups.close()
-            await engine.dispose()
+        async with OpenFile.opened(path) as file:
+            yield cls(file, await file.told(reports.last_attempt_id) + 1)
 
     @property
     def was_used(self) -> bool:
@@ -108,7 +72,7 @@ class Ledger:
 
     async def begin(self, attempt: Attempt) -> None:
         """Make an attempt durable; only then may its request be sent."""
-        await self._group.add(attempt)
+        await self._file.add(attempt)
 
     def finish(
         self, result: Result, *news: ProjectNews | KeyRemoval | FormNews
@@ -118,33 +82,31 @@ class Ledger:
         The future that is returned is done once that is durable, before or together with whatever
         is begun after this call.
         """
-        return self._group.add(result, *news)
+        return self._file.add(result, *news)
 
     async def settled(self) -> None:
         """Return once everything so far is durable or has failed."""
-        await self._group.drain()
+        await self._file.drain()
 
     async def remember(self, news: ProjectNews | KeyRemoval | FormNews) -> None:
         """Write what was told about a project, a key or a model."""
-        await self._group.add(news)
+        await self._file.add(news)
 
     def note(self, news: ProjectNews) -> asyncio.Future[None]:
         """Write what was told about a project; the future is done once that is durable."""
-        return self._group.add(news)
+        return self._file.add(news)
 
     async def withdraw(self, attempt: Attempt) -> None:
         """Forget an attempt whose request was never sent."""
-        await self._group.add(Withdrawal(attempt.attempt_id))
+        await self._file.add(Withdrawal(attempt.attempt_id))
 
     async def replace_pairs(self, results: Sequence[Result]) -> None:
         """Put the verdicts of ``results`` in the place of what their items had; attempts stay."""
-        async with self._writer:
-            await self._groups.write(replacements_by(results))
+        await self._file.write(replacements_by(results))
 
     async def replace_opinions(self, results: Sequence[Result]) -> None:
         """Write what judging the replies again made of second opinions; attempts stay."""
-        async with self._writer:
-            await self._groups.write(opinion_replacements_by(results))
+        await self._file.write(opinion_replacements_by(results))
 
     async def add_catalog(
         self,
@@ -166,27 +128,27 @@ class Ledger:
             "images_dir": images_dir,
             "imported_at": now,
         }
-        return await self._changed(catalogs.add, row, listings, left_out)
+        return await self._file.changed(catalogs.add, row, listings, left_out)
 
     async def left_out(self, source: str) -> list[LeftOut]:
         """Return what of the catalogue at ``source`` could not be used when it was imported."""
-        return await self._queried(catalogs.left_out, source)
+        return await self._file.queried(catalogs.left_out, source)
 
     async def known_fingerprint(self, source: str) -> str | None:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
-        return await self._queried(catalogs.fingerprint, source)
+        return await self._file.queried(catalogs.fingerprint, source)
 
     async def image_path(self, item_id: int) -> str | None:
         """Return an item's image, relative to the images folder; ``None`` if there is no such."""
-        return await self._queried(catalogs.image_path, item_id)
+        return await self._file.queried(catalogs.image_path, item_id)
 
     async def images_dirs(self) -> list[str]:
         """Return the images folders of the imported catalogues, latest first."""
-        return await self._queried(catalogs.images_dirs)
+        return await self._file.queried(catalogs.images_dirs)
 
     async def products(self) -> dict[str, str]:
         """Return the product of each listing of which it says more than the image does."""
-        return await self._told(products)
+        return await self._file.told(products)
 
     async def enrol(self, campaign: Campaign, now: float, shuffle_seed: int | None = None) -> int:
         """Queue every item for ``campaign`` that it does not have yet; return its id.
@@ -195,83 +157,83 @@ class Ledger:
         A ``shuffle_seed`` that is not the campaign's own shuffles the whole queue again; without
         one, the campaign keeps the order that it has.
         """
-        return await self._changed(campaigns.enrol, campaign, now, shuffle_seed)
+        return await self._file.changed(campaigns.enrol, campaign, now, shuffle_seed)
 
     async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
         """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
-        return await self._queried(campaigns.waiting, campaign_id, after, limit)
+        return await self._file.queried(campaigns.waiting, campaign_id, after, limit)
 
     async def retry_dead(self, campaign_id: int) -> int:
         """Return the dead letters of a campaign to its queue, as new; return how many."""
-        return await self._changed(campaigns.retry_dead, campaign_id)
+        return await self._file.changed(campaigns.retry_dead, campaign_id)
 
     async def choose_pairs(self, campaign_id: int, share: float) -> OpinionCounts:
         """Queue that share of a campaign's pairs for a second opinion; return how they stand.
 
         The same pairs are chosen each time; see ``curator.ledger.queue.functions.pair_share``.
         """
-        await self._changed(opinions.choose, campaign_id, share)
-        return await self._told(reports.opinion_counts, campaign_id)
+        await self._file.changed(opinions.choose, campaign_id, share)
+        return await self._file.told(reports.opinion_counts, campaign_id)
 
     async def waiting_pairs(
         self, campaign_id: int, after: tuple[int, str], limit: int
     ) -> list[PairItem]:
         """Return up to ``limit`` pairs that wait for a second opinion, in order."""
-        return await self._queried(opinions.waiting, campaign_id, after, limit)
+        return await self._file.queried(opinions.waiting, campaign_id, after, limit)
 
     async def remember_keys(self, run_keys: Iterable[Key], now: float) -> None:
         """Store the keys of a run by fingerprint: these are in service, and no others.
 
         What failed for good and is not among ``run_keys`` stays as it is.
         """
-        await self._changed(keys.put_in_service, run_keys, now)
+        await self._file.changed(keys.put_in_service, run_keys, now)
 
     async def removed_keys(self) -> dict[str, RemovedKey]:
         """Return the keys that failed for good, by fingerprint."""
-        return await self._told(removed_keys)
+        return await self._file.told(removed_keys)
 
     async def project_use(self, models: Sequence[str], now: float) -> dict[Meter, ProjectUse]:
         """Return what each project has used of its minute and day at ``now``, for ``models``.
 
         A request that was begun and never finished counts with its estimate.
         """
-        return await self._told(project_use, models, now)
+        return await self._file.told(project_use, models, now)
 
     async def project_records(self, models: Sequence[str]) -> dict[Meter, ProjectRecord]:
         """Return what is remembered of each project for ``models``."""
-        return await self._told(project_records, models)
+        return await self._file.told(project_records, models)
 
     async def counted_replies(self) -> list[CountedReply]:
         """Return what the service counted for the latest requests, oldest first."""
-        return await self._told(counted_replies)
+        return await self._file.told(counted_replies)
 
     async def model_forms(self, annotator: str, now: float) -> dict[str, str]:
         """Return in which form models refused not to be asked, by name."""
-        return await self._told(model_forms, annotator, now)
+        return await self._file.told(model_forms, annotator, now)
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""
-        return await self._told(reports.campaign_reports, now)
+        return await self._file.told(reports.campaign_reports, now)
 
     async def progress(self, campaign_id: int) -> Progress:
         """Return how far a campaign is."""
-        return await self._told(reports.progress, campaign_id)
+        return await self._file.told(reports.progress, campaign_id)
 
     async def bears_fruit(self, campaign_id: int, latest: int) -> bool:
         """Return whether any of the latest requests of a campaign was answered with pairs."""
-        return await self._told(reports.bears_fruit, campaign_id, latest)
+        return await self._file.told(reports.bears_fruit, campaign_id, latest)
 
     async def memory(self, report: CampaignReport, now: float) -> Memory:
         """Return what a forecast of a campaign starts from."""
-        return await self._told(memory, report, now)
+        return await self._file.told(memory, report, now)
 
     async def history(self, campaign_id: int, now: float) -> History:
         """Return the course of a campaign: since its first request, or over the last day."""
-        return await self._told(history, campaign_id, now)
+        return await self._file.told(history, campaign_id, now)
 
     async def newest(self, campaign_id: int, limit: int) -> list[NewestItem]:
         """Return the images of the latest replies, latest first, with what became of the pairs."""
-        return await self._queried(newest_items, campaign_id, limit)
+        return await self._file.queried(newest_items, campaign_id, limit)
 
     async def pairs_after(
         self,
@@ -287,62 +249,24 @@ class Ledger:
         Of ``models`` alone, where some are given. The list is empty and the id unchanged at the
         end.
         """
-        return await self._queried(
+        return await self._file.queried(
             pairs.pairs_after, campaign_id, campaign.prompt_version, after, limit, models=models
         )
 
     async def answered_twice(self, campaign_id: int) -> int:
         """Return how many items of a campaign got several replies with pairs in them."""
-        return await self._queried(replies.answered_twice, campaign_id)
+        return await self._file.queried(replies.answered_twice, campaign_id)
 
     async def replied_attempts(self, campaign_id: int) -> list[tuple[int, int]]:
         """Return item and attempt of each reply that a campaign got, by item, oldest first."""
-        return await self._queried(replies.replied_attempts, campaign_id)
+        return await self._file.queried(replies.replied_attempts, campaign_id)
 
     async def replied_items(
         self, campaign_id: int, attempt_ids: Sequence[int]
     ) -> list[RepliedItem]:
         """Return the items that these attempts were about, with the replies, by item."""
-        return await self._queried(replies.replied_items, campaign_id, attempt_ids)
+        return await self._file.queried(replies.replied_items, campaign_id, attempt_ids)
 
     async def replied_pairs(self, campaign_id: int, after: int, limit: int) -> list[RepliedPair]:
         """Return pairs with the replies to their questions, by attempt."""
-        return await self._queried(opinions.replied, campaign_id, after, limit)
-
-    async def _write_group(self, entries: Sequence[Entry]) -> None:
-        async with self._writer:
-            await self._groups.write(changes_by(entries))
-
-    async def _changed(
-        self,
-        change: Callable[Concatenate[AsyncConnection, Asked], Awaitable[Told]],
-        *args: Asked.args,
-        **kwargs: Asked.kwargs,
-    ) -> Told:
-        # SQLite has one writer; queueing here, a long import cannot time the others out.
-        async with self._writer:
-            with translated(SQLAlchemyError):
-                async with self._engine.begin() as connection:
-                    return await change(connection, *args, **kwargs)
-
-    async def _queried(
-        self,
-        query: Callable[Concatenate[AsyncConnection, Asked], Awaitable[Told]],
-        *args: Asked.args,
-        **kwargs: Asked.kwargs,
-    ) -> Told:
-        with translated(SQLAlchemyError):
-            async with self._engine.connect() as connection:
-                return await query(connection, *args, **kwargs)
-
-    async def _told(
-        self,
-        report: Callable[Concatenate[sqlite3.Connection, Asked], Told],
-        *args: Asked.args,
-        **kwargs: Asked.kwargs,
-    ) -> Told:
-        def tell() -> Told:
-            with reading(self._path) as connection:
-                return report(connection, *args, **kwargs)
-
-        return await asyncio.to_thread(tell)
+        return await self._file.queried(opinions.replied, campaign_id, after, limit)

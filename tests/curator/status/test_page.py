@@ -472,7 +472,7 @@ async def test_what_the_page_asks_the_ledger_goes_by_an_index(stage):
     """Its cost does not grow with the catalogue; the rest comes from memory."""
     await play(stage)
     asked: list[tuple[str, tuple]] = []
-    engine = stage.watched.ledger._engine.sync_engine
+    engine = stage.watched.ledger._file._engine.sync_engine
 
     @event.listens_for(engine, "before_cursor_execute")
     def listen(_connection, _cursor, statement, parameters, _context, _many):

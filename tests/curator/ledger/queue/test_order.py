@@ -59,7 +59,7 @@ async def test_a_shuffled_order_stays_and_new_listings_queue_behind(ledger):
 async def test_second_opinions_are_found_without_going_through_all_pairs(ledger):
     campaign_id = await enrolled(ledger, 2)
     asked: list[tuple[str, tuple]] = []
-    engine = ledger._engine.sync_engine
+    engine = ledger._file._engine.sync_engine
 
     @event.listens_for(engine, "before_cursor_execute")
     def listen(_connection, _cursor, statement, parameters, _context, _many):
