@@ -17,6 +17,7 @@ from curator.keys.key import Key
 from curator.keys.variables import KeySource
 from curator.models.asked_settings import ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.models.tier import Tier
 from curator.prompts.prompt import Request
 from shared.errors import InputError
 from shared.web.loopback import is_loopback
@@ -109,8 +110,8 @@ class Protocol:
     ``has_listed_models`` says that its models are those of the catalogue of models, which names one
     to ask where the user names none. ``model_name`` gives
     the name that the service has for a model. ``require`` raises ``InputError`` where a package is
-    missing. ``read_reply`` reads a successful reply's body. ``image_details`` are those that it has
-    a word for.
+    missing. ``read_reply`` reads a successful reply's body. ``image_details`` and ``tiers`` are
+    those that it has a word for.
     """
 
     keys: KeySource
@@ -121,6 +122,7 @@ class Protocol:
     model_name: Callable[[str], str] = str
     require: Callable[[], None] = lambda: None
     image_details: Sequence[ImageDetail] = tuple(ImageDetail)
+    tiers: Sequence[Tier] = (Tier.STANDARD,)
 
 
 def ending_of(word: object) -> str:

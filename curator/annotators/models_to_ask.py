@@ -9,6 +9,7 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.quota import LIMITS, Quota
 from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
 from curator.models.known import KnownModel, ModelCatalogue
+from curator.models.tier import Tier, require_taken
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 
@@ -64,6 +65,19 @@ def settings_of_models(
             f"--image-detail {asked.image_detail}: --annotator {annotator.value} takes {taken}"
         )
     return {model.name: settings_for(model, asked) for model in models}
+
+
+def require_tier(annotator: Service, models: Sequence[KnownModel], tier: Tier) -> None:
+    """Check that ``models`` can be asked at ``tier``, as far as that is known.
+
+    Raises:
+        InputError: the service has no word for it, or a model is known to lack it.
+    """
+    words = annotator.protocol.tiers
+    if tier not in words:
+        taken = ", ".join(words)
+        raise InputError(f"--tier {tier}: --annotator {annotator.value} takes {taken}")
+    require_taken(tier, models)
 
 
 def warn_of_unlisted(

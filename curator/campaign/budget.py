@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from curator.annotators.annotator import Reply
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.results import tokens_of
-from curator.ledger import CampaignReport, Outcome, TokenUse
+from curator.ledger import Answerers, Attempt, CampaignReport, Outcome, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
+from curator.models.tier import Tier
 from curator.prompts.prompt import Measure
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
@@ -49,12 +50,14 @@ class Budget:
         models: Sequence[KnownModel],
         known_models: ModelCatalogue,
         estimates: TokenEstimates,
+        tier: Tier = Tier.STANDARD,
     ) -> None:
-        """Let requests to ``models`` begin within ``limit``; nothing is spent yet."""
+        """Let requests to ``models`` at ``tier`` begin within ``limit``; nothing is spent yet."""
         self._limit = limit
         self._models = models
         self._known_models = known_models
         self._estimates = estimates
+        self._tier = tier
         self._spent = _Cost()
         self._held = _Cost()
         self._under_way = 0
@@ -68,16 +71,19 @@ class Budget:
             InputError: what some of it cost is not known, and the limit is one of dollars.
         """
         for each in spendings(report, self._known_models):
-            self._spent += self._cost(each.asked, each.answered_by, each.tokens)
+            self._spent += self._cost(
+                Answerers(each.asked, each.answered_by, each.tier), each.tokens
+            )
         if self._unpriced and self._limit.usd is not None:
             raise InputError(f"--budget-usd: {self._no_price()}")
         count = report.outcomes.get(Outcome.OPEN.value, 0)
         each_lost = self._upper(lost)
         self._spent += _Cost(count * each_lost.tokens, count * each_lost.usd)
 
-    def spend(self, asked: str, reply: Reply) -> None:
-        """Count what a reply to a request for the model ``asked`` took."""
-        self._spent += self._cost(asked, reply.model, tokens_of(reply))
+    def spend(self, attempt: Attempt, reply: Reply) -> None:
+        """Count what a reply to the request of ``attempt`` took."""
+        answerers = Answerers(attempt.model, reply.model, attempt.tier)
+        self._spent += self._cost(answerers, tokens_of(reply))
 
     @asynccontextmanager
     async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[None]:
@@ -131,15 +137,18 @@ class Budget:
         # Of a model that was not asked yet, the others tell more than the first guess.
         output = max(told or outputs)
         costs = [
-            self._cost(model.name, "", TokenUse(estimates.input_tokens(model, measure), output))
+            self._cost(
+                Answerers(model.name, "", self._tier),
+                TokenUse(estimates.input_tokens(model, measure), output),
+            )
             for model in self._models
         ]
         return _Cost(max(cost.tokens for cost in costs), max(cost.usd for cost in costs))
 
-    def _cost(self, asked: str, answered_by: str, tokens: TokenUse) -> _Cost:
-        price = price_of(asked, answered_by, self._known_models)
+    def _cost(self, answerers: Answerers, tokens: TokenUse) -> _Cost:
+        price = price_of(answerers, self._known_models)
         if price is None and tokens.total:
-            self._unpriced = self._unpriced or answered_by or asked
+            self._unpriced = self._unpriced or answerers.answered_by or answerers.asked
         return _Cost(tokens.total, 0.0 if price is None else cost_of(tokens, price))
 
     def _no_price(self) -> str:

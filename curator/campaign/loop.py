@@ -31,6 +31,7 @@ from curator.ledger import (
     LedgerFailure,
 )
 from curator.models.known import KnownModel
+from curator.models.tier import Tier
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
@@ -74,6 +75,7 @@ class Curator:
     holding: Holding
     estimates: TokenEstimates
     budget: Budget
+    tier: Tier = Tier.STANDARD
     outage: Outage = field(default_factory=Outage)
     then: Consequences = field(init=False)
     ended_by: Exception | None = None
@@ -153,7 +155,7 @@ class Curator:
         """Make one request; return what is to be tried again."""
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease)
-        tried = Try(item, lease, attempt.attempt_id)
+        tried = Try(item, lease, attempt.attempt_id, attempt.tier)
         try:
             reply = await self._send(request, lease)
         except RateLimited as refusal:
@@ -173,7 +175,7 @@ class Curator:
         except BadRequest as refusal:
             return self.then.refuse(tried, refusal)
         else:
-            self.budget.spend(attempt.model, reply)
+            self.budget.spend(attempt, reply)
             self._learn(attempt, reply)
             return self.then.take_reply(tried, request, reply)
         return Again.AT_ONCE
@@ -224,6 +226,7 @@ class Curator:
                 annotator=self.service.value,
                 measure=measure,
                 settings=estimates.settings,
+                tier=self.tier,
             )
             try:
                 await self.ledger.begin(attempt)

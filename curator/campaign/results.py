@@ -26,6 +26,7 @@ from curator.ledger import (
     WorkState,
 )
 from curator.models.model_status import NO_STATUS
+from curator.models.tier import Tier
 from curator.pool.lease import Lease
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
@@ -42,6 +43,7 @@ class Try:
     item: Job
     lease: Lease
     attempt_id: int
+    tier: Tier = Tier.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Results:
             facts=None if read is None else read.judgement.facts,
             model_version="" if reply is None else reply.model,
             model_status=NO_STATUS if reply is None else reply.status,
+            tier=tried.tier,
         )
         written = self.ledger.finish(result, *news)
         written.add_done_callback(partial(self._written, result, tried.item, tried.lease))

@@ -149,7 +149,7 @@ async def _work(
         model_watch.begin(plan, live.report(clock.now()))
         item_log = ItemLog(plan.prompt.version)
         estimates = await _estimates(options, ledger)
-        budget = Budget(options.budget, plan.models, options.known_models, estimates)
+        budget = Budget(options.budget, plan.models, options.known_models, estimates, options.tier)
         budget.count_before(live.report(clock.now()), plan.prompt.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         curator = Curator(
@@ -170,6 +170,7 @@ async def _work(
             holding=await held_by(results, plan.catalog.images_dir),
             estimates=estimates,
             budget=budget,
+            tier=options.tier,
         )
         await _work_in_turns(options, plan, curator)
 

@@ -13,6 +13,7 @@ import typer
 from curator.annotators.registry import Service
 from curator.models.asked_settings import AskedSettings, ImageDetail, Thinking
 from curator.models.known import ModelCatalogue, packaged_models
+from curator.models.tier import Tier
 
 CatalogPath = Annotated[
     Path,
@@ -63,6 +64,12 @@ ThinkingLevel = Annotated[
 DetailOfImages = Annotated[
     ImageDetail | None,
     typer.Option("--image-detail", help="In what detail to look, if not as the model chooses."),
+]
+TierName = Annotated[
+    Tier,
+    typer.Option(
+        "--tier", help="How soon, at what price: flex takes minutes, batch up to a day; half price."
+    ),
 ]
 QuestionsPerImage = Annotated[int, typer.Option(min=1, max=50, help="Questions for each image.")]
 AnswerWords = Annotated[int, typer.Option(min=1, max=20, help="Longest answer, in words.")]

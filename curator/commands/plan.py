@@ -29,6 +29,7 @@ from curator.commands.options import (
     ModelsPath,
     QuestionsPerImage,
     ThinkingLevel,
+    TierName,
     VerifiedShare,
     catalogue_of,
     settings_asked,
@@ -50,6 +51,7 @@ from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
 from curator.models.known import KnownModel
 from curator.models.prices import Price
+from curator.models.tier import Tier, require_taken
 from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 from shared.program.clock import SystemClock
@@ -101,6 +103,7 @@ def plan(
     answer_words: AnswerWords = 1,
     thinking: ThinkingLevel = None,
     image_detail: DetailOfImages = None,
+    tier: TierName = Tier.STANDARD,
     limit: ImageLimit = None,
     verify: VerifiedShare = 0.0,
     concurrency: Concurrency = 16,
@@ -129,13 +132,14 @@ def plan(
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)
     settings_of_models(annotator, described, settings)
+    require_taken(tier, described)
     estimates = TokenEstimates(known_models.tile, settings)
     if ledger is not None:
         estimates.learn(_counted(ledger))
     size = measure_catalog(open_catalog(catalog, images), prompt, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, questions, verify, output_tokens)
-    prices = {each.name: _price(each, input_price, output_price) for each in described}
+    prices = {each.name: _price(each, tier, input_price, output_price) for each in described}
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, prices=prices)
     now = SystemClock().now()
     tokens = {name: each.input for name, each in work.tokens.items()}
@@ -158,10 +162,10 @@ def _counted(ledger: Path) -> list[CountedReply]:
 
 
 def _price(
-    model: KnownModel, input_price: float | None, output_price: float | None
+    model: KnownModel, tier: Tier, input_price: float | None, output_price: float | None
 ) -> Price | None:
     if input_price is None and output_price is None:
-        return model.price
+        return model.price and model.price.at(tier)
     if input_price is None or output_price is None:
         raise InputError("give both --input-price and --output-price, or neither")
     return Price(input_price, output_price)

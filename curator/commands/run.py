@@ -27,6 +27,7 @@ from curator.commands.options import (
     ModelsPath,
     QuestionsPerImage,
     ThinkingLevel,
+    TierName,
     VerifiedShare,
     catalogue_of,
     settings_asked,
@@ -35,6 +36,7 @@ from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.models.budget_limit import BudgetLimit
+from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
 from curator.status.words import left_out_words
 from shared.program.clock import SystemClock, stopwatch
@@ -106,6 +108,7 @@ def run(
     answer_words: AnswerWords = 1,
     thinking: ThinkingLevel = None,
     image_detail: DetailOfImages = None,
+    tier: TierName = Tier.STANDARD,
     limit: SettledLimit = None,
     concurrency: Concurrency = 16,
     requests_per_minute: RequestsPerMinute = None,
@@ -150,6 +153,7 @@ def run(
         shuffle=shuffle,
         budget=BudgetLimit(budget_usd, budget_tokens),
         settings=settings_asked(thinking, image_detail),
+        tier=tier,
     )
     _run(options)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from curator.models.known import KnownModel
+from curator.models.tier import Tier
 from shared.errors import InputError
 
 
@@ -26,8 +27,10 @@ class BudgetLimit:
 NO_LIMIT: Final = BudgetLimit()
 
 
-def require_sensible(limit: BudgetLimit, models: Iterable[KnownModel]) -> None:
-    """Check that a budget can be kept.
+def require_sensible(
+    limit: BudgetLimit, models: Iterable[KnownModel], tier: Tier = Tier.STANDARD
+) -> None:
+    """Check that a budget can be kept by requests to ``models`` at ``tier``.
 
     Raises:
         InputError: it is one of nothing, or in dollars for a model without a price.
@@ -36,9 +39,12 @@ def require_sensible(limit: BudgetLimit, models: Iterable[KnownModel]) -> None:
         raise InputError(f"--budget-usd {limit.usd:g}: give an amount of more than 0")
     if limit.tokens is not None and limit.tokens <= 0:
         raise InputError(f"--budget-tokens {limit.tokens}: give a number of more than 0")
-    unpriced = [model.name for model in models if model.price is None]
+    unpriced = [
+        model.name for model in models if model.price is None or model.price.at(tier) is None
+    ]
     if limit.usd is not None and unpriced:
+        at_tier = "" if tier is Tier.STANDARD else f" at --tier {tier}"
         raise InputError(
-            f"--budget-usd: no price of {', '.join(unpriced)} is known; "
+            f"--budget-usd: no price of {', '.join(unpriced)}{at_tier} is known; "
             "give one with --models FILE, or take --budget-tokens"
         )

@@ -22,6 +22,7 @@ _ANY_END: Final = "*"
 _LARGE: Final = 4
 """So many times as much as a small image counts a large one."""
 _NEAREST: Final = 3
+_SHARED_TIERS: Final = ("flex", "batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class KnownModel:
     asked for; without them an image counts by ``tile``. ``successor`` follows it, from
     ``retires_on`` on where that is known. ``thinking_levels`` is empty where they are not known;
     ``thinking_budgets`` are the tokens that stand for each where the model knows no levels.
+    ``tiers`` are those that it takes, empty where they are not known.
     ``is_listed`` says that it stands in a catalogue of models.
     """
 
@@ -59,6 +61,7 @@ class KnownModel:
     thinking_levels: tuple[str, ...] = ()
     thinking_budgets: Mapping[str, int] = field(default_factory=dict)
     takes_json_mode: bool = True
+    tiers: tuple[str, ...] = ()
     successor: str = ""
     retires_on: date | None = None
     free: FreeLimits = field(default_factory=FreeLimits)
@@ -95,6 +98,7 @@ class ModelCatalogue:
             thinking_levels=tuple(table.get("thinking_levels", ())),
             thinking_budgets=MappingProxyType(table.get("thinking_budgets", {})),
             takes_json_mode=table.get("json_mode", True),
+            tiers=tuple(table.get("tiers", ())),
             successor=table.get("successor", ""),
             retires_on=table.get("retires_on"),
             free=FreeLimits(free.get("rpm"), free.get("tpm"), free.get("rpd")),
@@ -113,6 +117,7 @@ class ModelCatalogue:
             price["output_usd"],
             price.get("cached_usd"),
             next((day for day in dates if day), None),
+            MappingProxyType({**_shares(self.tables), **_shares(price)}),
         )
 
     def _family(self, name: str) -> Mapping[str, Any] | None:
@@ -125,6 +130,12 @@ class ModelCatalogue:
     def nearest(self, name: str) -> Sequence[str]:
         """Return the names that look like ``name``, the nearest first."""
         return difflib.get_close_matches(name, self._by_name, n=_NEAREST, cutoff=0.5)
+
+
+def _shares(table: Mapping[str, Any]) -> dict[str, float]:
+    """Return what is paid of a list price by tier, out of a table that may say so."""
+    shares = table.get("tier_shares", {})
+    return {name: share for name, share in shares.items() if name in _SHARED_TIERS}
 
 
 @cache

@@ -18,6 +18,8 @@ _Limit = Annotated[int | None, Field(ge=0)]
 _Usd = Annotated[float, Field(ge=0)]
 _Level = Literal["minimal", "low", "medium", "high"]
 _Detail = Literal["low", "medium", "high"]
+_Tier = Literal["standard", "flex", "batch"]
+_Share = Annotated[float | None, Field(gt=0, le=1)]
 
 
 class _Dated(Settings):
@@ -36,10 +38,16 @@ class _Free(_Dated):
     rpd: _Limit = None
 
 
+class _Shares(_Dated):
+    flex: _Share = None
+    batch: _Share = None
+
+
 class _Price(_Dated):
     input_usd: _Usd
     output_usd: _Usd
     cached_usd: _Usd | None = None
+    tier_shares: _Shares = _Shares()
 
 
 class _Model(_Dated):
@@ -51,6 +59,7 @@ class _Model(_Dated):
     thinking_levels: tuple[_Level, ...] = ()
     thinking_budgets: dict[_Level, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     json_mode: bool = True
+    tiers: tuple[_Tier, ...] = ()
     free: _Free = _Free()
     price: _Price | None = None
 
@@ -70,6 +79,7 @@ class ModelsFile(_Dated):
 
     default: _Name | None = None
     tile: _Tile | None = None
+    tier_shares: _Shares = _Shares()
     model: tuple[_Model, ...] = ()
 
     @model_validator(mode="after")

@@ -141,7 +141,7 @@ class LiveReport:
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
         if result.tokens != TokenUse():
-            answerers = Answerers(model, result.model_version)
+            answerers = Answerers(model, result.model_version, result.tier)
             self._tokens[answerers] = self._tokens.get(answerers, TokenUse()) + result.tokens
         self._count_model(model, result)
         if result.facts is not None and isinstance(result.change, ItemChange):

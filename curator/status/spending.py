@@ -6,10 +6,11 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from curator.ledger import CampaignReport, Outcome, TokenUse
+from curator.ledger import Answerers, CampaignReport, Outcome, TokenUse
 from curator.models.known import ModelCatalogue
 from curator.models.model_status import is_another_model
 from curator.models.prices import Price
+from curator.models.tier import Tier
 
 _COUNTED: Final = (Outcome.ANSWERED.value, Outcome.UNUSABLE.value)
 """What becomes of requests that the service counted tokens for."""
@@ -20,11 +21,12 @@ class Spending:
     """The tokens of one model's replies and what they cost, ``usd`` in US dollars by list price.
 
     ``usd`` is ``None`` where no price is known. Requests that another model answered than was
-    ``asked`` are billed at its rates.
+    ``asked`` are billed at its rates; ``price`` is that of the tier.
     """
 
     asked: str
     answered_by: str
+    tier: Tier
     tokens: TokenUse
     price: Price | None
 
@@ -39,17 +41,19 @@ def cost_of(tokens: TokenUse, price: Price) -> float:
     return price.of(tokens.input, tokens.output + tokens.thoughts, tokens.cached)
 
 
-def price_of(asked: str, answered_by: str, known_models: ModelCatalogue) -> Price | None:
+def price_of(answerers: Answerers, known_models: ModelCatalogue) -> Price | None:
     """Return the price of a reply to a request for one model that may be another's."""
+    asked, answered_by, tier = answerers
     billed = answered_by if is_another_model(asked, answered_by) else asked
-    return known_models.known(billed).price
+    price = known_models.known(billed).price
+    return price and price.at(tier)
 
 
 def spendings(report: CampaignReport, known_models: ModelCatalogue) -> list[Spending]:
-    """Return what each model's replies cost, by the one asked for and the one that answered."""
+    """Return what replies cost, by the model asked for, the one that answered, and the tier."""
     return [
-        Spending(model.asked, model.answered_by, tokens, price_of(*model, known_models))
-        for model, tokens in sorted(report.tokens_spent.items())
+        Spending(*answerers, tokens, price_of(answerers, known_models))
+        for answerers, tokens in sorted(report.tokens_spent.items())
     ]
 
 
@@ -69,6 +73,7 @@ def spending_object(report: CampaignReport, known_models: ModelCatalogue) -> lis
         {
             "asked": each.asked,
             "answered_by": each.answered_by,
+            "tier": each.tier.value,
             "tokens": asdict(each.tokens),
             "usd": each.usd,
             "price": each.price and each.price.plain(),

@@ -9,6 +9,7 @@ from typing import Final
 from curator.ledger import CampaignReport, LeftOut, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.model_status import Retirement, is_another_model
+from curator.models.tier import Tier
 from curator.status.spending import Spending
 from curator.status.status import Standing
 from shared.program.durations import duration, local_time
@@ -97,7 +98,8 @@ def spending_words(spending: Spending) -> str:
     by = spending.answered_by
     is_another = is_another_model(spending.asked, by)
     name = f"{spending.asked}, answered by {by}" if is_another else spending.asked
-    return f"{name}: {tokens_words(spending.tokens)}; {usd_words(spending.usd)}"
+    tier = "" if spending.tier is Tier.STANDARD else f" ({spending.tier})"
+    return f"{name}{tier}: {tokens_words(spending.tokens)}; {usd_words(spending.usd)}"
 
 
 def retirement_words(model: str, end: Retirement, now: float) -> str:

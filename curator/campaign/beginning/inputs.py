@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.models_to_ask import models_to_ask, settings_of_models
+from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, open_catalog
@@ -21,6 +21,7 @@ from curator.ledger.database.opening import check_version
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
 from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.models.known import KnownModel, ModelCatalogue, packaged_models
+from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
 from curator.pool.records import RemovedKey
 from curator.prompts.prompt import Prompt
@@ -57,6 +58,7 @@ class RunOptions:
     known_models: ModelCatalogue = field(default_factory=packaged_models)
     budget: BudgetLimit = NO_LIMIT
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
+    tier: Tier = Tier.STANDARD
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -94,7 +96,8 @@ def plan_run(options: RunOptions) -> RunPlan:
     key_file = _key_file(options)
     asked = _models(options, key_file.models)
     models = [options.known_models.known(model.name) for model in asked]
-    require_sensible(options.budget, models)
+    require_tier(options.annotator, models, options.tier)
+    require_sensible(options.budget, models, options.tier)
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images),

@@ -130,6 +130,8 @@ attempts = Table(
     Column("longest_px", Integer, nullable=False, server_default="0"),
     Column("thinking", Text, nullable=False, server_default=""),
     Column("image_detail", Text, nullable=False, server_default=""),
+    # How soon and at what price it was asked.
+    Column("tier", Text, nullable=False, server_default="standard"),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -257,13 +259,14 @@ attempt_tallies = Table(
     sqlite_with_rowid=False,
 )
 
-# By the model that was asked for and what the reply calls its own, for prices go by both.
+# By the model that was asked for, what the reply calls its own, and the tier: prices go by all.
 token_tallies = Table(
     "token_tallies",
     METADATA,
     Column("campaign_id", Integer, primary_key=True, autoincrement=False),
     Column("model", Text, primary_key=True),
     Column("model_version", Text, primary_key=True),
+    Column("tier", Text, primary_key=True),
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("thought_tokens", Integer, nullable=False),

@@ -12,6 +12,7 @@ from curator.keys.quota import Quota
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
 from curator.models.model_status import ModelStatus, is_another_model
+from curator.models.tier import Tier
 from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from shared.records import Listing
 
@@ -109,10 +110,14 @@ class ModelReplies:
 
 
 class Answerers(NamedTuple):
-    """The model that was asked for, and what the reply calls its own, empty where it does not."""
+    """By what replies are paid for: the model that was asked, the one that answered, and the tier.
+
+    ``answered_by`` is what the reply calls its model, empty where it does not.
+    """
 
     asked: str
     answered_by: str
+    tier: Tier = Tier.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
     ``pairs`` are counted by the model that made them, ``outcomes`` of requests by the one that was
-    asked for, ``tokens_spent`` by that one and the one that answered.
+    asked for, ``tokens_spent`` by that one, the one that answered, and the tier.
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the

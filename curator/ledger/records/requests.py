@@ -10,6 +10,7 @@ from curator.judging.facts import ReplyFacts
 from curator.ledger.records.work import WorkState
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.models.tier import Tier
 from curator.pool.records import ProjectRecord
 from curator.prompts.prompt import Measure
 
@@ -55,6 +56,7 @@ class Attempt:
     annotator: str = "gemini"
     measure: Measure = NO_MEASURE
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
+    tier: Tier = Tier.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Result:
     ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
     calls its model, empty where it does not, ``model_status`` what it tells of the life of the one
     that was asked. ``started_at`` is when the request was sent, ``None`` where that is as its
-    attempt says.
+    attempt says, and ``tier`` at which it was asked.
     """
 
     attempt_id: int | None
@@ -138,6 +140,7 @@ class Result:
     model_version: str = ""
     model_status: ModelStatus = NO_STATUS
     started_at: float | None = None
+    tier: Tier = Tier.STANDARD
 
 
 @dataclass(frozen=True, slots=True)

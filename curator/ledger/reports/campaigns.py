@@ -28,6 +28,7 @@ from curator.ledger.reports.keys import key_reports
 from curator.ledger.reports.models import replies_by_model
 from curator.ledger.reports.projects import project_records
 from curator.models.budget_limit import BudgetLimit
+from curator.models.tier import Tier
 from curator.pool.records import ProjectRecord
 
 DEAD_LETTERS: Final = 20
@@ -151,14 +152,14 @@ def _pairs(
 
 def _tokens(connection: sqlite3.Connection, campaign_id: int) -> dict[Answerers, TokenUse]:
     statement = (
-        "SELECT model, model_version, "
+        "SELECT model, model_version, tier, "
         "input_tokens, output_tokens, thought_tokens, cached_tokens, image_tokens "
         "FROM token_tallies WHERE campaign_id = ?"
     )
     rows = connection.execute(statement, (campaign_id,))
     return {
-        Answerers(asked, answered_by): TokenUse(*spent)
-        for asked, answered_by, *spent in rows
+        Answerers(asked, answered_by, Tier(tier)): TokenUse(*spent)
+        for asked, answered_by, tier, *spent in rows
         if any(spent)
     }
 

@@ -180,6 +180,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "longest_px": attempt.measure.longest_px,
         "thinking": attempt.settings.thinking,
         "image_detail": attempt.settings.image_detail,
+        "tier": attempt.tier.value,
     }
 
 

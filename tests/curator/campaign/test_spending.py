@@ -105,4 +105,7 @@ def test_the_tokens_of_an_older_ledger_are_tallied_when_it_is_upgraded(tmp_path)
     tallied(path)
     with closing(sqlite3.connect(path)) as database:
         spent = database.execute("SELECT * FROM token_tallies ORDER BY model_version").fetchall()
-    assert spent == [(1, "m", "", 3, 2, 1, 0, 0), (1, "m", "m-001", 12, 4, 2, 0, 0)]
+    assert spent == [
+        (1, "m", "", "standard", 3, 2, 1, 0, 0),
+        (1, "m", "m-001", "standard", 12, 4, 2, 0, 0),
+    ]

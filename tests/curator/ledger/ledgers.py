@@ -99,10 +99,10 @@ TALLIES = {
         "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*) "
         "FROM attempts GROUP BY 1, 2, 3, 4, 5"
     ),
-    f"SELECT campaign_id, model, model_version, {', '.join(KINDS)} FROM token_tallies": (
-        "SELECT campaign_id, model, model_version, "
+    f"SELECT campaign_id, model, model_version, tier, {', '.join(KINDS)} FROM token_tallies": (
+        "SELECT campaign_id, model, model_version, tier, "
         f"{', '.join(f'sum({kind})' for kind in KINDS)} FROM attempts "
-        "WHERE input_tokens + output_tokens + thought_tokens > 0 GROUP BY 1, 2, 3"
+        "WHERE input_tokens + output_tokens + thought_tokens > 0 GROUP BY 1, 2, 3, 4"
     ),
     "SELECT campaign_id, model, model_version, model_stage, retires_at, replies, latest_attempt "
     "FROM model_tallies WHERE replies != 0": (
