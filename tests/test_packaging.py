@@ -22,7 +22,7 @@ MODEL = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokeniz
 CURATION = ("sqlalchemy", "aiosqlite", "alembic")
 EVALUATION = ("ray", "sentence_transformers", "bert_score", "rapidfuzz")
 
-BESIDE = {"curator": "openai", "trainer": "onnx"}
+BESIDE = {"curator": ("openai", "google"), "trainer": ("onnx",)}
 """Extras that a part asks for by name where they are needed."""
 
 ROOMS_WITH_AN_EXTRA = {"cluster", "onnx_vqa", "vqa", "web"}
@@ -105,8 +105,8 @@ def test_what_is_imported_is_declared(extra: str | None, modules: str) -> None:
     files -= set(ROOT.glob("trainer/sweep/*.py")) if extra != "sweep" else set()
     assert files
     declared = _requirements(extra)
-    if extra in BESIDE:
-        declared |= _requirements(BESIDE[extra])
+    for beside in BESIDE.get(extra, ()):
+        declared |= _requirements(beside)
     providers = packages_distributions()
     undeclared = {
         f"{module} in {file.relative_to(ROOT)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 
@@ -36,3 +37,25 @@ ANSWER_SCHEMA: Final = ReplySchema(
     "answer",
     {"type": "OBJECT", "properties": {"answer": _TEXT_FIELD}, "required": ["answer"]},
 )
+
+
+# One for the pairs of a campaign, and one for second opinions.
+@lru_cache(maxsize=4)
+def schema_with(field: str, schema: ReplySchema) -> ReplySchema:
+    """Return a schema whose replies begin with a further text, so that a cut-off one has it too.
+
+    A list then stands in the field ``pairs``.
+    """
+    content = schema.content
+    if content["type"] == "ARRAY":
+        content = {"type": "OBJECT", "properties": {"pairs": content}, "required": ["pairs"]}
+    properties = {field: _TEXT_FIELD, **content["properties"]}
+    return ReplySchema(
+        f"{schema.name}_with_{field}",
+        {
+            **content,
+            "properties": properties,
+            "required": [field, *content["required"]],
+            "propertyOrdering": list(properties),
+        },
+    )
