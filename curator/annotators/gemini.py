@@ -1,6 +1,6 @@
 """Asks Gemini: connections, keys, and what goes wrong on the way.
 
-All keys share one aiohttp session and one SSL context. Every error becomes a
+All keys share one aiohttp session. Every error becomes a
 ``curator.refusals.refusal.Refusal``. A key never leaves this module: error texts that come from the
 server are searched for it, because some of them repeat it in clear. Of the wire format this module
 knows the addresses alone; the rest is ``curator.annotators.gemini_wire``'s.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -101,8 +100,7 @@ class Gemini:
             InputError: ``base_url`` is not an address.
         """
         check_base_url(base_url)
-        context = ssl.create_default_context()
-        connector = aiohttp.TCPConnector(limit=connections, ssl=context)
+        connector = aiohttp.TCPConnector(limit=connections)
         async with aiohttp.ClientSession(
             connector=connector,
             # It would send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.

@@ -12,10 +12,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DECODER: Final = 2
 """Rises when a file gives other pixels than before: what is kept of pictures is kept under it."""
@@ -155,6 +157,9 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     """Scale grey of 16 bits or more; a single value may be the transparent one."""
+    # Slow to import, and few pictures are so deep.
+    import numpy as np  # noqa: PLC0415
+
     values = np.asarray(image)
     low, high = _range_of(image, values)
     key = image.info.get("transparency")
@@ -178,6 +183,8 @@ def _range_of(image: Image.Image, values: np.ndarray) -> tuple[float, float]:
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:
+    import numpy as np  # noqa: PLC0415 - as above
+
     low, high = np.inf, -np.inf
     for band in _bands(values):
         finite = values[band][np.isfinite(values[band])]

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from shared.corpus import DATA_SUFFIXES, QA_FILE
 from shared.errors import InputError, StoreUnreachable
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
@@ -97,6 +96,9 @@ def fetched_data(location: str) -> Iterator[Path]:
     if not is_url(location):
         yield Path(location)
         return
+    # pyarrow, which pictures need not.
+    from shared.corpus import DATA_SUFFIXES, QA_FILE  # noqa: PLC0415
+
     # Here too: the last name alone is not opened as a store.
     _without_credentials(location)
     above, _, name = location.rstrip("/").rpartition("/")
