@@ -158,8 +158,12 @@ def measured(
     environment = {
         key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
     } | {"CURATOR_DISABLE_CACHE": "1", "TELEMETRY_ENABLED": "0"}
+    # Whoever uses a program has it compiled.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if build is not None:
         environment["PYTHONPATH"] = str(build)
+        packages = [str(build / package) for package in ("curator", "shared")]
+        subprocess.run([python, "-m", "compileall", "-q", *packages], check=True)
     out = asked.folder / "stalls.json"
     watched = [str(_HEARTBEAT), str(out)] if asked.is_watched else []
     # -P: the folder in which the bench was started is another build, or none of the program's.
