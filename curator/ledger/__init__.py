@@ -17,6 +17,7 @@ from curator.ledger.errors import LedgerFailure
 from curator.ledger.records.overview import (
     Answerers,
     CampaignReport,
+    CanaryDay,
     DeadLetter,
     KeyReport,
     LeftOut,
@@ -30,6 +31,7 @@ from curator.ledger.records.overview import (
 )
 from curator.ledger.records.requests import (
     Attempt,
+    CanaryChange,
     FormNews,
     ItemChange,
     KeyRemoval,
@@ -41,6 +43,7 @@ from curator.ledger.records.requests import (
 )
 from curator.ledger.records.work import (
     Campaign,
+    CanaryItem,
     KeptReply,
     PairItem,
     RepliedItem,
@@ -57,6 +60,9 @@ __all__ = [
     "Attempt",
     "Campaign",
     "CampaignReport",
+    "CanaryChange",
+    "CanaryDay",
+    "CanaryItem",
     "DeadLetter",
     "FormNews",
     "ItemChange",

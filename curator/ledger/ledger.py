@@ -15,9 +15,10 @@ from curator.keys.key import Key
 from curator.ledger.open_file import OpenFile
 from curator.ledger.queries import pairs, replies
 from curator.ledger.queries.newest import newest_items
-from curator.ledger.queue import campaigns, catalogs, keys, opinions
+from curator.ledger.queue import campaigns, canaries, catalogs, keys, opinions
 from curator.ledger.records.overview import (
     CampaignReport,
+    CanaryDay,
     LeftOut,
     Memory,
     NewestItem,
@@ -32,8 +33,16 @@ from curator.ledger.records.requests import (
     Result,
     Withdrawal,
 )
-from curator.ledger.records.work import Campaign, PairItem, RepliedItem, RepliedPair, WorkItem
+from curator.ledger.records.work import (
+    Campaign,
+    CanaryItem,
+    PairItem,
+    RepliedItem,
+    RepliedPair,
+    WorkItem,
+)
 from curator.ledger.reports import campaigns as reports
+from curator.ledger.reports.canaries import canary_days
 from curator.ledger.reports.counted import counted_replies
 from curator.ledger.reports.course import history
 from curator.ledger.reports.forecasting import memory
@@ -180,6 +189,24 @@ class Ledger:
     ) -> list[PairItem]:
         """Return up to ``limit`` pairs that wait for a second opinion, in order."""
         return await self._file.queried(opinions.waiting, campaign_id, after, limit)
+
+    async def first_canaries(self, campaign_id: int, count: int) -> list[WorkItem]:
+        """Return the images to ask about first, so that ``count`` canaries can be chosen."""
+        return await self._file.queried(canaries.first_waiting, campaign_id, count)
+
+    async def choose_canaries(self, campaign_id: int, count: int) -> int:
+        """Choose images and questions to ask again each day; return how many there are."""
+        return await self._file.changed(canaries.choose, campaign_id, count)
+
+    async def waiting_canaries(
+        self, campaign_id: int, model: str, day: str, count: int
+    ) -> list[CanaryItem]:
+        """Return what a model is still to be asked again on a quota day."""
+        return await self._file.queried(canaries.waiting, campaign_id, model, day, count)
+
+    async def canary_days(self, campaign_id: int) -> tuple[CanaryDay, ...]:
+        """Return what came of a campaign's canaries, by model and day."""
+        return await self._file.told(canary_days, campaign_id)
 
     async def remember_keys(self, run_keys: Iterable[Key], now: float) -> None:
         """Store the keys of a run by fingerprint: these are in service, and no others.

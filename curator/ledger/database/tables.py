@@ -1,7 +1,6 @@
 """The ledger's tables. A change here needs a migration; a test compares the two.
 
-Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only. The tallies are
-kept by triggers, which the migrations that made them hold: counting millions of rows takes seconds.
+Times are seconds since the epoch, UTC. Keys appear by fingerprint and label only.
 """
 
 from __future__ import annotations
@@ -72,6 +71,8 @@ campaigns = Table(
     # What the latest run may spend; null for as much as it takes.
     Column("budget_usd", Float),
     Column("budget_tokens", Integer),
+    # How many images the latest run asks about again each quota day.
+    Column("canaries", Integer, nullable=False, server_default="0"),
     UniqueConstraint("prompt_version", "questions"),
 )
 
@@ -112,7 +113,8 @@ attempts = Table(
     Column("form", Text, nullable=False, server_default=""),
     Column("rejection", Text, nullable=False, server_default=""),
     Column("drafts", Integer, nullable=False, server_default="0"),
-    # The question that was sent back for a second opinion; null where questions were asked for.
+    # The question that was sent back, for a second opinion or as a canary; null where questions
+    # were asked for.
     Column("question", Text),
     Column("annotator", Text, nullable=False, server_default="gemini"),
     # What the reply calls its model; empty where it names none, and then it is ``model``.
@@ -132,6 +134,8 @@ attempts = Table(
     Column("image_detail", Text, nullable=False, server_default=""),
     # How soon and at what price it was asked.
     Column("tier", Text, nullable=False, server_default="standard"),
+    # The quota day for which the question was asked again; null where it was not.
+    Column("canary_day", Text),
     Index("attempts_by_project", "model", "project", "started_at"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
 )
@@ -173,6 +177,38 @@ second_opinions = Table(
     Column("agrees", Integer, nullable=False),
     Column("finished_at", Float),
     Index("opinions_by_state", "campaign_id", "state", "item_id"),
+    sqlite_with_rowid=False,
+)
+
+# What is asked again each quota day: chosen once, so that it stays the same.
+canaries = Table(
+    "canaries",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", Integer, nullable=False),
+    Column("question", Text, nullable=False),
+    UniqueConstraint("campaign_id", "item_id"),
+    sqlite_with_rowid=False,
+)
+
+# What a model answered on a quota day (YYYY-MM-DD, Pacific). ``is_equal`` tells whether that is
+# what it answered first, and is null for that first answer itself and where there is none.
+canary_answers = Table(
+    "canary_answers",
+    METADATA,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("item_id", Integer, primary_key=True, autoincrement=False),
+    Column("question", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("is_equal", Integer),
+    Column("model_version", Text, nullable=False),
+    Column("finished_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -239,85 +275,5 @@ model_forms = Table(
     Column("model", Text, primary_key=True),
     Column("form", Text, nullable=False),
     Column("told_at", Float, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# ``model`` is the one that was asked for.
-attempt_tallies = Table(
-    "attempt_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("model", Text, primary_key=True),
-    Column("key_fingerprint", Text, primary_key=True),
-    Column("outcome", Text, primary_key=True),
-    Column("ending", Text, primary_key=True),
-    Column("form", Text, primary_key=True),
-    Column("rejection", Text, primary_key=True),
-    Column("drafts", Integer, primary_key=True, autoincrement=False),
-    Column("second_opinion", Integer, primary_key=True, autoincrement=False),
-    Column("requests", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# By the model that was asked for, what the reply calls its own, and the tier: prices go by all.
-token_tallies = Table(
-    "token_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("model", Text, primary_key=True),
-    Column("model_version", Text, primary_key=True),
-    Column("tier", Text, primary_key=True),
-    Column("input_tokens", Integer, nullable=False),
-    Column("output_tokens", Integer, nullable=False),
-    Column("thought_tokens", Integer, nullable=False),
-    Column("cached_tokens", Integer, nullable=False),
-    Column("image_tokens", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# The replies that name their model; ``retires_at`` is 0 where they tell no end.
-model_tallies = Table(
-    "model_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("model", Text, primary_key=True),
-    Column("model_version", Text, primary_key=True),
-    Column("model_stage", Text, primary_key=True),
-    Column("retires_at", Float, primary_key=True, autoincrement=False),
-    Column("replies", Integer, nullable=False),
-    # The latest of those requests, which tells what counts now.
-    Column("latest_attempt", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# ``rule`` is the one that rejected, empty for the pairs that none did; ``model`` is the one that
-# made them, empty where that is not known.
-pair_tallies = Table(
-    "pair_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("rule", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("pairs", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-work_tallies = Table(
-    "work_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("state", Integer, primary_key=True, autoincrement=False),
-    Column("items", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# Of the opinions whose pair is still there.
-opinion_tallies = Table(
-    "opinion_tallies",
-    METADATA,
-    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
-    Column("state", Integer, primary_key=True, autoincrement=False),
-    Column("agrees", Integer, primary_key=True, autoincrement=False),
-    Column("pairs", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

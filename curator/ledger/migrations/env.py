@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from curator.ledger.database.tables import METADATA
+from curator.ledger.database.tallies import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

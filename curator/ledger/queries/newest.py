@@ -53,6 +53,8 @@ async def _latest_attempts(
         select(attempts.c.item_id, attempts.c.finished_at, attempts.c.detail, keys.c.label)
         .outerjoin(keys, keys.c.fingerprint == attempts.c.key_fingerprint)
         .where(attempts.c.campaign_id == campaign_id, attempts.c.outcome.in_(replied))
+        # What is asked again each day is nothing new.
+        .where(attempts.c.canary_day.is_(None))
         .order_by(attempts.c.finished_at.desc())
         # An item whose first replies were unusable is there several times.
         .limit(2 * limit)

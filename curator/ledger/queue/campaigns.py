@@ -24,6 +24,7 @@ async def enrol(
         "annotator": campaign.annotator,
         "budget_usd": campaign.budget.usd,
         "budget_tokens": campaign.budget.tokens,
+        "canaries": campaign.canaries,
     }
     same = [_campaigns.c[name] == value for name, value in which.items()]
     make = sqlite_insert(_campaigns).values(**which, **asked, created_at=now)

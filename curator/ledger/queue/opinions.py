@@ -112,6 +112,7 @@ async def replied(
         )
         .join(_pairs, SAME_PAIR)
         .where(attempts.c.campaign_id == campaign_id, attempts.c.id > after)
+        .where(attempts.c.canary_day.is_(None))
         .order_by(attempts.c.id)
         .limit(limit)
     )

@@ -90,6 +90,24 @@ class OpinionCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryDay:
+    """What came of the questions that a model was asked again on a quota ``day`` (YYYY-MM-DD).
+
+    ``answered`` of those ``asked`` have an answer; ``compared`` of these can be compared with what
+    the model answered first, and ``equal`` are the same. ``answered_by`` is what the latest reply
+    calls its model, empty where it does not.
+    """
+
+    model: str
+    day: str
+    asked: int
+    answered: int
+    compared: int
+    equal: int
+    answered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReplies:
     """Replies that were asked of one model, by what they say of who made them.
 
@@ -138,7 +156,8 @@ class CampaignReport:
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the
-    replies that name their model.
+    replies that name their model, ``canary_days`` what came of questions that were asked again, by
+    model and day, the earliest first.
     """
 
     campaign_id: int
@@ -158,6 +177,12 @@ class CampaignReport:
     recent_s: float
     left_out: tuple[LeftOut, ...] = ()
     replies_by_model: tuple[ModelReplies, ...] = ()
+    canary_days: tuple[CanaryDay, ...] = ()
+
+    @property
+    def canary_requests(self) -> int:
+        """Return how many questions were asked again, day by day."""
+        return sum(day.asked for day in self.canary_days)
 
     @property
     def pairs(self) -> int:

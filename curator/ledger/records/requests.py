@@ -39,9 +39,10 @@ NO_MEASURE: Final = Measure(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that is about to be sent; ``question`` is what a second opinion is asked on.
+    """A request that is about to be sent; ``question`` is the one that is asked again, if any is.
 
-    ``measure`` is what its tokens depend on, ``settings`` how the model is asked.
+    ``canary_day`` is the quota day on which it is a canary. ``measure`` is what its tokens depend
+    on, ``settings`` how the model is asked.
     """
 
     attempt_id: int
@@ -57,6 +58,7 @@ class Attempt:
     measure: Measure = NO_MEASURE
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
     tier: Tier = Tier.STANDARD
+    canary_day: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,26 @@ class OpinionChange:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryChange:
+    """What a result means for a question that a model is asked again on a quota ``day``.
+
+    ``is_equal`` says whether ``answer`` is what the model answered first once both are normalised,
+    ``None`` where this is the first one, or none.
+    """
+
+    campaign_id: int
+    item_id: int
+    model: str
+    day: str
+    question: str
+    state: WorkState
+    attempts: int
+    reason: str = ""
+    answer: str = ""
+    is_equal: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 
@@ -134,7 +156,7 @@ class Result:
     detail: str = ""
     tokens: TokenUse = TokenUse()
     reply: str | None = None
-    change: ItemChange | OpinionChange | None = None
+    change: ItemChange | OpinionChange | CanaryChange | None = None
     verdict: Verdict | None = None
     facts: ReplyFacts | None = None
     model_version: str = ""

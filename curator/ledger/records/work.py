@@ -23,8 +23,9 @@ class WorkState(IntEnum):
 class Campaign:
     """One way of asking about a catalogue: another prompt is another campaign.
 
-    ``models``, in order of preference, and ``annotator`` are whom its latest run asks, and
-    ``budget`` is what it may spend; that tells no campaigns apart.
+    ``models``, in order of preference, and ``annotator`` are whom its latest run asks, ``budget``
+    is what it may spend, and about so many images as ``canaries`` says it asks again each day; that
+    tells no campaigns apart.
     """
 
     models: Sequence[AskedModel]
@@ -32,6 +33,7 @@ class Campaign:
     questions: int
     annotator: str = "gemini"
     budget: BudgetLimit = NO_LIMIT
+    canaries: int = 0
 
     @property
     def model_names(self) -> list[str]:
@@ -65,6 +67,22 @@ class PairItem:
     question: str
     answer: str
     answered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryItem:
+    """A question that ``model`` is to be asked again on a quota ``day``, written YYYY-MM-DD.
+
+    ``first_answer`` is what it answered first, ``None`` where it has not yet.
+    """
+
+    item_id: int
+    listing: Listing
+    attempts: int
+    question: str
+    model: str
+    day: str
+    first_answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from curator.ledger.records.overview import (
 )
 from curator.ledger.records.requests import Outcome, TokenUse
 from curator.ledger.records.work import Campaign, WorkState
+from curator.ledger.reports.canaries import canary_days
 from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
 from curator.ledger.reports.models import replies_by_model
@@ -94,6 +95,7 @@ def _campaign(row: sqlite3.Row) -> Campaign:
         row["questions"],
         row["annotator"],
         BudgetLimit(row["budget_usd"], row["budget_tokens"]),
+        row["canaries"],
     )
 
 
@@ -122,6 +124,7 @@ def _report(
         recent_s=recent_s,
         left_out=left_out(connection),
         replies_by_model=replies_by_model(connection, campaign_id),
+        canary_days=canary_days(connection, campaign_id),
     )
 
 

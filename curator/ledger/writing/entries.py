@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from curator.ledger.database.coding import Row, pack_reply
 from curator.ledger.records.requests import (
     Attempt,
+    CanaryChange,
     FormNews,
     ItemChange,
     KeyRemoval,
@@ -62,6 +63,8 @@ def _put_change(changes: Inbox, result: Result) -> None:
             changes.put(inbox.CHANGE_WORK, _work_row(change, result.finished_at))
         case OpinionChange() as change:
             changes.put(inbox.CHANGE_OPINION, _opinion_row(change, result.finished_at))
+        case CanaryChange() as change:
+            changes.put(inbox.PUT_CANARY, _canary_row(change, result))
 
 
 def _put_verdict(changes: Inbox, result: Result) -> None:
@@ -181,6 +184,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "thinking": attempt.settings.thinking,
         "image_detail": attempt.settings.image_detail,
         "tier": attempt.tier.value,
+        "canary_day": attempt.canary_day,
     }
 
 
@@ -234,4 +238,21 @@ def _opinion_row(change: OpinionChange, at: float) -> Row:
         "answer": change.answer,
         "agrees": int(change.agrees),
         "finished_at": at,
+    }
+
+
+def _canary_row(change: CanaryChange, result: Result) -> Row:
+    return {
+        "campaign_id": change.campaign_id,
+        "model": change.model,
+        "day": change.day,
+        "item_id": change.item_id,
+        "question": change.question,
+        "state": int(change.state),
+        "attempts": change.attempts,
+        "reason": change.reason,
+        "answer": change.answer,
+        "is_equal": None if change.is_equal is None else int(change.is_equal),
+        "model_version": result.model_version,
+        "finished_at": result.finished_at,
     }

@@ -121,6 +121,7 @@ ADD_ATTEMPT: Final = _adding(
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
     *("question", "annotator", "characters", "longest_px", "thinking", "image_detail"),
+    "canary_day",
 )
 REMOVE_ATTEMPT: Final = _removing("remove_attempt", tables.attempts, "id")
 FINISH_ATTEMPT: Final = _changing(
@@ -150,6 +151,12 @@ CHANGE_OPINION: Final = _changing(
     tables.second_opinions,
     *("state", "attempts", "reason", "answer", "agrees", "finished_at"),
     where=("campaign_id", "item_id", "question"),
+)
+PUT_CANARY: Final = _putting(
+    "put_canary",
+    tables.canary_answers,
+    *("campaign_id", "model", "day", "item_id", "question", "state", "attempts", "reason"),
+    *("answer", "is_equal", "model_version", "finished_at"),
 )
 ADD_PAIRS: Final = _adding_each(
     "add_pairs",
@@ -198,7 +205,7 @@ CHANGES: Final = (
         ADD_REPLY,
         CHANGE_WORK,
     ),
-    *(CHANGE_OPINION, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
+    *(CHANGE_OPINION, PUT_CANARY, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
     *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM),
 )
 

@@ -15,7 +15,7 @@ from curator.ledger import (
     migrate,
     require_ledger,
 )
-from curator.ledger.database.tables import METADATA
+from curator.ledger.database.tallies import METADATA
 from curator.ledger.database.upgrade import upgrade
 from shared.errors import InputError
 from tests.curator.ledger.ledgers import (
