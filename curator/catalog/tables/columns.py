@@ -18,7 +18,7 @@ from typing import Final
 from curator.catalog.pictures import is_web_address, looks_like_picture
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
-from curator.catalog.tables.rows import Row
+from curator.catalog.rows.opening import Row
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 

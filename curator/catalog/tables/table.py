@@ -18,7 +18,7 @@ from curator.catalog.skipped import Reason, Skipped
 from curator.catalog.tables.cells import picture_names, plain_text
 from curator.catalog.tables.columns import Layout, id_columns, layout_of
 from curator.catalog.tables.products import Products
-from curator.catalog.tables.rows import Row, Rows, rows_of
+from curator.catalog.rows.opening import Row, Rows, rows_of
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 from shared.records import ImageRef, Listing

@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO
 
 from curator.catalog.pictures import looks_like_picture
 from curator.catalog.reading import reading
-from curator.catalog.tables.head import head_of, is_title, names_without_header
+from curator.catalog.rows.head import head_of, is_title, names_without_header
 from shared.errors import InputError
 
 SAMPLE: Final = 200
