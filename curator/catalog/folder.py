@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from curator.catalog.pictures import is_hidden
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
 from shared.images.formats import is_picture, is_unread_picture
 from shared.records import ImageRef, Listing
+
+_TABLES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xml"})
 
 
 def folder_catalog(path: Path, images_dir: Path | None) -> FolderCatalog | None:
@@ -82,6 +85,8 @@ class _Walk:
             self._skipped.add(Reason.BROKEN_LINK, str(path))
         elif is_unread_picture(path):
             self._skipped.add(Reason.UNREADABLE_FORMAT, str(path))
+        elif kind == "file" and path.suffix.lower() in _TABLES:
+            self._skipped.add(Reason.TABLE, str(path))
         elif kind != "file" or not is_picture(path):
             self._skipped.add(Reason.NOT_A_PICTURE, str(path))
         else:

@@ -10,11 +10,13 @@ from curator.catalog.abo import abo_catalog
 from curator.catalog.catalog import Catalog
 from curator.catalog.folder import folder_catalog
 from curator.catalog.tables.table import table_catalog
+from curator.catalog.tables.table_folder import table_folder_catalog
 from shared.errors import InputError
 
 FORMATS: Final[Sequence[Callable[[Path, Path | None], Catalog | None]]] = (
     table_catalog,
     abo_catalog,
+    table_folder_catalog,
     folder_catalog,
 )
 """Each returns the catalogue at a path, or ``None`` where that is none of its format; the first

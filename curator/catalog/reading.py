@@ -34,7 +34,7 @@ def reading(path: Path) -> Iterator[TextIO]:
         InputError: it cannot be read, or holds no text.
     """
     try:
-        with _bytes_of(path) as file:
+        with _unpacked(path) as file:
             encoding = _encoding_of(file.read(_LOOKED_AT_BYTES), path)
             file.seek(0)
             with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
@@ -46,7 +46,21 @@ def reading(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _bytes_of(path: Path) -> Iterator[BinaryIO]:
+def reading_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, unpacked where it is packed with gzip.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with _unpacked(path) as file:
+            yield file
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
     """Open a file, unpacked if it is packed, whatever it is called: browsers leave the name."""
     with path.open("rb") as file:
         if not file.peek(len(_PACKED)).startswith(_PACKED):

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     LONG_ROW = "row longer than the header"
     HIDDEN = "hidden, or a program's copy"
     NOT_A_PICTURE = "not a picture"
+    TABLE = "a table, read where it is itself the catalogue"
     UNREADABLE_FORMAT = "a format that is not read here"
     BROKEN_LINK = "a link that leads nowhere"
 
@@ -34,6 +35,7 @@ _WAYS_OUT: Final = {
     Reason.LONG_ROW: "quote cells that hold the separator",
     Reason.HIDDEN: "give a folder of images that are not hidden",
     Reason.NOT_A_PICTURE: "give a folder of images, or a table that names them",
+    Reason.TABLE: "give it with --catalog, and the folder of its pictures with --images",
     Reason.UNREADABLE_FORMAT: "convert them to JPEG",
     Reason.BROKEN_LINK: "put the files where the links lead",
 }

@@ -5,9 +5,8 @@ Several files, such as the shards of one set, become one table.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
+from shared.corpus.embedded_pictures import picture_written
 from shared.corpus.formats.tables import holds_pictures
 from shared.errors import InputError
 from shared.files.atomic import new_folder
@@ -27,15 +27,6 @@ IMAGES_FOLDER: Final = "images"
 _BATCH_ROWS: Final = 64
 """Rows whose pictures are held at once."""
 _SHARD: Final = re.compile(r"([a-zA-Z]+)-\d+-of-\d+")
-_BEGINNINGS: Final[Mapping[bytes, str]] = {
-    b"\xff\xd8": ".jpg",
-    b"\x89PNG": ".png",
-    b"GIF8": ".gif",
-    b"BM": ".bmp",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-    b"RIFF": ".webp",
-}
 
 
 @dataclass(frozen=True)
@@ -107,11 +98,7 @@ def _written(cell: Any, images: Path) -> str | None:  # noqa: ANN401 (as it is i
     content = next((part for part in struct.values() if isinstance(part, bytes) and part), None)
     if content is None:
         return struct.get("path")
-    suffix = next((s for start, s in _BEGINNINGS.items() if content.startswith(start)), ".jpg")
-    path = images / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
-    if not path.exists():
-        path.write_bytes(content)
-    return path.name
+    return picture_written(content, images)
 
 
 def _with_split(path: Path, table: pa.Table) -> pa.Table:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from curator.catalog.shops import bigcommerce, shopify, squarespace, woocommerce
+from curator.catalog.shops import bigcommerce, magento, shopify, squarespace, woocommerce
 from curator.catalog.shops.shop import ShopTable
 
 TABLES: Final[tuple[ShopTable, ...]] = (
@@ -19,6 +19,7 @@ TABLES: Final[tuple[ShopTable, ...]] = (
     woocommerce.TABLE,
     squarespace.TABLE,
     bigcommerce.TABLE,
+    magento.TABLE,
 )
 ANY: Final = ShopTable(told_by=frozenset())
 

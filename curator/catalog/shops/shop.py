@@ -24,3 +24,5 @@ class ShopTable:
     """The column that says what a row is."""
     goes_on: frozenset[str] = frozenset()
     """What stands there in rows that go on with the product above."""
+    packed: str = ""
+    """The column whose cells hold several fields, as ``color=Blue,material=Canvas``."""

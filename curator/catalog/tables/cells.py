@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -24,7 +24,12 @@ _DEEPEST: Final = 5
 _ADDRESS_BEHIND: Final = re.compile(r" \(https?://[^()\s]*\)")
 _MARKUP: Final = re.compile(r"<(?:[a-zA-Z/!?])[^<>]*>")
 _UNSEEN: Final = re.compile(r"<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1\s*>", re.IGNORECASE)
-_NOTHING: Final = frozenset({"nan", "none", "null", "n/a", "na", "-", "\\n"})
+_FIELD: Final = re.compile(r"(?:^|,)(\w+)=(.*?)(?=,\w+=|$)", re.DOTALL)
+_ESCAPED_LINE_END: Final = re.compile(r"(?:\\r)?\\n(?![a-z])")
+"""A line's end as WooCommerce writes it."""
+_NAMES: Final = ("name", "key", "label", "attribute", "attribute_name", "trait_type")
+_VALUES: Final = ("value", "attribute_value", "values", "options", "option")
+_NOTHING: Final = frozenset({"nan", "none", "null", "nil", "n/a", "na", "-", "\\n"})
 _LONGEST_NOTHING: Final = max(map(len, _NOTHING))
 
 
@@ -89,11 +94,16 @@ def _names_in(value: object, depth: int = 0) -> Iterator[str]:
             if (name := next(names, None)) is not None:
                 yield from _names_in(name, depth + 1)
             else:
-                yield from filter(_is_picture, value.values())
+                yield from _names_below(value.values(), depth)
 
 
-def _is_picture(value: object) -> bool:
-    return isinstance(value, str) and looks_like_picture(value)
+def _names_below(values: Iterable[object], depth: int) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list | dict):
+            # GraphQL: {"edges": [{"node": {"url": ..}}]}.
+            yield from _names_in(value, depth + 1)
+        elif isinstance(value, str) and looks_like_picture(value):
+            yield value
 
 
 def plain_text(cell: str) -> str:
@@ -103,6 +113,11 @@ def plain_text(cell: str) -> str:
         text = _MARKUP.sub(" ", _UNSEEN.sub(" ", text))
     if "&" in text:
         text = html.unescape(text)
+        if "<" in text:
+            # Escaped once more, as in OpenCart's descriptions.
+            text = _MARKUP.sub(" ", text)
+    if "\\" in text:
+        text = _ESCAPED_LINE_END.sub(" ", text)
     if "\0" in text:
         text = text.replace("\0", " ")
     text = " ".join(text.split())
@@ -111,19 +126,51 @@ def plain_text(cell: str) -> str:
     return "" if _is_nothing(text) else text
 
 
+def packed_fields(cell: str) -> dict[str, str]:
+    """Return the fields of a cell such as ``color=Blue,material=Canvas``; commas may be values'."""
+    return {name: plain_text(value) for name, value in _FIELD.findall(cell[:LONGEST_TEXT])}
+
+
 def _is_nothing(text: str) -> bool:
     return len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING
 
 
 def _unpacked(text: str) -> str:
-    """Return what a JSON list or object of texts says; nothing where it is of other objects."""
+    """Return what a list or object of texts says, in JSON or as Ruby writes it."""
+    if '"=>' in text:
+        text = text.replace('"=>', '":').replace(":nil", ":null")
     try:
         value: Any = orjson.loads(text)
     except ValueError:
         return text
-    if isinstance(value, dict):
-        value = [f"{name}: {entry}" for name, entry in value.items() if _is_plain(entry)]
-    return "; ".join(str(entry) for entry in value if _is_plain(entry))
+    return "; ".join(_said(value, is_whole=True))
+
+
+def _said(value: object, *, is_whole: bool = False) -> Iterator[str]:
+    if isinstance(value, list):
+        for entry in value:
+            yield from _said(entry)
+    elif isinstance(value, dict):
+        yield from _said_by_object(value, is_whole=is_whole)
+    elif _is_plain(value) and str(value):
+        yield str(value)
+
+
+def _said_by_object(fields: Mapping[str, object], *, is_whole: bool) -> Iterator[str]:
+    name = next((fields[key] for key in _NAMES if isinstance(fields.get(key), str)), None)
+    worth = next((fields[key] for key in _VALUES if fields.get(key)), None)
+    if name and worth is not None:
+        yield f"{name}: {', '.join(_said(worth))}"
+    elif isinstance(fields.get("name"), str) and fields["name"]:
+        # A category or a tag, with its number and its address.
+        yield str(fields["name"])
+    elif is_whole and len(fields) == 1 and isinstance(only := next(iter(fields.values())), list):
+        yield from _said(only)
+    elif is_whole:
+        for key, entry in fields.items():
+            listed = entry if isinstance(entry, list) else [entry]
+            if texts := [str(text) for text in listed if _is_plain(text) and str(text)]:
+                yield f"{key}: {', '.join(texts)}"
 
 
 def _is_plain(entry: object) -> bool:

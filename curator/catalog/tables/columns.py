@@ -16,33 +16,47 @@ from pathlib import Path
 from typing import Final
 
 from curator.catalog.pictures import is_web_address, looks_like_picture
+from curator.catalog.rows.row import Row
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
-from curator.catalog.rows.opening import Row
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 
 LISTING_COLUMNS: Final = (
     *("listing_id", "item_id", "product_id", "id", "handle", "handleid", "product_code"),
-    *("product_sku", "uniq_id", "item_sku", "sku", "asin", "pid", "article_id"),
+    *("product_sku", "uniq_id", "item_sku", "sku", "asin", "pid", "article_id", "parent_asin"),
+    *(
+        "custom_label",
+        "customlabel",
+        "item_number",
+        "product_number",
+        "article_number",
+        "artikelnummer",
+    ),
+    *("artikelnr", "artikel_nr", "art_nr", "artnr", "produktnummer", "referencia", "codice"),
 )
 _USUAL: Final = tuple(COLUMN_ALIASES["filename"])
 _PICTURE: Final = re.compile(
-    r"image|img|picture|photo|attachment|\bpics?\b|filename|\bfile\b|path|gallery"
+    r"image|img|picture|photo|attachment|\bpics?\b|filename|\bfile\b|path|gallery|\bmedia\b"
+    r"|bild|foto|imagen|imagem|immagin|obraz|afbeelding|zdjeci"
 )
 _ABOUT_IT: Final = re.compile(
-    r"\b(alt|text|title|caption|position|sort|width|height|label|count|type|description|is)\b"
+    r"\b(alt|texts?|titles?|captions?|position|sort|width|height|labels?|count|type|description"
+    r"|is)\b"
 )
+_SAID_OF_IT: Final = re.compile(r"\b(alt|texts?|titles?|captions?|labels?|description)\b")
 _FURTHER: Final = re.compile(
-    r"images|imgs|pictures|photos|pics\b|gallery|\d|additional|other|alternate|extra|variant"
-    r"|\b(front|back|side|detail|second)\b"
+    r"images|imgs|pictures|photos|pics\b|gallery|\d|additional|other|alternat|extra|variant"
+    r"|bilder|fotos|\bmedia\b|\b(front|back|side|detail|second|weitere)\b"
 )
 _LESSER: Final = re.compile(r"thumb|small|swatch|icon|logo")
 _UNTELLING: Final = re.compile(
     r"\b(price|cost|mrp|msrp|sku|barcode|gtin|ean|upc|isbn|asin|mpn|qty|quantity|stock|inventory"
     r"|tax|currency|status|published|visible|visibility|url|uri|link|href|timestamp|date|created"
     r"|updated|modified|seo|position|sort|fulfillment|shipping|id|ids|uid|uuid|pid|discount"
-    r"|sale|backorders|parent|unnamed|handle)\b"
+    r"|sale|backorders|parent|unnamed|handle|slug|rating|ratings|reviews|availability|available"
+    r"|active|meta|global|websites|video|videos|preis|bestand|lager|mwst|prix|precio|prezzo"
+    r"|product number|item number|currency code|tax class)\b|^is\b|^in stock"
 )
 _TRIED: Final = 40
 """Cells with something in them that are looked for in the images folder."""
@@ -53,7 +67,8 @@ class Layout:
     """The places of columns: of pictures, of the product's id, and those with texts by name.
 
     ``group`` is that of what several such products are variants of. ``attributes`` are pairs of
-    columns, of which one names what the other one holds.
+    columns, of which one names what the other one holds. ``captions`` are those of ``texts`` that
+    say something about one picture rather than its product. ``packed`` is that of several fields.
     """
 
     images: tuple[int, ...]
@@ -61,6 +76,8 @@ class Layout:
     group: int | None
     texts: tuple[tuple[int, str], ...]
     attributes: tuple[tuple[int, int], ...]
+    captions: frozenset[int] = frozenset()
+    packed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,10 @@ class _Column:
     @property
     def is_named(self) -> bool:
         return bool(_PICTURE.search(self.words)) and not _ABOUT_IT.search(self.words)
+
+    @property
+    def is_about_picture(self) -> bool:
+        return bool(_PICTURE.search(self.words)) and bool(_ABOUT_IT.search(self.words))
 
     @property
     def is_further(self) -> bool:
@@ -129,10 +150,10 @@ def layout_of(
     attributes = _attributes(telling)
     group = _group_column(columns, product, shop)
     others = {product, group, *images, *(place for pair in attributes for place in pair)}
-    texts = _named_apart(telling)
-    return Layout(
-        images, product, group, tuple(text for text in texts if text[0] not in others), attributes
-    )
+    texts = tuple(text for text in _named_apart(telling) if text[0] not in others)
+    captions = frozenset(column.place for column in telling if column.is_about_picture)
+    packed = next(_places(columns, (shop.packed,)), None) if shop.packed else None
+    return Layout(images, product, group, texts, attributes, captions, packed)
 
 
 def id_columns(columns: Sequence[str]) -> set[int]:
@@ -224,13 +245,14 @@ def _tells(column: _Column, shop: ShopTable) -> bool:
     return bool(
         name
         and not name.startswith(shop.leaves_out)
-        and name not in {shop.kind, shop.parent}
+        and name not in {shop.kind, shop.parent, shop.packed}
         and not _UNTELLING.search(column.words)
         and not (column.is_named and column.looks)
+        and not (column.is_about_picture and not _SAID_OF_IT.search(column.words))
     )
 
 
 def _words(name: str) -> str:
     """Return a column's name as lower-case words: ``productImageUrl`` is "product image url"."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+|(?<=[A-Za-z])(?=\d)", " ", name)
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+|(?<=[A-Za-z])(?=\d)", " ", name)
     return " ".join(apart.lower().split())

@@ -82,7 +82,9 @@ class Products:
     def _filled(self, cells: Sequence[str], above: Sequence[str]) -> list[str]:
         filled = list(cells)
         for place, _ in self._layout.texts:
-            filled[place] = cells[place] or above[place]
+            # What is said of one picture is not said of the next.
+            if place not in self._layout.captions:
+                filled[place] = cells[place] or above[place]
         return filled
 
     def _remember(self, cells: Sequence[str], product: str) -> None:

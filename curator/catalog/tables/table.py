@@ -1,4 +1,4 @@
-"""A table of products as a catalogue: CSV, JSON lines or JSON, by whatever shop or tool."""
+"""A table of products as a catalogue, by whatever shop or tool: CSV, JSON, XML, Parquet, Arrow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from curator.catalog.by_id import PicturesById
 from curator.catalog.locating import Locator
 from curator.catalog.pictures import is_web_address
 from curator.catalog.reading import fingerprint_of
+from curator.catalog.rows.columnar import holds_pictures, is_columnar
+from curator.catalog.rows.opening import rows_of
+from curator.catalog.rows.row import Row, Rows
 from curator.catalog.shops.registry import shop_of
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.skipped import Reason, Skipped
-from curator.catalog.tables.cells import picture_names, plain_text
+from curator.catalog.tables.cells import packed_fields, picture_names, plain_text
 from curator.catalog.tables.columns import Layout, id_columns, layout_of
 from curator.catalog.tables.products import Products
-from curator.catalog.rows.opening import Row, Rows, rows_of
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 from shared.records import ImageRef, Listing
@@ -27,34 +29,51 @@ _UNPACK: Final = "unpack it, and give the folder or the table in it"
 _SAVE_AS: Final = "save it as CSV in UTF-8"
 _WAYS_OUT: Final = {
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), _UNPACK),
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".parquet"), _SAVE_AS),
-    **dict.fromkeys((".feather", ".arrow", ".xml", ".html", ".pdf", ".docx", ".db"), _SAVE_AS),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SAVE_AS),
+    **dict.fromkeys((".html", ".pdf", ".docx", ".db", ".sqlite", ".pkl"), _SAVE_AS),
     **dict.fromkeys(SUFFIXES | UNREAD_SUFFIXES, "it is a picture: give the folder that it is in"),
 }
-"""What to do with files that are no tables of text, by the ends of their names."""
+"""What to do with files that are no tables, by the ends of their names."""
 
 
 def table_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
     """Return the table at ``path``; ``None`` where there is no file.
 
     Raises:
-        InputError: it is no table of text, is unreadable or has no image column.
+        InputError: it is no table, is unreadable or has no image column.
     """
     if not path.is_file():
         return None
     if way_out := _WAYS_OUT.get(path.suffix.lower()):
         raise InputError(f"{path}: is no table of text; {way_out}")
-    table = TableCatalog(path, images_dir or path.parent)
+    return checked_table(path, [path], images_dir)
+
+
+def checked_table(path: Path, files: Sequence[Path], images_dir: Path | None) -> TableCatalog:
+    """Return the table at ``path`` that ``files`` hold, having looked at its first rows.
+
+    Raises:
+        InputError: it is unreadable or has no image column.
+    """
+    has_pictures = is_columnar(files[0]) and holds_pictures(files[0])
+    beside = path.with_name(f"{path.stem}_images") if has_pictures else files[0].parent
+    table = TableCatalog(path, images_dir or beside, tuple(files), has_pictures)
     table.check_columns()
     return table
 
 
 @dataclass(frozen=True, slots=True)
 class TableCatalog:
-    """A table (also gzipped) with columns of images; what tells about products is metadata."""
+    """A table with columns of images; what tells about products is metadata.
+
+    ``files`` are its shards, or the one file that it is. Where ``has_pictures`` within, these are
+    written below ``images_dir`` as they are read.
+    """
 
     path: Path
     images_dir: Path
+    files: tuple[Path, ...]
+    has_pictures: bool = False
 
     def check_columns(self) -> None:
         """Raise ``InputError`` where the file is unreadable or has no image column."""
@@ -62,8 +81,12 @@ class TableCatalog:
             pass
 
     def fingerprint(self) -> str | None:
-        """Return a digest of the file's name, size and time."""
-        return fingerprint_of([self.path])
+        """Return a digest of the files' names, sizes and times."""
+        digest = fingerprint_of(self.files)
+        if not self.has_pictures:
+            return digest
+        # Where pictures were removed, only reading the table brings them back.
+        return f"{digest} {sum(1 for _ in self.images_dir.iterdir())}"
 
     def listings(self, skipped: Skipped) -> Iterator[Listing]:
         """Yield one listing for each image of a row; repeated ones are the ledger's to tell."""
@@ -77,7 +100,7 @@ class TableCatalog:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Rows, _RowReader]]:
-        with rows_of(self.path) as rows:
+        with rows_of(self.files, self.images_dir) as rows:
             shop = shop_of(rows.columns)
             layout, locator = self._layout(rows, shop)
             products = Products(rows.columns, layout, shop)
@@ -85,7 +108,7 @@ class TableCatalog:
 
     def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
         """Return what columns are for, and what finds what they name: ids if need be."""
-        beside = self.path.parent
+        beside = self.files[0].parent
         locator = Locator(self.images_dir, beside)
         try:
             return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
@@ -116,7 +139,7 @@ class _RowReader:
         paths = self._paths(names, skipped)
         if not paths:
             return
-        metadata = self._metadata(completed.cells)
+        metadata = self._metadata(completed.cells, has_captions=len(paths) == 1)
         for path in paths:
             image = ImageRef(path, path)
             yield Listing(completed.product or paths[0], image, metadata, completed.group)
@@ -131,9 +154,16 @@ class _RowReader:
                 paths[place] = None
         return list(paths)
 
-    def _metadata(self, cells: Sequence[str]) -> dict[str, str]:
-        texts = {name: plain_text(cells[place]) for place, name in self.layout.texts}
+    def _metadata(self, cells: Sequence[str], *, has_captions: bool) -> dict[str, str]:
+        # Of several pictures in a row, a caption is about one: nobody knows which.
+        texts = {
+            name: plain_text(cells[place])
+            for place, name in self.layout.texts
+            if has_captions or place not in self.layout.captions
+        }
         for name, value in self.layout.attributes:
             texts[plain_text(cells[name])] = plain_text(cells[value])
+        if self.layout.packed is not None:
+            texts |= packed_fields(cells[self.layout.packed])
         texts.pop("", None)
         return {name: text for name, text in texts.items() if text and not is_web_address(text)}

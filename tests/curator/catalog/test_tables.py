@@ -340,8 +340,9 @@ def test_columns_of_one_name_both_tell(shop):
     [
         ("goods.zip", "unpack it"),
         ("goods.xlsx", "save it as CSV"),
-        ("goods.parquet", "save it as CSV"),
-        ("feed.xml", "save it as CSV"),
+        ("goods.parquet", "cannot be read"),
+        ("goods.arrow", "cannot be read"),
+        ("feed.xml", "is no well-formed XML"),
         ("a.jpg", "give the folder"),
     ],
 )

@@ -1,0 +1,133 @@
+"""Rows of Parquet and of Arrow files; pictures within them become files beside.
+
+The files may be one table's shards. A cell that holds a picture becomes the name of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from curator.catalog.rows.row import Rows, rows_of_objects
+from shared.corpus.embedded_pictures import picture_suffix, picture_written
+from shared.errors import InputError
+
+PARQUET: Final = frozenset({".parquet", ".pq"})
+ARROW: Final = frozenset({".arrow", ".feather"})
+_BATCH_ROWS: Final = 64
+"""Rows whose pictures are held at once."""
+_FULLEST_PARTS: Final = ("bytes", "content", "data")
+
+
+def is_columnar(path: Path) -> bool:
+    """Return whether a file's name says that it is Parquet or Arrow."""
+    return path.suffix.lower() in PARQUET | ARROW
+
+
+def holds_pictures(file: Path) -> bool:
+    """Return whether a picture stands in the first rows of a file, rather than its name.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with _reading([file]), ExitStack() as stack:
+        _, batches = _opened(file, stack)
+        first = next(batches, None)
+        rows = [] if first is None else first.slice(0, _BATCH_ROWS).to_pylist()
+        return any(_is_picture(cell) for row in rows for cell in row.values())
+
+
+def _is_picture(cell: object) -> bool:
+    match cell:
+        case bytes():
+            return picture_suffix(cell) is not None
+        case dict():
+            return any(map(_is_picture, cell.values()))
+        case list():
+            return any(map(_is_picture, cell))
+    return False
+
+
+@contextmanager
+def columnar_rows(files: Sequence[Path], images_dir: Path) -> Iterator[Rows]:
+    """Yield the rows of ``files``; the pictures within are written below ``images_dir``.
+
+    Raises:
+        InputError: a file cannot be read, has other columns than the first, or a picture cannot be
+            written.
+    """
+    with _reading(files), ExitStack() as stack:
+        opened = [_opened(file, stack) for file in files]
+        _require_one_table(files, opened)
+        rows = _rows([batches for _, batches in opened], images_dir)
+        yield rows_of_objects(rows)
+
+
+@contextmanager
+def _reading(files: Sequence[Path]) -> Iterator[None]:
+    import pyarrow.lib  # noqa: PLC0415 (a quarter of a second that other tables need not wait for)
+
+    try:
+        yield
+    except (OSError, pyarrow.lib.ArrowException) as error:
+        where = files[0] if len(files) == 1 else f"{files[0]} or one of its {len(files)} shards"
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{where}: cannot be read ({reason})") from error
+
+
+def _opened(file: Path, stack: ExitStack) -> tuple[Sequence[str], Iterator[Any]]:
+    """Return the names of a file's columns and its batches of rows."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if file.suffix.lower() in PARQUET:
+        table = stack.enter_context(pq.ParquetFile(file))
+        return table.schema_arrow.names, table.iter_batches(_BATCH_ROWS)
+    source = stack.enter_context(pa.memory_map(str(file)))
+    try:
+        # As `datasets` keeps them; Feather is the form with an index at its end.
+        stream = pa.ipc.open_stream(source)
+        return stream.schema.names, iter(stream)
+    except pa.ArrowInvalid:
+        indexed = pa.ipc.open_file(source)
+        return indexed.schema.names, map(indexed.get_batch, range(indexed.num_record_batches))
+
+
+def _require_one_table(files: Sequence[Path], opened: Sequence[tuple[Sequence[str], Any]]) -> None:
+    columns = set(opened[0][0])
+    for file, (names, _) in zip(files, opened, strict=True):
+        if set(names) != columns:
+            raise InputError(
+                f"{file}: has other columns than {files[0]}; they are several tables: give one"
+            )
+
+
+def _rows(
+    tables: Sequence[Iterator[Any]], images_dir: Path
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    numbers = count(1)
+    for batches in tables:
+        for batch in batches:
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                for row in batch.slice(start, _BATCH_ROWS).to_pylist():
+                    yield next(numbers), {n: _named(cell, images_dir) for n, cell in row.items()}
+
+
+def _named(cell: Any, images_dir: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return a cell without bytes: pictures by the names of their files, other bytes left out."""
+    match cell:
+        case bytes():
+            is_picture = picture_suffix(cell) is not None
+            return picture_written(cell, images_dir) if is_picture else None
+        case dict():
+            content = next((cell[p] for p in _FULLEST_PARTS if isinstance(cell.get(p), bytes)), b"")
+            if content:
+                return picture_written(content, images_dir)
+            named = {name: _named(part, images_dir) for name, part in cell.items()}
+            return named["path"] if named.keys() == {"bytes", "path"} else named
+        case list():
+            return [_named(part, images_dir) for part in cell]
+    return cell

@@ -1,0 +1,73 @@
+"""Folders that are one table: Parquet shards, what ``datasets`` saved, pictures with metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from curator.catalog.pictures import is_hidden
+from curator.catalog.rows.columnar import PARQUET
+from curator.catalog.tables.table import TableCatalog, checked_table
+from shared.errors import InputError
+from shared.images.formats import is_picture
+
+_SAVED: Final = ("dataset_dict.json", "dataset_info.json")
+"""What `datasets.save_to_disk` writes: the first for several splits, the second for each."""
+_METADATA: Final = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+"""What `datasets` reads beside a folder's pictures; its `file_name` starts from there."""
+_LOOKED_AT: Final = 1_000
+"""Files after which a folder is one of pictures."""
+
+
+def table_folder_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
+    """Return the table that the folder at ``path`` is; ``None`` where it is none.
+
+    Raises:
+        InputError: it holds several tables, or one that cannot be read.
+    """
+    if not path.is_dir():
+        return None
+    described = [file for name in _METADATA for file in (path / name, *path.glob(f"*/{name}"))]
+    described = [file for file in described if file.is_file()]
+    if len(described) == 1:
+        return checked_table(path, described, images_dir or path)
+    files = _saved(path) or _shards(path)
+    return checked_table(path, files, images_dir) if files else None
+
+
+def _saved(path: Path) -> Sequence[Path]:
+    if not any((path / name).is_file() for name in _SAVED):
+        return ()
+    files = [*sorted(path.glob("*.arrow")), *sorted(path.glob("*/*.arrow"))]
+    return [file for file in files if not file.name.startswith("cache-")]
+
+
+def _shards(path: Path) -> Sequence[Path]:
+    """Return the Parquet files of a folder that holds such files and no pictures."""
+    below = islice(_files_below(path), _LOOKED_AT)
+    shards = []
+    for file in below:
+        if is_picture(file):
+            return ()
+        if file.suffix.lower() in PARQUET:
+            shards.append(file)
+    return sorted(shards)
+
+
+def _files_below(path: Path, deepest: int = 2) -> Iterator[Path]:
+    """Yield files as they come, for a folder may hold hundreds of thousands."""
+    folders = []
+    try:
+        for entry in path.iterdir():
+            if is_hidden(entry.name):
+                continue
+            if entry.is_file():
+                yield entry
+            elif deepest and entry.is_dir():
+                folders.append(entry)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    for folder in folders:
+        yield from _files_below(folder, deepest - 1)

@@ -1,0 +1,135 @@
+"""Tables in Parquet and Arrow, with pictures within; folders that are one table."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from curator.catalog import Skipped, open_catalog
+from shared.errors import InputError
+
+PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def content(colour: str, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(file, kind)
+    return file.getvalue()
+
+
+PICTURES = [content("red"), content("green", "JPEG"), content("blue")]
+
+
+def write_shard(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.table(
+            {
+                "sku": [sku for sku, *_ in rows],
+                "title": [title for _, title, _ in rows],
+                "image": pa.array([{"bytes": b, "path": "x.png"} for *_, b in rows], PICTURE),
+            }
+        ),
+        path,
+    )
+
+
+def read(path, images=None):
+    catalog = open_catalog(path, images)
+    listings = list(catalog.listings(Skipped()))
+    contents = [(catalog.images_dir / one.image.path).read_bytes() for one in listings]
+    return [(one.listing_id, dict(one.metadata)) for one in listings], contents
+
+
+def test_pictures_within_parquet_are_used_byte_for_byte(tmp_path):
+    file = tmp_path / "goods.parquet"
+    write_shard(file, [("A", "bowl", PICTURES[0]), ("B", "jug", PICTURES[1])])
+    listings, contents = read(file)
+    assert listings == [("A", {"title": "bowl"}), ("B", {"title": "jug"})]
+    assert contents == PICTURES[:2]
+    names = sorted(path.suffix for path in (tmp_path / "goods_images").iterdir())
+    assert names == [".jpg", ".png"]
+    assert read(file, tmp_path) == (listings, contents)
+
+
+def test_shards_in_a_folder_are_one_table_and_its_pictures_lie_beside_it(tmp_path):
+    folder = tmp_path / "goods"
+    rows = [(sku, f"thing {sku}", picture) for sku, picture in zip("ABC", PICTURES, strict=True)]
+    write_shard(folder / "data" / "train-00000-of-00002.parquet", rows[:2])
+    write_shard(folder / "data" / "train-00001-of-00002.parquet", rows[2:])
+    (folder / "README.md").write_text("---\n")
+    listings, contents = read(folder)
+    assert [listing for listing, _ in listings] == ["A", "B", "C"]
+    assert contents == PICTURES
+    assert {path.name for path in tmp_path.iterdir()} == {"goods", "goods_images"}
+
+
+def test_what_datasets_saved_is_read_with_all_its_splits(tmp_path):
+    rows = [{"bytes": picture, "path": None} for picture in PICTURES[:2]]
+    split = datasets.Dataset.from_dict({"id": ["1", "2"], "title": ["a", "b"], "image": rows})
+    split = split.cast_column("image", datasets.Image())
+    split.save_to_disk(str(tmp_path / "one"))
+    assert read(tmp_path / "one")[1] == PICTURES[:2]
+    datasets.DatasetDict({"train": split, "test": split}).save_to_disk(str(tmp_path / "both"))
+    listings, contents = read(tmp_path / "both")
+    assert [listing for listing, _ in listings] == ["1", "2", "1", "2"]
+    assert contents == [*PICTURES[:2], *PICTURES[:2]]
+
+
+def test_removed_pictures_make_a_table_look_changed_so_that_they_come_back(tmp_path):
+    file = tmp_path / "goods.parquet"
+    write_shard(file, [("A", "bowl", PICTURES[0]), ("B", "jug", PICTURES[1])])
+    read(file)
+    whole = open_catalog(file).fingerprint()
+    assert open_catalog(file).fingerprint() == whole
+    catalog = open_catalog(file)
+    next((tmp_path / "goods_images").iterdir()).unlink()
+    assert catalog.fingerprint() != whole
+
+
+def test_parquet_that_names_files_is_a_table_like_any_other(tmp_path):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).touch()
+    rows = {"sku": ["A", "B"], "photos": [["a.jpg", "b.jpg"], ["c.jpg"]], "price": [1.5, 2.5]}
+    pq.write_table(pa.table({**rows, "title": ["bowl", None]}), tmp_path / "t.parquet")
+    listings = list(open_catalog(tmp_path / "t.parquet").listings(Skipped()))
+    assert [(one.listing_id, one.image.path) for one in listings] == [
+        ("A", "a.jpg"),
+        ("A", "b.jpg"),
+        ("B", "c.jpg"),
+    ]
+    assert [dict(one.metadata) for one in listings] == [{"title": "bowl"}] * 2 + [{}]
+
+
+@pytest.mark.parametrize("place", ["", "train/"])
+def test_a_folder_of_pictures_with_metadata_has_its_texts(tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir(exist_ok=True)
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(PICTURES[0])
+    lines = [{"file_name": f"{n}.png", "text": f"thing {n}"} for n in (1, 2)]
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    listings = list(open_catalog(tmp_path).listings(Skipped()))
+    assert [(one.image.path, dict(one.metadata)) for one in listings] == [
+        (f"{place}1.png", {"text": "thing 1"}),
+        (f"{place}2.png", {"text": "thing 2"}),
+    ]
+
+
+def test_tables_that_are_not_one_and_files_cut_short_are_refused_by_name(tmp_path):
+    folder = tmp_path / "goods"
+    write_shard(folder / "a.parquet", [("A", "bowl", PICTURES[0])])
+    pq.write_table(pa.table({"sku": ["A"], "answer": ["x"]}), folder / "b.parquet")
+    with pytest.raises(InputError, match=r"b\.parquet: has other columns than .*a\.parquet"):
+        open_catalog(folder)
+    shutil.copy(folder / "a.parquet", tmp_path / "cut.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "cut.parquet").read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"cut\.parquet: cannot be read"):
+        open_catalog(tmp_path / "cut.parquet")
