@@ -15,26 +15,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import (
-    ColumnElement,
-    Table,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.dml import Delete, Insert, Update
 
-from curator.ledger.database import tables
 from curator.ledger.database.coding import Row
 
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -55,31 +42,37 @@ class Change:
 
     name: str
     columns: tuple[str, ...]
-    statement: Insert | Update | Delete
+    statement: str
 
     @property
     def trigger(self) -> str:
         """The trigger that does it."""
-        statement = self.statement.compile(dialect=sqlite.dialect())
         return (
             f"CREATE TEMP TRIGGER {self.name} INSTEAD OF INSERT ON inbox"
-            f" WHEN NEW.change = '{self.name}' BEGIN {statement}; END"
+            f" WHEN NEW.change = '{self.name}' BEGIN {self.statement}; END"
         )
 
 
-def _cells(columns: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
-    return {
-        name: literal_column(f"json_extract(NEW.row, '$[{place}]')")
-        for place, name in enumerate(columns)
-    }
+# Statements are put together of the names in this module alone, hence no S608.
+def _cells(columns: tuple[str, ...]) -> dict[str, str]:
+    """Return where the row of a change has the value of each column."""
+    return {name: f"json_extract(NEW.row, '$[{place}]')" for place, name in enumerate(columns)}
 
 
-def _adding(name: str, table: Table, *columns: str) -> Change:
-    return Change(name, columns, insert(table).values(_cells(columns)).inline())
+def _insert(table: str, cells: Mapping[str, str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(cells)}) VALUES ({', '.join(cells.values())})"  # noqa: S608
+
+
+def _same(cells: Mapping[str, str]) -> str:
+    return " AND ".join(f"{name} = {value}" for name, value in cells.items())
+
+
+def _adding(name: str, table: str, *columns: str) -> Change:
+    return Change(name, columns, _insert(table, _cells(columns)))
 
 
 def _adding_each(
-    name: str, table: Table, *columns: str, each: tuple[str, ...], place: str | None = None
+    name: str, table: str, *columns: str, each: tuple[str, ...], place: str | None = None
 ) -> Change:
     """Add a row for each of ``rows``, a list of lists of the columns ``each``.
 
@@ -87,114 +80,111 @@ def _adding_each(
     """
     taken = (*columns, "rows")
     cells = _cells(taken)
-    rows = func.json_each(cells.pop("rows")).table_valued("key", "value", name="each")
+    rows = cells.pop("rows")
     if place is not None:
-        cells[place] = rows.c.key
+        cells[place] = "each.key"
     for number, column in enumerate(each):
-        cells[column] = func.json_extract(rows.c.value, literal_column(f"'$[{number}]'"))
-    return Change(name, taken, insert(table).from_select(list(cells), select(*cells.values())))
+        cells[column] = f"json_extract(each.value, '$[{number}]')"
+    select = f"SELECT {', '.join(cells.values())} FROM json_each({rows}) AS each"  # noqa: S608
+    return Change(name, taken, f"INSERT INTO {table} ({', '.join(cells)}) {select}")
 
 
-def _putting(name: str, table: Table, *columns: str) -> Change:
-    """Add a row, or change the one that has its primary key."""
-    adding = sqlite_insert(table).values(_cells(columns)).inline()
-    key = [column.name for column in table.primary_key]
-    changed = {name: adding.excluded[name] for name in columns}
-    return Change(name, columns, adding.on_conflict_do_update(key, set_=changed))
+def _putting(name: str, table: str, *columns: str, key: tuple[str, ...]) -> Change:
+    """Add a row, or change the one that has its primary ``key``."""
+    taken = (*key, *columns)
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    adding = _insert(table, _cells(taken))
+    return Change(name, taken, f"{adding} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}")
 
 
-def _changing(name: str, table: Table, *columns: str, where: tuple[str, ...]) -> Change:
+def _changing(name: str, table: str, *columns: str, where: tuple[str, ...]) -> Change:
     cells = _cells((*columns, *where))
-    same = (table.c[key] == cells.pop(key) for key in where)
-    return Change(name, (*columns, *where), update(table).where(*same).values(cells))
+    same = _same({key: cells.pop(key) for key in where})
+    changed = ", ".join(f"{name} = {cell}" for name, cell in cells.items())
+    return Change(name, (*columns, *where), f"UPDATE {table} SET {changed} WHERE {same}")  # noqa: S608
 
 
-def _removing(name: str, table: Table, *where: str) -> Change:
-    cells = _cells(where)
-    return Change(name, where, delete(table).where(*(table.c[key] == cells[key] for key in where)))
+def _removing(name: str, table: str, *where: str) -> Change:
+    return Change(name, where, f"DELETE FROM {table} WHERE {_same(_cells(where))}")  # noqa: S608
 
 
 _FACTS = ("ending", "form", "drafts", "rejection")
 ADD_ATTEMPT: Final = _adding(
     "add_attempt",
-    tables.attempts,
+    "attempts",
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
     *("question", "annotator", "characters", "longest_px", "thinking", "image_detail"),
     "canary_day",
 )
-REMOVE_ATTEMPT: Final = _removing("remove_attempt", tables.attempts, "id")
+REMOVE_ATTEMPT: Final = _removing("remove_attempt", "attempts", "id")
 FINISH_ATTEMPT: Final = _changing(
     "finish_attempt",
-    tables.attempts,
+    "attempts",
     *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
     *("cached_tokens", "image_tokens", "model_version", "model_stage", "retires_at", *_FACTS),
     where=("id",),
 )
-CHANGE_START: Final = _changing("change_start", tables.attempts, "started_at", where=("id",))
-CHANGE_FACTS: Final = _changing("change_facts", tables.attempts, *_FACTS, where=("id",))
+CHANGE_START: Final = _changing("change_start", "attempts", "started_at", where=("id",))
+CHANGE_FACTS: Final = _changing("change_facts", "attempts", *_FACTS, where=("id",))
 ADD_REPLY: Final = Change(
     "add_reply",
     ("attempt_id",),
-    insert(tables.replies)
-    .values(**_cells(("attempt_id",)), body=literal_column("NEW.body"))
-    .inline(),
+    _insert("replies", {**_cells(("attempt_id",)), "body": "NEW.body"}),
 )
 CHANGE_WORK: Final = _changing(
     "change_work",
-    tables.work,
+    "work",
     *("state", "attempts", "reason", "finished_at"),
     where=("campaign_id", "item_id"),
 )
 CHANGE_OPINION: Final = _changing(
     "change_opinion",
-    tables.second_opinions,
+    "second_opinions",
     *("state", "attempts", "reason", "answer", "agrees", "finished_at"),
     where=("campaign_id", "item_id", "question"),
 )
 PUT_CANARY: Final = _putting(
     "put_canary",
-    tables.canary_answers,
-    *("campaign_id", "model", "day", "item_id", "question", "state", "attempts", "reason"),
-    *("answer", "is_equal", "model_version", "finished_at"),
+    "canary_answers",
+    *("question", "state", "attempts", "reason", "answer", "is_equal", "model_version"),
+    "finished_at",
+    key=("campaign_id", "model", "day", "item_id"),
 )
 ADD_PAIRS: Final = _adding_each(
     "add_pairs",
-    tables.pairs,
+    "pairs",
     *("campaign_id", "item_id", "attempt_id"),
     each=("question", "answer", "difficulty", "agreement"),
     place="position",
 )
 ADD_REJECTED: Final = _adding_each(
     "add_rejected",
-    tables.rejected_pairs,
+    "rejected_pairs",
     *("campaign_id", "item_id", "attempt_id"),
     each=("rule", "question", "answer"),
 )
-REMOVE_PAIRS: Final = _removing("remove_pairs", tables.pairs, "campaign_id", "item_id")
-REMOVE_REJECTED: Final = _removing(
-    "remove_rejected", tables.rejected_pairs, "campaign_id", "item_id"
-)
+REMOVE_PAIRS: Final = _removing("remove_pairs", "pairs", "campaign_id", "item_id")
+REMOVE_REJECTED: Final = _removing("remove_rejected", "rejected_pairs", "campaign_id", "item_id")
 PUT_PROJECT: Final = _putting(
     "put_project",
-    tables.projects,
-    *("project", "model", "blocked_until", "blocked_window", "probe_at", "updated_at"),
-    "refused_because",
+    "projects",
+    *("blocked_until", "blocked_window", "probe_at", "updated_at", "refused_because"),
+    key=("project", "model"),
 )
 PUT_LIMIT: Final = _putting(
     "put_limit",
-    tables.learned_limits,
-    *("project", "model", "name", "value", "stated", "learned_at"),
+    "learned_limits",
+    *("value", "stated", "learned_at"),
+    key=("project", "model", "name"),
 )
 REMOVE_KEY: Final = _changing(
     "remove_key",
-    tables.keys,
+    "keys",
     *("removed_because", "updated_at", "failed_for_good"),
     where=("fingerprint",),
 )
-PUT_FORM: Final = _putting(
-    "put_form", tables.model_forms, *("annotator", "model", "form", "told_at")
-)
+PUT_FORM: Final = _putting("put_form", "model_forms", "form", "told_at", key=("annotator", "model"))
 CHANGES: Final = (
     *(
         ADD_ATTEMPT,
