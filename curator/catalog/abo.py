@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from curator.catalog.catalog import AsGiven
 from curator.catalog.locating import Locator
 from curator.catalog.reading import fingerprint_of, reading
 from curator.catalog.skipped import Reason, Skipped
@@ -36,7 +37,7 @@ _ROOTS: Final = (".", "abo-listings", "abo-images-small", "abo-images-original",
 """Where the archives' folders stand: together, or each in a folder named after its archive."""
 
 
-def abo_catalog(path: Path, images_dir: Path | None) -> AboCatalog | None:
+def abo_catalog(path: Path, given: AsGiven) -> AboCatalog | None:
     """Return the download at ``path``; ``None`` where there is none.
 
     Raises:
@@ -47,7 +48,7 @@ def abo_catalog(path: Path, images_dir: Path | None) -> AboCatalog | None:
         return None
     index = _first_folder(path, "images/metadata") or path / "images" / "metadata"
     images = _first_folder(path, "images/small") or _first_folder(path, "images/original")
-    chosen = images_dir or images or path / "images" / "small"
+    chosen = given.images_dir or images or path / "images" / "small"
     catalog = AboCatalog(path, chosen, listings, index)
     catalog.check_files()
     return catalog

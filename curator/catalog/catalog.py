@@ -6,12 +6,22 @@ What cannot be used is counted by reason in ``Skipped``, never silently dropped.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from curator.catalog.named_columns import NO_COLUMNS, NamedColumns
 from curator.catalog.skipped import Skipped
 from shared.errors import InputError
 from shared.records import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class AsGiven:
+    """What a user says of a catalogue: its images folder, if not its own, and its columns."""
+
+    images_dir: Path | None = None
+    columns: NamedColumns = NO_COLUMNS
 
 
 class Catalog(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from curator.catalog.catalog import AsGiven
 from curator.catalog.pictures import is_hidden
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
@@ -17,9 +18,9 @@ from shared.records import ImageRef, Listing
 _TABLES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xml"})
 
 
-def folder_catalog(path: Path, images_dir: Path | None) -> FolderCatalog | None:
+def folder_catalog(path: Path, given: AsGiven) -> FolderCatalog | None:
     """Return the folder at ``path`` as a catalogue; ``None`` where there is none."""
-    return FolderCatalog(path, images_dir or path) if path.is_dir() else None
+    return FolderCatalog(path, given.images_dir or path) if path.is_dir() else None
 
 
 @dataclass(frozen=True, slots=True)

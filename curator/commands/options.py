@@ -26,6 +26,14 @@ KeysFile = Annotated[
 ImagesFolder = Annotated[
     Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
 ]
+ColumnsOfTable = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="FIELD=COLUMN,...",
+        help="What a table's columns hold, such as image=Bild,id=Art-Nr,title=Name.",
+    ),
+]
 AnnotatorName = Annotated[
     Service,
     typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),

@@ -15,12 +15,13 @@ from rich.console import Console
 from curator.annotators.models_to_ask import free_quotas, models_to_ask, settings_of_models
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
-from curator.catalog import open_catalog
+from curator.catalog import catalog_columns, open_catalog
 from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
     AsJson,
     CatalogPath,
+    ColumnsOfTable,
     Concurrency,
     DetailOfImages,
     ImagesFolder,
@@ -95,6 +96,7 @@ def plan(
     catalog: CatalogPath,
     keys: KeysFile = None,
     images: ImagesFolder = None,
+    columns: ColumnsOfTable = None,
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelNames = None,
     models: ModelsPath = None,
@@ -136,7 +138,9 @@ def plan(
     estimates = TokenEstimates(known_models.tile, settings)
     if ledger is not None:
         estimates.learn(_counted(ledger))
-    size = measure_catalog(open_catalog(catalog, images), prompt, described, estimates)
+    size = measure_catalog(
+        open_catalog(catalog, images, catalog_columns(columns)), prompt, described, estimates
+    )
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, questions, verify, output_tokens)
     prices = {each.name: _price(each, tier, input_price, output_price) for each in described}

@@ -13,11 +13,13 @@ from curator.annotators.annotator import DEFAULT_TIMEOUT_S
 from curator.annotators.registry import Service
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
+from curator.catalog import catalog_columns
 from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
     BaseUrl,
     CatalogPath,
+    ColumnsOfTable,
     Concurrency,
     DetailOfImages,
     ImagesFolder,
@@ -100,6 +102,7 @@ def run(
     ledger: LedgerFile,
     keys: KeysFile = None,
     images: ImagesFolder = None,
+    columns: ColumnsOfTable = None,
     annotator: AnnotatorName = Service.GEMINI,
     model: ModelNames = None,
     models: ModelsPath = None,
@@ -133,6 +136,7 @@ def run(
         keys=keys,
         ledger=ledger,
         images=images,
+        columns=catalog_columns(columns),
         annotator=annotator,
         models=model or (),
         known_models=catalogue_of(models),

@@ -12,7 +12,7 @@ from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
-from curator.catalog import Catalog, open_catalog
+from curator.catalog import NO_COLUMNS, Catalog, NamedColumns, open_catalog
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.keyfile import KeyFile, read_key_file
@@ -59,6 +59,7 @@ class RunOptions:
     budget: BudgetLimit = NO_LIMIT
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
     tier: Tier = Tier.STANDARD
+    columns: NamedColumns = NO_COLUMNS
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -100,7 +101,7 @@ def plan_run(options: RunOptions) -> RunPlan:
     require_sensible(options.budget, models, options.tier)
     prompt = Prompt(options.questions, options.answer_words)
     plan = RunPlan(
-        catalog=open_catalog(options.catalog, options.images),
+        catalog=open_catalog(options.catalog, options.images, options.columns),
         keys=key_file.keys,
         models=models,
         prompt=prompt,

@@ -15,10 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from curator.catalog.named_columns import NamedColumns
 from curator.catalog.pictures import is_web_address, looks_like_picture
-from curator.catalog.rows.row import Row
+from curator.catalog.rows.row import Rows
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
+from shared.corpus.formats.columns import own_name
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 
@@ -56,8 +58,10 @@ _UNTELLING: Final = re.compile(
     r"|updated|modified|seo|position|sort|fulfillment|shipping|id|ids|uid|uuid|pid|discount"
     r"|sale|backorders|parent|unnamed|handle|slug|rating|ratings|reviews|availability|available"
     r"|active|meta|global|websites|video|videos|preis|bestand|lager|mwst|prix|precio|prezzo"
-    r"|product number|item number|currency code|tax class)\b|^is\b|^in stock"
+    r"|product number|item number|art nr|artnr|artikelnr|artikelnummer|currency code|tax class)\b|^is\b|^in stock"
 )
+_MOST: Final = 0.5
+"""Share of cells from which on a column is one of pictures by what stands in it."""
 _TRIED: Final = 40
 """Cells with something in them that are looked for in the images folder."""
 
@@ -119,41 +123,81 @@ class _Column:
 
 
 def layout_of(
-    columns: Sequence[str],
-    rows: Iterable[Row],
+    rows: Rows,
     shop: ShopTable,
     is_there: Callable[[str], bool],
+    named: NamedColumns,
     path: Path,
 ) -> Layout:
-    """Return what the columns of the table at ``path`` are for, judged by its first ``rows``.
+    """Return what the columns of the table at ``path`` are for, judged by its first rows.
+
+    What is ``named``, as the table names it (see ``own_names``), is taken as it is said.
 
     Raises:
         InputError: no column names pictures.
     """
-    whole = [row.cells for row in rows if len(row.cells) == len(columns)]
+    columns = rows.columns
+    whole = [row.cells for row in rows.first if len(row.cells) == len(columns)]
     judged = [
         _judged(place, name, [cells[place] for cells in whole], is_there)
         for place, name in enumerate(columns)
     ]
-    images = _image_columns(judged)
+    images = tuple(map(columns.index, named.images)) or _image_columns(judged)
     if not columns:
         raise InputError(f"{path}: is empty; give a table that names images in a column `filename`")
     if not images:
         have = ", ".join(columns) or "none"
         raise InputError(
             f"{path}: no image column by name ({', '.join(_USUAL)}, ...) or content; "
-            f"its columns: {have}; name the images in a column `filename`, or "
-            "give the folder whose files are called as ids with --images DIR"
+            f"its columns: {have}; name the images in a column `filename`, say which column it is "
+            "with --columns image=NAME, or give the folder whose files are called as ids with "
+            "--images DIR"
         )
     product = _product_column(columns, shop)
+    if named.listing is not None:
+        product = columns.index(named.listing) if named.listing else None
     telling = [column for column in judged if _tells(column, shop)]
     attributes = _attributes(telling)
     group = _group_column(columns, product, shop)
+    if named.product is not None:
+        group = columns.index(named.product) if named.product else None
     others = {product, group, *images, *(place for pair in attributes for place in pair)}
-    texts = tuple(text for text in _named_apart(telling) if text[0] not in others)
+    said, left_out = _said_texts(named, columns)
+    others |= left_out | {place for place, _ in said}
+    found = (text for text in _named_apart(telling) if text[0] not in others)
+    texts = (*said, *found)
     captions = frozenset(column.place for column in telling if column.is_about_picture)
     packed = next(_places(columns, (shop.packed,)), None) if shop.packed else None
     return Layout(images, product, group, texts, attributes, captions, packed)
+
+
+def own_names(named: NamedColumns, columns: Sequence[str], path: Path) -> NamedColumns:
+    """Return the same with columns spelt as the table at ``path`` does.
+
+    Raises:
+        InputError: it has no such column; those that it has are named.
+    """
+
+    def own(name: str) -> str:
+        return own_name(path, columns, name)
+
+    return NamedColumns(
+        tuple(map(own, named.images)),
+        named.listing and own(named.listing),
+        named.product and own(named.product),
+        {
+            (text if column else own(text)): column and own(column)
+            for text, column in named.texts.items()
+        },
+    )
+
+
+def _said_texts(
+    named: NamedColumns, columns: Sequence[str]
+) -> tuple[tuple[tuple[int, str], ...], set[int]]:
+    """Return the texts that a user names, with their places, and the places left out."""
+    said = tuple((columns.index(column), text) for text, column in named.texts.items() if column)
+    return said, {columns.index(text) for text, column in named.texts.items() if not column}
 
 
 def id_columns(columns: Sequence[str]) -> set[int]:
@@ -210,8 +254,7 @@ def _image_columns(judged: Sequence[_Column]) -> tuple[int, ...]:
 
 def _unnamed_column(judged: Sequence[_Column]) -> tuple[int, ...]:
     """Return the column that holds pictures by content, or else is named as if it did."""
-    half = 0.5
-    telling = [column for column in judged if column.looks >= half or column.present]
+    telling = [column for column in judged if column.looks >= _MOST or column.present]
     if telling:
         return (min(telling, key=lambda c: (-c.present, -c.looks, c.place)).place,)
     usual = [
@@ -248,6 +291,7 @@ def _tells(column: _Column, shop: ShopTable) -> bool:
         and name not in {shop.kind, shop.parent, shop.packed}
         and not _UNTELLING.search(column.words)
         and not (column.is_named and column.looks)
+        and column.looks < _MOST
         and not (column.is_about_picture and not _SAID_OF_IT.search(column.words))
     )
 

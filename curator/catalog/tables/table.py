@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from curator.catalog.by_id import PicturesById
+from curator.catalog.catalog import AsGiven
 from curator.catalog.locating import Locator
+from curator.catalog.named_columns import NO_COLUMNS, NamedColumns
 from curator.catalog.pictures import is_web_address
 from curator.catalog.reading import fingerprint_of
 from curator.catalog.rows.columnar import holds_pictures, is_columnar
@@ -19,7 +21,7 @@ from curator.catalog.shops.registry import shop_of
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.skipped import Reason, Skipped
 from curator.catalog.tables.cells import packed_fields, picture_names, plain_text
-from curator.catalog.tables.columns import Layout, id_columns, layout_of
+from curator.catalog.tables.columns import Layout, id_columns, layout_of, own_names
 from curator.catalog.tables.products import Products
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
@@ -36,7 +38,7 @@ _WAYS_OUT: Final = {
 """What to do with files that are no tables, by the ends of their names."""
 
 
-def table_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
+def table_catalog(path: Path, given: AsGiven) -> TableCatalog | None:
     """Return the table at ``path``; ``None`` where there is no file.
 
     Raises:
@@ -46,10 +48,10 @@ def table_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
         return None
     if way_out := _WAYS_OUT.get(path.suffix.lower()):
         raise InputError(f"{path}: is no table of text; {way_out}")
-    return checked_table(path, [path], images_dir)
+    return checked_table(path, [path], given)
 
 
-def checked_table(path: Path, files: Sequence[Path], images_dir: Path | None) -> TableCatalog:
+def checked_table(path: Path, files: Sequence[Path], given: AsGiven) -> TableCatalog:
     """Return the table at ``path`` that ``files`` hold, having looked at its first rows.
 
     Raises:
@@ -57,7 +59,8 @@ def checked_table(path: Path, files: Sequence[Path], images_dir: Path | None) ->
     """
     has_pictures = is_columnar(files[0]) and holds_pictures(files[0])
     beside = path.with_name(f"{path.stem}_images") if has_pictures else files[0].parent
-    table = TableCatalog(path, images_dir or beside, tuple(files), has_pictures)
+    images_dir = given.images_dir or beside
+    table = TableCatalog(path, images_dir, tuple(files), given.columns, has_pictures)
     table.check_columns()
     return table
 
@@ -73,6 +76,7 @@ class TableCatalog:
     path: Path
     images_dir: Path
     files: tuple[Path, ...]
+    columns: NamedColumns = NO_COLUMNS
     has_pictures: bool = False
 
     def check_columns(self) -> None:
@@ -82,7 +86,7 @@ class TableCatalog:
 
     def fingerprint(self) -> str | None:
         """Return a digest of the files' names, sizes and times."""
-        digest = fingerprint_of(self.files)
+        digest = fingerprint_of(self.files) + str(self.columns)
         if not self.has_pictures:
             return digest
         # Where pictures were removed, only reading the table brings them back.
@@ -108,16 +112,20 @@ class TableCatalog:
 
     def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
         """Return what columns are for, and what finds what they name: ids if need be."""
+        named = own_names(self.columns, rows.columns, self.files[0])
         beside = self.files[0].parent
         locator = Locator(self.images_dir, beside)
+        # Not beside the table, where other pictures may lie.
+        may_be_ids = self.images_dir != beside
+        by_id = Locator(self.images_dir, beside, PicturesById(self.images_dir))
+        if named.images and may_be_ids:
+            locator = by_id
         try:
-            return layout_of(rows.columns, rows.first, shop, locator.has, self.path), locator
+            return layout_of(rows, shop, locator.has, named, self.path), locator
         except InputError:
-            # Not beside the table, where other pictures may lie.
-            if self.images_dir == beside:
+            if not may_be_ids:
                 raise
-            by_id = Locator(self.images_dir, beside, PicturesById(self.images_dir))
-            layout = layout_of(rows.columns, rows.first, shop, by_id.has, self.path)
+            layout = layout_of(rows, shop, by_id.has, named, self.path)
             if not set(layout.images) <= id_columns(rows.columns):
                 raise
             return layout, by_id

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from curator.catalog.catalog import AsGiven
 from curator.catalog.pictures import is_hidden
 from curator.catalog.rows.columnar import PARQUET
 from curator.catalog.tables.table import TableCatalog, checked_table
@@ -21,7 +22,7 @@ _LOOKED_AT: Final = 1_000
 """Files after which a folder is one of pictures."""
 
 
-def table_folder_catalog(path: Path, images_dir: Path | None) -> TableCatalog | None:
+def table_folder_catalog(path: Path, given: AsGiven) -> TableCatalog | None:
     """Return the table that the folder at ``path`` is; ``None`` where it is none.
 
     Raises:
@@ -32,9 +33,9 @@ def table_folder_catalog(path: Path, images_dir: Path | None) -> TableCatalog | 
     described = [file for name in _METADATA for file in (path / name, *path.glob(f"*/{name}"))]
     described = [file for file in described if file.is_file()]
     if len(described) == 1:
-        return checked_table(path, described, images_dir or path)
+        return checked_table(path, described, AsGiven(given.images_dir or path, given.columns))
     files = _saved(path) or _shards(path)
-    return checked_table(path, files, images_dir) if files else None
+    return checked_table(path, files, given) if files else None
 
 
 def _saved(path: Path) -> Sequence[Path]:

@@ -29,15 +29,27 @@ def parse_columns(text: str | None) -> dict[str, str]:
     Raises:
         InputError: an unknown field (the nearest known one is named), or no pair of names.
     """
-    columns = {}
-    for part in filter(None, (part.strip() for part in (text or "").split(","))):
-        field, equals, column = (side.strip() for side in part.partition("="))
-        if not equals:
-            raise InputError(f"--columns {part!r}: write FIELD=COLUMN, such as answer=ground_truth")
+    columns: dict[str, str] = {}
+    for field, column in split_columns(text):
         if field in columns:
             raise InputError(f"--columns names {field!r} twice; a field has one column")
         columns[field] = column
     return checked_columns(columns, "--columns")
+
+
+def split_columns(text: str | None) -> list[tuple[str, str]]:
+    """Return the pairs of names in the value of ``--columns``, in order; a column may be empty.
+
+    Raises:
+        InputError: no pair of names.
+    """
+    pairs = []
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        field, equals, column = (side.strip() for side in part.partition("="))
+        if not equals or not field:
+            raise InputError(f"--columns {part!r}: write FIELD=COLUMN, such as answer=ground_truth")
+        pairs.append((field, column))
+    return pairs
 
 
 def checked_columns(columns: Mapping[str, str], source: str) -> dict[str, str]:
@@ -80,7 +92,7 @@ def chosen_columns(
     Raises:
         InputError: the file lacks a column that is named.
     """
-    chosen = {field: _own_name(path, columns, column) for field, column in named.items() if column}
+    chosen = {field: own_name(path, columns, column) for field, column in named.items() if column}
     taken = set(chosen.values())
     by_key = {column_key(name): name for name in reversed(columns) if name not in taken}
     for field, aliases in COLUMN_ALIASES.items():
@@ -105,7 +117,12 @@ def column_key(name: str) -> str:
     return _NO_NAME_CHARACTERS.sub("", str(name).lower())
 
 
-def _own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
+def own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
+    """Return a file's column as the file names it; case, spaces and underscores do not matter.
+
+    Raises:
+        InputError: there is none; all that there are are named.
+    """
     alike = [name for name in columns if column_key(name) == column_key(wanted)]
     for name in (*(name for name in alike if str(name).strip() == wanted), *alike):
         return name
