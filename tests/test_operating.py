@@ -19,6 +19,7 @@ import typer
 import yaml
 
 import curator.__main__
+from curator.annotators.annotator import DEFAULT_TIMEOUT_S
 from curator.forecast.forecast import Forecast
 from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota
@@ -108,7 +109,7 @@ def test_the_units_start_what_the_program_takes_and_stop_it_gently(unit: Path) -
     words = shlex.split(service["ExecStart"])
     assert Path(words[0]).name == "curator"
     params = taken(words[1:])
-    assert int(service["TimeoutStopSec"]) > params["timeout_s"]
+    assert int(service["TimeoutStopSec"]) > (params["timeout_s"] or DEFAULT_TIMEOUT_S)
     assert service["SuccessExitStatus"] == "75"
     waits = str(params["on_exhausted"]) == "wait"
     assert waits == (unit.name == "curator.service")

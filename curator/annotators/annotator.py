@@ -30,6 +30,8 @@ LONGEST_ENDING: Final = 60
 LONGEST_MODEL: Final = 200
 DEFAULT_TIMEOUT_S: Final = 120.0
 """Longest wait for a reply."""
+FLEX_TIMEOUT_S: Final = 900.0
+"""The same at a tier that is served when there is room."""
 
 
 class AskedForm(StrEnum):
@@ -53,7 +55,8 @@ class Reply:
     ``cached_tokens`` and ``image_tokens`` are those of the input that it had kept from before, and
     those of its images, 0 where it does not say.
     ``model`` is what the server calls the model that answered; empty where it names none.
-    ``status`` is what it tells of the life of the model that was asked.
+    ``status`` is what it tells of the life of the model that was asked, and ``tier`` the one at
+    which it says that it was served; ``None`` where it does not.
     """
 
     body: str
@@ -66,6 +69,7 @@ class Reply:
     status: ModelStatus = NO_STATUS
     cached_tokens: int = 0
     image_tokens: int = 0
+    tier: Tier | None = None
 
 
 class Annotator(typing.Protocol):
@@ -92,7 +96,7 @@ class Connection:
 
     ``base_url`` is empty for the service's own address. ``forms`` are those that models are
     known to take, by name; all others are asked in the strictest. ``settings`` say to each model,
-    by name, how to think and to look.
+    by name, how to think and to look; ``tier`` is the one that all are asked at.
     """
 
     base_url: str | None
@@ -100,6 +104,7 @@ class Connection:
     connections: int
     forms: Mapping[str, AskedForm] = field(default_factory=dict)
     settings: Mapping[str, ModelSettings] = field(default_factory=dict)
+    tier: Tier = Tier.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,12 @@ def model_of(word: object) -> str:
     """Return a server's name for the model that answered, fit for logs and the ledger."""
     name = " ".join(word.split()) if isinstance(word, str) else ""
     return name.encode(errors="replace").decode()[:LONGEST_MODEL]
+
+
+def tier_of(word: object) -> Tier | None:
+    """Return the tier that a server says it served a request at; ``None`` for none of ours."""
+    name = str(word or "").lower()
+    return Tier(name) if name in set(Tier) else None
 
 
 def check_base_url(base_url: str | None) -> str:

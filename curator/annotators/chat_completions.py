@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from curator.annotators.annotator import FINISHED, AskedForm, Reply, ending_of, model_of
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
+from curator.models.tier import Tier
 from curator.prompts.prompt import Request
 from curator.prompts.schema import ReplySchema
 from curator.refusals.error_answers import refusal_within, unreadable_reply
@@ -26,6 +27,7 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "length": "MAX_TOKENS",
     "content_filter": "SAFETY",
 }
+_TIERS: Final[Mapping[str, Tier]] = {"default": Tier.STANDARD, "flex": Tier.FLEX}
 _THOUGHTS: Final = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 
@@ -49,6 +51,11 @@ def messages(request: Request, settings: ModelSettings = NO_SETTINGS) -> list[di
 def setting_fields(settings: ModelSettings) -> dict[str, Any]:
     """Return the fields of a request that say how hard to think; none where nothing is asked."""
     return {"reasoning_effort": settings.thinking} if settings.thinking else {}
+
+
+def tier_fields(tier: Tier) -> dict[str, Any]:
+    """Return the field of a request that asks for a tier; none for the usual one."""
+    return {} if tier is Tier.STANDARD else {"service_tier": tier.value}
 
 
 def form_fields(schema: ReplySchema, form: AskedForm) -> dict[str, Any]:
@@ -119,6 +126,7 @@ def read_completion(
         model=model_of(content.get("model")),
         cached_tokens=as_count(taken.get("cached_tokens")),
         image_tokens=as_count(taken.get("image_tokens")),
+        tier=_TIERS.get(str(content.get("service_tier"))),
     )
 
 

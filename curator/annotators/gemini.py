@@ -34,8 +34,9 @@ from curator.keys.key import Key
 from curator.keys.variables import GEMINI_KEYS
 from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ModelSettings
 from curator.models.model_status import ModelStatus
+from curator.models.tier import Tier
 from curator.prompts.prompt import Request
-from curator.refusals.error_answers import LONGEST_BODY, refusal_of
+from curator.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
@@ -68,10 +69,11 @@ class Gemini:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        tier: Tier = Tier.STANDARD,
     ) -> None:
         """The session stays the caller's to close; ``forms`` are what models are known to take.
 
-        ``settings`` say to each model how to think and to look.
+        ``settings`` say to each model how to think and to look; all are asked at ``tier``.
         """
         server, version = server_and_version(base_url)
         self._session = session
@@ -82,6 +84,7 @@ class Gemini:
         self._doors: dict[tuple[str, str], _Door] = {}
         self._forms = dict(forms)
         self._settings = settings
+        self._tier = tier
 
     @classmethod
     @asynccontextmanager
@@ -93,6 +96,7 @@ class Gemini:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        tier: Tier = Tier.STANDARD,
     ) -> AsyncIterator[Gemini]:
         """Open a session of at most ``connections`` connections for the time of the block.
 
@@ -110,7 +114,12 @@ class Gemini:
             trace_configs=[departure_trace()],
         ) as session:
             yield cls(
-                session, base_url=base_url, timeout_s=timeout_s, forms=forms, settings=settings
+                session,
+                base_url=base_url,
+                timeout_s=timeout_s,
+                forms=forms,
+                settings=settings,
+                tier=tier,
             )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
@@ -121,7 +130,7 @@ class Gemini:
         """
         door = self._door(key, model)
         url, form = f"{door.model_url}:{METHOD}", self._forms.get(model, AskedForm.SCHEMA)
-        body = request_body(request, form, self._settings.get(model, NO_SETTINGS))
+        body = request_body(request, form, self._settings.get(model, NO_SETTINGS), self._tier)
         try:
             return read_reply(await self._answer("POST", url, door, body))
         except FormNotTaken as refused:
@@ -157,6 +166,8 @@ class Gemini:
                     text = await response.text("utf-8")
                 else:
                     refusal = await _refused(response, url, door.mask)
+                    if self._tier is Tier.FLEX and method == "POST":
+                        refusal = shed_or_not(response.status, refusal)
                     text = None
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
@@ -241,6 +252,7 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
         timeout_s=connection.timeout_s,
         forms=connection.forms,
         settings=connection.settings,
+        tier=connection.tier,
     )
 
 
@@ -251,4 +263,5 @@ PROTOCOL: Final = Protocol(
     read_reply=read_reply,
     has_listed_models=True,
     model_name=model_name,
+    tiers=(Tier.STANDARD, Tier.FLEX),
 )

@@ -14,9 +14,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from curator.annotators.annotator import PROMPT_BLOCKED, AskedForm, Reply, ending_of, model_of
+from curator.annotators.annotator import (
+    PROMPT_BLOCKED,
+    AskedForm,
+    Reply,
+    ending_of,
+    model_of,
+    tier_of,
+)
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.models.tier import Tier
 from curator.prompts.prompt import Request
 from curator.prompts.schema import ReplySchema
 from curator.refusals.error_answers import refusal_within, unreadable_reply
@@ -33,9 +41,10 @@ def request_body(
     request: Request,
     form: AskedForm = AskedForm.SCHEMA,
     settings: ModelSettings = NO_SETTINGS,
+    tier: Tier = Tier.STANDARD,
 ) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
-    head, tail = _around_the_image(request.prompt_text, request.schema, form, settings)
+    head, tail = _around_the_image(request.prompt_text, request.schema, form, settings, tier)
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
@@ -45,7 +54,7 @@ def request_body(
 # Few prompts are in use at a time: the campaign's, and that of second opinions, each in few forms.
 @lru_cache(maxsize=16)
 def _around_the_image(
-    prompt_text: str, schema: ReplySchema, form: AskedForm, settings: ModelSettings
+    prompt_text: str, schema: ReplySchema, form: AskedForm, settings: ModelSettings, tier: Tier
 ) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
@@ -57,6 +66,8 @@ def _around_the_image(
         config |= {"responseMimeType": "application/json", "responseSchema": schema.content}
     if config:
         content["generationConfig"] = config
+    if tier is not Tier.STANDARD:
+        content["serviceTier"] = tier.value
     # A quotation mark within a text is escaped, so that these stand here alone.
     head, mark, tail = json.dumps(content).partition('"data": "')
     return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
@@ -100,6 +111,7 @@ def read_reply(body: str) -> Reply:
         status=_status(content),
         cached_tokens=as_count(usage.get("cachedContentTokenCount")),
         image_tokens=_image_tokens(usage),
+        tier=tier_of(usage.get("serviceTier")),
     )
 
 

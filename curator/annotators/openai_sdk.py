@@ -30,13 +30,15 @@ from curator.annotators.chat_completions import (
     read_completion,
     require_listed,
     setting_fields,
+    tier_fields,
 )
 from curator.keys.key import Key
 from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
+from curator.models.tier import Tier
 from curator.prompts.prompt import Request
-from curator.refusals.error_answers import LONGEST_BODY, refusal_of
+from curator.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
@@ -103,6 +105,7 @@ class OpenAIClient:
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        tier: Tier = Tier.STANDARD,
     ) -> None:
         """The HTTP client stays the caller's to close; ``forms`` are what models take."""
         self._http_client = http_client
@@ -111,6 +114,7 @@ class OpenAIClient:
         self._clients: dict[str, openai.AsyncOpenAI] = {}
         self._forms = dict(forms)
         self._settings = settings
+        self._tier = tier
         self._whose_form_is_taken: set[str] = set()
 
     @classmethod
@@ -122,6 +126,7 @@ class OpenAIClient:
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        tier: Tier = Tier.STANDARD,
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
 
@@ -141,7 +146,12 @@ class OpenAIClient:
             event_hooks={"response": [_stop_at_errors]},
         ) as http_client:
             yield cls(
-                http_client, base_url=base_url, timeout_s=timeout_s, forms=forms, settings=settings
+                http_client,
+                base_url=base_url,
+                timeout_s=timeout_s,
+                forms=forms,
+                settings=settings,
+                tier=tier,
             )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
@@ -158,6 +168,7 @@ class OpenAIClient:
             model=model,
             messages=messages(request, settings),
             **setting_fields(settings),
+            **tier_fields(self._tier),
             **form_fields(request.schema, form),
         )
         try:
@@ -211,7 +222,9 @@ class OpenAIClient:
     def _unanswered(self, cause: BaseException, key: Key, path: str) -> Refusal:
         if isinstance(cause, _Refused):
             mask, url = SecretMask([key.secret]), self._base_url + path
-            return refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
+            refusal = refusal_of(cause.status, cause.body, cause.headers, mask, url=url)
+            is_shed = self._tier is Tier.FLEX and path == _ASKED_PATH
+            return shed_or_not(cause.status, refusal) if is_shed else refusal
         name = type(cause).__name__
         if _UNTRUSTED in str(cause):
             return untrusted(str(cause))
@@ -284,6 +297,7 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClie
         timeout_s=connection.timeout_s,
         forms=connection.forms,
         settings=connection.settings,
+        tier=connection.tier,
     )
 
 
@@ -294,4 +308,5 @@ PROTOCOL: Final = Protocol(
     read_reply=read_completion,
     require=require_sdk,
     image_details=(ImageDetail.LOW, ImageDetail.HIGH),
+    tiers=(Tier.STANDARD, Tier.FLEX),
 )

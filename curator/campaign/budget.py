@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from curator.annotators.annotator import Reply
 from curator.annotators.token_estimates import TokenEstimates
-from curator.campaign.results import tokens_of
+from curator.campaign.results import tier_paid, tokens_of
 from curator.ledger import Answerers, Attempt, CampaignReport, Outcome, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
@@ -57,7 +57,8 @@ class Budget:
         self._models = models
         self._known_models = known_models
         self._estimates = estimates
-        self._tier = tier
+        # What is asked at flex may be served, and paid, as standard.
+        self._tier = Tier.STANDARD if tier is Tier.FLEX else tier
         self._spent = _Cost()
         self._held = _Cost()
         self._under_way = 0
@@ -82,7 +83,7 @@ class Budget:
 
     def spend(self, attempt: Attempt, reply: Reply) -> None:
         """Count what a reply to the request of ``attempt`` took."""
-        answerers = Answerers(attempt.model, reply.model, attempt.tier)
+        answerers = Answerers(attempt.model, reply.model, tier_paid(attempt.tier, reply))
         self._spent += self._cost(answerers, tokens_of(reply))
 
     @asynccontextmanager

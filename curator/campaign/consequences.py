@@ -11,6 +11,7 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
+from curator.campaign.failures.shedding import Shedding
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.failures.suspects import USELESS_TRIES, Source, Suspect
 from curator.campaign.jobs import Job
@@ -30,6 +31,8 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Shed,
+    TierRefused,
     Unreachable,
     WrongAddress,
 )
@@ -64,6 +67,7 @@ class Consequences:
     results: Results
     holding: Holding
     outage: Outage
+    shedding: Shedding
     answerable: Request | None = None
     """What was answered last: where that is answered again, the service is there."""
 
@@ -111,6 +115,39 @@ class Consequences:
             log.warning("service_unavailable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
         await self._pause()
         return (item,)
+
+    async def wait_for_room(self, tried: Try, refusal: Shed) -> Sequence[Job]:
+        """Let an item wait until its tier has room: neither item, key nor service failed.
+
+        Raises:
+            NoRoom: it has had none for long.
+            StopRequested: the run is to stop.
+        """
+        self.pool.unanswered(tried.lease)
+        self.results.finish(tried, Outcome.SHED, refusal.reason)
+        item, now = tried.item, self.clock.now()
+        wait_s = self.shedding.shed(item.key, refusal.retry_after_s, now, self.rng)
+        await self.stop.sleep(self.clock, wait_s)
+        return (item,)
+
+    def leave_tier(self, tried: Try, refusal: TierRefused) -> None:
+        """Ask no more for a model that is not served at the tier; at another it costs more.
+
+        Raises:
+            InputError: there is no other model.
+        """
+        model, reason = tried.lease.model, refusal.reason
+        self.pool.taken(tried.lease)
+        if not self.pool.others_serve(model):
+            self.results.finish(tried, Outcome.BAD_REQUEST, reason)
+            raise InputError(
+                f"{model} is not served at --tier {tried.tier} ({reason}); give another --model, "
+                "or --tier standard at the list price"
+            )
+        told = ModelRefused(f"not served at --tier {tried.tier}: {reason}")
+        log.warning("model_lacks_tier", model=model, tier=tried.tier, why=reason)
+        news = [self._news(record) for record in self.pool.close_model(model, told)]
+        self.results.finish(tried, Outcome.NOT_SERVED, reason, news=news)
 
     async def wait_for_service(
         self, tried: Try, attempt: Attempt, refusal: Unreachable
@@ -228,6 +265,7 @@ class Consequences:
             return self._take_proof(tried, reply)
         item = tried.item
         self.outage.answered(item.key)
+        self.shedding.had_room(item.key)
         news = self._settle(tried.lease, reply)
         judgement = item.judged(reply, self.prompt)
         self.results.item_log.reply(

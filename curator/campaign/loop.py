@@ -20,6 +20,7 @@ from curator.campaign.budget import Budget, BudgetSpent
 from curator.campaign.consequences import Again, Consequences
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
+from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
@@ -42,6 +43,8 @@ from curator.refusals.refusal import (
     InvalidKey,
     ProjectRefused,
     RateLimited,
+    Shed,
+    TierRefused,
     Unavailable,
     Unreachable,
     WrongAddress,
@@ -77,6 +80,7 @@ class Curator:
     budget: Budget
     tier: Tier = Tier.STANDARD
     outage: Outage = field(default_factory=Outage)
+    shedding: Shedding = field(default_factory=Shedding)
     then: Consequences = field(init=False)
     ended_by: Exception | None = None
 
@@ -92,6 +96,7 @@ class Curator:
             self.results,
             self.holding,
             self.outage,
+            self.shedding,
         )
 
     async def run(self, queue: Queue, workers: int) -> None:
@@ -101,6 +106,7 @@ class Curator:
             KeysExhausted: no key can serve before the next quota day.
             BudgetSpent: the next request might pass the budget.
             ServiceDown: the service has not answered for long.
+            NoRoom: the tier has had none for long.
             InputError: the model, the address or every request is refused.
             BringsNothing: nothing comes of what is tried.
             StoreUnreachable: the images cannot be read now.
@@ -132,7 +138,7 @@ class Curator:
         except (KeysExhausted, BudgetSpent) as end:
             # Not a stop: what others have reserved is still theirs to send.
             self.ended_by = self.ended_by or end
-        except (InputError, BringsNothing, StoreUnreachable, ServiceDown) as end:
+        except (InputError, BringsNothing, StoreUnreachable, ServiceDown, NoRoom) as end:
             self._end(end)
 
     async def _ask(self, item: Job, photo: PhotoOrFault) -> Sequence[Job]:
@@ -156,6 +162,7 @@ class Curator:
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease)
         tried = Try(item, lease, attempt.attempt_id, attempt.tier)
+        again: Sequence[Job] | Again = Again.AT_ONCE
         try:
             reply = await self._send(request, lease)
         except RateLimited as refusal:
@@ -164,21 +171,25 @@ class Curator:
             self.then.remove_key(tried, refusal)
         except ProjectRefused as refusal:
             self.then.close_project(tried, refusal)
+        except Shed as refusal:
+            again = await self.then.wait_for_room(tried, refusal)
+        except TierRefused as refusal:
+            self.then.leave_tier(tried, refusal)
         except Unreachable as refusal:
-            return await self.then.wait_for_service(tried, attempt, refusal)
+            again = await self.then.wait_for_service(tried, attempt, refusal)
         except Unavailable as refusal:
-            return await self.then.try_later(tried, refusal)
+            again = await self.then.try_later(tried, refusal)
         except FormNotTaken as refusal:
             self.then.ask_more_plainly(tried, self.service.value, refusal)
         except WrongAddress as refusal:
-            return await self.then.doubt_address(tried, refusal)
+            again = await self.then.doubt_address(tried, refusal)
         except BadRequest as refusal:
-            return self.then.refuse(tried, refusal)
+            again = self.then.refuse(tried, refusal)
         else:
             self.budget.spend(attempt, reply)
             self._learn(attempt, reply)
-            return self.then.take_reply(tried, request, reply)
-        return Again.AT_ONCE
+            again = self.then.take_reply(tried, request, reply)
+        return again
 
     def _learn(self, attempt: Attempt, reply: Reply) -> None:
         if reply.input_tokens:

@@ -1,4 +1,4 @@
-"""Tells, once each, that another model answers than was asked, and that one will be shut down."""
+"""Tells, once each, that another model or tier answers than was asked, and what is shut down."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from curator.campaign.beginning.inputs import RunPlan
 from curator.ledger import CampaignReport
 from curator.models.known import ModelCatalogue
 from curator.models.model_status import is_another_model, retirement
+from curator.models.tier import Tier
 from shared.program.clock import Clock
 from shared.program.durations import duration, local_time
 from shared.program.reporting.event_log import EventLog
@@ -23,6 +24,7 @@ class ModelWatch:
         self._clock = clock
         self._others: set[tuple[str, str]] = set()
         self._ends: dict[str, float] = {}
+        self._elsewhere: set[str] = set()
 
     def begin(self, plan: RunPlan, report: CampaignReport) -> None:
         """Tell when the models that the run is going to ask are shut down."""
@@ -30,12 +32,22 @@ class ModelWatch:
             told_at = plan.told_ends.get(model.name) or report.told_end(model.name)
             self._tell_end(model.name, told_at)
 
-    def heard(self, asked: str, reply: Reply) -> None:
+    def heard(self, asked: str, tier: Tier, reply: Reply) -> None:
         """Heed what a reply says of who made it, and of the life of the model that was asked."""
         if reply.model != asked and is_another_model(asked, reply.model):
             self._tell_other(asked, reply.model)
         if reply.status.retires_at is not None:
             self._tell_end(asked, reply.status.retires_at)
+        if reply.tier not in {None, tier} and asked not in self._elsewhere:
+            self._elsewhere.add(asked)
+            log.warning(
+                "another_tier_answers",
+                model=asked,
+                asked=tier,
+                answered_at=reply.tier,
+                paid_at=reply.tier,
+                counted_in="curator status",
+            )
 
     def _tell_other(self, asked: str, answered_by: str) -> None:
         if (asked, answered_by) not in self._others:

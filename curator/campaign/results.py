@@ -65,6 +65,11 @@ def tokens_of(reply: Reply) -> TokenUse:
     )
 
 
+def tier_paid(asked: Tier, reply: Reply | None) -> Tier:
+    """Return the tier at which a request is paid: the one that its reply tells, if it tells one."""
+    return asked if reply is None or reply.tier is None else reply.tier
+
+
 @dataclass(slots=True)
 class Results:
     """The results of one campaign; what cannot be written stops the run, and stands in ``lost``."""
@@ -127,7 +132,7 @@ class Results:
         """
         reply = proof if read is None else read.reply
         if reply is not None:
-            self.model_watch.heard(tried.lease.model, reply)
+            self.model_watch.heard(tried.lease.model, tried.tier, reply)
         result = Result(
             attempt_id=tried.attempt_id,
             started_at=tried.lease.left_late_at,
@@ -141,7 +146,7 @@ class Results:
             facts=None if read is None else read.judgement.facts,
             model_version="" if reply is None else reply.model,
             model_status=NO_STATUS if reply is None else reply.status,
-            tier=tried.tier,
+            tier=tier_paid(tried.tier, reply),
         )
         written = self.ledger.finish(result, *news)
         written.add_done_callback(partial(self._written, result, tried.item, tried.lease))

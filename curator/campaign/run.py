@@ -22,6 +22,7 @@ from curator.campaign.budget import Budget
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
+from curator.campaign.failures.shedding import Shedding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
@@ -138,6 +139,7 @@ async def _work(
         options.concurrency,
         await _forms(options, plan, ledger, clock),
         plan.settings,
+        options.tier,
     )
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
@@ -167,6 +169,7 @@ async def _work(
             rng=random.Random(),
             results=results,
             outage=Outage(patience_s(options.on_exhausted)),
+            shedding=Shedding(options.tier, patience_s(options.on_exhausted)),
             holding=await held_by(results, plan.catalog.images_dir),
             estimates=estimates,
             budget=budget,

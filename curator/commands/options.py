@@ -81,7 +81,10 @@ TierName = Annotated[
 ]
 QuestionsPerImage = Annotated[int, typer.Option(min=1, max=50, help="Questions for each image.")]
 AnswerWords = Annotated[int, typer.Option(min=1, max=20, help="Longest answer, in words.")]
-Concurrency = Annotated[int, typer.Option(min=1, max=1024, help="Most requests in flight.")]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="Most requests in flight.", show_default="16; 128 at flex"),
+]
 LedgerFile = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
 CampaignId = Annotated[
     int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
@@ -101,6 +104,11 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
     from curator.models.users_file import models_with  # noqa: PLC0415
 
     return models_with(models)
+
+
+def concurrency_at(tier: Tier, given: int | None) -> int:
+    """Return how many requests may be in flight: as given, or more where each takes minutes."""
+    return given or (128 if tier is Tier.FLEX else 16)
 
 
 def settings_asked(thinking: Thinking | None, image_detail: ImageDetail | None) -> AskedSettings:

@@ -33,6 +33,7 @@ from curator.commands.options import (
     TierName,
     VerifiedShare,
     catalogue_of,
+    concurrency_at,
     settings_asked,
 )
 from curator.forecast.plan import (
@@ -108,7 +109,7 @@ def plan(
     tier: TierName = Tier.STANDARD,
     limit: ImageLimit = None,
     verify: VerifiedShare = 0.0,
-    concurrency: Concurrency = 16,
+    concurrency: Concurrency = None,
     rpm: RequestsPerMinute = None,
     tpm: TokensPerMinute = None,
     rpd: RequestsPerDay = None,
@@ -144,6 +145,7 @@ def plan(
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, questions, verify, output_tokens)
     prices = {each.name: _price(each, tier, input_price, output_price) for each in described}
+    concurrency = concurrency_at(tier, concurrency)
     assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, prices=prices)
     now = SystemClock().now()
     tokens = {name: each.input for name, each in work.tokens.items()}

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from curator.annotators.annotator import DEFAULT_TIMEOUT_S
+from curator.annotators.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from curator.annotators.registry import Service
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
@@ -32,6 +32,7 @@ from curator.commands.options import (
     TierName,
     VerifiedShare,
     catalogue_of,
+    concurrency_at,
     settings_asked,
 )
 from curator.keys.variables import TOKEN_VARIABLE
@@ -68,7 +69,13 @@ StatusToken = Annotated[
     ),
 ]
 TimeoutSeconds = Annotated[
-    float, typer.Option("--timeout", min=0.1, help="Longest wait for a reply, in seconds.")
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        help="Longest wait for a reply, in seconds.",
+        show_default=f"{DEFAULT_TIMEOUT_S:g}; {FLEX_TIMEOUT_S:g} at flex",
+    ),
 ]
 Watch = Annotated[
     bool,
@@ -113,12 +120,12 @@ def run(
     image_detail: DetailOfImages = None,
     tier: TierName = Tier.STANDARD,
     limit: SettledLimit = None,
-    concurrency: Concurrency = 16,
+    concurrency: Concurrency = None,
     requests_per_minute: RequestsPerMinute = None,
     on_exhausted: WhenExhausted = OnExhausted.STOP,
     status: StatusAddress = None,
     status_token: StatusToken = None,
-    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+    timeout_s: TimeoutSeconds = None,
     watch: Watch = False,
     verify: VerifiedShare = 0.0,
     shuffle: ShuffleSeed = None,
@@ -144,12 +151,12 @@ def run(
         questions=questions,
         answer_words=answer_words,
         limit=limit,
-        concurrency=concurrency,
+        concurrency=concurrency_at(tier, concurrency),
         requests_per_minute=requests_per_minute,
         on_exhausted=on_exhausted,
         status=status,
         status_token=status_token,
-        timeout_s=timeout_s,
+        timeout_s=timeout_s or (FLEX_TIMEOUT_S if tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
         watch=watch,
         retry_dead=retry_dead,
         retry_keys=retry_keys,

@@ -20,6 +20,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    TierRefused,
     Unavailable,
     WrongAddress,
 )
@@ -153,6 +154,14 @@ TABLE: Final = (
         says=r"moderation|flagged",
     ),
     _row(InvalidKey, "a key that is unknown, leaked or denied", {401, 403}),
+    # The tier.
+    _row(
+        TierRefused,
+        "a tier that the model is not served at",
+        {400},
+        says=r"(flex|priority|batch)( api| tier)? is not (supported|available|enabled)|"
+        r"(unsupported|invalid|unknown)[^.]{0,40}service[ _]?tier|service[ _]?tier[^.]{0,60} not ",
+    ),
     # The form.
     _row(
         FormNotTaken,

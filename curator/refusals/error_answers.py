@@ -23,6 +23,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Shed,
     Unavailable,
     WrongAddress,
 )
@@ -42,6 +43,7 @@ _TITLE: Final = re.compile(r"<title[^>]*>(.*?)(?:</|<|$)", re.IGNORECASE | re.DO
 _MARKUP: Final = re.compile(r"^\s*<(!doctype|html|head|\?xml|body|title)", re.IGNORECASE)
 _DURATION: Final = re.compile(r"^(?P<value>\d{1,9}(?:\.\d+)?)(?P<unit>ms|s)$")
 _A_DAY: Final = re.compile(r"per[- ]day|daily|\b[RT]PD\b", re.IGNORECASE)
+_NO_ROOM: Final = (429, 503)
 _STATUSES: Final[Mapping[str, int]] = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
@@ -93,6 +95,15 @@ def refusal_of(
     except (ValueError, RecursionError):
         return _judged(status, _unreadable(status, body), headers, mask, url)
     return _judged(status, _read(status, content), headers, mask, url)
+
+
+def shed_or_not(status: int, refusal: Refusal) -> Refusal:
+    """Return what ``refusal`` means where requests are served only while there is room."""
+    if isinstance(refusal, RateLimited) and refusal.is_vague:
+        return Shed(refusal.reason, refusal.retry_after_s)
+    if isinstance(refusal, Unavailable) and status in _NO_ROOM:
+        return Shed(refusal.reason)
+    return refusal
 
 
 def refusal_within(content: object, headers: Mapping[str, str], mask: SecretMask) -> Refusal | None:
@@ -225,11 +236,12 @@ def _one_line(text: str) -> str:
 
 def _rate_limited(error: _Error, headers: Mapping[str, str], mask: SecretMask) -> RateLimited:
     window, limits, delay_s = Window.MINUTE, Quota(), _named_delay_s(headers)
+    is_vague = not error.words & {"RATE_LIMIT_EXCEEDED"}
     for detail in error.details:
         if str(detail.get("@type", "")).endswith("RetryInfo"):
             delay_s = _seconds(detail.get("retryDelay"))
         for violation in dicts_in(detail.get("violations")):
-            quota_id = str(violation.get("quotaId") or "")
+            quota_id, is_vague = str(violation.get("quotaId") or ""), False
             if "PerDay" in quota_id:
                 window = Window.DAY
             limits = limits.tightened(_named_limit(quota_id, violation.get("quotaValue")))
@@ -243,6 +255,7 @@ def _rate_limited(error: _Error, headers: Mapping[str, str], mask: SecretMask) -
         retry_after_s=delay_s,
         limits=limits,
         resets_at=resets_at,
+        is_vague=is_vague and window is not Window.DAY,
     )
 
 

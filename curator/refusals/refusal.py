@@ -9,6 +9,8 @@
     InvalidKey        the key's        it leaves for good, until its line changes
     WrongAddress      the campaign's   the run ends
     Unavailable       the service's    it is asked again later
+    Shed              the tier's       this request is sent again later, and nothing else follows
+    TierRefused       the model's      it is not asked at this tier, and at no other unasked
     FormNotTaken      the model's      it is asked more plainly, this image too
     BadRequest        the image's      a dead letter; what all images get is the campaign's
 """
@@ -40,6 +42,7 @@ class RateLimited(Refusal):
     ``window`` is the longest one named (minute where none is), ``retry_after_s`` the delay that
     the server asked for or ``None``, ``resets_at`` when it said that the quota is there again,
     seconds since the epoch, or ``None``; ``limits`` what it named, without the zeros.
+    ``is_vague`` says that it names no quota at all.
     """
 
     def __init__(
@@ -50,9 +53,11 @@ class RateLimited(Refusal):
         retry_after_s: float | None,
         limits: Quota,
         resets_at: float | None = None,
+        is_vague: bool = False,
     ) -> None:
         super().__init__(reason)
         self.window = window
+        self.is_vague = is_vague
         self.retry_after_s = retry_after_s
         self.limits = limits
         self.resets_at = resets_at
@@ -84,6 +89,18 @@ class Unavailable(Refusal):
 
 class Unreachable(Unavailable):
     """No connection came about, so the request was never sent."""
+
+
+class Shed(Unavailable):
+    """A tier that is served when there is room had none; ``retry_after_s`` as the server asks."""
+
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class TierRefused(Refusal):
+    """The model is not served at the tier that was asked for."""
 
 
 class BadRequest(Refusal):

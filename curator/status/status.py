@@ -22,7 +22,7 @@ from curator.pool.records import ModelUse
 from curator.status.spending import budget_object, cost_usd, spending_object
 
 UNKNOWN_MODEL: Final = "unknown model"
-NOT_ERRORS: Final = frozenset({"open", "answered"})
+NOT_ERRORS: Final = frozenset({"open", "answered", "shed"})
 
 
 @dataclass(frozen=True, slots=True)

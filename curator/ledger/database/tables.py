@@ -132,7 +132,7 @@ attempts = Table(
     Column("longest_px", Integer, nullable=False, server_default="0"),
     Column("thinking", Text, nullable=False, server_default=""),
     Column("image_detail", Text, nullable=False, server_default=""),
-    # How soon and at what price it was asked.
+    # How soon and at what price it was asked, and once answered, paid.
     Column("tier", Text, nullable=False, server_default="standard"),
     # The quota day for which the question was asked again; null where it was not.
     Column("canary_day", Text),

@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     INVALID_KEY = "invalid_key"
+    SHED = "shed"
+    """The tier had no room: sent again later, and no failure."""
     NOT_SERVED = "not_served"
     """The project may not use the model, has no quota for it, or no money."""
     BAD_REQUEST = "bad_request"
@@ -147,7 +149,7 @@ class Result:
     ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
     calls its model, empty where it does not, ``model_status`` what it tells of the life of the one
     that was asked. ``started_at`` is when the request was sent, ``None`` where that is as its
-    attempt says, and ``tier`` at which it was asked.
+    attempt says, and ``tier`` at which it was paid.
     """
 
     attempt_id: int | None

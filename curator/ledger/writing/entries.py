@@ -202,6 +202,7 @@ def _finish_row(result: Result) -> Row:
         "model_version": result.model_version,
         "model_stage": result.model_status.stage,
         "retires_at": result.model_status.retires_at,
+        "tier": result.tier.value,
         **_facts_row(result),
     }
 

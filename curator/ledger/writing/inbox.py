@@ -122,7 +122,15 @@ FINISH_ATTEMPT: Final = _changing(
     "finish_attempt",
     "attempts",
     *("finished_at", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
-    *("cached_tokens", "image_tokens", "model_version", "model_stage", "retires_at", *_FACTS),
+    *(
+        "cached_tokens",
+        "image_tokens",
+        "model_version",
+        "model_stage",
+        "retires_at",
+        "tier",
+        *_FACTS,
+    ),
     where=("id",),
 )
 CHANGE_START: Final = _changing("change_start", "attempts", "started_at", where=("id",))

@@ -4,7 +4,7 @@ import { drawChart } from "./chart.js";
 import { moment, momentToTheSecond } from "./moment.js";
 
 const STATUS_EVERY_MS = 2000, NEWEST_EVERY_MS = 5000, HISTORY_EVERY_MS = 10000;
-const NOT_ERRORS = new Set(["open", "answered"]);
+const NOT_ERRORS = new Set(["open", "answered", "shed"]);
 
 const at = id => document.getElementById(id);
 const show = (parent, tag, text, classes = "") => {

@@ -16,6 +16,7 @@ from PIL import Image
 from curator.annotators.gemini import VERSION, Gemini
 from curator.keys.key import Key
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
+from curator.models.tier import Tier
 from curator.prompts.prompt import Prompt
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import build_server, read_answers
@@ -130,6 +131,19 @@ BUDGET = (
     },
     {".thinkingConfig.thinkingBudget", ".mediaResolution"},
 )
+
+
+async def test_a_tier_is_asked_for_as_the_sdk_does(monkeypatch, tmp_path):
+    for variable in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    request = next(iter(REQUESTS.values()))
+    async with recorder(tmp_path) as (url, received):
+        async with Gemini.connected(connections=1, base_url=url, tier=Tier.FLEX) as gemini:
+            await gemini.generate(request, Key("one", "project", KEY), MODEL)
+        await send_by_sdk(url, request, service_tier=types.ServiceTier.FLEX)
+    ours, theirs = (meaning(json.loads(each.body)) for each in received)
+    assert ours == theirs
+    assert ours["serviceTier"] == "flex"
 
 
 @pytest.mark.parametrize(

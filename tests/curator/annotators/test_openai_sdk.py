@@ -23,6 +23,7 @@ from curator.keys.key import Key
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ModelSettings
+from curator.models.tier import Tier
 from curator.prompts.prompt import Prompt
 from curator.prompts.schema import PAIRS_SCHEMA
 from curator.refusals.error_answers import refusal_of
@@ -34,6 +35,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Shed,
     Unavailable,
     Unreachable,
 )
@@ -143,6 +145,34 @@ async def test_each_model_is_told_how_to_think_and_to_look(server, abo):
     assert told["messages"][0]["content"][1]["image_url"]["detail"] == "high"
     assert "reasoning_effort" not in untold
     assert "detail" not in untold["messages"][0]["content"][1]["image_url"]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ((429, "resource_unavailable"), Shed),
+        ((503, ""), Shed),
+        ((429, "rate_limit_exceeded"), RateLimited),
+        ((429, "insufficient_quota"), ProjectRefused),
+        ((500, ""), Unavailable),
+    ],
+)
+async def test_at_the_flex_tier_want_of_room_is_told_from_what_else_is_wrong(
+    server, abo, event, kind
+):
+    server.events = {1: event}
+    came, after = await ask(server, abo, times=2, tier=Tier.FLEX)
+    assert type(came) is kind
+    assert isinstance(after, Reply)
+    assert [body["service_tier"] for body in server.seen] == ["flex"] * 2
+    assert "service_tier" not in server.seen[0]["messages"][0]
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"), [("flex", Tier.FLEX), ("default", Tier.STANDARD), ("scale", None), (7, None)]
+)
+def test_the_tier_that_answered_is_told(told, tier):
+    assert read_completion(json.dumps({"choices": [], "service_tier": told})).tier is tier
 
 
 @pytest.mark.parametrize(
