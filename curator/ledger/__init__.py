@@ -14,6 +14,7 @@ from curator.ledger.database.opening import (
     sole_writer,
 )
 from curator.ledger.errors import LedgerFailure
+from curator.ledger.records.batches import BatchCounts, BatchJob, BatchRequest, HeldRequest
 from curator.ledger.records.overview import (
     Answerers,
     CampaignReport,
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Answerers",
     "Attempt",
+    "BatchCounts",
+    "BatchJob",
+    "BatchRequest",
     "Campaign",
     "CampaignReport",
     "CanaryChange",
@@ -65,6 +69,7 @@ __all__ = [
     "CanaryItem",
     "DeadLetter",
     "FormNews",
+    "HeldRequest",
     "ItemChange",
     "KeptReply",
     "KeyRemoval",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
+from curator.ledger.batches import BatchBook
 from curator.ledger.open_file import OpenFile
 from curator.ledger.queries import pairs, replies
 from curator.ledger.queries.newest import newest_items
@@ -58,7 +59,8 @@ from shared.records import Listing, QAPair
 class Ledger:
     """A migrated ledger file, open for reading and writing."""
 
-    def __init__(self, file: OpenFile, next_attempt_id: int) -> None:
+    def __init__(self, file: OpenFile, next_attempt_id: int, batches: BatchBook) -> None:
+        self.batches = batches
         self._file = file
         self._next_attempt_id = next_attempt_id
 
@@ -67,7 +69,8 @@ class Ledger:
     async def opened(cls, path: Path) -> AsyncIterator[Ledger]:
         """Open the ledger at ``path``, which ``migrate`` made or brought up to date."""
         async with OpenFile.opened(path) as file:
-            yield cls(file, await file.told(reports.last_attempt_id) + 1)
+            next_attempt_id = await file.told(reports.last_attempt_id) + 1
+            yield cls(file, next_attempt_id, await BatchBook.of(file))
 
     @property
     def was_used(self) -> bool:

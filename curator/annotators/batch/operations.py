@@ -8,37 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from curator.annotators.annotator import ending_of
+from curator.annotators.batch.job_state import JobState
 from curator.refusals.error_answers import refusal_within
 from curator.refusals.foreign_json import as_count, as_dict, loads
 from curator.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.events import SecretMask
 
-
-class JobState(StrEnum):
-    """Where a batch job stands; the words are kept in ledgers."""
-
-    PREPARED = "prepared"
-    """Nothing is known of it at the service: it is about to be made, or was when we were ended."""
-    WAITING = "waiting"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    LOST = "lost"
-    """Nobody can tell what became of it: it is not there any more, or none of its keys is."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more comes of it."""
-        return self not in _OPEN
-
-
-_OPEN: Final = frozenset({JobState.PREPARED, JobState.WAITING, JobState.RUNNING})
 _STATES: Final[Mapping[str, JobState]] = {
     "PENDING": JobState.WAITING,
     "QUEUED": JobState.WAITING,

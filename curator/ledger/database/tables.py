@@ -136,8 +136,49 @@ attempts = Table(
     Column("tier", Text, nullable=False, server_default="standard"),
     # The quota day for which the question was asked again; null where it was not.
     Column("canary_day", Text),
-    Index("attempts_by_project", "model", "project", "started_at"),
+    # With the tier, since requests of batch jobs do not count with the others of a day.
+    Index("attempts_by_project", "model", "project", "started_at", "tier"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
+)
+
+# Jobs of many requests. ``display_name`` is ours, and no other job has it.
+batch_jobs = Table(
+    "batch_jobs",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("campaign_id", Integer, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("key_fingerprint", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # At the service; empty where there is none, or none any more.
+    Column("file_name", Text, nullable=False),
+    Column("job_name", Text, nullable=False),
+    Column("results_file", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("ended_at", Float),
+    UniqueConstraint("display_name"),
+    Index("jobs_by_state", "campaign_id", "state"),
+)
+
+# What jobs hold, until it is settled: nobody else is to ask about it.
+batch_requests = Table(
+    "batch_requests",
+    METADATA,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("job_id", Integer, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    Column("item_id", Integer, nullable=False),
+    Column("question", Text),
+    # What the reply must name.
+    Column("own_id", Text, nullable=False),
+    Index("requests_by_item", "campaign_id", "item_id"),
+    Index("requests_by_job", "job_id"),
 )
 
 replies = Table(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
 from curator.ledger.database.coding import kept_reply, listing_of
+from curator.ledger.queue.batches import PAIR_IS_FREE
 from curator.ledger.queue.functions import PAIR_SHARE
 from curator.ledger.records.work import PairItem, RepliedPair, WorkState
 
@@ -59,6 +60,7 @@ async def waiting(
             _opinions.c.state == int(WorkState.PENDING),
             place > tuple_(*after),
             exists().where(SAME_PAIR).correlate(_opinions),
+            PAIR_IS_FREE,
         )
         .order_by(_opinions.c.item_id, _opinions.c.question)
         .limit(limit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Insert, Select, Update, func, insert, literal, select, update
 
 from curator.ledger.database import tables
+from curator.ledger.queue.batches import IMAGE_IS_FREE
 from curator.ledger.queue.functions import DRAW
 from curator.ledger.records.work import WorkState
 
@@ -78,6 +79,7 @@ def waiting(campaign_id: int, after: int, limit: int) -> Select[tuple[int, ...]]
             work.c.campaign_id == campaign_id,
             work.c.state == int(WorkState.PENDING),
             work.c.rank > after,
+            IMAGE_IS_FREE,
         )
         .order_by(work.c.rank)
         .limit(limit)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
 from curator.keys.quota import Quota
+from curator.ledger.records.batches import NO_BATCHES, BatchCounts
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
 from curator.models.model_status import ModelStatus, is_another_model
@@ -178,6 +179,7 @@ class CampaignReport:
     left_out: tuple[LeftOut, ...] = ()
     replies_by_model: tuple[ModelReplies, ...] = ()
     canary_days: tuple[CanaryDay, ...] = ()
+    batches: BatchCounts = NO_BATCHES
 
     @property
     def canary_requests(self) -> int:

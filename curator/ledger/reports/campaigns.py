@@ -23,6 +23,7 @@ from curator.ledger.records.overview import (
 )
 from curator.ledger.records.requests import Outcome, TokenUse
 from curator.ledger.records.work import Campaign, WorkState
+from curator.ledger.reports.batches import batch_counts
 from curator.ledger.reports.canaries import canary_days
 from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
@@ -125,6 +126,7 @@ def _report(
         left_out=left_out(connection),
         replies_by_model=replies_by_model(connection, campaign_id),
         canary_days=canary_days(connection, campaign_id),
+        batches=batch_counts(connection, campaign_id),
     )
 
 

@@ -30,7 +30,8 @@ def _recent_load(connection: sqlite3.Connection, campaign_id: int) -> RecentLoad
     statement = (
         "SELECT model, count(*), sum(took_s), avg(input_tokens) FROM ("
         " SELECT model, finished_at - started_at AS took_s, input_tokens FROM attempts"
-        " WHERE campaign_id = ? AND outcome = ? ORDER BY finished_at DESC LIMIT ?) GROUP BY model"
+        " WHERE campaign_id = ? AND outcome = ? AND tier <> 'batch'"
+        " ORDER BY finished_at DESC LIMIT ?) GROUP BY model"
     )
     rows = connection.execute(statement, (campaign_id, _ANSWERED, LATEST)).fetchall()
     answered = sum(count for _, count, _, _ in rows)

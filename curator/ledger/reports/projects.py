@@ -22,13 +22,13 @@ def project_use(
     """Return what each project has used of its minute and day at ``now``, for each model.
 
     A request that was begun and never finished counts with its estimate, and as sent now: it may
-    have left at any moment until the process ended.
+    have left at any moment until the process ended. Those of batch jobs do not count here.
     """
     statement = (
         "SELECT iif(finished_at IS NULL, ?, started_at) AS sent_at, "
         "iif(input_tokens > 0, input_tokens, reserved_tokens) FROM attempts "
         "WHERE model = ? AND project = ? AND started_at > ? "
-        "AND (finished_at IS NULL OR started_at > ?) ORDER BY sent_at"
+        "AND (finished_at IS NULL OR started_at > ?) AND tier <> 'batch' ORDER BY sent_at"
     )
     used: dict[Meter, ProjectUse] = {}
     since = now - MINUTE_S - LONGEST_ARRIVAL_S
@@ -61,9 +61,15 @@ def _projects_asked(connection: sqlite3.Connection, model: str) -> list[str]:
 
 
 def requests_since(connection: sqlite3.Connection, model: str, project: str, since: float) -> int:
-    """Return how many requests were begun through a project at ``since`` or later."""
+    """Return how many requests were begun through a project at ``since`` or later.
+
+    Those of batch jobs, which have a quota of their own, do not count.
+    """
     # Project by project, because the index on all three columns serves such a question only.
-    statement = "SELECT count(*) FROM attempts WHERE model = ? AND project = ? AND started_at >= ?"
+    statement = (
+        "SELECT count(*) FROM attempts WHERE model = ? AND project = ? AND started_at >= ?"
+        " AND tier <> 'batch'"
+    )
     return int(connection.execute(statement, (model, project, since)).fetchone()[0])
 
 

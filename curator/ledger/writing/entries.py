@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from curator.ledger.database.coding import Row, pack_reply
+from curator.ledger.records.batches import BatchJob, BatchRequest
 from curator.ledger.records.requests import (
     Attempt,
     CanaryChange,
@@ -19,8 +21,11 @@ from curator.ledger.records.requests import (
 )
 from curator.ledger.writing import inbox
 from curator.ledger.writing.inbox import Inbox
+from curator.models.tier import Tier
 
-Entry = Attempt | Result | Withdrawal | ProjectNews | KeyRemoval | FormNews
+Entry = (
+    Attempt | Result | Withdrawal | ProjectNews | KeyRemoval | FormNews | BatchJob | BatchRequest
+)
 
 
 def changes_by(entries: Iterable[Entry]) -> Inbox:
@@ -34,6 +39,7 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
                 _put_result(changes, entry)
             case Withdrawal():
                 changes.put(inbox.REMOVE_ATTEMPT, {"id": entry.attempt_id})
+                changes.put(inbox.FREE_REQUEST, {"attempt_id": entry.attempt_id})
             case ProjectNews():
                 changes.put(inbox.PUT_PROJECT, _project_row(entry))
                 for row in _limit_rows(entry):
@@ -42,12 +48,18 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
                 changes.put(inbox.REMOVE_KEY, _removal_row(entry))
             case FormNews():
                 changes.put(inbox.PUT_FORM, _form_row(entry))
+            case BatchJob():
+                changes.put(inbox.PUT_JOB, {**_columns(entry), "id": entry.job_id})
+            case BatchRequest():
+                changes.put(inbox.HOLD_REQUEST, _columns(entry))
     return changes
 
 
 def _put_result(changes: Inbox, result: Result) -> None:
     if result.attempt_id is not None:
         changes.put(inbox.FINISH_ATTEMPT, _finish_row(result))
+    if result.tier is Tier.BATCH:
+        changes.put(inbox.FREE_REQUEST, {"attempt_id": result.attempt_id})
     if result.started_at is not None:
         late = {"id": result.attempt_id, "started_at": result.started_at}
         changes.put(inbox.CHANGE_START, late)
@@ -117,6 +129,11 @@ def opinion_replacements_by(results: Iterable[Result]) -> Inbox:
         changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
         _put_change(changes, result)
     return changes
+
+
+def _columns(record: BatchJob | BatchRequest) -> Row:
+    """Return a record whose fields are called like the columns."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _project_row(news: ProjectNews) -> Row:

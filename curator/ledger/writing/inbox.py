@@ -115,7 +115,7 @@ ADD_ATTEMPT: Final = _adding(
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
     *("question", "annotator", "characters", "longest_px", "thinking", "image_detail"),
-    "canary_day",
+    *("tier", "canary_day"),
 )
 REMOVE_ATTEMPT: Final = _removing("remove_attempt", "attempts", "id")
 FINISH_ATTEMPT: Final = _changing(
@@ -193,6 +193,20 @@ REMOVE_KEY: Final = _changing(
     where=("fingerprint",),
 )
 PUT_FORM: Final = _putting("put_form", "model_forms", "form", "told_at", key=("annotator", "model"))
+PUT_JOB: Final = _putting(
+    "put_job",
+    "batch_jobs",
+    *("campaign_id", "display_name", "key_fingerprint", "project", "model", "state"),
+    *("file_name", "job_name", "results_file", "error", "requests", "answered"),
+    *("created_at", "updated_at", "ended_at"),
+    key=("id",),
+)
+HOLD_REQUEST: Final = _adding(
+    "hold_request",
+    "batch_requests",
+    *("attempt_id", "job_id", "campaign_id", "item_id", "question", "own_id"),
+)
+FREE_REQUEST: Final = _removing("free_request", "batch_requests", "attempt_id")
 CHANGES: Final = (
     *(
         ADD_ATTEMPT,
@@ -205,6 +219,7 @@ CHANGES: Final = (
     ),
     *(CHANGE_OPINION, PUT_CANARY, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
     *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM),
+    *(PUT_JOB, HOLD_REQUEST, FREE_REQUEST),
 )
 
 

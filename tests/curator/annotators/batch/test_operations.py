@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from curator.annotators.batch.operations import JobState, read_operation
+from curator.annotators.batch.job_state import JobState
+from curator.annotators.batch.operations import read_operation
 from curator.refusals.refusal import BadRequest, Unavailable
 from shared.program.reporting.events import SecretMask
 
