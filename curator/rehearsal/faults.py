@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from http import HTTPStatus
+from typing import Generic, TypeVar
 
 from curator.rehearsal import wire
 
@@ -58,15 +59,18 @@ class Fault(StrEnum):
     """To a single question, the answer to another one."""
 
 
+AnyFault = TypeVar("AnyFault", bound=StrEnum)
+
+
 @dataclass(frozen=True, slots=True)
-class FaultRule:
+class FaultRule(Generic[AnyFault]):
     """When a fault strikes.
 
     ``every`` strikes each ``every``-th admitted request, ``at`` those of these ordinals (the first
     request is 1), ``rate`` with that probability. ``limit`` is the most times it strikes.
     """
 
-    fault: Fault
+    fault: AnyFault
     rate: float = 0.0
     every: int | None = None
     at: frozenset[int] = frozenset()
@@ -74,25 +78,25 @@ class FaultRule:
 
 
 @dataclass(slots=True)
-class _Armed:
-    rule: FaultRule
+class _Armed(Generic[AnyFault]):
+    rule: FaultRule[AnyFault]
     struck: int = 0
 
 
 @dataclass(slots=True)
-class FaultPlan:
-    """Deals faults to requests in the order of their arrival; the first rule that applies wins."""
+class FaultPlan(Generic[AnyFault]):
+    """Deals faults in the order of what they strike; the first rule that applies wins."""
 
-    rules: Sequence[FaultRule]
+    rules: Sequence[FaultRule[AnyFault]]
     die: random.Random
-    _armed: list[_Armed] = field(init=False)
+    _armed: list[_Armed[AnyFault]] = field(init=False)
     _ordinal: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._armed = [_Armed(rule) for rule in self.rules]
 
-    def next(self) -> Fault | None:
-        """Return what the next admitted request meets."""
+    def next(self) -> AnyFault | None:
+        """Return what the next one meets."""
         self._ordinal += 1
         for armed in self._armed:
             rule = armed.rule
@@ -102,7 +106,7 @@ class FaultPlan:
                 return rule.fault
         return None
 
-    def _strikes(self, rule: FaultRule) -> bool:
+    def _strikes(self, rule: FaultRule[AnyFault]) -> bool:
         if rule.every is not None and self._ordinal % rule.every == 0:
             return True
         return self._ordinal in rule.at or (rule.rate > 0 and self.die.random() < rule.rate)

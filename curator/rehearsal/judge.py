@@ -16,7 +16,7 @@ from curator.rehearsal.faults import Fault, FaultPlan, FlexFate, FlexPlan
 from curator.rehearsal.inbound import Inquiry, MalformedRequest, ServiceTier, read_inquiry
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, RehearsedKeyState
 from curator.rehearsal.model_shelf import ModelShelf
-from curator.rehearsal.quota_book import OverQuota, QuotaBook
+from curator.rehearsal.quota_book import OverQuota, ProjectLimits, QuotaBook
 from curator.rehearsal.wire import WireReply
 from shared.program.clock import Clock
 
@@ -33,7 +33,7 @@ class Judge:
         keys: KeyRing,
         shelf: ModelShelf,
         quotas: QuotaBook,
-        faults: FaultPlan,
+        faults: FaultPlan[Fault],
         flex: FlexPlan,
         die: random.Random,
         clock: Clock,
@@ -51,6 +51,10 @@ class Judge:
     def key(self, api_key: str) -> RehearsedKey:
         """Return the key with this secret, or what an unlisted one is taken for."""
         return self._keys.key(api_key)
+
+    def limits(self, key: RehearsedKey) -> ProjectLimits:
+        """Return the limits of the project of ``key``."""
+        return self._keys.limits(key)
 
     async def judge(
         self, key: RehearsedKey, earlier: int, *, version: str, model: str, body: bytes
@@ -92,6 +96,12 @@ class Judge:
         if refused_setting := counting.refused_setting(inquiry):
             return Ruling(wire.refused_thinking(model, refused_setting), "malformed")
         return counting.counted(inquiry)
+
+    def caller_refusal(self, key: RehearsedKey, earlier: int) -> Ruling | None:
+        """Return what a key is told that may not even look; ``None`` where it may."""
+        if key.state_after(earlier) in (RehearsedKeyState.UNPAID, RehearsedKeyState.CLOSED):
+            return None
+        return self._refused_key(key, earlier, "")
 
     def look_up(self, key: RehearsedKey, earlier: int, *, version: str, model: str) -> WireReply:
         """Return what ``GET models/NAME`` tells; it costs neither quota nor credit."""

@@ -51,12 +51,15 @@ class ShortDays:
 class ProjectLimits:
     """A project's limits for each model; ``None`` is none.
 
-    ``rpm`` and ``rpd`` are requests a minute and a day, ``tpm`` input tokens a minute.
+    ``rpm`` and ``rpd`` are requests a minute and a day, ``tpm`` input tokens a minute,
+    ``batch_tokens`` those of all jobs under way. ``batch_jobs`` are jobs of any model.
     """
 
     rpm: int | None = None
     tpm: int | None = None
     rpd: int | None = None
+    batch_tokens: int | None = None
+    batch_jobs: int | None = None
     tier: Tier = Tier.FREE
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from curator.keys.key import Key
+from curator.rehearsal.batches.file_shelf import FileLimits
+from curator.rehearsal.batches.mishaps import BatchFault, JobLife
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN
 from curator.rehearsal.key_ring import RehearsedKeyState
@@ -21,15 +23,22 @@ _Detail = Literal["low", "medium", "high"]
 _Level = Literal["minimal", "low", "medium", "high"]
 _Seconds = Annotated[float, Field(ge=0)]
 _Share = Annotated[float, Field(ge=0, le=1)]
+_LIFE: Final = JobLife()
+_KEPT: Final = FileLimits()
 _Tier = Literal["standard", "flex", "priority", "batch"]
 
 
 class QuotaTable(Settings):
-    """Limits for each model: requests and input tokens a minute, requests a day."""
+    """Limits for each model: requests and input tokens a minute, requests a day.
+
+    ``batch_tokens`` are input tokens of all jobs under way, ``batch_jobs`` jobs of any model.
+    """
 
     rpm: _Limit = None
     tpm: _Limit = None
     rpd: _Limit = None
+    batch_tokens: _Limit = None
+    batch_jobs: _Limit = None
     tier: Tier = Tier.FREE
 
 
@@ -133,11 +142,10 @@ class DayTable(Settings):
     length_s: float | None = Field(default=None, gt=0)
 
 
-class FaultTable(Settings):
-    """``[[fault]]``: what goes wrong, with a ``rate``, ``every`` n-th request, or ``at`` some."""
+class _Strikes(Settings):
+    """When something goes wrong: with a ``rate``, ``every`` n-th time, or ``at`` some."""
 
-    kind: Fault
-    rate: float = Field(default=0.0, ge=0, le=1)
+    rate: _Share = 0.0
     every: int | None = Field(default=None, ge=1)
     at: tuple[Annotated[int, Field(ge=1)], ...] = ()
     limit: int | None = Field(default=None, ge=1)
@@ -147,6 +155,41 @@ class FaultTable(Settings):
         if (self.rate > 0) + (self.every is not None) + bool(self.at) != 1:
             raise ValueError("give exactly one of rate, every and at")
         return self
+
+
+class FaultTable(_Strikes):
+    """``[[fault]]``: what goes wrong with requests."""
+
+    kind: Fault
+
+
+class BatchFaultTable(_Strikes):
+    """``[[batch.fault]]``: what goes wrong with jobs, their results and their files."""
+
+    kind: BatchFault
+
+
+class BatchTable(Settings):
+    """``[batch]``: how long jobs take, in seconds, and what goes wrong.
+
+    A job waits ``pending_s`` and runs ``running_s``; after ``expires_s`` it is given up.
+    """
+
+    pending_s: _Seconds = _LIFE.pending_s
+    running_s: _Seconds = _LIFE.running_s
+    expires_s: _Seconds = _LIFE.expires_s
+    late_s: _Seconds = _LIFE.late_s
+    output_late_s: _Seconds = _LIFE.output_late_s
+    cancelling_s: _Seconds = _LIFE.cancelling_s
+    fault: tuple[BatchFaultTable, ...] = ()
+
+
+class FilesTable(Settings):
+    """``[files]``: the most bytes of a file and of a project, and how long a file is kept."""
+
+    largest_bytes: int = Field(default=_KEPT.largest_bytes, ge=0)
+    project_bytes: int = Field(default=_KEPT.project_bytes, ge=0)
+    kept_s: _Seconds = _KEPT.kept_s
 
 
 class RehearsalScript(Settings):
@@ -161,6 +204,8 @@ class RehearsalScript(Settings):
     unlisted_quota: QuotaTable = QuotaTable()
     latency: LatencyTable = LatencyTable()
     flex: FlexTable = FlexTable()
+    batch: BatchTable = BatchTable()
+    files: FilesTable = FilesTable()
     day: DayTable = DayTable()
     project: tuple[ProjectTable, ...] = ()
     model: tuple[ModelTable, ...] = ()

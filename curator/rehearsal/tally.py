@@ -45,6 +45,7 @@ class RehearsalTally:
         self._answered_images: Counter[bytes] = Counter()
         self._ambiguous = 0
         self._look_ups: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
         self._tiers: dict[str, Counter[str]] = {}
 
     def arrived(self, label: str, project: str, model: str, now: float) -> int:
@@ -63,6 +64,22 @@ class RehearsalTally:
         key = self._keys.get(label)
         return key.requests if key else 0
 
+    def called(self, label: str, method: str) -> int:
+        """Count a call about files or jobs; return the requests of its key so far."""
+        self._calls[method] += 1
+        key = self._keys.get(label)
+        if key is None:
+            return 0
+        key.requests_after_dead += key.declared_dead
+        return key.requests
+
+    def answered_in_job(self, ruling: Ruling, comes: bool) -> None:
+        """Count an answer that a job got, which comes as it should or does not."""
+        self._count_tokens(ruling)
+        if comes and ruling.answers is not None:
+            self._ambiguous += ruling.ambiguous
+            self._count_answer(ruling.answers)
+
     def sent(self, key: RehearsedKey, model: str, ruling: Ruling, *, status: int) -> None:
         """Count a reply that goes out; status 0 stands for a dropped connection."""
         self._count(key, ruling.outcome, status)
@@ -72,9 +89,7 @@ class RehearsalTally:
             self._projects[key.project].closed_until[model] = ruling.day_over_until
         self._tiers.setdefault(ruling.asked_tier, Counter())[ruling.outcome] += 1
         self._ambiguous += ruling.ambiguous
-        usage = ruling.reply.body.get("usageMetadata", {})
-        self._prompt_tokens += usage.get("promptTokenCount", 0)
-        self._output_tokens += usage.get("candidatesTokenCount", 0)
+        self._count_tokens(ruling)
         if ruling.answers is not None:
             self._count_answer(ruling.answers)
 
@@ -87,6 +102,11 @@ class RehearsalTally:
         self._statuses[status] += 1
         self._keys[key.label].outcomes[outcome] += 1
         self._projects[key.project].outcomes[outcome] += 1
+
+    def _count_tokens(self, ruling: Ruling) -> None:
+        usage = ruling.reply.body.get("usageMetadata", {})
+        self._prompt_tokens += usage.get("promptTokenCount", 0)
+        self._output_tokens += usage.get("candidatesTokenCount", 0)
 
     def _count_answer(self, inquiry: Inquiry) -> None:
         self._answered_requests[inquiry.digest[:8]] += 1
@@ -103,6 +123,7 @@ class RehearsalTally:
             "requests": sum(key.requests for key in self._keys.values()),
             "replies": self._outcomes.total(),
             "look_ups": dict(sorted(self._look_ups.items())),
+            "calls": dict(sorted(self._calls.items())),
             "outcomes": dict(sorted(self._outcomes.items())),
             "tiers": {tier: dict(sorted(n.items())) for tier, n in sorted(self._tiers.items())},
             "statuses": {str(status): n for status, n in sorted(self._statuses.items())},

@@ -16,7 +16,7 @@ Json: TypeAlias = dict[str, Any]
 
 SERVICE: Final = "generativelanguage.googleapis.com"
 _RPC: Final = "type.googleapis.com/google.rpc"
-_RATE_LIMITS_URL: Final = "https://ai.google.dev/gemini-api/docs/rate-limits"
+RATE_LIMITS_URL: Final = "https://ai.google.dev/gemini-api/docs/rate-limits"
 _INVALID_KEY: Final = "API key not valid. Please pass a valid API key."
 _RATINGS: Final = (
     "HARM_CATEGORY_HATE_SPEECH",
@@ -32,6 +32,11 @@ class WireReply:
 
     status: int
     body: Json
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is no error."""
+        return "error" not in self.body
 
 
 class Limit(StrEnum):
@@ -114,6 +119,14 @@ def no_candidate(inquiry: Inquiry, *, model: str, response_id: str) -> WireReply
     return _success(inquiry, [], "", model=model, response_id=response_id)
 
 
+def error_reply(
+    code: int, status: str, message: str, details: Sequence[Json] | None = None
+) -> WireReply:
+    """Return an error; ``code`` is its HTTP status, ``status`` the name of its canonical code."""
+    error: Json = {"code": code, "message": message, "status": status}
+    return WireReply(code, {"error": error | ({"details": list(details)} if details else {})})
+
+
 def invalid_key() -> WireReply:
     """Return the refusal of a key that nobody ever issued, or that was revoked."""
     details: list[Json] = [
@@ -125,7 +138,7 @@ def invalid_key() -> WireReply:
         },
         {"@type": f"{_RPC}.LocalizedMessage", "locale": "en-US", "message": _INVALID_KEY},
     ]
-    return _error(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
+    return error_reply(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
 
 
 def expired_key() -> WireReply:
@@ -133,12 +146,12 @@ def expired_key() -> WireReply:
     reply = invalid_key()
     message = "API key expired. Please renew the API key."
     details = reply.body["error"]["details"][:1]
-    return _error(400, "INVALID_ARGUMENT", message, details)
+    return error_reply(400, "INVALID_ARGUMENT", message, details)
 
 
 def missing_key() -> WireReply:
     """Return the refusal of a request without a key."""
-    return _error(
+    return error_reply(
         403,
         "PERMISSION_DENIED",
         "Method doesn't allow unregistered callers (callers without established identity). "
@@ -149,7 +162,7 @@ def missing_key() -> WireReply:
 def leaked_key() -> WireReply:
     """Return the refusal of a key that was found in public."""
     message = "Your API key was reported as leaked. Please use another API key."
-    return _error(403, "PERMISSION_DENIED", message)
+    return error_reply(403, "PERMISSION_DENIED", message)
 
 
 def suspended_key(api_key: str, project_number: int) -> WireReply:
@@ -166,13 +179,13 @@ def suspended_key(api_key: str, project_number: int) -> WireReply:
         },
     }
     message = f"Permission denied: Consumer '{consumer}' has been suspended."
-    return _error(403, "PERMISSION_DENIED", message, [detail])
+    return error_reply(403, "PERMISSION_DENIED", message, [detail])
 
 
 def denied_project() -> WireReply:
     """Return the refusal of a project that lost access."""
     message = "Your project has been denied access. Please contact support."
-    return _error(403, "PERMISSION_DENIED", message)
+    return error_reply(403, "PERMISSION_DENIED", message)
 
 
 def unpaid_project() -> WireReply:
@@ -181,7 +194,7 @@ def unpaid_project() -> WireReply:
         "Your prepayment credits are depleted. Please go to AI Studio at "
         "https://ai.studio/projects to manage your project and billing."
     )
-    return _error(429, "RESOURCE_EXHAUSTED", message)
+    return error_reply(429, "RESOURCE_EXHAUSTED", message)
 
 
 def closed_model(model: str) -> WireReply:
@@ -190,18 +203,18 @@ def closed_model(model: str) -> WireReply:
         f"This model models/{model} is no longer available to new users. Please update your code "
         "to use a newer model for the latest features and improvements."
     )
-    return _error(404, "NOT_FOUND", message)
+    return error_reply(404, "NOT_FOUND", message)
 
 
 def unserved_region() -> WireReply:
     """Return the refusal of a caller from where the service is not offered."""
     message = "User location is not supported for the API use."
-    return _error(400, "FAILED_PRECONDITION", message)
+    return error_reply(400, "FAILED_PRECONDITION", message)
 
 
 def bad_request(message: str) -> WireReply:
     """Return the refusal of a request that is malformed."""
-    return _error(400, "INVALID_ARGUMENT", message)
+    return error_reply(400, "INVALID_ARGUMENT", message)
 
 
 def refused_thinking(model: str, setting: str) -> WireReply:
@@ -216,7 +229,7 @@ def unknown_model(model: str, version: str) -> WireReply:
         "generateContent. Call ListModels to see the list of available models and their "
         "supported methods."
     )
-    return _error(404, "NOT_FOUND", message)
+    return error_reply(404, "NOT_FOUND", message)
 
 
 def over_quota(
@@ -232,23 +245,28 @@ def over_quota(
     ]
     message = (
         "You exceeded your current quota, please check your plan and billing details. For more "
-        f"information on this error, head to: {_RATE_LIMITS_URL}. \n"
+        f"information on this error, head to: {RATE_LIMITS_URL}. \n"
         + "\n".join(lines)
         + f"\nPlease retry in {delay}."
     )
-    help_links = [{"description": "Learn more about Gemini API quotas", "url": _RATE_LIMITS_URL}]
     details: list[Json] = [
-        {"@type": f"{_RPC}.Help", "links": help_links},
+        help_detail(),
         {"@type": f"{_RPC}.QuotaFailure", "violations": listed},
         {"@type": f"{_RPC}.RetryInfo", "retryDelay": delay},
     ]
-    return _error(429, "RESOURCE_EXHAUSTED", message, details)
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, details)
+
+
+def help_detail() -> Json:
+    """Return where a refusal over quota says that more is to be read."""
+    links = [{"description": "Learn more about Gemini API quotas", "url": RATE_LIMITS_URL}]
+    return {"@type": f"{_RPC}.Help", "links": links}
 
 
 def exhausted() -> WireReply:
     """Return a 429 that says nothing about which quota, or until when."""
     message = "Resource has been exhausted (e.g. check quota)."
-    return _error(429, "RESOURCE_EXHAUSTED", message)
+    return error_reply(429, "RESOURCE_EXHAUSTED", message)
 
 
 def no_capacity() -> WireReply:
@@ -259,25 +277,25 @@ def no_capacity() -> WireReply:
         "domain": SERVICE,
     }
     message = "No capacity available for this model on the server."
-    return _error(429, "RESOURCE_EXHAUSTED", message, [detail])
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, [detail])
 
 
 def internal_error() -> WireReply:
     """Return 500."""
     message = "An internal error has occurred. Please retry or report."
-    return _error(500, "INTERNAL", message)
+    return error_reply(500, "INTERNAL", message)
 
 
 def overloaded() -> WireReply:
     """Return 503."""
     message = "The model is overloaded. Please try again later."
-    return _error(503, "UNAVAILABLE", message)
+    return error_reply(503, "UNAVAILABLE", message)
 
 
 def deadline_exceeded() -> WireReply:
     """Return 504."""
     message = "Deadline expired before operation could complete."
-    return _error(504, "DEADLINE_EXCEEDED", message)
+    return error_reply(504, "DEADLINE_EXCEEDED", message)
 
 
 def _candidate(text: str, finish_reason: str) -> Json:
@@ -324,10 +342,3 @@ def _duration(seconds: float) -> str:
     if 0 < seconds < 1:
         return f"{seconds * 1000:.2f}".rstrip("0").rstrip(".") + "ms"
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
-
-
-def _error(
-    code: int, status: str, message: str, details: Sequence[Json] | None = None
-) -> WireReply:
-    error: Json = {"code": code, "message": message, "status": status}
-    return WireReply(code, {"error": error | ({"details": list(details)} if details else {})})

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.answers.replying import Replier
 from curator.rehearsal.answers.temper import Temper
-from curator.rehearsal.faults import FaultPlan, FaultRule, FlexPlan
+from curator.rehearsal.batches.file_shelf import FileLimits, FileShelf
+from curator.rehearsal.batches.job_book import JobBook
+from curator.rehearsal.batches.job_results import JobResults
+from curator.rehearsal.batches.mishaps import (
+    DownloadMishap,
+    JobLife,
+    JobMishap,
+    RowMishap,
+    UploadMishap,
+)
+from curator.rehearsal.doors.batches import BatchesDoor
+from curator.rehearsal.doors.door import Received, Visitors
+from curator.rehearsal.doors.files import FilesDoor
+from curator.rehearsal.doors.gemini import GeminiDoor, Latency
+from curator.rehearsal.faults import AnyFault, Fault, FaultPlan, FaultRule, FlexPlan
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.model_shelf import Counting, ModelShelf, RehearsedModel
 from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
 from curator.rehearsal.script import (
+    BatchFaultTable,
     DayTable,
     FaultTable,
     FlexTable,
@@ -27,7 +44,8 @@ from curator.rehearsal.script import (
     QuotaTable,
     RehearsalScript,
 )
-from curator.rehearsal.server import Latency, Received, RehearsalServer
+from curator.rehearsal.server import RehearsalServer
+from curator.rehearsal.tally import RehearsalTally
 from shared.corpus import checked_columns, read_pairs
 from shared.images.names import with_file_names
 from shared.program.clock import Clock
@@ -65,16 +83,16 @@ def build_server(
     )
     # Dice of their own, so that how faults are dealt does not depend on who asked when.
     dice = random.Random(script.seed)
-    fault_die, die, flex_die = (random.Random(dice.random()) for _ in range(3))
+    fault_die, die, flex_die, batch_die = (random.Random(dice.random()) for _ in range(4))
     shelf = ModelShelf(script.models, [_model(model) for model in script.model])
+    tempers = {model.name: _temper(model) for model in script.model}
+    replier = Replier(answers, shelf, die, tempers)
     judge = Judge(
-        replier=Replier(
-            answers, shelf, die, {model.name: _temper(model) for model in script.model}
-        ),
+        replier=replier,
         keys=keys,
         shelf=shelf,
         quotas=QuotaBook(_days(script.day, clock.now())),
-        faults=FaultPlan([_rule(fault) for fault in script.fault], fault_die),
+        faults=FaultPlan([_rule(fault, Fault) for fault in script.fault], fault_die),
         flex=FlexPlan(
             flex_die,
             shed=script.flex.shed,
@@ -84,14 +102,77 @@ def build_server(
         die=die,
         clock=clock,
     )
-    return RehearsalServer(
+    tally = RehearsalTally(clock.now())
+    door = GeminiDoor(
         judge=judge,
+        tally=tally,
         latency=_latency(script.latency, script.latency),
         flex_latency=_latency(script.flex, script.latency),
         die=die,
         clock=clock,
         record=record,
     )
+    stage = _Stage(judge, shelf, replier, tally, batch_die, clock, record)
+    batch_routes, jobs = _batches(script, stage)
+    return RehearsalServer(
+        routes=[*door.routes(), *batch_routes], tally=tally, jobs=jobs, clock=clock
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What the doors share."""
+
+    judge: Judge
+    shelf: ModelShelf
+    replier: Replier
+    tally: RehearsalTally
+    die: random.Random
+    clock: Clock
+    record: Callable[[Received], None] | None
+
+
+def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef], JobBook]:
+    table = script.batch
+    mishap_die = random.Random(stage.die.random())
+    visitors = Visitors(stage.judge, stage.tally)
+    files = FileShelf(
+        FileLimits(**script.files.model_dump()),
+        stage.die,
+    )
+    results = JobResults(
+        stage.replier,
+        FaultPlan(_rules(table.fault, RowMishap), mishap_die),
+        FaultPlan(_rules(table.fault, Fault), mishap_die),
+        stage.die,
+        stage.tally.answered_in_job,
+    )
+    jobs = JobBook(
+        judge=stage.judge,
+        files=files,
+        results=results,
+        mishaps=FaultPlan(_rules(table.fault, JobMishap), mishap_die),
+        life=JobLife(**table.model_dump(exclude={"fault"})),
+        die=stage.die,
+        clock=stage.clock,
+    )
+    files_door = FilesDoor(
+        visitors=visitors,
+        files=files,
+        uploads=FaultPlan(_rules(table.fault, UploadMishap), mishap_die),
+        downloads=FaultPlan(_rules(table.fault, DownloadMishap), mishap_die),
+        clock=stage.clock,
+        record=stage.record,
+    )
+    batches_door = BatchesDoor(
+        visitors=visitors,
+        judge=stage.judge,
+        shelf=stage.shelf,
+        jobs=jobs,
+        clock=stage.clock,
+        record=stage.record,
+    )
+    return [*files_door.routes(), *batches_door.routes()], jobs
 
 
 def _latency(table: FlexTable | LatencyTable, usual: LatencyTable) -> Latency:
@@ -143,7 +224,14 @@ def _temper(table: ModelTable) -> Temper:
 
 
 def _limits(table: QuotaTable) -> ProjectLimits:
-    return ProjectLimits(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd, tier=table.tier)
+    return ProjectLimits(
+        rpm=table.rpm,
+        tpm=table.tpm,
+        rpd=table.rpd,
+        batch_tokens=table.batch_tokens,
+        batch_jobs=table.batch_jobs,
+        tier=table.tier,
+    )
 
 
 def _days(table: DayTable, now: float) -> Days:
@@ -152,9 +240,15 @@ def _days(table: DayTable, now: float) -> Days:
     return PacificDays(table.offset_s)
 
 
-def _rule(table: FaultTable) -> FaultRule:
+def _rules(tables: Iterable[BatchFaultTable], kinds: type[AnyFault]) -> list[FaultRule[AnyFault]]:
+    """Return the rules of the tables whose kind is one of ``kinds``."""
+    known = {kind.value for kind in kinds}
+    return [_rule(table, kinds) for table in tables if table.kind in known]
+
+
+def _rule(table: FaultTable | BatchFaultTable, kinds: type[AnyFault]) -> FaultRule[AnyFault]:
     return FaultRule(
-        fault=table.kind,
+        fault=kinds(table.kind),
         rate=table.rate,
         every=table.every,
         at=frozenset(table.at),

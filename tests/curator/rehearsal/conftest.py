@@ -73,6 +73,7 @@ class Stage:
     base_url: str
     clock: FakeClock
     image: bytes
+    other: bytes
     session: aiohttp.ClientSession
     tls: ssl.SSLContext
 
@@ -149,6 +150,7 @@ def play(catalogue: Catalogue, tmp_path: Path, tls: ssl.SSLContext) -> Play:
             build_server(script, answers, clock).serving() as base_url,
             aiohttp.ClientSession() as session,
         ):
-            yield Stage(base_url, clock, catalogue.content("shoe.png"), session, tls)
+            shoe, lamp = catalogue.content("shoe.png"), catalogue.content("lamp.png")
+            yield Stage(base_url, clock, shoe, lamp, session, tls)
 
     return playing

@@ -1,0 +1,159 @@
+"""A job: its requests, where it stands at a moment, and what is told of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from curator.rehearsal.batches.mishaps import JobMishap
+from curator.rehearsal.batches.told import OPERATION_TYPE, rfc3339
+from curator.rehearsal.inbound import Inquiry
+from curator.rehearsal.wire import Json, WireReply
+
+
+class JobState(StrEnum):
+    """Where a job stands; the value is the word on the wire."""
+
+    PENDING = "BATCH_STATE_PENDING"
+    RUNNING = "BATCH_STATE_RUNNING"
+    SUCCEEDED = "BATCH_STATE_SUCCEEDED"
+    FAILED = "BATCH_STATE_FAILED"
+    CANCELLED = "BATCH_STATE_CANCELLED"
+    EXPIRED = "BATCH_STATE_EXPIRED"
+    UNHEARD_OF = "BATCH_STATE_AWAITING_REVIEW"
+    """No documentation names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request of a job: what it asks, or what it is told where it cannot be read."""
+
+    key: str | None
+    metadata: Json
+    asks: Inquiry | WireReply = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a job has come to: the name of a file, or results that stand in the job itself."""
+
+    succeeded: int
+    failed: int
+    file_name: str = ""
+    inline: tuple[Json, ...] = field(default=(), repr=False)
+
+
+@dataclass(slots=True)
+class Job:
+    """A job; times are in seconds since the epoch.
+
+    ``ends_as`` is the state that it comes to at ``ends_at``. ``input_file`` is empty where the
+    requests came with the job. A job that was deleted goes on unseen.
+    """
+
+    name: str
+    project: str
+    model: str
+    display_name: str
+    input_file: str
+    priority: int
+    rows: tuple[Row, ...] = field(repr=False)
+    mishap: JobMishap | None
+    created_at: float
+    starts_at: float
+    ends_at: float
+    ends_as: JobState
+    output_at: float
+    cancelled_at: float | None = None
+    is_deleted: bool = False
+    results: Results | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Input tokens of all requests, as the model counts them."""
+        return sum(row.asks.prompt_tokens for row in self.rows if isinstance(row.asks, Inquiry))
+
+    def state(self, now: float) -> JobState:
+        """Return where it stands."""
+        if self.cancelled_at is not None and now >= self.cancelled_at:
+            return JobState.CANCELLED
+        if now < self.starts_at:
+            return JobState.PENDING
+        if self.mishap is JobMishap.UNKNOWN_STATE:
+            return JobState.UNHEARD_OF
+        return JobState.RUNNING if now < self.ends_at else self.ends_as
+
+    def is_over(self, now: float) -> bool:
+        """Return whether nothing more comes of it."""
+        return now >= (self.ends_at if self.cancelled_at is None else self.cancelled_at)
+
+    def has_results(self, now: float) -> bool:
+        """Return whether its requests were answered by now."""
+        lasted = self.cancelled_at is None or self.ends_at < self.cancelled_at
+        return lasted and now >= self.ends_at and self.ends_as is JobState.SUCCEEDED
+
+    def operation(self, now: float) -> Json:
+        """Return what ``GET batches/ID`` tells."""
+        metadata: Json = {
+            "@type": f"{OPERATION_TYPE}.GenerateContentBatch",
+            "model": f"models/{self.model}",
+            "displayName": self.display_name,
+            "inputConfig": {"fileName": self.input_file} if self.input_file else {},
+            "createTime": rfc3339(self.created_at),
+            "updateTime": rfc3339(self._updated_at(now)),
+            "batchStats": self._stats(now),
+            "state": self.state(now).value,
+            "name": self.name,
+        }
+        metadata |= {"priority": str(self.priority)} if self.priority else {}
+        told: Json = {"name": self.name, "metadata": metadata}
+        if not self.is_over(now):
+            return told
+        metadata["endTime"] = rfc3339(self._updated_at(now))
+        told["done"] = True
+        output = self._output(now)
+        if self.state(now) in _ERRORS:
+            code, message = _ERRORS[self.state(now)]
+            told["error"] = {"code": code, "message": message}
+        elif output:
+            metadata["output"] = output
+            told["response"] = {"@type": f"{OPERATION_TYPE}.GenerateContentBatchOutput"} | output
+        return told
+
+    def as_made(self) -> Json:
+        """Return what is told of it in the moment in which it is made."""
+        waiting = replace(self, starts_at=math.inf, ends_at=math.inf, mishap=None)
+        return waiting.operation(self.created_at)
+
+    def _updated_at(self, now: float) -> float:
+        ends_at = self.ends_at if self.cancelled_at is None else self.cancelled_at
+        return max(at for at in (self.created_at, self.starts_at, ends_at) if at <= now)
+
+    def _output(self, now: float) -> Json:
+        if self.results is None or now < self.output_at:
+            return {}
+        if self.results.file_name:
+            return {"responsesFile": self.results.file_name}
+        if self.results.inline:
+            return {"inlinedResponses": {"inlinedResponses": list(self.results.inline)}}
+        return {}
+
+    def _stats(self, now: float) -> Json:
+        counts = {"requestCount": len(self.rows)}
+        if self.results is not None:
+            counts["successfulRequestCount"] = self.results.succeeded
+            counts["failedRequestCount"] = self.results.failed
+        elif self.is_over(now):
+            counts["failedRequestCount"] = len(self.rows)
+        else:
+            counts["pendingRequestCount"] = len(self.rows)
+        # Google's JSON has 64-bit numbers as text, and leaves out what is nothing.
+        return {name: str(count) for name, count in counts.items() if count}
+
+
+_ERRORS = {
+    JobState.FAILED: (13, "Internal error encountered while processing the batch."),
+    JobState.CANCELLED: (1, "The operation was cancelled."),
+    JobState.EXPIRED: (4, "The batch expired before all of its requests were processed."),
+}

@@ -1,0 +1,203 @@
+"""The jobs of all projects: which may be made, where each stands, and what it has come to.
+
+Time passes when somebody asks: a job whose time is over is answered before anything is told of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import string
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from curator.rehearsal.batches.file_shelf import FileShelf
+from curator.rehearsal.batches.job import Job, JobState, Row
+from curator.rehearsal.batches.job_input import LINES_TYPES, BatchRequest, NewJob, read_lines
+from curator.rehearsal.batches.job_results import JobResults
+from curator.rehearsal.batches.mishaps import JobLife, JobMishap
+from curator.rehearsal.batches.told import over_already, over_batch_quota, unknown_entity
+from curator.rehearsal.faults import FaultPlan
+from curator.rehearsal.inbound import MalformedRequest, inquiry_of
+from curator.rehearsal.judge import Judge
+from curator.rehearsal.quota_book import ProjectLimits
+from curator.rehearsal.wire import WireReply, bad_request, overloaded
+from shared.program.clock import Clock
+
+_LETTERS: Final = string.ascii_lowercase + string.digits
+_ID_LENGTH: Final = 36
+
+
+class JobBook:
+    """Makes jobs, and brings them to their end."""
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        files: FileShelf,
+        results: JobResults,
+        mishaps: FaultPlan[JobMishap],
+        life: JobLife,
+        die: random.Random,
+        clock: Clock,
+    ) -> None:
+        """Let jobs take requests that ``judge`` understands, and live as ``life`` says."""
+        self._judge = judge
+        self._files = files
+        self._results = results
+        self._mishaps = mishaps
+        self._life = life
+        self._die = die
+        self._clock = clock
+        self._jobs: dict[str, Job] = {}
+        self._settling = asyncio.Lock()
+        self._refused: Counter[str] = Counter()
+
+    async def create(
+        self, project: str, limits: ProjectLimits, model: str, new: NewJob
+    ) -> Job | WireReply:
+        """Make a job, or say why not."""
+        try:
+            requests = new.requests or self._requests_in(project, new.file_name)
+        except MalformedRequest as error:
+            self._refused["malformed"] += 1
+            return bad_request(str(error))
+        if isinstance(requests, WireReply):
+            self._refused["no_such_file"] += 1
+            return requests
+        rows = await asyncio.to_thread(self._rows, requests, model)
+        mishap = self._mishaps.next()
+        if mishap is JobMishap.CREATE_REFUSED:
+            self._refused[mishap] += 1
+            return overloaded()
+        job = self._job(project, model, new, rows, mishap)
+        if self._is_over_quota(job, limits):
+            self._refused["over_quota"] += 1
+            return over_batch_quota()
+        self._jobs[job.name] = job
+        return job
+
+    def _requests_in(self, project: str, name: str) -> tuple[BatchRequest, ...] | WireReply:
+        file = self._files.find(project, name, self._clock.now())
+        if isinstance(file, WireReply):
+            return file
+        if file.mime_type.partition(";")[0].strip().lower() not in LINES_TYPES:
+            raise MalformedRequest(
+                f"Unsupported MIME type of the input file: {file.mime_type}. It must be JSONL."
+            )
+        return read_lines(file.content)
+
+    def _rows(self, requests: Iterable[BatchRequest], model: str) -> tuple[Row, ...]:
+        return tuple(self._row(request, model) for request in requests)
+
+    def _row(self, request: BatchRequest, model: str) -> Row:
+        asks: Any
+        try:
+            understood = self._judge.understood(inquiry_of(request.request), model)
+            asks = getattr(understood, "reply", understood)
+        except MalformedRequest as error:
+            asks = bad_request(str(error))
+        return Row(request.key, request.metadata, asks)
+
+    def _job(
+        self,
+        project: str,
+        model: str,
+        new: NewJob,
+        rows: tuple[Row, ...],
+        mishap: JobMishap | None,
+    ) -> Job:
+        now, life = self._clock.now(), self._life
+        starts_at = now + life.pending_s
+        ends_at = starts_at + life.running_s + life.late_s * (mishap is JobMishap.LATE)
+        ends_as = _ENDS.get(mishap, JobState.SUCCEEDED)
+        if ends_at - now > life.expires_s:
+            ends_at, ends_as = now + life.expires_s, JobState.EXPIRED
+        output_s = life.output_late_s * (mishap is JobMishap.OUTPUT_LATE)
+        return Job(
+            name=f"batches/{''.join(self._die.choices(_LETTERS, k=_ID_LENGTH))}",
+            project=project,
+            model=model,
+            display_name=new.display_name,
+            input_file=new.file_name,
+            priority=new.priority,
+            rows=rows,
+            mishap=mishap,
+            created_at=now,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            ends_as=ends_as,
+            output_at=ends_at + output_s,
+        )
+
+    def _is_over_quota(self, job: Job, limits: ProjectLimits) -> bool:
+        now = self._clock.now()
+        under_way = [
+            other
+            for other in self._jobs.values()
+            if other.project == job.project and not other.is_over(now)
+        ]
+        if limits.batch_jobs is not None and len(under_way) >= limits.batch_jobs:
+            return True
+        enqueued = sum(other.tokens for other in under_way if other.model == job.model)
+        return limits.batch_tokens is not None and enqueued + job.tokens > limits.batch_tokens
+
+    def find(self, project: str, name: str) -> Job | WireReply:
+        """Return a job, or what a project is told that is not shown it."""
+        job = self._jobs.get(name)
+        if job is None or job.is_deleted or job.project != project:
+            return unknown_entity()
+        return job
+
+    def of(self, project: str) -> list[Job]:
+        """Return the jobs of a project, the newest first."""
+        shown = [
+            job for job in self._jobs.values() if job.project == project and not job.is_deleted
+        ]
+        return sorted(shown, key=lambda job: job.created_at, reverse=True)
+
+    def cancel(self, job: Job) -> WireReply | None:
+        """Cancel a job; return what is told where it has ended."""
+        now = self._clock.now()
+        if job.is_over(now):
+            return over_already(job.name)
+        if job.cancelled_at is None:
+            job.cancelled_at = now + self._life.cancelling_s
+        return None
+
+    async def settle(self) -> None:
+        """Answer what should have been answered by now."""
+        async with self._settling:
+            for job in list(self._jobs.values()):
+                if job.results is None and job.has_results(self._clock.now()):
+                    await self._finish(job)
+
+    async def _finish(self, job: Job) -> None:
+        told, lines = self._results.written(job, await self._results.answer(job, job.ends_at))
+        if job.input_file and job.mishap is not JobMishap.EMPTY:
+            told = replace(told, file_name=self._files.write(job.project, lines, job.ends_at).name)
+        job.results = told
+
+    def report(self) -> dict[str, Any]:
+        """Return how many jobs there are by state, and their requests by what came of them."""
+        now = self._clock.now()
+        states = Counter(
+            job.state(now).removeprefix("BATCH_STATE_").lower() for job in self._jobs.values()
+        )
+        return {
+            "jobs": dict(sorted(states.items())),
+            "refused": dict(sorted(self._refused.items())),
+            "requests": dict(sorted(self._results.outcomes.items())),
+            "requests_sent": sum(len(job.rows) for job in self._jobs.values()),
+            "files": self._files.count(now),
+        }
+
+
+_ENDS: Final[Mapping[JobMishap | None, JobState]] = {
+    JobMishap.FAILED: JobState.FAILED,
+    JobMishap.EXPIRED: JobState.EXPIRED,
+    JobMishap.CANCELLED: JobState.CANCELLED,
+}

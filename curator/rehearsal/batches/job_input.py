@@ -1,0 +1,121 @@
+"""Reads what a job is to do: the body that makes it, and its file of requests; strict. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from curator.rehearsal.inbound import MalformedRequest, camel_cased, read_json
+from curator.rehearsal.wire import Json
+
+LINES_TYPES: Final = frozenset({"jsonl", "application/jsonl", "application/json", "text/plain"})
+"""The media types of files that are read as lines of requests."""
+_BATCH: Final = frozenset({"displayName", "inputConfig", "model", "priority", "webhookConfig"})
+_LINE: Final = frozenset({"key", "request", "metadata"})
+_LONGEST_QUOTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What the body of ``batchGenerateContent`` says: the name of a file, or requests."""
+
+    display_name: str
+    file_name: str
+    requests: tuple[BatchRequest, ...]
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A request of a job, as it was sent.
+
+    ``key`` is ``None`` where it has none; ``metadata`` comes back with the result.
+    """
+
+    request: object = field(repr=False)
+    key: str | None = None
+    metadata: Json = field(default_factory=dict)
+
+
+def read_new_job(body: bytes) -> NewJob:
+    """Parse the body of ``batchGenerateContent``.
+
+    Raises:
+        MalformedRequest: not JSON, unknown names, or neither a file nor requests.
+    """
+    outer = _with_known_names(read_json(body), frozenset({"batch"}))
+    batch = _with_known_names(outer.get("batch") or {}, _BATCH)
+    source = _with_known_names(batch.get("inputConfig") or {}, frozenset({"fileName", "requests"}))
+    name, inline = source.get("fileName"), source.get("requests")
+    if (name is None) == (inline is None):
+        raise MalformedRequest(
+            "* BatchGenerateContentRequest.batch.input_config: one of file_name "
+            "and requests must be set"
+        )
+    listed = _with_known_names(inline or {}, frozenset({"requests"})).get("requests")
+    if inline is not None and (not isinstance(listed, list) or not listed):
+        raise MalformedRequest(
+            "* BatchGenerateContentRequest.batch.input_config.requests: requests must not be empty"
+        )
+    priority = batch.get("priority") or 0
+    return NewJob(
+        display_name=str(batch.get("displayName") or ""),
+        file_name=str(name or ""),
+        requests=tuple(_inline(value) for value in listed or ()),
+        priority=int(priority) if isinstance(priority, int | str) else 0,
+    )
+
+
+def _inline(value: object) -> BatchRequest:
+    table = _with_known_names(value, frozenset({"request", "metadata"}))
+    metadata = table.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise MalformedRequest("Invalid value at 'batch.input_config.requests.requests.metadata'")
+    return BatchRequest(table.get("request"), metadata=metadata)
+
+
+def read_lines(content: bytes) -> tuple[BatchRequest, ...]:
+    """Parse a file of requests, one JSON object a line; empty lines are skipped.
+
+    Raises:
+        MalformedRequest: a line is no such object, or there is none.
+    """
+    requests = tuple(_lines(content))
+    if not requests:
+        raise MalformedRequest("The input file contains no requests.")
+    return requests
+
+
+def _lines(content: bytes) -> Iterator[BatchRequest]:
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            table = _with_known_names(json.loads(line), _LINE)
+        except (ValueError, RecursionError, MalformedRequest) as error:
+            quoted = line[:_LONGEST_QUOTE].decode(errors="replace")
+            raise MalformedRequest(
+                f"Failed to parse the input file at line {number}: {error}: {quoted}"
+            ) from error
+        if not isinstance(table.get("request"), dict):
+            raise MalformedRequest(
+                f"Failed to parse the input file at line {number}: request is not set."
+            )
+        key, metadata = table.get("key"), table.get("metadata")
+        yield BatchRequest(
+            table["request"],
+            key=None if key is None else str(key),
+            metadata=metadata if isinstance(metadata, dict) else {},
+        )
+
+
+def _with_known_names(value: object, known: frozenset[str]) -> Json:
+    table = camel_cased(value)
+    for name in table:
+        if name not in known:
+            raise MalformedRequest(
+                f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+            )
+    return table

@@ -1,0 +1,1 @@
+"""What the server answers over HTTP: each door turns requests of one kind into rulings."""
