@@ -145,8 +145,9 @@ class Consequences:
                 "or --tier standard at the list price"
             )
         told = ModelRefused(f"not served at --tier {tried.tier}: {reason}")
-        log.warning("model_lacks_tier", model=model, tier=tried.tier, why=reason)
         news = [self._news(record) for record in self.pool.close_model(model, told)]
+        if news:
+            log.warning("model_lacks_tier", model=model, tier=tried.tier, why=reason)
         self.results.finish(tried, Outcome.NOT_SERVED, reason, news=news)
 
     async def wait_for_service(

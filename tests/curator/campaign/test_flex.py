@@ -94,7 +94,8 @@ async def test_a_model_that_refuses_the_tier_ends_the_run_and_costs_nothing(stag
     last = result.err.splitlines()[-1]
     assert f"{LITE} is not served at --tier flex" in last
     assert "--tier standard" in last
-    assert campaign.requests == 1
+    # One for each key at most that was being tried at the same time.
+    assert campaign.requests <= 2
     assert campaign.pairs() == []
     progress = (await campaign.status())["progress"]
     assert (progress["pending"], progress["dead"]) == (PICTURES, 0)
