@@ -11,13 +11,13 @@ from rich.console import Console
 
 from evaluator.commands.options import AsJson, Columns
 from evaluator.comparing.tables import check_table
-from evaluator.scoring.question_types import type_shares
 from shared.corpus import parse_columns, read_pair_table, say_left_out
 from shared.corpus.unpacking import IMAGES_FOLDER, ROWS_FILE, unpack_pictures
 from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
 from shared.errors import AboVqaError, InputError
 from shared.images.names import find_images
 from shared.images.source import require_images
+from shared.questions.types import type_shares
 
 
 def check(

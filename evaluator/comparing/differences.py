@@ -32,9 +32,9 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import corpus_figure, label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
-from evaluator.scoring.question_types import QUESTION_TYPES, question_type
 from shared.dataset.units import counted, independent_unit
 from shared.errors import InputError
+from shared.questions.types import QUESTION_TYPES, question_type
 from shared.records import QAPair
 
 SHOWN: Final = 3

@@ -18,9 +18,9 @@ from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
-from evaluator.scoring.question_types import question_type
 from shared.images.source import ImageFiles
 from shared.program.reporting.progress import report_progress
+from shared.questions.types import question_type
 from shared.records import Prediction
 from shared.records.boxes import Box
 

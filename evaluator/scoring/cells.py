@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from evaluator.scoring.question_types import question_type
 from evaluator.scoring.scorecard import FREQUENCIES
 from evaluator.scoring.tally import Cell
 from shared.dataset.units import units_of
 from shared.questions.answers import normalise
+from shared.questions.types import question_type
 from shared.records import Prediction
 
 _FREQUENCY_BOUNDS: Final = (10, 100)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
 from evaluator.scoring.intervals import bootstrap_sums, percentile_interval
-from evaluator.scoring.question_types import QUESTION_TYPES
 from evaluator.scoring.tally import UNIT, Tally
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
+from shared.questions.types import QUESTION_TYPES
 
 FORMAT: Final = 2
 FREQUENCIES: Final = ("frequent", "common", "rare")

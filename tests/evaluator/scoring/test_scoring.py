@@ -14,11 +14,11 @@ from evaluator.metrics.choice import default_metrics, parse_metrics
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import score_columns
-from evaluator.scoring.question_types import question_type
 from evaluator.scoring.scorecard import break_down
 from evaluator.scoring.scoring import measured_metrics, score_predictions
 from evaluator.scoring.tally import Cell, Tally
 from shared.errors import InputError
+from shared.questions.types import question_type
 from shared.records import Prediction, QAPair
 from shared.records.boxes import Box
 from tests.evaluator.predictions import predicted

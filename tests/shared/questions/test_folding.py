@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.scoring.question_types import question_type
 from shared.errors import InputError
 from shared.onnx_vqa.runtime import fold as fold_in_a_bundle
 from shared.questions.folding import (
@@ -21,6 +20,7 @@ from shared.questions.folding import (
     write_folding,
 )
 from shared.questions.prior import QuestionPrior
+from shared.questions.types import question_type
 from shared.records import QAPair
 from trainer.export.bundle import question_rules
 

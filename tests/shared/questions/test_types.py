@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.scoring.question_types import QUESTION_TYPES, question_type, type_shares
 from shared.corpus import read_pairs
+from shared.questions.types import QUESTION_TYPES, question_type, type_shares
 
 ABO = Path(__file__).parents[4] / "shared" / "abo"
 
