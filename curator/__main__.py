@@ -22,6 +22,9 @@ COMMANDS: Final = {
         "curator.commands.plan", "plan", "Forecast a campaign's time, tokens and money."
     ),
     "keys": Command("curator.commands.keys", "keys", "Check which keys may use which models."),
+    "view": Command(
+        "curator.commands.review", "view", "Look at all pairs, with their pictures, on a page."
+    ),
     "export": Command(
         "curator.commands.pairs", "export", "Write the pairs to a file, or a data set folder."
     ),

@@ -221,7 +221,7 @@ def test_the_fields_of_the_status_are_those_that_are_told_of() -> None:
 def test_the_paths_are_those_that_are_told_of() -> None:
     site = (ROOT / "curator/status/page/site.py").read_text()
     told = set(re.findall(r"^\| `(/\w*(?:/\w+)?)", TEXT, re.MULTILINE))
-    served = set(re.findall(r'web\.get\(r?"(/[a-z/]*)', site)) - {"/login"}
+    served = set(re.findall(r'(?:web\.get|\.route)\(r?"(/[a-z/]*)', site)) - {"/login"}
     assert {path.rstrip("/") or "/" for path in served} | {"/"} == {
         path.removesuffix("/ITEM") or "/" for path in told
     }

@@ -17,7 +17,7 @@ from PIL import Image
 
 from curator.annotators.image_encoding import prepare_photo
 from curator.rehearsal.answers.miniatures import SIDE, miniature_of
-from curator.status.page.item_pictures import _jpeg
+from curator.review.page.item_pictures import small_jpeg
 from evaluator.report.small_pictures import small_picture
 from evaluator.serve.serving import ReceivedImages
 from shared.dataset.units import units_of
@@ -54,7 +54,7 @@ def request_of_the_curator(path: Path) -> Image.Image:
 
 
 def status_page(path: Path) -> Image.Image:
-    return from_jpeg(_jpeg(path))
+    return from_jpeg(small_jpeg(path))
 
 
 def rehearsal(path: Path) -> Image.Image:

@@ -15,6 +15,10 @@ class LedgerFailure(AboVqaError):
     """The ledger cannot be written any more: disk full, or the file was taken away."""
 
 
+class LedgerBusy(LedgerFailure):
+    """Another process writes the ledger; the same change can be tried again."""
+
+
 @contextmanager
 def translated(kind: type[Exception]) -> Iterator[None]:
     """Turn errors of the database's ``kind`` into ours.

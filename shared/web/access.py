@@ -57,6 +57,19 @@ class Address:
         return f"http://{host}:{self.port}/"
 
 
+def address_in(text: str, token: str | None, *, option: str, variable: str) -> Address:
+    """Return the address in ``HOST:PORT``; ``option`` and ``variable`` stand in messages.
+
+    Raises:
+        InputError: not an address; one that others can reach, without a token; a bad token.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004
+        raise InputError(f"{option} {text!r}: give HOST:PORT, such as 127.0.0.1:8765")
+    return checked_address(host, int(port), token, option=f"{option} {text!r}", variable=variable)
+
+
 def checked_address(
     host: str, port: int, token: str | None, *, option: str, variable: str
 ) -> Address:

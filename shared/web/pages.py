@@ -38,7 +38,7 @@ def page_routes(package: str, names: Sequence[str]) -> list[web.RouteDef]:
 
 
 def login_routes(access: Access, login: Login) -> list[web.RouteDef]:
-    """Return the routes of the login, of its stylesheet and of the icon of all pages."""
+    """Return the routes of the login and its stylesheet, and of the look and icon of all pages."""
 
     def form(complaint: str, status: int = 200) -> web.Response:
         text = _text(_HERE, "login.html")
@@ -60,7 +60,7 @@ def login_routes(access: Access, login: Login) -> list[web.RouteDef]:
     return [
         web.get("/login", show),
         web.post("/login", log_in),
-        *page_routes(_HERE, ["login.css", "icon.svg"]),
+        *page_routes(_HERE, ["login.css", "look.css", "icon.svg"]),
     ]
 
 

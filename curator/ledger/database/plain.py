@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from curator.ledger.errors import LedgerFailure
+from curator.ledger.errors import LedgerBusy, LedgerFailure
 
 BUSY_S: Final = 10.0
 """Longest wait for another process that opens, closes or writes the ledger."""
@@ -24,7 +24,7 @@ PRAGMAS: Final = (
 """What every connection that writes begins with."""
 
 
-def connected(path: Path, mode: Literal["ro", "rwc"]) -> sqlite3.Connection:
+def connected(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     """Return a new connection to the file at ``path``, on which transactions are begun by hand.
 
     It may go from one thread to another, as long as one at a time uses it.
@@ -55,3 +55,28 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise LedgerFailure(f"the ledger cannot be read any more: {error}") from error
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the ledger at ``path`` for one short transaction, beside whoever else writes it.
+
+    SQLite lets one write at a time; who comes second waits, ``BUSY_S`` at most.
+
+    Raises:
+        LedgerBusy: another process was writing all that time.
+        LedgerFailure: it cannot be written.
+    """
+    try:
+        with closing(connected(path, "rw")) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute(PRAGMAS[1])
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise LedgerBusy("another process writes the ledger; try again") from error
+        raise LedgerFailure(f"the ledger cannot be written: {error}") from error
+    except sqlite3.Error as error:
+        raise LedgerFailure(f"the ledger cannot be written: {error}") from error

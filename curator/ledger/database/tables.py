@@ -13,13 +13,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
-METADATA: Final = MetaData()
+from curator.ledger.database import review_tables
+
+METADATA: Final = review_tables.METADATA
 
 sources = Table(
     "sources",

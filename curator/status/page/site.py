@@ -12,12 +12,11 @@ from aiohttp import web
 
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import Ledger, NewestItem
+from curator.review.page.item_pictures import ItemPictures
 from curator.status.live import LiveReport
-from curator.status.page.item_pictures import ItemPictures
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.status import status_object
 from shared.program.clock import Clock
-from shared.program.durations import DAY_S
 from shared.web.access import Access, Address, add_headers, listening
 from shared.web.pages import Login, health, login_routes, page_routes
 
@@ -65,7 +64,7 @@ def _application(access: Access, watched: Watched) -> web.Application:
 
 def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
     live, clock = watched.live, watched.clock
-    pictures = ItemPictures(watched.ledger, watched.images_dir)
+    pictures = ItemPictures(watched.ledger.image_path, [watched.images_dir])
 
     async def status(_: web.Request) -> web.Response:
         now = clock.now()
@@ -80,13 +79,6 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         items = await watched.ledger.newest(live.campaign_id, limit)
         return web.json_response({"items": [_item_object(item) for item in items]})
 
-    async def picture(request: web.Request) -> web.Response:
-        jpeg = await pictures.jpeg(int(request.match_info["item"]))
-        if jpeg is None:
-            raise web.HTTPNotFound(text="no such image\n")
-        headers = {"Cache-Control": f"private, max-age={DAY_S:.0f}"}
-        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
-
     async def metrics(_: web.Request) -> web.Response:
         now = clock.now()
         body = metrics_text(live.standing(now), now)
@@ -96,7 +88,7 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         web.get("/api/status", status),
         web.get("/api/history", history),
         web.get("/api/newest", newest),
-        web.get(r"/thumbnails/{item:\d{1,18}}", picture),
+        pictures.route("/thumbnails"),
         web.get("/metrics", metrics),
     ]
 

@@ -1,0 +1,1 @@
+"""People at a ledger: what they look at, what they are handed, and what they decide."""

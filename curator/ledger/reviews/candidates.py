@@ -1,0 +1,153 @@
+"""Which pairs a person is to look at next, in four orders.
+
+The random order is a permutation that the seed alone decides. Its first pairs are a simple random
+sample of what the filter lets through, whoever looks at them and however often it is begun again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from curator.ledger.records.review import PairFilter, PairKey
+from curator.ledger.reviews.conditions import conditions_of, teach_conditions
+from shared.questions.types import question_type
+
+AT_ONCE: Final = 1_000
+"""Candidates that are looked up together."""
+LOOKED_AT_BY_TYPE: Final = 20_000
+"""Pairs at random among which the types take turns: a type of one pair in a hundred is there."""
+
+_PRIME: Final = 2**31 - 1
+_MIXED: Final = f"(({{0}}) * ({{0}}) + ({{0}}) * {{1}} + {{2}}) % {_PRIME}"
+
+
+def _position(item: str, number: str) -> str:
+    """Return the SQL of a pair's position in the random order of ``:seed``, in [0, 1).
+
+    Quadratic steps modulo a Mersenne prime, in integers that SQLite multiplies without overflow;
+    without a function of Python's, two million pairs take a second.
+    """
+    start = f"(({item} * 64 + {number} + 1) * 48271 + :seed * 69621) % {_PRIME}"
+    once = _MIXED.format(start, 950_706_376, 12_345)
+    return f"({_MIXED.format(once, 742_938_285, 67_891)}) / {_PRIME}.0"
+
+
+POSITION: Final = _position("p.item_id", "p.position")
+
+
+class Order(StrEnum):
+    """In which order pairs come to people."""
+
+    RANDOM = "random"
+    DISAGREEMENT = "disagreement"
+    """Those of which the second opinion says otherwise."""
+    AGREEMENT = "agreement"
+    """Those that the listing or the second opinion contradicts, both first."""
+    TYPE = "type"
+    """At random, each question type in turn."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Where a candidate stands in its order: classes of urgency, each at random."""
+
+    urgency: int = -1
+    position: float = -1.0
+    item_id: int = 0
+    number: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair that is to be looked at."""
+
+    rank: Rank
+    key: PairKey
+
+    @property
+    def wants_two(self) -> float:
+        """Return a number in [0, 1) that decides whether two people are to look at it.
+
+        It does not depend on the number that decides when.
+        """
+        return round(self.rank.position * _PRIME) * 16_807 % _PRIME / _PRIME
+
+
+_CONTRADICTED: Final = "(o.state = 1 AND o.agrees = 0)"
+_URGENCY: Final = {
+    Order.RANDOM: ("0", ""),
+    Order.TYPE: ("0", ""),
+    Order.DISAGREEMENT: ("0", f" AND {_CONTRADICTED}"),
+    Order.AGREEMENT: (
+        f"CASE WHEN p.agreement = 'disagrees' AND {_CONTRADICTED} THEN 0 ELSE 1 END",
+        f" AND (p.agreement = 'disagrees' OR {_CONTRADICTED})",
+    ),
+}
+"""The SQL of a pair's class, lowest first, and the condition under which it is a candidate."""
+
+
+def candidates(
+    connection: sqlite3.Connection, wanted: PairFilter, order: Order, seed: int, after: Rank
+) -> list[Candidate]:
+    """Return the next candidates after ``after``, those that were decided among them."""
+    teach_conditions(connection)
+    conditions = conditions_of(wanted)
+    urgency, condition = _URGENCY[order]
+    limit = LOOKED_AT_BY_TYPE if order is Order.TYPE else AT_ONCE
+    rows = connection.execute(
+        f"SELECT {urgency} AS urgency, {POSITION} AS drawn_at, p.item_id, p.position, p.question, "  # noqa: S608
+        f"p.answer FROM {conditions.source} WHERE {conditions.where}{condition} "
+        "AND (urgency, drawn_at, p.item_id, p.position) > (:urgency, :drawn_at, :item, :number) "
+        "ORDER BY urgency, drawn_at, p.item_id, p.position "
+        "LIMIT :limit + (SELECT count(*) FROM reviews)",
+        {
+            **conditions.parameters,
+            "seed": seed,
+            "urgency": after.urgency,
+            "drawn_at": after.position,
+            "item": after.item_id,
+            "number": after.number,
+            "limit": limit,
+        },
+    )
+    found = [
+        Candidate(Rank(row[0], row[1], row[2], row[3]), PairKey(row[2], row[4], row[5]))
+        for row in rows
+    ]
+    return _in_turns(found) if order is Order.TYPE else found
+
+
+def _in_turns(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return the candidates, one of each question type in turn as long as it has any."""
+    by_type: defaultdict[str, deque[Candidate]] = defaultdict(deque)
+    for candidate in found:
+        by_type[question_type(candidate.key.question)].append(candidate)
+    turns: list[Candidate] = []
+    waiting: Sequence[deque[Candidate]] = [by_type[name] for name in sorted(by_type)]
+    while waiting:
+        turns += [queue.popleft() for queue in waiting]
+        waiting = [queue for queue in waiting if queue]
+    return turns
+
+
+def position_of(
+    connection: sqlite3.Connection, campaign_id: int, key: PairKey, seed: int
+) -> float | None:
+    """Return a pair's position in the random order of ``seed``; ``None`` if it is gone."""
+    row = connection.execute(
+        f"SELECT {POSITION} FROM pairs AS p WHERE p.campaign_id = :campaign "  # noqa: S608
+        "AND p.item_id = :item AND p.question = :question AND p.answer = :answer",
+        {
+            "campaign": campaign_id,
+            "item": key.item_id,
+            "question": key.question,
+            "answer": key.answer,
+            "seed": seed,
+        },
+    ).fetchone()
+    return None if row is None else float(row[0])

@@ -1,0 +1,112 @@
+"""The routes of the page: its files, the pairs and their pictures. These only read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from curator.keys.variables import TOKEN_VARIABLE
+from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.review.desk import Desk
+from curator.review.page.asked import filter_in, limit_in, place_in, place_text
+from curator.review.page.item_pictures import ItemPictures
+from curator.review.page.objects import facets_object, pair_object
+from shared.questions.types import QUESTION_TYPES
+from shared.web.access import Access, Address, Handler, add_headers, listening
+from shared.web.pages import Login, health, login_routes, page_routes
+
+OPTION: Final = "--listen"
+SITE: Final = "curator-view"
+PICTURE_PX: Final = 1024
+PICTURES_KEPT: Final = 60
+"""Large pictures in memory, of some 150 kB each."""
+USUAL_LIMIT: Final = 50
+_FILES: Final = (*("page.html", "page.css", "page.js", "elements.js", "filters.js", "browse.js"),)
+_LOGIN: Final = Login("curator", "Look at the pairs", "the page", TOKEN_VARIABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the page is about: a ledger, and where its images lie."""
+
+    desk: Desk
+    images_dirs: Sequence[Path]
+
+
+@asynccontextmanager
+async def served(address: Address, looked: Looked) -> AsyncIterator[Address]:
+    """Serve the page for the time of the block; yields where (port 0 picks one).
+
+    Raises:
+        InputError: the port is taken, or the host is none of this machine's.
+    """
+    async with listening(application(address, looked), address, OPTION) as where:
+        yield where
+
+
+def application(address: Address, looked: Looked) -> web.Application:
+    """Return the site as it is served at ``address``."""
+    access = Access(address, SITE)
+    site = web.Application(
+        middlewares=[access.guard(), _told_of_the_ledger], client_max_size=64 * 1024
+    )
+    site.on_response_prepare.append(add_headers)
+    desk = looked.desk
+    site.add_routes(
+        [
+            *page_routes("curator.review.page", _FILES),
+            *login_routes(access, _LOGIN),
+            web.get("/healthz", health),
+            *_reading_routes(desk),
+            ItemPictures(desk.image_path, looked.images_dirs).route("/thumbnails"),
+            ItemPictures(desk.image_path, looked.images_dirs, PICTURE_PX, PICTURES_KEPT).route(
+                "/pictures"
+            ),
+        ]
+    )
+    return site
+
+
+@web.middleware
+async def _told_of_the_ledger(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 503 where the ledger cannot be read or written now; the page tries again."""
+    try:
+        return await handler(request)
+    except LedgerBusy as error:
+        raise web.HTTPServiceUnavailable(text=f"{error}\n", headers={"Retry-After": "1"}) from error
+    except LedgerFailure as error:
+        raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
+
+
+def _reading_routes(desk: Desk) -> list[web.RouteDef]:
+    async def ledger(_: web.Request) -> web.Response:
+        campaigns = [facets_object(campaign) for campaign in await desk.facets()]
+        return web.json_response(
+            {"ledger": desk.path.name, "campaigns": campaigns, "kinds": list(QUESTION_TYPES)}
+        )
+
+    async def pairs(request: web.Request) -> web.Response:
+        query = request.query
+        page = await desk.page(filter_in(query), place_in(query), limit_in(query, USUAL_LIMIT))
+        return web.json_response(
+            {
+                "pairs": [pair_object(pair) for pair in page.pairs],
+                "next": place_text(page.after),
+                "looked_at": page.looked_at,
+            }
+        )
+
+    async def count(request: web.Request) -> web.Response:
+        found, after = await desk.count(filter_in(request.query), place_in(request.query))
+        return web.json_response({"count": found, "next": place_text(after)})
+
+    return [
+        web.get("/api/ledger", ledger),
+        web.get("/api/pairs", pairs),
+        web.get("/api/pairs/count", count),
+    ]
