@@ -42,6 +42,7 @@ _TOP_LEVEL: Final = frozenset(
     }
 )
 _SINGLE_QUESTION: Final = re.compile(r"^\s*Question:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_IMAGE_ID: Final = re.compile(r"\bid of (?:this|the) image is:? \W?([\w-]+)", re.IGNORECASE)
 _ASKED_FOR: Final = re.compile(r"\b(\d{1,3})\s+(?:\w+\s+){0,3}?questions?\b", re.IGNORECASE)
 
 
@@ -91,6 +92,12 @@ class Inquiry:
             return ""
         asked = _SINGLE_QUESTION.findall(self.text)
         return asked[-1].strip() if asked else ""
+
+    @property
+    def image_id(self) -> str:
+        """The id that the text gives the image, for replies to name; empty where there is none."""
+        named = _IMAGE_ID.search(self.text)
+        return named[1] if named else ""
 
     @property
     def prompt_tokens(self) -> int:

@@ -15,26 +15,29 @@ NONSENSE: Final = (
 )
 UNKNOWN: Final = "unknown"
 """The answer to a question that no known pair asks."""
+_ID: Final = "image_id"
+_PAIRS: Final = "pairs"
 _NOTHING_TO_ASK: Final = "I cannot write questions about this image."
 
 
 def reply_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     """Return the reply in the form that was asked for: JSON by the schema, or a numbered list.
 
-    At most as many pairs as the prompt asks for are written; none gives an empty list.
+    At most as many pairs as the prompt asks for are written; none gives an empty list. An id that
+    the text gives the image is named, as models do that are asked for it.
     """
     chosen = pairs[: inquiry.questions]
     if inquiry.schema is not None:
-        return json.dumps(_by_schema(inquiry.schema, chosen), ensure_ascii=False)
+        content = _by_schema(inquiry.schema, chosen, inquiry.image_id)
+        return json.dumps(content, ensure_ascii=False)
     if inquiry.mime_type == "application/json":
-        return json.dumps([_plain_item(pair) for pair in chosen], ensure_ascii=False)
+        return json.dumps(_plain(inquiry, chosen), ensure_ascii=False)
     return numbered_text(inquiry, pairs)
 
 
 def fenced_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     """Return JSON in a Markdown fence with a sentence before it, whatever was asked for."""
-    items = [_plain_item(pair) for pair in pairs[: inquiry.questions]]
-    listed = json.dumps(items, ensure_ascii=False, indent=2)
+    listed = json.dumps(_plain(inquiry, pairs[: inquiry.questions]), ensure_ascii=False, indent=2)
     return f"Here are the questions you asked for:\n\n```json\n{listed}\n```\n"
 
 
@@ -43,25 +46,36 @@ def answer_text(inquiry: Inquiry, answer: str) -> str:
     schema = inquiry.schema
     if schema is not None:
         names = _table(schema.get("properties"))
-        return json.dumps(dict.fromkeys(names, answer) or answer, ensure_ascii=False)
-    if inquiry.mime_type == "application/json":
-        return json.dumps({"answer": answer}, ensure_ascii=False)
+        told = {name: inquiry.image_id if _is_id(name) else answer for name in names}
+        return json.dumps(told or answer, ensure_ascii=False)
+    named = {_ID: inquiry.image_id} if inquiry.image_id else {}
+    if named or inquiry.mime_type == "application/json":
+        return json.dumps(named | {"answer": answer}, ensure_ascii=False)
     return answer
 
 
 def trailing_comma_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     """Return JSON with a comma too many in each object and at the end of the list."""
     items = [_plain_item(pair) for pair in pairs[: inquiry.questions]]
-    return "[" + "".join(f"{json.dumps(item)[:-1]},}}, " for item in items) + "]"
+    listed = "[" + "".join(f"{json.dumps(item)[:-1]},}}, " for item in items) + "]"
+    if not inquiry.image_id:
+        return listed
+    return f'{{"{_ID}": {json.dumps(inquiry.image_id)}, "{_PAIRS}": {listed},}}'
 
 
 def numbered_text(inquiry: Inquiry, pairs: Sequence[QAPair]) -> str:
     """Return a numbered list with a question and its answer on two lines each."""
-    lines = [
+    lines = [f"{_ID}: {inquiry.image_id}"] if inquiry.image_id else []
+    lines += [
         f"{number}. Question: {pair.question}\n   Answer: {pair.answer}"
         for number, pair in enumerate(pairs[: inquiry.questions], start=1)
     ]
     return "\n".join(lines) or _NOTHING_TO_ASK
+
+
+def _plain(inquiry: Inquiry, pairs: Sequence[QAPair]) -> object:
+    items = [_plain_item(pair) for pair in pairs]
+    return {_ID: inquiry.image_id, _PAIRS: items} if inquiry.image_id else items
 
 
 def _plain_item(pair: QAPair) -> dict[str, str]:
@@ -69,7 +83,7 @@ def _plain_item(pair: QAPair) -> dict[str, str]:
     return item | {"difficulty": pair.difficulty} if pair.difficulty else item
 
 
-def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair]) -> object:
+def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair], image_id: str) -> object:
     kind = str(schema.get("type", "")).upper()
     properties = schema.get("properties")
     if kind == "ARRAY":
@@ -77,7 +91,10 @@ def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair]) -> object:
         items = _table(schema.get("items"))
         return [_item(items, pair, place / len(chosen)) for place, pair in enumerate(chosen)]
     if isinstance(properties, dict):
-        return {name: _by_schema(_table(inner), pairs) for name, inner in properties.items()}
+        return {
+            name: image_id if _is_id(name) else _by_schema(_table(inner), pairs, image_id)
+            for name, inner in properties.items()
+        }
     return _blank(kind)
 
 
@@ -95,6 +112,10 @@ def _item(schema: Mapping[str, Any], pair: QAPair, place: float) -> object:
         else:
             values[name] = _blank(str(_table(inner).get("type", "")).upper())
     return values or _plain_item(pair)
+
+
+def _is_id(name: str) -> bool:
+    return name.lower().replace("_", "") == "imageid"
 
 
 def _blank(kind: str) -> object:
