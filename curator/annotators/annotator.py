@@ -18,7 +18,7 @@ from curator.keys.variables import KeySource
 from curator.models.asked_settings import ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.models.tier import Tier
-from curator.prompts.prompt import Request
+from curator.prompts.request import Request
 from shared.errors import InputError
 from shared.web.loopback import is_loopback
 

@@ -35,7 +35,7 @@ from curator.keys.variables import GEMINI_KEYS
 from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ModelSettings
 from curator.models.model_status import ModelStatus
 from curator.models.tier import Tier
-from curator.prompts.prompt import Request
+from curator.prompts.request import Request
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from curator.refusals.refusal import (
     BadRequest,

@@ -25,8 +25,7 @@ from curator.annotators.annotator import (
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.models.tier import Tier
-from curator.prompts.prompt import Request
-from curator.prompts.schema import ReplySchema
+from curator.prompts.request import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unavailable

@@ -14,7 +14,7 @@ from typing import Final
 
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.known import KnownModel, Tile
-from curator.prompts.prompt import CHARACTERS_PER_TOKEN, Measure
+from curator.prompts.request import CHARACTERS_PER_TOKEN, Measure
 
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON, until replies tell; thinking comes on top."""

@@ -19,7 +19,7 @@ from curator.ledger import Answerers, Attempt, CampaignReport, Outcome, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.tier import Tier
-from curator.prompts.prompt import Measure
+from curator.prompts.request import Measure
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal

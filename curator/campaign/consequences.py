@@ -22,7 +22,8 @@ from curator.ledger import Attempt, FormNews, KeyRemoval, Ledger, Outcome, Proje
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
 from curator.pool.records import ProjectRecord
-from curator.prompts.prompt import Prompt, Request
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Request
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

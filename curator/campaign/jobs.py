@@ -15,7 +15,8 @@ from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.ledger import ItemChange, OpinionChange, PairItem, WorkItem, WorkState
 from curator.pairs.second_opinions import opinion_change
-from curator.prompts.prompt import Prompt, Request
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Request
 from shared.records import Listing
 
 
@@ -84,16 +85,15 @@ class ListingJob(WorkItem):
 
     def request(self, photo: Photo, prompt: Prompt) -> Request:
         """Ask for questions and answers about the photo."""
-        return prompt.request(self.listing.metadata, photo.jpeg, photo.longest_px)
+        listing = self.listing
+        return prompt.request(
+            listing.metadata, photo.jpeg, photo.longest_px, image=listing.image.path
+        )
 
     def judged(self, reply: Reply, prompt: Prompt) -> Judgement:
         """Return which pairs of a reply are fit for the data set."""
-        return judge(
-            reply,
-            questions=prompt.questions,
-            answer_words=prompt.answer_words,
-            metadata=self.listing.metadata,
-        )
+        listing = self.listing
+        return judge(reply, prompt, image=listing.image.path, metadata=listing.metadata)
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:  # noqa: ARG002 (there is none)
         """Return nothing: the reply tells all."""

@@ -36,7 +36,8 @@ from curator.models.tier import Tier
 from curator.pool.exhaustion import KeysExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
-from curator.prompts.prompt import Prompt, Request
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Request
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from curator.prompts.language import Language
+from curator.prompts.words import words_of
+
 LONGEST_CHOICE: Final = 2
 """Words of a choice in a list with commas; what is longer is the clause that leads to the list."""
-_OR: Final = re.compile(r",?\s+or\s+", re.IGNORECASE)
-_NO_CHOICE: Final = frozenset({"less", "more", "not", "so"})
-""""One or more" and the like offer nothing."""
-_LEADING: Final = frozenset({"a", "an", "the", "in", "on", "at", "to", "is", "it", "does", "are"})
 
 
-def offers(question: str, answer: Sequence[str]) -> bool:
+@lru_cache(maxsize=8)
+def _between(or_words: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what stands between choices."""
+    words = "|".join(map(re.escape, or_words))
+    return re.compile(rf",?\s+(?:{words})\s+", re.IGNORECASE)
+
+
+def offers(question: str, answer: Sequence[str], language: Language) -> bool:
     """Return whether ``question`` offers the words of ``answer`` on one side of an "or"."""
-    clauses = _OR.split(question.rstrip(" ?.!"))
+    if not language.or_words:
+        return False
+    leading = language.leading
+    clauses = _between(language.or_words).split(question.rstrip(" ?.!"))
     for before, after in pairwise(clauses):
-        last = _without_lead(_words(after))
-        if not last or last[0] in _NO_CHOICE:
+        last = _without_lead(words_of(after), leading)
+        # "One or more" and the like offer nothing.
+        if not last or last[0] in language.no_choice:
             continue
-        if any(_is_choice(answer, first, last) for first in _before_or(before)):
+        if any(_is_choice(answer, first, last) for first in _before_or(before, leading)):
             return True
         if last[: len(answer)] == list(answer):
             return True
     return False
 
 
-def _before_or(clause: str) -> Iterator[list[str]]:
+def _before_or(clause: str, leading: Collection[str]) -> Iterator[list[str]]:
     """Yield the choices that stand before an "or", nearest first; the last with its clause."""
     for part in reversed(clause.split(",")):
-        words = _words(part)
+        words = words_of(part)
         yield words
-        if len(_without_lead(words)) > LONGEST_CHOICE:
+        if len(_without_lead(words, leading)) > LONGEST_CHOICE:
             return
 
 
@@ -53,10 +64,6 @@ def _is_choice(answer: Sequence[str], first: list[str], last: list[str]) -> bool
     return False
 
 
-def _without_lead(words: list[str]) -> list[str]:
-    start = next((at for at, word in enumerate(words) if word not in _LEADING), len(words))
+def _without_lead(words: list[str], leading: Collection[str]) -> list[str]:
+    start = next((at for at, word in enumerate(words) if word not in leading), len(words))
     return words[start:]
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())

@@ -10,6 +10,7 @@ from curator.annotators.annotator import FINISHED, PROMPT_BLOCKED, Reply
 from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
+from curator.prompts.prompt import Prompt
 
 FINAL_ENDINGS: Final = frozenset(
     {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
@@ -39,13 +40,19 @@ class Judgement:
         return not self.facts.rejection
 
 
-def judge(
-    reply: Reply, *, questions: int, answer_words: int, metadata: Mapping[str, str]
-) -> Judgement:
-    """Parse and validate a reply to a prompt for so many ``questions``."""
+def judge(reply: Reply, prompt: Prompt, *, image: str, metadata: Mapping[str, str]) -> Judgement:
+    """Parse and validate a reply to what ``prompt`` asks about the image with that path."""
     parsed = parse_reply(reply.text)
     drafts = () if isinstance(parsed, Unparsable) else parsed.drafts
-    verdict = validate(drafts, answer_words=answer_words, most=questions, metadata=metadata)
+    asked = prompt.asked(image)
+    verdict = validate(
+        drafts,
+        answer_words=prompt.answer_words,
+        most=asked.questions,
+        metadata=metadata,
+        prompt=prompt.file,
+        styles=[name for name, _ in asked.styles],
+    )
     rejection = "" if verdict.accepted else rejection_of(reply.ending, parsed.form)
     facts = ReplyFacts(reply.ending, parsed.form, len(drafts), rejection)
     reason = parsed.detail if isinstance(parsed, Unparsable) else "no pair passed the rules"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from curator.judging.facts import Form
+from curator.prompts.request import DIFFICULTIES, DIFFICULTY
 from curator.refusals.foreign_json import loads
 
 LONGEST_REPLY: Final = 200_000
@@ -25,13 +26,15 @@ LONGEST_ANSWER: Final = 200
 """Characters; what is longer answers no question."""
 EXACT: Final = 2.0**63
 """Numbers from here on have lost digits on the way."""
-DIFFICULTIES: Final = ("easy", "medium", "hard")
-_ASKED_FOR: Final = {"question", "answer", "difficulty"}
+_ASKED_FOR: Final = {"question", "answer", DIFFICULTY}
+_CORE: Final = frozenset({*_ASKED_FOR, "q", "a"})
 
-_QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
-_ANSWER = re.compile(r"^(?:a|ans|answer)\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
+_ASKS: Final = "q|question|frage|प्रश्न|सवाल"
+_ANSWERS: Final = "a|ans|answer|antwort|उत्तर|जवाब"
+_QUESTION = re.compile(rf"^(?:{_ASKS})\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
+_ANSWER = re.compile(rf"^(?:{_ANSWERS})\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\(?\d{1,3}\s*[.):\-]\s*(?P<rest>.+)$")
-_INLINE_ANSWER = re.compile(r"\b(?:a|ans|answer)\s*\d*\s*[:=]\s*", re.IGNORECASE)
+_INLINE_ANSWER = re.compile(rf"(?<!\w)(?:{_ANSWERS})\s*\d*\s*[:=]\s*", re.IGNORECASE)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*("?)|[\[\]{}]', re.DOTALL)
 _MARKUP = re.compile(r"[*_`#]+")
@@ -55,12 +58,15 @@ _SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
 class Draft:
     """A question and its answer as they stand in a reply, not yet validated.
 
-    ``difficulty`` is one of ``DIFFICULTIES`` or empty.
+    ``difficulty`` is one of ``DIFFICULTIES`` or empty, ``others`` what else the reply says of it,
+    by names in small letters. ``style`` is known once it is validated.
     """
 
     question: str
     answer: str
     difficulty: str = ""
+    style: str = ""
+    others: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +249,17 @@ def _drafts_in(value: object) -> Iterator[Draft]:
 
 
 def _draft(value: dict[str, object]) -> Draft | None:
-    fields = value
+    fields: Mapping[str, object] = value
+    others: Mapping[str, object] = {}
     if not value.keys() <= _ASKED_FOR:
         fields = {name.strip().lower(): field for name, field in value.items()}
+        others = {name: field for name, field in fields.items() if name not in _CORE}
     question = _text(fields.get("question", fields.get("q")))
     answer = _text(fields.get("answer", fields.get("a")))
     if not question or not answer:
         return None
-    difficulty = _text(fields.get("difficulty")).lower()
-    return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "")
+    difficulty = _text(fields.get(DIFFICULTY)).lower()
+    return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "", others=others)
 
 
 def _text(value: object) -> str:

@@ -1,14 +1,13 @@
 """Which drafts are fit for the data set, by rules with names; pure.
 
-A draft that breaks a rule is kept with the rule's name, never lost.
+A draft that breaks a rule is kept with the rule's name, never lost. Which rules apply, and in which
+language, the prompt file says.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -16,43 +15,12 @@ from typing import Final
 from curator.judging.agreement import Agreement, agreement
 from curator.judging.choices import offers
 from curator.judging.parser import Draft
+from curator.judging.reply_fields import MISSING, typed_fields
+from curator.prompts.language import Language
+from curator.prompts.prompt_file import AnswerKind, PromptFile, Style, default_prompt
+from curator.prompts.request import STYLE
+from curator.prompts.words import words_of
 
-LONGEST_QUESTION: Final = 300
-"""Characters."""
-SHORTEST_QUESTION: Final = 3
-"""Words."""
-
-REFUSALS: Final = frozenset(
-    {
-        "cannot be determined",
-        "cannot tell",
-        "indeterminate",
-        "n a",
-        "na",
-        "none visible",
-        "not applicable",
-        "not available",
-        "not specified",
-        "not visible",
-        "unable to determine",
-        "unanswerable",
-        "unclear",
-        "undetermined",
-        "unknown",
-        "unspecified",
-    }
-)
-"""Answers that answer nothing, normalised."""
-
-ENGLISH: Final = frozenset(
-    {
-        *("any", "are", "can", "does", "has", "how", "it", "its", "the", "there", "these", "this"),
-        *("what", "when", "where", "which", "who", "whose", "why"),
-    }
-)
-"""An English question has one of these, or begins with "is"; of 39,730 real ones all do."""
-_WORD: Final = re.compile(r"\w+")
-_GAPS: Final = {code: " " for code in range(128) if not _WORD.fullmatch(chr(code))}
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -64,12 +32,16 @@ class Rule(StrEnum):
     WORD_COUNT = "word_count"
     REFUSAL = "refusal"
     LANGUAGE = "language"
-    """Letters of another script, or a question without one common English word."""
+    """Letters of another script, or a question without one common word of the language."""
     ANSWER_IN_QUESTION = "answer_in_question"
     """The question gives its answer away, and not as one of several choices."""
     DUPLICATE_QUESTION = "duplicate_question"
     SURPLUS = "surplus"
     """More questions than were asked for: the first ones stay, and every image weighs the same."""
+    STYLE = "style"
+    """A style that was not asked for, or an answer that is none of its style's."""
+    FIELD = "field"
+    """A field that is required is missing, or holds something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +70,26 @@ def validate(
     answer_words: int,
     most: int | None = None,
     metadata: Mapping[str, str] = _NOTHING_KNOWN,
+    prompt: PromptFile | None = None,
+    styles: Sequence[str] = (),
 ) -> Verdict:
-    """Sort the drafts of one image by the rules.
+    """Sort the drafts of one image by the rules of ``prompt``, or of the default one.
 
     ``answer_words`` is the longest answer, ``most`` the number of pairs that were asked for,
-    ``metadata`` what the listing says about the product.
+    ``metadata`` what the listing says about the product, ``styles`` are those that were asked for.
     """
+    bench = _Bench(prompt or default_prompt(), answer_words, tuple(styles))
+    rules = bench.prompt.rules
     accepted: list[Draft] = []
     rejected: list[RejectedDraft] = []
     seen: set[str] = set()
-    for draft in drafts:
-        question = _words(draft.question)
-        rule = _broken_rule(draft, question, answer_words)
-        if rule is None and " ".join(question) in seen:
+    for written in drafts:
+        draft = bench.in_its_style(written)
+        question = words_of(draft.question)
+        rule = bench.broken_rule(draft, question)
+        if rule is None and rules.duplicate_question and " ".join(question) in seen:
             rule = Rule.DUPLICATE_QUESTION
-        if rule is None and len(accepted) == most:
+        if rule is None and rules.surplus and len(accepted) == most:
             rule = Rule.SURPLUS
         if rule is None:
             seen.add(" ".join(question))
@@ -123,36 +100,116 @@ def validate(
     return Verdict(tuple(accepted), tuple(rejected), agreements)
 
 
-def _broken_rule(draft: Draft, question: Sequence[str], answer_words: int) -> Rule | None:
-    answer = _words(draft.answer)
-    if not question or not answer:
-        return Rule.EMPTY
-    if len(question) < SHORTEST_QUESTION or len(draft.question) > LONGEST_QUESTION:
-        return Rule.QUESTION_LENGTH
-    if " ".join(answer) in REFUSALS:
-        return Rule.REFUSAL
-    if len(draft.answer.split()) > answer_words:
-        return Rule.WORD_COUNT
-    if _contains(question, answer) and not offers(draft.question, answer):
-        return Rule.ANSWER_IN_QUESTION
-    in_english = _is_latin(draft.question + draft.answer) and _is_english(question)
-    return None if in_english else Rule.LANGUAGE
+# Not frozen: there is one for each draft, and that would take three times as long.
+@dataclass(slots=True)
+class _Read:
+    """A draft, the words of its question and of its answer, and its style."""
+
+    draft: Draft
+    question: Sequence[str]
+    answer: Sequence[str]
+    style: Style | None
+
+    @property
+    def is_unanswerable(self) -> bool:
+        return self.style is not None and self.style.answer is AnswerKind.UNANSWERABLE
 
 
-def _is_latin(text: str) -> bool:
-    return text.isascii() or all(
-        unicodedata.name(letter, "").startswith("LATIN") for letter in text if letter.isalpha()
-    )
+class _Bench:
+    """A prompt's rules, for the drafts of one reply."""
 
+    def __init__(self, prompt: PromptFile, answer_words: int, styles: Sequence[str]) -> None:
+        self.prompt = prompt
+        self._language: Language = prompt.spoken
+        self._answer_words = answer_words
+        self._asked = styles
+        self._fields = prompt.extra_fields
+        self._required = [name for name, field in self._fields.items() if field.required]
+        self._is_plain = not prompt.styles and not self._fields
+        rules = prompt.rules
+        checks: Sequence[tuple[Rule, object, Callable[[_Read], bool]]] = (
+            (Rule.QUESTION_LENGTH, rules.question_length, self._has_odd_length),
+            (Rule.REFUSAL, rules.refusal, self._is_refusal),
+            (Rule.WORD_COUNT, rules.word_count, self._is_too_long),
+            (Rule.ANSWER_IN_QUESTION, rules.answer_in_question, self._is_given_away),
+            (Rule.LANGUAGE, rules.language, self._is_foreign),
+            (Rule.STYLE, rules.style and prompt.styles, self._is_of_no_style),
+            (Rule.FIELD, rules.field and self._required, self._lacks_field),
+        )
+        self._checks = [(rule, is_broken) for rule, applies, is_broken in checks if applies]
 
-def _is_english(question: Sequence[str]) -> bool:
-    return question[0] == "is" or not ENGLISH.isdisjoint(question)
+    def in_its_style(self, draft: Draft) -> Draft:
+        """Return ``draft`` with the fields and the style that its prompt has, and no others.
 
+        Where a question cannot be answered, the answer says so in one word.
+        """
+        if self._is_plain and not draft.others:
+            return draft
+        prompt = self.prompt
+        name = str(draft.others.get(STYLE, "")).strip().lower() if prompt.styles else ""
+        if not name and len(self._asked) == 1:
+            name = self._asked[0]
+        answer = draft.answer
+        style = prompt.styles.get(name)
+        if style and style.answer is AnswerKind.UNANSWERABLE and self._refuses(answer):
+            answer = self._language.unanswerable
+        others = typed_fields(self._fields, draft.others)
+        return replace(draft, answer=answer, style=name, others=others)
 
-def _words(text: str) -> list[str]:
-    lower = text.lower()
-    # The same, in a third of the time.
-    return lower.translate(_GAPS).split() if lower.isascii() else _WORD.findall(lower)
+    def _refuses(self, answer: str) -> bool:
+        return self._language.refuses(words_of(answer))
+
+    def broken_rule(self, draft: Draft, question: Sequence[str]) -> Rule | None:
+        """Return the first rule that a draft breaks by itself."""
+        answer = words_of(draft.answer)
+        if not question or not answer:
+            return Rule.EMPTY
+        style = self.prompt.styles.get(draft.style) if draft.style else None
+        read = _Read(draft, question, answer, style)
+        for rule, is_broken in self._checks:
+            if is_broken(read):
+                return rule
+        return None
+
+    def _has_odd_length(self, read: _Read) -> bool:
+        length = self.prompt.rules.question_length
+        return length is not False and (
+            len(read.question) < length.words or len(read.draft.question) > length.characters
+        )
+
+    def _is_refusal(self, read: _Read) -> bool:
+        return not read.is_unanswerable and self._language.refuses(read.answer)
+
+    def _is_too_long(self, read: _Read) -> bool:
+        longest = (read.style and read.style.answer_words) or self._answer_words
+        return len(read.draft.answer.split()) > longest
+
+    def _is_given_away(self, read: _Read) -> bool:
+        return _contains(read.question, read.answer) and not offers(
+            read.draft.question, read.answer, self._language
+        )
+
+    def _is_foreign(self, read: _Read) -> bool:
+        text = read.draft.question + read.draft.answer
+        return not (self._language.is_written_in(text) and self._language.asks(read.question))
+
+    def _is_of_no_style(self, read: _Read) -> bool:
+        """Return whether a style was not asked for, or the answer is none of it."""
+        name, style = read.draft.style, read.style
+        if style is None or (self._asked and name not in self._asked):
+            return bool(name)
+        match style.answer:
+            case AnswerKind.NUMBER:
+                return not self._language.number(read.draft.answer)
+            case AnswerKind.YES_NO:
+                return self._language.truth(read.draft.answer) is None
+            case AnswerKind.UNANSWERABLE:
+                return not self._language.refuses(read.answer)
+            case _:
+                return False
+
+    def _lacks_field(self, read: _Read) -> bool:
+        return any(read.draft.others.get(name) is MISSING for name in self._required)
 
 
 def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:

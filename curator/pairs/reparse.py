@@ -158,12 +158,8 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
 
 
 def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement:
-    return judge(
-        _reply(reply),
-        questions=prompt.questions,
-        answer_words=prompt.answer_words,
-        metadata=item.item.listing.metadata,
-    )
+    listing = item.item.listing
+    return judge(_reply(reply), prompt, image=listing.image.path, metadata=listing.metadata)
 
 
 def _reply(stored: KeptReply) -> Reply:

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from curator.prompts.prompt import Request
+from curator.prompts.request import Request
 from curator.prompts.schema import schema_with
 from curator.refusals.foreign_json import loads
 

@@ -1,139 +1,199 @@
-"""The prompt, its version and the schema of the answer; pure.
+"""The prompt, its version and what it asks about an image; pure.
 
-The constant text comes before the image, so that the service can cache it. Changed words, another
-number of questions or longer answers give another version, hence another campaign in the ledger.
+Text that is the same for many images comes before the image, so that the service can cache it.
+Changed words, rules or styles, another number of questions or longer answers give another version,
+hence another campaign in the ledger.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from curator.prompts.schema import ANSWER_SCHEMA, PAIRS_SCHEMA, ReplySchema
+from curator.prompts.language import Language
+from curator.prompts.prompt_file import AnswerKind, PromptFile, default_prompt
+from curator.prompts.request import Measure, ReplySchema, Request
+from curator.prompts.schema import ANSWER_SCHEMA, pairs_schema
+from curator.prompts.shares import allotted, draw
+from curator.prompts.template import LISTING_CHARACTERS, Template
+from curator.prompts.wording import constants, examples_text, fields_text, styles_text
 
-_TEXT: Final = """\
-You write a visual question answering data set for product images.
-Look at the image below; the catalogue's data after it is context, and may be wrong.
-Write exactly {questions} questions, {easy} of them easy to medium and {hard} hard.
-- The image alone must be enough to answer each question. Never ask for brand, price or text that \
-cannot be read in it.
-- Easy to medium: colour, shape, kind of product, material, count, visible parts.
-- Hard: position, relation of parts, pattern, texture, use, comparison within the image.
-- Each answer is {words}, lower case, without punctuation, and does not occur in its question.
-- All questions differ, and so do most answers. Ask no question whose answer is "unknown".
-- Write in English.
-Reply with a JSON array of objects with the fields question, answer and difficulty \
-(easy, medium or hard)."""
-
-_QUESTION_TEXT: Final = """\
-Look at the image and answer the question below it.
-- The answer is {words}, lower case, without punctuation, in English.
-- Where the image does not tell, the answer is "unknown".
-Reply with a JSON object with the field answer."""
-
-METADATA_CHARACTERS: Final = 2_000
-"""Longest catalogue text in a request."""
-FIELD_CHARACTERS: Final = 400
-CHARACTERS_PER_TOKEN: Final = 4.0
-"""Of texts, until replies tell."""
+_NOTHING: Final[Mapping[str, str]] = {}
+_ALONE: Final = {"questions", "answer_words"}
+"""What of a file the command line may say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """What of a request its tokens depend on.
+class Asked:
+    """What a request asks for: so many questions, of each style where there are styles.
 
-    ``characters`` are those of its texts, ``longest_px`` is the longer side of its image, and
-    ``questions`` how many pairs it asks for, 0 where it asks one question.
+    ``yes`` is how many of those that are answered by yes or no are to be answered by yes.
     """
 
-    characters: int
-    longest_px: int
     questions: int
+    styles: tuple[tuple[str, int], ...] = ()
+    yes: int = 0
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The constant part of every request of a campaign.
+    """What a campaign asks of each image.
 
-    ``questions`` is how many are asked for, ``answer_words`` the longest answer in words.
+    ``questions`` is how many are asked for, ``answer_words`` the longest answer in words, ``file``
+    all else.
     """
 
     questions: int
     answer_words: int
+    file: PromptFile = field(default_factory=default_prompt)
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.answer_words < 1:
             raise ValueError(f"at least one question and one word are needed, got {self!r}")
 
     @cached_property
-    def text(self) -> str:
-        """The words that precede the image."""
-        easy = (self.questions + 1) // 2
-        return _TEXT.format(
-            questions=self.questions, easy=easy, hard=self.questions - easy, words=self._length
-        )
+    def language(self) -> Language:
+        """The language that questions and answers are in."""
+        return self.file.spoken
 
-    @property
-    def _length(self) -> str:
-        return "one word" if self.answer_words == 1 else f"at most {self.answer_words} words"
+    @cached_property
+    def text(self) -> str:
+        """The words that precede the image, where nothing in them depends on it."""
+        return self.text_for(self.asked(""), _NOTHING)
 
     @cached_property
     def version(self) -> str:
-        """A name for exactly these words and this schema."""
-        content = repr((self.text, sorted(self.schema().items()), METADATA_CHARACTERS))
-        return f"1-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        """A name for exactly what is asked and how it is judged.
 
-    def schema(self) -> dict[str, Any]:
-        """Return the schema of the reply in Gemini's dialect."""
-        return dict(PAIRS_SCHEMA.content)
+        A prompt that differs from the default one in numbers alone has a name by its words and
+        schema, as it had before there were others.
+        """
+        usual = default_prompt().model_dump(exclude=_ALONE)
+        if self.file.model_dump(exclude=_ALONE) == usual:
+            schema = sorted(self.schema.content.items())
+            content = repr((self.text, schema, LISTING_CHARACTERS))
+            return f"1-{_digest(content)}"
+        return f"2-{_digest(json.dumps(self.plain(), ensure_ascii=False, sort_keys=True))}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        numbers = {"questions": self.questions, "answer_words": self.answer_words}
+        return self.file.model_dump(mode="json") | numbers
+
+    @cached_property
+    def schema(self) -> ReplySchema:
+        """The form of the reply, in Gemini's dialect."""
+        return pairs_schema(self.file.fields, tuple(self.file.styles))
+
+    @property
+    def longest_answer(self) -> int:
+        """The most words that an answer of any style may have."""
+        styles = self.file.styles.values()
+        return max([self.answer_words, *(style.answer_words or 0 for style in styles)])
+
+    def asked(self, image: str) -> Asked:
+        """Return what is asked about the image with that path, always the same."""
+        styles = self.file.styles
+        if not styles:
+            return Asked(self.questions)
+        shares = {name: style.share for name, style in styles.items()}
+        counts = allotted(shares, self.questions, draw("styles", image))
+        doubtful = sum(
+            count for name, count in counts.items() if styles[name].answer is AnswerKind.YES_NO
+        )
+        odd = doubtful % 2 and draw("yes", image) < 1 / 2
+        return Asked(self.questions, tuple(counts.items()), doubtful // 2 + bool(odd))
+
+    def text_for(self, asked: Asked, listing: Mapping[str, str]) -> str:
+        """Return the words that precede the image of a ``listing``."""
+        if asked not in self._values:
+            self._values[asked] = self._filled(asked)
+        return self._text.render(self._values[asked], listing)
+
+    @cached_property
+    def _values(self) -> dict[Asked, Mapping[str, str]]:
+        """What stands in the places of the text, by what is asked: images ask for few mixes."""
+        return {}
+
+    def _filled(self, asked: Asked) -> Mapping[str, str]:
+        file, easy = self.file, (asked.questions + 1) // 2
+        styles = styles_text(file.styles, dict(asked.styles), asked.yes, self._constants)
+        return {
+            **self._constants,
+            "questions": str(asked.questions),
+            "easy": str(easy),
+            "hard": str(asked.questions - easy),
+            "fields": fields_text(file.fields, has_styles=bool(file.styles)),
+            "styles": styles,
+            "examples": examples_text(file.examples),
+        }
+
+    def context_for(self, listing: Mapping[str, str]) -> str:
+        """Return the words that follow the image: nothing where the listing has nothing to say."""
+        if not self._context.says_anything_of(listing):
+            return ""
+        room = max(0, LISTING_CHARACTERS - self._context.characters)
+        return self._context.render(self._constants, listing, room)
 
     def largest_measure(self, longest_px: int) -> Measure:
-        """Return the measure with the longest catalogue text and an image of ``longest_px``."""
-        return Measure(len(self.text) + METADATA_CHARACTERS, longest_px, self.questions)
+        """Return the measure with the longest texts of listings and an image of ``longest_px``."""
+        each = tuple((name, self.questions) for name in self.file.styles)
+        everything = self.text_for(Asked(self.questions, each, self.questions), _NOTHING)
+        text = len(everything) + self._text.longest_filling
+        return Measure(text + LISTING_CHARACTERS, longest_px, self.questions)
 
-    def request(self, metadata: Mapping[str, str], image_jpeg: bytes, longest_px: int) -> Request:
-        """Return the request for one image of ``longest_px`` pixels on its longer side."""
+    def request(
+        self,
+        listing: Mapping[str, str],
+        image_jpeg: bytes,
+        longest_px: int,
+        image: str = "",
+    ) -> Request:
+        """Return the request for one image of ``longest_px`` pixels on its longer side.
+
+        ``listing`` is what the catalogue says, ``image`` the path of the image, which decides of
+        which styles questions are asked.
+        """
+        text = self.text
+        if self.file.styles or self._text.heeds_listing:
+            text = self.text_for(self.asked(image), listing)
         return Request(
-            self.text,
-            image_jpeg,
-            metadata_text(metadata),
-            longest_px,
-            PAIRS_SCHEMA,
-            self.questions,
+            text, image_jpeg, self.context_for(listing), longest_px, self.schema, self.questions
         )
 
     def question_request(self, question: str, image_jpeg: bytes, longest_px: int) -> Request:
         """Return the request for a second opinion: image and question, no answer, no listing."""
-        text = _QUESTION_TEXT.format(words=self._length)
-        return Request(text, image_jpeg, f"Question: {question}", longest_px, ANSWER_SCHEMA)
+        closing = f"Question: {question}"
+        return Request(self._question_text, image_jpeg, closing, longest_px, ANSWER_SCHEMA)
+
+    @cached_property
+    def _text(self) -> Template:
+        return Template(self.file.text)
+
+    @cached_property
+    def _context(self) -> Template:
+        return Template(self.file.context)
+
+    @cached_property
+    def _constants(self) -> Mapping[str, str]:
+        return constants(self.language, self.answer_words)
+
+    @cached_property
+    def _question_text(self) -> str:
+        values = constants(self.language, self.longest_answer)
+        return Template(self.file.question_text).render(values, _NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request: the constant text, the image as JPEG, the text after it.
-
-    ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
-    where it is the answer to one question.
-    """
-
-    prompt_text: str
-    image_jpeg: bytes
-    closing_text: str
-    longest_px: int
-    schema: ReplySchema
-    questions: int = 0
-
-    @property
-    def measure(self) -> Measure:
-        """What of it its tokens depend on."""
-        characters = len(self.prompt_text) + len(self.closing_text)
-        return Measure(characters, self.longest_px, self.questions)
+def with_numbers(
+    file: PromptFile, questions: int | None = None, answer_words: int | None = None
+) -> Prompt:
+    """Return the prompt of a file, with its own numbers where none are given."""
+    return Prompt(questions or file.questions, answer_words or file.answer_words, file)
 
 
-def metadata_text(metadata: Mapping[str, str]) -> str:
-    """Return the catalogue's fields as one block of lines, cut to ``METADATA_CHARACTERS``."""
-    lines = [f"{name}: {value[:FIELD_CHARACTERS]}" for name, value in metadata.items() if value]
-    return "\n".join(["Catalogue data:", *lines])[:METADATA_CHARACTERS] if lines else ""
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

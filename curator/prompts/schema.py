@@ -1,46 +1,45 @@
-"""The form that a reply must have, in Gemini's dialect of JSON Schema; built here alone; pure."""
+"""The form of replies in Gemini's dialect of JSON Schema; built here alone; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from curator.prompts.prompt_file import FieldType, ReplyField
+from curator.prompts.request import STYLE, ReplySchema
 
-@dataclass(frozen=True, eq=False)
-class ReplySchema:
-    """The form that a reply must have: a name, and a schema in Gemini's dialect."""
-
-    name: str
-    content: Mapping[str, Any]
-
-
-_TEXT_FIELD: Final = {"type": "STRING"}
-PAIRS_SCHEMA: Final = ReplySchema(
-    "question_answer_pairs",
-    {
-        "type": "ARRAY",
-        "items": {
-            "type": "OBJECT",
-            "properties": {
-                "question": _TEXT_FIELD,
-                "answer": _TEXT_FIELD,
-                "difficulty": {"type": "STRING", "enum": ["easy", "medium", "hard"]},
-            },
-            "required": ["question", "answer", "difficulty"],
-            "propertyOrdering": ["question", "answer", "difficulty"],
-        },
-    },
-)
+_TEXT: Final = {"type": "STRING"}
+_TYPES: Final[Mapping[FieldType, str]] = {
+    FieldType.STRING: "STRING",
+    FieldType.INTEGER: "INTEGER",
+    FieldType.NUMBER: "NUMBER",
+    FieldType.BOOLEAN: "BOOLEAN",
+    FieldType.CHOICE: "STRING",
+}
 ANSWER_SCHEMA: Final = ReplySchema(
     "answer",
-    {"type": "OBJECT", "properties": {"answer": _TEXT_FIELD}, "required": ["answer"]},
+    {"type": "OBJECT", "properties": {"answer": _TEXT}, "required": ["answer"]},
 )
+"""Of the reply to a single question."""
 
 
-# One for the pairs of a campaign, and one for second opinions.
-@lru_cache(maxsize=4)
+def pairs_schema(fields: Mapping[str, ReplyField], styles: Sequence[str]) -> ReplySchema:
+    """Return the form of a list of pairs, with the ``fields`` and one of the ``styles`` in each."""
+    properties: dict[str, Any] = {"question": _TEXT, "answer": _TEXT}
+    if styles:
+        properties[STYLE] = {"type": "STRING", "enum": list(styles)}
+    for name, field in fields.items():
+        kind = {"type": _TYPES[field.type]}
+        properties[name] = kind | ({"enum": list(field.choices)} if field.choices else {})
+    names = list(properties)
+    pair = {"type": "OBJECT", "properties": properties, "required": names}
+    items = pair | {"propertyOrdering": names}
+    return ReplySchema("question_answer_pairs", {"type": "ARRAY", "items": items})
+
+
+# One for the pairs of each prompt of a campaign, and one for second opinions.
+@lru_cache(maxsize=16)
 def schema_with(field: str, schema: ReplySchema) -> ReplySchema:
     """Return a schema whose replies begin with a further text, so that a cut-off one has it too.
 
@@ -49,7 +48,7 @@ def schema_with(field: str, schema: ReplySchema) -> ReplySchema:
     content = schema.content
     if content["type"] == "ARRAY":
         content = {"type": "OBJECT", "properties": {"pairs": content}, "required": ["pairs"]}
-    properties = {field: _TEXT_FIELD, **content["properties"]}
+    properties = {field: _TEXT, **content["properties"]}
     return ReplySchema(
         f"{schema.name}_with_{field}",
         {

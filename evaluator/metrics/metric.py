@@ -16,7 +16,7 @@ from evaluator.metrics.rows import PairScore, Regions, Rows, RowScore
 from evaluator.metrics.text_models.loaded import TextModel, TextModels
 from evaluator.metrics.tools import ToolMissing
 
-NORMALISATION: Final = r"lower, strip, remove [^\w\s]"
+NORMALISATION: Final = r"lower, strip, NFC, remove [^\w\s] but marks"
 """What comes before every metric of texts, as signatures say it."""
 
 Score = Callable[[Rows, TextModels], NDArray[np.float64]]

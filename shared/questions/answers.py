@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _DROPPED = re.compile(r"[^\w\s]")
 
 
 def normalise(text: str) -> str:
-    """Lower the case, strip, and remove all that is neither word character nor white space."""
-    return _DROPPED.sub("", text.lower().strip())
+    """Lower the case, strip, and remove all that is neither part of a word nor white space.
+
+    Marks are parts of words: an accent that is a character of its own, and in Indian scripts the
+    vowels. Beyond ASCII, texts are composed first (Unicode's form NFC).
+    """
+    lower = text.lower().strip()
+    if lower.isascii():
+        return _DROPPED.sub("", lower)
+    return _DROPPED.sub(_mark, unicodedata.normalize("NFC", lower))
+
+
+def _mark(dropped: re.Match[str]) -> str:
+    """Return what is no letter where it is a mark; nothing for all else."""
+    return dropped[0] if unicodedata.category(dropped[0]).startswith("M") else ""
 
 
 def exact_match(prediction: str, answer: str) -> bool:

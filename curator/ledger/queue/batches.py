@@ -14,7 +14,7 @@ from curator.ledger.records.requests import Attempt
 from curator.ledger.records.work import PairItem, WorkItem
 from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
-from curator.prompts.prompt import Measure
+from curator.prompts.request import Measure
 
 _held, _attempts, _items = tables.batch_requests, tables.attempts, tables.items
 _work, _opinions, _pairs = tables.work, tables.second_opinions, tables.pairs

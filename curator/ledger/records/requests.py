@@ -12,7 +12,7 @@ from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.models.tier import Tier
 from curator.pool.records import ProjectRecord
-from curator.prompts.prompt import Measure
+from curator.prompts.request import Measure
 
 if TYPE_CHECKING:
     from curator.judging.rules import Verdict

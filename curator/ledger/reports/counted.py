@@ -7,7 +7,7 @@ from typing import Final
 
 from curator.annotators.token_estimates import CountedReply
 from curator.models.asked_settings import AskedSettings
-from curator.prompts.prompt import Measure
+from curator.prompts.request import Measure
 
 LATEST: Final = 5_000
 """Requests that are looked at, however many a ledger holds."""

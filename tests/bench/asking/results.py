@@ -20,6 +20,7 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
+from curator.prompts.prompt import Prompt
 from shared.records import ImageRef, Listing
 from tests.bench.asking.contenders import MODEL
 from tests.bench.asking.lean_server import REPLY
@@ -34,7 +35,7 @@ async def writing(path: Path, count: int) -> AsyncIterator[Callable[[int], Await
     It takes the item's number, from 1 on.
     """
     reply = read_reply(BODY)
-    judgement = judge(reply, questions=10, answer_words=1, metadata={})
+    judgement = judge(reply, Prompt(10, 1), image="", metadata={})
     migrate(path)
     async with Ledger.opened(path) as ledger:
         listings = (Listing(f"L{n}", ImageRef(f"i{n}", f"{n}.jpg")) for n in range(count))

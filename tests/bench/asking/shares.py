@@ -35,9 +35,7 @@ def cpu_shares(folder: Path) -> dict[str, float]:
     return {
         "HTTP, as the SDK would send it": asyncio.run(_http_ms(folder)),
         "reading and checking the photo": _least_ms(lambda: prepare_photo(next(photos))),
-        "judging ten pairs": _least_ms(
-            lambda: judge(reply, questions=10, answer_words=1, metadata={})
-        ),
+        "judging ten pairs": _least_ms(lambda: judge(reply, PROMPT, image="", metadata={})),
         "attempt, reply and pairs in the ledger": asyncio.run(_ledger_ms()),
         "a line in the log": _log_ms(reply.text),
     }

@@ -17,7 +17,8 @@ from curator.annotators.token_estimates import TokenEstimates
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
 from curator.models.known import packaged_models
-from curator.prompts.prompt import Prompt, Request
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Request
 from curator.prompts.schema import ANSWER_SCHEMA
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (

@@ -25,7 +25,6 @@ from curator.keys.variables import OPENAI_KEYS
 from curator.models.asked_settings import ModelSettings
 from curator.models.tier import Tier
 from curator.prompts.prompt import Prompt
-from curator.prompts.schema import PAIRS_SCHEMA
 from curator.refusals.error_answers import refusal_of
 from curator.refusals.refusal import (
     BadRequest,
@@ -261,7 +260,7 @@ def test_a_reason_holds_no_key_and_a_date_is_no_delay():
 
 
 def test_plain_text_asks_for_no_form():
-    assert form_fields(PAIRS_SCHEMA, AskedForm.PLAIN) == {}
+    assert form_fields(PROMPT.schema, AskedForm.PLAIN) == {}
 
 
 def test_keys_are_optional():

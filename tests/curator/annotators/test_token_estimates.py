@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.known import packaged_models
-from curator.prompts.prompt import Measure, Prompt
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Measure
 
 MODELS = packaged_models()
 TILED, FIXED = MODELS.known("llava"), MODELS.known("gemini-3.5-flash-lite")

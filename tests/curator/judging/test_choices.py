@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 
 from curator.judging.choices import offers
+from curator.prompts.language import language_of
+
+ENGLISH = language_of("en")
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,7 @@ from curator.judging.choices import offers
     ],
 )
 def test_a_choice_is_among_those_offered(question, answers):
-    assert [answer for answer in answers if not offers(question, answer.split())] == []
+    assert [answer for answer in answers if not offers(question, answer.split(), ENGLISH)] == []
 
 
 @pytest.mark.parametrize(
@@ -36,4 +39,4 @@ def test_a_choice_is_among_those_offered(question, answers):
     ],
 )
 def test_what_is_merely_mentioned_is_no_choice(question, answer):
-    assert not offers(question, answer.split())
+    assert not offers(question, answer.split(), ENGLISH)

@@ -100,7 +100,7 @@ class Stage:
         prompt = Prompt(questions=10, answer_words=1)
         structured = {
             "response_mime_type": "application/json",
-            "response_schema": prompt.schema(),
+            "response_schema": dict(prompt.schema.content),
         }
         part = types.Part.from_bytes(data=image or self.image, mime_type="image/jpeg")
         client = genai.Client(api_key=key, http_options=options)

@@ -13,7 +13,7 @@ from curator.ledger import BatchJob, BatchRequest, ItemChange, Outcome, Result, 
 from curator.ledger.records.requests import Attempt
 from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
-from curator.prompts.prompt import Measure
+from curator.prompts.request import Measure
 from tests.curator.ledger.ledgers import answered, attempt, enrolled
 
 

@@ -1,0 +1,57 @@
+"""One request as it is asked, the form of its reply, and what its tokens depend on; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+CHARACTERS_PER_TOKEN: Final = 4.0
+"""Of texts, until replies tell."""
+STYLE: Final = "style"
+"""The field of a reply, and the column, that says of which style a pair is."""
+DIFFICULTY: Final = "difficulty"
+DIFFICULTIES: Final = ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What of a request its tokens depend on.
+
+    ``characters`` are those of its texts, ``longest_px`` is the longer side of its image, and
+    ``questions`` how many pairs it asks for, 0 where it asks one question.
+    """
+
+    characters: int
+    longest_px: int
+    questions: int
+
+
+@dataclass(frozen=True, eq=False)
+class ReplySchema:
+    """The form that a reply must have: a name, and a schema in Gemini's dialect."""
+
+    name: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: the text before the image, the image as JPEG, the text after it.
+
+    ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
+    where it is the answer to one question.
+    """
+
+    prompt_text: str
+    image_jpeg: bytes
+    closing_text: str
+    longest_px: int
+    schema: ReplySchema
+    questions: int = 0
+
+    @property
+    def measure(self) -> Measure:
+        """What of it its tokens depend on."""
+        characters = len(self.prompt_text) + len(self.closing_text)
+        return Measure(characters, self.longest_px, self.questions)
