@@ -141,11 +141,12 @@ def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef]
         stage.die,
     )
     results = JobResults(
-        stage.replier,
-        FaultPlan(_rules(table.fault, RowMishap), mishap_die),
-        FaultPlan(_rules(table.fault, Fault), mishap_die),
-        stage.die,
-        stage.tally.answered_in_job,
+        replier=stage.replier,
+        shelf=stage.shelf,
+        rows=FaultPlan(_rules(table.fault, RowMishap), mishap_die),
+        content=FaultPlan(_rules(table.fault, Fault), mishap_die),
+        die=stage.die,
+        tell=stage.tally.answered_in_job,
     )
     jobs = JobBook(
         judge=stage.judge,

@@ -15,9 +15,11 @@ from curator.rehearsal.batches.job import Job, Results, Row
 from curator.rehearsal.batches.mishaps import JobMishap, RowMishap
 from curator.rehearsal.batches.told import status_of
 from curator.rehearsal.faults import Fault, FaultPlan
+from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.wire import Json, WireReply, internal_error
 
 _AT_ONCE: Final = 8
+_VERSION: Final = "v1beta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,20 @@ class JobResults:
 
     def __init__(
         self,
+        *,
         replier: Replier,
+        shelf: ModelShelf,
         rows: FaultPlan[RowMishap],
         content: FaultPlan[Fault],
         die: random.Random,
         tell: Callable[[Ruling, bool], None],
     ) -> None:
-        """Deal ``content`` to what the model writes, and ``rows`` to how results come.
+        """Deal ``content`` to what the models on ``shelf`` write, ``rows`` to how results come.
 
         Each answer is handed to ``tell``, with whether it comes as it should.
         """
         self._replier = replier
+        self._shelf = shelf
         self._rows = rows
         self._content = content
         self._die = die
@@ -60,6 +65,10 @@ class JobResults:
 
     async def answer(self, job: Job, now: float) -> list[RowResult]:
         """Answer the requests of ``job``, in their order."""
+        gone = self._shelf.refusal(job.model, job.project, version=_VERSION, now=now)
+        if gone is not None:
+            error = {"error": status_of(gone)}
+            return [RowResult(row, error, "unknown_model") for row in job.rows]
         dealt = [(row, self._rows.next(), self._content.next()) for row in job.rows]
         limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -76,6 +85,7 @@ class JobResults:
             return RowResult(row, {"error": status_of(row.asks)}, "refused")
         if mishap is RowMishap.ROW_ERROR:
             return RowResult(row, {"error": status_of(internal_error())}, mishap)
+        self._shelf.count(model)
         ruling = await self._replier.reply(row.asks, model, fault, now)
         if not ruling.reply.is_success:
             return RowResult(row, {"error": status_of(ruling.reply)}, ruling.outcome)

@@ -1,0 +1,335 @@
+"""What goes wrong with jobs, their results and their files."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from google.genai import errors, types
+
+from curator.rehearsal.script import read_script
+from shared.errors import InputError
+from tests.curator.rehearsal.batches.calls import (
+    client,
+    lines,
+    made,
+    operation,
+    request,
+    results,
+    text,
+    uploaded,
+)
+from tests.curator.rehearsal.conftest import KNOWN, MODEL, Play, Stage
+
+
+def faults(*kinds: str, **life: float) -> dict[str, Any]:
+    """Return the table of a script in which the first of each thing goes wrong so."""
+    return {"fault": [{"kind": kind, "at": [1]} for kind in kinds], **life}
+
+
+def four(stage: Stage) -> bytes:
+    """Return the lines of four requests, the first and the third about the shoe."""
+    images = [stage.image, stage.other] * 2
+    named = zip("abcd", images, strict=True)
+    return lines((key, request(image, f"Request {key}.")) for key, image in named)
+
+
+def shown(line: dict[str, Any]) -> str:
+    """Return which image a line of results is about."""
+    answer = json.loads(text(line))[0]["answer"]
+    return str(answer)
+
+
+async def played(play: Play, **batch: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the results of a job of four requests, and the figures."""
+    async with play(batch=batch) as stage:
+        sdk = client(stage)
+        return await results(sdk, await made(sdk, four(stage))), await stage.stats()
+
+
+async def test_results_come_in_another_order(play: Play):
+    rows, figures = await played(play, **faults("shuffled"))
+    keys = [row["key"] for row in rows]
+    assert sorted(keys) == list("abcd") != keys
+    assert {row["key"]: shown(row) for row in rows} == {
+        "a": "shoe",
+        "b": "lamp",
+        "c": "shoe",
+        "d": "lamp",
+    }
+    assert figures["batch"]["requests"] == {"answered": 4}
+
+
+async def test_a_result_comes_under_the_key_of_another(play: Play):
+    rows, figures = await played(play, **faults("swapped"))
+    assert {row["key"]: shown(row) for row in rows} == {
+        "a": "lamp",
+        "b": "shoe",
+        "c": "shoe",
+        "d": "lamp",
+    }
+    assert figures["batch"]["requests"] == {"answered": 2, "swapped": 2}
+    assert figures["images"]["answered"] == 2
+    assert figures["images"]["repeats"] == 0
+
+
+async def test_a_result_is_missing(play: Play):
+    rows, figures = await played(play, **faults("missing"))
+    assert [row["key"] for row in rows] == list("bcd")
+    assert figures["batch"]["requests"] == {"answered": 3, "missing": 1}
+    assert figures["tokens"]["output"] > 0
+
+
+async def test_an_error_comes_in_the_place_of_a_result(play: Play):
+    rows, figures = await played(play, **faults("row_error"))
+    assert rows[0]["key"] == "a"
+    assert rows[0]["error"]["code"] == 13
+    assert "response" not in rows[0]
+    assert figures["batch"]["requests"] == {"answered": 3, "row_error": 1}
+
+
+async def test_a_result_comes_twice_and_one_is_cut_off(play: Play):
+    rows, figures = await played(play, **faults("twice"))
+    assert [row["key"] for row in rows] == list("aabcd")
+    assert figures["images"]["repeats"] == 2, "two requests about each of two images"
+    async with play(batch=faults("broken_line")) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        job = await sdk.aio.batches.get(name=job.name)
+        content = await sdk.aio.files.download(file=job.dest.file_name)
+        figures = await stage.stats()
+    first, *rest = content.splitlines()
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(first)
+    assert [json.loads(line)["key"] for line in rest] == list("bcd")
+    assert figures["batch"]["requests"] == {"answered": 3, "broken_line": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("safety", "SAFETY"), ("max_tokens", "MAX_TOKENS"), ("nonsense", "STOP")]
+)
+async def test_the_model_writes_something_else(play: Play, kind: str, reason: str):
+    rows, figures = await played(play, **faults(kind))
+    assert rows[0]["response"]["candidates"][0]["finishReason"] == reason
+    assert figures["batch"]["requests"] == {"answered": 3, kind: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "code"),
+    [("failed", "FAILED", 13), ("expired", "EXPIRED", 4), ("cancelled", "CANCELLED", 1)],
+)
+async def test_a_job_ends_without_results(play: Play, kind: str, state: str, code: int):
+    async with play(batch=faults(kind, running_s=60)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        assert (await sdk.aio.batches.get(name=job.name)).state.endswith("RUNNING")
+        stage.clock.advance(60)
+        seen = await sdk.aio.batches.get(name=job.name)
+        _, told = await operation(stage, job.name)
+        assert (seen.state, seen.done, seen.dest) == (f"JOB_STATE_{state}", True, None)
+        assert told["metadata"]["state"] == f"BATCH_STATE_{state}"
+        assert (told["done"], told["error"]["code"]) == (True, code)
+        assert told["metadata"]["batchStats"] == {"requestCount": "4", "failedRequestCount": "4"}
+        figures = await stage.stats()
+        again = await made(sdk, four(stage))
+        stage.clock.advance(60)
+        assert len(await results(sdk, again)) == 4, "the first alone went wrong"
+    assert figures["images"]["answered"] == 0
+
+
+@pytest.mark.parametrize("kind", ["empty", "blank"])
+async def test_a_job_succeeds_with_nothing(play: Play, kind: str):
+    async with play(batch=faults(kind)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        seen = await sdk.aio.batches.get(name=job.name)
+        assert seen.state is types.JobState.JOB_STATE_SUCCEEDED
+        if kind == "empty":
+            assert seen.dest is None
+        else:
+            assert await sdk.aio.files.download(file=seen.dest.file_name) == b""
+        figures = await stage.stats()
+    assert figures["batch"]["requests"] == {"lost_with_job": 4}
+    assert figures["images"]["answered"] == 0
+
+
+async def test_a_job_comes_late_or_not_at_all(play: Play):
+    async with play(batch=faults("late", running_s=60, late_s=3600)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        stage.clock.advance(3659)
+        assert (await sdk.aio.batches.get(name=job.name)).state.endswith("RUNNING")
+        stage.clock.advance(1)
+        assert len(await results(sdk, job)) == 4
+    async with play(batch=faults("late", late_s=7200, expires_s=3600)) as stage:
+        job = await made(client(stage), four(stage))
+        stage.clock.advance(3600)
+        assert (await client(stage).aio.batches.get(name=job.name)).state.endswith("EXPIRED")
+
+
+async def test_the_results_of_a_job_that_succeeded_come_late(play: Play):
+    async with play(batch=faults("output_late", output_late_s=90)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        seen = await sdk.aio.batches.get(name=job.name)
+        assert (seen.state.endswith("SUCCEEDED"), seen.dest) == (True, None)
+        stage.clock.advance(90)
+        assert len(await results(sdk, job)) == 4
+
+
+@pytest.mark.filterwarnings("ignore:.*AWAITING_REVIEW:UserWarning")
+async def test_a_job_in_a_state_that_nobody_knows(play: Play):
+    async with play(batch=faults("unknown_state", running_s=60)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        _, told = await operation(stage, job.name)
+        assert told["metadata"]["state"] == "BATCH_STATE_AWAITING_REVIEW"
+        assert "done" not in told
+        stage.clock.advance(60)
+        _, told = await operation(stage, job.name)
+        assert told["done"] is True
+        assert not (await sdk.aio.batches.get(name=job.name)).done, "as the SDK takes it"
+        assert told["response"]["responsesFile"]
+
+
+async def test_a_job_that_is_made_without_being_told_of(play: Play):
+    async with play(batch=faults("create_dropped")) as stage:
+        sdk = client(stage)
+        file = await uploaded(sdk, four(stage))
+        with pytest.raises(aiohttp.ClientError):
+            await sdk.aio.batches.create(
+                model=MODEL, src=file.name, config={"display_name": "the one"}
+            )
+        [job] = [job async for job in await sdk.aio.batches.list()]
+        assert job.display_name == "the one"
+        assert len(await results(sdk, job)) == 4
+
+
+async def test_a_job_that_is_not_made(play: Play):
+    async with play(batch=faults("create_refused")) as stage:
+        sdk = client(stage)
+        with pytest.raises(errors.ServerError, match="503"):
+            await made(sdk, four(stage))
+        assert [job async for job in await sdk.aio.batches.list()] == []
+        assert (await stage.stats())["batch"]["refused"] == {"create_refused": 1}
+        await made(sdk, four(stage))
+
+
+async def test_an_upload_fails(play: Play):
+    async with play(batch=faults("upload_failed")) as stage:
+        with pytest.raises(errors.ServerError, match="503"):
+            await uploaded(client(stage), b"{}")
+        assert (await stage.stats())["batch"]["files"]["uploaded"] == 0
+        await uploaded(client(stage), b"{}")
+
+
+async def test_a_download_fails_and_one_is_cut_off(play: Play):
+    batch = {
+        "fault": [
+            {"kind": "download_failed", "at": [1]},
+            {"kind": "download_cut", "at": [2]},
+        ]
+    }
+    async with play(batch=batch) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        with pytest.raises(errors.ServerError, match="503"):
+            await results(sdk, job)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await results(sdk, job)
+        assert len(await results(sdk, job)) == 4
+
+
+async def test_faults_strike_by_share(play: Play):
+    batch = {"fault": [{"kind": "missing", "rate": 0.3}, {"kind": "row_error", "rate": 0.2}]}
+    async with play(batch=batch, seed=2) as stage:
+        sdk = client(stage)
+        for _ in range(10):
+            await made(sdk, four(stage))
+        counted = (await stage.stats())["batch"]["requests"]
+    assert sum(counted.values()) == 40
+    assert 4 <= counted["missing"] <= 22
+    assert 2 <= counted["row_error"] <= 16
+
+
+async def test_a_line_that_cannot_be_read_refuses_the_job(play: Play):
+    async with play() as stage:
+        sdk = client(stage)
+        good = four(stage).splitlines(keepends=True)[0]
+        for bad in (b"{nonsense\n", b"[]\n", b'{"key": "x"}\n', b'{"request": {}, "kee": 1}\n'):
+            with pytest.raises(errors.ClientError, match="at line 3") as caught:
+                await made(sdk, good + b"\n" + bad + good)
+            assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
+        with pytest.raises(errors.ClientError, match="contains no requests"):
+            await made(sdk, b"\n")
+        figures = await stage.stats()
+    assert figures["batch"]["refused"] == {"malformed": 5}
+    assert figures["batch"]["jobs"] == {}
+
+
+async def test_a_request_that_is_wrong_is_an_error_among_the_results(play: Play):
+    async with play(model=[{"name": MODEL, "json_mode": False}]) as stage:
+        sdk = client(stage)
+        image, broken = request(stage.image), request(b"no image")
+        image["generationConfig"] = {}
+        broken["generationConfig"] = {}
+        content = lines(
+            [
+                ("json", request(stage.image)),
+                ("image", broken),
+                ("field", {"contents": [], "model_name": "x"}),
+                ("good", image),
+            ]
+        )
+        rows = {row["key"]: row for row in await results(sdk, await made(sdk, content))}
+        counted = (await stage.stats())["batch"]["requests"]
+    assert "JSON mode is not enabled" in rows["json"]["error"]["message"]
+    assert rows["image"]["error"]["code"] == 3
+    assert "modelName" in rows["field"]["error"]["message"]
+    assert "response" in rows["good"]
+    assert counted == {"answered": 1, "refused": 3}
+
+
+async def test_a_file_of_another_type_is_refused(play: Play):
+    async with play() as stage:
+        sdk = client(stage)
+        file = await uploaded(sdk, four(stage), mime_type="image/png")
+        with pytest.raises(errors.ClientError, match="Unsupported MIME type"):
+            await sdk.aio.batches.create(model=MODEL, src=file.name)
+
+
+async def test_a_model_that_retires_in_the_meantime(play: Play):
+    async with play() as stage:
+        now = datetime.fromtimestamp(stage.clock.now(), UTC)
+    table = {"name": MODEL, "retires": now + timedelta(hours=1)}
+    async with play(model=[table], batch={"running_s": 7200}) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        stage.clock.advance(7200)
+        rows = await results(sdk, job)
+        _, told = await operation(stage, job.name)
+    assert {row["error"]["code"] for row in rows} == {5}
+    assert told["metadata"]["batchStats"] == {"requestCount": "4", "failedRequestCount": "4"}
+
+
+async def test_images_are_counted_once_over_both_doors(play: Play):
+    async with play() as stage:
+        await made(client(stage), lines([("shoe", request(stage.image))]))
+        await stage.ask(image=stage.other)
+        figures = await stage.stats()
+    assert figures["images"] == {
+        "answered": len(KNOWN),
+        "repeats": 0,
+        "request_repeats": 0,
+        "ambiguous": 0,
+    }
+
+
+def test_an_unknown_kind_is_refused(tmp_path):
+    path = tmp_path / "script.toml"
+    path.write_text('answers = "a"\nimages = "b"\n[[batch.fault]]\nkind = "swaped"\nrate = 0.1\n')
+    with pytest.raises(InputError, match="swapped"):
+        read_script(path)
