@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from curator.catalog.abo_files import AboFiles, abo_files, pictures_in
 from curator.catalog.catalog import AsGiven
 from curator.catalog.locating import Locator
 from curator.catalog.reading import fingerprint_of, reading
@@ -33,30 +34,41 @@ ABO_FIELDS: Final = (
 )
 """What of an ABO listing goes into the prompt, most telling first."""
 
-_ROOTS: Final = (".", "abo-listings", "abo-images-small", "abo-images-original", "abo")
-"""Where the archives' folders stand: together, or each in a folder named after its archive."""
-
 
 def abo_catalog(path: Path, given: AsGiven) -> AboCatalog | None:
     """Return the download at ``path``; ``None`` where there is none.
 
+    ``path`` may be the folder of the download, one within it, or one of its files of listings.
+
     Raises:
-        InputError: it lacks a file.
+        InputError: it lacks a part; the message says where that is.
     """
-    listings = _first_folder(path, "listings/metadata")
-    if listings is None:
+    files = abo_files(path)
+    if not files:
         return None
-    index = _first_folder(path, "images/metadata") or path / "images" / "metadata"
-    images = _first_folder(path, "images/small") or _first_folder(path, "images/original")
-    chosen = given.images_dir or images or path / "images" / "small"
-    catalog = AboCatalog(path, chosen, listings, index)
+    if files.listings is None:
+        raise InputError(f"{path}: {_way_out(files, 'listings')}")
+    if files.index is None:
+        raise InputError(
+            f"{path}: lacks images/metadata/images.csv.gz, which maps image ids to files; "
+            f"{_way_out(files, 'images')}"
+        )
+    pictures = pictures_in(given.images_dir) if given.images_dir else files.pictures
+    if pictures is None:
+        raise InputError(
+            f"{path}: lacks the pictures, a folder images/small or images/original; "
+            f"{_way_out(files, 'images')}, or give --images DIR"
+        )
+    catalog = AboCatalog(path, pictures, files.listings, files.index, files.only)
     catalog.check_files()
     return catalog
 
 
-def _first_folder(path: Path, name: str) -> Path | None:
-    folders = (path / root / name for root in _ROOTS)
-    return next((folder for folder in folders if folder.is_dir()), None)
+def _way_out(files: AboFiles, part: str) -> str:
+    archive = files.archive(part)
+    if archive is None:
+        return f"it is in ABO's archive abo-{part if part == 'listings' else 'images-small'}.tar"
+    return f"{archive.name} is not unpacked; in its folder: tar -xf {archive.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ class AboCatalog:
     images_dir: Path
     listings_dir: Path
     index_dir: Path
+    only: Path | None = None
 
     def check_files(self) -> None:
         """Raise ``InputError`` where the download lacks a file."""
@@ -94,6 +107,8 @@ class AboCatalog:
 
     def _listing_files(self) -> list[Path]:
         """Return each file once: packed where it is there both ways, for that one is whole."""
+        if self.only is not None:
+            return [self.only]
         unpacked = {file.name: file for file in self.listings_dir.glob("listings_*.json")}
         packed = {
             file.name.removesuffix(".gz"): file

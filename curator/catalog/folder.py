@@ -1,14 +1,15 @@
-"""A folder of images as a catalogue."""
+"""A folder of images as a catalogue: names of folders tell products and categories."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from curator.catalog.catalog import AsGiven
+from curator.catalog.folder_names import place_of
 from curator.catalog.pictures import is_hidden
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
@@ -25,7 +26,7 @@ def folder_catalog(path: Path, given: AsGiven) -> FolderCatalog | None:
 
 @dataclass(frozen=True, slots=True)
 class FolderCatalog:
-    """A folder of images, also in sub-folders, without metadata."""
+    """A folder of images, also in sub-folders; its folders' names are all the metadata."""
 
     path: Path
     images_dir: Path
@@ -35,16 +36,25 @@ class FolderCatalog:
         return None
 
     def listings(self, skipped: Skipped) -> Iterator[Listing]:
-        """Yield one listing an image, sorted within each folder; those of linked folders last."""
-        base = self.images_dir.resolve()
-        for path in _Walk(skipped).images(self.path.resolve()):
-            if path.is_relative_to(base):
-                name = path.relative_to(base)
-                # With its folders, for in each of them may be a 1.jpg.
-                listing_id = name.with_suffix("").as_posix()
-                yield Listing(listing_id, ImageRef(listing_id, name.as_posix()))
-            else:
-                skipped.add(Reason.OUTSIDE, str(path))
+        """Yield one listing an image, sorted within each folder; those of linked folders last.
+
+        A folder's own images come before those of its sub-folders.
+        """
+        base, root = self.images_dir.resolve(), self.path.resolve()
+        for folder, names in _Walk(skipped).folders(root):
+            place = place_of(
+                folder.relative_to(root).parts if folder.is_relative_to(root) else (),
+                [PurePosixPath(name).stem for name in names],
+            )
+            for path in map(folder.joinpath, names):
+                if path.is_relative_to(base):
+                    name = path.relative_to(base)
+                    # With its folders, for in each of them may be a 1.jpg.
+                    image_id = name.with_suffix("").as_posix()
+                    image = ImageRef(image_id, name.as_posix())
+                    yield Listing(place.product or image_id, image, place.metadata)
+                else:
+                    skipped.add(Reason.OUTSIDE, str(path))
 
 
 class _Walk:
@@ -55,13 +65,14 @@ class _Walk:
         self._entered: set[tuple[int, int]] = set()
         self._links: list[Path] = []
 
-    def images(self, folder: Path) -> Iterator[Path]:
+    def folders(self, folder: Path) -> Iterator[tuple[Path, list[str]]]:
+        """Yield each folder that holds pictures with their names."""
         yield from self._below(folder)
         # What a link leads to may also lie here by its own name, which then counts.
         while self._links:
             yield from self._below(self._links.pop(0))
 
-    def _below(self, folder: Path) -> Iterator[Path]:
+    def _below(self, folder: Path) -> Iterator[tuple[Path, list[str]]]:
         try:
             state = folder.stat()
             if (identity := (state.st_dev, state.st_ino)) in self._entered:
@@ -71,15 +82,21 @@ class _Walk:
                 names = sorted((entry.name, _kind(entry)) for entry in entries)
         except OSError as error:
             raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+        below = []
+        pictures = []
         for name, kind in names:
             if is_hidden(name):
                 self._skipped.add(Reason.HIDDEN, str(folder / name))
             elif kind == "folder":
-                yield from self._below(folder / name)
+                below.append(folder / name)
             elif kind == "linked folder":
                 self._links.append(folder / name)
             elif self._is_usable(folder / name, kind):
-                yield folder / name
+                pictures.append(name)
+        if pictures:
+            yield folder, pictures
+        for path in below:
+            yield from self._below(path)
 
     def _is_usable(self, path: Path, kind: str) -> bool:
         if kind == "broken link":

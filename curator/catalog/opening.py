@@ -15,8 +15,8 @@ from curator.catalog.tables.table_folder import table_folder_catalog
 from shared.errors import InputError
 
 FORMATS: Final[Sequence[Callable[[Path, AsGiven], Catalog | None]]] = (
-    table_catalog,
     abo_catalog,
+    table_catalog,
     table_folder_catalog,
     folder_catalog,
 )

@@ -58,7 +58,8 @@ _UNTELLING: Final = re.compile(
     r"|updated|modified|seo|position|sort|fulfillment|shipping|id|ids|uid|uuid|pid|discount"
     r"|sale|backorders|parent|unnamed|handle|slug|rating|ratings|reviews|availability|available"
     r"|active|meta|global|websites|video|videos|preis|bestand|lager|mwst|prix|precio|prezzo"
-    r"|product number|item number|art nr|artnr|artikelnr|artikelnummer|currency code|tax class)\b|^is\b|^in stock"
+    r"|product number|item number|art nr|artnr|artikelnr|artikelnummer|currency code|tax class)\b"
+    r"|^is\b|^in stock"
 )
 _MOST: Final = 0.5
 """Share of cells from which on a column is one of pictures by what stands in it."""
