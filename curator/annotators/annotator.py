@@ -113,10 +113,10 @@ class Protocol:
 
     ``address_variable`` is where the service's own library looks for an address.
     ``has_listed_models`` says that its models are those of the catalogue of models, which names one
-    to ask where the user names none. ``model_name`` gives
-    the name that the service has for a model. ``require`` raises ``InputError`` where a package is
-    missing. ``read_reply`` reads a successful reply's body. ``image_details`` and ``tiers`` are
-    those that it has a word for.
+    to ask where the user names none. ``look_is_final`` says that a model which a look at it refuses
+    would refuse requests as well. ``model_name`` gives the name that the service has for a model.
+    ``require`` raises ``InputError`` where a package is missing. ``read_reply`` reads a successful
+    reply's body. ``image_details`` and ``tiers`` are those that it has a word for.
     """
 
     keys: KeySource
@@ -124,6 +124,7 @@ class Protocol:
     connected: Callable[[Connection], AbstractAsyncContextManager[Annotator]]
     read_reply: Callable[[str], Reply]
     has_listed_models: bool = False
+    look_is_final: bool = False
     model_name: Callable[[str], str] = str
     require: Callable[[], None] = lambda: None
     image_details: Sequence[ImageDetail] = tuple(ImageDetail)

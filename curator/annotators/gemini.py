@@ -262,6 +262,7 @@ PROTOCOL: Final = Protocol(
     connected=_connected,
     read_reply=read_reply,
     has_listed_models=True,
+    look_is_final=True,
     model_name=model_name,
     tiers=(Tier.STANDARD, Tier.FLEX),
 )

@@ -80,6 +80,16 @@ def require_tier(annotator: Service, models: Sequence[KnownModel], tier: Tier) -
     require_taken(tier, models)
 
 
+def nearest_names(
+    annotator: Service, models: Sequence[KnownModel], known: ModelCatalogue
+) -> Sequence[str]:
+    """Return the known names that look like those of ``models`` that are not known."""
+    if not annotator.protocol.has_listed_models:
+        return ()
+    unlisted = [model.name for model in models if not model.is_listed]
+    return list(dict.fromkeys(near for name in unlisted for near in known.nearest(name)))
+
+
 def warn_of_unlisted(
     annotator: Service, models: Sequence[AskedModel], known: ModelCatalogue
 ) -> None:

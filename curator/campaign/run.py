@@ -13,9 +13,9 @@ from pathlib import Path
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.models_to_ask import warn_of_unlisted
+from curator.annotators.models_to_ask import nearest_names, warn_of_unlisted
 from curator.annotators.token_estimates import TokenEstimates
-from curator.campaign.beginning.first_look import without_bad_keys
+from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog, next_look
 from curator.campaign.budget import Budget
@@ -32,6 +32,9 @@ from curator.campaign.results import Results
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.campaigns import last_attempt_id
+from curator.pool.exhaustion import NoProjectMayUse
 from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
 from curator.pool.removals import keys_to_use, tell_removed
@@ -59,6 +62,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
     """
     stop = AsyncStopSignal()
     with (
+        _nearest_told(options, plan),
         stop_on_signals(stop, "curator", on_first=_tell_stopping),
         sole_writer(options.ledger),
         _removed_if_unused(options.ledger),
@@ -70,8 +74,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
                 campaign_id = await _begin(options, plan, ledger, imported, clock)
-                if not ledger.was_used:
-                    plan = await without_bad_keys(options, plan, ledger, stop, clock)
+                plan = await looked_at(options, plan, ledger, stop, clock)
                 before = await ledger.progress(campaign_id)
                 try:
                     await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
@@ -108,16 +111,39 @@ async def _begin(
 
 
 @contextmanager
+def _nearest_told(options: RunOptions, plan: RunPlan) -> Iterator[None]:
+    """Name the known models that look like those which no key may use."""
+    try:
+        yield
+    except NoProjectMayUse as end:
+        near = nearest_names(options.annotator, plan.models, options.known_models)
+        if not near:
+            raise
+        raise NoProjectMayUse(f"{end}; the nearest known: {', '.join(near)}") from None
+
+
+@contextmanager
 def _removed_if_unused(ledger: Path) -> Iterator[None]:
-    """Remove a ledger that this run made if bad input ends it before its first item."""
+    """Remove a ledger that this run made if bad input ends it before its first request."""
     is_new = check_version(ledger) is None
+    log_file = ledger.with_name(f"{ledger.name}.log.jsonl")
+    had_log = log_file.exists()
     try:
         yield
     except InputError:
-        if is_new and not ledger.with_name(f"{ledger.name}.log.jsonl").exists():
+        if is_new and not _was_asked(ledger):
             for suffix in ("", "-wal", "-shm", ".lock"):
                 ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+            if not had_log:
+                log_file.unlink(missing_ok=True)
         raise
+
+
+def _was_asked(ledger: Path) -> bool:
+    if check_version(ledger) is None:
+        return False
+    with reading(ledger) as connection:
+        return last_attempt_id(connection) > 0
 
 
 async def _work(
@@ -273,6 +299,7 @@ async def _pool(
         untried=plan.serving,
         use=await ledger.project_use(models, now),
         records=await ledger.project_records(models),
+        closed=plan.closed,
         rate=PlainRate(options.requests_per_minute) if options.requests_per_minute else None,
     )
 

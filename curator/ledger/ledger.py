@@ -48,6 +48,7 @@ from curator.ledger.reports.counted import counted_replies
 from curator.ledger.reports.course import history
 from curator.ledger.reports.forecasting import memory
 from curator.ledger.reports.keys import removed_keys
+from curator.ledger.reports.models import asked_models
 from curator.ledger.reports.pace import History
 from curator.ledger.reports.products import products
 from curator.ledger.reports.projects import model_forms, project_records, project_use
@@ -71,11 +72,6 @@ class Ledger:
         async with OpenFile.opened(path) as file:
             next_attempt_id = await file.told(reports.last_attempt_id) + 1
             yield cls(file, next_attempt_id, await BatchBook.of(file))
-
-    @property
-    def was_used(self) -> bool:
-        """Whether a request was ever begun."""
-        return self._next_attempt_id > 1
 
     def new_attempt_id(self) -> int:
         """Return a number that no attempt in this ledger has."""
@@ -236,6 +232,10 @@ class Ledger:
     async def counted_replies(self) -> list[CountedReply]:
         """Return what the service counted for the latest requests, oldest first."""
         return await self._file.told(counted_replies)
+
+    async def asked_models(self) -> frozenset[str]:
+        """Return the models that were ever asked."""
+        return await self._file.told(asked_models)
 
     async def model_forms(self, annotator: str, now: float) -> dict[str, str]:
         """Return in which form models refused not to be asked, by name."""

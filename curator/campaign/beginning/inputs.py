@@ -23,7 +23,7 @@ from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
 from curator.models.known import KnownModel, ModelCatalogue, packaged_models
 from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
-from curator.pool.records import RemovedKey
+from curator.pool.records import Meter, RemovedKey
 from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 
@@ -69,7 +69,8 @@ class RunPlan:
 
     ``models`` are asked in this order of preference. ``keys`` are all that were given, ``serving``
     those that did not fail for good in a run before; those that did are in ``removed``, by
-    fingerprint. ``told_ends`` is when models retire, seconds since the epoch, where the service
+    fingerprint. ``closed`` are the models that a look found closed to a project.
+    ``told_ends`` is when models retire, seconds since the epoch, where the service
     said so before the first request, and ``settings`` what each is told of how to think and to
     look.
     """
@@ -82,6 +83,7 @@ class RunPlan:
     address: Address | None
     serving: Sequence[Key] = ()
     removed: Mapping[str, RemovedKey] = field(default_factory=dict)
+    closed: frozenset[Meter] = frozenset()
     told_ends: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, ModelSettings] = field(default_factory=dict)
 

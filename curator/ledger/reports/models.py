@@ -8,6 +8,12 @@ from curator.ledger.records.overview import ModelReplies
 from curator.models.model_status import ModelStatus
 
 
+def asked_models(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the models that were ever asked."""
+    statement = "SELECT DISTINCT model FROM attempt_tallies WHERE requests > 0"
+    return frozenset(model for (model,) in connection.execute(statement))
+
+
 def replies_by_model(connection: sqlite3.Connection, campaign_id: int) -> tuple[ModelReplies, ...]:
     """Count the replies of a campaign by the model asked, the one that answered, and its status."""
     statement = (

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.curator.campaigns import KEYS, PICTURES
 from tests.fakes.jumping_clock import JumpingClock
 
@@ -65,12 +63,58 @@ async def test_keys_that_are_good_are_told_as_one_count(stage):
     assert campaign.requests == PICTURES
 
 
-@pytest.mark.parametrize("state", ["unpaid", "closed"])
-async def test_what_may_change_is_left_to_the_requests(stage, state):
-    campaign = await stage(key=dead(KEYS[1], state=state), accept_unlisted_keys=True)
+async def test_what_may_change_is_left_to_the_requests(stage):
+    campaign = await stage(key=dead(KEYS[1], state="unpaid"), accept_unlisted_keys=True)
     ended = await campaign.run()
     assert ended.code == 0, ended.err
     assert campaign.server.stats()["keys"]["key-1"]["requests"] == 1
+
+
+async def test_a_key_that_may_use_no_model_is_left_out_of_this_run_alone(stage):
+    campaign = await stage(key=dead(KEYS[1], state="closed"), accept_unlisted_keys=True)
+    ended = await campaign.run(limit=3)
+    assert ended.code == 0, ended.err
+    [line] = [line for line in ended.err.splitlines() if "removing from pool" in line]
+    assert "key-2" in line
+    assert "key-1" not in campaign.server.stats()["keys"]
+    key = {key["label"]: key for key in (await campaign.status())["keys"]}["key-2"]
+    assert key["state"] == "removed"
+    assert "no longer available" in key["removed_because"]
+    # The next run asks once whether that has changed.
+    assert (await campaign.run()).code == 0
+    assert campaign.server.stats()["keys"]["key-1"]["requests"] == 1
+
+
+async def test_a_name_that_no_service_knows_ends_the_run_before_anything_is_written(stage):
+    campaign = await stage(models=[MODEL])
+    ended = await campaign.run(model="gemini-3.5-flash-light")
+    assert ended.code == 2
+    last = ended.err.splitlines()[-1]
+    assert "no key may use this model" in last
+    assert f"the nearest known: {MODEL}" in last
+    assert campaign.requests == 0
+    assert list(campaign.folder.iterdir()) == [campaign.folder / "keys.txt"]
+
+
+async def test_a_misspelt_name_costs_a_ledger_in_use_nothing(stage):
+    campaign = await stage(models=[MODEL])
+    assert (await campaign.run(limit=3)).code == 0
+    pairs, requests = campaign.pairs(), campaign.requests
+    looks = sum(campaign.server.stats()["look_ups"].values())
+    ended = await campaign.run(model="gemini-3.5-flash-light")
+    assert ended.code == 2
+    assert f"the nearest known: {MODEL}" in ended.err
+    assert (campaign.pairs(), campaign.requests) == (pairs, requests)
+    assert (await campaign.run()).code == 0
+    # What the ledger has asked before is not looked at again.
+    assert sum(campaign.server.stats()["look_ups"].values()) == looks + len(KEYS)
+
+
+async def test_a_new_model_that_is_in_no_catalogue_is_asked_if_the_service_has_it(stage):
+    campaign = await stage(models=["gemini-9-flash"])
+    ended = await campaign.run(model="gemini-9-flash")
+    assert ended.code == 0, ended.err
+    assert "model_not_listed" in ended.err
 
 
 async def test_a_look_that_reaches_nobody_stops_no_run(stage):
