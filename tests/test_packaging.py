@@ -75,10 +75,10 @@ def test_a_part_runs_without_the_extras_of_the_others(
 def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     """The test above can fail: the block is a block."""
     code = BLOCKED_RUN.format(
-        program="curator", modules=("curator.campaign.run",), blocked=("sqlalchemy",)
+        program="curator", modules=("curator.annotators.gemini",), blocked=("aiohttp",)
     )
     ran = run_python(code, "--help", cwd=ROOT)
-    assert "No module named 'sqlalchemy'" in ran.stderr
+    assert "No module named 'aiohttp'" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class BatchBook:
 
     async def held(self, job: BatchJob) -> list[HeldRequest]:
         """Return what a job holds, by attempt."""
-        return await self._file.queried(held_requests, job.job_id)
+        return await self._file.told(held_requests, job.job_id)
 
     async def counts(self, campaign_id: int) -> BatchCounts:
         """Count a campaign's jobs by state, with the requests that they hold."""

@@ -6,23 +6,21 @@ What each asks of the file stands in the rooms below.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
 from curator.ledger.batches import BatchBook
 from curator.ledger.open_file import OpenFile
-from curator.ledger.queries import pairs, replies
-from curator.ledger.queries.newest import newest_items
 from curator.ledger.queue import campaigns, canaries, catalogs, keys, opinions
 from curator.ledger.records.overview import (
     CampaignReport,
     CanaryDay,
     LeftOut,
     Memory,
-    NewestItem,
     OpinionCounts,
     Progress,
 )
@@ -38,8 +36,6 @@ from curator.ledger.records.work import (
     Campaign,
     CanaryItem,
     PairItem,
-    RepliedItem,
-    RepliedPair,
     WorkItem,
 )
 from curator.ledger.reports import campaigns as reports
@@ -54,7 +50,10 @@ from curator.ledger.reports.products import products
 from curator.ledger.reports.projects import model_forms, project_records, project_use
 from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
 from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
-from shared.records import Listing, QAPair
+from shared.records import Listing
+
+if TYPE_CHECKING:
+    from curator.ledger.queries.pages import Pages
 
 
 class Ledger:
@@ -64,6 +63,7 @@ class Ledger:
         self.batches = batches
         self._file = file
         self._next_attempt_id = next_attempt_id
+        self._pages: Pages | None = None
 
     @classmethod
     @asynccontextmanager
@@ -71,7 +71,26 @@ class Ledger:
         """Open the ledger at ``path``, which ``migrate`` made or brought up to date."""
         async with OpenFile.opened(path) as file:
             next_attempt_id = await file.told(reports.last_attempt_id) + 1
-            yield cls(file, next_attempt_id, await BatchBook.of(file))
+            ledger = cls(file, next_attempt_id, await BatchBook.of(file))
+            try:
+                yield ledger
+            finally:
+                await ledger.close_pages()
+
+    @property
+    def pages(self) -> Pages:
+        """What is read page by page."""
+        if self._pages is None:
+            # SQLAlchemy takes a fifth of a second to import, and a run does without.
+            from curator.ledger.queries.pages import Pages  # noqa: PLC0415
+
+            self._pages = Pages(self._file.path)
+        return self._pages
+
+    async def close_pages(self) -> None:
+        """Let go of what reads page by page."""
+        if self._pages is not None:
+            await self._pages.close()
 
     def new_attempt_id(self) -> int:
         """Return a number that no attempt in this ledger has."""
@@ -140,19 +159,19 @@ class Ledger:
 
     async def left_out(self, source: str) -> list[LeftOut]:
         """Return what of the catalogue at ``source`` could not be used when it was imported."""
-        return await self._file.queried(catalogs.left_out, source)
+        return await self._file.told(catalogs.left_out, source)
 
     async def known_fingerprint(self, source: str) -> str | None:
         """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
-        return await self._file.queried(catalogs.fingerprint, source)
+        return await self._file.told(catalogs.fingerprint, source)
 
     async def image_path(self, item_id: int) -> str | None:
         """Return an item's image, relative to the images folder; ``None`` if there is no such."""
-        return await self._file.queried(catalogs.image_path, item_id)
+        return await self._file.told(catalogs.image_path, item_id)
 
     async def images_dirs(self) -> list[str]:
         """Return the images folders of the imported catalogues, latest first."""
-        return await self._file.queried(catalogs.images_dirs)
+        return await self._file.told(catalogs.images_dirs)
 
     async def products(self) -> dict[str, str]:
         """Return the product of each listing of which it says more than the image does."""
@@ -169,7 +188,7 @@ class Ledger:
 
     async def pending(self, campaign_id: int, after: int, limit: int) -> list[WorkItem]:
         """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
-        return await self._file.queried(campaigns.waiting, campaign_id, after, limit)
+        return await self._file.told(campaigns.waiting, campaign_id, after, limit)
 
     async def retry_dead(self, campaign_id: int) -> int:
         """Return the dead letters of a campaign to its queue, as new; return how many."""
@@ -187,11 +206,11 @@ class Ledger:
         self, campaign_id: int, after: tuple[int, str], limit: int
     ) -> list[PairItem]:
         """Return up to ``limit`` pairs that wait for a second opinion, in order."""
-        return await self._file.queried(opinions.waiting, campaign_id, after, limit)
+        return await self._file.told(opinions.waiting, campaign_id, after, limit)
 
     async def first_canaries(self, campaign_id: int, count: int) -> list[WorkItem]:
         """Return the images to ask about first, so that ``count`` canaries can be chosen."""
-        return await self._file.queried(canaries.first_waiting, campaign_id, count)
+        return await self._file.told(canaries.first_waiting, campaign_id, count)
 
     async def choose_canaries(self, campaign_id: int, count: int) -> int:
         """Choose images and questions to ask again each day; return how many there are."""
@@ -201,7 +220,7 @@ class Ledger:
         self, campaign_id: int, model: str, day: str, count: int
     ) -> list[CanaryItem]:
         """Return what a model is still to be asked again on a quota day."""
-        return await self._file.queried(canaries.waiting, campaign_id, model, day, count)
+        return await self._file.told(canaries.waiting, campaign_id, model, day, count)
 
     async def canary_days(self, campaign_id: int) -> tuple[CanaryDay, ...]:
         """Return what came of a campaign's canaries, by model and day."""
@@ -260,43 +279,3 @@ class Ledger:
     async def history(self, campaign_id: int, now: float) -> History:
         """Return the course of a campaign: since its first request, or over the last day."""
         return await self._file.told(history, campaign_id, now)
-
-    async def newest(self, campaign_id: int, limit: int) -> list[NewestItem]:
-        """Return the images of the latest replies, latest first, with what became of the pairs."""
-        return await self._file.queried(newest_items, campaign_id, limit)
-
-    async def pairs_after(
-        self,
-        campaign_id: int,
-        campaign: Campaign,
-        after: int,
-        limit: int,
-        *,
-        models: Collection[str] = (),
-    ) -> tuple[list[QAPair], int]:
-        """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
-
-        Of ``models`` alone, where some are given. The list is empty and the id unchanged at the
-        end.
-        """
-        return await self._file.queried(
-            pairs.pairs_after, campaign_id, campaign.prompt_version, after, limit, models=models
-        )
-
-    async def answered_twice(self, campaign_id: int) -> int:
-        """Return how many items of a campaign got several replies with pairs in them."""
-        return await self._file.queried(replies.answered_twice, campaign_id)
-
-    async def replied_attempts(self, campaign_id: int) -> list[tuple[int, int]]:
-        """Return item and attempt of each reply that a campaign got, by item, oldest first."""
-        return await self._file.queried(replies.replied_attempts, campaign_id)
-
-    async def replied_items(
-        self, campaign_id: int, attempt_ids: Sequence[int]
-    ) -> list[RepliedItem]:
-        """Return the items that these attempts were about, with the replies, by item."""
-        return await self._file.queried(replies.replied_items, campaign_id, attempt_ids)
-
-    async def replied_pairs(self, campaign_id: int, after: int, limit: int) -> list[RepliedPair]:
-        """Return pairs with the replies to their questions, by attempt."""
-        return await self._file.queried(opinions.replied, campaign_id, after, limit)

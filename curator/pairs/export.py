@@ -85,7 +85,7 @@ async def left_out(
     names = _names_of(report, models) if models else report.pairs_by_model.keys()
     unwanted = {name: n for name, n in named_models(report).items() if name not in names}
     progress = report.progress
-    answered_twice = await ledger.answered_twice(report.campaign_id)
+    answered_twice = await ledger.pages.answered_twice(report.campaign_id)
     counts = {
         "{} images given up; `curator status` says why, `curator run --retry-dead` asks again": (
             progress.dead
@@ -215,7 +215,9 @@ def _pairs(
     """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
     after = 0
     while True:
-        page = ledger.pairs_after(report.campaign_id, report.campaign, after, PAGE, models=models)
+        page = ledger.pages.pairs_after(
+            report.campaign_id, report.campaign, after, PAGE, models=models
+        )
         pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
         if not pairs:
             return

@@ -77,9 +77,9 @@ async def reparse(
         LedgerFailure: the ledger cannot be written.
     """
     total = Rejudged()
-    replied = await ledger.replied_attempts(campaign_id)
+    replied = await ledger.pages.replied_attempts(campaign_id)
     for page in _pages(replied):
-        items = await ledger.replied_items(campaign_id, [attempt for _, attempt in page])
+        items = await ledger.pages.replied_items(campaign_id, [attempt for _, attempt in page])
         judged = [judge_again(item, campaign_id, prompt, now) for item in items]
         await ledger.replace_pairs([result for results in judged for result in results])
         for item, results in zip(items, judged, strict=True):
@@ -92,7 +92,7 @@ async def reparse(
 async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
     """Read the replies to single questions again, and compare them with the pairs as they are."""
     after = 0
-    while pairs := await ledger.replied_pairs(campaign_id, after, PAGE):
+    while pairs := await ledger.pages.replied_pairs(campaign_id, after, PAGE):
         after = pairs[-1].reply.attempt_id
         await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
 

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota
@@ -15,6 +15,13 @@ from curator.ledger.records.work import KeptReply
 from shared.records import ImageRef, Listing
 
 Row = Mapping[str, Any]
+
+
+class NamedCells(Protocol):
+    """A row that was read, whoever read it: its cells by the names of their columns."""
+
+    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401 - cells have no types
+        """Return a cell."""
 
 
 def pack_reply(body: str) -> bytes:
@@ -38,16 +45,16 @@ def listing_row(listing: Listing) -> Row:
     }
 
 
-def listing_of(row: Any) -> Listing:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+def listing_of(row: NamedCells) -> Listing:
     """Return the listing that a row of ``items`` holds."""
-    image = ImageRef(row.image_id, row.image_path)
-    return Listing(row.listing_id, image, json.loads(row.metadata), row.product)
+    image = ImageRef(row["image_id"], row["image_path"])
+    return Listing(row["listing_id"], image, json.loads(row["metadata"]), row["product"])
 
 
-def kept_reply(row: Any) -> KeptReply:  # noqa: ANN401 - SQLAlchemy types no columns of a row
+def kept_reply(row: NamedCells) -> KeptReply:
     """Return the reply that a row of attempts and replies holds."""
-    model = row.model_version or row.model
-    return KeptReply(row.attempt_id, row.annotator, model, unpack_reply(row.body))
+    model = row["model_version"] or row["model"]
+    return KeptReply(row["attempt_id"], row["annotator"], model, unpack_reply(row["body"]))
 
 
 def models_text(models: Iterable[AskedModel]) -> str:

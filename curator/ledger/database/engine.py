@@ -1,11 +1,10 @@
-"""The ledger through SQLAlchemy and aiosqlite: what is read page by page, and single changes.
+"""The ledger through SQLAlchemy and aiosqlite: what is read page by page.
 
 One of two ways to the file; the other is ``curator.ledger.database.plain``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import URL, event
@@ -15,16 +14,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from curator.ledger.database.plain import BUSY_S, PRAGMAS
 
-OnConnect = Callable[[DBAPIConnection, ConnectionPoolEntry], None]
 
-
-def ledger_engine(path: Path, *set_up: OnConnect) -> AsyncEngine:
-    """Return an engine for the ledger at ``path``, each connection of which goes through these."""
+def ledger_engine(path: Path) -> AsyncEngine:
+    """Return an engine for the ledger at ``path``."""
     # Not as text: a name may hold a question mark, or a percent sign.
     address = URL.create("sqlite+aiosqlite", database=str(path.resolve()))
     engine = create_async_engine(address, connect_args={"timeout": BUSY_S})
-    for step in (_set_pragmas, *set_up):
-        event.listen(engine.sync_engine, "connect", step)
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
 

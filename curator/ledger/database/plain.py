@@ -1,7 +1,7 @@
-"""The ledger through plain ``sqlite3``: looks, groups of results, copies and migrations.
+"""The ledger through plain ``sqlite3``: all that a run does, looks, copies and migrations.
 
-One of two ways to the file; the other is ``curator.ledger.database.engine``. ``curator status`` has
-to answer in less than a second, of which SQLAlchemy's import alone would take a third.
+One of two ways to the file; the other is ``curator.ledger.database.engine``, whose import alone
+would take longer than ``curator status`` does.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ async def newest_items(
         .join(items, items.c.id == work.c.item_id)
         .where(work.c.campaign_id == campaign_id, work.c.item_id.in_(attempts))
     )
-    items_by_id = {row.id: row for row in rows}
+    items_by_id = {row["id"]: row for row in rows.mappings()}
     pairs = await _pairs(connection, campaign_id, list(attempts))
     return [
         NewestItem(
             item_id=item_id,
             listing=listing_of(items_by_id[item_id]),
-            state=WorkState(items_by_id[item_id].state),
+            state=WorkState(items_by_id[item_id]["state"]),
             finished_at=attempt.finished_at,
             key_label=attempt.label or "",
             detail=attempt.detail,

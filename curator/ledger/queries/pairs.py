@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
-from curator.ledger.queue.opinions import SAME_PAIR
 from curator.ledger.records.work import WorkState
 from shared.records import Provenance, QAPair, pair_id
 
 _AGREES: Final = {None: "", 0: "disagrees", 1: "agrees"}
 _pairs, _items, _work = tables.pairs, tables.items, tables.work
 _opinions, _attempts = tables.second_opinions, tables.attempts
+SAME_PAIR: Final = and_(
+    _pairs.c.campaign_id == _opinions.c.campaign_id,
+    _pairs.c.item_id == _opinions.c.item_id,
+    _pairs.c.question == _opinions.c.question,
+)
 
 
 async def pairs_after(

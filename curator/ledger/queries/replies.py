@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
 from curator.ledger.database.coding import kept_reply, listing_of
+from curator.ledger.queries.pairs import SAME_PAIR
 from curator.ledger.records.requests import Outcome
-from curator.ledger.records.work import RepliedItem, WorkItem, WorkState
+from curator.ledger.records.work import RepliedItem, RepliedPair, WorkItem, WorkState
 
 _attempts, _replies = tables.attempts, tables.replies
 _work, _items, _pairs = tables.work, tables.items, tables.pairs
+_opinions = tables.second_opinions
 
 
 async def answered_twice(connection: AsyncConnection, campaign_id: int) -> int:
@@ -63,19 +65,56 @@ async def replied_items(
         .where(_work.c.campaign_id == campaign_id, _replies.c.attempt_id.in_(attempt_ids))
         .order_by(_items.c.id, _replies.c.attempt_id)
     )
-    return _by_item((await connection.execute(statement)).all())
+    return _by_item((await connection.execute(statement)).mappings())
 
 
-def _by_item(rows: Iterable[Any]) -> list[RepliedItem]:
-    groups = (list(group) for _, group in groupby(rows, key=lambda row: row.id))
+def _by_item(rows: Iterable[RowMapping]) -> list[RepliedItem]:
+    groups = (list(group) for _, group in groupby(rows, key=itemgetter("id")))
     return [_replied_item(group[0], group) for group in groups]
 
 
-def _replied_item(first: Any, rows: Iterable[Any]) -> RepliedItem:  # noqa: ANN401 - as above
+def _replied_item(first: RowMapping, rows: Iterable[RowMapping]) -> RepliedItem:
     return RepliedItem(
-        item=WorkItem(first.id, listing_of(first), first.attempts),
-        state=WorkState(first.state),
-        reason=first.reason,
+        item=WorkItem(first["id"], listing_of(first), first["attempts"]),
+        state=WorkState(first["state"]),
+        reason=first["reason"],
         replies=tuple(map(kept_reply, rows)),
-        maker_id=first.maker_id or 0,
+        maker_id=first["maker_id"] or 0,
+    )
+
+
+async def replied_pairs(
+    connection: AsyncConnection, campaign_id: int, after: int, limit: int
+) -> list[RepliedPair]:
+    """Return pairs with the replies to their questions, of attempts with ids above ``after``."""
+    statement = (
+        select(_attempts.c.id.label("attempt_id"), _attempts.c.annotator, _attempts.c.model)
+        .add_columns(_attempts.c.model_version, _replies.c.body, _opinions.c.item_id)
+        .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
+        .add_columns(_pairs.c.answer.label("first_answer"))
+        .join(_replies, _replies.c.attempt_id == _attempts.c.id)
+        .join(
+            _opinions,
+            (_opinions.c.campaign_id == _attempts.c.campaign_id)
+            & (_opinions.c.item_id == _attempts.c.item_id)
+            & (_opinions.c.question == _attempts.c.question),
+        )
+        .join(_pairs, SAME_PAIR)
+        .where(_attempts.c.campaign_id == campaign_id, _attempts.c.id > after)
+        .where(_attempts.c.canary_day.is_(None))
+        .order_by(_attempts.c.id)
+        .limit(limit)
+    )
+    rows = (await connection.execute(statement)).mappings()
+    return [_replied_pair(row) for row in rows]
+
+
+def _replied_pair(row: RowMapping) -> RepliedPair:
+    return RepliedPair(
+        item_id=row["item_id"],
+        question=row["question"],
+        answer=row["first_answer"],
+        state=WorkState(row["state"]),
+        attempts=row["attempts"],
+        reply=kept_reply(row),
     )

@@ -2,58 +2,72 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlite3
+from typing import Final
 
-from curator.ledger.database import tables
 from curator.ledger.database.coding import listing_of, models_text
 from curator.ledger.queue import opinions, order
 from curator.ledger.records.work import Campaign, WorkItem, WorkState
 
-_campaigns, _work = tables.campaigns, tables.work
+_MADE: Final = """
+INSERT INTO campaigns (
+  prompt_version, questions, models, annotator, budget_usd, budget_tokens, created_at
+) VALUES (:prompt_version, :questions, :models, :annotator, :budget_usd, :budget_tokens, :now)
+ON CONFLICT (prompt_version, questions) DO UPDATE SET models = excluded.models,
+  annotator = excluded.annotator, budget_usd = excluded.budget_usd,
+  budget_tokens = excluded.budget_tokens
+"""
+# What a batch job holds does not wait.
+_WAITING: Final = """
+SELECT work.attempts, work.rank, items.* FROM work JOIN items ON items.id = work.item_id
+WHERE work.campaign_id = ? AND work.state = ? AND work.rank > ? AND NOT EXISTS (
+  SELECT 1 FROM batch_requests AS held WHERE held.campaign_id = work.campaign_id
+    AND held.item_id = work.item_id AND held.question IS NULL
+)
+ORDER BY work.rank LIMIT ?
+"""
 
 
-async def enrol(
-    connection: AsyncConnection, campaign: Campaign, now: float, shuffle_seed: int | None
+def enrol(
+    connection: sqlite3.Connection, campaign: Campaign, now: float, shuffle_seed: int | None
 ) -> int:
     """Queue every item for ``campaign`` that it does not have yet; return its id."""
-    which = {"prompt_version": campaign.prompt_version, "questions": campaign.questions}
-    asked = {
+    values = {
+        "prompt_version": campaign.prompt_version,
+        "questions": campaign.questions,
         "models": models_text(campaign.models),
         "annotator": campaign.annotator,
         "budget_usd": campaign.budget.usd,
         "budget_tokens": campaign.budget.tokens,
-        "canaries": campaign.canaries,
+        "now": now,
     }
-    same = [_campaigns.c[name] == value for name, value in which.items()]
-    make = sqlite_insert(_campaigns).values(**which, **asked, created_at=now)
-    await connection.execute(make.on_conflict_do_update(list(which), set_=asked))
-    row = (await connection.execute(select(_campaigns).where(*same))).one()
-    seed = row.shuffle_seed if shuffle_seed is None else shuffle_seed
-    if seed != row.shuffle_seed:
-        mine = update(_campaigns).where(_campaigns.c.id == row.id)
-        await connection.execute(mine.values(shuffle_seed=seed))
-        await connection.execute(order.reordering(row.id, seed))
-    item_id, rank = (await connection.execute(order.last(row.id))).one()
-    await connection.execute(order.enrolling(row.id, item_id, rank, seed))
-    return int(row.id)
+    connection.execute(_MADE, values)
+    which = "SELECT id, shuffle_seed FROM campaigns WHERE prompt_version = ? AND questions = ?"
+    same = (campaign.prompt_version, campaign.questions)
+    campaign_id, old_seed = connection.execute(which, same).fetchone()
+    seed = old_seed if shuffle_seed is None else shuffle_seed
+    if seed != old_seed:
+        change = "UPDATE campaigns SET shuffle_seed = ? WHERE id = ?"
+        connection.execute(change, (seed, campaign_id))
+        order.reorder(connection, campaign_id, seed)
+    order.enrol_new(connection, campaign_id, seed)
+    return int(campaign_id)
 
 
-async def waiting(
-    connection: AsyncConnection, campaign_id: int, after: int, limit: int
+def waiting(
+    connection: sqlite3.Connection, campaign_id: int, after: int, limit: int
 ) -> list[WorkItem]:
     """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
-    rows = await connection.execute(order.waiting(campaign_id, after, limit))
-    return [WorkItem(row.id, listing_of(row), row.attempts, row.rank) for row in rows]
+    rows = connection.execute(_WAITING, (campaign_id, int(WorkState.PENDING), after, limit))
+    return [WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"]) for row in rows]
 
 
-async def retry_dead(connection: AsyncConnection, campaign_id: int) -> int:
+def retry_dead(connection: sqlite3.Connection, campaign_id: int) -> int:
     """Return what was given up to the queue, as new, pairs too; return how many items."""
-    await opinions.retry_dead(connection, campaign_id)
+    opinions.retry_dead(connection, campaign_id)
     statement = (
-        update(_work)
-        .where(_work.c.campaign_id == campaign_id, _work.c.state == int(WorkState.DEAD))
-        .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
+        "UPDATE work SET state = ?, attempts = 0, reason = '', finished_at = NULL"
+        " WHERE campaign_id = ? AND state = ?"
     )
-    return (await connection.execute(statement)).rowcount
+    states = int(WorkState.PENDING), campaign_id, int(WorkState.DEAD)
+    return connection.execute(statement, states).rowcount

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Insert, bindparam, func, select
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from curator.ledger.database import tables
 from curator.ledger.database.coding import Row, left_out_of, left_out_text, listing_row
 from curator.ledger.records.overview import LeftOut
 from shared.records import Listing
 
 IMPORT_BATCH: Final = 2_000
-_items, _sources = tables.items, tables.sources
+_NEW: Final = """
+INSERT INTO items (listing_id, image_id, image_path, metadata, product)
+VALUES (:listing_id, :image_id, :image_path, :metadata, :product) ON CONFLICT DO NOTHING
+"""
+# Of listings whose image another one brought.
+_OTHERS: Final = """
+INSERT INTO other_listings (item_id, listing_id, product)
+SELECT id, :listing_id, :product FROM items
+WHERE image_path = :image_path AND listing_id != :listing_id ON CONFLICT DO NOTHING
+"""
+_SOURCE: Final = """
+INSERT INTO sources (path, fingerprint, images_dir, imported_at, left_out)
+VALUES (:path, :fingerprint, :images_dir, :imported_at, :left_out)
+ON CONFLICT (path) DO UPDATE SET fingerprint = excluded.fingerprint,
+  images_dir = excluded.images_dir, imported_at = excluded.imported_at,
+  left_out = excluded.left_out
+"""
 
 
-async def add(
-    connection: AsyncConnection,
+def add(
+    connection: sqlite3.Connection,
     source: Row,
     listings: Iterable[Listing],
     left_out: Callable[[], Sequence[LeftOut]],
@@ -30,66 +41,47 @@ async def add(
 
     ``left_out`` is asked once they are read.
     """
-    insert_new = sqlite_insert(_items).on_conflict_do_nothing()
-    insert_others = _other_listings()
-    remember = sqlite_insert(_sources)
-    remember = remember.on_conflict_do_update(["path"], set_=dict(remember.excluded))
     remaining = iter(listings)
-    before = await item_count(connection)
-    while batch := await asyncio.to_thread(_next_rows, remaining):
-        await connection.execute(insert_new, batch)
-        await connection.execute(insert_others, batch)
-    await connection.execute(remember, {**source, "left_out": left_out_text(left_out())})
-    return await item_count(connection) - before
+    before = _item_count(connection)
+    while batch := _next_rows(remaining):
+        connection.executemany(_NEW, batch)
+        connection.executemany(_OTHERS, batch)
+    connection.execute(_SOURCE, {**source, "left_out": left_out_text(left_out())})
+    return _item_count(connection) - before
 
 
 def _next_rows(listings: Iterator[Listing]) -> list[Row]:
     return [listing_row(listing) for listing in islice(listings, IMPORT_BATCH)]
 
 
-def _other_listings() -> Insert:
-    """Return what keeps listings, as rows of items, whose image another listing brought."""
-    further = select(
-        _items.c.id, bindparam("listing_id").label("listing"), bindparam("product").label("group")
-    ).where(
-        _items.c.image_path == bindparam("image_path"),
-        _items.c.listing_id != bindparam("listing_id"),
-    )
-    insert = sqlite_insert(tables.other_listings)
-    return insert.from_select(
-        ["item_id", "listing_id", "product"], further
-    ).on_conflict_do_nothing()
+def _item_count(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
 
 
-async def item_count(connection: AsyncConnection) -> int:
-    """Return the number of images."""
-    return await connection.scalar(select(func.count()).select_from(_items)) or 0
-
-
-async def image_path(connection: AsyncConnection, item_id: int) -> str | None:
+def image_path(connection: sqlite3.Connection, item_id: int) -> str | None:
     """Return an item's image, relative to the images folder; ``None`` if there is no such."""
-    path: str | None = await connection.scalar(
-        select(_items.c.image_path).where(_items.c.id == item_id)
-    )
-    return path
+    statement = "SELECT image_path FROM items WHERE id = ?"
+    return _first(connection.execute(statement, (item_id,)))
 
 
-async def fingerprint(connection: AsyncConnection, source: str) -> str | None:
+def fingerprint(connection: sqlite3.Connection, source: str) -> str | None:
     """Return the fingerprint of the catalogue at ``source`` when it was last imported."""
-    latest: str | None = await connection.scalar(
-        select(_sources.c.fingerprint).where(_sources.c.path == source)
-    )
-    return latest
+    statement = "SELECT fingerprint FROM sources WHERE path = ?"
+    return _first(connection.execute(statement, (source,)))
 
 
-async def left_out(connection: AsyncConnection, source: str) -> list[LeftOut]:
+def left_out(connection: sqlite3.Connection, source: str) -> list[LeftOut]:
     """Return what of the catalogue at ``source`` could not be used when it was imported."""
-    statement = select(_sources.c.left_out).where(_sources.c.path == source)
-    return left_out_of(await connection.scalar(statement))
+    statement = "SELECT left_out FROM sources WHERE path = ?"
+    return left_out_of(_first(connection.execute(statement, (source,))))
 
 
-async def images_dirs(connection: AsyncConnection) -> list[str]:
+def images_dirs(connection: sqlite3.Connection) -> list[str]:
     """Return the images folders of the catalogues, latest first."""
-    latest_first = _sources.c.imported_at.desc()
-    rows = await connection.scalars(select(_sources.c.images_dir).order_by(latest_first))
-    return list(dict.fromkeys(rows))
+    rows = connection.execute("SELECT images_dir FROM sources ORDER BY imported_at DESC")
+    return list(dict.fromkeys(folder for (folder,) in rows))
+
+
+def _first(rows: sqlite3.Cursor) -> str | None:
+    row = rows.fetchone()
+    return None if row is None else row[0]

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from typing import Final
-
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.records import pair_id
 
-DRAW: Final = "abo_draw"
-"""The name under which SQLite has ``draw``."""
-PAIR_SHARE: Final = "pair_share"
-"""The name under which SQLite has ``pair_share``."""
 _BITS: Final = 63
 
 
@@ -33,7 +27,7 @@ def pair_share(image_path: str, question: str) -> float:
     return int.from_bytes(hashlib.sha256(salted.encode()).digest()[:6], "big") / 2**48
 
 
-def teach_functions(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Let SQL on a new connection call them."""
-    connection.create_function(DRAW, 2, draw, deterministic=True)
-    connection.create_function(PAIR_SHARE, 2, pair_share, deterministic=True)
+def teach_functions(connection: sqlite3.Connection) -> None:
+    """Let SQL on a new connection call ``draw``, as ``abo_draw``, and ``pair_share``."""
+    connection.create_function("abo_draw", 2, draw, deterministic=True)
+    connection.create_function("pair_share", 2, pair_share, deterministic=True)

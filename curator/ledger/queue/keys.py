@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from curator.keys.key import Key
-from curator.ledger.database import tables
 from curator.ledger.database.coding import Row
 from curator.ledger.reports.keys import NOT_IN_FILE
 
-_keys: Final = tables.keys
+_LEFT: Final = "UPDATE keys SET removed_because = ?, updated_at = ? WHERE removed_because = ''"
+_IN_SERVICE: Final = """
+INSERT INTO keys (
+  fingerprint, label, project, removed_because, updated_at, rpm, tpm, rpd, failed_for_good
+) VALUES (:fingerprint, :label, :project, '', :now, :rpm, :tpm, :rpd, 0)
+ON CONFLICT (fingerprint) DO UPDATE SET label = excluded.label, project = excluded.project,
+  removed_because = excluded.removed_because, updated_at = excluded.updated_at,
+  rpm = excluded.rpm, tpm = excluded.tpm, rpd = excluded.rpd,
+  failed_for_good = excluded.failed_for_good
+"""
 
 
-async def put_in_service(connection: AsyncConnection, keys: Iterable[Key], now: float) -> None:
+def put_in_service(connection: sqlite3.Connection, keys: Iterable[Key], now: float) -> None:
     """Store the keys of a run; what failed for good and is not among them stays as it is."""
-    values = sqlite_insert(_keys)
-    upsert = values.on_conflict_do_update(["fingerprint"], set_=dict(values.excluded))
-    leave = update(_keys).where(_keys.c.removed_because == "")
-    await connection.execute(leave.values(removed_because=NOT_IN_FILE, updated_at=now))
-    await connection.execute(upsert, [_key_row(key, now) for key in keys])
+    connection.execute(_LEFT, (NOT_IN_FILE, now))
+    connection.executemany(_IN_SERVICE, [_key_row(key, now) for key in keys])
 
 
 def _key_row(key: Key, now: float) -> Row:
@@ -31,10 +33,8 @@ def _key_row(key: Key, now: float) -> Row:
         "fingerprint": key.fingerprint,
         "label": key.label,
         "project": key.project,
-        "removed_because": "",
-        "updated_at": now,
+        "now": now,
         "rpm": key.quota.rpm,
         "tpm": key.quota.tpm,
         "rpd": key.quota.rpd,
-        "failed_for_good": 0,
     }

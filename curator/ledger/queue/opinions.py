@@ -1,132 +1,79 @@
-"""Second opinions in the ledger: which pairs are chosen, which wait, and how many agree."""
+"""Second opinions in the ledger: which pairs are chosen, and which wait."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import sqlite3
+from typing import Final
 
-from sqlalchemy import and_, delete, exists, func, select, text, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from curator.ledger.database.coding import listing_of
+from curator.ledger.records.work import PairItem, WorkState
 
-from curator.ledger.database import tables
-from curator.ledger.database.coding import kept_reply, listing_of
-from curator.ledger.queue.batches import PAIR_IS_FREE
-from curator.ledger.queue.functions import PAIR_SHARE
-from curator.ledger.records.work import PairItem, RepliedPair, WorkState
-
-_opinions, _pairs, _items = tables.second_opinions, tables.pairs, tables.items
-SAME_PAIR: Final = and_(
-    _pairs.c.campaign_id == _opinions.c.campaign_id,
-    _pairs.c.item_id == _opinions.c.item_id,
-    _pairs.c.question == _opinions.c.question,
+_CHOSEN: Final = """
+INSERT INTO second_opinions (
+  campaign_id, item_id, question, state, attempts, reason, answer, agrees
+) SELECT campaign_id, item_id, question, 0, 0, '', '', 0 FROM pairs
+JOIN items ON items.id = item_id
+WHERE campaign_id = ? AND pair_share(image_path, question) < ? ON CONFLICT DO NOTHING
+"""
+# First the page, by its index, and then what belongs to it: as one join, SQLite goes through all
+# pairs of the campaign. What a batch job holds does not wait.
+_WAITING: Final = """
+WITH page AS (
+  SELECT * FROM second_opinions
+  WHERE campaign_id = :campaign_id AND state = :pending AND (item_id, question) > (:item, :question)
+    AND EXISTS (
+      SELECT 1 FROM pairs WHERE pairs.campaign_id = second_opinions.campaign_id
+        AND pairs.item_id = second_opinions.item_id AND pairs.question = second_opinions.question
+    )
+    AND NOT EXISTS (
+      SELECT 1 FROM batch_requests AS held WHERE held.campaign_id = second_opinions.campaign_id
+        AND held.item_id = second_opinions.item_id AND held.question = second_opinions.question
+    )
+  ORDER BY item_id, question LIMIT :limit
 )
+SELECT page.attempts, page.question, pairs.answer, attempts.model, items.* FROM page
+JOIN pairs USING (campaign_id, item_id, question)
+LEFT JOIN attempts ON attempts.id = pairs.attempt_id
+JOIN items ON items.id = page.item_id
+ORDER BY page.item_id, page.question
+"""
 
 
-async def choose(connection: AsyncConnection, campaign_id: int, share: float) -> None:
+def choose(connection: sqlite3.Connection, campaign_id: int, share: float) -> None:
     """Queue the pairs of a campaign below ``share``; others leave, unless they were asked about."""
-    unasked = (_opinions.c.state == int(WorkState.PENDING)) & (_opinions.c.attempts == 0)
-    await connection.execute(
-        delete(_opinions).where(_opinions.c.campaign_id == campaign_id, unasked)
-    )
-    chosen = (
-        select(
-            _pairs.c.campaign_id,
-            _pairs.c.item_id,
-            _pairs.c.question,
-            *(text(value) for value in ("0", "0", "''", "''", "0")),
-        )
-        .join(_items, _items.c.id == _pairs.c.item_id)
-        .where(
-            _pairs.c.campaign_id == campaign_id,
-            getattr(func, PAIR_SHARE)(_items.c.image_path, _pairs.c.question) < share,
-        )
-    )
-    columns = ["campaign_id", "item_id", "question", "state", "attempts", "reason", "answer"]
-    insert = sqlite_insert(_opinions).from_select([*columns, "agrees"], chosen)
-    await connection.execute(insert.on_conflict_do_nothing())
+    unasked = "DELETE FROM second_opinions WHERE campaign_id = ? AND state = ? AND attempts = 0"
+    connection.execute(unasked, (campaign_id, int(WorkState.PENDING)))
+    connection.execute(_CHOSEN, (campaign_id, share))
 
 
-async def waiting(
-    connection: AsyncConnection, campaign_id: int, after: tuple[int, str], limit: int
+def waiting(
+    connection: sqlite3.Connection, campaign_id: int, after: tuple[int, str], limit: int
 ) -> list[PairItem]:
     """Return up to ``limit`` pairs that wait, behind item and question ``after``, in order."""
-    place = tuple_(_opinions.c.item_id, _opinions.c.question)
-    # First the page, by its index, and then what belongs to it: as one join, SQLite goes through
-    # all pairs of the campaign.
-    page = (
-        select(_opinions)
-        .where(
-            _opinions.c.campaign_id == campaign_id,
-            _opinions.c.state == int(WorkState.PENDING),
-            place > tuple_(*after),
-            exists().where(SAME_PAIR).correlate(_opinions),
-            PAIR_IS_FREE,
-        )
-        .order_by(_opinions.c.item_id, _opinions.c.question)
-        .limit(limit)
-        .subquery()
-    )
-    same = (
-        (_pairs.c.campaign_id == page.c.campaign_id)
-        & (_pairs.c.item_id == page.c.item_id)
-        & (_pairs.c.question == page.c.question)
-    )
-    statement = (
-        select(page.c.attempts, page.c.question, _pairs.c.answer, *_items.c)
-        .add_columns(tables.attempts.c.model)
-        .join(_pairs, same)
-        .outerjoin(tables.attempts, tables.attempts.c.id == _pairs.c.attempt_id)
-        .join(_items, _items.c.id == page.c.item_id)
-        .order_by(page.c.item_id, page.c.question)
-    )
-    rows = await connection.execute(statement)
+    values = {
+        "campaign_id": campaign_id,
+        "pending": int(WorkState.PENDING),
+        "item": after[0],
+        "question": after[1],
+        "limit": limit,
+    }
     return [
-        PairItem(row.id, listing_of(row), row.attempts, row.question, row.answer, row.model or "")
-        for row in rows
+        PairItem(
+            row["id"],
+            listing_of(row),
+            row["attempts"],
+            row["question"],
+            row["answer"],
+            row["model"] or "",
+        )
+        for row in connection.execute(_WAITING, values)
     ]
 
 
-async def retry_dead(connection: AsyncConnection, campaign_id: int) -> None:
+def retry_dead(connection: sqlite3.Connection, campaign_id: int) -> None:
     """Return the pairs that were given up to the queue, as new."""
-    await connection.execute(
-        update(_opinions)
-        .where(_opinions.c.campaign_id == campaign_id, _opinions.c.state == int(WorkState.DEAD))
-        .values(state=int(WorkState.PENDING), attempts=0, reason="", finished_at=None)
-    )
-
-
-async def replied(
-    connection: AsyncConnection, campaign_id: int, after: int, limit: int
-) -> list[RepliedPair]:
-    """Return pairs with the replies to their questions, of attempts with ids above ``after``."""
-    attempts, replies = tables.attempts, tables.replies
     statement = (
-        select(attempts.c.id.label("attempt_id"), attempts.c.annotator, attempts.c.model)
-        .add_columns(attempts.c.model_version, replies.c.body, _opinions.c.item_id)
-        .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
-        .add_columns(_pairs.c.answer.label("first_answer"))
-        .join(replies, replies.c.attempt_id == attempts.c.id)
-        .join(
-            _opinions,
-            (_opinions.c.campaign_id == attempts.c.campaign_id)
-            & (_opinions.c.item_id == attempts.c.item_id)
-            & (_opinions.c.question == attempts.c.question),
-        )
-        .join(_pairs, SAME_PAIR)
-        .where(attempts.c.campaign_id == campaign_id, attempts.c.id > after)
-        .where(attempts.c.canary_day.is_(None))
-        .order_by(attempts.c.id)
-        .limit(limit)
+        "UPDATE second_opinions SET state = ?, attempts = 0, reason = '', finished_at = NULL"
+        " WHERE campaign_id = ? AND state = ?"
     )
-    return [_replied_pair(row) for row in await connection.execute(statement)]
-
-
-def _replied_pair(row: Any) -> RepliedPair:  # noqa: ANN401 - SQLAlchemy types no columns of a row
-    return RepliedPair(
-        item_id=row.item_id,
-        question=row.question,
-        answer=row.first_answer,
-        state=WorkState(row.state),
-        attempts=row.attempts,
-        reply=kept_reply(row),
-    )
+    connection.execute(statement, (int(WorkState.PENDING), campaign_id, int(WorkState.DEAD)))

@@ -76,7 +76,7 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
 
     async def newest(request: web.Request) -> web.Response:
         limit = _limit(request)
-        items = await watched.ledger.newest(live.campaign_id, limit)
+        items = await watched.ledger.pages.newest(live.campaign_id, limit)
         return web.json_response({"items": [_item_object(item) for item in items]})
 
     async def metrics(_: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
+from curator.ledger.database.plain import reading
 from shared.records import ImageRef, Listing
 
 FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"
@@ -46,6 +48,17 @@ def fresh_ledger(path: Path) -> Path:
     """Make an empty ledger at ``path``; the migrations run once for all tests."""
     path.write_bytes(_empty())
     return path
+
+
+def steps_of(path: Path, query: Callable[..., object], *args: object) -> list[str]:
+    """Return how SQLite finds what ``query`` asks of the ledger at ``path``."""
+    asked: list[str] = []
+    with reading(path) as connection:
+        connection.set_trace_callback(asked.append)
+        query(connection, *args)
+        connection.set_trace_callback(None)
+        plans = [connection.execute(f"EXPLAIN QUERY PLAN {statement}") for statement in asked]
+        return [step for plan in plans for *_, step in plan]
 
 
 def listings(count: int, start: int = 0) -> list[Listing]:

@@ -145,14 +145,14 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
         async with Ledger.opened(path) as ledger:
             campaign = Campaign((AskedModel("newest"),), "1-abc", 3)
             assert await ledger.enrol(campaign, 9.0) == 1
-            pairs, _ = await ledger.pairs_after(1, campaign, 0, 10)
+            pairs, _ = await ledger.pages.pairs_after(1, campaign, 0, 10)
             assert [(pair.filename, pair.answer, pair.provenance.model) for pair in pairs] == [
                 ("1.jpg", "green", "served"),
                 ("3.jpg", "blue", "old-001"),
                 ("4.jpg", "y", "served"),
                 ("5.jpg", "x", "old-002"),
             ]
-            assert await ledger.answered_twice(1) == 2
+            assert await ledger.pages.answered_twice(1) == 2
 
     asyncio.run(read())
 

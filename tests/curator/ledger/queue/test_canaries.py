@@ -113,7 +113,7 @@ async def test_what_had_no_answer_at_first_is_compared_with_the_first_it_has(led
 
 
 async def test_canaries_change_neither_pairs_nor_what_stands_of_images(ledger, campaign, tmp_path):
-    before, pairs = await ledger.reports(10.0), await ledger.newest(campaign, 12)
+    before, pairs = await ledger.reports(10.0), await ledger.pages.newest(campaign, 12)
     await ledger.choose_canaries(campaign, 4)
     for canary in await ledger.waiting_canaries(campaign, MODEL, "2026-01-01", 4):
         await settle(ledger, canary, "other")
@@ -121,8 +121,8 @@ async def test_canaries_change_neither_pairs_nor_what_stands_of_images(ledger, c
     assert (after.pairs, after.progress, after.replies) == (
         before[0].pairs, before[0].progress, before[0].replies,
     )  # fmt: skip
-    assert await ledger.newest(campaign, 12) == pairs
+    assert await ledger.pages.newest(campaign, 12) == pairs
     # Nor are they second opinions, should the same question wait for one.
     await ledger.choose_pairs(campaign, 1.0)
-    assert await ledger.replied_pairs(campaign, 0, 100) == []
+    assert await ledger.pages.replied_pairs(campaign, 0, 100) == []
     tallied(tmp_path / "l.db")

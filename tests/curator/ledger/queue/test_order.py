@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
-from sqlalchemy import event
-
 from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Campaign,
     Ledger,
 )
+from curator.ledger.queue import campaigns, opinions
 from tests.curator.ledger.ledgers import (
     CAMPAIGN,
     enrolled,
     listings,
+    steps_of,
 )
 
 
@@ -56,22 +53,16 @@ async def test_a_shuffled_order_stays_and_new_listings_queue_behind(ledger):
     assert sorted(after[40:]) == [f"L{n}" for n in range(40, 60)] != after[40:]
 
 
-async def test_second_opinions_are_found_without_going_through_all_pairs(ledger):
+async def test_second_opinions_are_found_without_going_through_all_pairs(ledger, tmp_path):
     campaign_id = await enrolled(ledger, 2)
-    asked: list[tuple[str, tuple]] = []
-    engine = ledger._file._engine.sync_engine
+    steps = steps_of(tmp_path / "l.db", opinions.waiting, campaign_id, (0, ""), 10)
+    of_pairs = [step for step in steps if " pairs " in step]
+    assert len(of_pairs) == 2
+    assert [step for step in of_pairs if "item_id=?" not in step] == []
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def listen(_connection, _cursor, statement, parameters, _context, _many):
-        asked.append((statement, parameters))
 
-    await ledger.waiting_pairs(campaign_id, (0, ""), 10)
-    event.remove(engine, "before_cursor_execute", listen)
-    with closing(sqlite3.connect(engine.url.database)) as database:
-        plans = [
-            database.execute(f"EXPLAIN QUERY PLAN {statement}", values)
-            for statement, values in asked
-        ]
-        steps = [step for plan in plans for *_, step in plan if " pairs " in step]
-    assert len(steps) == 2
-    assert [step for step in steps if "item_id=?" not in step] == []
+async def test_what_waits_is_found_by_its_index(ledger, tmp_path):
+    campaign_id = await enrolled(ledger, 2)
+    steps = steps_of(tmp_path / "l.db", campaigns.waiting, campaign_id, 0, 10)
+    assert "work_by_state" in steps[0]
+    assert [step for step in steps if step.startswith("SCAN")] == []

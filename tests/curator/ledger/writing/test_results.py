@@ -25,20 +25,20 @@ async def test_a_result_is_written_whole(ledger):
     await ledger.begin(begun)
     await ledger.finish(answered(begun))
     assert await ledger.pending(campaign_id, 0, 10) == [other]
-    [item] = await ledger.replied_items(campaign_id, [begun.attempt_id])
+    [item] = await ledger.pages.replied_items(campaign_id, [begun.attempt_id])
     assert [reply.body for reply in item.replies] == ['{"raw": "reply"}']
     (report,) = await ledger.reports(10.0)
     assert (report.progress.done, report.progress.pending, report.pairs) == (1, 1, 2)
     assert report.rejected == {"answer_in_question": 1}
     assert report.tokens == TokenUse(90, 40, 3, cached=20, images=60)
-    pairs, last = await ledger.pairs_after(campaign_id, CAMPAIGN, 0, 10)
+    pairs, last = await ledger.pages.pairs_after(campaign_id, CAMPAIGN, 0, 10)
     assert [(pair.question, pair.answer, pair.difficulty) for pair in pairs] == [
         ("What is the colour of it?", "red", "easy"),
         ("What is it made of?", "wood", "hard"),
     ]
     assert {(pair.filename, pair.provenance.listing_id) for pair in pairs} == {("0.jpg", "L0")}
     assert {pair.agreement for pair in pairs} == {"unknown"}
-    assert await ledger.pairs_after(campaign_id, CAMPAIGN, last, 10) == ([], last)
+    assert await ledger.pages.pairs_after(campaign_id, CAMPAIGN, last, 10) == ([], last)
 
 
 async def test_a_second_result_for_a_finished_item_changes_nothing(ledger, tmp_path):
