@@ -122,6 +122,16 @@ def read_inquiry(body: bytes) -> Inquiry:
     return inquiry_of(read_json(body))
 
 
+def read_counted(body: bytes) -> Inquiry:
+    """Parse the body of a ``countTokens`` request: contents, or a whole request.
+
+    Raises:
+        MalformedRequest: as for ``read_inquiry``.
+    """
+    table = camel_cased(read_json(body))
+    return inquiry_of(table.get("generateContentRequest", table))
+
+
 def inquiry_of(value: object) -> Inquiry:
     """Return what a request asks that was read from JSON.
 

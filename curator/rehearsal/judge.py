@@ -7,20 +7,47 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from curator.rehearsal import wire
 from curator.rehearsal.answers.replying import Replier, Ruling, malformed
 from curator.rehearsal.faults import Fault, FaultPlan, FlexFate, FlexPlan
-from curator.rehearsal.inbound import Inquiry, MalformedRequest, ServiceTier, read_inquiry
+from curator.rehearsal.inbound import (
+    Inquiry,
+    MalformedRequest,
+    ServiceTier,
+    read_counted,
+    read_inquiry,
+)
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, RehearsedKeyState
 from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.quota_book import OverQuota, ProjectLimits, QuotaBook
 from curator.rehearsal.wire import WireReply
+from curator.rehearsal.words.key_refusals import missing_key
 from shared.program.clock import Clock
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for content: the body as it came, and what the address says besides.
+
+    ``region`` is a location of Google Cloud, which has quotas of its own. ``tier`` is the service
+    tier that a header asks for.
+    """
+
+    model: str
+    body: bytes = field(repr=False)
+    version: str = "v1beta"
+    region: str = ""
+    tier: ServiceTier | None = None
+
+    @property
+    def metered_as(self) -> str:
+        """What quotas are counted for."""
+        return f"{self.model} in {self.region}" if self.region else self.model
 
 
 class Judge:
@@ -56,28 +83,40 @@ class Judge:
         """Return the limits of the project of ``key``."""
         return self._keys.limits(key)
 
-    async def judge(
-        self, key: RehearsedKey, earlier: int, *, version: str, model: str, body: bytes
-    ) -> Ruling:
+    async def judge(self, key: RehearsedKey, earlier: int, asked: Asked) -> Ruling:
         """Return what a request gets whose key had sent ``earlier`` requests before it."""
-        refused = self.refusal(key, earlier, version=version, model=model)
+        model = asked.model
+        refused = self.refusal(key, earlier, version=asked.version, model=model)
         if refused is not None:
             return refused
         try:
-            inquiry = read_inquiry(body)
+            inquiry = read_inquiry(asked.body)
         except MalformedRequest as error:
             return malformed(str(error))
+        if asked.tier is not None:
+            inquiry = replace(inquiry, service_tier=asked.tier)
         understood = self.understood(inquiry, model)
         if isinstance(understood, Ruling):
             return understood
         limits = self._keys.limits(key)
         now = self._clock.now()
-        over = self._quotas.admit(key.project, model, limits, understood.prompt_tokens, now)
+        tokens = understood.prompt_tokens
+        over = self._quotas.admit(key.project, asked.metered_as, limits, tokens, now)
         if over is not None:
             return self._over_quota(over, model, limits.tier, now)
         self._shelf.count(model)
         ruling = await self._admitted(understood, model)
         return replace(ruling, asked_tier=understood.service_tier)
+
+    def counted(self, key: RehearsedKey, earlier: int, asked: Asked) -> Inquiry | Ruling:
+        """Return a request with the tokens that its model counts, which costs no quota."""
+        refused = self.refusal(key, earlier, version=asked.version, model=asked.model)
+        if refused is not None:
+            return refused
+        try:
+            return self.understood(read_counted(asked.body), asked.model)
+        except MalformedRequest as error:
+            return malformed(str(error))
 
     def refusal(
         self, key: RehearsedKey, earlier: int, *, version: str, model: str
@@ -112,7 +151,7 @@ class Judge:
 
     def _refused_key(self, key: RehearsedKey, earlier: int, model: str) -> Ruling | None:
         if not key.api_key:
-            return Ruling(wire.missing_key(), "missing_key")
+            return Ruling(missing_key(), "missing_key")
         state = key.state_after(earlier)
         if state is RehearsedKeyState.VALID:
             return None

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from curator.rehearsal import wire
 from curator.rehearsal.quota_book import ProjectLimits
 from curator.rehearsal.wire import WireReply
+from curator.rehearsal.words import key_refusals
 
 _NO_LIMITS: Final = ProjectLimits()
 _NO_KEY: Final = "no-key"
@@ -27,6 +27,8 @@ class RehearsedKeyState(StrEnum):
     DENIED = "denied"
     UNPAID = "unpaid"
     """Its project has no credit left."""
+    WRONG_KIND = "wrong_kind"
+    """It is of a kind that is not taken any more, or for another service."""
     CLOSED = "closed"
     """Its project is too new for the model."""
 
@@ -40,13 +42,17 @@ class UnlistedKeys(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RehearsedKey:
-    """A key of the script; it is good for ``valid_for`` requests before ``state`` takes hold."""
+    """A key of the script; it is good for ``valid_for`` requests before ``state`` takes hold.
+
+    One with ``is_enterprise`` is no key but an access token of Google Cloud, for its door alone.
+    """
 
     label: str
     project: str
     api_key: str = field(repr=False)
     state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = 0
+    is_enterprise: bool = False
 
     def state_after(self, requests: int) -> RehearsedKeyState:
         """Return the state that a request meets when there were ``requests`` before it."""
@@ -55,18 +61,19 @@ class RehearsedKey:
     def refusal(self, state: RehearsedKeyState, model: str) -> WireReply:
         """Return what Google answers to a key in ``state``, which is not valid."""
         if state is RehearsedKeyState.SUSPENDED:
-            return wire.suspended_key(self.api_key, _project_number(self.project))
+            return key_refusals.suspended_key(self.api_key, _project_number(self.project))
         if state is RehearsedKeyState.CLOSED:
-            return wire.closed_model(model)
+            return key_refusals.closed_model(model)
         return _REFUSALS[state]()
 
 
 _REFUSALS: Final[Mapping[RehearsedKeyState, Callable[[], WireReply]]] = {
-    RehearsedKeyState.INVALID: wire.invalid_key,
-    RehearsedKeyState.EXPIRED: wire.expired_key,
-    RehearsedKeyState.LEAKED: wire.leaked_key,
-    RehearsedKeyState.DENIED: wire.denied_project,
-    RehearsedKeyState.UNPAID: wire.unpaid_project,
+    RehearsedKeyState.INVALID: key_refusals.invalid_key,
+    RehearsedKeyState.EXPIRED: key_refusals.expired_key,
+    RehearsedKeyState.LEAKED: key_refusals.leaked_key,
+    RehearsedKeyState.DENIED: key_refusals.denied_project,
+    RehearsedKeyState.WRONG_KIND: key_refusals.wrong_kind_of_key,
+    RehearsedKeyState.UNPAID: key_refusals.unpaid_project,
 }
 
 

@@ -49,13 +49,17 @@ class ProjectTable(QuotaTable):
 
 
 class KeyTable(Settings):
-    """``[[key]]``: a key, good for ``valid_for`` requests before ``state`` takes hold."""
+    """``[[key]]``: a key, good for ``valid_for`` requests before ``state`` takes hold.
+
+    With ``enterprise``, an access token of Google Cloud.
+    """
 
     api_key: str = Field(min_length=1, repr=False)
     label: str = ""
     project: str = ""
     state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = Field(default=0, ge=0)
+    enterprise: bool = False
 
 
 class ModelTable(Settings):

@@ -15,9 +15,8 @@ from curator.rehearsal.inbound import Inquiry, text_tokens
 Json: TypeAlias = dict[str, Any]
 
 SERVICE: Final = "generativelanguage.googleapis.com"
-_RPC: Final = "type.googleapis.com/google.rpc"
+RPC: Final = "type.googleapis.com/google.rpc"
 RATE_LIMITS_URL: Final = "https://ai.google.dev/gemini-api/docs/rate-limits"
-_INVALID_KEY: Final = "API key not valid. Please pass a valid API key."
 _RATINGS: Final = (
     "HARM_CATEGORY_HATE_SPEECH",
     "HARM_CATEGORY_DANGEROUS_CONTENT",
@@ -119,91 +118,18 @@ def no_candidate(inquiry: Inquiry, *, model: str, response_id: str) -> WireReply
     return _success(inquiry, [], "", model=model, response_id=response_id)
 
 
+def token_count(inquiry: Inquiry) -> WireReply:
+    """Return the answer to ``countTokens``."""
+    total = inquiry.prompt_tokens
+    return WireReply(200, {"totalTokens": total, "promptTokensDetails": _by_modality(inquiry)})
+
+
 def error_reply(
     code: int, status: str, message: str, details: Sequence[Json] | None = None
 ) -> WireReply:
     """Return an error; ``code`` is its HTTP status, ``status`` the name of its canonical code."""
     error: Json = {"code": code, "message": message, "status": status}
     return WireReply(code, {"error": error | ({"details": list(details)} if details else {})})
-
-
-def invalid_key() -> WireReply:
-    """Return the refusal of a key that nobody ever issued, or that was revoked."""
-    details: list[Json] = [
-        {
-            "@type": f"{_RPC}.ErrorInfo",
-            "reason": "API_KEY_INVALID",
-            "domain": "googleapis.com",
-            "metadata": {"service": SERVICE},
-        },
-        {"@type": f"{_RPC}.LocalizedMessage", "locale": "en-US", "message": _INVALID_KEY},
-    ]
-    return error_reply(400, "INVALID_ARGUMENT", _INVALID_KEY, details)
-
-
-def expired_key() -> WireReply:
-    """Return the refusal of a key whose time is over."""
-    reply = invalid_key()
-    message = "API key expired. Please renew the API key."
-    details = reply.body["error"]["details"][:1]
-    return error_reply(400, "INVALID_ARGUMENT", message, details)
-
-
-def missing_key() -> WireReply:
-    """Return the refusal of a request without a key."""
-    return error_reply(
-        403,
-        "PERMISSION_DENIED",
-        "Method doesn't allow unregistered callers (callers without established identity). "
-        "Please use API Key or other form of API consumer identity to call this API.",
-    )
-
-
-def leaked_key() -> WireReply:
-    """Return the refusal of a key that was found in public."""
-    message = "Your API key was reported as leaked. Please use another API key."
-    return error_reply(403, "PERMISSION_DENIED", message)
-
-
-def suspended_key(api_key: str, project_number: int) -> WireReply:
-    """Return the refusal of a suspended consumer; like Google's, it repeats the key in clear."""
-    consumer = f"api_key:{api_key}"
-    detail = {
-        "@type": f"{_RPC}.ErrorInfo",
-        "reason": "CONSUMER_SUSPENDED",
-        "domain": "googleapis.com",
-        "metadata": {
-            "service": SERVICE,
-            "consumer": f"projects/{project_number}",
-            "containerInfo": consumer,
-        },
-    }
-    message = f"Permission denied: Consumer '{consumer}' has been suspended."
-    return error_reply(403, "PERMISSION_DENIED", message, [detail])
-
-
-def denied_project() -> WireReply:
-    """Return the refusal of a project that lost access."""
-    message = "Your project has been denied access. Please contact support."
-    return error_reply(403, "PERMISSION_DENIED", message)
-
-
-def unpaid_project() -> WireReply:
-    """Return the refusal of a project whose credits are used up; no quota is named."""
-    message = (
-        "Your prepayment credits are depleted. Please go to AI Studio at "
-        "https://ai.studio/projects to manage your project and billing."
-    )
-    return error_reply(429, "RESOURCE_EXHAUSTED", message)
-
-
-def closed_model(model: str) -> WireReply:
-    """Return the refusal of a model that goes on for older projects alone."""
-    message = (
-        f"This model models/{model} is no longer available to new users. Please update your code "
-        "to use a newer model for the latest features and improvements."
-    )
-    return error_reply(404, "NOT_FOUND", message)
 
 
 def unserved_region() -> WireReply:
@@ -251,8 +177,8 @@ def over_quota(
     )
     details: list[Json] = [
         help_detail(),
-        {"@type": f"{_RPC}.QuotaFailure", "violations": listed},
-        {"@type": f"{_RPC}.RetryInfo", "retryDelay": delay},
+        {"@type": f"{RPC}.QuotaFailure", "violations": listed},
+        {"@type": f"{RPC}.RetryInfo", "retryDelay": delay},
     ]
     return error_reply(429, "RESOURCE_EXHAUSTED", message, details)
 
@@ -260,7 +186,7 @@ def over_quota(
 def help_detail() -> Json:
     """Return where a refusal over quota says that more is to be read."""
     links = [{"description": "Learn more about Gemini API quotas", "url": RATE_LIMITS_URL}]
-    return {"@type": f"{_RPC}.Help", "links": links}
+    return {"@type": f"{RPC}.Help", "links": links}
 
 
 def exhausted() -> WireReply:
@@ -272,7 +198,7 @@ def exhausted() -> WireReply:
 def no_capacity() -> WireReply:
     """Return a 429 that is no quota at all."""
     detail = {
-        "@type": f"{_RPC}.ErrorInfo",
+        "@type": f"{RPC}.ErrorInfo",
         "reason": "MODEL_CAPACITY_EXHAUSTED",
         "domain": SERVICE,
     }
@@ -307,13 +233,10 @@ def _success(
     inquiry: Inquiry, candidates: list[Json], text: str, *, model: str, response_id: str
 ) -> WireReply:
     written = text_tokens(text)
-    modalities = [{"modality": "TEXT", "tokenCount": inquiry.text_tokens}]
-    if inquiry.images:
-        modalities.append({"modality": "IMAGE", "tokenCount": inquiry.image_tokens})
     usage: Json = {
         "promptTokenCount": inquiry.prompt_tokens,
         "totalTokenCount": inquiry.prompt_tokens + written + inquiry.thought_tokens,
-        "promptTokensDetails": modalities,
+        "promptTokensDetails": _by_modality(inquiry),
         "serviceTier": inquiry.service_tier,
     }
     if written:
@@ -325,6 +248,13 @@ def _success(
     body: Json = {"candidates": candidates} if candidates else {}
     body |= {"usageMetadata": usage, "modelVersion": model, "responseId": response_id}
     return WireReply(200, body)
+
+
+def _by_modality(inquiry: Inquiry) -> list[Json]:
+    counts = [{"modality": "TEXT", "tokenCount": inquiry.text_tokens}]
+    if inquiry.images:
+        counts.append({"modality": "IMAGE", "tokenCount": inquiry.image_tokens})
+    return counts
 
 
 def _violation(violation: Violation, model: str, tier: Tier) -> Json:

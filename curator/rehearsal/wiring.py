@@ -25,9 +25,11 @@ from curator.rehearsal.batches.mishaps import (
     UploadMishap,
 )
 from curator.rehearsal.doors.batches import BatchesDoor
+from curator.rehearsal.doors.desk import Desk, Latency
 from curator.rehearsal.doors.door import Received, Visitors
 from curator.rehearsal.doors.files import FilesDoor
-from curator.rehearsal.doors.gemini import GeminiDoor, Latency
+from curator.rehearsal.doors.gemini import GeminiDoor
+from curator.rehearsal.doors.google_cloud import GoogleCloudDoor
 from curator.rehearsal.faults import AnyFault, Fault, FaultPlan, FaultRule, FlexPlan
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
@@ -103,7 +105,7 @@ def build_server(
         clock=clock,
     )
     tally = RehearsalTally(clock.now())
-    door = GeminiDoor(
+    desk = Desk(
         judge=judge,
         tally=tally,
         latency=_latency(script.latency, script.latency),
@@ -112,10 +114,14 @@ def build_server(
         clock=clock,
         record=record,
     )
+    gemini, cloud = GeminiDoor(judge, tally, desk), GoogleCloudDoor(judge, tally, desk)
     stage = _Stage(judge, shelf, replier, tally, batch_die, clock, record)
     batch_routes, jobs = _batches(script, stage)
     return RehearsalServer(
-        routes=[*door.routes(), *batch_routes], tally=tally, jobs=jobs, clock=clock
+        routes=[*gemini.routes(), *cloud.routes(), *batch_routes],
+        tally=tally,
+        jobs=jobs,
+        clock=clock,
     )
 
 
@@ -190,6 +196,7 @@ def _key(table: KeyTable) -> RehearsedKey:
         api_key=table.api_key,
         state=table.state,
         valid_for=table.valid_for,
+        is_enterprise=table.enterprise,
     )
 
 

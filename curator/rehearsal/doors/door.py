@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from aiohttp import web
 
 from curator.rehearsal.judge import Judge
-from curator.rehearsal.key_ring import RehearsedKey
+from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
 from curator.rehearsal.wire import Json, WireReply
 
@@ -63,8 +63,11 @@ class Caller:
 
 
 def key_of(request: web.Request, judge: Judge) -> RehearsedKey:
-    """Return the key of a request, from its header or its query."""
-    return judge.key(request.headers.get(KEY_HEADER) or request.query.get("key", ""))
+    """Return the key of a request, from its header or its query; an access token is none."""
+    key = judge.key(request.headers.get(KEY_HEADER) or request.query.get("key", ""))
+    if not key.is_enterprise:
+        return key
+    return replace(key, state=RehearsedKeyState.INVALID, valid_for=0)
 
 
 def keep(record: Callable[[Received], None] | None, request: web.Request, body: bytes) -> None:

@@ -1,83 +1,48 @@
-"""``generateContent`` and looks at a model, of the developer API."""
+"""``generateContent``, ``countTokens`` and looks at a model, of the developer API."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
-
 from aiohttp import web
 
-from curator.rehearsal.answers.replying import Delivery, Ruling, malformed
-from curator.rehearsal.doors.door import (
-    TOO_LARGE,
-    VERSION,
-    Received,
-    json_bytes,
-    json_reply,
-    keep,
-    key_of,
-)
-from curator.rehearsal.inbound import ServiceTier
-from curator.rehearsal.judge import Judge
-from curator.rehearsal.key_ring import RehearsedKey
+from curator.rehearsal.answers.replying import Ruling
+from curator.rehearsal.doors.desk import Desk
+from curator.rehearsal.doors.door import VERSION, json_reply, key_of
+from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.tally import RehearsalTally
-from shared.program.clock import Clock
-from shared.program.reporting.event_log import EventLog
-
-TIER_HEADER: Final = "x-gemini-service-tier"
-log = EventLog(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How long a reply takes in seconds: ``mean_s``, give or take ``jitter_s``.
-
-    ``slow_s`` is what the fault "slow" adds.
-    """
-
-    mean_s: float = 0.0
-    jitter_s: float = 0.0
-    slow_s: float = 30.0
-
-    def draw(self, die: random.Random) -> float:
-        """Return the seconds of one reply."""
-        return max(0.0, self.mean_s + self.jitter_s * die.uniform(-1.0, 1.0))
+from curator.rehearsal.wire import token_count
 
 
 class GeminiDoor:
-    """Hands requests to the judge and delivers its rulings."""
+    """Answers those who come with a key."""
 
-    def __init__(
-        self,
-        *,
-        judge: Judge,
-        tally: RehearsalTally,
-        latency: Latency,
-        flex_latency: Latency,
-        die: random.Random,
-        clock: Clock,
-        record: Callable[[Received], None] | None,
-    ) -> None:
-        """Deliver what ``judge`` rules; the flex tier takes ``flex_latency``."""
+    def __init__(self, judge: Judge, tally: RehearsalTally, desk: Desk) -> None:
         self._judge = judge
         self._tally = tally
-        self._latency = latency
-        self._flex_latency = flex_latency
-        self._die = die
-        self._clock = clock
-        self._record = record
+        self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is answered here."""
         model = f"/{VERSION}/models/{{model}}"
         return [
             web.post(f"{model}:generateContent", self._generate_content),
+            web.post(f"{model}:countTokens", self._count_tokens),
             web.get(model, self._look_up),
         ]
 
-    async def _look_up(self, request: web.Request) -> web.Response:
+    async def _generate_content(self, request: web.Request) -> web.StreamResponse:
+        key = key_of(request, self._judge)
+        return await self._desk.serve(
+            request, key, lambda body: _asked(request, body), lambda ruling: ruling.reply
+        )
+
+    async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
+        key = key_of(request, self._judge)
+        earlier = self._tally.called(key.label, "count_tokens")
+        asked = _asked(request, await request.read())
+        counted = self._judge.counted(key, earlier, asked)
+        return json_reply(counted.reply if isinstance(counted, Ruling) else token_count(counted))
+
+    async def _look_up(self, request: web.Request) -> web.StreamResponse:
         key = key_of(request, self._judge)
         earlier = self._tally.looked_up(key.label)
         reply = self._judge.look_up(
@@ -85,50 +50,6 @@ class GeminiDoor:
         )
         return json_reply(reply)
 
-    async def _generate_content(self, request: web.Request) -> web.Response:
-        key = key_of(request, self._judge)
-        model = request.match_info["model"]
-        earlier = self._tally.arrived(key.label, key.project, model, self._clock.now())
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            ruling = malformed(TOO_LARGE)
-        else:
-            keep(self._record, request, body)
-            version = request.match_info["version"]
-            ruling = await self._judge.judge(key, earlier, version=version, model=model, body=body)
-        is_flex = ruling.served_tier is ServiceTier.FLEX
-        delay_s = (self._flex_latency if is_flex else self._latency).draw(self._die)
-        if ruling.delivery is Delivery.SLOW:
-            delay_s += self._latency.slow_s
-        if delay_s > 0:
-            await self._clock.sleep(delay_s)
-        return self._deliver(request, key, model, ruling)
 
-    def _deliver(
-        self, request: web.Request, key: RehearsedKey, model: str, ruling: Ruling
-    ) -> web.Response:
-        body = json_bytes(ruling.reply.body)
-        if request.transport is None or request.transport.is_closing():
-            self._tally.client_gone(key)
-        elif ruling.delivery is Delivery.DROPPED:
-            request.transport.abort()
-            self._tally.sent(key, model, ruling, status=0)
-        else:
-            self._tally.sent(key, model, ruling, status=ruling.reply.status)
-        if ruling.delivery is Delivery.CUT:
-            body = body[: len(body) // 2]
-        log.debug(
-            "rehearsal_reply",
-            key_label=key.label,
-            outcome=ruling.outcome,
-            status=ruling.reply.status,
-        )
-        tier = ruling.served_tier
-        return web.Response(
-            status=ruling.reply.status,
-            body=body,
-            headers={} if tier is None else {TIER_HEADER: tier},
-            content_type="application/json",
-            charset="UTF-8",
-        )
+def _asked(request: web.Request, body: bytes) -> Asked:
+    return Asked(request.match_info["model"], body, request.match_info["version"])

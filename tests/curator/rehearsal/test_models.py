@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,13 @@ from tests.curator.rehearsal.conftest import MODEL, Play, Stage
 
 PROJECTS = [{"name": "old"}, {"name": "new"}]
 KEYS = [{"api_key": "good", "project": "old"}, {"api_key": "late", "project": "new"}]
+
+GOOD = {"x-goog-api-key": "good"}
+
+
+def inline_image(content: bytes) -> dict[str, Any]:
+    data = base64.b64encode(content).decode()
+    return {"inlineData": {"mimeType": "image/png", "data": data}}
 
 
 async def look_up(stage: Stage, model: str = MODEL, key: str = "good") -> tuple[int, Any]:
@@ -96,3 +104,19 @@ def test_without_an_end_a_name_is_routed_at_once():
     shelf = ModelShelf((), [RehearsedModel("a", answers_as="b")])
     assert (shelf.answering("a", 0.0), shelf.answering("c", 0.0)) == ("b", "c")
     assert shelf.status("a") == {}
+
+
+async def test_tokens_are_counted_as_the_model_does_and_cost_no_quota(play: Play):
+    model = [{"name": MODEL, "image_tokens": {"low": 280, "medium": 560, "high": 1120}}]
+    async with play(project=[{"name": "old", "rpd": 0}], key=KEYS[:1], model=model) as stage:
+        content = {"parts": [{"text": "abcdefgh"}, inline_image(stage.image)]}
+        url = f"{stage.base_url}/v1beta/models/{MODEL}:countTokens"
+        for body in ({"contents": [content]}, {"generateContentRequest": {"contents": [content]}}):
+            async with stage.session.post(url, json=body, headers=GOOD) as response:
+                told = await response.json()
+            assert (response.status, told["totalTokens"]) == (200, 1122)
+            assert [one["modality"] for one in told["promptTokensDetails"]] == ["TEXT", "IMAGE"]
+        async with stage.session.post(url, json={"contents": []}, headers=GOOD) as response:
+            assert response.status == 400
+        figures = await stage.stats()
+    assert (figures["requests"], figures["calls"]) == (0, {"count_tokens": 3})

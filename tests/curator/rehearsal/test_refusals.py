@@ -24,6 +24,8 @@ def details_of(error: errors.APIError) -> dict[str, dict[str, Any]]:
         ("leaked", 403, "PERMISSION_DENIED", "reported as leaked"),
         ("suspended", 403, "PERMISSION_DENIED", "api_key:secret-of-it' has been suspended"),
         ("denied", 403, "PERMISSION_DENIED", "project has been denied access"),
+        ("wrong_kind", 401, "UNAUTHENTICATED", "invalid authentication credentials"),
+        ("unpaid", 429, "RESOURCE_EXHAUSTED", "prepayment credits are depleted"),
     ],
 )
 async def test_dead_key(play: Play, state: str, code: int, status: str, words: str):

@@ -1,0 +1,1 @@
+"""What Google's services say, word for word where that is known."""
