@@ -23,11 +23,16 @@ def models_to_ask(
 
     Each is called as the service calls it, and has the limits of its table. Empty where none is
     named and the service has no usual one.
+
+    Raises:
+        InputError: a name is blank.
     """
     protocol = annotator.protocol
     usual = [known.default] if protocol.has_listed_models else []
     limits = {protocol.model_name(table.name): table.quota for table in tables}
     names = dict.fromkeys(map(protocol.model_name, named)) or limits or dict.fromkeys(usual)
+    if any(not name.strip() for name in names):
+        raise InputError("--model: a name is blank; give one, or leave the option out")
     return tuple(AskedModel(name, limits.get(name, Quota())) for name in names)
 
 

@@ -12,7 +12,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.annotators.models_to_ask import free_quotas, models_to_ask, settings_of_models
+from curator.annotators.models_to_ask import (
+    free_quotas,
+    models_to_ask,
+    settings_of_models,
+    warn_of_unlisted,
+)
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.catalog import catalog_columns, open_catalog
@@ -129,6 +134,7 @@ def plan(
     # A server of one's own may be planned for before its model is chosen.
     asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
     described = [known_models.known(each.name) for each in asked]
+    warn_of_unlisted(annotator, asked, known_models)
     if free:
         asked = free_quotas(asked, described)
     prompt = Prompt(questions, answer_words)

@@ -129,7 +129,7 @@ class ModelCatalogue:
 
     def nearest(self, name: str) -> Sequence[str]:
         """Return the names that look like ``name``, the nearest first."""
-        return difflib.get_close_matches(name, self._by_name, n=_NEAREST, cutoff=0.5)
+        return difflib.get_close_matches(name.lower(), self._by_name, n=_NEAREST, cutoff=0.5)
 
 
 def _shares(table: Mapping[str, Any]) -> dict[str, float]:

@@ -71,6 +71,7 @@ def test_a_name_of_a_family_is_known_by_it():
 
 def test_a_misspelt_name_has_its_nearest():
     assert MODELS.nearest("gemini-3.5-flash-light")[0] == "gemini-3.5-flash-lite"
+    assert MODELS.nearest("Gemini-3.5-Flash-Lite")[0] == "gemini-3.5-flash-lite"
     assert not MODELS.nearest("llava")
 
 
@@ -168,4 +169,18 @@ def test_commands_refuse_a_file_that_makes_no_sense(abo, tmp_path, capsys, write
     told = capsys.readouterr().err
     assert ended.value.code == 2
     assert "model.0.name: a text in quotes was expected" in told
+    assert not (tmp_path / "l.db").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize("name", ["", " ", "models/"])
+def test_a_blank_name_of_a_model_is_refused(abo, tmp_path, capsys, command, name):
+    ledger = ["--ledger", str(tmp_path / "l.db")] if command == "run" else []
+    keys = tmp_path / "keys.txt"
+    keys.write_text("AIzaSyKeyNumberOne001")
+    arguments = [command, "--catalog", str(abo), "--keys", str(keys), "--model", name, *ledger]
+    with pytest.raises(SystemExit) as ended:
+        run_program(app, "curator", arguments)
+    assert ended.value.code == 2
+    assert "--model: a name is blank" in capsys.readouterr().err
     assert not (tmp_path / "l.db").exists()
