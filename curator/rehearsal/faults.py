@@ -9,7 +9,7 @@ from enum import Enum, StrEnum, auto
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
-from curator.rehearsal import wire
+from curator.rehearsal.words import replies
 
 
 class Fault(StrEnum):
@@ -141,10 +141,10 @@ class FlexPlan:
             return FlexFate.SHED
         return FlexFate.DOWNGRADED if drawn < self.shed + self.downgraded else FlexFate.SERVED
 
-    def refusal(self) -> wire.WireReply:
+    def refusal(self) -> replies.WireReply:
         """Return what a request is told that is shed."""
         return (
-            wire.no_capacity()
+            replies.no_capacity()
             if self.shed_status == HTTPStatus.TOO_MANY_REQUESTS
-            else wire.overloaded()
+            else replies.overloaded()
         )

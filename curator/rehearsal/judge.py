@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from curator.rehearsal import wire
 from curator.rehearsal.answers.replying import Replier, Ruling, malformed
 from curator.rehearsal.faults import Fault, FaultPlan, FlexFate, FlexPlan
 from curator.rehearsal.inbound import (
@@ -23,8 +22,9 @@ from curator.rehearsal.inbound import (
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, RehearsedKeyState
 from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.quota_book import OverQuota, ProjectLimits, QuotaBook
-from curator.rehearsal.wire import WireReply
+from curator.rehearsal.words import replies
 from curator.rehearsal.words.key_refusals import missing_key
+from curator.rehearsal.words.replies import WireReply
 from shared.program.clock import Clock
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
@@ -133,7 +133,7 @@ class Judge:
             return Ruling(refused_form, "form_not_taken")
         counting = self._shelf.counting(model)
         if refused_setting := counting.refused_setting(inquiry):
-            return Ruling(wire.refused_thinking(model, refused_setting), "malformed")
+            return Ruling(replies.refused_thinking(model, refused_setting), "malformed")
         return counting.counted(inquiry)
 
     def caller_refusal(self, key: RehearsedKey, earlier: int) -> Ruling | None:
@@ -162,10 +162,10 @@ class Judge:
         refusal = self._shelf.refusal(model, key.project, version=version, now=now)
         return None if refusal is None else Ruling(refusal, "unknown_model")
 
-    def _over_quota(self, over: OverQuota, model: str, tier: wire.Tier, now: float) -> Ruling:
+    def _over_quota(self, over: OverQuota, model: str, tier: replies.Tier, now: float) -> Ruling:
         # Google's delay in a day's refusal is short and means nothing; so is this one.
         delay_s = self._die.uniform(*_DAY_DELAY_S) if over.of_the_day else over.fits_in_s
-        reply = wire.over_quota(
+        reply = replies.over_quota(
             over.violations, model=model, tier=tier, retry_after_s=round(delay_s, 6)
         )
         self._die.shuffle(reply.body["error"]["details"])
@@ -187,11 +187,11 @@ class Judge:
 
 
 _REFUSALS: Final[dict[Fault, Callable[[], WireReply]]] = {
-    Fault.EXHAUSTED: wire.exhausted,
-    Fault.NO_CAPACITY: wire.no_capacity,
-    Fault.INTERNAL: wire.internal_error,
-    Fault.OVERLOADED: wire.overloaded,
-    Fault.DEADLINE: wire.deadline_exceeded,
-    Fault.REGION: wire.unserved_region,
-    Fault.BAD_REQUEST: lambda: wire.bad_request("Request contains an invalid argument."),
+    Fault.EXHAUSTED: replies.exhausted,
+    Fault.NO_CAPACITY: replies.no_capacity,
+    Fault.INTERNAL: replies.internal_error,
+    Fault.OVERLOADED: replies.overloaded,
+    Fault.DEADLINE: replies.deadline_exceeded,
+    Fault.REGION: replies.unserved_region,
+    Fault.BAD_REQUEST: lambda: replies.bad_request("Request contains an invalid argument."),
 }

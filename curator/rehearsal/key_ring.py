@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from curator.rehearsal.quota_book import ProjectLimits
-from curator.rehearsal.wire import WireReply
 from curator.rehearsal.words import key_refusals
+from curator.rehearsal.words.replies import WireReply
 
 _NO_LIMITS: Final = ProjectLimits()
 _NO_KEY: Final = "no-key"

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN, PLAIN_TEXT, Inquiry, ServiceTier
-from curator.rehearsal.wire import Json, WireReply, bad_request, unknown_model
 from curator.rehearsal.words.key_refusals import closed_model
+from curator.rehearsal.words.replies import Json, WireReply, bad_request, unknown_model
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from curator.keys.quota_day import next_day
-from curator.rehearsal.wire import Limit, Tier, Violation
+from curator.rehearsal.words.replies import Limit, Tier, Violation
 from shared.program.durations import MINUTE_S
 
 

@@ -13,7 +13,7 @@ from curator.rehearsal.batches.mishaps import BatchFault, JobLife
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN
 from curator.rehearsal.key_ring import RehearsedKeyState
-from curator.rehearsal.wire import Tier
+from curator.rehearsal.words.replies import Tier
 from shared.errors import InputError
 from shared.program.settings import Settings, load_settings
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from curator.rehearsal import wire
 from curator.rehearsal.answers.answer_book import AnswerBook, KnownImage
 from curator.rehearsal.answers.reply_text import (
     NONSENSE,
@@ -25,7 +24,8 @@ from curator.rehearsal.answers.temper import STEADY, Temper
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import Inquiry, ServiceTier, text_tokens
 from curator.rehearsal.model_shelf import ModelShelf
-from curator.rehearsal.wire import WireReply
+from curator.rehearsal.words import replies
+from curator.rehearsal.words.replies import WireReply
 from shared.errors import CorruptImage
 from shared.program.reporting.event_log import EventLog
 from shared.questions.answers import normalise
@@ -125,25 +125,27 @@ class _Named:
 
     model: str
     response_id: str
-    status: wire.Json
+    status: replies.Json
 
     def with_status(self, reply: WireReply) -> WireReply:
         return replace(reply, body=reply.body | self.status)
 
     def answer(self, inquiry: Inquiry, text: str) -> WireReply:
-        return wire.answer(inquiry, text, model=self.model, response_id=self.response_id)
+        return replies.answer(inquiry, text, model=self.model, response_id=self.response_id)
 
     def without_pairs(self, inquiry: Inquiry, fault: Fault | None) -> WireReply | None:
         """Return the success that holds no pairs which ``fault`` stands for, if it does."""
         match fault:
             case Fault.SAFETY | Fault.RECITATION:
-                return wire.withheld_answer(
+                return replies.withheld_answer(
                     inquiry, fault.upper(), model=self.model, response_id=self.response_id
                 )
             case Fault.BLOCKED_PROMPT:
-                return wire.blocked_prompt(inquiry, model=self.model, response_id=self.response_id)
+                return replies.blocked_prompt(
+                    inquiry, model=self.model, response_id=self.response_id
+                )
             case Fault.NO_CANDIDATE:
-                return wire.no_candidate(inquiry, model=self.model, response_id=self.response_id)
+                return replies.no_candidate(inquiry, model=self.model, response_id=self.response_id)
             case Fault.NONSENSE:
                 return self.answer(inquiry, NONSENSE)
             case _:
@@ -151,14 +153,14 @@ class _Named:
 
     def cut_off(self, inquiry: Inquiry, text: str) -> WireReply:
         half = max(1, text_tokens(text) // 2)
-        return wire.cut_off_answer(
+        return replies.cut_off_answer(
             inquiry, text, half, model=self.model, response_id=self.response_id
         )
 
 
 def malformed(message: str) -> Ruling:
     """Return the ruling on a request that cannot be read."""
-    return Ruling(wire.bad_request(message), "malformed")
+    return Ruling(replies.bad_request(message), "malformed")
 
 
 def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> str:

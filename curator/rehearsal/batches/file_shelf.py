@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from curator.rehearsal.batches.told import hidden_file, rfc3339, taken_name
-from curator.rehearsal.wire import Json, WireReply, bad_request
+from curator.rehearsal.words.job_refusals import hidden_file, rfc3339, taken_name
+from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.durations import DAY_S
 
 GRANULARITY: Final = 8 * 1024 * 1024

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from curator.rehearsal.batches.mishaps import JobMishap
-from curator.rehearsal.batches.told import OPERATION_TYPE, rfc3339
 from curator.rehearsal.inbound import Inquiry
-from curator.rehearsal.wire import Json, WireReply
+from curator.rehearsal.words.job_refusals import OPERATION_TYPE, rfc3339
+from curator.rehearsal.words.replies import Json, WireReply
 
 
 class JobState(StrEnum):

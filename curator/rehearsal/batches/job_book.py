@@ -18,12 +18,12 @@ from curator.rehearsal.batches.job import Job, JobState, Row
 from curator.rehearsal.batches.job_input import LINES_TYPES, BatchRequest, NewJob, read_lines
 from curator.rehearsal.batches.job_results import JobResults
 from curator.rehearsal.batches.mishaps import JobLife, JobMishap
-from curator.rehearsal.batches.told import over_already, over_batch_quota, unknown_entity
 from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.inbound import MalformedRequest, inquiry_of
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.quota_book import ProjectLimits
-from curator.rehearsal.wire import WireReply, bad_request, overloaded
+from curator.rehearsal.words.job_refusals import over_already, over_batch_quota, unknown_entity
+from curator.rehearsal.words.replies import WireReply, bad_request, overloaded
 from shared.program.clock import Clock
 
 _LETTERS: Final = string.ascii_lowercase + string.digits

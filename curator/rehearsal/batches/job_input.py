@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from curator.rehearsal.inbound import MalformedRequest, camel_cased, read_json
-from curator.rehearsal.wire import Json
+from curator.rehearsal.words.replies import Json
 
 LINES_TYPES: Final = frozenset({"jsonl", "application/jsonl", "application/json", "text/plain"})
 """The media types of files that are read as lines of requests."""

@@ -13,10 +13,10 @@ from typing import Final
 from curator.rehearsal.answers.replying import Replier, Ruling
 from curator.rehearsal.batches.job import Job, Results, Row
 from curator.rehearsal.batches.mishaps import JobMishap, RowMishap
-from curator.rehearsal.batches.told import status_of
 from curator.rehearsal.faults import Fault, FaultPlan
 from curator.rehearsal.model_shelf import ModelShelf
-from curator.rehearsal.wire import Json, WireReply, internal_error
+from curator.rehearsal.words.job_refusals import status_of
+from curator.rehearsal.words.replies import Json, WireReply, internal_error
 
 _AT_ONCE: Final = 8
 _VERSION: Final = "v1beta"

@@ -11,7 +11,6 @@ from curator.rehearsal.batches.job import Job
 from curator.rehearsal.batches.job_book import JobBook
 from curator.rehearsal.batches.job_input import read_new_job
 from curator.rehearsal.batches.mishaps import JobMishap
-from curator.rehearsal.batches.told import model_without_batches, unknown_page
 from curator.rehearsal.doors.door import (
     TOO_LARGE,
     VERSION,
@@ -26,7 +25,8 @@ from curator.rehearsal.doors.pages import NoSuchPage, page
 from curator.rehearsal.inbound import MalformedRequest
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.model_shelf import ModelShelf
-from curator.rehearsal.wire import Json, WireReply, bad_request
+from curator.rehearsal.words.job_refusals import model_without_batches, unknown_page
+from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.clock import Clock
 
 _PAGE: Final = 50

@@ -15,7 +15,7 @@ from curator.rehearsal.inbound import ServiceTier
 from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.key_ring import RehearsedKey
 from curator.rehearsal.tally import RehearsalTally
-from curator.rehearsal.wire import WireReply
+from curator.rehearsal.words.replies import WireReply
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
-from curator.rehearsal.wire import Json, WireReply
+from curator.rehearsal.words.replies import Json, WireReply
 
 KEY_HEADER: Final = "x-goog-api-key"
 LARGEST_BODY: Final = 20 * 1024 * 1024

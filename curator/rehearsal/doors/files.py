@@ -15,7 +15,6 @@ from curator.rehearsal.batches.file_shelf import (
     Upload,
 )
 from curator.rehearsal.batches.mishaps import DownloadMishap, UploadMishap
-from curator.rehearsal.batches.told import unknown_page
 from curator.rehearsal.doors.door import (
     VERSION,
     Caller,
@@ -30,7 +29,8 @@ from curator.rehearsal.doors.door import (
 from curator.rehearsal.doors.pages import NoSuchPage, page
 from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.inbound import MalformedRequest, camel_cased, read_json
-from curator.rehearsal.wire import Json, WireReply, bad_request, overloaded
+from curator.rehearsal.words.job_refusals import unknown_page
+from curator.rehearsal.words.replies import Json, WireReply, bad_request, overloaded
 from shared.program.clock import Clock
 
 _STATUS: Final = "X-Goog-Upload-Status"

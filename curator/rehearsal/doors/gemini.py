@@ -9,7 +9,7 @@ from curator.rehearsal.doors.desk import Desk
 from curator.rehearsal.doors.door import VERSION, json_reply, key_of
 from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.tally import RehearsalTally
-from curator.rehearsal.wire import token_count
+from curator.rehearsal.words.replies import token_count
 
 
 class GeminiDoor:

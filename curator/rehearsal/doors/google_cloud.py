@@ -15,7 +15,6 @@ from curator.rehearsal.inbound import ServiceTier
 from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
-from curator.rehearsal.wire import WireReply, token_count
 from curator.rehearsal.words.cloud_refusals import (
     Place,
     bad_token,
@@ -28,6 +27,7 @@ from curator.rehearsal.words.cloud_refusals import (
     paid_as,
     unknown_model,
 )
+from curator.rehearsal.words.replies import WireReply, token_count
 
 SHARED_REQUEST_TYPE: Final = "X-Vertex-AI-LLM-Shared-Request-Type"
 """The header that asks for a service tier."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from curator.rehearsal.inbound import ServiceTier
-from curator.rehearsal.wire import Json, WireReply, error_reply
+from curator.rehearsal.words.replies import Json, WireReply, error_reply
 
 _SERVICE: Final = "aiplatform.googleapis.com"
 _INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"

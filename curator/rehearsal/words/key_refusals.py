@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from curator.rehearsal.wire import RPC, SERVICE, Json, WireReply, error_reply
+from curator.rehearsal.words.replies import RPC, SERVICE, Json, WireReply, error_reply
 
 _INVALID_KEY: Final = "API key not valid. Please pass a valid API key."
 

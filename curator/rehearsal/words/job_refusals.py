@@ -9,7 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from curator.rehearsal.wire import RATE_LIMITS_URL, Json, WireReply, error_reply, help_detail
+from curator.rehearsal.words.replies import (
+    RATE_LIMITS_URL,
+    Json,
+    WireReply,
+    error_reply,
+    help_detail,
+)
 
 OPERATION_TYPE: Final = "type.googleapis.com/google.ai.generativelanguage.v1main"
 
