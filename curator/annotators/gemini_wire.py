@@ -43,7 +43,14 @@ def request_body(
     tier: Tier = Tier.STANDARD,
 ) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
-    head, tail = _around_the_image(request.prompt_text, request.schema, form, settings, tier)
+    head, tail = _around_the_image(
+        request.prompt_text,
+        request.schema,
+        form=form,
+        settings=settings,
+        tier=tier,
+        temperature=request.temperature,
+    )
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
@@ -53,7 +60,13 @@ def request_body(
 # Few prompts are in use at a time: the campaign's, and that of second opinions, each in few forms.
 @lru_cache(maxsize=16)
 def _around_the_image(
-    prompt_text: str, schema: ReplySchema, form: AskedForm, settings: ModelSettings, tier: Tier
+    prompt_text: str,
+    schema: ReplySchema,
+    *,
+    form: AskedForm,
+    settings: ModelSettings,
+    tier: Tier,
+    temperature: float | None,
 ) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
@@ -61,6 +74,8 @@ def _around_the_image(
         "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}]
     }
     config = _setting_fields(settings)
+    if temperature is not None:
+        config["temperature"] = temperature
     if form is not AskedForm.PLAIN:
         config |= {"responseMimeType": "application/json", "responseSchema": schema.content}
     if config:

@@ -169,6 +169,7 @@ class OpenAIClient:
             messages=messages(request, settings),
             **setting_fields(settings),
             **tier_fields(self._tier),
+            **({} if request.temperature is None else {"temperature": request.temperature}),
             **form_fields(request.schema, form),
         )
         try:

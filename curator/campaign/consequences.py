@@ -197,6 +197,8 @@ class Consequences:
         """Find out whose fault a refused request is: the item's, the key's or the model's."""
         item, reason, source = tried.item, refusal.reason, _source_of(tried.lease)
         self.pool.taken(tried.lease)
+        if item.canary_day is not None:
+            return self._leave_canary(tried, Outcome.BAD_REQUEST, reason, ATTEMPTS)
         if suspect := self.holding.useful.failure(source):
             news = self._news_if_useless(tried.lease, suspect, reason)
             self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=news)
@@ -205,6 +207,26 @@ class Consequences:
             tried, Outcome.BAD_REQUEST, reason, change=self.results.waits(item, ATTEMPTS, reason)
         )
         return self._failed(tried, Failure(reason, is_refused=True), source, is_last=True)
+
+    def _leave_canary(
+        self,
+        tried: Try,
+        outcome: Outcome,
+        reason: str,
+        failures: int,
+        *,
+        read: Judged | None = None,
+        news: Sequence[ProjectNews] = (),
+    ) -> Sequence[Job]:
+        """Ask once more, or no more today: nothing follows for the images, or who serves them."""
+        item = tried.item
+        is_last = failures >= ATTEMPTS
+        state = WorkState.DEAD if is_last else WorkState.PENDING
+        change = self.results.change(item, state, failures, reason)
+        self.results.finish(tried, outcome, reason, read=read, change=change, news=news)
+        if is_last:
+            self.results.item_log.given_up(item, reason)
+        return () if is_last else (item.failed(failures),)
 
     def _failed(
         self, tried: Try, failure: Failure, source: Source | None, *, is_last: bool
@@ -287,6 +309,12 @@ class Consequences:
         self, tried: Try, reply: Reply, judgement: Judgement, news: Sequence[ProjectNews]
     ) -> Sequence[Job]:
         item, reason = tried.item, judgement.reason
+        if item.canary_day is not None:
+            failures = ATTEMPTS if judgement.is_final else item.attempts + 1
+            read = Judged(reply, judgement)
+            return self._leave_canary(
+                tried, Outcome.UNUSABLE, reason, failures, read=read, news=news
+            )
         # The service's own word on an image is the same whatever the key.
         source = None if judgement.is_final else _source_of(tried.lease)
         suspect = self.holding.useful.failure(source) if source else None

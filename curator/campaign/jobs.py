@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge, judge_answer
-from curator.ledger import ItemChange, OpinionChange, PairItem, WorkItem, WorkState
+from curator.ledger import CanaryChange, ItemChange, OpinionChange, PairItem, WorkItem, WorkState
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompt import Prompt
 from curator.prompts.request import Request
@@ -47,6 +47,14 @@ class Job(Protocol):
     def answered_by(self) -> str:
         """The model that was asked before, if another one is better asked now."""
 
+    @property
+    def only_model(self) -> str:
+        """The model that alone may be asked; empty where any may."""
+
+    @property
+    def canary_day(self) -> str | None:
+        """The quota day on which it is a canary; ``None`` where it is none."""
+
     def request(self, photo: Photo, prompt: Prompt) -> Request:
         """Return what is sent."""
 
@@ -58,15 +66,31 @@ class Job(Protocol):
 
     def change(
         self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
-    ) -> ItemChange | OpinionChange:
+    ) -> ItemChange | OpinionChange | CanaryChange:
         """Return the change of its state."""
 
     def failed(self, failures: int) -> Self:
         """Return it after so many failures."""
 
 
+class _OfAnyModel:
+    """What of a job says that any model may be asked, and that it is no canary."""
+
+    __slots__ = ()
+
+    @property
+    def only_model(self) -> str:
+        """None."""
+        return ""
+
+    @property
+    def canary_day(self) -> None:
+        """None."""
+        return
+
+
 @dataclass(frozen=True, slots=True)
-class ListingJob(WorkItem):
+class ListingJob(WorkItem, _OfAnyModel):
     """An image without questions."""
 
     @property
@@ -116,7 +140,7 @@ class ListingJob(WorkItem):
 
 
 @dataclass(frozen=True, slots=True)
-class OpinionJob(PairItem):
+class OpinionJob(PairItem, _OfAnyModel):
     """A pair without a second opinion."""
 
     @property

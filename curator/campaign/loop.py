@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.campaign.budget import Budget, BudgetSpent
+from curator.campaign.canaries.jobs import CanaryJob
+from curator.campaign.canaries.telling import tell_left
+from curator.campaign.canaries.turn import CanariesDue, CanaryTurn
 from curator.campaign.consequences import Again, Consequences
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
@@ -24,16 +28,13 @@ from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
-from curator.campaign.queue import Queue
+from curator.campaign.queue import Queue, one_page
 from curator.campaign.results import Results, Try
-from curator.ledger import (
-    Attempt,
-    Ledger,
-    LedgerFailure,
-)
+from curator.keys.quota_day import next_day, quota_date
+from curator.ledger import Attempt, Ledger, LedgerFailure, Outcome
 from curator.models.known import KnownModel
 from curator.models.tier import Tier
-from curator.pool.exhaustion import KeysExhausted
+from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
 from curator.prompts.prompt import Prompt
@@ -79,6 +80,8 @@ class Curator:
     holding: Holding
     estimates: TokenEstimates
     budget: Budget
+    canaries: CanaryTurn
+    concurrency: int
     tier: Tier = Tier.STANDARD
     outage: Outage = field(default_factory=Outage)
     shedding: Shedding = field(default_factory=Shedding)
@@ -113,13 +116,45 @@ class Curator:
             StoreUnreachable: the images cannot be read now.
             LedgerFailure: the ledger cannot be written.
         """
+        await self._crew(queue, workers, self._work)
+        await self._finish()
+
+    async def ask_canaries(self) -> None:
+        """Ask the models in use what they have still to be asked today.
+
+        Raises:
+            As ``run`` does, but that quota and budget suffice is not asked for.
+        """
+        outcomes = self.live.report(self.clock.now()).outcomes_by_model
+        for model in self.models:
+            if outcomes.get(model.name, {}).get(Outcome.ANSWERED.value):
+                await self._ask_canaries_of(model.name)
+        await self._finish()
+
+    async def _ask_canaries_of(self, model: str) -> None:
+        async def ask_all(jobs: Sequence[CanaryJob]) -> None:
+            ends: list[Exception] = []
+            work = partial(self._work_on_canaries, ends=ends)
+            await self._crew(Queue(one_page(jobs)), min(self.concurrency, len(jobs)), work)
+            if ends:
+                tell_left(model, ends[0])
+
+        await self.canaries.ask(model, ask_all)
+
+    async def _crew(
+        self, queue: Queue, workers: int, work: Callable[[PhotoQueue], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Let ``workers`` empty a queue."""
         try:
             with PhotoQueue(queue, self.images_dir, ahead=workers) as jobs:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(workers):
-                        group.create_task(self._work(jobs))
+                        group.create_task(work(jobs))
         except* LedgerFailure as failures:
             raise failures.exceptions[0] from None
+
+    async def _finish(self) -> None:
+        """Settle what is held, and end with the run's error, if there is one."""
         if self.ended_by is None and not self.stop.requested and (end := self.holding.end()):
             self._end(end)
         if isinstance(self.ended_by, (BringsNothing, InputError, StoreUnreachable)):
@@ -131,14 +166,29 @@ class Curator:
 
     async def _work(self, jobs: PhotoQueue) -> None:
         try:
+            await self._take_turns(jobs)
+        except (KeysExhausted, BudgetSpent) as end:
+            # Not a stop: what others have reserved is still theirs to send.
+            self.ended_by = self.ended_by or end
+        except NoProjectMayUse as end:
+            self._end(end)
+
+    async def _work_on_canaries(self, jobs: PhotoQueue, ends: list[Exception]) -> None:
+        try:
+            await self._take_turns(jobs)
+        except (KeysExhausted, BudgetSpent, NoProjectMayUse) as end:
+            # The images may still be asked about, with other models or another day.
+            ends.append(end)
+
+    async def _take_turns(self, jobs: PhotoQueue) -> None:
+        try:
             while not self.stop.requested and (job := await jobs.take()):
                 for again in await self._ask(*job):
                     jobs.put_back(again)
         except StopRequested:
             return
-        except (KeysExhausted, BudgetSpent) as end:
-            # Not a stop: what others have reserved is still theirs to send.
-            self.ended_by = self.ended_by or end
+        except NoProjectMayUse:
+            raise
         except (InputError, BringsNothing, StoreUnreachable, ServiceDown, NoRoom) as end:
             self._end(end)
 
@@ -150,11 +200,15 @@ class Curator:
         self.holding.photo_read()
         request = item.request(photo, self.prompt)
         while True:
-            async with self.outage.admitted(self.clock, self.stop, self.rng):
-                in_doubt = self.outage.is_in_doubt(item.key)
-                tried = (self.then.answerable if in_doubt else None) or request
-                async with self.budget.admitted(tried.measure, self.stop):
-                    answered = await self._try(item, tried)
+            try:
+                async with self.outage.admitted(self.clock, self.stop, self.rng):
+                    in_doubt = self.outage.is_in_doubt(item.key)
+                    tried = (self.then.answerable if in_doubt else None) or request
+                    async with self.budget.admitted(tried.measure, self.stop):
+                        answered = await self._try(item, tried)
+            except CanariesDue as due:
+                await self._ask_canaries_of(due.model)
+                continue
             if answered is not Again.AT_ONCE:
                 return answered
 
@@ -220,11 +274,13 @@ class Curator:
         Raises:
             StopRequested: the run is to stop.
             KeysExhausted: no key can serve before the next quota day.
+            CanariesDue: the model whose turn it is has its canaries to answer first.
         """
         measure, estimates = request.measure, self.estimates
-        tokens = {model.name: estimates.input_tokens(model, measure) for model in self.models}
+        models = [each for each in self.models if item.only_model in {"", each.name}]
+        tokens = {model.name: estimates.input_tokens(model, measure) for model in models}
         while True:
-            lease = await self.pool.lease(tokens, item.answered_by)
+            lease = await self._lease(item, tokens)
             attempt = Attempt(
                 attempt_id=self.ledger.new_attempt_id(),
                 campaign_id=self.campaign_id,
@@ -239,6 +295,7 @@ class Curator:
                 measure=measure,
                 settings=estimates.settings,
                 tier=self.tier,
+                canary_day=item.canary_day,
             )
             try:
                 await self.ledger.begin(attempt)
@@ -248,6 +305,19 @@ class Curator:
             if self.pool.may_send(lease) and not self.stop.requested:
                 return lease, attempt
             await self.then.take_back(lease, attempt)
+
+    async def _lease(self, item: Job, tokens: Mapping[str, int]) -> Lease:
+        if item.canary_day is None:
+            lease = await self.pool.lease(tokens, item.answered_by)
+            if self.canaries.is_due(lease.model, lease.at):
+                self.pool.give_back(lease)
+                raise CanariesDue(lease.model)
+            return lease
+        lease = await self.pool.lease(tokens, on_exhausted=OnExhausted.STOP)
+        if quota_date(lease.at) != item.canary_day:
+            self.pool.give_back(lease)
+            raise KeysExhausted(next_day(lease.at), "another day has begun")
+        return lease
 
     def _end(self, end: Exception) -> None:
         """Begin nothing new; the first reason is kept."""

@@ -57,6 +57,11 @@ class Queue:
         return self._page.popleft()
 
 
+async def one_page(jobs: Sequence[Job]) -> AsyncIterator[Sequence[Job]]:
+    """Yield ``jobs``."""
+    yield jobs
+
+
 async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:
     """Yield the images of a campaign that wait for their questions."""
     after = 0

@@ -14,6 +14,7 @@ from curator.campaign.jobs import Job
 from curator.campaign.model_watch import ModelWatch
 from curator.judging.judge import Judgement
 from curator.ledger import (
+    CanaryChange,
     FormNews,
     ItemChange,
     KeyRemoval,
@@ -31,6 +32,8 @@ from curator.pool.lease import Lease
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
+
+Change = ItemChange | OpinionChange | CanaryChange
 
 ATTEMPTS: Final = 5
 """Failures of its own after which an item becomes a dead letter."""
@@ -85,11 +88,11 @@ class Results:
 
     def change(
         self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
-    ) -> ItemChange | OpinionChange:
+    ) -> Change:
         """Return the change of an item's state."""
         return item.change(self.campaign_id, state, failures, reason, answer)
 
-    def waits(self, item: Job, failures: int, reason: str) -> ItemChange | OpinionChange:
+    def waits(self, item: Job, failures: int, reason: str) -> Change:
         """Return the change of an item that failed; the next run is to try it once at least."""
         return self.change(item, WorkState.PENDING, min(failures, ATTEMPTS - 1), reason)
 
@@ -111,7 +114,7 @@ class Results:
             self.lost = error if isinstance(error, Exception) else self.lost
             self.stop.request(str(error))
 
-    def _write_unasked(self, item: Job, change: ItemChange | OpinionChange) -> None:
+    def _write_unasked(self, item: Job, change: Change) -> None:
         result = Result(None, self.clock.now(), Outcome.UNUSABLE, change=change)
         self.ledger.finish(result).add_done_callback(partial(self._written, result, item, None))
 
@@ -123,7 +126,7 @@ class Results:
         *,
         read: Judged | None = None,
         proof: Reply | None = None,
-        change: ItemChange | OpinionChange | None = None,
+        change: Change | None = None,
         news: Sequence[ProjectNews | KeyRemoval | FormNews] = (),
     ) -> None:
         """Write the result of a request, what it read and what it means for its item and key.

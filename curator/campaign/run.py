@@ -19,15 +19,17 @@ from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog, next_look
 from curator.campaign.budget import Budget
+from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.ending import ended, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
 from curator.campaign.failures.shedding import Shedding
 from curator.campaign.item_log import ItemLog
+from curator.campaign.jobs import ListingJob
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
 from curator.campaign.open_files import affordable_concurrency
-from curator.campaign.queue import Queue, waiting_items, waiting_pairs
+from curator.campaign.queue import Queue, one_page, waiting_items, waiting_pairs
 from curator.campaign.results import Results
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.ledger import Ledger, Progress, migrate, sole_writer
@@ -180,6 +182,15 @@ async def _work(
         budget = Budget(options.budget, plan.models, options.known_models, estimates, options.tier)
         budget.count_before(live.report(clock.now()), plan.prompt.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
+        canaries = CanaryTurn(
+            options.canary,
+            campaign_id,
+            ledger,
+            models=plan.models,
+            live=live,
+            clock=clock,
+            stop=stop,
+        )
         curator = Curator(
             campaign_id=campaign_id,
             models=plan.models,
@@ -199,6 +210,8 @@ async def _work(
             holding=await held_by(results, plan.catalog.images_dir),
             estimates=estimates,
             budget=budget,
+            canaries=canaries,
+            concurrency=options.concurrency,
             tier=options.tier,
         )
         await _work_in_turns(options, plan, curator)
@@ -208,16 +221,31 @@ async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -
     """Ask for questions, then for second opinions, and where it is watched look for more."""
     ledger, campaign_id = curator.ledger, curator.campaign_id
     while True:
+        await _ask_canaries_first(options, curator)
         left = _items_left(options, await ledger.progress(campaign_id))
         workers = options.concurrency if left is None else min(options.concurrency, left)
         await curator.run(Queue(waiting_items(ledger, campaign_id), left), max(1, workers))
         if options.verify > 0 and not curator.stop.requested:
             curator.live.chosen(await ledger.choose_pairs(campaign_id, options.verify))
             await curator.run(Queue(waiting_pairs(ledger, campaign_id)), options.concurrency)
+        if options.canary and not curator.stop.requested:
+            await curator.canaries.choose()
+            await curator.ask_canaries()
         is_over = left is not None and not _items_left(options, await ledger.progress(campaign_id))
         if not options.watch or is_over or curator.stop.requested:
             return
         await _look_again(plan, curator)
+
+
+async def _ask_canaries_first(options: RunOptions, curator: Curator) -> None:
+    """Ask about the images first that are to be asked about again each day; choose them."""
+    ledger, campaign_id = curator.ledger, curator.campaign_id
+    items = await ledger.first_canaries(campaign_id, options.canary) if options.canary else []
+    if items:
+        left = _items_left(options, await ledger.progress(campaign_id))
+        jobs = [ListingJob(item.item_id, item.listing, item.attempts, item.rank) for item in items]
+        await curator.run(Queue(one_page(jobs), left), min(options.concurrency, len(jobs)))
+    await curator.canaries.choose()
 
 
 async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:

@@ -65,6 +65,15 @@ VerifiedShare = Annotated[
         help="Share of the questions to ask again, without their answers, and compare.",
     ),
 ]
+CanaryImages = Annotated[
+    int,
+    typer.Option(
+        "--canary",
+        min=0,
+        metavar="IMAGES",
+        help="Images to ask about again each quota day: tells when a model changes under its name.",
+    ),
+]
 ThinkingLevel = Annotated[
     Thinking | None,
     typer.Option("--thinking", help="How hard to think, if not as the model chooses by itself."),

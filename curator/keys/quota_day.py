@@ -36,6 +36,11 @@ def day_over(now: float) -> float:
     return next_day(now - CLOCK_S) + CLOCK_S
 
 
+def quota_date(now: float) -> str:
+    """Return the date of the quota day of ``now`` by the server's clock, as YYYY-MM-DD."""
+    return datetime.fromtimestamp(now - CLOCK_S, UTC).astimezone(PACIFIC).date().isoformat()
+
+
 def day_counts_from(now: float) -> float:
     """Return since when a request may count in the server's quota day of ``now``."""
     return day_start(now - CLOCK_S) - CLOCK_S

@@ -61,6 +61,7 @@ class KnownModel:
     thinking_levels: tuple[str, ...] = ()
     thinking_budgets: Mapping[str, int] = field(default_factory=dict)
     takes_json_mode: bool = True
+    takes_temperature: bool = True
     tiers: tuple[str, ...] = ()
     successor: str = ""
     retires_on: date | None = None
@@ -98,6 +99,7 @@ class ModelCatalogue:
             thinking_levels=tuple(table.get("thinking_levels", ())),
             thinking_budgets=MappingProxyType(table.get("thinking_budgets", {})),
             takes_json_mode=table.get("json_mode", True),
+            takes_temperature=table.get("temperature", True),
             tiers=tuple(table.get("tiers", ())),
             successor=table.get("successor", ""),
             retires_on=table.get("retires_on"),

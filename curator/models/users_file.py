@@ -59,6 +59,7 @@ class _Model(_Dated):
     thinking_levels: tuple[_Level, ...] = ()
     thinking_budgets: dict[_Level, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     json_mode: bool = True
+    temperature: bool = True
     tiers: tuple[_Tier, ...] = ()
     free: _Free = _Free()
     price: _Price | None = None

@@ -10,6 +10,7 @@ from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
 from curator.models.known import ModelCatalogue
+from curator.status.canaries import canaries_object
 from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
 from curator.status.words import listed
@@ -181,6 +182,7 @@ def _write_folder(
                 "rejected_by_rule": dict(report.rejected),
                 "replies_by_model": models_object(report),
                 "replies_of_other_models": report.replies_of_others,
+                "canaries": canaries_object(report),
                 "spending": spending_object(report, known_models),
                 "items_done": report.progress.done,
                 "items_given_up": report.progress.dead,

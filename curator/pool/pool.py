@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -23,6 +23,7 @@ from curator.pool.lease import Lease
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
+from curator.pool.removals import removal_line
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening
 from curator.refusals.refusal import (
@@ -38,11 +39,6 @@ from shared.program.durations import local_time
 from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
-
-
-def removal_line(key: Key, refusal: Refusal) -> str:
-    """Return what is told when a key fails for good, in the one form that is promised."""
-    return f"Key {key.label} failed ({refusal.reason}); removing from pool."
 
 
 class KeyPool:
@@ -97,11 +93,16 @@ class KeyPool:
             for model in models
         }
 
-    async def lease(self, tokens: Mapping[str, int], avoided: str = "") -> Lease:
+    async def lease(
+        self,
+        tokens: Mapping[str, int],
+        avoided: str = "",
+        on_exhausted: OnExhausted | None = None,
+    ) -> Lease:
         """Return a key and a model that can take a request now, waiting for them if need be.
 
-        ``tokens`` are those of the request, by model. The ``avoided`` model is asked only where no
-        other can serve before the next quota day.
+        ``tokens`` are those of the request, by model that may be asked; the ``avoided`` one is only
+        where no other can serve before the next quota day. ``on_exhausted``: if not as in the run.
 
         Raises:
             KeysExhausted: none can before the next quota day, and the run is not to wait.
@@ -118,7 +119,7 @@ class KeyPool:
                 self._changed.clear()
                 turn, openings = self._next_turn(tokens, now, avoided)
                 if turn is None:
-                    await self._wait_for_opening(openings, tokens, now)
+                    await self._wait_for_opening(openings, tokens, now, on_exhausted)
                 elif rate is not None:
                     # Meanwhile the key may have been closed: it is looked for once more.
                     await rate.admit(self._stop)
@@ -216,8 +217,8 @@ class KeyPool:
 
         Its keys leave once there is no model that they may ask. Returns what has changed.
         """
-        is_about_one = isinstance(refusal, ModelRefused)
-        meters = [lease.meter] if is_about_one else self._meters_of(lease.key.project)
+        of_one = isinstance(refusal, ModelRefused)
+        meters = [lease.meter] if of_one else self._meters_of(lease.key.project)
         self._close(meters, refusal)
         self.unanswered(lease)
         return [self._projects[meter].record() for meter in meters]
@@ -233,8 +234,7 @@ class KeyPool:
 
     def others_serve(self, model: str) -> bool:
         """Return whether another model than ``model`` may still be asked with some key."""
-        meters = (Meter(key.project, other) for key in self._keys for other in self._models)
-        return any(meter.model != model and not self._projects[meter].is_closed for meter in meters)
+        return self._serves(other for other in self._models if other != model)
 
     def _meters_of(self, project: str) -> list[Meter]:
         return [Meter(project, model) for model in self._models]
@@ -281,13 +281,11 @@ class KeyPool:
         """Return the key and model whose turn it is, if any can serve, and when others do."""
         openings: dict[Meter, Opening] = {}
         for model in self._models:
-            if model != avoided:
+            if model != avoided and model in tokens:
                 turn, is_on_trial = self._turn_of(model, tokens[model], now, openings)
                 if turn is not None or is_on_trial:
                     return turn, openings
-        if avoided in self._models and all(
-            opening.window is Window.DAY for opening in openings.values()
-        ):
+        if avoided in tokens and all(opening.window is Window.DAY for opening in openings.values()):
             return self._turn_of(avoided, tokens[avoided], now, openings)[0], openings
         return None, openings
 
@@ -320,11 +318,19 @@ class KeyPool:
         self._trials.begin(key, meter)
         return Lease(key, meter, self._projects[meter].reserve(tokens, now))
 
+    def _serves(self, models: Iterable[str]) -> bool:
+        meters = (Meter(key.project, model) for key in self._keys for model in models)
+        return any(not self._projects[meter].is_closed for meter in meters)
+
     async def _wait_for_opening(
-        self, openings: Mapping[Meter, Opening], tokens: Mapping[str, int], now: float
+        self,
+        openings: Mapping[Meter, Opening],
+        tokens: Mapping[str, int],
+        now: float,
+        on_exhausted: OnExhausted | None,
     ) -> None:
         """Sleep until the first of ``openings``, or until something changes."""
-        if not self._keys:
+        if not self._serves(tokens):
             raise no_key_left(self._left, self._models)
         if not openings:
             await self._stop.wait(self._changed)
@@ -337,7 +343,7 @@ class KeyPool:
             )
             opens_at = min(surely, default=math.inf)
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
-            if self._on_exhausted is OnExhausted.STOP or math.isinf(first):
+            if (on_exhausted or self._on_exhausted) is OnExhausted.STOP or math.isinf(first):
                 raise exhausted
             log.warning("All API keys exhausted", waiting_until=local_time(first))
         await self._stop.sleep(self._clock, first - now, self._changed)

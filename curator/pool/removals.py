@@ -8,6 +8,7 @@ from typing import Final
 
 from curator.keys.key import Key
 from curator.pool.records import RemovedKey
+from curator.refusals.refusal import Refusal
 from shared.errors import InputError
 from shared.program.durations import local_time
 from shared.program.reporting.event_log import EventLog
@@ -18,6 +19,11 @@ _WAY_OUT: Final = "put another key in its line, or try it again with --retry-key
 _WAY_OUT_OF_ALL: Final = "put others in their lines, or try them again with --retry-keys"
 
 log = EventLog(__name__)
+
+
+def removal_line(key: Key, refusal: Refusal) -> str:
+    """Return what is told when a key fails for good, in the one form that is promised."""
+    return f"Key {key.label} failed ({refusal.reason}); removing from pool."
 
 
 def keys_to_use(keys: Sequence[Key], removed: Mapping[str, RemovedKey]) -> list[Key]:

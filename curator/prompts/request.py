@@ -40,7 +40,7 @@ class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 
     ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
-    where it is the answer to one question.
+    where it is the answer to one question. ``temperature`` is ``None`` for the model's own.
     """
 
     prompt_text: str
@@ -49,6 +49,7 @@ class Request:
     longest_px: int
     schema: ReplySchema
     questions: int = 0
+    temperature: float | None = None
 
     @property
     def measure(self) -> Measure:

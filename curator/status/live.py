@@ -16,6 +16,7 @@ from curator.forecast.forecast import Forecast, still_true
 from curator.ledger import (
     Answerers,
     CampaignReport,
+    CanaryDay,
     DeadLetter,
     ItemChange,
     KeyReport,
@@ -82,6 +83,7 @@ class LiveReport:
         }
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
+        self._canary_days = before.canary_days
         self._tokens = dict(before.tokens_spent)
         self._by_model = {_who(replies): replies for replies in before.replies_by_model}
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
@@ -120,6 +122,10 @@ class LiveReport:
     def chosen(self, opinions: OpinionCounts) -> None:
         """Take over how the pairs chosen for a second opinion stand."""
         self._opinions = opinions
+
+    def canaries_asked(self, days: tuple[CanaryDay, ...]) -> None:
+        """Take over what came of the canaries so far."""
+        self._canary_days = days
 
     def begun(self, lease: Lease) -> None:
         """Count a request that is about to be sent."""
@@ -221,6 +227,7 @@ class LiveReport:
             given_up=dict(self._given_up.most_common()),
             finished_recently=finished_recently,
             recent_s=recent_s,
+            canary_days=self._canary_days,
             replies_by_model=tuple(self._by_model[who] for who in sorted(self._by_model)),
         )
 

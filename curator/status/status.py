@@ -19,6 +19,7 @@ from curator.ledger import CampaignReport, KeyReport
 from curator.models.known import ModelCatalogue, packaged_models
 from curator.models.model_status import Retirement, retirement
 from curator.pool.records import ModelUse
+from curator.status.canaries import canaries_object
 from curator.status.spending import budget_object, cost_usd, spending_object
 
 UNKNOWN_MODEL: Final = "unknown model"
@@ -164,6 +165,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "retirements": [
             {"model": model, **asdict(end)} for model, end in retirements(standing).items()
         ],
+        "canaries": canaries_object(report),
         "rejected_by_rule": dict(report.rejected),
         "replies": _replies_object(report),
         "second_opinions": asdict(report.opinions),

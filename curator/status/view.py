@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.ledger import CampaignReport, KeyReport
+from curator.status.canaries import canary_standings, canary_words
 from curator.status.spending import cost_usd, spendings
 from curator.status.status import (
     KeyState,
@@ -71,6 +72,9 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         facts.add_row("another model", Text(line, "yellow"))
     for model, end in retirements(standing).items():
         facts.add_row("retirement", Text(retirement_words(model, end, now), "yellow"))
+    for canary in canary_standings(report.canary_days):
+        style = "bold red" if canary.is_alarm else ""
+        facts.add_row("canaries", Text(canary_words(canary), style))
     facts.add_row("rejected", listed(report.rejected))
     replies = reply_counts(report)
     wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}

@@ -23,9 +23,9 @@ from curator.annotators.key_checks import (
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.ledger import KeyRemoval, Ledger, ProjectNews
 from curator.pool.exhaustion import no_key_left
-from curator.pool.pool import removal_line
 from curator.pool.rate import PlainRate
 from curator.pool.records import Meter, ProjectRecord
+from curator.pool.removals import removal_line
 from curator.refusals.refusal import InvalidKey, ModelRefused, Refusal
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock

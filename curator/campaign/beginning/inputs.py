@@ -52,6 +52,7 @@ class RunOptions:
     retry_dead: bool = False
     retry_keys: bool = False
     verify: float = 0.0
+    canary: int = 0
     shuffle: int | None = None
     requests_per_minute: int | None = None
     annotator: Service = Service.GEMINI
@@ -108,7 +109,12 @@ def plan_run(options: RunOptions) -> RunPlan:
         models=models,
         prompt=prompt,
         campaign=Campaign(
-            asked, prompt.version, options.questions, options.annotator.value, options.budget
+            asked,
+            prompt.version,
+            options.questions,
+            options.annotator.value,
+            options.budget,
+            options.canary,
         ),
         address=_address(options),
         settings=settings_of_models(options.annotator, models, options.settings),

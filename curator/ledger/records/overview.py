@@ -94,17 +94,16 @@ class OpinionCounts:
 class CanaryDay:
     """What came of the questions that a model was asked again on a quota ``day`` (YYYY-MM-DD).
 
-    ``answered`` of those ``asked`` have an answer; ``compared`` of these can be compared with what
-    the model answered first, and ``equal`` are the same. ``answered_by`` is what the latest reply
-    calls its model, empty where it does not.
+    ``answered`` of those ``asked`` have an answer. ``equal`` has those that can be compared with
+    what the model answered first, by the image's number, and whether they are the same.
+    ``answered_by`` is what the latest reply calls its model, empty where it does not.
     """
 
     model: str
     day: str
     asked: int
     answered: int
-    compared: int
-    equal: int
+    equal: Mapping[int, bool]
     answered_by: str = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import groupby
 
 from curator.ledger.records.overview import CanaryDay
 from curator.ledger.records.work import WorkState
@@ -10,12 +11,25 @@ from curator.ledger.records.work import WorkState
 
 def canary_days(connection: sqlite3.Connection, campaign_id: int) -> tuple[CanaryDay, ...]:
     """Return what came of a campaign's canaries by model and day, the earliest day first."""
-    # SQLite takes the bare column from the row with the maximum: the latest that has an answer.
     statement = (
-        "SELECT model, day, count(*), sum(state = ?), count(is_equal), coalesce(sum(is_equal), 0),"
-        " model_version, max(iif(state = ?, finished_at, 0)) FROM canary_answers"
-        " WHERE campaign_id = ? AND state != ? GROUP BY model, day ORDER BY model, day"
+        "SELECT model, day, item_id, state, is_equal, model_version, finished_at"
+        " FROM canary_answers WHERE campaign_id = ? AND state != ? ORDER BY model, day, item_id"
     )
-    done = int(WorkState.DONE)
-    values = (done, done, campaign_id, int(WorkState.PENDING))
-    return tuple(CanaryDay(*row[:7]) for row in connection.execute(statement, values))
+    rows = connection.execute(statement, (campaign_id, int(WorkState.PENDING)))
+    return tuple(
+        _day(model, day, list(group))
+        for (model, day), group in groupby(rows, key=lambda row: (row["model"], row["day"]))
+    )
+
+
+def _day(model: str, day: str, rows: list[sqlite3.Row]) -> CanaryDay:
+    answers = [row for row in rows if row["state"] == WorkState.DONE]
+    latest = max(answers, key=lambda row: float(row["finished_at"]), default=None)
+    return CanaryDay(
+        model,
+        day,
+        len(rows),
+        len(answers),
+        {row["item_id"]: bool(row["is_equal"]) for row in answers if row["is_equal"] is not None},
+        "" if latest is None else latest["model_version"],
+    )

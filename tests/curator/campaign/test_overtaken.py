@@ -11,6 +11,7 @@ import pytest
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.budget import Budget
+from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
@@ -95,6 +96,10 @@ async def curator(tmp_path):
             holding=Holding(Path("images"), results),
             estimates=(estimates := TokenEstimates(packaged_models().tile)),
             budget=Budget(NO_LIMIT, [MODEL], packaged_models(), estimates),
+            canaries=CanaryTurn(
+                0, campaign_id, ledger, models=[MODEL], live=None, clock=clock, stop=stop
+            ),
+            concurrency=1,
         )
 
 

@@ -87,10 +87,11 @@ async def test_each_is_asked_once_a_day_of_each_model_and_compared_with_the_firs
             await settle(ledger, canary, word)
         assert await ledger.waiting_canaries(campaign, MODEL, day, 4) == []
         assert len(await ledger.waiting_canaries(campaign, "another", day, 4)) == 4
+    all_equal = {canary.item_id: True for canary in waiting}
     assert await ledger.canary_days(campaign) == (
-        CanaryDay(MODEL, "2026-01-01", 4, 4, 0, 0, "x-1"),
-        CanaryDay(MODEL, "2026-01-02", 4, 4, 4, 3, "x-1"),
-        CanaryDay(MODEL, "2026-01-03", 4, 4, 4, 4, "x-1"),
+        CanaryDay(MODEL, "2026-01-01", 4, 4, {}, "x-1"),
+        CanaryDay(MODEL, "2026-01-02", 4, 4, all_equal | {waiting[2].item_id: False}, "x-1"),
+        CanaryDay(MODEL, "2026-01-03", 4, 4, all_equal, "x-1"),
     )
     (report,) = await ledger.reports(10.0)
     assert report.canary_days == await ledger.canary_days(campaign)
@@ -107,7 +108,7 @@ async def test_what_had_no_answer_at_first_is_compared_with_the_first_it_has(led
         assert canary.first_answer == first
         await settle(ledger, canary, "red")
     told = await ledger.canary_days(campaign)
-    assert [(day.asked, day.answered, day.compared) for day in told] == [
+    assert [(day.asked, day.answered, len(day.equal)) for day in told] == [
         (1, 0, 0), (1, 1, 0), (1, 1, 1),
     ]  # fmt: skip
 

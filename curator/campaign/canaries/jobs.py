@@ -1,0 +1,95 @@
+"""A canary as a job: one question that one model is asked again today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from curator.annotators.annotator import Reply
+from curator.annotators.image_encoding import Photo
+from curator.judging.judge import Judgement, judge_answer
+from curator.ledger import CanaryChange, CanaryItem, WorkState
+from curator.prompts.prompt import Prompt
+from curator.prompts.request import Request
+from shared.questions.answers import exact_match
+
+COLDEST: Final = 0.0
+"""The temperature at which a model repeats itself most."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryJob(CanaryItem):
+    """A question without today's answer; ``temperature`` is ``None`` where the model takes none."""
+
+    temperature: float | None = COLDEST
+
+    @property
+    def key(self) -> object:
+        """The image, the model and the day."""
+        return self.item_id, self.model, self.day
+
+    @property
+    def answered_by(self) -> str:
+        """None: it is this model that is asked."""
+        return ""
+
+    @property
+    def only_model(self) -> str:
+        """The model that is compared with itself."""
+        return self.model
+
+    @property
+    def canary_day(self) -> str:
+        """The quota day that it is asked on."""
+        return self.day
+
+    def request(self, photo: Photo, prompt: Prompt) -> Request:
+        """Ask the question alone; the answer to compare with is not shown."""
+        request = prompt.question_request(self.question, photo.jpeg, photo.longest_px)
+        return replace(request, temperature=self.temperature)
+
+    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:  # noqa: ARG002 (it asks for none)
+        """Return whether a reply is an answer."""
+        return judge_answer(reply)
+
+    def log_fields(self, answer: str = "") -> Mapping[str, str]:
+        """Return the question and the day, and the answer where there is one."""
+        fields = {"question": self.question, "canary": self.day}
+        return fields | ({"answer": answer} if answer else {})
+
+    def change(
+        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+    ) -> CanaryChange:
+        """Return what the ledger is to know of today's answer."""
+        is_comparable = state is WorkState.DONE and self.first_answer is not None
+        return CanaryChange(
+            campaign_id,
+            self.item_id,
+            self.model,
+            self.day,
+            self.question,
+            state,
+            failures,
+            reason,
+            answer,
+            exact_match(answer, self.first_answer or "") if is_comparable else None,
+        )
+
+    def failed(self, failures: int) -> Self:
+        """Return it after so many failures."""
+        return replace(self, attempts=failures)
+
+
+def canary_job(item: CanaryItem, *, takes_temperature: bool) -> CanaryJob:
+    """Return the job of asking ``item``."""
+    return CanaryJob(
+        item.item_id,
+        item.listing,
+        item.attempts,
+        item.question,
+        item.model,
+        item.day,
+        item.first_answer,
+        COLDEST if takes_temperature else None,
+    )

@@ -1,0 +1,164 @@
+"""The same questions asked again each quota day, over HTTP and in a real ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from itertools import groupby
+
+import pytest
+
+from curator.keys.quota_day import day_start
+from curator.models.budget_limit import BudgetLimit
+from shared.program.durations import DAY_S
+from tests.curator.campaigns import KEYS, PICTURES, Campaign
+from tests.fakes.jumping_clock import JumpingClock
+
+MODEL = "gemini-3.5-flash-lite"
+OTHER = "gemini-3.5-flash"
+NOON = day_start(1_780_000_000.0) + DAY_S / 2
+
+
+def on_day(number: int) -> JumpingClock:
+    return JumpingClock(NOON + number * DAY_S)
+
+
+def logged(campaign: Campaign, event: str) -> list[dict]:
+    lines = (campaign.folder / "campaign.db.log.jsonl").read_text().splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+
+def asked_again(campaign: Campaign) -> list[tuple]:
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        return database.execute(
+            "SELECT canary_day, model, item_id, question FROM attempts"
+            " WHERE canary_day IS NOT NULL ORDER BY id"
+        ).fetchall()
+
+
+async def test_the_same_images_are_asked_again_each_day_and_once_a_day(stage):
+    campaign = await stage()
+    ended = await campaign.run(on_day(0), canary=4, limit=8)
+    assert ended.code == 0, ended.err
+    first = asked_again(campaign)
+    assert len(first) == 4
+    # Nothing that the day has seen is asked again, whatever starts anew.
+    await campaign.run(on_day(0), canary=4, limit=9)
+    assert asked_again(campaign) == first
+    await campaign.run(on_day(1), canary=4, limit=10)
+    await campaign.run(on_day(2), canary=4)
+    again = asked_again(campaign)
+    assert [day for day, *_ in again] == sorted(day for day, *_ in again)
+    by_day = {day: {row[1:] for row in again if row[0] == day} for day, *_ in again}
+    assert len(by_day) == 3
+    assert set(map(frozenset, by_day.values())) == {frozenset(row[1:] for row in first)}
+    assert campaign.requests == PICTURES + 12
+
+
+async def test_a_campaign_that_is_done_is_still_watched_once_a_day(stage):
+    campaign = await stage()
+    for day in (0, 0, 1, 1):
+        assert (await campaign.run(on_day(day), canary=3)).code == 0
+    assert campaign.requests == PICTURES + 6
+    assert len(asked_again(campaign)) == 6
+
+
+async def test_the_canaries_of_a_day_come_before_its_images(stage):
+    campaign = await stage()
+    await campaign.run(on_day(0), canary=3, limit=5)
+    await campaign.run(on_day(1), canary=3, limit=9)
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        rows = database.execute("SELECT canary_day FROM attempts ORDER BY id").fetchall()
+    kinds = ["image" if day is None else "canary" for (day,) in rows]
+    # The images that are to be asked about again are the first ones of all.
+    counted = [(kind, len(list(group))) for kind, group in groupby(kinds)]
+    assert counted == [("image", 3), ("canary", 3), ("image", 2), ("canary", 3), ("image", 4)]
+
+
+async def test_pairs_stay_as_they_are_whatever_canaries_answer(stage):
+    table = {"name": MODEL, "changes_after": PICTURES, "changed_share": 1.0}
+    campaign = await stage(model=[table])
+    await campaign.run(on_day(0))
+    before = sorted(campaign.pairs())
+    await campaign.run(on_day(1), canary=5)
+    assert len(asked_again(campaign)) == 5
+    assert sorted(campaign.pairs()) == before
+
+
+async def test_a_teacher_that_changes_under_its_name_is_one_warning(stage):
+    campaign = await stage(
+        model=[{"name": MODEL, "changes_after": PICTURES + 36, "changed_share": 0.8}]
+    )
+    for day in range(3):
+        await campaign.run(on_day(day), canary=12)
+    assert logged(campaign, "model_may_have_changed") == []
+    told = (await campaign.status())["canaries"]["models"]
+    assert [(one["equal"], one["compared"], one["is_alarm"]) for one in told] == [(12, 12, False)]
+    for day in (3, 4):
+        assert (await campaign.run(on_day(day), canary=12)).code == 0
+    [warning] = logged(campaign, "model_may_have_changed")
+    assert warning["level"] == "warning"
+    assert (warning["model"], warning["compared"]) == (MODEL, 12)
+    assert warning["equal"] <= 6
+    [one] = (await campaign.status())["canaries"]["models"]
+    assert one["is_alarm"]
+    assert one["changed_on"] == warning["day"] < one["day"]
+    shown = " ".join((await campaign.command("status")).out.split())
+    assert f"it may have changed under its name on {warning['day']}" in shown
+    folder = campaign.folder / "dataset"
+    assert (await campaign.command("export", "--out", str(folder))).code == 0
+    source = json.loads((folder / "manifest.json").read_text())["source"]
+    assert source["canaries"] == (await campaign.status())["canaries"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_teacher_that_is_merely_unsteady_raises_no_alarm(stage, seed):
+    campaign = await stage(model=[{"name": MODEL, "unsteady_share": 0.15}], seed=seed)
+    for day in range(6):
+        await campaign.run(on_day(day), canary=12)
+    [one] = (await campaign.status())["canaries"]["models"]
+    assert not one["is_alarm"]
+    assert one["usual_compared"] == 48
+    assert one["usual_share"] < 1.0
+    assert logged(campaign, "model_may_have_changed") == []
+
+
+async def test_each_model_in_use_is_compared_with_itself(stage):
+    limits = [{"name": f"p{number}", "rpd": 7} for number in range(1)]
+    keys = [{"api_key": KEYS[0], "label": "key-1", "project": "p0"}]
+    campaign = await stage(
+        KEYS[0], project=limits, key=keys, accept_unlisted_keys=False,
+        models=[MODEL, OTHER],
+    )  # fmt: skip
+    ended = await campaign.run(on_day(0), canary=2, models=[MODEL, OTHER])
+    assert ended.code == 75, ended.err
+    by_model = {model: 0 for _, model, *_ in asked_again(campaign)}
+    for _, model, *_ in asked_again(campaign):
+        by_model[model] += 1
+    assert by_model == {MODEL: 2, OTHER: 2}
+    assert (await campaign.status())["progress"]["done"] == 10
+
+
+async def test_no_quota_for_canaries_leaves_them_and_the_exit_code(stage):
+    limits = [{"name": "p0", "rpd": PICTURES + 2}]
+    keys = [{"api_key": KEYS[0], "label": "key-1", "project": "p0"}]
+    campaign = await stage(KEYS[0], project=limits, key=keys, accept_unlisted_keys=False)
+    assert (await campaign.run(on_day(0), limit=PICTURES)).code == 0
+    ended = await campaign.run(on_day(0), canary=5)
+    assert ended.code == 0, ended.err
+    [left] = logged(campaign, "canaries_left_for_today")
+    assert left["model"] == MODEL
+    told = (await campaign.status())["canaries"]["days"]
+    assert [day["answered"] for day in told] == [2]
+
+
+async def test_canaries_are_paid_out_of_the_budget(stage):
+    campaign = await stage()
+    await campaign.run(on_day(0))
+    spent = (await campaign.status())["tokens"]
+    limit = BudgetLimit(tokens=spent["input"] + spent["output"] + 1)
+    ended = await campaign.run(on_day(1), canary=5, budget=limit)
+    assert ended.code == 0, ended.err
+    assert asked_again(campaign) == []
+    assert len(logged(campaign, "canaries_left_for_today")) == 1
