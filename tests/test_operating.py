@@ -26,6 +26,7 @@ from curator.keys.quota import Quota
 from curator.ledger import (
     Campaign,
     CampaignReport,
+    CanaryDay,
     KeyReport,
     Ledger,
     OpinionCounts,
@@ -180,6 +181,7 @@ def standing() -> Standing:
         outcomes_by_model={MODEL: {"answered": 1}}, replies={},
         opinions=OpinionCounts(), tokens_spent={},
         keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
+        canary_days=tuple(CanaryDay(MODEL, f"2026-01-0{n}", 1, 1, {1: True}) for n in (2, 3)),
     )  # fmt: skip
     return Standing(report, Forecast(1.0))
 

@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from curator.ledger import CampaignReport
+from curator.status.canaries import canary_standings
 from curator.status.spending import cost_usd
 from curator.status.status import (
     KeyState,
@@ -98,6 +99,7 @@ class _Campaign(Collector):
         for model, end in retirements(self._standing).items():
             ends.add_metric([model], end.at)
         yield ends
+        yield from _canaries(report)
 
     def _tokens(self) -> Iterator[Metric]:
         report = self._standing.report
@@ -136,6 +138,33 @@ class _Campaign(Collector):
                 states.add_metric(labels, float(state is present))
         yield states
         yield from _projects(report)
+
+
+def _canaries(report: CampaignReport) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "curator_canary_answers",
+        "Answers to questions that are asked again each quota day.",
+        labels=["model"],
+    )
+    equal = GaugeMetricFamily(
+        "curator_canary_equal_ratio",
+        "Share of the latest day's answers that are as the model's first.",
+        labels=["model"],
+    )
+    usual = GaugeMetricFamily(
+        "curator_canary_usual_equal_ratio", "The same on the days before.", labels=["model"]
+    )
+    alarm = GaugeMetricFamily(
+        "curator_canary_alarm", "1 if the model seems to have changed.", labels=["model"]
+    )
+    for standing in canary_standings(report.canary_days):
+        days = [day.answered for day in report.canary_days if day.model == standing.model]
+        answers.add_metric([standing.model], sum(days))
+        alarm.add_metric([standing.model], float(standing.is_alarm))
+        for family, share in ((equal, standing.share), (usual, standing.usual_share)):
+            if share is not None:
+                family.add_metric([standing.model], share)
+    yield from (answers, equal, usual, alarm)
 
 
 def _projects(report: CampaignReport) -> Iterator[Metric]:

@@ -159,10 +159,30 @@ const drawModels = campaign => {
   const ends = campaign.retirements.map(end =>
     `${end.model} ${end.at * 1000 > Date.now() ? "retires" : "retired"} on ${moment(end.at)} (says ${end.said_by})`
     + (end.followed_by ? `; ${end.followed_by} follows it.` : "."));
+  const changed = campaign.canaries.models.filter(told => told.is_alarm).map(told =>
+    `${told.model} may have changed under its name on ${told.changed_on}: ${number(told.equal)} of ${number(told.compared)} answers as on ${told.first_day}, where ${wholePercent(told.usual_share)} were usual.`);
   const list = at("models");
-  list.hidden = !others.length && !ends.length;
+  list.hidden = !others.length && !ends.length && !changed.length;
   list.replaceChildren();
-  [...others, ...ends].forEach(text => show(list, "li", text));
+  [...changed, ...others, ...ends].forEach(text => show(list, "li", text));
+};
+
+// Questions that are asked again each day: whether a model is still itself.
+const wholePercent = share => share === null ? "" : `${Math.round(share * 100)} %`;
+const drawCanaries = campaign => {
+  const { models } = campaign.canaries;
+  at("canaries-section").hidden = !models.length;
+  at("canaries").replaceChildren(...models.map(told => {
+    const row = document.createElement("tr");
+    show(row, "th", told.model).scope = "row";
+    show(row, "td", told.day);
+    show(row, "td", told.share === null ? "" : `${number(told.equal)} of ${number(told.compared)}`, "number");
+    show(row, "td", told.share === null ? "" : `${wholePercent(told.share)} (${wholePercent(told.interval[0])} to ${wholePercent(told.interval[1])})`);
+    show(row, "td", wholePercent(told.usual_share));
+    const words = told.is_alarm ? `may have changed on ${told.changed_on}` : told.share === null ? "first answers" : told.chance === null ? "no day to compare with yet" : "as before";
+    show(show(row, "td"), "span", words, `chip ${told.is_alarm ? "removed" : told.chance === null ? "" : "ready"}`);
+    return row;
+  }));
 };
 
 const drawReplies = campaign => {
@@ -263,7 +283,7 @@ const found = isThere => {
 
 const refreshStatus = async () => {
   const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawAsked, drawErrors, drawModels, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
+  [drawProgress, drawState, drawTiles, drawKeys, drawAsked, drawErrors, drawModels, drawCanaries, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

@@ -30,6 +30,7 @@ from curator.keys.quota import Quota, Window
 from curator.ledger import (
     Attempt,
     Campaign,
+    CanaryDay,
     ItemChange,
     KeyRemoval,
     Ledger,
@@ -263,6 +264,29 @@ async def test_metrics_are_read_by_prometheus_own_parser(stage):
     assert samples["curator_key_state", "old", "removed"] == 1
     assert samples["curator_end_timestamp_seconds",] == stage.clock.time + 5_000
     assert sum(n for name, n in samples.items() if "requests_today" in name[0]) <= 5
+
+
+async def test_canaries_are_on_the_page_and_in_the_metrics(stage):
+    await play(stage)
+    days = ({}, *[dict.fromkeys(range(20), True)] * 3, dict.fromkeys(range(20), False))
+    stage.watched.live.canaries_asked(
+        tuple(
+            CanaryDay(MODEL, f"2026-01-0{number}", 20, 20, equal, MODEL)
+            for number, equal in enumerate(days, start=1)
+        )
+    )
+    async with page(stage) as session:
+        [shown] = (await read_json(session, "api/status"))["campaigns"]
+        async with session.get("metrics") as answer:
+            lines = (await answer.text()).splitlines()
+    [told] = shown["canaries"]["models"]
+    assert (told["equal"], told["compared"], told["usual_share"]) == (0, 20, 1.0)
+    assert (told["is_alarm"], told["changed_on"]) == (True, "2026-01-05")
+    assert [day["equal"] for day in shown["canaries"]["days"]] == [0, 20, 20, 20, 0]
+    assert f'curator_canary_alarm{{model="{MODEL}"}} 1.0' in lines
+    assert f'curator_canary_equal_ratio{{model="{MODEL}"}} 0.0' in lines
+    assert f'curator_canary_usual_equal_ratio{{model="{MODEL}"}} 1.0' in lines
+    assert f'curator_canary_answers_total{{model="{MODEL}"}} 100.0' in lines
 
 
 async def test_thumbnails_are_small_and_come_from_the_images_folder_only(stage):
