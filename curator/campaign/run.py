@@ -18,6 +18,7 @@ from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog, next_look
+from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.ending import ended, report_of, tell_given_up
@@ -28,7 +29,6 @@ from curator.campaign.item_log import ItemLog
 from curator.campaign.jobs import ListingJob
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
-from curator.campaign.open_files import affordable_concurrency
 from curator.campaign.queue import Queue, one_page, waiting_items, waiting_pairs
 from curator.campaign.results import Results
 from curator.forecast.forecast import forecast, kept_up_to_date

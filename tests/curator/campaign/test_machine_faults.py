@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from curator.campaign.open_files import OTHER_FILES
+from curator.campaign.beginning.open_files import OTHER_FILES
 from tests.curator.campaigns import KEYS, Campaign, ended
 from tests.curator.pictures import write_abo
 from tests.fakes.moody_server import GOOD, MoodyServer
@@ -124,7 +124,8 @@ async def test_few_open_files_lower_the_concurrency_or_are_told(stand_in, files,
 
 def test_a_soft_limit_is_raised():
     program = (
-        "import resource as r; from curator.campaign.open_files import affordable_concurrency as a;"
+        "import resource as r;"
+        "from curator.campaign.beginning.open_files import affordable_concurrency as a;"
         "r.setrlimit(r.RLIMIT_NOFILE, (80, r.getrlimit(r.RLIMIT_NOFILE)[1]));"
         "print(a(300), r.getrlimit(r.RLIMIT_NOFILE)[0] >= 300 + 64)"
     )
