@@ -125,6 +125,7 @@ class Curator:
         Raises:
             As ``run`` does, but that quota and budget suffice is not asked for.
         """
+        await self.canaries.choose()
         outcomes = self.live.report(self.clock.now()).outcomes_by_model
         for model in self.models:
             if outcomes.get(model.name, {}).get(Outcome.ANSWERED.value):
@@ -185,6 +186,7 @@ class Curator:
             while not self.stop.requested and (job := await jobs.take()):
                 for again in await self._ask(*job):
                     jobs.put_back(again)
+                await self.canaries.asked_about(job[0].item_id)
         except StopRequested:
             return
         except NoProjectMayUse:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from curator.campaign.jobs import Job, ListingJob, OpinionJob
-from curator.ledger import Ledger
+from curator.ledger import Ledger, WorkItem
 
 PAGE: Final = 500
 """Items read from the ledger at a time."""
@@ -46,12 +46,11 @@ class Queue:
     async def _next(self) -> Job | None:
         if self._left == 0:
             return None
-        if not self._page:
-            # Not a tuple: anext of Python 3.11 stumbles over that as a default.
-            nothing: list[Job] = []
-            self._page.extend(await anext(self._pages, nothing))
-        if not self._page:
-            return None
+        while not self._page:
+            page = await anext(self._pages, None)
+            if page is None:
+                return None
+            self._page.extend(page)
         if self._left is not None:
             self._left -= 1
         return self._page.popleft()
@@ -62,12 +61,21 @@ async def one_page(jobs: Sequence[Job]) -> AsyncIterator[Sequence[Job]]:
     yield jobs
 
 
-async def waiting_items(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:
-    """Yield the images of a campaign that wait for their questions."""
+async def waiting_items(
+    ledger: Ledger, campaign_id: int, first: Sequence[WorkItem] = ()
+) -> AsyncIterator[list[Job]]:
+    """Yield the images of a campaign that wait for their questions, some of them ``first``."""
+    if first:
+        yield [_listing_job(item) for item in first]
+    seen = {item.item_id for item in first}
     after = 0
     while items := await ledger.pending(campaign_id, after, PAGE):
         after = items[-1].rank
-        yield [ListingJob(item.item_id, item.listing, item.attempts, item.rank) for item in items]
+        yield [_listing_job(item) for item in items if item.item_id not in seen]
+
+
+def _listing_job(item: WorkItem) -> ListingJob:
+    return ListingJob(item.item_id, item.listing, item.attempts, item.rank)
 
 
 async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:

@@ -17,7 +17,7 @@ from curator.annotators.models_to_ask import nearest_names, warn_of_unlisted
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
-from curator.campaign.beginning.intake import import_catalog, next_look
+from curator.campaign.beginning.intake import import_catalog
 from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
@@ -26,11 +26,10 @@ from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
 from curator.campaign.failures.shedding import Shedding
 from curator.campaign.item_log import ItemLog
-from curator.campaign.jobs import ListingJob
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
-from curator.campaign.queue import Queue, one_page, waiting_items, waiting_pairs
 from curator.campaign.results import Results
+from curator.campaign.turns import items_left, work_in_turns
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
@@ -158,7 +157,7 @@ async def _work(
     clock: Clock,
 ) -> None:
     options = replace(options, concurrency=affordable_concurrency(options.concurrency))
-    left = _items_left(options, await ledger.progress(campaign_id))
+    left = items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(options, ledger, campaign_id, pool=pool, left=left, clock=clock)
     connection = Connection(
@@ -214,38 +213,7 @@ async def _work(
             concurrency=options.concurrency,
             tier=options.tier,
         )
-        await _work_in_turns(options, plan, curator)
-
-
-async def _work_in_turns(options: RunOptions, plan: RunPlan, curator: Curator) -> None:
-    """Ask for questions, then for second opinions, and where it is watched look for more."""
-    ledger, campaign_id = curator.ledger, curator.campaign_id
-    while True:
-        await _ask_canaries_first(options, curator)
-        left = _items_left(options, await ledger.progress(campaign_id))
-        workers = options.concurrency if left is None else min(options.concurrency, left)
-        await curator.run(Queue(waiting_items(ledger, campaign_id), left), max(1, workers))
-        if options.verify > 0 and not curator.stop.requested:
-            curator.live.chosen(await ledger.choose_pairs(campaign_id, options.verify))
-            await curator.run(Queue(waiting_pairs(ledger, campaign_id)), options.concurrency)
-        if options.canary and not curator.stop.requested:
-            await curator.canaries.choose()
-            await curator.ask_canaries()
-        is_over = left is not None and not _items_left(options, await ledger.progress(campaign_id))
-        if not options.watch or is_over or curator.stop.requested:
-            return
-        await _look_again(plan, curator)
-
-
-async def _ask_canaries_first(options: RunOptions, curator: Curator) -> None:
-    """Ask about the images first that are to be asked about again each day; choose them."""
-    ledger, campaign_id = curator.ledger, curator.campaign_id
-    items = await ledger.first_canaries(campaign_id, options.canary) if options.canary else []
-    if items:
-        left = _items_left(options, await ledger.progress(campaign_id))
-        jobs = [ListingJob(item.item_id, item.listing, item.attempts, item.rank) for item in items]
-        await curator.run(Queue(one_page(jobs), left), min(options.concurrency, len(jobs)))
-    await curator.canaries.choose()
+        await work_in_turns(options, plan, curator)
 
 
 async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:
@@ -294,22 +262,6 @@ async def _keep_forecast(
         return None if ends_at is None else ends_at - now
 
     await kept_up_to_date(update, live.keys_changed, SystemClock())
-
-
-def _items_left(options: RunOptions, before: Progress) -> int | None:
-    """Return how many items this run may settle; ``None`` where only a signal ends it."""
-    if options.limit is None:
-        return None if options.watch else before.pending
-    wanted = options.limit if options.watch else min(options.limit, before.total)
-    return max(0, wanted - before.done - before.dead)
-
-
-async def _look_again(plan: RunPlan, curator: Curator) -> None:
-    ledger, clock = curator.ledger, curator.clock
-    added = await next_look(plan.catalog, ledger, curator.stop, clock)
-    if added:
-        await ledger.enrol(plan.campaign, clock.now())
-        curator.live.enrolled(added)
 
 
 async def _pool(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from curator.campaign.canaries.jobs import CanaryJob, canary_job
 from curator.campaign.canaries.telling import tell_standing
 from curator.keys.quota_day import quota_date
-from curator.ledger import Ledger
+from curator.ledger import Ledger, WorkItem
 from curator.models.known import KnownModel
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
@@ -48,11 +48,29 @@ class CanaryTurn:
         self._clock = clock
         self._stop = stop
         self._chosen = 0
+        self._first: set[int] = set()
         self._asked: set[tuple[str, str]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def first(self) -> Sequence[WorkItem]:
+        """Return the images to ask about before all others, so that they can be chosen."""
+        await self.choose()
+        if self._chosen == self.count:
+            return ()
+        items = await self._ledger.first_canaries(self._campaign_id, self.count)
+        self._first = {item.item_id for item in items}
+        return items
+
+    async def asked_about(self, item_id: int) -> None:
+        """Choose what to ask again once each image that came first was asked about."""
+        if item_id in self._first:
+            self._first.discard(item_id)
+            if not self._first:
+                await self._ledger.settled()
+                await self.choose()
+
     async def choose(self) -> None:
-        """Choose what to ask, as far as there are images with pairs."""
+        """Choose what to ask again, as far as there are images with pairs."""
         if self._chosen < self.count:
             self._chosen = await self._ledger.choose_canaries(self._campaign_id, self.count)
 

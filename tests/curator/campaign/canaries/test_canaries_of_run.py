@@ -66,14 +66,25 @@ async def test_a_campaign_that_is_done_is_still_watched_once_a_day(stage):
 
 async def test_the_canaries_of_a_day_come_before_its_images(stage):
     campaign = await stage()
-    await campaign.run(on_day(0), canary=3, limit=5)
-    await campaign.run(on_day(1), canary=3, limit=9)
+    await campaign.run(on_day(0), canary=3, limit=5, concurrency=1)
+    await campaign.run(on_day(1), canary=3, limit=9, concurrency=4)
     with closing(sqlite3.connect(campaign.ledger)) as database:
         rows = database.execute("SELECT canary_day FROM attempts ORDER BY id").fetchall()
     kinds = ["image" if day is None else "canary" for (day,) in rows]
     # The images that are to be asked about again are the first ones of all.
     counted = [(kind, len(list(group))) for kind, group in groupby(kinds)]
     assert counted == [("image", 3), ("canary", 3), ("image", 2), ("canary", 3), ("image", 4)]
+
+
+async def test_images_that_come_to_nothing_end_no_run_for_being_canaries(stage):
+    # The first requests are about those that are to be chosen.
+    faults = [{"kind": "nonsense", "at": list(range(1, 11))}]
+    campaign = await stage(fault=faults)
+    ended = await campaign.run(on_day(0), canary=2, concurrency=1)
+    assert ended.code == 0, ended.err
+    progress = (await campaign.status())["progress"]
+    assert (progress["done"], progress["pending"]) == (PICTURES - progress["dead"], 0)
+    assert len(asked_again(campaign)) == 2
 
 
 async def test_pairs_stay_as_they_are_whatever_canaries_answer(stage):
