@@ -85,23 +85,19 @@ def require_tier(annotator: Service, models: Sequence[KnownModel], tier: Tier) -
     require_taken(tier, models)
 
 
-def nearest_names(
+def names_not_listed(
     annotator: Service, models: Sequence[KnownModel], known: ModelCatalogue
-) -> Sequence[str]:
-    """Return the known names that look like those of ``models`` that are not known."""
+) -> dict[str, list[str]]:
+    """Return the names of ``models`` that are not known, each with known ones that look like it."""
     if not annotator.protocol.has_listed_models:
-        return ()
-    unlisted = [model.name for model in models if not model.is_listed]
-    return list(dict.fromkeys(near for name in unlisted for near in known.nearest(name)))
+        return {}
+    return {model.name: [*known.nearest(model.name)] for model in models if not model.is_listed}
 
 
 def warn_of_unlisted(
-    annotator: Service, models: Sequence[AskedModel], known: ModelCatalogue
+    annotator: Service, models: Sequence[KnownModel], known: ModelCatalogue
 ) -> None:
     """Warn of models that are not listed, with the nearest names; the service has the last word."""
-    if not annotator.protocol.has_listed_models:
-        return
-    for model in models:
-        if not known.known(model.name).is_listed:
-            near = ", ".join(known.nearest(model.name))
-            log.warning("model_not_listed", model=model.name, **({"nearest": near} if near else {}))
+    for name, nearest in names_not_listed(annotator, models, known).items():
+        near = {"nearest": ", ".join(nearest)} if nearest else {}
+        log.warning("model_not_listed", model=name, **near)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.models_to_ask import nearest_names, warn_of_unlisted
+from curator.annotators.models_to_ask import names_not_listed, warn_of_unlisted
 from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
@@ -105,7 +105,7 @@ async def _begin(
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
     await ledger.remember_keys(plan.serving, clock.now())
     tell_removed(plan.keys, plan.removed)
-    warn_of_unlisted(options.annotator, plan.campaign.models, options.known_models)
+    warn_of_unlisted(options.annotator, plan.models, options.known_models)
     if options.retry_dead:
         log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
     return campaign_id
@@ -117,7 +117,8 @@ def _nearest_told(options: RunOptions, plan: RunPlan) -> Iterator[None]:
     try:
         yield
     except NoProjectMayUse as end:
-        near = nearest_names(options.annotator, plan.models, options.known_models)
+        told = names_not_listed(options.annotator, plan.models, options.known_models)
+        near = dict.fromkeys(name for nearest in told.values() for name in nearest)
         if not near:
             raise
         raise NoProjectMayUse(f"{end}; the nearest known: {', '.join(near)}") from None

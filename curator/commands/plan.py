@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from curator.annotators.models_to_ask import (
     free_quotas,
     models_to_ask,
+    names_not_listed,
     settings_of_models,
-    warn_of_unlisted,
 )
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
@@ -41,8 +43,10 @@ from curator.commands.options import (
     concurrency_at,
     settings_asked,
 )
+from curator.forecast.comparison import compared, comparison_view, free_way, tier_way
 from curator.forecast.plan import (
     Assumptions,
+    Work,
     measure_catalog,
     plan_object,
     plan_view,
@@ -51,18 +55,20 @@ from curator.forecast.plan import (
 )
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
+from curator.keys.key import Key
 from curator.keys.keyfile import read_key_file
 from curator.keys.quota import Quota
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
-from curator.models.known import KnownModel
+from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.prices import Price
 from curator.models.tier import Tier, require_taken
 from curator.prompts.prompt import Prompt
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 
+_USUAL_LATENCY_S: Final = 5.0
 ImageLimit = Annotated[int | None, typer.Option(min=1, help="Most images.")]
 RequestsPerMinute = Annotated[
     int | None, typer.Option(min=1, help="Requests a minute, for keys that state no limits.")
@@ -78,7 +84,13 @@ FreeQuota = Annotated[
     typer.Option("--free", help="Take what each model allows without billing, where it is known."),
 ]
 LatencySeconds = Annotated[
-    float, typer.Option("--latency", min=0.0, help="Seconds that a reply takes.")
+    float | None,
+    typer.Option(
+        "--latency",
+        min=0.0,
+        help="Seconds that a reply takes.",
+        show_default=f"{_USUAL_LATENCY_S:g}; the longest at other tiers",
+    ),
 ]
 CountedLedger = Annotated[
     Path | None,
@@ -119,7 +131,7 @@ def plan(
     tpm: TokensPerMinute = None,
     rpd: RequestsPerDay = None,
     free: FreeQuota = False,
-    latency_s: LatencySeconds = 5.0,
+    latency_s: LatencySeconds = None,
     output_tokens: OutputTokens = None,
     input_price: InputPrice = None,
     output_price: OutputPrice = None,
@@ -134,7 +146,6 @@ def plan(
     # A server of one's own may be planned for before its model is chosen.
     asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
     described = [known_models.known(each.name) for each in asked]
-    warn_of_unlisted(annotator, asked, known_models)
     if free:
         asked = free_quotas(asked, described)
     prompt = Prompt(questions, answer_words)
@@ -150,19 +161,23 @@ def plan(
     )
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, questions, verify, output_tokens)
-    prices = {each.name: _price(each, tier, input_price, output_price) for each in described}
-    concurrency = concurrency_at(tier, concurrency)
-    assumed = Assumptions(concurrency=concurrency, latency_s=latency_s, prices=prices)
+    priced = _Priced(known_models, described, input_price, output_price)
+    pace = _Pace(known_models, tier, latency_s, concurrency)
     now = SystemClock().now()
-    tokens = {name: each.input for name, each in work.tokens.items()}
-    load = Load(work.requests, tokens, latency_s, concurrency)
-    course = asyncio.run(simulate(limited, asked, load, now))
-    planned = plan_object(limited, work, course, assumed, now)
+    planned = asyncio.run(
+        _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now)
+    )
+    planned["not_listed"] = names_not_listed(annotator, described, known_models)
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
     else:
-        Console().print(plan_view(planned))
+        console = Console()
+        for name, nearest in planned["not_listed"].items():
+            near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
+            console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
+        console.print(plan_view(planned))
+        console.print(comparison_view(planned["plans"]))
 
 
 def _counted(ledger: Path) -> list[CountedReply]:
@@ -173,11 +188,79 @@ def _counted(ledger: Path) -> list[CountedReply]:
         return counted_replies(connection)
 
 
-def _price(
-    model: KnownModel, tier: Tier, input_price: float | None, output_price: float | None
-) -> Price | None:
-    if input_price is None and output_price is None:
-        return model.price and model.price.at(tier)
-    if input_price is None or output_price is None:
-        raise InputError("give both --input-price and --output-price, or neither")
-    return Price(input_price, output_price)
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """The models that are planned for, and what they cost."""
+
+    known: ModelCatalogue
+    models: Sequence[KnownModel]
+    input_usd: float | None
+    output_usd: float | None
+
+    def __post_init__(self) -> None:
+        if (self.input_usd is None) != (self.output_usd is None):
+            raise InputError("give both --input-price and --output-price, or neither")
+
+    def at(self, tier: Tier) -> dict[str, Price | None]:
+        return {model.name: self._price(model, tier) for model in self.models}
+
+    def _price(self, model: KnownModel, tier: Tier) -> Price | None:
+        price = model.price
+        if self.input_usd is not None and self.output_usd is not None:
+            price = Price(self.input_usd, self.output_usd, shares=self.known.tier_shares)
+        return price and price.at(tier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How long requests take, and how many are in flight; what was given is for ``tier``."""
+
+    known: ModelCatalogue
+    tier: Tier
+    latency_s: float | None
+    concurrency: int | None
+
+    def latency_at(self, tier: Tier) -> float:
+        if self.latency_s is not None and tier is self.tier:
+            return self.latency_s
+        return float(self.known.tier_longest_s.get(tier, _USUAL_LATENCY_S))
+
+    def concurrency_at(self, tier: Tier) -> int:
+        return concurrency_at(tier, self.concurrency if tier is self.tier else None)
+
+
+async def _planned(
+    annotator: Service,
+    asked: Sequence[AskedModel],
+    priced: _Priced,
+    pace: _Pace,
+    *,
+    keys: Sequence[Key],
+    work: Work,
+    now: float,
+) -> dict[str, Any]:
+    """Return the plan, with other plans beside it."""
+    tier = pace.tier
+    latency_s, concurrency = pace.latency_at(tier), pace.concurrency_at(tier)
+    assumed = Assumptions(concurrency, latency_s, priced.at(tier))
+    tokens = {name: each.input for name, each in work.tokens.items()}
+    load = Load(work.requests, tokens, latency_s, concurrency)
+    course = await simulate(keys, asked, load, now)
+    planned = plan_object(keys, work, course, assumed, now)
+    ways = [
+        tier_way(
+            each,
+            asked,
+            priced.models,
+            priced.at(each),
+            latency_s=pace.latency_at(each),
+            concurrency=pace.concurrency_at(each),
+        )
+        for each in (Tier if annotator.protocol.has_listed_models else annotator.protocol.tiers)
+    ]
+    if annotator.protocol.has_listed_models:
+        pace_s = pace.latency_at(Tier.STANDARD)
+        width = pace.concurrency_at(Tier.STANDARD)
+        ways.insert(0, free_way(asked, priced.models, pace_s, width))
+    known = {tier.value: course}
+    return planned | {"plans": await compared(ways, keys, work, now, known)}

@@ -187,12 +187,17 @@ def plan_object(
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
-        "total": _cost(by_model, work, assumed),
+        "total": cost_object(by_model, work, assumed),
         "models": [
-            {"model": name, **_cost({name: by_model[name]}, work, assumed)} for name in work.tokens
+            {"model": name, **cost_object({name: by_model[name]}, work, assumed)}
+            for name in work.tokens
         ],
         "keys": [
-            {"label": key.label, "project": key.project, **_cost(by_key[key.label], work, assumed)}
+            {
+                "label": key.label,
+                "project": key.project,
+                **cost_object(by_key[key.label], work, assumed),
+            }
             for key in keys
         ],
         "days": [_span_object(span, keys, work, assumed) for span in course.spans],
@@ -206,7 +211,7 @@ def plan_object(
     }
 
 
-def _cost(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict[str, Any]:
+def cost_object(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict[str, Any]:
     """Return what so many requests by model take; the money is unknown if one price is."""
     taken, given, usd = 0, 0, 0.0
     for model, count in requests.items():
@@ -262,9 +267,9 @@ def _span_object(
         "first": span.first.isoformat(),
         "last": (span.first + timedelta(days=span.days - 1)).isoformat(),
         "days": span.days,
-        "each_day": _cost(_by_model(span.requests), work, assumed),
+        "each_day": cost_object(_by_model(span.requests), work, assumed),
         "keys_each_day": {
-            label: _cost(requests, work, assumed)
+            label: cost_object(requests, work, assumed)
             for label, requests in _shares(keys, span.requests).items()
         },
     }
@@ -272,17 +277,17 @@ def _span_object(
 
 def plan_view(plan: Mapping[str, Any]) -> RenderableType:
     """Return the object of ``plan_object`` for a terminal."""
-    keys = Table("key", "project", *_columns(), title="by key", title_justify="left")
+    keys = Table("key", "project", *columns(), title="by key", title_justify="left")
     for key in plan["keys"]:
-        keys.add_row(Text(key["label"]), Text(key["project"]), *_cells(key))
-    keys.add_row(Text("all", style="bold"), "", *_cells(plan["total"]))
-    days = Table("days (Pacific)", "", *_columns(), title="each day", title_justify="left")
+        keys.add_row(Text(key["label"]), Text(key["project"]), *cells(key))
+    keys.add_row(Text("all", style="bold"), "", *cells(plan["total"]))
+    days = Table("days (Pacific)", "", *columns(), title="each day", title_justify="left")
     for span in plan["days"]:
         last = "" if span["days"] == 1 else f" to {span['last']}"
-        days.add_row(f"{span['first']}{last}", f"{span['days']} d", *_cells(span["each_day"]))
-    models = Table("model", *_columns(), title="by model", title_justify="left")
+        days.add_row(f"{span['first']}{last}", f"{span['days']} d", *cells(span["each_day"]))
+    models = Table("model", *columns(), title="by model", title_justify="left")
     for model in plan["models"]:
-        models.add_row(Text(model["model"]), *_cells(model))
+        models.add_row(Text(model["model"]), *cells(model))
     left_out = [
         Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
         for entry in plan["left_out"]
@@ -320,11 +325,13 @@ def _assumed(assumed: Mapping[str, Any]) -> list[Text]:
     return list(map(Text, lines))
 
 
-def _columns() -> tuple[str, ...]:
+def columns() -> tuple[str, ...]:
+    """Return the heads of the columns of ``cells``."""
     return ("requests", "tokens in", "tokens out", "$")
 
 
-def _cells(cost: Mapping[str, Any]) -> tuple[str, ...]:
+def cells(cost: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what ``cost_object`` tells, for a table; a question mark for what is not known."""
     money = "?" if cost["usd"] is None else f"{cost['usd']:,.2f}"
     counts = (cost[name] for name in ("requests", "input_tokens", "output_tokens"))
-    return (*(f"{count:,}" for count in counts), money)
+    return (*("?" if count is None else f"{count:,}" for count in counts), money)

@@ -83,6 +83,8 @@ class ModelCatalogue:
         self.tables = tables
         self.default: str = tables["default"]
         self.tile = Tile(tables["tile"]["tokens"], tables["tile"]["px"])
+        self.tier_shares = MappingProxyType(_shares(tables))
+        self.tier_longest_s = MappingProxyType(dict(tables.get("tier_longest_s", {})))
         self._by_name = {table["name"]: table for table in tables["model"]}
 
     def known(self, name: str) -> KnownModel:
@@ -119,7 +121,7 @@ class ModelCatalogue:
             price["output_usd"],
             price.get("cached_usd"),
             next((day for day in dates if day), None),
-            MappingProxyType({**_shares(self.tables), **_shares(price)}),
+            MappingProxyType({**self.tier_shares, **_shares(price)}),
         )
 
     def _family(self, name: str) -> Mapping[str, Any] | None:

@@ -61,3 +61,7 @@ class Price:
             "cached_usd": self.cached_usd,
             "read_on": None if self.read_on is None else self.read_on.isoformat(),
         }
+
+
+NOTHING: Final = Price(0.0, 0.0)
+"""What free keys pay."""

@@ -43,6 +43,11 @@ class _Shares(_Dated):
     batch: _Share = None
 
 
+class _LongestS(_Dated):
+    flex: _Tokens | None = None
+    batch: _Tokens | None = None
+
+
 class _Price(_Dated):
     input_usd: _Usd
     output_usd: _Usd
@@ -81,6 +86,7 @@ class ModelsFile(_Dated):
     default: _Name | None = None
     tile: _Tile | None = None
     tier_shares: _Shares = _Shares()
+    tier_longest_s: _LongestS = _LongestS()
     model: tuple[_Model, ...] = ()
 
     @model_validator(mode="after")
