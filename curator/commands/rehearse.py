@@ -13,15 +13,15 @@ from typing import Annotated, Final
 import typer
 
 from curator.commands.options import AsJson
-from curator.keys.keyfile import read_keys
+from curator.keys.keyfile import read_key_file
 from curator.rehearsal.answers.answer_book import AnswerBook
 from curator.rehearsal.script import (
-    QuotaTable,
     RehearsalScript,
     read_script,
     require_keys,
     with_campaign_keys,
 )
+from curator.rehearsal.script_tables import QuotaTable
 from curator.rehearsal.server import STATS_PATH, RehearsalServer
 from curator.rehearsal.wiring import build_server, default_cache, read_answers
 from shared.corpus import parse_columns
@@ -93,15 +93,15 @@ def rehearse(
 ) -> None:
     """Play Gemini on this machine, at no cost.
 
-    Answers, quotas and faults are as --script says; or give --answers and --images. Ends on Ctrl-C
-    or SIGTERM.
+    Answers, quotas, models, service tiers, batch jobs and faults are as --script says; what it may
+    say is in docs/rehearsal.md. Or give --answers and --images. Ends on Ctrl-C or SIGTERM.
     """
     scene = _scene(script, answers, images)
     if columns is not None:
         scene = scene.model_copy(update={"columns": parse_columns(columns)})
     scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
     if keys is not None:
-        scene = with_campaign_keys(scene, read_keys(keys))
+        scene = with_campaign_keys(scene, read_key_file(keys))
     require_keys(scene)
     set_up_events(mask=SecretMask(key.api_key for key in scene.key))
     book = read_answers(scene, cache or default_cache())

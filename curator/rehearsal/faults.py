@@ -19,6 +19,8 @@ class Fault(StrEnum):
     """429 without details."""
     NO_CAPACITY = "no_capacity"
     """429 because the service is busy; no quota is meant."""
+    NO_CAPACITY_503 = "no_capacity_503"
+    """The same as 503."""
     INTERNAL = "internal"
     """500."""
     OVERLOADED = "overloaded"
@@ -143,8 +145,5 @@ class FlexPlan:
 
     def refusal(self) -> replies.WireReply:
         """Return what a request is told that is shed."""
-        return (
-            replies.no_capacity()
-            if self.shed_status == HTTPStatus.TOO_MANY_REQUESTS
-            else replies.overloaded()
-        )
+        is_429 = self.shed_status == HTTPStatus.TOO_MANY_REQUESTS
+        return replies.no_capacity() if is_429 else replies.overloaded()

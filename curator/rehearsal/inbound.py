@@ -82,6 +82,7 @@ class Inquiry:
     thinking_level: str = ""
     thinking_budget: int | None = None
     service_tier: ServiceTier = ServiceTier.STANDARD
+    has_system_text: bool = False
     thought_tokens: int = 0
     cached_tokens: int = 0
 
@@ -164,6 +165,7 @@ def inquiry_of(value: object) -> Inquiry:
         image_detail=detail.removeprefix("MEDIA_RESOLUTION_").lower(),
         thinking_level=str(thinking.get("thinkingLevel") or "").lower(),
         thinking_budget=budget if isinstance(budget, int) else None,
+        has_system_text=instruction is not None,
         service_tier=_service_tier(request.get("serviceTier")),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final
 
 from curator.rehearsal.answers.replying import Replier, Ruling, malformed
@@ -79,9 +80,9 @@ class Judge:
         """Return the key with this secret, or what an unlisted one is taken for."""
         return self._keys.key(api_key)
 
-    def limits(self, key: RehearsedKey) -> ProjectLimits:
-        """Return the limits of the project of ``key``."""
-        return self._keys.limits(key)
+    def limits(self, key: RehearsedKey, model: str) -> ProjectLimits:
+        """Return the limits of a model in the project of ``key``."""
+        return self._keys.limits(key, model)
 
     async def judge(self, key: RehearsedKey, earlier: int, asked: Asked) -> Ruling:
         """Return what a request gets whose key had sent ``earlier`` requests before it."""
@@ -98,7 +99,7 @@ class Judge:
         understood = self.understood(inquiry, model)
         if isinstance(understood, Ruling):
             return understood
-        limits = self._keys.limits(key)
+        limits = self._keys.limits(key, model)
         now = self._clock.now()
         tokens = understood.prompt_tokens
         over = self._quotas.admit(key.project, asked.metered_as, limits, tokens, now)
@@ -189,6 +190,7 @@ class Judge:
 _REFUSALS: Final[dict[Fault, Callable[[], WireReply]]] = {
     Fault.EXHAUSTED: replies.exhausted,
     Fault.NO_CAPACITY: replies.no_capacity,
+    Fault.NO_CAPACITY_503: lambda: replies.no_capacity(HTTPStatus.SERVICE_UNAVAILABLE),
     Fault.INTERNAL: replies.internal_error,
     Fault.OVERLOADED: replies.overloaded,
     Fault.DEADLINE: replies.deadline_exceeded,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from curator.rehearsal.quota_book import ProjectLimits
+from curator.rehearsal.quota_book import OwnLimits, ProjectLimits
 from curator.rehearsal.words import key_refusals
 from curator.rehearsal.words.replies import WireReply
 
@@ -87,15 +87,18 @@ class KeyRing:
         *,
         unlisted: UnlistedKeys,
         unlisted_limits: ProjectLimits = _NO_LIMITS,
+        own_limits: Mapping[tuple[str, str], OwnLimits],
     ) -> None:
         """Know ``keys`` and the limits of ``projects``.
 
+        ``own_limits`` are those of a model in a project, or in every one, whose name is empty then.
         Each unlisted key that is accepted is a project of its own, under ``unlisted_limits``.
         """
         self._keys = {key.api_key: key for key in keys}
         self._projects = dict(projects)
         self._unlisted = unlisted
         self._unlisted_limits = unlisted_limits
+        self._own_limits = own_limits
 
     def key(self, api_key: str) -> RehearsedKey:
         """Return the key with this secret, or what an unlisted one is taken for."""
@@ -109,11 +112,15 @@ class KeyRing:
         state = RehearsedKeyState.VALID if accepted else RehearsedKeyState.INVALID
         return RehearsedKey(label=name, project=name, api_key=api_key, state=state)
 
-    def limits(self, key: RehearsedKey) -> ProjectLimits:
-        """Return the limits of the project of ``key``."""
+    def limits(self, key: RehearsedKey, model: str) -> ProjectLimits:
+        """Return the limits of a model in the project of ``key``."""
+        limits = self._unlisted_limits
         if key.api_key in self._keys:
-            return self._projects.get(key.project, _NO_LIMITS)
-        return self._unlisted_limits
+            limits = self._projects.get(key.project, _NO_LIMITS)
+        for project in ("", key.project):
+            own = self._own_limits.get((project, model))
+            limits = limits if own is None else own.over(limits)
+        return limits
 
 
 def _project_number(project: str) -> int:

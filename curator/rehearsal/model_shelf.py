@@ -19,6 +19,8 @@ from curator.rehearsal.words.replies import Json, WireReply, bad_request, unknow
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536
+_NO_LEVEL: Final = "Thinking level is not supported for this model."
+_NO_BUDGET: Final = "Thinking budget is not supported for this model."
 BATCH: Final = "batch"
 """What a model takes besides service tiers: jobs of many requests."""
 _ALL_TIERS: Final = frozenset({*ServiceTier, BATCH})
@@ -88,6 +90,9 @@ class RehearsedModel:
     closed_to: frozenset[str] = frozenset()
     answers_as: str = ""
     takes_json_mode: bool = True
+    takes_system_text: bool = True
+    takes_thinking: bool = True
+    takes_detail: bool = True
     valid_for: int | None = None
     tiers: frozenset[str] = _ALL_TIERS
     counting: Counting = Counting()
@@ -119,10 +124,21 @@ class ModelShelf:
     def form_refusal(self, name: str, inquiry: Inquiry) -> WireReply | None:
         """Return what is told of a form that a model does not know; ``None`` where it does."""
         model = self._models.get(name)
-        asks_for_json = inquiry.schema is not None or inquiry.mime_type != PLAIN_TEXT
-        if model is None or model.takes_json_mode or not asks_for_json:
+        if model is None:
             return None
-        return bad_request(f"JSON mode is not enabled for models/{name}")
+        asks_for_json = inquiry.schema is not None or inquiry.mime_type != PLAIN_TEXT
+        asks_for_budget = inquiry.thinking_budget is not None
+        of_model = f"is not enabled for models/{name}"
+        refusals = {
+            f"Developer instruction {of_model}": inquiry.has_system_text
+            and not model.takes_system_text,
+            f"JSON mode {of_model}": asks_for_json and not model.takes_json_mode,
+            _NO_LEVEL: bool(inquiry.thinking_level) and not model.takes_thinking,
+            _NO_BUDGET: asks_for_budget and not model.takes_thinking,
+            f"Media resolution {of_model}": bool(inquiry.image_detail) and not model.takes_detail,
+        }
+        refused = next((message for message, is_told in refusals.items() if is_told), None)
+        return None if refused is None else bad_request(refused)
 
     def tier_refusal(self, name: str, tier: ServiceTier) -> WireReply | None:
         """Return what is told of a service tier that a model lacks; ``None`` where it has it."""

@@ -7,7 +7,7 @@ A minute is the last 60 seconds; a refused request is not counted.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from curator.keys.quota_day import next_day
@@ -61,6 +61,21 @@ class ProjectLimits:
     batch_tokens: int | None = None
     batch_jobs: int | None = None
     tier: Tier = Tier.FREE
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLimits:
+    """Limits of one model; where it states none, the project's count."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    rpd: int | None = None
+    batch_tokens: int | None = None
+
+    def over(self, of_project: ProjectLimits) -> ProjectLimits:
+        """Return the limits of the model in a project."""
+        own = {name: limit for name, limit in asdict(self).items() if limit is not None}
+        return replace(of_project, **own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,16 @@ from curator.rehearsal.faults import AnyFault, Fault, FaultPlan, FaultRule, Flex
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.model_shelf import Counting, ModelShelf, RehearsedModel
-from curator.rehearsal.quota_book import Days, PacificDays, ProjectLimits, QuotaBook, ShortDays
-from curator.rehearsal.script import (
+from curator.rehearsal.quota_book import (
+    Days,
+    OwnLimits,
+    PacificDays,
+    ProjectLimits,
+    QuotaBook,
+    ShortDays,
+)
+from curator.rehearsal.script import RehearsalScript
+from curator.rehearsal.script_tables import (
     BatchFaultTable,
     DayTable,
     FaultTable,
@@ -43,8 +51,8 @@ from curator.rehearsal.script import (
     KeyTable,
     LatencyTable,
     ModelTable,
+    ProjectModelTable,
     QuotaTable,
-    RehearsalScript,
 )
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.tally import RehearsalTally
@@ -82,6 +90,7 @@ def build_server(
         {project.name: _limits(project) for project in script.project},
         unlisted=UnlistedKeys.ACCEPTED if accepted else UnlistedKeys.REFUSED,
         unlisted_limits=_limits(script.unlisted_quota),
+        own_limits=_own_limits(script),
     )
     # Dice of their own, so that how faults are dealt does not depend on who asked when.
     dice = random.Random(script.seed)
@@ -208,6 +217,9 @@ def _model(table: ModelTable) -> RehearsedModel:
         closed_to=frozenset(table.closed_to),
         answers_as=table.answers_as,
         takes_json_mode=table.json_mode,
+        takes_system_text=table.system_text,
+        takes_thinking=table.takes_thinking,
+        takes_detail=table.takes_detail,
         valid_for=table.valid_for,
         tiers=frozenset(table.tiers),
         counting=Counting(
@@ -240,6 +252,18 @@ def _limits(table: QuotaTable) -> ProjectLimits:
         batch_jobs=table.batch_jobs,
         tier=table.tier,
     )
+
+
+def _own_limits(script: RehearsalScript) -> dict[tuple[str, str], OwnLimits]:
+    """Return the limits of models, in every project and in one."""
+    listed: list[tuple[str, ModelTable | ProjectModelTable]] = [("", one) for one in script.model]
+    listed += [(project.name, one) for project in script.project for one in project.model]
+    return {
+        (project, one.name): OwnLimits(
+            rpm=one.rpm, tpm=one.tpm, rpd=one.rpd, batch_tokens=one.batch_tokens
+        )
+        for project, one in listed
+    }
 
 
 def _days(table: DayTable, now: float) -> Days:

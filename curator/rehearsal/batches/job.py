@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from curator.rehearsal.batches.mishaps import JobMishap
 from curator.rehearsal.inbound import Inquiry
@@ -18,6 +19,7 @@ class JobState(StrEnum):
     PENDING = "BATCH_STATE_PENDING"
     RUNNING = "BATCH_STATE_RUNNING"
     SUCCEEDED = "BATCH_STATE_SUCCEEDED"
+    PARTIALLY_SUCCEEDED = "BATCH_STATE_PARTIALLY_SUCCEEDED"
     FAILED = "BATCH_STATE_FAILED"
     CANCELLED = "BATCH_STATE_CANCELLED"
     EXPIRED = "BATCH_STATE_EXPIRED"
@@ -91,7 +93,7 @@ class Job:
     def has_results(self, now: float) -> bool:
         """Return whether its requests were answered by now."""
         lasted = self.cancelled_at is None or self.ends_at < self.cancelled_at
-        return lasted and now >= self.ends_at and self.ends_as is JobState.SUCCEEDED
+        return lasted and now >= self.ends_at and self.ends_as in _WITH_RESULTS
 
     def operation(self, now: float) -> Json:
         """Return what ``GET batches/ID`` tells."""
@@ -152,7 +154,8 @@ class Job:
         return {name: str(count) for name, count in counts.items() if count}
 
 
-_ERRORS = {
+_WITH_RESULTS: Final = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
+_ERRORS: Final = {
     JobState.FAILED: (13, "Internal error encountered while processing the batch."),
     JobState.CANCELLED: (1, "The operation was cancelled."),
     JobState.EXPIRED: (4, "The batch expired before all of its requests were processed."),

@@ -197,6 +197,7 @@ class JobBook:
 
 
 _ENDS: Final[Mapping[JobMishap | None, JobState]] = {
+    JobMishap.PARTLY: JobState.PARTIALLY_SUCCEEDED,
     JobMishap.FAILED: JobState.FAILED,
     JobMishap.EXPIRED: JobState.EXPIRED,
     JobMishap.CANCELLED: JobState.CANCELLED,

@@ -96,11 +96,12 @@ class JobResults:
 
     def written(self, job: Job, results: Sequence[RowResult]) -> tuple[Results, bytes]:
         """Return what is told of ``results``, and the lines of their file."""
-        is_lost = job.mishap in (JobMishap.EMPTY, JobMishap.BLANK)
-        failed = sum("error" in result.told for result in results)
-        coming = _under_keys(results)
-        self._count(results, {} if is_lost else {id(result): row for row, result in coming})
-        lines = [] if is_lost else [line for row, result in coming for line in _lines(row, result)]
+        coming = _under_keys(results[: _how_many_come(job)])
+        # Nothing tells of results that are lost but those of a job that succeeded in part.
+        told = [result for _, result in coming] if job.mishap is JobMishap.PARTLY else results
+        failed = len(results) - sum("response" in result.told for result in told)
+        self._count(results, {id(result): row for row, result in coming})
+        lines = [line for row, result in coming for line in _lines(row, result)]
         if job.mishap is JobMishap.SHUFFLED:
             self._die.shuffle(lines)
         if not job.input_file:
@@ -117,6 +118,12 @@ class JobResults:
             if result.ruling is not None:
                 is_whole = result.mishap is not RowMishap.BROKEN_LINE
                 self._tell(result.ruling, row is result.row and is_whole)
+
+
+def _how_many_come(job: Job) -> int:
+    if job.mishap in (JobMishap.EMPTY, JobMishap.BLANK):
+        return 0
+    return len(job.rows) // 2 if job.mishap is JobMishap.PARTLY else len(job.rows)
 
 
 def _under_keys(results: Sequence[RowResult]) -> list[tuple[Row, RowResult]]:

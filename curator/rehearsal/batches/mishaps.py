@@ -19,6 +19,8 @@ class JobMishap(StrEnum):
     """It succeeds, and there is no result at all, nor a file of them."""
     BLANK = "blank"
     """It succeeds, and its file of results has no line."""
+    PARTLY = "partly"
+    """It succeeds in part: the results of the second half do not come."""
     FAILED = "failed"
     """It fails in the place of an end."""
     EXPIRED = "expired"

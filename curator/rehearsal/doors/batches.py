@@ -82,7 +82,7 @@ class BatchesDoor:
             new = read_new_job(body)
         except MalformedRequest as error:
             raise Refused(bad_request(str(error))) from error
-        limits = self._judge.limits(caller.key)
+        limits = self._judge.limits(caller.key, model)
         made = await self._jobs.create(caller.key.project, limits, model, new)
         if isinstance(made, WireReply):
             raise Refused(made)

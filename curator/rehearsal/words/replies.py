@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from curator.rehearsal.inbound import Inquiry, text_tokens
@@ -195,15 +196,17 @@ def exhausted() -> WireReply:
     return error_reply(429, "RESOURCE_EXHAUSTED", message)
 
 
-def no_capacity() -> WireReply:
-    """Return a 429 that is no quota at all."""
+def no_capacity(status: HTTPStatus = HTTPStatus.TOO_MANY_REQUESTS) -> WireReply:
+    """Return a 429 that is no quota at all, or the same as 503."""
     detail = {
         "@type": f"{RPC}.ErrorInfo",
         "reason": "MODEL_CAPACITY_EXHAUSTED",
         "domain": SERVICE,
     }
+    is_429 = status is HTTPStatus.TOO_MANY_REQUESTS
+    name = "RESOURCE_EXHAUSTED" if is_429 else "UNAVAILABLE"
     message = "No capacity available for this model on the server."
-    return error_reply(429, "RESOURCE_EXHAUSTED", message, [detail])
+    return error_reply(status.value, name, message, [detail])
 
 
 def internal_error() -> WireReply:

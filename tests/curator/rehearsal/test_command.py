@@ -90,6 +90,18 @@ def test_it_plays_a_campaigns_own_keys_file(catalogue: Catalogue, tmp_path: Path
         assert ask(ready["base_url"], "another") == 400
 
 
+def test_limits_of_models_in_a_keys_file_count_too(catalogue: Catalogue, tmp_path: Path):
+    keys = tmp_path / "keys.toml"
+    keys.write_text(
+        '[[key]]\napi_key = "my-secret-key"\nrpm = 1\n[[model]]\nname = "MODEL"\nrpm = 2\n'.replace(
+            "MODEL", MODEL
+        )
+    )
+    with started(command(catalogue, "--keys", keys)) as (_, ready):
+        statuses = [ask(ready["base_url"], "my-secret-key") for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
 def test_it_writes_the_keys_of_a_script_for_the_campaign(catalogue: Catalogue, tmp_path: Path):
     script = tmp_path / "script.toml"
     script.write_text(

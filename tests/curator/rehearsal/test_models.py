@@ -120,3 +120,30 @@ async def test_tokens_are_counted_as_the_model_does_and_cost_no_quota(play: Play
             assert response.status == 400
         figures = await stage.stats()
     assert (figures["requests"], figures["calls"]) == (0, {"count_tokens": 3})
+
+
+@pytest.mark.parametrize(
+    ("setting", "config", "words"),
+    [
+        ("json_mode", {}, "JSON mode is not enabled for models/gemma"),
+        (
+            "system_text",
+            {"system_instruction": "Be brief."},
+            "Developer instruction is not enabled",
+        ),
+        ("takes_thinking", {"thinking_config": {"thinking_level": "low"}}, "Thinking level is not"),
+        ("takes_thinking", {"thinking_config": {"thinking_budget": 5}}, "Thinking budget is not"),
+        ("takes_detail", {"media_resolution": "MEDIA_RESOLUTION_LOW"}, "Media resolution is not"),
+    ],
+)
+async def test_a_model_refuses_forms_that_it_does_not_know(
+    play: Play, setting: str, config: dict[str, Any], words: str
+):
+    async with play(model=[{"name": "gemma", setting: False}]) as stage:
+        with pytest.raises(errors.ClientError, match=words) as caught:
+            await stage.ask(model="gemma", api_version="v1beta", **config)
+        assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
+        assert (await stage.ask(model="gemma", temperature=0.1)).text
+        assert (await stage.ask(api_version="v1beta", **config)).text
+        outcomes = (await stage.stats())["outcomes"]
+    assert outcomes["form_not_taken"] == 1

@@ -118,3 +118,26 @@ async def test_repeats_are_counted_but_not_after_a_useless_answer(play: Play):
     assert figures["images"]["answered"] == 1
     assert figures["images"]["repeats"] == 2
     assert figures["tokens"]["prompt"] > 3 * paid > 0
+
+
+async def test_a_model_has_limits_of_its_own_in_all_projects_or_in_one(play: Play):
+    tables = {
+        "project": [
+            {"name": "ours", "rpm": 1, "model": [{"name": "gemini-pro", "rpd": 0}]},
+            {"name": "theirs"},
+        ],
+        "key": [
+            {"api_key": "good", "project": "ours"},
+            {"api_key": "other", "project": "theirs"},
+        ],
+        "model": [{"name": "gemini-lite", "rpm": 2}],
+    }
+    async with play(**tables) as stage:
+        with pytest.raises(errors.ClientError, match="limit: 0"):
+            await stage.ask(model="gemini-pro")
+        assert (await stage.ask("other", model="gemini-pro")).text
+        for model, allowed in (("gemini-lite", 2), ("gemini-flash", 1)):
+            for _ in range(allowed):
+                assert (await stage.ask(model=model)).text
+            with pytest.raises(errors.ClientError, match=f"limit: {allowed}, model: {model}"):
+                await stage.ask(model=model)

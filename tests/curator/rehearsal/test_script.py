@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from curator.rehearsal.batches.mishaps import DownloadMishap, JobMishap, RowMishap, UploadMishap
 from curator.rehearsal.faults import Fault, FaultPlan, FaultRule
-from curator.rehearsal.script import read_script
+from curator.rehearsal.key_ring import RehearsedKeyState
+from curator.rehearsal.script import RehearsalScript, read_script
 from shared.errors import InputError
 
 WHOLE = """
@@ -111,3 +117,23 @@ def test_faults_by_rate_are_the_same_for_the_same_seed():
     counted = Counter(first)
     assert 300 < counted[Fault.INTERNAL] < 500
     assert 100 < counted[Fault.NONSENSE] < 220
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "rehearsal.md"
+
+
+def settings_of(model: type[BaseModel]) -> Iterator[str]:
+    """Yield the names of all settings of a script, those of its tables too."""
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in [field.annotation, *get_args(field.annotation)]:
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from settings_of(inner)
+
+
+def test_the_document_tells_every_setting_and_every_kind():
+    text = DOCUMENT.read_text()
+    kinds = [*Fault, *JobMishap, *RowMishap, *UploadMishap, *DownloadMishap, *RehearsedKeyState]
+    names = {*settings_of(RehearsalScript), *(kind.value for kind in kinds)}
+    assert {"rpm", "late_s", "changed_share", "batch_jobs"} <= names
+    assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []

@@ -156,6 +156,20 @@ async def test_a_job_succeeds_with_nothing(play: Play, kind: str):
     assert figures["images"]["answered"] == 0
 
 
+@pytest.mark.filterwarnings("ignore:.*PARTIALLY_SUCCEEDED:UserWarning")
+async def test_a_job_succeeds_in_part(play: Play):
+    async with play(batch=faults("partly")) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        _, told = await operation(stage, job.name)
+        assert [row["key"] for row in await results(sdk, job)] == ["a", "b"]
+        figures = await stage.stats()
+    assert told["metadata"]["state"] == "BATCH_STATE_PARTIALLY_SUCCEEDED"
+    stats = {"requestCount": "4", "successfulRequestCount": "2", "failedRequestCount": "2"}
+    assert told["metadata"]["batchStats"] == stats
+    assert figures["batch"]["requests"] == {"answered": 2, "lost_with_job": 2}
+
+
 async def test_a_job_comes_late_or_not_at_all(play: Play):
     async with play(batch=faults("late", running_s=60, late_s=3600)) as stage:
         sdk = client(stage)
