@@ -12,7 +12,7 @@ import orjson
 
 from curator.catalog.abo_files import AboFiles, abo_files, pictures_in
 from curator.catalog.catalog import AsGiven
-from curator.catalog.locating import Locator
+from curator.catalog.finding.locating import Locator
 from curator.catalog.reading import fingerprint_of, reading
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError

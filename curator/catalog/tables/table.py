@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from curator.catalog.by_id import PicturesById
 from curator.catalog.catalog import AsGiven
-from curator.catalog.locating import Locator
+from curator.catalog.finding.by_id import PicturesById
+from curator.catalog.finding.locating import Locator
 from curator.catalog.named_columns import NO_COLUMNS, NamedColumns
 from curator.catalog.pictures import is_web_address
 from curator.catalog.reading import fingerprint_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from curator.catalog.by_id import PicturesById
+from curator.catalog.finding.by_id import PicturesById
 from curator.catalog.pictures import (
     READ_SUFFIXES,
     is_hidden,
