@@ -21,6 +21,9 @@ COMMANDS: Final = {
     "plan": Command(
         "curator.commands.plan", "plan", "Forecast a campaign's time, tokens and money."
     ),
+    "fetch": Command(
+        "curator.commands.fetch", "fetch", "Bring the pictures that a catalogue names by URL."
+    ),
     "keys": Command("curator.commands.keys", "keys", "Check which keys may use which models."),
     "view": Command(
         "curator.commands.review", "view", "Look at all pairs, with their pictures, on a page."

@@ -2,7 +2,7 @@
 
 from curator.catalog.catalog import Catalog, nothing_usable
 from curator.catalog.named_columns import NO_COLUMNS, NamedColumns, catalog_columns
-from curator.catalog.opening import open_catalog
+from curator.catalog.opening import open_catalog, picture_urls
 from curator.catalog.skipped import MAY_APPEAR, Reason, Skipped
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "catalog_columns",
     "nothing_usable",
     "open_catalog",
+    "picture_urls",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,18 @@ def open_catalog(
         raise InputError(f"--columns names columns of a table, and {path} is none")
     _require_folder(catalog.images_dir)
     return catalog
+
+
+def picture_urls(path: Path, images_dir: Path, columns: NamedColumns) -> Iterator[str]:
+    """Yield the URLs by which the catalogue at ``path`` names pictures, in order, with repeats.
+
+    Raises:
+        InputError: as ``open_catalog``, or it is no table.
+    """
+    catalog = open_catalog(path, images_dir, columns)
+    if not isinstance(catalog, TableCatalog):
+        raise InputError(f"{path}: is no table, and only tables name pictures by URL")
+    yield from catalog.urls()
 
 
 def _require_folder(images_dir: Path) -> None:

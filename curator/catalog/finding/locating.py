@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from curator.catalog.finding.by_id import PicturesById
+from curator.catalog.finding.fetched_names import fetched_name
 from curator.catalog.pictures import (
     READ_SUFFIXES,
     is_hidden,
@@ -67,7 +68,7 @@ class Locator:
 
     def _place(self, name: str) -> str | Reason:
         if is_web_address(name):
-            return self._first_file(_paths_of_url(name)) or Reason.URL
+            return self._first_file(_places_of_url(name)) or Reason.URL
         text = name.removeprefix("file://")
         if text.startswith("\\\\"):
             return Reason.OUTSIDE
@@ -155,8 +156,10 @@ class Locator:
             ) from error
 
 
-def _paths_of_url(url: str) -> Iterator[list[str]]:
-    """Yield where a download of ``url`` may lie: under its whole path, or the end of it."""
+def _places_of_url(url: str) -> Iterator[list[str]]:
+    """Yield where a download of ``url`` may lie: as we fetch it, or under its path or its end."""
+    if name := fetched_name(url):
+        yield name.split("/")
     address = without_query(url)
     for spelling in dict.fromkeys((unquote(address), address)):
         parts = [part for part in _parts(spelling)[1:] if part != ".."]

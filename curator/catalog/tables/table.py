@@ -102,6 +102,13 @@ class TableCatalog:
                 else:
                     skipped.add(Reason.LONG_ROW, f"line {row.line}")
 
+    def urls(self) -> Iterator[str]:
+        """Yield the URLs by which rows name pictures, in order, with repeats."""
+        with self._opened() as (rows, reader):
+            for row in rows.all:
+                if len(row.cells) == len(rows.columns):
+                    yield from filter(is_web_address, reader.names(row))
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[Rows, _RowReader]]:
         with rows_of(self.files, self.images_dir) as rows:
@@ -141,7 +148,7 @@ class _RowReader:
 
     def listings(self, row: Row, skipped: Skipped) -> Iterator[Listing]:
         completed = self.products.completed(row.cells)
-        names = [name for place in self.layout.images for name in picture_names(row.cells[place])]
+        names = self.names(row)
         if not names and not completed.goes_on:
             skipped.add(Reason.WITHOUT_IMAGE, f"line {row.line}")
         paths = self._paths(names, skipped)
@@ -151,6 +158,10 @@ class _RowReader:
         for path in paths:
             image = ImageRef(path, path)
             yield Listing(completed.product or paths[0], image, metadata, completed.group)
+
+    def names(self, row: Row) -> list[str]:
+        """Return the names, paths or URLs of a row's pictures."""
+        return [name for place in self.layout.images for name in picture_names(row.cells[place])]
 
     def _paths(self, names: Sequence[str], skipped: Skipped) -> list[str]:
         paths: dict[str, None] = {}
