@@ -28,6 +28,9 @@ COMMANDS: Final = {
     "view": Command(
         "curator.commands.review", "view", "Look at all pairs, with their pictures, on a page."
     ),
+    "review": Command(
+        "curator.commands.review", "review", "Judge pairs on a page, by keyboard or on a phone."
+    ),
     "export": Command(
         "curator.commands.pairs", "export", "Write the pairs to a file, or a data set folder."
     ),

@@ -75,7 +75,7 @@ def test_help_and_the_version_import_nothing_slow(program: str) -> None:
 @pytest.mark.parametrize(
     ("program", "commands"),
     [
-        ("curator", {"reparse", "rehearse"}),
+        ("curator", {"reparse", "rehearse", "review"}),
         ("evaluator", {"report"}),
         ("trainer", {"recipe"}),
     ],

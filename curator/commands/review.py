@@ -1,4 +1,4 @@
-"""``curator view``: people look at the pairs of a ledger."""
+"""``curator view`` and ``curator review``: people look at the pairs of a ledger, and decide."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import images_dirs
+from curator.ledger.reviews.candidates import Draw, Order
 from curator.review.desk import Desk
+from curator.review.sitting import Sitting
 from shared.errors import InputError
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
+from shared.program.clock import SystemClock
 from shared.web.access import Address, address_in
 
 LedgerArgument = Annotated[
@@ -32,6 +35,21 @@ PageToken = Annotated[
     ),
 ]
 MovedImages = Annotated[Path | None, typer.Option(help="Images folder, if it moved since the run.")]
+ReviewerName = Annotated[
+    str, typer.Option(metavar="NAME", help="Who reviews, if the page is not to ask for it.")
+]
+FirstOrder = Annotated[Order, typer.Option(help="Order of the pairs, until the page chooses one.")]
+DrawSeed = Annotated[int, typer.Option(min=0, max=2**31 - 2, help="Seed of the random order.")]
+DoubleShare = Annotated[
+    float,
+    typer.Option(
+        "--double",
+        min=0.0,
+        max=1.0,
+        metavar="FRACTION",
+        help="Share of the pairs that two people are to judge.",
+    ),
+]
 
 
 def view(
@@ -44,22 +62,54 @@ def view(
 
     Also while a run works; nothing is changed.
     """
+    address = _address(ledger, listen, images, token)
+    asyncio.run(_serve(Desk(ledger), address, images))
+
+
+def review(
+    *,
+    ledger: LedgerArgument,
+    listen: ListenAddress = "127.0.0.1:8090",
+    reviewer: ReviewerName = "",
+    order: FirstOrder = Order.RANDOM,
+    seed: DrawSeed = 0,
+    double: DoubleShare = 0.0,
+    images: MovedImages = None,
+    token: PageToken = None,
+) -> None:
+    """Judge pairs on a page, by keyboard or on a phone.
+
+    Accept, correct, reject, skip; also while a run works, and several people at once.
+    """
+    address = _address(ledger, listen, images, token)
+    desk = Desk(ledger)
+    sitting = Sitting(desk, SystemClock(), Draw(order, seed, double))
+    asyncio.run(_serve(desk, address, images, sitting, reviewer))
+
+
+def _address(ledger: Path, listen: str, images: Path | None, token: str | None) -> Address:
     address = address_in(listen, token, option="--listen", variable=TOKEN_VARIABLE)
     require_ledger(ledger)
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such images folder; give another --images")
     migrate_unless_busy(ledger)
-    asyncio.run(_serve(Desk(ledger), address, images))
+    return address
 
 
-async def _serve(desk: Desk, address: Address, images: Path | None) -> None:
+async def _serve(
+    desk: Desk,
+    address: Address,
+    images: Path | None,
+    sitting: Sitting | None = None,
+    reviewer: str = "",
+) -> None:
     # aiohttp's server takes a tenth of a second to import, and `--help` has a third.
     from curator.review.page.site import Looked, served  # noqa: PLC0415
 
     stop = AsyncStopSignal()
     folders = [images] if images else _folders(desk.path)
     with stop_on_signals(stop, "curator", ENDED_AT_ONCE):
-        async with served(address, Looked(desk, folders)) as where:
+        async with served(address, Looked(desk, folders, sitting, reviewer)) as where:
             print(f"{desk.path}: look at {where.url} (Ctrl-C ends this)", flush=True)
             await stop.until_requested()
 

@@ -1,4 +1,4 @@
-"""The desk at which people sit: a ledger, asked in threads, beside whoever else works on it."""
+"""The desk at which people sit: a ledger, read and changed beside whoever else works on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from curator.ledger.database.plain import reading
+from curator.ledger.database.plain import BUSY_S, changing, reading
 from curator.ledger.records.review import (
     CampaignFacets,
     PairFilter,
@@ -22,10 +22,12 @@ Told = TypeVar("Told")
 
 
 class Desk:
-    """Reads a ledger for people; each answer is of one moment."""
+    """A ledger for people: each answer is of one moment, each change one short transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
+        """Sit at the ledger at ``path``; a change waits for other writers, ``busy_s`` at most."""
         self.path = path
+        self._busy_s = busy_s
 
     async def facets(self) -> list[CampaignFacets]:
         """Return what the campaigns' pairs can be told apart by."""
@@ -60,3 +62,22 @@ class Desk:
                 return report(connection, *args, **kwargs)
 
         return await asyncio.to_thread(tell)
+
+    async def changed(
+        self,
+        change: Callable[Concatenate[sqlite3.Connection, Asked], Told],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Told:
+        """Return what ``change`` says that it did to the ledger.
+
+        Raises:
+            LedgerBusy: another process was writing it all the while; nothing was changed.
+            LedgerFailure: it cannot be written.
+        """
+
+        def do() -> Told:
+            with changing(self.path, self._busy_s) as connection:
+                return change(connection, *args, **kwargs)
+
+        return await asyncio.to_thread(do)

@@ -24,7 +24,9 @@ PRAGMAS: Final = (
 """What every connection that writes begins with."""
 
 
-def connected(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+def connected(
+    path: Path, mode: Literal["ro", "rw", "rwc"], busy_s: float = BUSY_S
+) -> sqlite3.Connection:
     """Return a new connection to the file at ``path``, on which transactions are begun by hand.
 
     It may go from one thread to another, as long as one at a time uses it.
@@ -35,7 +37,7 @@ def connected(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connectio
     return sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
         uri=True,
-        timeout=BUSY_S,
+        timeout=busy_s,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -58,17 +60,17 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[sqlite3.Connection]:
+def changing(path: Path, busy_s: float = BUSY_S) -> Iterator[sqlite3.Connection]:
     """Open the ledger at ``path`` for one short transaction, beside whoever else writes it.
 
-    SQLite lets one write at a time; who comes second waits, ``BUSY_S`` at most.
+    SQLite lets one write at a time; who comes second waits, ``busy_s`` at most.
 
     Raises:
         LedgerBusy: another process was writing all that time.
         LedgerFailure: it cannot be written.
     """
     try:
-        with closing(connected(path, "rw")) as connection:
+        with closing(connected(path, "rw", busy_s)) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute(PRAGMAS[1])
             connection.execute("BEGIN IMMEDIATE")

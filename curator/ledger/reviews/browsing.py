@@ -88,6 +88,22 @@ def pair_page(
     return PairPage(pairs, None if end >= last else Place(end + 1), looked_at)
 
 
+def pairs_at(
+    connection: sqlite3.Connection, campaign_id: int, keys: Sequence[PairKey]
+) -> dict[PairKey, SeenPair]:
+    """Return those of the pairs that the campaign still has."""
+    conditions = conditions_of(PairFilter(campaign_id))
+    number = NUMBERS[Shown.ACCEPTED]
+    rows = connection.execute(
+        f"SELECT {COLUMNS[Shown.ACCEPTED].format(number=number)} FROM {conditions.source} "  # noqa: S608
+        f"WHERE p.item_id IN (SELECT value FROM json_each(:items)) AND {conditions.where}",
+        {**conditions.parameters, "items": json.dumps([key.item_id for key in keys])},
+    ).fetchall()
+    wanted = set(keys)
+    pairs = [pair for pair in map(seen_pair, rows) if pair.key in wanted]
+    return {pair.key: pair for pair in with_reviews(connection, with_prompts(connection, pairs))}
+
+
 def count_pairs(
     connection: sqlite3.Connection,
     wanted: PairFilter,

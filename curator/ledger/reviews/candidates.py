@@ -7,13 +7,13 @@ sample of what the filter lets through, whoever looks at them and however often 
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from curator.ledger.records.review import PairFilter, PairKey
+from curator.ledger.records.review import Decision, PairFilter, PairKey
 from curator.ledger.reviews.conditions import conditions_of, teach_conditions
 from shared.questions.types import question_type
 
@@ -52,6 +52,15 @@ class Order(StrEnum):
     """At random, each question type in turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How pairs come to people: in which order, by which seed, and the share that two look at."""
+
+    order: Order = Order.RANDOM
+    seed: int = 0
+    double: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
     """Where a candidate stands in its order: classes of urgency, each at random."""
@@ -69,13 +78,12 @@ class Candidate:
     rank: Rank
     key: PairKey
 
-    @property
-    def wants_two(self) -> float:
-        """Return a number in [0, 1) that decides whether two people are to look at it.
+    def people(self, double: float) -> int:
+        """Return how many people are to look at it, where two look at the share ``double``.
 
-        It does not depend on the number that decides when.
+        What decides it does not depend on what decides when the pair comes.
         """
-        return round(self.rank.position * _PRIME) * 16_807 % _PRIME / _PRIME
+        return 2 if round(self.rank.position * _PRIME) * 16_807 % _PRIME / _PRIME < double else 1
 
 
 _CONTRADICTED: Final = "(o.state = 1 AND o.agrees = 0)"
@@ -92,22 +100,25 @@ _URGENCY: Final = {
 
 
 def candidates(
-    connection: sqlite3.Connection, wanted: PairFilter, order: Order, seed: int, after: Rank
-) -> list[Candidate]:
-    """Return the next candidates after ``after``, those that were decided among them."""
+    connection: sqlite3.Connection, wanted: PairFilter, draw: Draw, after: Rank
+) -> tuple[list[Candidate], Rank | None]:
+    """Return candidates after ``after`` that still need people, and where further ones begin.
+
+    ``None`` where there are no further ones.
+    """
     teach_conditions(connection)
     conditions = conditions_of(wanted)
-    urgency, condition = _URGENCY[order]
-    limit = LOOKED_AT_BY_TYPE if order is Order.TYPE else AT_ONCE
+    urgency, condition = _URGENCY[draw.order]
+    decided = _decided(connection)
+    limit = (LOOKED_AT_BY_TYPE if draw.order is Order.TYPE else AT_ONCE) + len(decided)
     rows = connection.execute(
         f"SELECT {urgency} AS urgency, {POSITION} AS drawn_at, p.item_id, p.position, p.question, "  # noqa: S608
         f"p.answer FROM {conditions.source} WHERE {conditions.where}{condition} "
         "AND (urgency, drawn_at, p.item_id, p.position) > (:urgency, :drawn_at, :item, :number) "
-        "ORDER BY urgency, drawn_at, p.item_id, p.position "
-        "LIMIT :limit + (SELECT count(*) FROM reviews)",
+        "ORDER BY urgency, drawn_at, p.item_id, p.position LIMIT :limit",
         {
             **conditions.parameters,
-            "seed": seed,
+            "seed": draw.seed,
             "urgency": after.urgency,
             "drawn_at": after.position,
             "item": after.item_id,
@@ -119,7 +130,19 @@ def candidates(
         Candidate(Rank(row[0], row[1], row[2], row[3]), PairKey(row[2], row[4], row[5]))
         for row in rows
     ]
-    return _in_turns(found) if order is Order.TYPE else found
+    rest = found[-1].rank if len(found) == limit else None
+    needed = [each for each in found if decided[each.key] < each.people(draw.double)]
+    return (_in_turns(needed) if draw.order is Order.TYPE else needed), rest
+
+
+def _decided(connection: sqlite3.Connection) -> Counter[PairKey]:
+    """Return how many people decided about each pair; who skipped it did not."""
+    rows = connection.execute(
+        "SELECT item_id, question, answer, count(*) FROM reviews WHERE decision != ? "
+        "GROUP BY 1, 2, 3",
+        (Decision.SKIPPED.value,),
+    )
+    return Counter({PairKey(row[0], row[1], row[2]): row[3] for row in rows})
 
 
 def _in_turns(found: Iterable[Candidate]) -> list[Candidate]:

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from curator.ledger.records.review import Decision, PairKey, Review
 from curator.ledger.reviews.browsing import review_of
-from curator.ledger.reviews.candidates import Candidate
+from curator.ledger.reviews.candidates import Candidate, Draw
 
 LEASE_S: Final = 600.0
 """How long a pair stays in the hands of who was handed it."""
 _OLD_S: Final = 86_400.0
 _SAME: Final = "item_id = ? AND question = ? AND answer = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """How pairs come to people: the order's name and seed, and the share that two look at."""
-
-    order: str
-    seed: int = 0
-    double: float = 0.0
 
 
 def hand_out(
@@ -51,7 +41,7 @@ def hand_out(
         if len(given) == count:
             break
         others, mine, held = _taken(connection, candidate.key, reviewer, now)
-        people = 2 if candidate.wants_two < draw.double else 1
+        people = candidate.people(draw.double)
         if others >= people:
             over.append(candidate)
         elif not mine and others + held < people:
@@ -85,7 +75,7 @@ def _lease(
         "INSERT OR REPLACE INTO review_leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(key.item_id, key.question, key.answer, reviewer, now + LEASE_S),
-            *(draw.order, draw.seed, candidate.rank.position),
+            *(draw.order.value, draw.seed, candidate.rank.position),
         ),
     )
 

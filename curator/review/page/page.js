@@ -1,17 +1,43 @@
-// The page's beginning: what the ledger holds, and which view is open.
+// The page's beginning: what the ledger holds, and which view is open. The address says both.
 
-import { at, get, tellModels } from "./elements.js";
+import { at, get, show, tellModels } from "./elements.js";
 import { Browser } from "./browse.js";
 import { Filters } from "./filters.js";
+import { Reviewer } from "./review.js";
 
 const ledger = await get("api/ledger");
 at("ledger").textContent = ledger.ledger;
 tellModels(ledger.campaigns.some(each => Object.keys(each.models).length > 1));
 document.title = `${ledger.ledger} – curator`;
 
-const remember = () => history.replaceState(null, "", `#browse?${filters.query}`);
-const filters = new Filters(ledger, () => { remember(); browser.begin(); });
-const browser = new Browser(filters);
-filters.take(location.hash.split("?")[1] ?? "");
-if (ledger.campaigns.length) browser.begin();
+const filters = new Filters(ledger, () => { remember(); views[open].begin(); });
+const views = { browse: new Browser(filters) };
+if (ledger.review) views.review = new Reviewer(ledger.review, filters);
+const NAMES = { browse: "Browse", review: "Review" };
+let open = null;
+
+const remember = () => history.replaceState(null, "", `#${open}?${filters.query}`);
+const turnTo = name => {
+  open = name;
+  document.body.classList.toggle("reviewing", name === "review");
+  for (const view of Object.keys(NAMES)) at(view).hidden = view !== name;
+  for (const link of at("tabs").children) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  remember();
+  views[name].begin();
+};
+
+if (Object.keys(views).length > 1) {
+  for (const view of Object.keys(views)) {
+    const link = show(at("tabs"), "a", NAMES[view]);
+    link.href = `#${view}`;
+    link.dataset.view = view;
+    link.addEventListener("click", event => { event.preventDefault(); turnTo(view); });
+  }
+}
+const [asked, query] = location.hash.slice(1).split("?");
+filters.take(query ?? "");
+if (ledger.campaigns.length) turnTo(asked in views ? asked : ledger.review ? "review" : "browse");
 else at("end").textContent = "This ledger holds nothing yet; let curator run work first.";

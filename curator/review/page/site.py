@@ -1,4 +1,4 @@
-"""The routes of the page: its files, the pairs and their pictures. These only read."""
+"""The routes of the page: its files, the pairs and their pictures, and where people decide."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.ledger.reviews.candidates import Order
 from curator.review.desk import Desk
 from curator.review.page.asked import filter_in, limit_in, place_in, place_text
 from curator.review.page.item_pictures import ItemPictures
 from curator.review.page.objects import facets_object, pair_object
+from curator.review.page.sitting_routes import sitting_routes
+from curator.review.sitting import REASONS, Sitting
 from shared.questions.types import QUESTION_TYPES
 from shared.web.access import Access, Address, Handler, add_headers, listening
 from shared.web.pages import Login, health, login_routes, page_routes
@@ -26,16 +29,36 @@ PICTURE_PX: Final = 1024
 PICTURES_KEPT: Final = 60
 """Large pictures in memory, of some 150 kB each."""
 USUAL_LIMIT: Final = 50
-_FILES: Final = (*("page.html", "page.css", "page.js", "elements.js", "filters.js", "browse.js"),)
+_FILES: Final = (
+    *("page.html", "page.css", "page.js", "elements.js", "filters.js", "browse.js"),
+    *("review.css", "review.js", "outbox.js"),
+)
 _LOGIN: Final = Login("curator", "Look at the pairs", "the page", TOKEN_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What the page is about: a ledger, and where its images lie."""
+    """What the page is about: a ledger, where its images lie, and who sits at it.
+
+    Without ``sitting`` the page only shows; ``reviewer`` is the name that it proposes.
+    """
 
     desk: Desk
     images_dirs: Sequence[Path]
+    sitting: Sitting | None = None
+    reviewer: str = ""
+
+    def sitting_object(self) -> dict[str, Any] | None:
+        """Return what people who sit down are told; ``None`` where pairs are only looked at."""
+        if self.sitting is None:
+            return None
+        return {
+            "reviewer": self.reviewer,
+            "orders": [order.value for order in Order],
+            "order": self.sitting.draw.order.value,
+            "double": self.sitting.draw.double,
+            "reasons": dict(REASONS),
+        }
 
 
 @asynccontextmanager
@@ -62,7 +85,8 @@ def application(address: Address, looked: Looked) -> web.Application:
             *page_routes("curator.review.page", _FILES),
             *login_routes(access, _LOGIN),
             web.get("/healthz", health),
-            *_reading_routes(desk),
+            *_reading_routes(looked),
+            *([] if looked.sitting is None else sitting_routes(looked.sitting)),
             ItemPictures(desk.image_path, looked.images_dirs).route("/thumbnails"),
             ItemPictures(desk.image_path, looked.images_dirs, PICTURE_PX, PICTURES_KEPT).route(
                 "/pictures"
@@ -83,11 +107,18 @@ async def _told_of_the_ledger(request: web.Request, handler: Handler) -> web.Str
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
 
 
-def _reading_routes(desk: Desk) -> list[web.RouteDef]:
+def _reading_routes(looked: Looked) -> list[web.RouteDef]:
+    desk = looked.desk
+
     async def ledger(_: web.Request) -> web.Response:
         campaigns = [facets_object(campaign) for campaign in await desk.facets()]
         return web.json_response(
-            {"ledger": desk.path.name, "campaigns": campaigns, "kinds": list(QUESTION_TYPES)}
+            {
+                "ledger": desk.path.name,
+                "campaigns": campaigns,
+                "kinds": list(QUESTION_TYPES),
+                "review": looked.sitting_object(),
+            }
         )
 
     async def pairs(request: web.Request) -> web.Response:

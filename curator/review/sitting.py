@@ -1,0 +1,143 @@
+"""What people do at the desk: they are handed pairs, decide, and take back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from curator.ledger.records.review import (
+    Decision,
+    PairFilter,
+    PairKey,
+    Review,
+    SeenPair,
+    Shown,
+)
+from curator.ledger.reviews import browsing, decisions
+from curator.ledger.reviews.candidates import Draw, Order, position_of
+from curator.review.desk import Desk
+from curator.review.line import Line
+from shared.program.clock import Clock
+from shared.questions.answers import normalise
+
+MOST_LINES: Final = 16
+CHOSEN: Final = "chosen"
+"""How a pair was drawn that somebody picked out, in no order."""
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "wrong_answer": "the answer is wrong",
+        "not_visible": "the picture does not show it",
+        "several_answers": "several answers are right",
+        "unclear_question": "the question is unclear",
+        "bad_picture": "the picture is no good",
+        "unfit": "it should not be asked",
+    }
+)
+"""Why pairs are rejected; any other text is a reason as well."""
+
+
+class NoSuchPair(Exception):
+    """Somebody decided about a pair of an image that the ledger does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A person's decision, as it is sent."""
+
+    reviewer: str
+    decision: Decision
+    correction: str = ""
+    reason: str = ""
+
+    def complaint_about(self, answer: str) -> str:
+        """Return what is wrong with it as a decision about ``answer``; empty if nothing is."""
+        if self.decision is Decision.CORRECTED:
+            if not normalise(self.correction):
+                return "correction: give the right answer"
+            if normalise(self.correction) == normalise(answer):
+                return "correction: that is the answer which is there; accept it"
+        if self.decision is Decision.REJECTED and not self.reason.strip():
+            return f"reason: give one of {', '.join(REASONS)}, or your own words"
+        return ""
+
+
+class Sitting:
+    """One page at which people sit, in ``draw``'s order unless they choose another."""
+
+    def __init__(self, desk: Desk, clock: Clock, draw: Draw) -> None:
+        self.desk = desk
+        self.draw = draw
+        self._clock = clock
+        self._lines: OrderedDict[tuple[PairFilter, Order], Line] = OrderedDict()
+
+    async def hand_out(
+        self, wanted: PairFilter, order: Order, reviewer: str, count: int
+    ) -> list[SeenPair]:
+        """Return the next pairs for a person; none where nothing is left in this order."""
+        wanted = replace(wanted, shown=Shown.ACCEPTED, decision="", reviewer="", rule="")
+        line = self._lines.get((wanted, order))
+        if line is None:
+            line = Line(self.desk, wanted, replace(self.draw, order=order))
+            self._lines[wanted, order] = line
+            while len(self._lines) > MOST_LINES:
+                self._lines.popitem(last=False)
+        self._lines.move_to_end((wanted, order))
+        return await line.hand_out(reviewer, count, self._clock.now())
+
+    async def decide(self, campaign_id: int, key: PairKey, said: Said) -> Review:
+        """Write a decision, in the place of what the same person said of the pair before.
+
+        Raises:
+            NoSuchPair: the ledger has no such image.
+            LedgerBusy: another process writes it; nothing was changed.
+        """
+        return await self.desk.changed(
+            _decide, campaign_id, key, said, seed=self.draw.seed, now=self._clock.now()
+        )
+
+    async def take_back(self, reviewer: str, campaign_id: int) -> tuple[Review, SeenPair] | None:
+        """Undo a person's latest decision; return it and the pair, ``None`` if there is none."""
+        review = await self.desk.changed(decisions.take_back, reviewer, self._clock.now())
+        if review is None:
+            return None
+        found = await self.desk.told(browsing.pairs_at, campaign_id, [review.key])
+        pair = found.get(review.key)
+        return None if pair is None else (review, pair)
+
+    async def leave(self, reviewer: str) -> None:
+        """Let others have what is in a person's hands."""
+        await self.desk.changed(decisions.give_up, reviewer)
+
+
+def _decide(
+    connection: sqlite3.Connection,
+    campaign_id: int,
+    key: PairKey,
+    said: Said,
+    *,
+    seed: int,
+    now: float,
+) -> Review:
+    if browsing.image_path(connection, key.item_id) is None:
+        raise NoSuchPair
+    drawn = decisions.drawn_as(connection, key, said.reviewer)
+    if drawn is None:
+        position = position_of(connection, campaign_id, key, seed)
+        drawn = (CHOSEN, seed, 1.0 if position is None else position)
+    is_correction = said.decision is Decision.CORRECTED
+    is_rejection = said.decision is Decision.REJECTED
+    review = Review(
+        key,
+        said.reviewer,
+        said.decision,
+        now,
+        " ".join(said.correction.split()) if is_correction else "",
+        " ".join(said.reason.split()) if is_rejection else "",
+        *drawn,
+    )
+    decisions.put(connection, [review])
+    return review
