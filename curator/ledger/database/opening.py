@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from curator.ledger import database
 from curator.ledger.database.plain import connected
 from curator.ledger.errors import LedgerFailure
 from shared.errors import InputError
@@ -89,7 +91,7 @@ def migrate(path: Path) -> None:
     try:
         if version is None:
             with atomic_path(path) as part:
-                _upgrade(part)
+                _create(part)
         else:
             _back_up(path, path.with_name(f"{path.name}.{version}.backup"))
             _upgrade(path)
@@ -107,6 +109,13 @@ def migrate_unless_busy(path: Path) -> None:
     if check_version(path) != HEAD:
         with sole_writer(path):
             migrate(path)
+
+
+def _create(path: Path) -> None:
+    """Make a ledger at once, as all the migrations one after the other would; a test holds that."""
+    schema = files(database).joinpath("schema.sql").read_text(encoding="utf-8")
+    with closing(connected(path, "rwc")) as new:
+        new.executescript(schema)
 
 
 def _upgrade(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,6 +16,7 @@ from curator.ledger import (
     migrate,
     require_ledger,
 )
+from curator.ledger.database.opening import HEAD
 from curator.ledger.database.tallies import METADATA
 from curator.ledger.database.upgrade import upgrade
 from shared.errors import InputError
@@ -28,12 +30,27 @@ from tests.curator.ledger.ledgers import (
 
 
 def test_the_migration_makes_the_tables_that_the_code_uses(tmp_path):
-    migrate(tmp_path / "l.db")
+    upgrade(tmp_path / "l.db", HEAD)
     engine = create_engine(f"sqlite:///{tmp_path / 'l.db'}")
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), METADATA)
     engine.dispose()
     assert differences == []
+
+
+def test_a_new_ledger_is_what_the_migrations_make(tmp_path):
+    migrate(tmp_path / "new.db")
+    upgrade(tmp_path / "migrated.db", HEAD)
+    new, migrated = (_schema(tmp_path / name) for name in ("new.db", "migrated.db"))
+    renew = "python -m tests.curator.ledger.database.schema"
+    assert new == migrated, f"schema.sql is old: {renew}"
+
+
+def _schema(path: Path) -> list[tuple]:
+    with closing(sqlite3.connect(path)) as database:
+        versions = database.execute("SELECT * FROM alembic_version")
+        made = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+        return [*versions, *database.execute(made)]
 
 
 async def test_a_ledger_of_the_first_release_is_copied_and_goes_on(tmp_path):
