@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.corpus.formats.columns import split_columns
 from shared.errors import InputError
+from shared.records.columns import split_columns
 
 IMAGE, LISTING, PRODUCT = "image", "id", "product"
 

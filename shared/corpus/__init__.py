@@ -5,7 +5,6 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
-from shared.corpus.formats.columns import ColumnNames, checked_columns, parse_columns
 from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pair_digests import PairsDigest, pairs_digest
@@ -37,6 +36,7 @@ from shared.corpus.rows import (
     say_left_out,
     write_csv_rows,
 )
+from shared.records.columns import ColumnNames, checked_columns, parse_columns
 
 __all__ = [
     "CSV_PAIR_COLUMNS",

@@ -12,7 +12,6 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.corpus.formats.columns import ColumnNames
 from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -26,6 +25,7 @@ from shared.corpus.rows import (
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import SPLIT_WORDS, SPLITS, Provenance, QAPair, Question, Split, pair_id
+from shared.records.columns import ColumnNames
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"

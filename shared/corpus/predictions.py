@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
-from shared.corpus.formats.columns import ColumnNames
 from shared.corpus.formats.tables import LeftOut
 from shared.corpus.pairs import answers_json
 from shared.corpus.rows import (
@@ -28,6 +27,7 @@ from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
 from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
 from shared.records.boxes import boxes_json
+from shared.records.columns import ColumnNames
 
 NO_REFERENCE: Final = "no reference answer"
 

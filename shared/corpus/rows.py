@@ -17,7 +17,6 @@ from shared.corpus.formats.cells import (
     reference_texts,
 )
 from shared.corpus.formats.choices import with_chosen_answers
-from shared.corpus.formats.columns import ColumnNames, chosen_columns
 from shared.corpus.formats.tables import LeftOut, RawTable, Row, read_raw
 from shared.corpus.formats.typed_text import with_typed_answers
 from shared.errors import InputError
@@ -25,6 +24,7 @@ from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
+from shared.records.columns import ColumnNames, chosen_columns
 
 NO_COLUMNS: Final[ColumnNames] = {}
 """Every column goes by a name that is known."""

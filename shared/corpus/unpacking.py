@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
-from shared.corpus.embedded_pictures import picture_written
 from shared.corpus.formats.tables import holds_pictures
 from shared.errors import InputError
 from shared.files.atomic import new_folder
+from shared.files.embedded_pictures import picture_written
 from shared.program.reporting.progress import report_progress
 from shared.records import SPLIT_WORDS
 

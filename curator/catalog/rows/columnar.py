@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from curator.catalog.rows.row import Rows, rows_of_objects
-from shared.corpus.embedded_pictures import picture_suffix, picture_written
 from shared.errors import InputError
+from shared.files.embedded_pictures import picture_suffix, picture_written
 
 PARQUET: Final = frozenset({".parquet", ".pq"})
 ARROW: Final = frozenset({".arrow", ".feather"})

@@ -20,9 +20,9 @@ from curator.catalog.pictures import is_web_address, looks_like_picture
 from curator.catalog.rows.row import Rows
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
-from shared.corpus.formats.columns import own_name
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
+from shared.records.columns import own_name
 
 LISTING_COLUMNS: Final = (
     *("listing_id", "item_id", "product_id", "id", "handle", "handleid", "product_code"),

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.corpus.formats.cells import cell_text
-from shared.corpus.formats.columns import column_key
 from shared.corpus.formats.conversations import holds_conversation, unfolded
 from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES, SPLIT_WORDS
+from shared.records.columns import column_key
 
 QUESTIONS: Final = "questions"
 ANNOTATIONS: Final = "annotations"

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
-from shared.corpus.formats.columns import column_key
 from shared.corpus.formats.contents import refuse_other_contents
 from shared.corpus.formats.json_rows import read_json_rows
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
+from shared.records.columns import column_key
 
 Row = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
-from shared.records import COLUMN_ALIASES
+from shared.records.records import COLUMN_ALIASES
 
 ColumnNames = Mapping[str, str]
 """The column of each field, as the user names it; an empty name: the file has none."""
