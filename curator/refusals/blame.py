@@ -33,13 +33,18 @@ FLAGGED: Final = "FLAGGED_INPUT"
 """Stands among the words where a router says what of a request its filter refused."""
 
 
+_PAY: Final = "add credit or turn billing on"
+_SWITCH_ON: Final = "switch the service on for the project"
+_MOVE: Final = "run it where the service is offered"
+
+
 @dataclass(frozen=True, slots=True)
 class BlameRow:
     """Answers that mean the same: those of a status that hold a word or say something.
 
     ``statuses`` is empty where any status will do. ``words`` are for machines, in capitals, such as
     a reason or an error code; ``says`` is looked for in the message. Without either, the status
-    decides.
+    decides. ``way_out`` is what a person must do where nothing else helps.
     """
 
     refusal: type[Refusal]
@@ -47,6 +52,7 @@ class BlameRow:
     statuses: frozenset[int] = frozenset()
     words: frozenset[str] = frozenset()
     says: re.Pattern[str] | None = None
+    way_out: str = ""
 
     def fits(self, status: int, words: frozenset[str], message: str) -> bool:
         """Return whether an answer is one of these."""
@@ -63,20 +69,45 @@ def _row(
     refusal: type[Refusal],
     about: str,
     statuses: Iterable[int] = (),
+    *,
     words: str = "",
     says: str = "",
+    way_out: str = "",
 ) -> BlameRow:
     pattern = re.compile(says, re.IGNORECASE) if says else None
-    return BlameRow(refusal, about, frozenset(statuses), frozenset(words.split()), pattern)
+    return BlameRow(refusal, about, frozenset(statuses), frozenset(words.split()), pattern, way_out)
 
 
 TABLE: Final = (
     # What a word tells, whatever the status.
     _row(
+        ProjectRefused,
+        "a project that is suspended, or has been denied access",
+        {403},
+        words="GCP_SUSPENDED USER_PROJECT_DENIED",
+        says=r"consumer '?projects?[/_:].*suspended|"
+        r"project\b.* (is|has been|was) (denied|suspended)",
+        way_out="ask the service's support why",
+    ),
+    _row(
         InvalidKey,
         "a key that is unknown, expired, suspended, or restricted to something else",
-        words="API_KEY_INVALID API_KEY_EXPIRED API_KEY_SERVICE_BLOCKED CONSUMER_SUSPENDED "
-        "INVALID_API_KEY ACCOUNT_DEACTIVATED ACCESS_TOKEN_TYPE_UNSUPPORTED",
+        words="API_KEY_INVALID API_KEY_EXPIRED CONSUMER_SUSPENDED CONSUMER_INVALID "
+        "INVALID_API_KEY ACCOUNT_DEACTIVATED",
+    ),
+    _row(
+        InvalidKey,
+        "a key that is restricted to other services, addresses or programs",
+        words="API_KEY_SERVICE_BLOCKED API_KEY_IP_ADDRESS_BLOCKED API_KEY_HTTP_REFERRER_BLOCKED "
+        "API_KEY_ANDROID_APP_BLOCKED API_KEY_IOS_APP_BLOCKED",
+        way_out="lift that restriction of the key, or make another one",
+    ),
+    _row(
+        InvalidKey,
+        "a kind of key that is not taken here",
+        words="ACCESS_TOKEN_TYPE_UNSUPPORTED OVERLOADED_CREDENTIALS",
+        says=r"multiple authentication credentials",
+        way_out="make a key of the kind that is issued now, and ask Gemini by --annotator gemini",
     ),
     _row(
         ModelRefused,
@@ -85,9 +116,22 @@ TABLE: Final = (
     ),
     _row(
         ProjectRefused,
-        "an account without money, in the wrong place, or with the service switched off",
+        "an account without money",
         words="INSUFFICIENT_QUOTA BILLING_HARD_LIMIT_REACHED BILLING_NOT_ACTIVE BILLING_DISABLED "
-        "INSUFFICIENT_BALANCE SERVICE_DISABLED UNSUPPORTED_COUNTRY_REGION_TERRITORY",
+        "INSUFFICIENT_BALANCE",
+        way_out=_PAY,
+    ),
+    _row(
+        ProjectRefused,
+        "a project with the service switched off",
+        words="SERVICE_DISABLED SERVICE_NOT_VISIBLE",
+        way_out=_SWITCH_ON,
+    ),
+    _row(
+        ProjectRefused,
+        "a country or state that is not served",
+        words="UNSUPPORTED_COUNTRY_REGION_TERRITORY LOCATION_POLICY_VIOLATED",
+        way_out=_MOVE,
     ),
     # The address.
     _row(WrongAddress, "a redirect, which no key and no picture follows", range(300, 400)),
@@ -107,36 +151,47 @@ TABLE: Final = (
     ),
     _row(WrongAddress, "a path that the server does not know", {404, 410}),
     # The account.
-    _row(ProjectRefused, "no credit left", {402}),
+    _row(ProjectRefused, "no credit left", {402}, way_out=_PAY),
     _row(
         ProjectRefused,
         "no credit left, or billing that is off",
         {400, 403, 429},
         says=r"prepa(id|y)|credits? (balance )?(is|are|has been|have been) (depleted|exhausted|too "
         r"low)|(insufficient|not enough|out of) (credit|balance|fund)|spending cap|"
-        r"(enable|requires?) billing|billing (account )?(is )?(not|disabled)",
+        r"(enable|requires?) billing|billing (account )?(is )?(not|disabled)|credits? .{0,40}"
+        r"(used up|run out|expired)",
+        way_out=_PAY,
     ),
-    _row(ProjectRefused, "a country or state that is not served", {451}),
+    _row(ProjectRefused, "a country or state that is not served", {451}, way_out=_MOVE),
     _row(
         ProjectRefused,
         "a country or project that is not served",
         {400},
         words="FAILED_PRECONDITION",
         says=r"location is not supported|not available in your (country|region)",
+        way_out=_MOVE,
     ),
     _row(
         ProjectRefused,
-        "a place that is not served, or a service that is switched off",
+        "a service that is switched off",
         {401, 403},
-        words=WEB_PAGE,
-        says=r"(location|country|region)\b.* (not|un)|has not been used in project|it is disabled",
+        says=r"has not been used in project|it is disabled",
+        way_out=_SWITCH_ON,
     ),
+    _row(
+        ProjectRefused,
+        "a place that is not served",
+        {401, 403},
+        says=r"(location|country|region)\b.* (not|un)",
+        way_out=_MOVE,
+    ),
+    _row(ProjectRefused, "a place that is not served", {401, 403}, words=WEB_PAGE),
     # The key.
     _row(
         InvalidKey,
         "a key that is not taken here",
         {400},
-        says=r"api[ _-]key|multiple authentication credentials",
+        says=r"api[ _-]key",
     ),
     _row(
         ModelRefused,
@@ -152,6 +207,13 @@ TABLE: Final = (
         {403},
         words=FLAGGED,
         says=r"moderation|flagged",
+    ),
+    _row(
+        InvalidKey,
+        "a key that is unknown, leaked or denied",
+        {403},
+        says=r"leaked",
+        way_out="delete it and make another one",
     ),
     _row(InvalidKey, "a key that is unknown, leaked or denied", {401, 403}),
     # The tier.

@@ -135,6 +135,8 @@ def _judged(
         refusal: Refusal = WrongAddress(words)
     else:
         refusal = _refusal(row.refusal, error, headers, mask)
+        if row.way_out:
+            refusal.reason += f"; {row.way_out}"
     refusal.about = row.about
     return refusal
 

@@ -268,6 +268,7 @@ async def test_over_http_each_fault_becomes_its_refusal_after_one_request(
 async def test_over_http_a_dead_key_is_told_by_its_state_and_stays_secret(rehearsal, images, state):
     of_the_project = {
         RehearsedKeyState.UNPAID: ProjectRefused,
+        RehearsedKeyState.DENIED: ProjectRefused,
         RehearsedKeyState.CLOSED: ModelRefused,
     }
     dead = {"api_key": SECRET, "state": state}

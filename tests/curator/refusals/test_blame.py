@@ -215,6 +215,94 @@ RULES = [
 ]
 
 
+def reason(code: int, status: str, word: str, message: str = "Permission denied.") -> Said:
+    return error(code, message, status, {"@type": INFO, "reason": word, "domain": "googleapis.com"})
+
+
+DENIED = "PERMISSION_DENIED"
+EXHAUSTED = "RESOURCE_EXHAUSTED"
+TO_DO = [
+    (
+        reason(401, "UNAUTHENTICATED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        InvalidKey,
+        "make a key of the kind",
+    ),
+    (reason(400, "INVALID_ARGUMENT", "OVERLOADED_CREDENTIALS"), InvalidKey, "make a key of the"),
+    (error(400, "Multiple authentication credentials received."), InvalidKey, "--annotator gemini"),
+    (reason(403, DENIED, "API_KEY_SERVICE_BLOCKED"), InvalidKey, "lift that restriction"),
+    (reason(403, DENIED, "API_KEY_IP_ADDRESS_BLOCKED"), InvalidKey, "lift that restriction"),
+    (reason(403, DENIED, "API_KEY_HTTP_REFERRER_BLOCKED"), InvalidKey, "lift that restriction"),
+    (error(403, "Your API key was reported as leaked.", DENIED), InvalidKey, "delete it"),
+    (reason(403, DENIED, "SERVICE_DISABLED"), ProjectRefused, "switch the service on"),
+    (
+        error(403, "X has not been used in project 1 before or it is disabled. Go", DENIED),
+        ProjectRefused,
+        "switch the service on",
+    ),
+    (reason(403, DENIED, "BILLING_DISABLED"), ProjectRefused, "turn billing on"),
+    (error(403, "This API method requires billing to be enabled."), ProjectRefused, "turn billing"),
+    (
+        error(429, "Your prepayment credits are depleted. Go", EXHAUSTED),
+        ProjectRefused,
+        "add credit",
+    ),
+    (error(429, "The project has exceeded its spending cap.", EXHAUSTED), ProjectRefused, "credit"),
+    (error(402, "Insufficient credits."), ProjectRefused, "add credit"),
+    (
+        reason(403, DENIED, "CONSUMER_SUSPENDED", "Consumer 'projects/12' has been suspended."),
+        ProjectRefused,
+        "ask the service's support",
+    ),
+    (error(403, "Your project has been denied access. Please", DENIED), ProjectRefused, "support"),
+    (
+        error(400, "User location is not supported.", "FAILED_PRECONDITION"),
+        ProjectRefused,
+        "where the service is offered",
+    ),
+    (
+        reason(403, DENIED, "CONSUMER_SUSPENDED", "Consumer 'api_key:x' is suspended."),
+        InvalidKey,
+        "",
+    ),
+    (reason(400, "INVALID_ARGUMENT", "API_KEY_INVALID"), InvalidKey, ""),
+    (error(403, "The caller does not have permission", DENIED), InvalidKey, ""),
+    # Of no account and no key: the quota's own words speak of billing, too.
+    (
+        error(
+            429,
+            "You exceeded your current quota, please check your plan and billing details.",
+            EXHAUSTED,
+        ),
+        RateLimited,
+        "",
+    ),
+    (error(503, CAPACITY, "UNAVAILABLE"), Unavailable, ""),
+    (reason(429, EXHAUSTED, "MODEL_CAPACITY_EXHAUSTED"), Unavailable, ""),
+]
+
+
+@pytest.mark.parametrize("service", Service)
+async def test_a_refusal_that_only_a_person_can_end_says_what_to_do(service):
+    pytest.importorskip("openai")
+    keys = {f"{SECRET}{n:03}": row for n, row in enumerate(TO_DO)}
+    server = Server(service, {key: said for key, (said, *_) in keys.items()})
+    request = Prompt(3, 1).request({}, b"a picture", 256)
+    told = {}
+    async with server.serving() as url, connected(service, url) as annotator:
+        for key in keys:
+            with pytest.raises(Refusal) as caught:
+                await annotator.generate(request, Key("one", "p", key), "m")
+            told[key] = (type(caught.value), caught.value.reason)
+    wrong = [
+        (said.text(), told[key])
+        for key, (said, kind, to_do) in keys.items()
+        if told[key][0] is not kind
+        or to_do not in told[key][1]
+        or (";" in told[key][1]) is not bool(to_do)
+    ]
+    assert not wrong
+
+
 @pytest.mark.parametrize("service", Service)
 async def test_each_answer_is_told_from_the_others_over_http(service):
     pytest.importorskip("openai")
