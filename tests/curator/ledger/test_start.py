@@ -1,4 +1,4 @@
-"""What starts quickly: commands that only look leave alone what takes long to import."""
+"""What starts quickly: commands leave alone what takes long to import and they do not need."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.ledger import Campaign, Ledger
 from shared.records import ImageRef, Listing
+from tests.curator.campaigns import ended
 from tests.curator.ledger.ledgers import fresh_ledger
 
-SLOW = {"PIL", "aiohttp", "alembic", "google.genai", "numpy", "pandas", "sqlalchemy", "structlog"}
+NOT_FOR_A_RUN = {"alembic", "google.genai", "numpy", "pandas", "pyarrow", "sqlalchemy"}
+SLOW = {"PIL", "aiohttp", "structlog"} | NOT_FOR_A_RUN
 RUN = """
 import sys
 from curator.__main__ import main
@@ -42,3 +44,13 @@ def test_a_command_that_only_looks_imports_nothing_slow(ledger_file, command):
     )
     assert ("under these quotas" in ran.stdout) == (command == "status")
     assert SLOW & set(ran.stderr.split()) == set()
+
+
+async def test_a_run_imports_nothing_slow_that_it_does_not_need(stage, monkeypatch):
+    campaign = await stage()
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    run = await ended(await campaign.start())
+    assert run.code == 0, run.err
+    imported = {line.rpartition("|")[2].strip() for line in run.err.splitlines()}
+    assert "aiohttp" in imported
+    assert NOT_FOR_A_RUN & imported == set()
