@@ -44,6 +44,12 @@ from curator.commands.options import (
     settings_asked,
 )
 from curator.forecast.comparison import compared, comparison_view, free_way, tier_way
+from curator.forecast.first_requests import (
+    first_requests,
+    requests_object,
+    requests_view,
+    taken_for_granted,
+)
 from curator.forecast.plan import (
     Assumptions,
     Work,
@@ -151,14 +157,13 @@ def plan(
     prompt = Prompt(questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)
-    settings_of_models(annotator, described, settings)
+    by_model = settings_of_models(annotator, described, settings)
     require_taken(tier, described)
     estimates = TokenEstimates(known_models.tile, settings)
     if ledger is not None:
         estimates.learn(_counted(ledger))
-    size = measure_catalog(
-        open_catalog(catalog, images, catalog_columns(columns)), prompt, described, estimates
-    )
+    opened = open_catalog(catalog, images, catalog_columns(columns))
+    size = measure_catalog(opened, prompt, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, questions, verify, output_tokens)
     priced = _Priced(known_models, described, input_price, output_price)
@@ -168,6 +173,10 @@ def plan(
         _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now)
     )
     planned["not_listed"] = names_not_listed(annotator, described, known_models)
+    planned["taken_for_granted"] = taken_for_granted(limited, asked)
+    planned["first_requests"] = requests_object(
+        first_requests(opened, prompt), asked[0].name, tier.value, by_model[asked[0].name]
+    )
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
@@ -177,7 +186,10 @@ def plan(
             near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
             console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
         console.print(plan_view(planned))
+        for line in planned["taken_for_granted"]:
+            console.print(Text(line, "yellow"))
         console.print(comparison_view(planned["plans"]))
+        console.print(requests_view(planned["first_requests"]))
 
 
 def _counted(ledger: Path) -> list[CountedReply]:

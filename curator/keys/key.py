@@ -30,7 +30,17 @@ class Key:
     def __post_init__(self) -> None:
         object.__setattr__(self, "fingerprint", fingerprint_of(self.secret))
 
+    @property
+    def is_of_assumed_project(self) -> bool:
+        """Whether its project is not stated, and it is taken for one of its own."""
+        return self.project == assumed_project(self.secret)
+
 
 def fingerprint_of(secret: str) -> str:
     """Return the fingerprint of a key; see ``Key.fingerprint``."""
     return hashlib.sha256(secret.encode()).hexdigest()[:16]
+
+
+def assumed_project(secret: str) -> str:
+    """Return the project of a key that states none."""
+    return f"project-of-{fingerprint_of(secret)[:8]}"

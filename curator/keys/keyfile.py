@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from pydantic import Field
 
 from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key, fingerprint_of
+from curator.keys.key import Key, assumed_project
 from curator.keys.key_form import without_keys
 from curator.keys.key_list import WAY_OUT, ListedKey, listed_keys
 from curator.keys.quota import Quota
@@ -190,7 +190,7 @@ def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, s
         raise InputError(f"{source}: key {label!r}: api_key is empty")
     return Key(
         label=label,
-        project=table.project or f"project-of-{fingerprint_of(secret)[:8]}",
+        project=table.project or assumed_project(secret),
         secret=secret,
         quota=Quota(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd),
     )
