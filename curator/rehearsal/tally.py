@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from curator.rehearsal.answers.replying import Ruling
 from curator.rehearsal.inbound import Inquiry
@@ -16,6 +16,7 @@ from curator.rehearsal.key_ring import RehearsedKey
 class _KeyTally:
     project: str
     requests: int = 0
+    jobs_asked_for: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     declared_dead: bool = False
     requests_after_dead: int = 0
@@ -27,6 +28,10 @@ class _ProjectTally:
     outcomes: Counter[str] = field(default_factory=Counter)
     closed_until: dict[str, float] = field(default_factory=dict)
     requests_after_day_limit: int = 0
+
+
+CREATE_BATCH: Final = "create_batch"
+"""The call that makes a job."""
 
 
 class RehearsalTally:
@@ -56,7 +61,7 @@ class RehearsalTally:
         owner.requests_after_day_limit += now < owner.closed_until.get(model, now)
         owner.requests += 1
         key.requests += 1
-        return key.requests - 1
+        return key.requests + key.jobs_asked_for - 1
 
     def looked_up(self, label: str) -> int:
         """Count a look at a model, which is no request; return the requests of its key so far."""
@@ -64,14 +69,18 @@ class RehearsalTally:
         key = self._keys.get(label)
         return key.requests if key else 0
 
-    def called(self, label: str, method: str) -> int:
-        """Count a call about files or jobs; return the requests of its key so far."""
+    def called(self, label: str, project: str, method: str) -> int:
+        """Count a call that is no request; return the requests and jobs of its key so far."""
         self._calls[method] += 1
-        key = self._keys.get(label)
-        if key is None:
-            return 0
+        key = self._keys.setdefault(label, _KeyTally(project))
         key.requests_after_dead += key.declared_dead
-        return key.requests
+        earlier = key.requests + key.jobs_asked_for
+        key.jobs_asked_for += method == CREATE_BATCH
+        return earlier
+
+    def told_dead(self, label: str) -> None:
+        """Note that the owner of a key was told that it will never work."""
+        self._keys[label].declared_dead = True
 
     def answered_in_job(self, ruling: Ruling, comes: bool) -> None:
         """Count an answer that a job got, which comes as it should or does not."""
@@ -153,6 +162,7 @@ def _key_report(key: _KeyTally) -> dict[str, Any]:
     return {
         "project": key.project,
         "requests": key.requests,
+        "jobs_asked_for": key.jobs_asked_for,
         "outcomes": dict(sorted(key.outcomes.items())),
         "requests_after_dead": key.requests_after_dead,
     }

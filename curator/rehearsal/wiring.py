@@ -30,6 +30,7 @@ from curator.rehearsal.doors.door import Received, Visitors
 from curator.rehearsal.doors.files import FilesDoor
 from curator.rehearsal.doors.gemini import GeminiDoor
 from curator.rehearsal.doors.google_cloud import GoogleCloudDoor
+from curator.rehearsal.doors.tokens import TokensDoor
 from curator.rehearsal.faults import AnyFault, Fault, FaultPlan, FaultRule, FlexPlan
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
@@ -124,10 +125,11 @@ def build_server(
         record=record,
     )
     gemini, cloud = GeminiDoor(judge, tally, desk), GoogleCloudDoor(judge, tally, desk)
+    tokens = TokensDoor(judge)
     stage = _Stage(judge, shelf, replier, tally, batch_die, clock, record)
     batch_routes, jobs = _batches(script, stage)
     return RehearsalServer(
-        routes=[*gemini.routes(), *cloud.routes(), *batch_routes],
+        routes=[*gemini.routes(), *cloud.routes(), *tokens.routes(), *batch_routes],
         tally=tally,
         jobs=jobs,
         clock=clock,

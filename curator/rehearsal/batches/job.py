@@ -51,7 +51,8 @@ class Job:
     """A job; times are in seconds since the epoch.
 
     ``ends_as`` is the state that it comes to at ``ends_at``. ``input_file`` is empty where the
-    requests came with the job. A job that was deleted goes on unseen.
+    requests came with the job. A job that was deleted goes on unseen. ``tokens`` are the input
+    tokens of its ``requests``; ``rows`` hold them until it is over.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Job:
     display_name: str
     input_file: str
     priority: int
+    requests: int
+    tokens: int
     rows: tuple[Row, ...] = field(repr=False)
     mishap: JobMishap | None
     created_at: float
@@ -70,11 +73,6 @@ class Job:
     cancelled_at: float | None = None
     is_deleted: bool = False
     results: Results | None = None
-
-    @property
-    def tokens(self) -> int:
-        """Input tokens of all requests, as the model counts them."""
-        return sum(row.asks.prompt_tokens for row in self.rows if isinstance(row.asks, Inquiry))
 
     def state(self, now: float) -> JobState:
         """Return where it stands."""
@@ -142,14 +140,14 @@ class Job:
         return {}
 
     def _stats(self, now: float) -> Json:
-        counts = {"requestCount": len(self.rows)}
+        counts = {"requestCount": self.requests}
         if self.results is not None:
             counts["successfulRequestCount"] = self.results.succeeded
             counts["failedRequestCount"] = self.results.failed
         elif self.is_over(now):
-            counts["failedRequestCount"] = len(self.rows)
+            counts["failedRequestCount"] = self.requests
         else:
-            counts["pendingRequestCount"] = len(self.rows)
+            counts["pendingRequestCount"] = self.requests
         # Google's JSON has 64-bit numbers as text, and leaves out what is nothing.
         return {name: str(count) for name, count in counts.items() if count}
 

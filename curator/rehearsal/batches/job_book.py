@@ -19,7 +19,7 @@ from curator.rehearsal.batches.job_input import LINES_TYPES, BatchRequest, NewJo
 from curator.rehearsal.batches.job_results import JobResults
 from curator.rehearsal.batches.mishaps import JobLife, JobMishap
 from curator.rehearsal.faults import FaultPlan
-from curator.rehearsal.inbound import MalformedRequest, inquiry_of
+from curator.rehearsal.inbound import Inquiry, MalformedRequest, inquiry_of
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.quota_book import ProjectLimits
 from curator.rehearsal.words.job_refusals import over_already, over_batch_quota, unknown_entity
@@ -60,8 +60,10 @@ class JobBook:
         self, project: str, limits: ProjectLimits, model: str, new: NewJob
     ) -> Job | WireReply:
         """Make a job, or say why not."""
+        requests: tuple[BatchRequest, ...] | WireReply = new.requests
         try:
-            requests = new.requests or self._requests_in(project, new.file_name)
+            if new.file_name:
+                requests = await asyncio.to_thread(self._requests_in, project, new.file_name)
         except MalformedRequest as error:
             self._refused["malformed"] += 1
             return bad_request(str(error))
@@ -124,6 +126,8 @@ class JobBook:
             display_name=new.display_name,
             input_file=new.file_name,
             priority=new.priority,
+            requests=len(rows),
+            tokens=sum(row.asks.prompt_tokens for row in rows if isinstance(row.asks, Inquiry)),
             rows=rows,
             mishap=mishap,
             created_at=now,
@@ -172,8 +176,12 @@ class JobBook:
         """Answer what should have been answered by now."""
         async with self._settling:
             for job in list(self._jobs.values()):
-                if job.results is None and job.has_results(self._clock.now()):
+                now = self._clock.now()
+                if job.rows and job.has_results(now):
                     await self._finish(job)
+                if job.is_over(now):
+                    # Images of thousands of requests would stay in memory.
+                    job.rows = ()
 
     async def _finish(self, job: Job) -> None:
         told, lines = self._results.written(job, await self._results.answer(job, job.ends_at))
@@ -191,7 +199,7 @@ class JobBook:
             "jobs": dict(sorted(states.items())),
             "refused": dict(sorted(self._refused.items())),
             "requests": dict(sorted(self._results.outcomes.items())),
-            "requests_sent": sum(len(job.rows) for job in self._jobs.values()),
+            "requests_sent": sum(job.requests for job in self._jobs.values()),
             "files": self._files.count(now),
         }
 

@@ -25,6 +25,7 @@ from curator.rehearsal.doors.pages import NoSuchPage, page
 from curator.rehearsal.inbound import MalformedRequest
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.model_shelf import ModelShelf
+from curator.rehearsal.tally import CREATE_BATCH
 from curator.rehearsal.words.job_refusals import model_without_batches, unknown_page
 from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.clock import Clock
@@ -66,7 +67,7 @@ class BatchesDoor:
         ]
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
-        caller = self._visitors.admit(request, "create_batch")
+        caller = self._visitors.admit(request, CREATE_BATCH)
         version, model = request.match_info["version"], request.match_info["model"]
         refused = self._judge.refusal(caller.key, caller.earlier, version=version, model=model)
         if refused is not None:

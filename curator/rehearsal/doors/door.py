@@ -13,11 +13,13 @@ from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
 from curator.rehearsal.words.replies import Json, WireReply
+from shared.program.reporting.event_log import EventLog
 
 KEY_HEADER: Final = "x-goog-api-key"
 LARGEST_BODY: Final = 20 * 1024 * 1024
 """Bytes; Google's limit for a request with inline data."""
 TOO_LARGE: Final = f"Request payload size exceeds the limit: {LARGEST_BODY} bytes."
+log = EventLog(__name__)
 VERSION: Final = "{version:v1|v1beta}"
 
 
@@ -106,8 +108,11 @@ class Visitors:
             Refused: the key is not good.
         """
         key = key_of(request, self._judge)
-        earlier = self._tally.called(key.label, method)
+        earlier = self._tally.called(key.label, key.project, method)
+        log.debug("rehearsal_call", key_label=key.label, method=method)
         refused = self._judge.caller_refusal(key, earlier)
         if refused is not None:
+            if refused.ends_key:
+                self._tally.told_dead(key.label)
             raise Refused(refused.reply)
         return Caller(key, earlier)

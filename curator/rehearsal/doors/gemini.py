@@ -37,7 +37,7 @@ class GeminiDoor:
 
     async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
         key = key_of(request, self._judge)
-        earlier = self._tally.called(key.label, "count_tokens")
+        earlier = self._tally.called(key.label, key.project, "count_tokens")
         asked = _asked(request, await request.read())
         counted = self._judge.counted(key, earlier, asked)
         return json_reply(counted.reply if isinstance(counted, Ruling) else token_count(counted))

@@ -68,7 +68,7 @@ class GoogleCloudDoor:
     async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
         place = _place(request)
         key = self._caller(request, place)
-        earlier = self._tally.called(key.label, "count_tokens")
+        earlier = self._tally.called(key.label, key.project, "count_tokens")
         counted = self._judge.counted(key, earlier, _asked(request, await request.read()))
         if isinstance(counted, Ruling):
             return json_reply(worded(counted, place))

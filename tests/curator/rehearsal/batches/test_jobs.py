@@ -193,3 +193,52 @@ async def test_a_key_that_makes_no_jobs(play: Play, state: str, status: int):
         with pytest.raises(errors.ClientError) as caught:
             await client(stage, "bad").aio.batches.create(model=MODEL, src=file.name)
     assert caught.value.code == status
+
+
+async def test_a_key_dies_after_some_jobs_and_is_not_to_be_used_again(play: Play):
+    keys = [{"api_key": "good", "state": "leaked", "valid_for": 1, "project": "ours"}, *KEYS[1:2]]
+    async with play(key=keys, project=PROJECTS) as stage:
+        sdk = client(stage)
+        job = await made(sdk, both(stage))
+        for _ in range(2):
+            with pytest.raises(errors.ClientError, match="leaked"):
+                await sdk.aio.batches.get(name=job.name)
+        assert len(await results(client(stage, "second"), job)) == 2
+        figures = await stage.stats()
+    assert figures["keys"]["key-1"]["jobs_asked_for"] == 1
+    assert figures["keys"]["key-1"]["requests_after_dead"] == 1
+
+
+async def test_requests_in_the_job_may_have_settings(play: Play):
+    async with play() as stage:
+        sdk = client(stage)
+        part = types.Part.from_bytes(data=stage.image, mime_type="image/jpeg")
+        asked = types.InlinedRequest(
+            contents=["Write 2 questions.", part],
+            config={
+                "system_instruction": "Be brief.",
+                "response_mime_type": "application/json",
+                "max_output_tokens": 5,
+                "media_resolution": "MEDIA_RESOLUTION_LOW",
+            },
+        )
+        job = await sdk.aio.batches.create(model=MODEL, src=[asked])
+        job = await sdk.aio.batches.get(name=job.name)
+        [answered] = job.dest.inlined_responses
+    assert answered.error is None
+    assert answered.response.candidates[0].finish_reason is types.FinishReason.MAX_TOKENS
+
+
+# aiohttp warns of parts of more than 1 MiB, which the SDK sends.
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_a_thousand_requests_are_answered_and_their_job_looked_at_again(play: Play):
+    async with play() as stage:
+        sdk = client(stage)
+        job = await made(sdk, lines((f"{n}", request(stage.image, f"{n}")) for n in range(1_000)))
+        rows = await results(sdk, job)
+        again = await sdk.aio.batches.get(name=job.name)
+        figures = await stage.stats()
+    assert {row["key"] for row in rows} == {str(n) for n in range(1_000)}
+    assert again.state is types.JobState.JOB_STATE_SUCCEEDED
+    assert figures["batch"]["requests"] == {"answered": 1_000}
+    assert figures["images"]["repeats"] == 999
