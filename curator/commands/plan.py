@@ -27,6 +27,7 @@ from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
     AsJson,
+    CanaryImages,
     CatalogPath,
     ColumnsOfTable,
     Concurrency,
@@ -55,10 +56,10 @@ from curator.forecast.plan import (
     Work,
     measure_catalog,
     plan_object,
-    plan_view,
     planned_work,
     with_limits,
 )
+from curator.forecast.plan_view import plan_view
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -132,6 +133,7 @@ def plan(
     tier: TierName = Tier.STANDARD,
     limit: ImageLimit = None,
     verify: VerifiedShare = 0.0,
+    canary: CanaryImages = 0,
     concurrency: Concurrency = None,
     rpm: RequestsPerMinute = None,
     tpm: TokensPerMinute = None,
@@ -165,7 +167,7 @@ def plan(
     opened = open_catalog(catalog, images, catalog_columns(columns))
     size = measure_catalog(opened, prompt, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
-    work = planned_work(size, questions, verify, output_tokens)
+    work = planned_work(size, questions, verify, output_tokens, canaries=canary)
     priced = _Priced(known_models, described, input_price, output_price)
     pace = _Pace(known_models, tier, latency_s, concurrency)
     now = SystemClock().now()
@@ -256,7 +258,7 @@ async def _planned(
     latency_s, concurrency = pace.latency_at(tier), pace.concurrency_at(tier)
     assumed = Assumptions(concurrency, latency_s, priced.at(tier))
     tokens = {name: each.input for name, each in work.tokens.items()}
-    load = Load(work.requests, tokens, latency_s, concurrency)
+    load = Load(work.requests, tokens, latency_s, concurrency, work.canaries)
     course = await simulate(keys, asked, load, now)
     planned = plan_object(keys, work, course, assumed, now)
     ways = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +11,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from curator.forecast.plan import Assumptions, Work, cells, columns, cost_object
+from curator.forecast.plan import (
+    Assumptions,
+    Work,
+    by_models,
+    cost_object,
+    requests_of,
+)
+from curator.forecast.plan_view import cells, columns
 from curator.forecast.simulation import Course, Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -124,19 +130,17 @@ async def _told(
         notes += ("some keys state no limits, so none are reckoned with (see --rpm, --tpm, --rpd)",)
     if not way.has_quotas:
         requests = {way.models[0].name: work.requests}
-        cost = cost_object(requests, work, assumed)
+        cost = cost_object(requests, work, assumed, {})
         return _row(way, way.latency_s, cost, requests, way.notes)
     tokens = {model.name: work.tokens[model.name].input for model in way.models}
-    load = Load(work.requests, tokens, way.latency_s, way.concurrency)
+    load = Load(work.requests, tokens, way.latency_s, way.concurrency, work.canaries)
     try:
         course = course or await simulate(keys, way.models, load, now)
     except InputError as error:
         return _row(way, None, None, {}, (*notes, str(error)))
-    asked: Counter[str] = Counter()
-    for span in course.spans:
-        for meter, count in span.requests.items():
-            asked[meter.model] += count * span.days
-    return _row(way, course.ends_at - now, cost_object(asked, work, assumed), asked, notes)
+    asked, again = map(by_models, requests_of(course))
+    cost = cost_object(asked, work, assumed, again)
+    return _row(way, course.ends_at - now, cost, asked, notes)
 
 
 def _row(

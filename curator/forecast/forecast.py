@@ -15,7 +15,7 @@ from typing import Final
 
 from curator.forecast.simulation import UNUSED, Course, Load, simulate
 from curator.keys.key import Key
-from curator.keys.quota_day import day_start, next_day
+from curator.keys.quota_day import day_start, next_day, quota_date
 from curator.ledger import CampaignReport, Memory
 from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
@@ -79,6 +79,8 @@ def forecast(
         tokens=_tokens(report, memory),
         latency_s=memory.load.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
+        canaries=report.campaign.canaries,
+        asked_today={day.model for day in report.canary_days if day.day == quota_date(now)},
     )
     is_by_budget = affordable is not None and affordable < load.requests
     if affordable is not None and is_by_budget:
@@ -109,7 +111,8 @@ def tries_an_item(report: CampaignReport) -> float:
     settled = report.progress.done + report.progress.dead
     counted = ("answered", "unusable", "unavailable", "bad_request")
     opinions = report.opinions.chosen - report.opinions.waiting
-    requests = sum(report.outcomes.get(name, 0) for name in counted) - opinions
+    again = opinions + report.canary_requests
+    requests = sum(report.outcomes.get(name, 0) for name in counted) - again
     return min(MOST_TRIES, max(1.0, requests / settled)) if settled else 1.0
 
 
@@ -204,7 +207,10 @@ async def _ends_at(serving: _Serving, load: Load) -> float:
     today = min(today, rate * (next_day(now) - now))
     if math.isinf(a_day) or load.requests <= today:
         return now + load.requests / rate
-    left, full_day = load.requests - today, min(a_day, rate * DAY_S)
+    asked_again = load.canaries * len(serving.models)
+    left, full_day = load.requests - today, min(a_day, rate * DAY_S) - asked_again
+    if full_day <= 0:
+        raise InputError("canaries take all quota of a day; give fewer with --canary")
     days = math.ceil(left / full_day) - 1
     # Half a day on, because a day of that span may have had 23 or 25 hours.
     return day_start(next_day(now) + (days + 0.5) * DAY_S) + (left - days * full_day) / rate

@@ -15,10 +15,6 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, Skipped, nothing_usable
@@ -31,7 +27,6 @@ from curator.pool.records import Meter
 from curator.prompts.prompt import Prompt
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
-from shared.program.durations import duration, local_time
 from shared.program.reporting.progress import report_progress
 
 SAMPLED_IMAGES: Final = 100
@@ -45,6 +40,9 @@ class RequestTokens:
 
     input: int
     output: int
+
+
+NO_TOKENS: Final = RequestTokens(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,16 @@ class Size:
 class Work:
     """All requests of a campaign, and the tokens of an average one, by model.
 
-    ``left_out`` is what of the catalogue cannot be used: reason, count and first example.
+    Each model in use is asked ``canaries`` of ``canary_tokens`` again each day. ``left_out`` is
+    what of the catalogue cannot be used: reason, count and first example.
     """
 
     images: int
     second_opinions: int
     tokens: Mapping[str, RequestTokens]
     left_out: Sequence[tuple[str, int, str]] = ()
+    canaries: int = 0
+    canary_tokens: Mapping[str, RequestTokens] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -80,7 +81,12 @@ class Work:
 
 
 def planned_work(
-    size: Size, questions: int, verify: float, output_tokens: int | None = None
+    size: Size,
+    questions: int,
+    verify: float,
+    output_tokens: int | None = None,
+    *,
+    canaries: int = 0,
 ) -> Work:
     """Return the requests for ``size``, with second opinions on the share ``verify`` of pairs.
 
@@ -102,7 +108,8 @@ def planned_work(
         )
         for model, each in size.listings.items()
     }
-    return Work(size.images, opinions, tokens, size.skipped.told())
+    asked_again = min(canaries, size.images)
+    return Work(size.images, opinions, tokens, size.skipped.told(), asked_again, size.opinions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +178,13 @@ def plan_object(
     keys: Sequence[Key], work: Work, course: Course, assumed: Assumptions, now: float
 ) -> dict[str, Any]:
     """Return the plan as plain values; times are seconds since the epoch, days are Pacific."""
-    asked: Counter[Meter] = Counter()
-    for span in course.spans:
-        for meter, requests in span.requests.items():
-            asked[meter] += requests * span.days
-    by_key = _shares(keys, asked)
-    by_model = _by_model(asked)
+    asked, again = requests_of(course)
+    by_key, again_by_key = _shares(keys, asked), _shares(keys, again)
+    by_model, again_by_model = by_models(asked), by_models(again)
     return {
         "images": work.images,
         "second_opinions": work.second_opinions,
+        "canaries": sum(again.values()),
         "left_out": [
             {"reason": reason, "count": count, "first": first}
             for reason, count, first in work.left_out
@@ -187,16 +192,16 @@ def plan_object(
         "starts_at": now,
         "ends_at": course.ends_at,
         "duration_s": course.ends_at - now,
-        "total": cost_object(by_model, work, assumed),
+        "total": cost_object(by_model, work, assumed, again_by_model),
         "models": [
-            {"model": name, **cost_object({name: by_model[name]}, work, assumed)}
+            {"model": name, **cost_object({name: by_model[name]}, work, assumed, again_by_model)}
             for name in work.tokens
         ],
         "keys": [
             {
                 "label": key.label,
                 "project": key.project,
-                **cost_object(by_key[key.label], work, assumed),
+                **cost_object(by_key[key.label], work, assumed, again_by_key[key.label]),
             }
             for key in keys
         ],
@@ -211,12 +216,29 @@ def plan_object(
     }
 
 
-def cost_object(requests: Mapping[str, int], work: Work, assumed: Assumptions) -> dict[str, Any]:
-    """Return what so many requests by model take; the money is unknown if one price is."""
+def requests_of(course: Course) -> tuple[Counter[Meter], Counter[Meter]]:
+    """Return all requests of a course, and those among them that are canaries."""
+    asked: Counter[Meter] = Counter()
+    again: Counter[Meter] = Counter()
+    for span in course.spans:
+        for total, counts in ((asked, span.requests), (again, span.canaries)):
+            total.update({meter: requests * span.days for meter, requests in counts.items()})
+    return asked, again
+
+
+def cost_object(
+    requests: Mapping[str, int], work: Work, assumed: Assumptions, canaries: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what so many requests by model take; the money is unknown if one price is.
+
+    ``canaries`` are those among them that ask again what was asked before.
+    """
     taken, given, usd = 0, 0, 0.0
     for model, count in requests.items():
-        tokens, price = count * work.tokens[model].input, assumed.prices[model]
-        written = count * work.tokens[model].output
+        again, price = canaries.get(model, 0), assumed.prices[model]
+        canary = work.canary_tokens[model] if again else NO_TOKENS
+        tokens = (count - again) * work.tokens[model].input + again * canary.input
+        written = (count - again) * work.tokens[model].output + again * canary.output
         taken, given = taken + tokens, given + written
         if count:
             usd += math.nan if price is None else price.of(tokens, written)
@@ -248,7 +270,8 @@ def _shares(keys: Sequence[Key], asked: Mapping[Meter, int]) -> dict[str, Counte
     return shares
 
 
-def _by_model(asked: Mapping[Meter, int]) -> Counter[str]:
+def by_models(asked: Mapping[Meter, int]) -> Counter[str]:
+    """Return requests by model, whatever the project."""
     requests: Counter[str] = Counter()
     for meter, count in asked.items():
         requests[meter.model] += count
@@ -263,75 +286,14 @@ def _span_object(
     span: DaySpan, keys: Sequence[Key], work: Work, assumed: Assumptions
 ) -> dict[str, Any]:
     """Return a span of equal days; the figures are those of each single day."""
+    again, again_by_key = by_models(span.canaries), _shares(keys, span.canaries)
     return {
         "first": span.first.isoformat(),
         "last": (span.first + timedelta(days=span.days - 1)).isoformat(),
         "days": span.days,
-        "each_day": cost_object(_by_model(span.requests), work, assumed),
+        "each_day": cost_object(by_models(span.requests), work, assumed, again),
         "keys_each_day": {
-            label: cost_object(requests, work, assumed)
+            label: cost_object(requests, work, assumed, again_by_key[label])
             for label, requests in _shares(keys, span.requests).items()
         },
     }
-
-
-def plan_view(plan: Mapping[str, Any]) -> RenderableType:
-    """Return the object of ``plan_object`` for a terminal."""
-    keys = Table("key", "project", *columns(), title="by key", title_justify="left")
-    for key in plan["keys"]:
-        keys.add_row(Text(key["label"]), Text(key["project"]), *cells(key))
-    keys.add_row(Text("all", style="bold"), "", *cells(plan["total"]))
-    days = Table("days (Pacific)", "", *columns(), title="each day", title_justify="left")
-    for span in plan["days"]:
-        last = "" if span["days"] == 1 else f" to {span['last']}"
-        days.add_row(f"{span['first']}{last}", f"{span['days']} d", *cells(span["each_day"]))
-    models = Table("model", *columns(), title="by model", title_justify="left")
-    for model in plan["models"]:
-        models.add_row(Text(model["model"]), *cells(model))
-    left_out = [
-        Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
-        for entry in plan["left_out"]
-    ]
-    opinions = plan["second_opinions"]
-    again = f" and {opinions:,} second opinions" if opinions else ""
-    return Group(
-        Text(
-            f"{plan['images']} images{again}: {duration(plan['duration_s'])}, until "
-            f"{local_time(plan['ends_at'])}",
-            style="bold",
-        ),
-        *left_out,
-        keys,
-        *([models] if len(plan["models"]) > 1 else []),
-        days,
-        *_assumed(plan["assumptions"]),
-    )
-
-
-def _assumed(assumed: Mapping[str, Any]) -> list[Text]:
-    several = len(assumed["prices"]) > 1
-    lines = []
-    for model, price in assumed["prices"].items():
-        money = "no price known for this model; give --input-price and --output-price"
-        if price:
-            usd = f"{price['input_usd']:g} and {price['output_usd']:g} $"
-            money = f"{usd} a million tokens in and out"
-        lines.append(
-            f"Assumed{f' for {model}' if several else ''}: {assumed['input_tokens'][model]} tokens "
-            f"in and {assumed['output_tokens'][model]} out a request, "
-            f"{assumed['latency_s']:g} s each, {assumed['concurrency']} at a time; {money}; "
-            "free keys pay nothing."
-        )
-    return list(map(Text, lines))
-
-
-def columns() -> tuple[str, ...]:
-    """Return the heads of the columns of ``cells``."""
-    return ("requests", "tokens in", "tokens out", "$")
-
-
-def cells(cost: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what ``cost_object`` tells, for a table; a question mark for what is not known."""
-    money = "?" if cost["usd"] is None else f"{cost['usd']:,.2f}"
-    counts = (cost[name] for name in ("requests", "input_tokens", "output_tokens"))
-    return (*("?" if count is None else f"{count:,}" for count in counts), money)

@@ -11,14 +11,14 @@ import math
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
-from curator.keys.quota_day import PACIFIC, day_start, next_day
+from curator.keys.quota_day import PACIFIC, day_start, next_day, quota_date
 from curator.pool.exhaustion import KeysExhausted, OnExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
@@ -49,13 +49,19 @@ class VirtualClock:
 class DaySpan:
     """``days`` quota days in a row, each with the same ``requests`` by project and model.
 
-    The keys of a project take turns, so each has an even share; whose is one more than the others'
-    changes from day to day.
+    ``canaries`` are those of them that ask again what was asked before. The keys of a project take
+    turns, so each has an even share; whose is one more than the others' changes from day to day.
     """
 
     first: date
     days: int
     requests: Mapping[Meter, int]
+    canaries: Mapping[Meter, int] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> int:
+        """The requests of each day that bring the campaign on."""
+        return sum(self.requests.values()) - sum(self.canaries.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +76,17 @@ class Course:
 class Load:
     """What is asked: so many requests, of so many input tokens by model.
 
-    ``latency_s`` is how long each is under way, ``concurrency`` how many are at most.
+    ``latency_s`` is how long each is under way, ``concurrency`` how many are at most. Besides, each
+    model in use is asked so many questions again each day as ``canaries`` says, but not today those
+    in ``asked_today``.
     """
 
     requests: int
     tokens: Mapping[str, int]
     latency_s: float
     concurrency: int
+    canaries: int = 0
+    asked_today: Collection[str] = ()
 
 
 async def simulate(
@@ -96,7 +106,7 @@ async def simulate(
     not asked.
 
     Raises:
-        InputError: no key can ever take such a request.
+        InputError: no key can ever take such a request, or canaries take all quota.
     """
     clock = VirtualClock(now)
     pool = KeyPool(
@@ -111,6 +121,7 @@ async def simulate(
         closed=closed,
     )
     calendar = _Calendar(now)
+    owed = _Canaries(load.canaries, now, load.asked_today)
     in_flight: list[float] = []
     left = load.requests
     while left:
@@ -120,12 +131,13 @@ async def simulate(
         if skipped := calendar.turn_to(lease.at, left):
             pool.give_back(lease)
             clock.time += skipped * DAY_S
-            left -= skipped * calendar.requests_of_last_day
+            left -= skipped * calendar.progress_of_last_day
             continue
-        calendar.count(lease.meter)
+        is_canary = owed.take(lease.model, lease.at)
+        calendar.count(lease.meter, is_canary=is_canary)
         pool.settle(lease, load.tokens[lease.model])
         heapq.heappush(in_flight, lease.at + load.latency_s)
-        left -= 1
+        left -= not is_canary
         # The loop's other work, such as a signal, gets its turn.
         if left % 10_000 == 0:
             await asyncio.sleep(0)
@@ -155,33 +167,57 @@ async def _next_lease(pool: KeyPool, tokens: Mapping[str, int], clock: VirtualCl
             clock.time = exhausted.opens_at
 
 
+class _Canaries:
+    """Which requests are canaries: the first of a model on each day."""
+
+    def __init__(self, count: int, now: float, asked_today: Collection[str]) -> None:
+        self._count = count
+        self._taken = Counter({(model, quota_date(now)): count for model in asked_today})
+
+    def take(self, model: str, now: float) -> bool:
+        """Count a request, and return whether it is one."""
+        if not self._count:
+            return False
+        of_day = model, quota_date(now)
+        self._taken[of_day] += 1
+        return self._taken[of_day] <= self._count
+
+
 class _Calendar:
     """The quota days so far, and how many of them may be counted at once."""
 
     def __init__(self, now: float) -> None:
         self._spans: list[DaySpan] = []
         self._today: Counter[Meter] = Counter()
+        self._canaries: Counter[Meter] = Counter()
         self._start = day_start(now)
         self._end = next_day(now)
 
     @property
-    def requests_of_last_day(self) -> int:
-        return sum(self._spans[-1].requests.values())
+    def progress_of_last_day(self) -> int:
+        return self._spans[-1].progress
 
-    def count(self, meter: Meter) -> None:
+    def count(self, meter: Meter, *, is_canary: bool) -> None:
         self._today[meter] += 1
+        if is_canary:
+            self._canaries[meter] += 1
 
     def turn_to(self, now: float, left: int) -> int:
         """Close the day if ``now`` is after it; return how many days like it follow unseen.
 
         Those days are counted. Only days of the same length are, so that daylight saving's two
         odd days are simulated.
+
+        Raises:
+            InputError: such days bring the campaign no further.
         """
         if now < self._end:
             return 0
         closed = self._close(now)
-        whole = len(self._spans) > 1 and self._spans[-2].requests == closed.requests
-        per_day = self.requests_of_last_day
+        whole = len(self._spans) > 1 and _are_alike(self._spans[-2], closed)
+        per_day = closed.progress
+        if whole and closed.canaries and not per_day:
+            raise InputError("canaries take all quota of a day; give fewer with --canary")
         if not whole or per_day == 0:
             return 0
         skipped = 0
@@ -190,7 +226,7 @@ class _Calendar:
             skipped += 1
             self._start, self._end = self._end, next_day(self._end)
         if skipped:
-            self._spans.append(DaySpan(_date(now), skipped, closed.requests))
+            self._spans.append(DaySpan(_date(now), skipped, closed.requests, closed.canaries))
         return skipped
 
     def spans(self) -> tuple[DaySpan, ...]:
@@ -199,18 +235,22 @@ class _Calendar:
         merged: list[DaySpan] = []
         for span in self._spans:
             last = merged[-1] if merged else None
-            if last and last.requests == span.requests:
-                merged[-1] = DaySpan(last.first, last.days + span.days, span.requests)
+            if last and _are_alike(last, span):
+                merged[-1] = replace(last, days=last.days + span.days)
             else:
                 merged.append(span)
         return tuple(merged)
 
     def _close(self, now: float) -> DaySpan:
-        closed = DaySpan(_date(self._start), 1, dict(self._today))
+        closed = DaySpan(_date(self._start), 1, dict(self._today), dict(self._canaries))
         self._spans.append(closed)
-        self._today = Counter()
+        self._today, self._canaries = Counter(), Counter()
         self._start, self._end = day_start(now), next_day(now)
         return closed
+
+
+def _are_alike(one: DaySpan, other: DaySpan) -> bool:
+    return (one.requests, one.canaries) == (other.requests, other.canaries)
 
 
 def _date(now: float) -> date:

@@ -8,16 +8,23 @@ from dataclasses import replace
 
 import pytest
 
-from curator.forecast.forecast import Forecast, forecast, kept_up_to_date, opinions_left
+from curator.forecast.forecast import (
+    Forecast,
+    forecast,
+    kept_up_to_date,
+    opinions_left,
+    tries_an_item,
+)
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
-from curator.keys.quota_day import next_day
+from curator.keys.quota_day import next_day, quota_date
 from curator.ledger import (
     Attempt,
     Campaign,
     CampaignReport,
+    CanaryChange,
     ItemChange,
     KeyRemoval,
     Ledger,
@@ -62,6 +69,36 @@ async def answer(ledger: Ledger, item_id: int, key: Key, outcome=Outcome.ANSWERE
     done = ItemChange(1, item_id, WorkState.DONE, 0) if outcome is Outcome.ANSWERED else None
     tokens = TokenUse(500, 100, 0)
     await ledger.finish(Result(number, NOW - 96, outcome, tokens=tokens, change=done))
+
+
+async def ask_again(ledger: Ledger, day: str) -> None:
+    """Have ten canaries, with today's answers."""
+    for item_id in range(1, 11):
+        number = ledger.new_attempt_id()
+        again = Attempt(number, 1, item_id, "fp", "p0", "m", NOW - 50, 900, "q?", canary_day=day)
+        await ledger.begin(again)
+        change = CanaryChange(1, item_id, "m", day, "q?", WorkState.DONE, 0, answer="red")
+        done = Result(number, NOW - 46, Outcome.ANSWERED, tokens=TokenUse(500, 1, 0), change=change)
+        await ledger.finish(done)
+
+
+async def test_canaries_are_reckoned_with_day_by_day(ledger):
+    laptop = Key("laptop", "p0", "secret-1", Quota(rpd=50))
+    await enrol(ledger, 90, laptop)
+    (report,) = await ledger.reports(NOW)
+    plain = (await forecast_of(ledger, report)).ends_at
+    watched = replace(report, campaign=replace(report.campaign, canaries=10))
+    # 50 and 40 a day, or 40, 40 and 10.
+    later = (await forecast_of(ledger, watched)).ends_at
+    assert DAY_S * 0.9 < later - plain < DAY_S * 1.1
+    await ask_again(ledger, quota_date(NOW))
+    (report,) = await ledger.reports(NOW)
+    assert tries_an_item(report) == 1.0
+    # Today's were asked: what they took of the quota is gone, and they are not asked again.
+    asked = replace(report, campaign=replace(report.campaign, canaries=10))
+    assert (await forecast_of(ledger, asked)).ends_at == pytest.approx(later, abs=120)
+    too_many = replace(report, campaign=replace(report.campaign, canaries=50))
+    assert "give fewer with --canary" in (await forecast_of(ledger, too_many)).reason
 
 
 async def forecast_of(ledger: Ledger, report: CampaignReport, **more) -> Forecast:

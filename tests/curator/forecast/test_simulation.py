@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -146,6 +148,56 @@ def test_a_plan_counts_second_opinions(tmp_path, capsys):
     assert 1.3 < taken < 2.0
     _, out, _ = planned(tmp_path, capsys, "--verify", "0.1")
     assert "12 images and 12 second opinions" in out
+
+
+def test_a_plan_counts_canaries_of_each_day_as_the_short_requests_that_they_are(tmp_path, capsys):
+    *_, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--output-tokens", "500", "--json")
+    alone = json.loads(out)
+    more = ("--rpd", "4", "--output-tokens", "500", "--canary", "2", "--json")
+    *_, out, _ = planned(tmp_path, capsys, *more)
+    watched = json.loads(out)
+    # Eight a day of two keys, two of them canaries.
+    assert [(one["days"], one["each_day"]["requests"]) for one in watched["days"]] == [(2, 8)]
+    assert (watched["images"], watched["canaries"], watched["total"]["requests"]) == (12, 4, 16)
+    for total in ("models", "keys"):
+        assert sum(one["requests"] for one in watched[total]) == 16
+        tokens = sum(one["output_tokens"] for one in watched[total])
+        assert tokens == watched["total"]["output_tokens"]
+    for kind in ("input_tokens", "output_tokens"):
+        further = watched["total"][kind] - alone["total"][kind]
+        assert 0 < further < 4 * alone["total"][kind] / 12
+    (row,) = [row for row in watched["plans"] if row["plan"] == "standard"]
+    assert (row["requests"], row["usd"]) == (16, watched["total"]["usd"])
+    _, out, _ = planned(tmp_path, capsys, "--rpd", "4", "--canary", "2")
+    assert "12 images, 4 canaries" in out
+
+
+def test_canaries_that_leave_no_quota_for_images_are_refused(tmp_path, capsys):
+    code, _, err = planned(tmp_path, capsys, "--rpd", "2", "--canary", "4")
+    assert (code, "give fewer with --canary" in err) == (2, True)
+
+
+async def test_canaries_take_their_share_of_each_models_days():
+    models = [AskedModel("flash", Quota(rpd=20)), AskedModel("lite", Quota(rpd=500))]
+    tokens = {"flash": 100, "lite": 100}
+    # Of 520 requests a day, 20 are canaries; the ten images of the second day need one model alone.
+    plain = Load(510, tokens, 1.0, 4, canaries=10)
+    course = await simulate([key("a")], models, plain, NOON)
+    first, last = course.spans
+    assert first.requests == {("p-a", "flash"): 20, ("p-a", "lite"): 500}
+    assert first.canaries == {("p-a", "flash"): 10, ("p-a", "lite"): 10}
+    assert (last.requests, last.canaries) == ({("p-a", "flash"): 20}, {("p-a", "flash"): 10})
+    asked = Load(490, tokens, 1.0, 4, canaries=10, asked_today=["flash"])
+    (today, *_) = (await simulate([key("a")], models, asked, NOON)).spans
+    assert today.canaries == {("p-a", "lite"): 10}
+
+
+async def test_months_of_canaries_are_counted_at_once():
+    course = await simulate([key("a", rpd=500)], MODELS, replace(load(40_000), canaries=20), NOON)
+    days = sum(span.days for span in course.spans)
+    assert days == math.ceil(40_000 / 480)
+    assert sum(span.progress * span.days for span in course.spans) == 40_000
+    assert {span.canaries["p-a", "m"] for span in course.spans} == {20}
 
 
 async def test_the_quotas_of_several_models_add_up():
