@@ -21,6 +21,7 @@ from curator.rehearsal.batches.mishaps import (
     DownloadMishap,
     JobLife,
     JobMishap,
+    LookMishap,
     RowMishap,
     UploadMishap,
 )
@@ -187,6 +188,7 @@ def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef]
         judge=stage.judge,
         shelf=stage.shelf,
         jobs=jobs,
+        looks=FaultPlan(_rules(table.fault, LookMishap), mishap_die),
         clock=stage.clock,
         record=stage.record,
     )

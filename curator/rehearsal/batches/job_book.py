@@ -152,16 +152,16 @@ class JobBook:
     def find(self, project: str, name: str) -> Job | WireReply:
         """Return a job, or what a project is told that is not shown it."""
         job = self._jobs.get(name)
-        if job is None or job.is_deleted or job.project != project:
-            return unknown_entity()
-        return job
+        return unknown_entity() if job is None or not self._is_shown(job, project) else job
 
     def of(self, project: str) -> list[Job]:
         """Return the jobs of a project, the newest first."""
-        shown = [
-            job for job in self._jobs.values() if job.project == project and not job.is_deleted
-        ]
+        shown = [job for job in self._jobs.values() if self._is_shown(job, project)]
         return sorted(shown, key=lambda job: job.created_at, reverse=True)
+
+    def _is_shown(self, job: Job, project: str) -> bool:
+        is_gone = job.mishap is JobMishap.GONE and job.is_over(self._clock.now())
+        return job.project == project and not job.is_deleted and not is_gone
 
     def cancel(self, job: Job) -> WireReply | None:
         """Cancel a job; return what is told where it has ended."""

@@ -121,7 +121,7 @@ class JobResults:
 
 
 def _how_many_come(job: Job) -> int:
-    if job.mishap in (JobMishap.EMPTY, JobMishap.BLANK):
+    if job.mishap in (JobMishap.EMPTY, JobMishap.BLANK, JobMishap.GONE):
         return 0
     return len(job.rows) // 2 if job.mishap is JobMishap.PARTLY else len(job.rows)
 

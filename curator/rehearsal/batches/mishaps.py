@@ -27,6 +27,8 @@ class JobMishap(StrEnum):
     """It was not done in time."""
     CANCELLED = "cancelled"
     """Somebody else cancelled it."""
+    GONE = "gone"
+    """When it is over, nobody is shown it."""
     UNKNOWN_STATE = "unknown_state"
     """It stays in a state that no documentation names, and is done."""
     SHUFFLED = "shuffled"
@@ -59,6 +61,17 @@ class UploadMishap(StrEnum):
 
     UPLOAD_FAILED = "upload_failed"
     """503, and the upload is lost."""
+    UPLOAD_DROPPED = "upload_dropped"
+    """The file is kept, and the connection is closed without telling so."""
+
+
+class LookMishap(StrEnum):
+    """Something that befalls a look at jobs."""
+
+    LOOK_FAILED = "look_failed"
+    """503."""
+    LOOK_CUT = "look_cut"
+    """Status 200 and half of the JSON."""
 
 
 class DownloadMishap(StrEnum):
@@ -84,7 +97,9 @@ ContentFault: TypeAlias = Literal[
     Fault.WRONG_ANSWER,
 ]
 """What may go wrong with what the model writes."""
-BatchFault: TypeAlias = JobMishap | RowMishap | UploadMishap | DownloadMishap | ContentFault
+BatchFault: TypeAlias = (
+    JobMishap | RowMishap | UploadMishap | LookMishap | DownloadMishap | ContentFault
+)
 
 
 @dataclass(frozen=True, slots=True)

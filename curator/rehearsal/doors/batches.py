@@ -10,24 +10,26 @@ from aiohttp import web
 from curator.rehearsal.batches.job import Job
 from curator.rehearsal.batches.job_book import JobBook
 from curator.rehearsal.batches.job_input import read_new_job
-from curator.rehearsal.batches.mishaps import JobMishap
+from curator.rehearsal.batches.mishaps import JobMishap, LookMishap
 from curator.rehearsal.doors.door import (
     TOO_LARGE,
     VERSION,
     Received,
     Refused,
     Visitors,
+    json_bytes,
     keep,
     success,
     telling,
 )
 from curator.rehearsal.doors.pages import NoSuchPage, page
+from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.inbound import MalformedRequest
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.tally import CREATE_BATCH
 from curator.rehearsal.words.job_refusals import model_without_batches, unknown_page
-from curator.rehearsal.words.replies import Json, WireReply, bad_request
+from curator.rehearsal.words.replies import Json, WireReply, bad_request, overloaded
 from shared.program.clock import Clock
 
 _PAGE: Final = 50
@@ -44,14 +46,19 @@ class BatchesDoor:
         judge: Judge,
         shelf: ModelShelf,
         jobs: JobBook,
+        looks: FaultPlan[LookMishap],
         clock: Clock,
         record: Callable[[Received], None] | None,
     ) -> None:
-        """Let ``visitors`` in; whom ``judge`` lets pass makes jobs for models on ``shelf``."""
+        """Let ``visitors`` in; whom ``judge`` lets pass makes jobs for models on ``shelf``.
+
+        ``looks`` deals what goes wrong with looks at jobs.
+        """
         self._visitors = visitors
         self._judge = judge
         self._shelf = shelf
         self._jobs = jobs
+        self._looks = looks
         self._clock = clock
         self._record = record
 
@@ -94,7 +101,7 @@ class BatchesDoor:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         job = await self._found(request, "get_batch")
-        return success(job.operation(self._clock.now()))
+        return self._shown(job.operation(self._clock.now()))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         caller = self._visitors.admit(request, "list_batches")
@@ -107,7 +114,16 @@ class BatchesDoor:
         now = self._clock.now()
         body: Json = {"operations": [job.operation(now) for job in shown.items]}
         body |= {"nextPageToken": shown.next_token}
-        return success({name: value for name, value in body.items() if value})
+        return self._shown({name: value for name, value in body.items() if value})
+
+    def _shown(self, body: Json) -> web.StreamResponse:
+        mishap = self._looks.next()
+        if mishap is LookMishap.LOOK_FAILED:
+            raise Refused(overloaded())
+        told = json_bytes(body)
+        if mishap is LookMishap.LOOK_CUT:
+            told = told[: len(told) // 2]
+        return web.Response(body=told, content_type="application/json", charset="UTF-8")
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         job = await self._found(request, "cancel_batch")

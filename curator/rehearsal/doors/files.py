@@ -121,9 +121,11 @@ class FilesDoor:
         self, request: web.Request, upload_id: str, upload: Upload, commands: set[str]
     ) -> web.StreamResponse:
         part = await _read(request, upload.size - len(upload.received))
+        mishap = None
         is_last = "finalize" in commands
         if "upload" in commands:
-            if self._uploads.next() is not None:
+            mishap = self._uploads.next()
+            if mishap is UploadMishap.UPLOAD_FAILED:
                 self._files.drop(upload_id)
                 raise Refused(overloaded(), _FINAL)
             offset = request.headers.get(_OFFSET, "")
@@ -135,6 +137,8 @@ class FilesDoor:
             self._files.drop(upload_id)
             raise Refused(refused, _FINAL)
         upload.received += part
+        if mishap is UploadMishap.UPLOAD_DROPPED and request.transport is not None:
+            request.transport.abort()
         if not is_last:
             return web.Response(headers=_ACTIVE)
         file = self._files.finish(upload_id, self._clock.now())

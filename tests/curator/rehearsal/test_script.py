@@ -12,7 +12,13 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from curator.rehearsal.batches.mishaps import DownloadMishap, JobMishap, RowMishap, UploadMishap
+from curator.rehearsal.batches.mishaps import (
+    DownloadMishap,
+    JobMishap,
+    LookMishap,
+    RowMishap,
+    UploadMishap,
+)
 from curator.rehearsal.faults import Fault, FaultPlan, FaultRule
 from curator.rehearsal.key_ring import RehearsedKeyState
 from curator.rehearsal.script import RehearsalScript, read_script
@@ -133,7 +139,8 @@ def settings_of(model: type[BaseModel]) -> Iterator[str]:
 
 def test_the_document_tells_every_setting_and_every_kind():
     text = DOCUMENT.read_text()
-    kinds = [*Fault, *JobMishap, *RowMishap, *UploadMishap, *DownloadMishap, *RehearsedKeyState]
+    kinds = [*Fault, *JobMishap, *RowMishap, *UploadMishap, *LookMishap, *DownloadMishap]
+    kinds += RehearsedKeyState
     names = {*settings_of(RehearsalScript), *(kind.value for kind in kinds)}
     assert {"rpm", "late_s", "changed_share", "batch_jobs"} <= names
     assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []

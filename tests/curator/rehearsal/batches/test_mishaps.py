@@ -240,6 +240,40 @@ async def test_an_upload_fails(play: Play):
         await uploaded(client(stage), b"{}")
 
 
+async def test_a_file_is_kept_without_being_told_of(play: Play):
+    async with play(batch=faults("upload_dropped")) as stage:
+        sdk = client(stage)
+        with pytest.raises(aiohttp.ClientError):
+            await uploaded(sdk, b"{}", display_name="the one")
+        [file] = [file async for file in await sdk.aio.files.list()]
+    assert (file.display_name, file.size_bytes) == ("the one", 2)
+
+
+async def test_a_job_is_not_there_any_more(play: Play):
+    async with play(batch=faults("gone", running_s=60)) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        assert (await sdk.aio.batches.get(name=job.name)).state.endswith("RUNNING")
+        stage.clock.advance(60)
+        with pytest.raises(errors.ClientError, match="404"):
+            await sdk.aio.batches.get(name=job.name)
+        assert [job async for job in await sdk.aio.batches.list()] == []
+        figures = await stage.stats()
+    assert figures["batch"]["requests"] == {"lost_with_job": 4}
+
+
+async def test_a_look_at_a_job_fails_and_one_is_cut_off(play: Play):
+    batch = {"fault": [{"kind": "look_failed", "at": [1]}, {"kind": "look_cut", "at": [2]}]}
+    async with play(batch=batch) as stage:
+        sdk = client(stage)
+        job = await made(sdk, four(stage))
+        with pytest.raises(errors.ServerError, match="503"):
+            await sdk.aio.batches.get(name=job.name)
+        with pytest.raises(json.JSONDecodeError):
+            await sdk.aio.batches.get(name=job.name)
+        assert len(await results(sdk, job)) == 4
+
+
 async def test_a_download_fails_and_one_is_cut_off(play: Play):
     batch = {
         "fault": [
