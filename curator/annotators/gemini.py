@@ -264,5 +264,5 @@ PROTOCOL: Final = Protocol(
     has_listed_models=True,
     look_is_final=True,
     model_name=model_name,
-    tiers=(Tier.STANDARD, Tier.FLEX),
+    tiers=(Tier.STANDARD, Tier.FLEX, Tier.BATCH),
 )

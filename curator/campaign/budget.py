@@ -1,13 +1,16 @@
 """Holds a campaign within its budget: a request that might pass it is not begun.
 
 What was spent counts over the campaign's whole life, as the ledger has it. Requests under way count
-at an upper estimate, and so do those that were lost in a crash, since they may have been billed.
+at an upper estimate, those of batch jobs too, and so do those that were lost in a crash, since they
+may have been billed.
 Until the first reply tells what requests take, one is under way at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,6 +65,7 @@ class Budget:
         self._spent = _Cost()
         self._held = _Cost()
         self._under_way = 0
+        self._in_jobs: dict[int, _Cost] = {}
         self._unpriced = ""
         self._changed = asyncio.Event()
 
@@ -77,7 +81,7 @@ class Budget:
             )
         if self._unpriced and self._limit.usd is not None:
             raise InputError(f"--budget-usd: {self._no_price()}")
-        count = report.outcomes.get(Outcome.OPEN.value, 0)
+        count = report.outcomes.get(Outcome.OPEN.value, 0) - report.batches.requests_held
         each_lost = self._upper(lost)
         self._spent += _Cost(count * each_lost.tokens, count * each_lost.usd)
 
@@ -110,6 +114,46 @@ class Budget:
             self._held -= cost
             self._under_way -= 1
             self._changed.set()
+
+    def room(self, measure: Measure, wanted: int) -> int:
+        """Return how many of ``wanted`` requests fit beside those under way.
+
+        Raises:
+            BudgetSpent: none does, and nothing is under way that may turn out cheaper.
+        """
+        if not self._limit.is_given:
+            return wanted
+        cost = self._upper(measure)
+        if self._fits(cost, measure):
+            told = any(self._estimates.knows(model, measure) for model in self._models)
+            return max(1, min(wanted, self._affordable(cost))) if told else 1
+        if not self._under_way or self._is_unpriced:
+            raise self._spent_up(cost)
+        return 0
+
+    def _affordable(self, cost: _Cost) -> int:
+        left = [self._limit.tokens, self._limit.usd]
+        taken = self._spent + self._held
+        rooms = [
+            math.floor((limit - used) / each)
+            for limit, used, each in zip(
+                left, (taken.tokens, taken.usd), (cost.tokens, cost.usd), strict=True
+            )
+            if limit is not None and each
+        ]
+        return min(rooms, default=sys.maxsize)
+
+    def hold(self, job_id: int, measure: Measure, count: int) -> None:
+        """Hold the cost of ``count`` requests of a batch job, until each is released."""
+        each = self._in_jobs[job_id] = self._upper(measure)
+        self._held += _Cost(count * each.tokens, count * each.usd)
+        self._under_way += count
+
+    def release(self, job_id: int) -> None:
+        """Hold the cost of one request of a batch job no more."""
+        self._held -= self._in_jobs[job_id]
+        self._under_way -= 1
+        self._changed.set()
 
     @property
     def _is_unpriced(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -13,15 +13,14 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.shedding import Shedding
 from curator.campaign.failures.streak import BringsNothing, Failure
-from curator.campaign.failures.suspects import USELESS_TRIES, Source, Suspect
+from curator.campaign.failures.suspects import Source
 from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
+from curator.campaign.serving import Serving, source_of
 from curator.judging.judge import Judgement
-from curator.keys.key import Key
-from curator.ledger import Attempt, FormNews, KeyRemoval, Ledger, Outcome, ProjectNews, WorkState
+from curator.ledger import Attempt, FormNews, Ledger, Outcome, ProjectNews, WorkState
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
-from curator.pool.records import ProjectRecord
 from curator.prompts.prompt import Prompt
 from curator.prompts.request import Request
 from curator.refusals.refusal import (
@@ -69,34 +68,31 @@ class Consequences:
     holding: Holding
     outage: Outage
     shedding: Shedding
+    serving: Serving = field(init=False)
     answerable: Request | None = None
     """What was answered last: where that is answered again, the service is there."""
+
+    def __post_init__(self) -> None:
+        self.serving = Serving(self.pool, self.clock, self.results, self.holding.useful)
 
     async def take_back(self, lease: Lease, attempt: Attempt) -> None:
         """Undo a reservation whose request was never sent."""
         self.pool.give_back(lease)
         await self.ledger.withdraw(attempt)
 
-    def _news(self, record: ProjectRecord) -> ProjectNews:
-        return ProjectNews(record, self.clock.now())
-
     def cool_down(self, tried: Try, refusal: RateLimited) -> None:
         """Let the project rest."""
-        news = self._news(self.pool.cool_down(tried.lease, refusal))
+        news = self.serving.news(self.pool.cool_down(tried.lease, refusal))
         self.results.finish(tried, Outcome.RATE_LIMITED, refusal.reason, news=[news])
 
     def remove_key(self, tried: Try, refusal: InvalidKey) -> None:
         """Take a key out of the pool for good."""
-        news = self._removal(tried.lease.key, refusal)
+        news = self.serving.removal(tried.lease.key, refusal)
         self.results.finish(tried, Outcome.INVALID_KEY, refusal.reason, news=[news])
-
-    def _removal(self, key: Key, refusal: InvalidKey) -> KeyRemoval:
-        self.pool.remove(key, refusal)
-        return KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
 
     def close_project(self, tried: Try, refusal: ProjectRefused) -> None:
         """Ask this project no more for the model, or no more at all."""
-        news = [self._news(record) for record in self.pool.close(tried.lease, refusal)]
+        news = [self.serving.news(record) for record in self.pool.close(tried.lease, refusal)]
         self.results.finish(tried, Outcome.NOT_SERVED, refusal.reason, news=news)
 
     async def try_later(self, tried: Try, refusal: Refusal) -> Sequence[Job]:
@@ -146,7 +142,7 @@ class Consequences:
                 "or --tier standard at the list price"
             )
         told = ModelRefused(f"not served at --tier {tried.tier}: {reason}")
-        news = [self._news(record) for record in self.pool.close_model(model, told)]
+        news = [self.serving.news(record) for record in self.pool.close_model(model, told)]
         if news:
             log.warning("model_lacks_tier", model=model, tier=tried.tier, why=reason)
         self.results.finish(tried, Outcome.NOT_SERVED, reason, news=news)
@@ -187,7 +183,7 @@ class Consequences:
 
     def ask_more_plainly(self, tried: Try, annotator: str, refusal: FormNotTaken) -> None:
         """Remember which form a model takes; the item is asked about again at once."""
-        self.pool.taken(tried.lease)
+        self.serving.taken(tried)
         model, now = tried.lease.model, self.clock.now()
         log.info("model_takes_no_such_form", model=model, asked_in=refusal.form, why=refusal.reason)
         news = FormNews(annotator, model, refusal.form, now)
@@ -195,12 +191,12 @@ class Consequences:
 
     def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
         """Find out whose fault a refused request is: the item's, the key's or the model's."""
-        item, reason, source = tried.item, refusal.reason, _source_of(tried.lease)
-        self.pool.taken(tried.lease)
+        item, reason, source = tried.item, refusal.reason, source_of(tried.lease)
+        self.serving.taken(tried)
         if item.canary_day is not None:
             return self._leave_canary(tried, Outcome.BAD_REQUEST, reason, ATTEMPTS)
         if suspect := self.holding.useful.failure(source):
-            news = self._news_if_useless(tried.lease, suspect, reason)
+            news = self.serving.news_if_useless(tried.lease, suspect, reason)
             self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=news)
             return (item,)
         self.results.finish(
@@ -243,67 +239,61 @@ class Consequences:
             if not self.pool.others_serve(model):
                 raise
             log.warning("model_brings_nothing", model=model, why=str(end))
-            self._tell(self._closed_model(tried.lease, failure.reason))
+            self.serving.tell(self.serving.closed_model(tried.lease, failure.reason))
             return self.holding.released()
         return []
 
-    def _tell(self, news: Sequence[ProjectNews]) -> None:
-        """Write news that no result brings."""
-        for each in news:
-            self.results.tell(each)
+    def take_nothing(
+        self, tried: Try, outcome: Outcome, failure: Failure, reply: Reply | None = None
+    ) -> Sequence[Job]:
+        """Count a request of a batch job of which nothing came that is the item's own.
 
-    def _news_if_useless(
-        self, lease: Lease, suspect: Suspect, reason: str
-    ) -> Sequence[ProjectNews | KeyRemoval]:
-        """Ask no more with a key, or for a model, of which alone nothing comes."""
-        if not self.holding.useful.is_useless(_source_of(lease), suspect):
-            return []
-        told = f"none of {USELESS_TRIES} requests came to anything: {reason}"
-        if suspect is Suspect.KEY:
-            return [replace(self._removal(lease.key, InvalidKey(told)), is_for_good=False)]
-        if suspect is Suspect.MODEL:
-            return self._closed_model(lease, reason)
-        return list(map(self._news, self.pool.close(lease, ModelRefused(told))))
+        ``reply`` is one that was to be paid all the same.
 
-    def _closed_model(self, lease: Lease, reason: str) -> list[ProjectNews]:
-        told = f"none of {USELESS_TRIES} requests came to anything: {reason}"
-        records = self.pool.close_model(lease.model, ModelRefused(told))
-        return [self._news(record) for record in records]
-
-    def _settle(self, lease: Lease, reply: Reply) -> list[ProjectNews]:
-        # A reply that counts no tokens leaves the estimate standing.
-        record = self.pool.settle(lease, reply.input_tokens or lease.reservation.tokens)
-        return [] if record is None else [self._news(record)]
+        Raises:
+            BringsNothing, InputError: nothing comes of any, whatever model is asked.
+        """
+        item, failures = tried.item, tried.item.attempts + 1
+        change = self.results.waits(item, failures, failure.reason)
+        self.results.finish(tried, outcome, failure.reason, proof=reply, change=change)
+        if failures < ATTEMPTS:
+            return [item.failed(failures)]
+        return self._failed(tried, failure, source_of(tried.lease), is_last=True)
 
     def _take_proof(self, tried: Try, reply: Reply) -> Again:
         """Heed that the service answers: what fails now is the item's own."""
         self.outage.is_back()
-        news = self._settle(tried.lease, reply)
+        news = self.serving.settled(tried, reply)
         told = "only to see whether the service answers: it does"
         self.results.finish(tried, Outcome.UNUSABLE, told, proof=reply, news=news)
         return Again.AT_ONCE
 
-    def take_reply(self, tried: Try, request: Request, reply: Reply) -> Sequence[Job] | Again:
-        """Write what a reply brought, to the item's own request or to one that stood in for it."""
-        if request is self.answerable:
+    def take_reply(
+        self, tried: Try, request: Request | None, reply: Reply
+    ) -> Sequence[Job] | Again:
+        """Write what a reply brought, to the item's own request or to one that stood in for it.
+
+        ``request`` is ``None`` where it was part of a batch job.
+        """
+        if request is not None and request is self.answerable:
             return self._take_proof(tried, reply)
         item = tried.item
         self.outage.answered(item.key)
         self.shedding.had_room(item.key)
-        news = self._settle(tried.lease, reply)
+        news = self.serving.settled(tried, reply)
         judgement = item.judged(reply, self.prompt)
         self.results.item_log.reply(
             item, reply, judgement, lease=tried.lease, attempt_id=tried.attempt_id
         )
         if not judgement.is_usable:
             return self._take_useless(tried, reply, judgement, news)
-        self.answerable = request
+        self.answerable = request or self.answerable
         done = self.results.change(item, WorkState.DONE, item.attempts, answer=judgement.answer)
         read = Judged(reply, judgement)
         self.results.finish(
             tried, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news
         )
-        return self.holding.useful_reply(_source_of(tried.lease))
+        return self.holding.useful_reply(source_of(tried.lease))
 
     def _take_useless(
         self, tried: Try, reply: Reply, judgement: Judgement, news: Sequence[ProjectNews]
@@ -316,7 +306,7 @@ class Consequences:
                 tried, Outcome.UNUSABLE, reason, failures, read=read, news=news
             )
         # The service's own word on an image is the same whatever the key.
-        source = None if judgement.is_final else _source_of(tried.lease)
+        source = None if judgement.is_final else source_of(tried.lease)
         suspect = self.holding.useful.failure(source) if source else None
         failures = item.attempts + (suspect is None)
         self.results.finish(
@@ -325,7 +315,7 @@ class Consequences:
             reason,
             read=Judged(reply, judgement),
             change=self.results.waits(item, failures, reason),
-            news=(suspect and self._news_if_useless(tried.lease, suspect, reason)) or news,
+            news=(suspect and self.serving.news_if_useless(tried.lease, suspect, reason)) or news,
         )
         if suspect:
             return (item,)
@@ -336,7 +326,3 @@ class Consequences:
         failure = Failure(reason, reply.text or reply.body)
         released = self._failed(tried, failure, source, is_last=is_last)
         return released if is_last else [*released, item.failed(failures)]
-
-
-def _source_of(lease: Lease) -> Source:
-    return Source(lease.key.fingerprint, lease.model)

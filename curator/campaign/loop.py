@@ -244,11 +244,12 @@ class Curator:
             again = self.then.refuse(tried, refusal)
         else:
             self.budget.spend(attempt, reply)
-            self._learn(attempt, reply)
+            self.learn(attempt, reply)
             again = self.then.take_reply(tried, request, reply)
         return again
 
-    def _learn(self, attempt: Attempt, reply: Reply) -> None:
+    def learn(self, attempt: Attempt, reply: Reply) -> None:
+        """Learn from a reply what requests take."""
         if reply.input_tokens:
             self.estimates.heard(
                 CountedReply(

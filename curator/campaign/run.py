@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.image_encoding import LONGEST_PX
@@ -35,6 +36,7 @@ from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import last_attempt_id
+from curator.models.tier import Tier
 from curator.pool.exhaustion import NoProjectMayUse
 from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
@@ -42,12 +44,16 @@ from curator.pool.removals import keys_to_use, tell_removed
 from curator.status.live import LiveReport
 from curator.status.spending import affordable_requests
 from curator.status.terminal import shown
+from curator.status.words import jobs_under_way
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.events import SecretMask, set_up_events
+
+AGAIN: Final = "run the same command again to go on"
+
 
 log = EventLog(__name__)
 
@@ -61,7 +67,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
-    stop = AsyncStopSignal()
+    stop, told = AsyncStopSignal(), ""
     with (
         _nearest_told(options, plan),
         stop_on_signals(stop, "curator", on_first=_tell_stopping),
@@ -85,7 +91,8 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
                 if not stop.requested:
                     return await ended(ledger, campaign_id, before, clock)
                 await tell_given_up(ledger, campaign_id, clock)
-    raise StoppedForNow(f"{stop.reason}; run the same command again to go on")
+                told = jobs_under_way(await ledger.batches.counts(campaign_id))
+    raise StoppedForNow("; ".join(filter(None, [stop.reason, told, AGAIN])))
 
 
 def _tell_stopping() -> None:
@@ -158,6 +165,8 @@ async def _work(
     clock: Clock,
 ) -> None:
     options = replace(options, concurrency=affordable_concurrency(options.concurrency))
+    # What a run of batch jobs asks besides them, it asks at once.
+    at_once = Tier.STANDARD if options.tier is Tier.BATCH else options.tier
     left = items_left(options, await ledger.progress(campaign_id))
     pool = await _pool(options, plan, ledger, stop, clock)
     live = await _live_report(options, ledger, campaign_id, pool=pool, left=left, clock=clock)
@@ -167,7 +176,7 @@ async def _work(
         options.concurrency,
         await _forms(options, plan, ledger, clock),
         plan.settings,
-        options.tier,
+        at_once,
     )
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),
@@ -212,9 +221,9 @@ async def _work(
             budget=budget,
             canaries=canaries,
             concurrency=options.concurrency,
-            tier=options.tier,
+            tier=at_once,
         )
-        await work_in_turns(options, plan, curator)
+        await work_in_turns(options, plan, curator, connection)
 
 
 async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:

@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Window
 from curator.pool.exhaustion import KeysExhausted, OnExhausted, no_key_left
 from curator.pool.lease import Lease
+from curator.pool.members import PoolMembers
 from curator.pool.project import Project
 from curator.pool.rate import PlainRate
-from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
+from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.removals import removal_line
 from curator.pool.trials import Trials
 from curator.pool.usage import Opening
@@ -41,7 +42,7 @@ from shared.program.reporting.event_log import EventLog
 log = EventLog(__name__)
 
 
-class KeyPool:
+class KeyPool(PoolMembers):
     """The keys of a run, and the models that they ask."""
 
     def __init__(
@@ -64,23 +65,8 @@ class KeyPool:
         Each of the ``untried`` keys gets a second request only once its first was taken. ``closed``
         are not asked at all. ``rate`` holds for all keys together.
         """
-        self._rate = rate
-        # Those that served longest ago come first.
-        self._keys = list(keys)
-        self._models = tuple(model.name for model in models)
-        self._clock = clock
-        self._stop = stop
-        self._on_exhausted = on_exhausted
-        self._rng = rng
-        self.fingerprints = frozenset(key.fingerprint for key in keys)
-        self._removed: dict[str, str] = {}
-        self.removed_at: dict[str, float] = {}
-        self._left: dict[str, Refusal] = {}
-        self._trials = Trials(untried)
-        self._turn = asyncio.Lock()
-        self._changed = asyncio.Event()
         now = clock.now()
-        self._projects = {
+        projects = {
             (meter := Meter(key.project, model.name)): Project.restored(
                 meter,
                 model.quota_with(key.quota),
@@ -92,6 +78,16 @@ class KeyPool:
             for key in keys
             for model in models
         }
+        super().__init__(keys, models, projects)
+        self._rate = rate
+        self._clock = clock
+        self._stop = stop
+        self._on_exhausted = on_exhausted
+        self._rng = rng
+        self.removed_at: dict[str, float] = {}
+        self._trials = Trials(untried)
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
 
     async def lease(
         self,
@@ -232,13 +228,6 @@ class KeyPool:
         self._changed.set()
         return [self._projects[meter].record() for meter in meters]
 
-    def others_serve(self, model: str) -> bool:
-        """Return whether another model than ``model`` may still be asked with some key."""
-        return self._serves(other for other in self._models if other != model)
-
-    def _meters_of(self, project: str) -> list[Meter]:
-        return [Meter(project, model) for model in self._models]
-
     def _close(self, meters: Sequence[Meter], refusal: ProjectRefused) -> None:
         """Close meters of one project."""
         name, model = meters[0]
@@ -261,19 +250,6 @@ class KeyPool:
                 reason=refusal.reason,
                 goes_on="its keys, with other models",
             )
-
-    @property
-    def removed(self) -> Mapping[str, str]:
-        """Why keys left the pool, by fingerprint."""
-        return self._removed
-
-    def records(self) -> dict[Meter, ProjectRecord]:
-        """Return each cool-down and what it taught, as they are now."""
-        return {meter: project.record() for meter, project in self._projects.items()}
-
-    def uses(self, now: float) -> dict[Meter, ModelUse]:
-        """Return what each project has of each model."""
-        return {meter: project.model_use(now) for meter, project in self._projects.items()}
 
     def _next_turn(
         self, tokens: Mapping[str, int], now: float, avoided: str
@@ -318,10 +294,6 @@ class KeyPool:
         self._trials.begin(key, meter)
         return Lease(key, meter, self._projects[meter].reserve(tokens, now))
 
-    def _serves(self, models: Iterable[str]) -> bool:
-        meters = (Meter(key.project, model) for key in self._keys for model in models)
-        return any(not self._projects[meter].is_closed for meter in meters)
-
     async def _wait_for_opening(
         self,
         openings: Mapping[Meter, Opening],
@@ -338,10 +310,9 @@ class KeyPool:
         first = min((opening.at for opening in openings.values()), default=math.inf)
         is_spent = all(opening.window is Window.DAY for opening in openings.values())
         if is_spent and not self._trials.are_under_way:
-            surely = (
+            opens_at = min(
                 self._projects[meter].reopens_at(tokens[meter.model], now) for meter in openings
             )
-            opens_at = min(surely, default=math.inf)
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
             if (on_exhausted or self._on_exhausted) is OnExhausted.STOP or math.isinf(first):
                 raise exhausted

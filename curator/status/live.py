@@ -66,6 +66,7 @@ class LiveReport:
         self.goal = goal
         self.keys_changed = asyncio.Event()
         self.forecast = Forecast(None, "not computed yet")
+        self.batches = before.batches
         self._before = before
         self._pool = pool
         self._states = Counter(
@@ -131,9 +132,13 @@ class LiveReport:
         """Count a request that is about to be sent."""
         self._count_outcome(lease, Outcome.OPEN, 1)
 
+    def taken_back(self, lease: Lease) -> None:
+        """Take back the count of a request that was never sent."""
+        self._count_outcome(lease, Outcome.OPEN, -1)
+
     def unsent(self, lease: Lease, reason: str) -> None:
         """Take back the count of a request that found no connection."""
-        self._count_outcome(lease, Outcome.OPEN, -1)
+        self.taken_back(lease)
         self._last_errors[UNREACHABLE] = reason
 
     def finished(self, result: Result, listing: Listing, lease: Lease | None) -> None:
@@ -229,6 +234,7 @@ class LiveReport:
             recent_s=recent_s,
             canary_days=self._canary_days,
             replies_by_model=tuple(self._by_model[who] for who in sorted(self._by_model)),
+            batches=self.batches,
         )
 
     def _keys(self, now: float) -> Sequence[KeyReport]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from curator.ledger import CampaignReport, LeftOut, TokenUse
+from curator.ledger import BatchCounts, CampaignReport, LeftOut, TokenUse
 from curator.models.budget_limit import BudgetLimit
 from curator.models.model_status import Retirement, is_another_model
 from curator.models.tier import Tier
@@ -44,6 +44,17 @@ def other_models_words(report: CampaignReport) -> list[str]:
         f"{answered_by} answered {count:,} times in the place of {asked}"
         for (asked, answered_by), count in counts.items()
     ]
+
+
+def jobs_under_way(counts: BatchCounts) -> str:
+    """Return that batch jobs go on at the service; empty where none does."""
+    if not counts.requests_held:
+        return ""
+    jobs, held = counts.open_jobs, counts.requests_held
+    return (
+        f"{jobs:,} batch job{'s' * (jobs != 1)} with {held:,} image{'s' * (held != 1)} go on at "
+        "the service, and the same command fetches what they bring"
+    )
 
 
 def listed(counts: Mapping[str, int]) -> str:

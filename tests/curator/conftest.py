@@ -12,7 +12,7 @@ from curator.catalog import Skipped, open_catalog
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.wiring import build_server, read_answers
-from shared.program.clock import SystemClock
+from shared.program.clock import Clock, SystemClock
 from shared.program.reporting.events import set_up_events
 from shared.program.settings import validated
 from tests.curator.campaigns import KEYS, PICTURES, Campaign
@@ -41,14 +41,16 @@ def abo(tmp_path: Path) -> Path:
 def rehearsal(tmp_path: Path) -> Callable[..., RehearsalServer]:
     """Make servers that answer about the pictures in a folder, by the tables of a script."""
 
-    def make(images: Path, **tables: Any) -> RehearsalServer:
+    def make(images: Path, clock: Clock | None = None, **tables: Any) -> RehearsalServer:
         defaults = {
             "images": images,
             "answers": write_answers(images, tmp_path / "answers.csv"),
             "accept_unlisted_keys": True,
         }
         script = validated(RehearsalScript, defaults | tables, source="test")
-        return build_server(script, read_answers(script, tmp_path / "thumbnails"), SystemClock())
+        return build_server(
+            script, read_answers(script, tmp_path / "thumbnails"), clock or SystemClock()
+        )
 
     return make
 

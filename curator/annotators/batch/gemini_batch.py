@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -101,6 +102,8 @@ class GeminiBatch:
         """Open a session for the time of the block."""
         import aiohttp  # noqa: PLC0415 - half a second, and few runs come here
 
+        # Of a state that it does not know: that is told in our words.
+        warnings.filterwarnings("ignore", r".* is not a valid JobState", UserWarning)
         context = ssl.create_default_context()
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context),

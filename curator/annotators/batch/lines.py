@@ -7,14 +7,14 @@ requests, in any order, and some may be missing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from curator.annotators.annotator import Reply
+from curator.annotators.batch.rpc_errors import refusal_told
 from curator.annotators.gemini_wire import read_reply
-from curator.refusals.error_answers import refusal_within
 from curator.refusals.foreign_json import as_dict, loads
 from curator.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.events import SecretMask
@@ -59,11 +59,12 @@ def _told(row: dict[str, Any], mask: SecretMask) -> Reply | Refusal:
     response = row.get("response")
     if isinstance(response, dict) and not row.get("error"):
         try:
-            return read_reply(mask(_compact(response)))
+            # Paid as a job's, whatever tier it calls its own.
+            return replace(read_reply(mask(_compact(response))), tier=None)
         except Refusal as refusal:
             return refusal
     # An error here is a bare status, or one that stands beside an empty response.
-    refused = refusal_within(row, {}, mask)
+    refused = refusal_told(row, mask)
     return refused or Unavailable("a line of the results that holds no reply")
 
 

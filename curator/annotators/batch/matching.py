@@ -19,10 +19,10 @@ from curator.refusals.refusal import Refusal
 class Matched:
     """What came of a job's requests, by their keys.
 
-    ``replies`` name the image of their request. ``nameless`` name none, and stand with requests
-    that have no reply, for what they took is to be paid. ``refusals`` came in place of a reply.
-    ``missing`` are keys for which nothing came. ``put_right`` counts the replies that came under
-    another key, ``surplus`` the results that belong to no request or came twice.
+    ``replies`` name the image of their request. ``nameless`` came under a key instead of that; what
+    they took is to be paid. ``refusals`` came in place of a reply. ``missing`` are keys for which
+    nothing came. ``put_right`` counts the replies that came under another key, ``surplus`` the
+    results that belong to no request of these, or came twice.
     """
 
     replies: dict[str, Reply] = field(default_factory=dict)
@@ -50,15 +50,11 @@ def matched(results: Iterable[ResultLine], own_ids: Mapping[str, str]) -> Matche
         else:
             found.replies[key] = line.result
             found.put_right += key != line.key
-    unanswered = [key for key in own_ids if key not in found.replies]
-    # Those that came under a key without a reply first; the others are some other request's.
-    for key, reply in sorted(strays, key=lambda stray: stray[0] not in unanswered):
-        place = key if key in unanswered else next(iter(unanswered), "")
-        if place:
-            unanswered.remove(place)
-            found.nameless[place] = reply
-        else:
+    for key, reply in strays:
+        if key not in own_ids or key in found.replies or key in found.nameless:
             found.surplus += 1
+        else:
+            found.nameless[key] = reply
     # Of two that came under a key, the reply counts.
     settled = found.replies.keys() | found.nameless.keys()
     found.refusals = {key: told for key, told in found.refusals.items() if key not in settled}

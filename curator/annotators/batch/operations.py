@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from curator.annotators.annotator import ending_of
 from curator.annotators.batch.job_state import JobState
-from curator.refusals.error_answers import refusal_within
+from curator.annotators.batch.rpc_errors import refusal_told
 from curator.refusals.foreign_json import as_count, as_dict, loads
 from curator.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.events import SecretMask
@@ -64,7 +64,7 @@ def read_operation(body: str, mask: SecretMask) -> Operation:
     if not isinstance(name, str) or not name:
         raise Unavailable("an answer that tells of no batch job")
     metadata = as_dict(content.get("metadata")) or content
-    refusal = refusal_within(content, {}, mask)
+    refusal = refusal_told(content, mask)
     state, unknown = _state(metadata.get("state"))
     if state is JobState.RUNNING and content.get("done") is True:
         # Whatever a new word may mean, nothing more comes of it.

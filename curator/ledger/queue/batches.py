@@ -8,18 +8,23 @@ from typing import Final
 from curator.ledger.database.coding import listing_of
 from curator.ledger.records.batches import HeldRequest
 from curator.ledger.records.requests import Attempt
-from curator.ledger.records.work import PairItem, WorkItem
+from curator.ledger.records.work import PairItem, WorkItem, WorkState
 from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
 from curator.prompts.request import Measure
 
+IMAGE_IS_HELD: Final = """EXISTS (
+  SELECT 1 FROM batch_requests AS held WHERE held.campaign_id = work.campaign_id
+    AND held.item_id = work.item_id AND held.question IS NULL
+)"""
+"""Whether a job holds the image of a row of ``work``."""
 _HELD: Final = """
 SELECT items.*, held.own_id, campaigns.questions, attempts.id AS attempt_id, attempts.campaign_id,
   attempts.item_id, attempts.key_fingerprint, attempts.project, attempts.model,
   attempts.started_at, attempts.reserved_tokens, attempts.question, attempts.annotator,
   attempts.characters, attempts.longest_px, attempts.thinking, attempts.image_detail,
-  work.rank, work.attempts AS failed, second_opinions.attempts AS pair_failed,
-  pairs.answer, maker.model AS answered_by
+  work.rank, work.state, work.attempts AS failed, second_opinions.state AS pair_state,
+  second_opinions.attempts AS pair_failed, pairs.answer, maker.model AS answered_by
 FROM batch_requests AS held
 JOIN attempts ON attempts.id = held.attempt_id
 JOIN campaigns ON campaigns.id = held.campaign_id
@@ -58,24 +63,17 @@ def _held_request(row: sqlite3.Row) -> HeldRequest:
         settings=AskedSettings(row["thinking"], row["image_detail"]),
         tier=Tier.BATCH,
     )
-    return HeldRequest(row["own_id"], attempt, _about(row))
+    if is_opinion:
+        is_wanted = row["pair_state"] == WorkState.PENDING and row["answer"] is not None
+    else:
+        is_wanted = row["state"] == WorkState.PENDING
+    return HeldRequest(row["own_id"], attempt, _about(row), is_wanted)
 
 
-def _about(row: sqlite3.Row) -> WorkItem | PairItem | None:
+def _about(row: sqlite3.Row) -> WorkItem | PairItem:
     listing = listing_of(row)
     if row["question"] is None:
-        return (
-            None
-            if row["rank"] is None
-            else WorkItem(row["id"], listing, row["failed"], row["rank"])
-        )
-    if row["pair_failed"] is None or row["answer"] is None:
-        return None
-    return PairItem(
-        row["id"],
-        listing,
-        row["pair_failed"],
-        row["question"],
-        row["answer"],
-        row["answered_by"] or "",
-    )
+        return WorkItem(row["id"], listing, row["failed"] or 0, row["rank"] or 0)
+    answer, answered_by = row["answer"] or "", row["answered_by"] or ""
+    failed, question = row["pair_failed"] or 0, row["question"]
+    return PairItem(row["id"], listing, failed, question, answer, answered_by)

@@ -7,6 +7,7 @@ from typing import Final
 
 from curator.ledger.database.coding import listing_of, models_text
 from curator.ledger.queue import opinions, order
+from curator.ledger.queue.batches import IMAGE_IS_HELD
 from curator.ledger.records.work import Campaign, WorkItem, WorkState
 
 _MADE: Final = """
@@ -18,14 +19,11 @@ ON CONFLICT (prompt_version, questions) DO UPDATE SET models = excluded.models,
   budget_tokens = excluded.budget_tokens
 """
 # What a batch job holds does not wait.
-_WAITING: Final = """
+_WAITING: Final = f"""
 SELECT work.attempts, work.rank, items.* FROM work JOIN items ON items.id = work.item_id
-WHERE work.campaign_id = ? AND work.state = ? AND work.rank > ? AND NOT EXISTS (
-  SELECT 1 FROM batch_requests AS held WHERE held.campaign_id = work.campaign_id
-    AND held.item_id = work.item_id AND held.question IS NULL
-)
+WHERE work.campaign_id = ? AND work.state = ? AND work.rank > ? AND NOT {IMAGE_IS_HELD}
 ORDER BY work.rank LIMIT ?
-"""
+"""  # noqa: S608 - of constants alone
 
 
 def enrol(

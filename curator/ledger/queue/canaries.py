@@ -6,15 +6,16 @@ import sqlite3
 from typing import Final
 
 from curator.ledger.database.coding import listing_of
+from curator.ledger.queue.batches import IMAGE_IS_HELD
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import CanaryItem, WorkItem, WorkState
 
 # In an order that the images' paths alone decide, whatever was asked first.
-_FIRST: Final = """
-SELECT work.state, work.attempts, work.rank, items.* FROM work
+_FIRST: Final = f"""
+SELECT work.state, work.attempts, work.rank, items.*, {IMAGE_IS_HELD} AS is_held FROM work
 JOIN items ON items.id = work.item_id
 WHERE work.campaign_id = ? AND work.state != ? ORDER BY abo_draw(0, items.image_path) LIMIT ?
-"""
+"""  # noqa: S608 - of constants alone
 # The pairs of further images, image by image.
 _CANDIDATES: Final = """
 WITH chosen AS (
@@ -62,7 +63,7 @@ def first_waiting(connection: sqlite3.Connection, campaign_id: int, count: int) 
     return [
         WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"])
         for row in rows
-        if row["state"] == WorkState.PENDING
+        if row["state"] == WorkState.PENDING and not row["is_held"]
     ]
 
 

@@ -17,7 +17,8 @@ class BatchJob:
 
     ``display_name`` is ours, and no other job has it; ``job_name``, ``file_name`` (the requests)
     and ``results_file`` are the service's, empty where there is none or none any more. ``requests``
-    is how many it was made of, ``answered`` how many brought a reply that could be used.
+    is how many it was made of, ``answered`` how many got a reply
+    that names their image.
     """
 
     job_id: int
@@ -57,13 +58,14 @@ class BatchRequest:
 class HeldRequest:
     """A request that a job holds, with its attempt, and what it is about.
 
-    ``about`` is ``None`` where that is not asked about any more, as a pair that judging the replies
-    again took away.
+    ``is_wanted`` is false where nobody asks that any more, because judging the replies again took
+    the pair away, or found enough in one of them.
     """
 
     own_id: str
     attempt: Attempt
-    about: WorkItem | PairItem | None
+    about: WorkItem | PairItem
+    is_wanted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def test_a_reply_that_names_nobody_is_believed_for_nobody_and_paid():
     of_another_job = json.dumps({"image_id": own_id(b"x", 1, 99), "pairs": []})
     found = read(row("1", of_another_job), row("2", "[]"), row("3", reply_to("4")), row("9", "[]"))
     assert {*found.replies} == {"4"}
-    # What came under the key of no request stands with one of those that have nothing.
-    assert {*found.nameless} == {"1", "2", "3"}
-    assert found.missing == ["5", "6", "7", "8"]
+    assert {*found.nameless} == {"1", "2"}
+    assert found.missing == ["3", "5", "6", "7", "8"]
+    assert (found.put_right, found.surplus) == (1, 1)
     assert all(reply.input_tokens == 7 for reply in found.nameless.values())
 
 
@@ -68,7 +68,7 @@ def test_what_comes_twice_counts_once():
 
 
 def test_errors_and_lines_that_are_none_come_in_place_of_replies():
-    form = {"code": 400, "message": "JSON mode is not enabled for this model"}
+    form = {"code": 3, "message": "JSON mode is not enabled for this model"}
     found = read(
         json.dumps({"key": "1", "error": form}),
         json.dumps({"key": "2", "response": {}, "error": {"code": 13, "message": "INTERNAL"}}),

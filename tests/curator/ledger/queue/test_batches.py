@@ -93,12 +93,22 @@ async def test_a_question_that_a_job_holds_is_asked_by_nobody_else_about_that_im
     made, _ = await begun(ledger, campaign_id, 1, question=pairs[0].question)
     assert await ledger.waiting_pairs(campaign_id, (0, ""), 10) == pairs[1:]
     (held,) = await ledger.batches.held(made)
-    assert held.about == pairs[0]
+    assert (held.about, held.is_wanted) == (pairs[0], True)
     # A pair that is not there any more is nothing to ask about.
     with closing(sqlite3.connect(ledger._file._path)) as database, database:
         database.execute("DELETE FROM pairs")
     (held,) = await ledger.batches.held(made)
-    assert held.about is None
+    assert not held.is_wanted
+
+
+async def test_an_image_that_was_settled_otherwise_is_not_asked_about_any_more(ledger):
+    campaign_id = await enrolled(ledger, 1)
+    await ledger.begin(begin := attempt(ledger, campaign_id, 1))
+    made, _ = await begun(ledger, campaign_id, 1)
+    # As judging kept replies again does, between two runs.
+    await ledger.finish(answered(begin))
+    (held,) = await ledger.batches.held(made)
+    assert not held.is_wanted
 
 
 async def test_jobs_are_found_until_all_is_settled_and_their_files_until_they_are_deleted(ledger):

@@ -1,0 +1,157 @@
+"""Fills batch jobs: takes images from the queue until a job is large enough."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from curator.annotators.annotator import AskedForm
+from curator.annotators.batch.lines import request_line
+from curator.annotators.gemini_wire import request_body
+from curator.annotators.image_encoding import Photo
+from curator.campaign.batch.pace import MOST_BYTES, MOST_IMAGES, most_images
+from curator.campaign.jobs import Job
+from curator.campaign.loop import Curator
+from curator.campaign.photos import PhotoQueue
+from curator.keys.key import Key
+from curator.ledger import Attempt, BatchRequest
+from curator.models.asked_settings import NO_SETTINGS, ModelSettings
+from curator.models.known import KnownModel
+from curator.models.tier import Tier
+from curator.prompts.own_ids import naming, own_id
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRequest:
+    """A request of a job, with its line in the job's file."""
+
+    item: Job
+    attempt: Attempt
+    request: BatchRequest
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What a job is made of, and with whom."""
+
+    key: Key
+    model: str
+    requests: Sequence[PackedRequest]
+
+    @property
+    def content(self) -> bytes:
+        """The job's file."""
+        return b"".join(packed.line for packed in self.requests)
+
+
+@dataclass(slots=True)
+class Packing:
+    """Takes photos from a queue and makes requests of them.
+
+    What cannot be read is ``parked``: this run does not look at it again.
+    """
+
+    curator: Curator
+    forms: dict[str, AskedForm]
+    settings: Mapping[str, ModelSettings]
+    parked: set[object]
+    _carried: deque[tuple[Job, Photo]] = field(default_factory=deque)
+
+    async def first(self, queue: PhotoQueue) -> tuple[Job, Photo] | None:
+        """Return what the next job begins with; ``None`` where nothing waits.
+
+        Raises:
+            StoreUnreachable, InputError: the photos cannot be read.
+        """
+        return self._carried.popleft() if self._carried else await self._read(queue)
+
+    def put_back(self, item: Job, photo: Photo) -> None:
+        """Keep what was taken and did not go into a job."""
+        self._carried.appendleft((item, photo))
+
+    async def _read(self, queue: PhotoQueue) -> tuple[Job, Photo] | None:
+        holding = self.curator.holding
+        while not self.curator.stop.requested and (taken := await queue.take()):
+            item, photo = taken
+            if isinstance(photo, Photo):
+                holding.photo_read()
+                return item, photo
+            self.parked.add(item.key)
+            await holding.unreadable(item, photo)
+        return None
+
+    async def fill(
+        self,
+        queue: PhotoQueue,
+        first: tuple[Job, Photo],
+        *,
+        key: Key,
+        model: str,
+        job_id: int,
+        most: int,
+    ) -> Pack:
+        """Return a job of at most ``most`` requests that begins with ``first``.
+
+        Raises:
+            StoreUnreachable, InputError: the photos cannot be read.
+        """
+        packed: list[PackedRequest] = []
+        left_out: list[tuple[Job, Photo]] = []
+        size = 0
+        taken: tuple[Job, Photo] | None = first
+        while taken is not None:
+            item, photo = taken
+            most = min(most, most_images(item.attempts))
+            is_better_elsewhere = item.answered_by == model and first[0].answered_by != model
+            if is_better_elsewhere and len(left_out) < MOST_IMAGES:
+                left_out.append(taken)
+            elif len(packed) < most:
+                one = self._packed(item, photo, key, model, job_id)
+                if packed and size + len(one.line) > MOST_BYTES:
+                    left_out.append(taken)
+                    break
+                packed.append(one)
+                size += len(one.line)
+            else:
+                left_out.append(taken)
+                break
+            taken = await self.first(queue) if len(packed) < most else None
+        self._carried.extendleft(reversed(left_out))
+        return Pack(key, model, packed)
+
+    def _packed(self, item: Job, photo: Photo, key: Key, model: str, job_id: int) -> PackedRequest:
+        curator = self.curator
+        attempt_id = curator.ledger.new_attempt_id()
+        own = own_id(photo.jpeg, curator.campaign_id, attempt_id)
+        request = naming(item.request(photo, curator.prompt), own)
+        known = self.known_model(model)
+        attempt = Attempt(
+            attempt_id=attempt_id,
+            campaign_id=curator.campaign_id,
+            item_id=item.item_id,
+            key_fingerprint=key.fingerprint,
+            project=key.project,
+            model=model,
+            started_at=curator.clock.now(),
+            reserved_tokens=curator.estimates.input_tokens(known, request.measure),
+            question=item.question,
+            annotator=curator.service.value,
+            measure=request.measure,
+            settings=curator.estimates.settings,
+            tier=Tier.BATCH,
+        )
+        held = BatchRequest(
+            attempt_id, job_id, curator.campaign_id, item.item_id, item.question, own
+        )
+        body = request_body(
+            request,
+            self.forms.get(model, AskedForm.SCHEMA),
+            self.settings.get(model, NO_SETTINGS),
+        )
+        return PackedRequest(item, attempt, held, request_line(str(attempt_id), body))
+
+    def known_model(self, name: str) -> KnownModel:
+        """Return what is known of a model of this run."""
+        return next(model for model in self.curator.models if model.name == name)

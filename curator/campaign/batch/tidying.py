@@ -1,0 +1,49 @@
+"""Deletes at the service what batch jobs leave there, once they are settled.
+
+A file that stays is counted, and tried again by a later run; in time, Google deletes it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from curator.annotators.batch.gemini_batch import GeminiBatch
+from curator.campaign.loop import Curator
+from curator.keys.key import Key
+from curator.ledger import BatchJob
+from curator.refusals.refusal import Refusal
+from shared.program.reporting.event_log import EventLog
+
+log = EventLog(__name__)
+
+
+@dataclass(slots=True)
+class Tidying:
+    """Deletes files with the ``keys`` that the run was given."""
+
+    curator: Curator
+    service: GeminiBatch
+    keys: Sequence[Key]
+    _tried: set[int] = field(default_factory=set)
+
+    async def tidy(self) -> None:
+        """Delete the files of settled jobs; each is tried once a run."""
+        batches = self.curator.ledger.batches
+        for job in await batches.with_files(self.curator.campaign_id):
+            if self.curator.stop.requested:
+                return
+            key = next((key for key in self.keys if key.project == job.project), None)
+            if key is not None and job.job_id not in self._tried:
+                self._tried.add(job.job_id)
+                await self._delete_files(job, key)
+        self.curator.live.batches = await batches.counts(self.curator.campaign_id)
+
+    async def _delete_files(self, job: BatchJob, key: Key) -> None:
+        try:
+            for name in filter(None, (job.results_file, job.file_name)):
+                await self.service.delete_file(key, name)
+        except Refusal as refusal:
+            log.info("batch_files_left", job=job.job_name, reason=refusal.reason)
+            return
+        await self.curator.ledger.batches.put(replace(job, results_file="", file_name=""))

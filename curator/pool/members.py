@@ -1,0 +1,71 @@
+"""Whom a pool has: keys, the models that they ask, and the projects that both are counted by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from curator.keys.asked_model import AskedModel
+from curator.keys.key import Key
+from curator.pool.exhaustion import no_key_left
+from curator.pool.project import Project
+from curator.pool.records import Meter, ModelUse, ProjectRecord
+from curator.refusals.refusal import Refusal
+
+
+class PoolMembers:
+    """The keys and models of a run, as long as nothing closes them."""
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        models: Sequence[AskedModel],
+        projects: Mapping[Meter, Project],
+    ) -> None:
+        # Those that served longest ago come first.
+        self._keys = list(keys)
+        self._models = tuple(model.name for model in models)
+        self._projects = projects
+        self._removed: dict[str, str] = {}
+        self._left: dict[str, Refusal] = {}
+        self.fingerprints = frozenset(key.fingerprint for key in keys)
+
+    @property
+    def removed(self) -> Mapping[str, str]:
+        """Why keys left the pool, by fingerprint."""
+        return self._removed
+
+    def records(self) -> dict[Meter, ProjectRecord]:
+        """Return each cool-down and what it taught, as they are now."""
+        return {meter: project.record() for meter, project in self._projects.items()}
+
+    def uses(self, now: float) -> dict[Meter, ModelUse]:
+        """Return what each project has of each model."""
+        return {meter: project.model_use(now) for meter, project in self._projects.items()}
+
+    def in_service(self) -> list[tuple[Key, str]]:
+        """Return each key with each model that it may still be asked, by preference of model.
+
+        Raises:
+            KeysExhausted, NoProjectMayUse: there is no key any more.
+        """
+        if turns := self._open_turns(self._models):
+            return turns
+        raise no_key_left(self._left, self._models)
+
+    def others_serve(self, model: str) -> bool:
+        """Return whether another model than ``model`` may still be asked with some key."""
+        return self._serves(other for other in self._models if other != model)
+
+    def _serves(self, models: Iterable[str]) -> bool:
+        return bool(self._open_turns(models))
+
+    def _open_turns(self, models: Iterable[str]) -> list[tuple[Key, str]]:
+        turns = [(key, model) for model in models for key in self._keys]
+        return [
+            (key, model)
+            for key, model in turns
+            if not self._projects[Meter(key.project, model)].is_closed
+        ]
+
+    def _meters_of(self, project: str) -> list[Meter]:
+        return [Meter(project, model) for model in self._models]
