@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from contextlib import closing
 from itertools import groupby
 
 import pytest
 
-from curator.keys.quota_day import day_start
+from curator.keys.quota_day import day_start, quota_date
 from curator.models.budget_limit import BudgetLimit
+from curator.pool.exhaustion import OnExhausted
 from shared.program.durations import DAY_S
-from tests.curator.campaigns import KEYS, PICTURES, Campaign
+from tests.curator.campaigns import KEYS, PICTURES, Campaign, ended, until_requests
 from tests.fakes.jumping_clock import JumpingClock
 
 MODEL = "gemini-3.5-flash-lite"
@@ -39,8 +41,8 @@ def asked_again(campaign: Campaign) -> list[tuple]:
 
 async def test_the_same_images_are_asked_again_each_day_and_once_a_day(stage):
     campaign = await stage()
-    ended = await campaign.run(on_day(0), canary=4, limit=8)
-    assert ended.code == 0, ended.err
+    result = await campaign.run(on_day(0), canary=4, limit=8)
+    assert result.code == 0, result.err
     first = asked_again(campaign)
     assert len(first) == 4
     # Nothing that the day has seen is asked again, whatever starts anew.
@@ -80,8 +82,8 @@ async def test_images_that_come_to_nothing_end_no_run_for_being_canaries(stage):
     # The first requests are about those that are to be chosen.
     faults = [{"kind": "nonsense", "at": list(range(1, 11))}]
     campaign = await stage(fault=faults)
-    ended = await campaign.run(on_day(0), canary=2, concurrency=1)
-    assert ended.code == 0, ended.err
+    result = await campaign.run(on_day(0), canary=2, concurrency=1)
+    assert result.code == 0, result.err
     progress = (await campaign.status())["progress"]
     assert (progress["done"], progress["pending"]) == (PICTURES - progress["dead"], 0)
     assert len(asked_again(campaign)) == 2
@@ -142,8 +144,8 @@ async def test_each_model_in_use_is_compared_with_itself(stage):
         KEYS[0], project=limits, key=keys, accept_unlisted_keys=False,
         models=[MODEL, OTHER],
     )  # fmt: skip
-    ended = await campaign.run(on_day(0), canary=2, models=[MODEL, OTHER])
-    assert ended.code == 75, ended.err
+    result = await campaign.run(on_day(0), canary=2, models=[MODEL, OTHER])
+    assert result.code == 75, result.err
     by_model = {model: 0 for _, model, *_ in asked_again(campaign)}
     for _, model, *_ in asked_again(campaign):
         by_model[model] += 1
@@ -156,8 +158,8 @@ async def test_no_quota_for_canaries_leaves_them_and_the_exit_code(stage):
     keys = [{"api_key": KEYS[0], "label": "key-1", "project": "p0"}]
     campaign = await stage(KEYS[0], project=limits, key=keys, accept_unlisted_keys=False)
     assert (await campaign.run(on_day(0), limit=PICTURES)).code == 0
-    ended = await campaign.run(on_day(0), canary=5)
-    assert ended.code == 0, ended.err
+    result = await campaign.run(on_day(0), canary=5)
+    assert result.code == 0, result.err
     [left] = logged(campaign, "canaries_left_for_today")
     assert left["model"] == MODEL
     told = (await campaign.status())["canaries"]["days"]
@@ -169,7 +171,47 @@ async def test_canaries_are_paid_out_of_the_budget(stage):
     await campaign.run(on_day(0))
     spent = (await campaign.status())["tokens"]
     limit = BudgetLimit(tokens=spent["input"] + spent["output"] + 1)
-    ended = await campaign.run(on_day(1), canary=5, budget=limit)
-    assert ended.code == 0, ended.err
+    result = await campaign.run(on_day(1), canary=5, budget=limit)
+    assert result.code == 0, result.err
     assert asked_again(campaign) == []
     assert len(logged(campaign, "canaries_left_for_today")) == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_a_run_that_waits_for_quota_asks_them_first_on_each_new_day(stage, concurrency):
+    campaign = await stage()
+    keys = campaign.folder / "keys.toml"
+    keys.write_text(f'[[key]]\nlabel = "one"\napi_key = "{KEYS[0]}"\nrpd = 6\n')
+    result = await campaign.run(
+        on_day(0), canary=2, keys=keys, on_exhausted=OnExhausted.WAIT, concurrency=concurrency
+    )
+    assert result.code == 0, result.err
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        rows = database.execute(
+            "SELECT canary_day, started_at FROM attempts ORDER BY started_at, id"
+        ).fetchall()
+    days = [
+        "".join("i" if canary_day is None else "c" for canary_day, _ in group)
+        for _, group in groupby(rows, key=lambda row: quota_date(row[1]))
+    ]
+    assert sum(day.count("i") for day in days) == PICTURES
+    # Of six requests a day two are canaries, and no image is before them once they are chosen.
+    # (On the first day, four in flight may have used all of it up before that.)
+    assert [day.count("c") for day in days[1:]] == [2] * (len(days) - 1)
+    assert days[0].count("c") == 2 or concurrency > 1
+    assert all(day.startswith("cc") for day in days[1:])
+    assert max(map(len, days)) == 6
+
+
+async def test_a_signal_amid_them_loses_none(stage):
+    campaign = await stage(latency={"mean_ms": 200})
+    await campaign.run(on_day(0))
+    process = await campaign.start("--canary", "9", "--concurrency", "1")
+    await until_requests(campaign, PICTURES + 3)
+    process.send_signal(signal.SIGTERM)
+    assert (await ended(process)).code == 75
+    first = len(asked_again(campaign))
+    assert 3 <= first < 9
+    assert (await ended(await campaign.start("--canary", "9"))).code == 0
+    again = asked_again(campaign)
+    assert len({(day, item) for day, _, item, _ in again}) == len(again) == 9
