@@ -219,6 +219,9 @@ def _catalog_of(images: Path) -> Path:
 def _sum_up(server: RehearsalServer) -> None:
     figures = server.stats()
     outcomes = ", ".join(f"{name} {count}" for name, count in figures["outcomes"].items())
+    jobs = ", ".join(f"{name} {count}" for name, count in figures["batch"]["jobs"].items())
+    in_jobs = f", and {figures['batch']['requests_sent']} in batch jobs ({jobs})" if jobs else ""
     print(
-        f"Rehearsal over: {figures['requests']} requests ({outcomes or 'none'}).", file=sys.stderr
+        f"Rehearsal over: {figures['requests']} requests ({outcomes or 'none'}){in_jobs}.",
+        file=sys.stderr,
     )

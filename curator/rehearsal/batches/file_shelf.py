@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import random
 import re
 import string
@@ -44,9 +45,13 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file; ``name`` begins with ``files/``, times are in seconds since the epoch."""
+    """A file; ``name`` begins with ``files/``, ``number`` is how many there had been before it.
+
+    Times are in seconds since the epoch.
+    """
 
     name: str
+    number: int
     project: str
     content: bytes = field(repr=False)
     mime_type: str
@@ -109,6 +114,7 @@ class FileShelf:
         self._die = die
         self._files: dict[str, StoredFile] = {}
         self._uploads: dict[str, Upload] = {}
+        self._numbers = itertools.count()
 
     def begin(self, upload: Upload, now: float) -> str | WireReply:
         """Let an upload begin, and return its id, or what is told where it may not."""
@@ -155,6 +161,7 @@ class FileShelf:
         return self._keep(
             StoredFile(
                 name=upload.wanted_name or f"files/{self._new_id(_ID_LENGTH)}",
+                number=next(self._numbers),
                 project=upload.project,
                 content=bytes(upload.received),
                 mime_type=upload.mime_type,
@@ -170,6 +177,7 @@ class FileShelf:
         return self._keep(
             StoredFile(
                 name=f"files/batch-{self._new_id(_ID_LENGTH)}",
+                number=next(self._numbers),
                 project=project,
                 content=content,
                 mime_type="application/jsonl",
@@ -200,12 +208,9 @@ class FileShelf:
 
     def of(self, project: str, now: float) -> list[StoredFile]:
         """Return the files of a project, the newest first."""
-        kept = [
-            file
-            for file in self._files.values()
-            if file.project == project and now < file.expires_at
-        ]
-        return sorted(kept, key=lambda file: file.created_at, reverse=True)
+        kept = self._files.values()
+        mine = [file for file in kept if file.project == project and now < file.expires_at]
+        return sorted(mine, key=lambda file: file.number, reverse=True)
 
     def count(self, now: float) -> dict[str, int]:
         """Return how many files there are by source, and their bytes."""

@@ -46,16 +46,27 @@ class Results:
     inline: tuple[Json, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A job's life, in seconds since the epoch: ``ends_as`` is what it comes to at ``ends_at``."""
+
+    created_at: float
+    starts_at: float
+    ends_at: float
+    ends_as: JobState
+    output_at: float
+
+
 @dataclass(slots=True)
 class Job:
-    """A job; times are in seconds since the epoch.
+    """A job; ``number`` is how many there were before it.
 
-    ``ends_as`` is the state that it comes to at ``ends_at``. ``input_file`` is empty where the
-    requests came with the job. A job that was deleted goes on unseen. ``tokens`` are the input
-    tokens of its ``requests``; ``rows`` hold them until it is over.
+    ``input_file`` is empty where the requests came with the job. A job that was deleted goes on
+    unseen. ``tokens`` are the input tokens of its ``requests``; ``rows`` hold them to its end.
     """
 
     name: str
+    number: int
     project: str
     model: str
     display_name: str
@@ -65,11 +76,7 @@ class Job:
     tokens: int
     rows: tuple[Row, ...] = field(repr=False)
     mishap: JobMishap | None
-    created_at: float
-    starts_at: float
-    ends_at: float
-    ends_as: JobState
-    output_at: float
+    times: Times
     cancelled_at: float | None = None
     is_deleted: bool = False
     results: Results | None = None
@@ -78,20 +85,20 @@ class Job:
         """Return where it stands."""
         if self.cancelled_at is not None and now >= self.cancelled_at:
             return JobState.CANCELLED
-        if now < self.starts_at:
+        if now < self.times.starts_at:
             return JobState.PENDING
         if self.mishap is JobMishap.UNKNOWN_STATE:
             return JobState.UNHEARD_OF
-        return JobState.RUNNING if now < self.ends_at else self.ends_as
+        return JobState.RUNNING if now < self.times.ends_at else self.times.ends_as
 
     def is_over(self, now: float) -> bool:
         """Return whether nothing more comes of it."""
-        return now >= (self.ends_at if self.cancelled_at is None else self.cancelled_at)
+        return now >= (self.times.ends_at if self.cancelled_at is None else self.cancelled_at)
 
     def has_results(self, now: float) -> bool:
         """Return whether its requests were answered by now."""
-        lasted = self.cancelled_at is None or self.ends_at < self.cancelled_at
-        return lasted and now >= self.ends_at and self.ends_as in _WITH_RESULTS
+        lasted = self.cancelled_at is None or self.times.ends_at < self.cancelled_at
+        return lasted and now >= self.times.ends_at and self.times.ends_as in _WITH_RESULTS
 
     def operation(self, now: float) -> Json:
         """Return what ``GET batches/ID`` tells."""
@@ -100,7 +107,7 @@ class Job:
             "model": f"models/{self.model}",
             "displayName": self.display_name,
             "inputConfig": {"fileName": self.input_file} if self.input_file else {},
-            "createTime": rfc3339(self.created_at),
+            "createTime": rfc3339(self.times.created_at),
             "updateTime": rfc3339(self._updated_at(now)),
             "batchStats": self._stats(now),
             "state": self.state(now).value,
@@ -123,15 +130,16 @@ class Job:
 
     def as_made(self) -> Json:
         """Return what is told of it in the moment in which it is made."""
-        waiting = replace(self, starts_at=math.inf, ends_at=math.inf, mishap=None)
-        return waiting.operation(self.created_at)
+        times = replace(self.times, starts_at=math.inf, ends_at=math.inf)
+        waiting = replace(self, times=times, mishap=None)
+        return waiting.operation(self.times.created_at)
 
     def _updated_at(self, now: float) -> float:
-        ends_at = self.ends_at if self.cancelled_at is None else self.cancelled_at
-        return max(at for at in (self.created_at, self.starts_at, ends_at) if at <= now)
+        ends_at = self.times.ends_at if self.cancelled_at is None else self.cancelled_at
+        return max(at for at in (self.times.created_at, self.times.starts_at, ends_at) if at <= now)
 
     def _output(self, now: float) -> Json:
-        if self.results is None or now < self.output_at:
+        if self.results is None or now < self.times.output_at:
             return {}
         if self.results.file_name:
             return {"responsesFile": self.results.file_name}

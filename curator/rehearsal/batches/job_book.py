@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from curator.rehearsal.answers.replying import Ruling
 from curator.rehearsal.batches.file_shelf import FileShelf
-from curator.rehearsal.batches.job import Job, JobState, Row
+from curator.rehearsal.batches.job import Job, JobState, Row, Times
 from curator.rehearsal.batches.job_input import LINES_TYPES, BatchRequest, NewJob, read_lines
 from curator.rehearsal.batches.job_results import JobResults
 from curator.rehearsal.batches.mishaps import JobLife, JobMishap
@@ -71,15 +72,30 @@ class JobBook:
             self._refused["no_such_file"] += 1
             return requests
         rows = await asyncio.to_thread(self._rows, requests, model)
+        tokens = sum(row.asks.prompt_tokens for row in rows if isinstance(row.asks, Inquiry))
+        if self._is_over_quota(project, limits, model, tokens):
+            self._refused["over_quota"] += 1
+            return over_batch_quota()
         mishap = self._mishaps.next()
         if mishap is JobMishap.CREATE_REFUSED:
             self._refused[mishap] += 1
             return overloaded()
-        job = self._job(project, model, new, rows, mishap)
-        if self._is_over_quota(job, limits):
-            self._refused["over_quota"] += 1
-            return over_batch_quota()
-        self._jobs[job.name] = job
+        name = f"batches/{''.join(self._die.choices(_LETTERS, k=_ID_LENGTH))}"
+        job = Job(
+            name=name,
+            number=len(self._jobs),
+            project=project,
+            model=model,
+            display_name=new.display_name,
+            input_file=new.file_name,
+            priority=new.priority,
+            requests=len(rows),
+            tokens=tokens,
+            rows=rows,
+            mishap=mishap,
+            times=self._times(mishap),
+        )
+        self._jobs[name] = job
         return job
 
     def _requests_in(self, project: str, name: str) -> tuple[BatchRequest, ...] | WireReply:
@@ -96,22 +112,14 @@ class JobBook:
         return tuple(self._row(request, model) for request in requests)
 
     def _row(self, request: BatchRequest, model: str) -> Row:
-        asks: Any
         try:
             understood = self._judge.understood(inquiry_of(request.request), model)
-            asks = getattr(understood, "reply", understood)
         except MalformedRequest as error:
-            asks = bad_request(str(error))
+            return Row(request.key, request.metadata, bad_request(str(error)))
+        asks = understood.reply if isinstance(understood, Ruling) else understood
         return Row(request.key, request.metadata, asks)
 
-    def _job(
-        self,
-        project: str,
-        model: str,
-        new: NewJob,
-        rows: tuple[Row, ...],
-        mishap: JobMishap | None,
-    ) -> Job:
+    def _times(self, mishap: JobMishap | None) -> Times:
         now, life = self._clock.now(), self._life
         starts_at = now + life.pending_s
         ends_at = starts_at + life.running_s + life.late_s * (mishap is JobMishap.LATE)
@@ -119,35 +127,17 @@ class JobBook:
         if ends_at - now > life.expires_s:
             ends_at, ends_as = now + life.expires_s, JobState.EXPIRED
         output_s = life.output_late_s * (mishap is JobMishap.OUTPUT_LATE)
-        return Job(
-            name=f"batches/{''.join(self._die.choices(_LETTERS, k=_ID_LENGTH))}",
-            project=project,
-            model=model,
-            display_name=new.display_name,
-            input_file=new.file_name,
-            priority=new.priority,
-            requests=len(rows),
-            tokens=sum(row.asks.prompt_tokens for row in rows if isinstance(row.asks, Inquiry)),
-            rows=rows,
-            mishap=mishap,
-            created_at=now,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            ends_as=ends_as,
-            output_at=ends_at + output_s,
-        )
+        return Times(now, starts_at, ends_at, ends_as, output_at=ends_at + output_s)
 
-    def _is_over_quota(self, job: Job, limits: ProjectLimits) -> bool:
+    def _is_over_quota(self, project: str, limits: ProjectLimits, model: str, tokens: int) -> bool:
         now = self._clock.now()
         under_way = [
-            other
-            for other in self._jobs.values()
-            if other.project == job.project and not other.is_over(now)
+            job for job in self._jobs.values() if job.project == project and not job.is_over(now)
         ]
         if limits.batch_jobs is not None and len(under_way) >= limits.batch_jobs:
             return True
-        enqueued = sum(other.tokens for other in under_way if other.model == job.model)
-        return limits.batch_tokens is not None and enqueued + job.tokens > limits.batch_tokens
+        enqueued = sum(job.tokens for job in under_way if job.model == model)
+        return limits.batch_tokens is not None and enqueued + tokens > limits.batch_tokens
 
     def find(self, project: str, name: str) -> Job | WireReply:
         """Return a job, or what a project is told that is not shown it."""
@@ -157,7 +147,7 @@ class JobBook:
     def of(self, project: str) -> list[Job]:
         """Return the jobs of a project, the newest first."""
         shown = [job for job in self._jobs.values() if self._is_shown(job, project)]
-        return sorted(shown, key=lambda job: job.created_at, reverse=True)
+        return shown[::-1]
 
     def _is_shown(self, job: Job, project: str) -> bool:
         is_gone = job.mishap is JobMishap.GONE and job.is_over(self._clock.now())
@@ -184,9 +174,11 @@ class JobBook:
                     job.rows = ()
 
     async def _finish(self, job: Job) -> None:
-        told, lines = self._results.written(job, await self._results.answer(job, job.ends_at))
+        told, lines = self._results.written(job, await self._results.answer(job, job.times.ends_at))
         if job.input_file and job.mishap is not JobMishap.EMPTY:
-            told = replace(told, file_name=self._files.write(job.project, lines, job.ends_at).name)
+            told = replace(
+                told, file_name=self._files.write(job.project, lines, job.times.ends_at).name
+            )
         job.results = told
 
     def report(self) -> dict[str, Any]:

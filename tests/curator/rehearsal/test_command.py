@@ -42,7 +42,7 @@ def started(words: list[str]) -> Iterator[tuple[subprocess.Popen[str], dict[str,
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+            process.communicate(timeout=30)
 
 
 def test_the_campaign_that_it_proposes_reads_the_listings_where_there_are_some(tmp_path: Path):
@@ -88,6 +88,18 @@ def test_it_plays_a_campaigns_own_keys_file(catalogue: Catalogue, tmp_path: Path
         assert f"--keys {keys}" in ready["campaign"]
         assert [ask(ready["base_url"], "my-secret-key") for _ in range(2)] == [200, 429]
         assert ask(ready["base_url"], "another") == 400
+
+
+def test_it_sums_up_plain_requests_and_those_of_jobs(catalogue: Catalogue):
+    with started(command(catalogue)) as (process, ready):
+        assert ask(ready["base_url"], "any-key") == 200
+        asked = {"request": {"contents": [{"parts": [{"text": "Hello"}]}]}}
+        body = {"batch": {"input_config": {"requests": {"requests": [asked] * 3}}}}
+        url = f"{ready['base_url']}/v1beta/models/{MODEL}:batchGenerateContent?key=any-key"
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode())).close()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert "1 requests (no_image 1), and 3 in batch jobs (succeeded 1)." in said
 
 
 def test_limits_of_models_in_a_keys_file_count_too(catalogue: Catalogue, tmp_path: Path):

@@ -113,6 +113,26 @@ async def test_files_are_listed_in_pages_and_deleted(play: Play):
         assert len([file async for file in await sdk.aio.files.list()]) == 4
 
 
+async def test_no_file_is_left_out_of_a_list_while_others_are_deleted(play: Play):
+    async with play() as stage:
+        sdk = client(stage)
+        names = [(await uploaded(sdk, b"{}")).name for _ in range(5)]
+        seen = []
+        async for file in await sdk.aio.files.list(config={"page_size": 2}):
+            seen.append(file.name)
+            await sdk.aio.files.delete(name=file.name)
+    assert seen == names[::-1]
+
+
+@pytest.mark.parametrize("query", ["pageToken=nonsense", "pageSize=many", "pageSize=-1"])
+async def test_a_page_that_there_is_not_is_refused(play: Play, query: str):
+    async with play() as stage:
+        for kind in ("files", "batches"):
+            url = f"{stage.base_url}/v1beta/{kind}?key=good&{query}"
+            async with stage.session.get(url) as response:
+                assert response.status == 400
+
+
 async def test_results_alone_are_downloaded(play: Play):
     async with play() as stage:
         sdk = client(stage)
