@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import textwrap
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from curator.rehearsal.faults import Fault, FaultPlan, FaultRule
 from curator.rehearsal.key_ring import RehearsedKeyState
 from curator.rehearsal.script import RehearsalScript, read_script
 from shared.errors import InputError
+from shared.program.settings import validated
 
 WHOLE = """
 answers = "data/answers.csv"
@@ -144,3 +147,19 @@ def test_the_document_tells_every_setting_and_every_kind():
     names = {*settings_of(RehearsalScript), *(kind.value for kind in kinds)}
     assert {"rpm", "late_s", "changed_share", "batch_jobs"} <= names
     assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
+
+
+def examples() -> list[str]:
+    """Return the pieces of scripts in the document."""
+    blocks = re.findall(r"(?:^    .*\n)+", DOCUMENT.read_text(), flags=re.MULTILINE)
+    return [block for block in map(textwrap.dedent, blocks) if not block.startswith("curator ")]
+
+
+@pytest.mark.parametrize("example", examples())
+def test_the_examples_of_the_document_are_scripts(example: str):
+    given = tomllib.loads(example)
+    rest = {"answers": "vqa.csv", "images": "images"}
+    rest |= {"project": [{"name": "mine"}, {"name": "our-cloud"}]}
+    script = validated(RehearsalScript, rest | given, source="the document")
+    told = script.model_dump(include=set(given))
+    assert told != RehearsalScript(answers=Path(), images=Path()).model_dump(include=set(given))
