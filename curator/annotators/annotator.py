@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +19,7 @@ from curator.models.asked_settings import ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.models.tier import Tier
 from curator.prompts.request import Request
+from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal, SettingNotTaken
 from shared.errors import InputError
 from shared.web.loopback import is_loopback
 
@@ -96,14 +97,15 @@ class Connection:
 
     ``base_url`` is empty for the service's own address. ``forms`` are those that models are
     known to take, by name; all others are asked in the strictest. ``settings`` say to each model,
-    by name, how to think and to look; ``tier`` is the one that all are asked at.
+    by name, how to think and to look, and change where one refuses; ``tier`` is the one that all
+    are asked at.
     """
 
     base_url: str | None
     timeout_s: float
     connections: int
     forms: Mapping[str, AskedForm] = field(default_factory=dict)
-    settings: Mapping[str, ModelSettings] = field(default_factory=dict)
+    settings: MutableMapping[str, ModelSettings] = field(default_factory=dict)
     tier: Tier = Tier.STANDARD
 
 
@@ -129,6 +131,25 @@ class Protocol:
     require: Callable[[], None] = lambda: None
     image_details: Sequence[ImageDetail] = tuple(ImageDetail)
     tiers: Sequence[Tier] = (Tier.STANDARD,)
+
+
+def ask_without(
+    settings: MutableMapping[str, ModelSettings],
+    model: str,
+    sent: ModelSettings,
+    form: AskedForm,
+    refusal: SettingNotTaken,
+) -> Refusal:
+    """Ask ``model`` for a setting no more; return what that means for the request that was sent.
+
+    ``settings`` are those of all models, and change.
+    """
+    value = getattr(sent.asked, refusal.setting)
+    if not value:
+        return BadRequest(refusal.reason)
+    left_out = f"{refusal.setting}={value}"
+    settings[model] = settings.get(model, sent).without(left_out)
+    return FormNotTaken(refusal.reason, form, left_out)
 
 
 def ending_of(word: object) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +25,7 @@ from curator.annotators.annotator import (
     Connection,
     Protocol,
     Reply,
+    ask_without,
     check_base_url,
     proxy_for,
 )
@@ -32,7 +33,7 @@ from curator.annotators.departures import departure_trace
 from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
 from curator.keys.key import Key
 from curator.keys.variables import GEMINI_KEYS
-from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ModelSettings
+from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.model_status import ModelStatus
 from curator.models.tier import Tier
 from curator.prompts.request import Request
@@ -41,6 +42,7 @@ from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     Refusal,
+    SettingNotTaken,
     Unavailable,
     Unreachable,
     proxy_refused,
@@ -68,12 +70,13 @@ class Gemini:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
-        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
     ) -> None:
         """The session stays the caller's to close; ``forms`` are what models are known to take.
 
-        ``settings`` say to each model how to think and to look; all are asked at ``tier``.
+        ``settings`` say to each model how to think and to look, and change where one refuses; all
+        are asked at ``tier``.
         """
         server, version = server_and_version(base_url)
         self._session = session
@@ -83,7 +86,7 @@ class Gemini:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._doors: dict[tuple[str, str], _Door] = {}
         self._forms = dict(forms)
-        self._settings = settings
+        self._settings = {} if settings is None else settings
         self._tier = tier
 
     @classmethod
@@ -95,7 +98,7 @@ class Gemini:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         forms: Mapping[str, AskedForm] = NO_FORMS,
-        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
     ) -> AsyncIterator[Gemini]:
         """Open a session of at most ``connections`` connections for the time of the block.
@@ -130,15 +133,21 @@ class Gemini:
         """
         door = self._door(key, model)
         url, form = f"{door.model_url}:{METHOD}", self._forms.get(model, AskedForm.SCHEMA)
-        body = request_body(request, form, self._settings.get(model, NO_SETTINGS), self._tier)
+        settings = self._settings.get(model, NO_SETTINGS)
+        body = request_body(request, form, settings, self._tier)
         try:
             return read_reply(await self._answer("POST", url, door, body))
+        except SettingNotTaken as refused:
+            refusal = ask_without(self._settings, model, settings, form, refused)
         except FormNotTaken as refused:
-            refusal = refused
+            refusal = self._in_plain_text(model, form, refused)
+        raise refusal
+
+    def _in_plain_text(self, model: str, form: AskedForm, refusal: FormNotTaken) -> Refusal:
         if form is AskedForm.PLAIN:
-            raise BadRequest(refusal.reason)
+            return BadRequest(refusal.reason)
         self._forms[model] = AskedForm.PLAIN
-        raise FormNotTaken(refusal.reason, AskedForm.PLAIN)
+        return FormNotTaken(refusal.reason, AskedForm.PLAIN)
 
     async def look_up(self, key: Key, model: str) -> ModelStatus:
         """Ask once whether ``key`` may use ``model``, which costs no quota.

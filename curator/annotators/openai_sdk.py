@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,7 @@ from curator.annotators.annotator import (
     Connection,
     Protocol,
     Reply,
+    ask_without,
     check_base_url,
     proxy_for,
 )
@@ -34,7 +35,7 @@ from curator.annotators.chat_completions import (
 )
 from curator.keys.key import Key
 from curator.keys.variables import OPENAI_KEYS
-from curator.models.asked_settings import ALL_BY_THEMSELVES, NO_SETTINGS, ImageDetail, ModelSettings
+from curator.models.asked_settings import NO_SETTINGS, ImageDetail, ModelSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.models.tier import Tier
 from curator.prompts.request import Request
@@ -44,6 +45,7 @@ from curator.refusals.refusal import (
     FormNotTaken,
     InvalidKey,
     Refusal,
+    SettingNotTaken,
     Unavailable,
     Unreachable,
     proxy_refused,
@@ -104,7 +106,7 @@ class OpenAIClient:
         base_url: str | None,
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
-        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
     ) -> None:
         """The HTTP client stays the caller's to close; ``forms`` are what models take."""
@@ -113,7 +115,7 @@ class OpenAIClient:
         self._timeout_s = timeout_s
         self._clients: dict[str, openai.AsyncOpenAI] = {}
         self._forms = dict(forms)
-        self._settings = settings
+        self._settings = {} if settings is None else settings
         self._tier = tier
         self._whose_form_is_taken: set[str] = set()
 
@@ -125,7 +127,7 @@ class OpenAIClient:
         base_url: str | None,
         timeout_s: float,
         forms: Mapping[str, AskedForm] = NO_FORMS,
-        settings: Mapping[str, ModelSettings] = ALL_BY_THEMSELVES,
+        settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
@@ -174,6 +176,8 @@ class OpenAIClient:
         )
         try:
             body, headers = await self._answer(asked, key, _ASKED_PATH)
+        except SettingNotTaken as error:
+            refusal = ask_without(self._settings, model, settings, form, error)
         except (BadRequest, FormNotTaken) as error:
             refusal = self._plainer(error, form, model)
         else:

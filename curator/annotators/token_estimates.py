@@ -8,11 +8,15 @@ whole input is learned.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from curator.models.asked_settings import (
+    AS_THE_MODEL_CHOOSES,
+    AskedSettings,
+    ModelSettings,
+)
 from curator.models.known import KnownModel, Tile
 from curator.prompts.request import CHARACTERS_PER_TOKEN, Measure
 
@@ -69,15 +73,22 @@ class _Mean:
 class TokenEstimates:
     """Estimates for requests that are asked with ``settings``.
 
-    ``tile`` says which images may count as one tile, and which as several.
+    ``tile`` says which images may count as one tile, and which as several. ``of_models`` are the
+    settings of single models, by name, and may change.
     """
 
     tile: Tile
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
+    of_models: Mapping[str, ModelSettings] = field(default_factory=dict)
     _texts: dict[Hashable, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
     _images: dict[Hashable, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
     _inputs: dict[Hashable, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
     _outputs: dict[Hashable, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
+
+    def asked(self, model: str) -> AskedSettings:
+        """Return how ``model`` is asked to think and to look."""
+        own = self.of_models.get(model)
+        return self.settings if own is None else own.asked
 
     def learn(self, replies: Iterable[CountedReply]) -> None:
         """Learn from ``replies``, given oldest first."""
@@ -103,13 +114,16 @@ class TokenEstimates:
     def _is_large(self, measure: Measure) -> bool:
         return measure.longest_px > self.tile.px
 
+    def _kind(self, model: KnownModel, measure: Measure) -> Hashable:
+        return model.name, measure.questions, self.asked(model.name).thinking
+
     def knows(self, model: KnownModel, measure: Measure) -> bool:
         """Return whether a reply has told what such a request takes."""
-        return (model.name, measure.questions, self.settings.thinking) in self._outputs
+        return self._kind(model, measure) in self._outputs
 
     def input_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return about how many input tokens ``model`` will count."""
-        image = model.name, self.settings.image_detail, self._is_large(measure)
+        image = model.name, self.asked(model.name).image_detail, self._is_large(measure)
         whole = self._inputs.get((*image, measure.questions))
         if whole is not None and image not in self._images:
             more = measure.characters - whole.beside / whole.count
@@ -123,18 +137,18 @@ class TokenEstimates:
         return measure.characters * mean.total / mean.beside
 
     def _image_tokens(self, model: KnownModel, measure: Measure) -> float:
-        detail = self.settings.image_detail
+        detail = self.asked(model.name).image_detail
         mean = self._images.get((model.name, detail, self._is_large(measure)))
         return model.tokens_of_image(measure.longest_px, detail) if mean is None else mean.each
 
     def output_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return about how many tokens the answer will take, thinking included."""
-        mean = self._outputs.get((model.name, measure.questions, self.settings.thinking))
+        mean = self._outputs.get(self._kind(model, measure))
         return _first_output(measure) if mean is None else round(mean.each)
 
     def upper_output_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return more than what the answer and the thinking will hardly take."""
-        mean = self._outputs.get((model.name, measure.questions, self.settings.thinking))
+        mean = self._outputs.get(self._kind(model, measure))
         return _first_output(measure) if mean is None else mean.upper
 
 

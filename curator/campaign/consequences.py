@@ -11,14 +11,21 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
-from curator.campaign.failures.shedding import Shedding
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.failures.suspects import Source
 from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.campaign.serving import Serving, source_of
 from curator.judging.judge import Judgement
-from curator.ledger import Attempt, FormNews, Ledger, Outcome, ProjectNews, WorkState
+from curator.ledger import (
+    Attempt,
+    FormNews,
+    Ledger,
+    Outcome,
+    ProjectNews,
+    SettingNews,
+    WorkState,
+)
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
 from curator.prompts.prompt import Prompt
@@ -27,12 +34,9 @@ from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
-    ModelRefused,
     ProjectRefused,
     RateLimited,
     Refusal,
-    Shed,
-    TierRefused,
     Unreachable,
     WrongAddress,
 )
@@ -67,10 +71,10 @@ class Consequences:
     results: Results
     holding: Holding
     outage: Outage
-    shedding: Shedding
     serving: Serving = field(init=False)
     answerable: Request | None = None
     """What was answered last: where that is answered again, the service is there."""
+    plainly_asked: set[tuple[str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.pool, self.clock, self.results, self.holding.useful)
@@ -113,40 +117,6 @@ class Consequences:
         await self._pause()
         return (item,)
 
-    async def wait_for_room(self, tried: Try, refusal: Shed) -> Sequence[Job]:
-        """Let an item wait until its tier has room: neither item, key nor service failed.
-
-        Raises:
-            NoRoom: it has had none for long.
-            StopRequested: the run is to stop.
-        """
-        self.pool.unanswered(tried.lease)
-        self.results.finish(tried, Outcome.SHED, refusal.reason)
-        item, now = tried.item, self.clock.now()
-        wait_s = self.shedding.shed(item.key, refusal.retry_after_s, now, self.rng)
-        await self.stop.sleep(self.clock, wait_s)
-        return (item,)
-
-    def leave_tier(self, tried: Try, refusal: TierRefused) -> None:
-        """Ask no more for a model that is not served at the tier; at another it costs more.
-
-        Raises:
-            InputError: there is no other model.
-        """
-        model, reason = tried.lease.model, refusal.reason
-        self.pool.taken(tried.lease)
-        if not self.pool.others_serve(model):
-            self.results.finish(tried, Outcome.BAD_REQUEST, reason)
-            raise InputError(
-                f"{model} is not served at --tier {tried.tier} ({reason}); give another --model, "
-                "or --tier standard at the list price"
-            )
-        told = ModelRefused(f"not served at --tier {tried.tier}: {reason}")
-        news = [self.serving.news(record) for record in self.pool.close_model(model, told)]
-        if news:
-            log.warning("model_lacks_tier", model=model, tier=tried.tier, why=reason)
-        self.results.finish(tried, Outcome.NOT_SERVED, reason, news=news)
-
     async def wait_for_service(
         self, tried: Try, attempt: Attempt, refusal: Unreachable
     ) -> Sequence[Job]:
@@ -182,12 +152,29 @@ class Consequences:
         raise InputError(f"{refusal.reason}; look at --base-url")
 
     def ask_more_plainly(self, tried: Try, annotator: str, refusal: FormNotTaken) -> None:
-        """Remember which form a model takes; the item is asked about again at once."""
+        """Remember how a model is asked from now on; the item is asked about again at once."""
         self.serving.taken(tried)
-        model, now = tried.lease.model, self.clock.now()
-        log.info("model_takes_no_such_form", model=model, asked_in=refusal.form, why=refusal.reason)
-        news = FormNews(annotator, model, refusal.form, now)
-        self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason, news=[news])
+        model, reason, setting = tried.lease.model, refusal.reason, refusal.left_out
+        news = (
+            SettingNews(annotator, model, setting, self.clock.now())
+            if setting
+            else FormNews(annotator, model, refusal.form, self.clock.now())
+        )
+        self.results.finish(tried, Outcome.BAD_REQUEST, reason, news=[news])
+        if (model, setting, refusal.form) in self.plainly_asked:
+            return
+        self.plainly_asked.add((model, setting, refusal.form))
+        if setting:
+            self.live.left_out(model, setting)
+            log.warning(
+                "model_takes_no_such_setting",
+                model=model,
+                left_out=setting,
+                why=reason,
+                goes_on="as the model chooses",
+            )
+        else:
+            log.info("model_takes_no_such_form", model=model, asked_in=refusal.form, why=reason)
 
     def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
         """Find out whose fault a refused request is: the item's, the key's or the model's."""
@@ -279,7 +266,6 @@ class Consequences:
             return self._take_proof(tried, reply)
         item = tried.item
         self.outage.answered(item.key)
-        self.shedding.had_room(item.key)
         news = self.serving.settled(tried, reply)
         judgement = item.judged(reply, self.prompt)
         self.results.item_log.reply(

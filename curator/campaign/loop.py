@@ -26,6 +26,7 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage, ServiceDown
 from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
+from curator.campaign.failures.tiers import TierTrouble
 from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.queue import Queue, one_page
@@ -86,6 +87,7 @@ class Curator:
     outage: Outage = field(default_factory=Outage)
     shedding: Shedding = field(default_factory=Shedding)
     then: Consequences = field(init=False)
+    tiers: TierTrouble = field(init=False)
     ended_by: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -100,7 +102,9 @@ class Curator:
             self.results,
             self.holding,
             self.outage,
-            self.shedding,
+        )
+        self.tiers = TierTrouble(
+            self.pool, self.clock, self.stop, self.rng, self.results, self.shedding
         )
 
     async def run(self, queue: Queue, workers: int) -> None:
@@ -229,9 +233,9 @@ class Curator:
         except ProjectRefused as refusal:
             self.then.close_project(tried, refusal)
         except Shed as refusal:
-            again = await self.then.wait_for_room(tried, refusal)
+            again = await self.tiers.wait_for_room(tried, refusal)
         except TierRefused as refusal:
-            self.then.leave_tier(tried, refusal)
+            self.tiers.leave_tier(tried, refusal)
         except Unreachable as refusal:
             again = await self.then.wait_for_service(tried, attempt, refusal)
         except Unavailable as refusal:
@@ -244,6 +248,7 @@ class Curator:
             again = self.then.refuse(tried, refusal)
         else:
             self.budget.spend(attempt, reply)
+            self.shedding.had_room(item.key)
             self.learn(attempt, reply)
             again = self.then.take_reply(tried, request, reply)
         return again
@@ -296,7 +301,7 @@ class Curator:
                 question=item.question,
                 annotator=self.service.value,
                 measure=measure,
-                settings=estimates.settings,
+                settings=estimates.asked(lease.model),
                 tier=self.tier,
                 canary_day=item.canary_day,
             )

@@ -23,6 +23,7 @@ from curator.ledger import (
     Outcome,
     ProjectNews,
     Result,
+    SettingNews,
     TokenUse,
     WorkState,
 )
@@ -127,7 +128,7 @@ class Results:
         read: Judged | None = None,
         proof: Reply | None = None,
         change: Change | None = None,
-        news: Sequence[ProjectNews | KeyRemoval | FormNews] = (),
+        news: Sequence[ProjectNews | KeyRemoval | FormNews | SettingNews] = (),
     ) -> None:
         """Write the result of a request, what it read and what it means for its item and key.
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from curator.ledger import Ledger, Progress, migrate, sole_writer
 from curator.ledger.database.opening import check_version
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import last_attempt_id
+from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.tier import Tier
 from curator.pool.exhaustion import NoProjectMayUse
 from curator.pool.pool import KeyPool
@@ -175,7 +176,7 @@ async def _work(
         options.timeout_s,
         options.concurrency,
         await _forms(options, plan, ledger, clock),
-        plan.settings,
+        await _settings(options, plan, ledger, clock),
         at_once,
     )
     async with (
@@ -187,7 +188,7 @@ async def _work(
         model_watch = ModelWatch(options.known_models, clock)
         model_watch.begin(plan, live.report(clock.now()))
         item_log = ItemLog(plan.prompt.version)
-        estimates = await _estimates(options, ledger)
+        estimates = await _estimates(options, ledger, connection.settings)
         budget = Budget(options.budget, plan.models, options.known_models, estimates, options.tier)
         budget.count_before(live.report(clock.now()), plan.prompt.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
@@ -226,8 +227,10 @@ async def _work(
         await work_in_turns(options, plan, curator, connection)
 
 
-async def _estimates(options: RunOptions, ledger: Ledger) -> TokenEstimates:
-    estimates = TokenEstimates(options.known_models.tile, options.settings)
+async def _estimates(
+    options: RunOptions, ledger: Ledger, of_models: Mapping[str, ModelSettings]
+) -> TokenEstimates:
+    estimates = TokenEstimates(options.known_models.tile, options.settings, of_models)
     estimates.learn(await ledger.counted_replies())
     return estimates
 
@@ -305,6 +308,26 @@ async def _forms(
     return dict.fromkeys(plain, AskedForm.PLAIN) | {
         model: forms[form] for model, form in told.items() if form in forms
     }
+
+
+async def _settings(
+    options: RunOptions, plan: RunPlan, ledger: Ledger, clock: Clock
+) -> dict[str, ModelSettings]:
+    """Return what models are told of how to think and to look, but for what they refused."""
+    told = await ledger.left_out_settings(options.annotator.value, clock.now())
+    settings = dict(plan.settings)
+    for model, left_out in ((model, each) for model, some in told.items() for each in some):
+        asked = settings.get(model, NO_SETTINGS)
+        if (without := asked.without(left_out)) != asked:
+            settings[model] = without
+            log.warning(
+                "model_takes_no_such_setting",
+                model=model,
+                left_out=left_out,
+                why="it refused in a run before",
+                goes_on="as the model chooses",
+            )
+    return settings
 
 
 @asynccontextmanager

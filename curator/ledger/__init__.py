@@ -40,6 +40,7 @@ from curator.ledger.records.requests import (
     Outcome,
     ProjectNews,
     Result,
+    SettingNews,
     TokenUse,
 )
 from curator.ledger.records.work import (
@@ -91,6 +92,7 @@ __all__ = [
     "RepliedItem",
     "RepliedPair",
     "Result",
+    "SettingNews",
     "TokenUse",
     "WorkItem",
     "WorkState",

@@ -30,6 +30,7 @@ from curator.ledger.records.requests import (
     KeyRemoval,
     ProjectNews,
     Result,
+    SettingNews,
     Withdrawal,
 )
 from curator.ledger.records.work import (
@@ -47,7 +48,12 @@ from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.models import asked_models
 from curator.ledger.reports.pace import History
 from curator.ledger.reports.products import products
-from curator.ledger.reports.projects import model_forms, project_records, project_use
+from curator.ledger.reports.projects import (
+    left_out_settings,
+    model_forms,
+    project_records,
+    project_use,
+)
 from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
 from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
 from shared.records import Listing
@@ -102,7 +108,7 @@ class Ledger:
         await self._file.add(attempt)
 
     def finish(
-        self, result: Result, *news: ProjectNews | KeyRemoval | FormNews
+        self, result: Result, *news: ProjectNews | KeyRemoval | FormNews | SettingNews
     ) -> asyncio.Future[None]:
         """Write a result whole: attempt, reply, pairs, the item's new state, and what it told.
 
@@ -115,7 +121,7 @@ class Ledger:
         """Return once everything so far is durable or has failed."""
         await self._file.drain()
 
-    async def remember(self, news: ProjectNews | KeyRemoval | FormNews) -> None:
+    async def remember(self, news: ProjectNews | KeyRemoval | FormNews | SettingNews) -> None:
         """Write what was told about a project, a key or a model."""
         await self._file.add(news)
 
@@ -259,6 +265,10 @@ class Ledger:
     async def model_forms(self, annotator: str, now: float) -> dict[str, str]:
         """Return in which form models refused not to be asked, by name."""
         return await self._file.told(model_forms, annotator, now)
+
+    async def left_out_settings(self, annotator: str, now: float) -> dict[str, list[str]]:
+        """Return the settings that models are not asked for, because they refused, by name."""
+        return await self._file.told(left_out_settings, annotator, now)
 
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""

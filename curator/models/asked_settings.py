@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -47,6 +47,20 @@ class ModelSettings:
     thinking: str = ""
     thinking_budget: int | None = None
     image_detail: str = ""
+
+    @property
+    def asked(self) -> AskedSettings:
+        """What is asked, whatever the words for it."""
+        return AskedSettings(self.thinking, self.image_detail)
+
+    def without(self, left_out: str) -> ModelSettings:
+        """Return these but for a setting, such as ``thinking=high``, where it is the one asked."""
+        setting, _, value = left_out.partition("=")
+        if setting == "thinking" and value == self.thinking:
+            return replace(self, thinking="", thinking_budget=None)
+        if setting == "image_detail" and value == self.image_detail:
+            return replace(self, image_detail="")
+        return self
 
 
 NO_SETTINGS: Final = ModelSettings()

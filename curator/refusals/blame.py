@@ -13,6 +13,7 @@ from typing import Final
 
 from curator.refusals.refusal import (
     BadRequest,
+    DetailNotTaken,
     FormNotTaken,
     InvalidKey,
     ModelRefused,
@@ -20,6 +21,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    ThinkingNotTaken,
     TierRefused,
     Unavailable,
     WrongAddress,
@@ -223,6 +225,19 @@ TABLE: Final = (
         {400},
         says=r"(flex|priority|batch)( api| tier)? is not (supported|available|enabled)|"
         r"(unsupported|invalid|unknown)[^.]{0,40}service[ _]?tier|service[ _]?tier[^.]{0,60} not ",
+    ),
+    # The settings.
+    _row(
+        ThinkingNotTaken,
+        "a level of thinking that the model does not take",
+        {400},
+        says=r"thinking|reasoning[ _]?effort",
+    ),
+    _row(
+        DetailNotTaken,
+        "a detail of images that the model does not take",
+        {400},
+        says=r"media[ _]?resolution|image[ _]?detail|image_url\.detail|'detail'",
     ),
     # The form.
     _row(

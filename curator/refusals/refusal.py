@@ -12,6 +12,7 @@
     Shed              the tier's       this request is sent again later, and nothing else follows
     TierRefused       the model's      it is not asked at this tier, and at no other unasked
     FormNotTaken      the model's      it is asked more plainly, this image too
+    SettingNotTaken   the model's      the same: annotators make a FormNotTaken of it
     BadRequest        the image's      a dead letter; what all images get is the campaign's
 """
 
@@ -108,14 +109,35 @@ class BadRequest(Refusal):
 
 
 class FormNotTaken(Refusal):
-    """The model does not take the form that was asked for; the next request asks more plainly.
+    """The model takes no such form, or setting; the next request asks more plainly.
 
     ``form`` is the one that is asked for from now on, empty until an annotator has decided that.
+    ``left_out`` is the setting that is not asked for any more, such as ``thinking=high``; empty
+    where it is the form that changes.
     """
 
-    def __init__(self, reason: str, form: str = "") -> None:
+    def __init__(self, reason: str, form: str = "", left_out: str = "") -> None:
         super().__init__(reason)
         self.form = form
+        self.left_out = left_out
+
+
+class SettingNotTaken(Refusal):
+    """The model does not take how it was told to think or to look; ``setting`` says which."""
+
+    setting = ""
+
+
+class ThinkingNotTaken(SettingNotTaken):
+    """The model takes no such level of thinking."""
+
+    setting = "thinking"
+
+
+class DetailNotTaken(SettingNotTaken):
+    """The model takes no such detail of images."""
+
+    setting = "image_detail"
 
 
 def untrusted(told: str) -> WrongAddress:

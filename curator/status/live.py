@@ -87,6 +87,7 @@ class LiveReport:
         self._canary_days = before.canary_days
         self._tokens = dict(before.tokens_spent)
         self._by_model = {_who(replies): replies for replies in before.replies_by_model}
+        self._left_out = {model: [*each] for model, each in before.settings_left_out.items()}
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._given_up = Counter(before.given_up)
         self._recent = RecentRate(now)
@@ -140,6 +141,12 @@ class LiveReport:
         """Take back the count of a request that found no connection."""
         self.taken_back(lease)
         self._last_errors[UNREACHABLE] = reason
+
+    def left_out(self, model: str, setting: str) -> None:
+        """Heed that a model is not asked for a setting any more."""
+        settings = self._left_out.setdefault(model, [])
+        if setting not in settings:
+            settings.append(setting)
 
     def finished(self, result: Result, listing: Listing, lease: Lease | None) -> None:
         """Count a result that the ledger has; ``lease`` is ``None`` where nothing was sent."""
@@ -233,6 +240,7 @@ class LiveReport:
             finished_recently=finished_recently,
             recent_s=recent_s,
             canary_days=self._canary_days,
+            settings_left_out={**self._left_out},
             replies_by_model=tuple(self._by_model[who] for who in sorted(self._by_model)),
             batches=self.batches,
         )

@@ -166,6 +166,9 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             {"model": model, **asdict(end)} for model, end in retirements(standing).items()
         ],
         "canaries": canaries_object(report),
+        "settings_left_out": {
+            model: list(settings) for model, settings in report.settings_left_out.items()
+        },
         "rejected_by_rule": dict(report.rejected),
         "replies": _replies_object(report),
         "second_opinions": asdict(report.opinions),

@@ -68,13 +68,7 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
         facts.add_row("left out", Text(left_out_words(entry)))
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
-    for line in other_models_words(report):
-        facts.add_row("another model", Text(line, "yellow"))
-    for model, end in retirements(standing).items():
-        facts.add_row("retirement", Text(retirement_words(model, end, now), "yellow"))
-    for canary in canary_standings(report.canary_days):
-        style = "bold red" if canary.is_alarm else ""
-        facts.add_row("canaries", Text(canary_words(canary), style))
+    _add_models(facts, standing, now)
     facts.add_row("rejected", listed(report.rejected))
     replies = reply_counts(report)
     wrong = {"wrong count": replies.wrong_count} if replies.wrong_count else {}
@@ -102,6 +96,21 @@ def _campaign_view(standing: Standing, now: float) -> RenderableType:
     if report.dead_letters:
         parts.append(_dead_view(report))
     return Group(*parts)
+
+
+def _add_models(facts: Table, standing: Standing, now: float) -> None:
+    """Add what is to be known of the models that are asked."""
+    report = standing.report
+    for line in other_models_words(report):
+        facts.add_row("another model", Text(line, "yellow"))
+    for model, end in retirements(standing).items():
+        facts.add_row("retirement", Text(retirement_words(model, end, now), "yellow"))
+    for canary in canary_standings(report.canary_days):
+        style = "bold red" if canary.is_alarm else ""
+        facts.add_row("canaries", Text(canary_words(canary), style))
+    for model, settings in report.settings_left_out.items():
+        told = f"{model} refuses {', '.join(settings)}: asked without, as it chooses"
+        facts.add_row("left out", Text(told, "yellow"))
 
 
 def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:

@@ -139,7 +139,7 @@ class Packing:
             question=item.question,
             annotator=curator.service.value,
             measure=request.measure,
-            settings=curator.estimates.settings,
+            settings=curator.estimates.asked(model),
             tier=Tier.BATCH,
         )
         held = BatchRequest(

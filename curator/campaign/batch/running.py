@@ -70,7 +70,7 @@ class Batches:
         forms: dict[str, AskedForm] = dict(connection.forms)
         async with GeminiBatch.connected(connection) as service:
             jobs, meters = OpenJobs(curator), BatchMeters(curator.pool, curator.clock)
-            settling = Settling(curator, service, forms, meters, jobs)
+            settling = Settling(curator, service, forms, connection.settings, meters, jobs)
             packing = Packing(curator, forms, connection.settings, settling.parked)
             sending = Sending(curator, service, packing, meters, jobs, settling)
             watching = Watching(curator, service, keys, jobs, settling)

@@ -5,11 +5,11 @@ Images of which nothing came return to the queue; so often, until they are given
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from curator.annotators.annotator import AskedForm
+from curator.annotators.annotator import AskedForm, ask_without
 from curator.annotators.batch.gemini_batch import GeminiBatch, NoSuchJob
 from curator.annotators.batch.job_state import JobState
 from curator.annotators.batch.lines import result_lines
@@ -26,9 +26,10 @@ from curator.campaign.loop import Curator
 from curator.campaign.results import Try
 from curator.keys.key import Key
 from curator.ledger import BatchJob, HeldRequest, Outcome, WorkItem
+from curator.models.asked_settings import AskedSettings, ModelSettings
 from curator.models.tier import Tier
 from curator.pool.records import Meter
-from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal
+from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal, SettingNotTaken
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.events import SecretMask
@@ -62,6 +63,7 @@ class Settling:
     curator: Curator
     service: GeminiBatch
     forms: dict[str, AskedForm]
+    settings: MutableMapping[str, ModelSettings]
     meters: BatchMeters
     jobs: OpenJobs
     parked: set[object] = field(default_factory=set)
@@ -189,27 +191,34 @@ class Settling:
         if not request.is_wanted:
             curator.results.finish(tried, Outcome.UNUSABLE, _UNWANTED, proof=reply)
             return
-        again = self._consequence(job, tried, name, found)
+        again = self._consequence(job, tried, name, found, attempt.settings)
         waiting = {item.key} if isinstance(again, Again) else {each.key for each in again}
         self.parked.add(item.key)
         self.parked -= waiting
         self.returned += len(waiting)
 
     def _consequence(
-        self, job: BatchJob, tried: Try, name: str, found: Matched
+        self, job: BatchJob, tried: Try, name: str, found: Matched, asked: AskedSettings
     ) -> Sequence[Job] | Again:
         """Write what came of a request; return what is to be asked about again."""
         then, refusal = self.curator.then, found.refusals.get(name)
+        if isinstance(refusal, SettingNotTaken):
+            sent = ModelSettings(asked.thinking, None, asked.image_detail)
+            form = self.forms.get(job.model, AskedForm.SCHEMA)
+            refusal = ask_without(self.settings, job.model, sent, form, refusal)
         if name in found.replies:
             return then.take_reply(tried, None, found.replies[name])
         if name in found.nameless:
             reply = found.nameless[name]
             failure = Failure(NAMES_NOBODY, reply.text or reply.body)
             return then.take_nothing(tried, Outcome.UNUSABLE, failure, reply)
-        if isinstance(refusal, FormNotTaken) and self.forms.get(job.model) is not AskedForm.PLAIN:
-            self.forms[job.model] = AskedForm.PLAIN
-            plainer = FormNotTaken(refusal.reason, AskedForm.PLAIN)
-            then.ask_more_plainly(tried, self.curator.service.value, plainer)
+        if isinstance(refusal, FormNotTaken) and (
+            refusal.left_out or self.forms.get(job.model) is not AskedForm.PLAIN
+        ):
+            if not refusal.left_out:
+                self.forms[job.model] = AskedForm.PLAIN
+                refusal = FormNotTaken(refusal.reason, AskedForm.PLAIN)
+            then.ask_more_plainly(tried, self.curator.service.value, refusal)
             return Again.AT_ONCE
         if isinstance(refusal, BadRequest):
             return then.refuse(tried, refusal)

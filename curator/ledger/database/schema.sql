@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0023');
+INSERT INTO "alembic_version" VALUES('0024');
 CREATE TABLE attempt_tallies (
 	campaign_id INTEGER NOT NULL, 
 	model TEXT NOT NULL, 
@@ -141,6 +141,16 @@ CREATE TABLE model_forms (
 	form TEXT NOT NULL, 
 	told_at FLOAT NOT NULL, 
 	PRIMARY KEY (annotator, model)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE model_settings (
+	annotator TEXT NOT NULL, 
+	model TEXT NOT NULL, 
+	setting TEXT NOT NULL, 
+	told_at FLOAT NOT NULL, 
+	PRIMARY KEY (annotator, model, setting)
 )
  WITHOUT ROWID
 

@@ -319,3 +319,14 @@ model_forms = Table(
     Column("told_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What a model is not asked for through an annotator any more, such as thinking=high: it refused.
+model_settings = Table(
+    "model_settings",
+    METADATA,
+    Column("annotator", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("setting", Text, primary_key=True),
+    Column("told_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)

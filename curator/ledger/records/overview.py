@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
@@ -157,7 +157,7 @@ class CampaignReport:
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items. ``replies_by_model`` counts the
     replies that name their model, ``canary_days`` what came of questions that were asked again, by
-    model and day, the earliest first.
+    model and day, the earliest first; ``settings_left_out`` are those that models refused.
     """
 
     campaign_id: int
@@ -177,6 +177,7 @@ class CampaignReport:
     recent_s: float
     left_out: tuple[LeftOut, ...] = ()
     replies_by_model: tuple[ModelReplies, ...] = ()
+    settings_left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     canary_days: tuple[CanaryDay, ...] = ()
     batches: BatchCounts = NO_BATCHES
 

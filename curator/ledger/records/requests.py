@@ -193,6 +193,16 @@ class FormNews:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingNews:
+    """What a model is asked for no more through a service, such as ``thinking=high``."""
+
+    annotator: str
+    model: str
+    setting: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRemoval:
     """Why a key left the pool, and when.
 

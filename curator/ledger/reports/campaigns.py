@@ -28,7 +28,7 @@ from curator.ledger.reports.canaries import canary_days
 from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
 from curator.ledger.reports.models import replies_by_model
-from curator.ledger.reports.projects import project_records
+from curator.ledger.reports.projects import left_out_settings, project_records
 from curator.models.budget_limit import BudgetLimit
 from curator.models.tier import Tier
 from curator.pool.records import ProjectRecord
@@ -125,6 +125,7 @@ def _report(
         recent_s=recent_s,
         left_out=left_out(connection),
         replies_by_model=replies_by_model(connection, campaign_id),
+        settings_left_out=left_out_settings(connection, campaign.annotator, now),
         canary_days=canary_days(connection, campaign_id),
         batches=batch_counts(connection, campaign_id),
     )

@@ -80,6 +80,20 @@ def model_forms(connection: sqlite3.Connection, annotator: str, now: float) -> d
     return {row["model"]: row["form"] for row in rows}
 
 
+def left_out_settings(
+    connection: sqlite3.Connection, annotator: str, now: float
+) -> dict[str, list[str]]:
+    """Return what models are not asked for, by name; a refusal is believed as long as a limit."""
+    statement = (
+        "SELECT model, setting FROM model_settings WHERE annotator = ? AND told_at > ? "
+        "ORDER BY 1, 2"
+    )
+    left_out: dict[str, list[str]] = {}
+    for model, setting in connection.execute(statement, (annotator, now - LEARNED_FOR_S)):
+        left_out.setdefault(model, []).append(setting)
+    return left_out
+
+
 def project_records(
     connection: sqlite3.Connection, models: Iterable[str]
 ) -> dict[Meter, ProjectRecord]:

@@ -17,6 +17,7 @@ from curator.ledger.records.requests import (
     Outcome,
     ProjectNews,
     Result,
+    SettingNews,
     Withdrawal,
 )
 from curator.ledger.writing import inbox
@@ -24,7 +25,15 @@ from curator.ledger.writing.inbox import Inbox
 from curator.models.tier import Tier
 
 Entry = (
-    Attempt | Result | Withdrawal | ProjectNews | KeyRemoval | FormNews | BatchJob | BatchRequest
+    Attempt
+    | Result
+    | Withdrawal
+    | ProjectNews
+    | KeyRemoval
+    | FormNews
+    | SettingNews
+    | BatchJob
+    | BatchRequest
 )
 
 
@@ -48,6 +57,8 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
                 changes.put(inbox.REMOVE_KEY, _removal_row(entry))
             case FormNews():
                 changes.put(inbox.PUT_FORM, _form_row(entry))
+            case SettingNews():
+                changes.put(inbox.PUT_SETTING, _setting_row(entry))
             case BatchJob():
                 changes.put(inbox.PUT_JOB, {**_columns(entry), "id": entry.job_id})
             case BatchRequest():
@@ -166,6 +177,15 @@ def _form_row(news: FormNews) -> Row:
         "annotator": news.annotator,
         "model": news.model,
         "form": news.form,
+        "told_at": news.at,
+    }
+
+
+def _setting_row(news: SettingNews) -> Row:
+    return {
+        "annotator": news.annotator,
+        "model": news.model,
+        "setting": news.setting,
         "told_at": news.at,
     }
 

@@ -193,6 +193,9 @@ REMOVE_KEY: Final = _changing(
     where=("fingerprint",),
 )
 PUT_FORM: Final = _putting("put_form", "model_forms", "form", "told_at", key=("annotator", "model"))
+PUT_SETTING: Final = _putting(
+    "put_setting", "model_settings", "told_at", key=("annotator", "model", "setting")
+)
 PUT_JOB: Final = _putting(
     "put_job",
     "batch_jobs",
@@ -218,7 +221,7 @@ CHANGES: Final = (
         CHANGE_WORK,
     ),
     *(CHANGE_OPINION, PUT_CANARY, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
-    *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM),
+    *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM, PUT_SETTING),
     *(PUT_JOB, HOLD_REQUEST, FREE_REQUEST),
 )
 

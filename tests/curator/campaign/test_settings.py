@@ -7,11 +7,18 @@ from contextlib import closing
 
 import pytest
 
+from curator.annotators.annotator import AskedForm, ask_without
 from curator.annotators.registry import Service
+from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
 from curator.models.known import packaged_models
+from curator.prompts.prompt import Prompt
+from curator.refusals.blame import row_for
+from curator.refusals.refusal import BadRequest, FormNotTaken, SettingNotTaken
 from shared.errors import InputError
+from shared.program.clock import SystemClock
 from tests.curator.campaigns import PICTURES
+from tests.fakes.jumping_clock import JumpingClock
 
 MODELS = packaged_models()
 LITE, OLD = "gemini-3.5-flash-lite", "gemini-2.5-flash"
@@ -101,14 +108,84 @@ async def test_what_a_model_is_known_to_refuse_is_said_before_the_first_request(
     assert campaign.requests == 0
 
 
-async def test_what_is_only_refused_by_the_service_ends_the_run_and_no_image_pays(stage):
-    refusing = {**BY_LEVEL, "name": "gemini-9", "thought_tokens": {"low": 9}, "thinking": "low"}
-    campaign = await stage(model=[refusing])
-    result = await campaign.run(model="gemini-9", settings=AskedSettings("high"))
-    assert result.code == 2
+NINE = {**BY_LEVEL, "name": "gemini-9", "thought_tokens": {"low": 9}, "thinking": "low"}
+
+
+async def test_what_only_the_service_refuses_is_left_out_from_then_on_and_no_image_pays(stage):
+    campaign = await stage(model=[NINE])
+    asked = AskedSettings("high", "low")
+    result = await campaign.run(model="gemini-9", settings=asked)
+    assert result.code == 0, result.err
+    assert result.err.count("model_takes_no_such_setting") == 1
+    assert "thinking=high" in result.err
     assert "Thinking level HIGH is not supported" in result.err
-    assert (await campaign.status())["progress"]["dead"] == 0
-    assert (await campaign.run(model="gemini-9", settings=AskedSettings("low"))).code == 0
+    told = await campaign.status()
+    assert told["attempts"]["answered"] == PICTURES
+    # A few may have been under way when the first was refused.
+    assert told["attempts"]["bad_request"] <= 3
+    assert told["settings_left_out"] == {"gemini-9": ["thinking=high"]}
+    assert "gemini-9 refuses thinking=high" in (await campaign.command("status")).out
+    # What was really asked stands in the row of each pair: the detail was, the level was not.
+    assert rows(campaign) == {("gemini-9", "", "low", 9, 280)}
+
+
+async def test_a_refused_setting_is_remembered_and_another_value_is_asked_all_the_same(stage):
+    campaign = await stage(model=[NINE])
+    high = AskedSettings("high")
+    assert (await campaign.run(model="gemini-9", settings=high, limit=3)).code == 0
+    refused = (await campaign.status())["attempts"]["bad_request"]
+    again = await campaign.run(model="gemini-9", settings=high, limit=6)
+    assert again.code == 0
+    assert "it refused in a run before" in again.err
+    assert (await campaign.status())["attempts"]["bad_request"] == refused
+    assert (await campaign.run(model="gemini-9", settings=AskedSettings("low"), limit=9)).code == 0
+    assert ("gemini-9", "low", "", 9, 1120) in rows(campaign)
+    # After a week, the model is asked anew.
+    clock = JumpingClock(SystemClock().now() + 8 * 24 * 3600)
+    assert (await campaign.run(clock, model="gemini-9", settings=high)).code == 0
+    assert (await campaign.status())["attempts"]["bad_request"] > refused
+
+
+def test_tokens_are_learned_of_a_model_whose_setting_was_left_out():
+    nine, measure = MODELS.known("gemini-9"), Prompt(3, 1).request({}, b"", 256).measure
+    of_models = {"gemini-9": ModelSettings("high")}
+    estimates = TokenEstimates(MODELS.tile, AskedSettings("high"), of_models)
+    of_models["gemini-9"] = of_models["gemini-9"].without("thinking=high")
+    reply = CountedReply("gemini-9", estimates.asked("gemini-9"), measure, 500, 258, 40, 7)
+    estimates.heard(reply)
+    assert estimates.knows(nine, measure)
+    assert estimates.output_tokens(nine, measure) == 47
+    assert estimates.asked("another") == AskedSettings("high")
+
+
+@pytest.mark.parametrize(
+    ("told", "setting"),
+    [
+        ("Thinking level HIGH is not supported for this model.", "thinking"),
+        ("Thinking is not enabled for models/gemini-9", "thinking"),
+        ("Unsupported parameter: 'reasoning_effort' is not supported with this model.", "thinking"),
+        ("Media resolution is not supported for this model.", "image_detail"),
+        ("Invalid value at 'generation_config.media_resolution'", "image_detail"),
+    ],
+)
+def test_each_setting_is_known_by_what_a_refusal_says_and_dropped_once(told, setting):
+    row = row_for(400, frozenset({"INVALID_ARGUMENT"}), told)
+    assert issubclass(row.refusal, SettingNotTaken)
+    assert row.refusal.setting == setting
+    sent = ModelSettings("high", 9, "low")
+    settings = {"m": sent}
+    refusal = ask_without(settings, "m", sent, AskedForm.SCHEMA, row.refusal(told))
+    assert isinstance(refusal, FormNotTaken)
+    left = {"thinking": ModelSettings("", None, "low"), "image_detail": ModelSettings("high", 9)}
+    assert settings["m"] == left[setting]
+    # Whoever had asked before the first was refused is asked once more, and nothing else changes.
+    again = ask_without(settings, "m", sent, AskedForm.SCHEMA, row.refusal(told))
+    assert isinstance(again, FormNotTaken)
+    assert settings["m"] == left[setting]
+    # Of a request that did not ask for it, it says that the request is wrong.
+    assert isinstance(
+        ask_without(settings, "m", settings["m"], AskedForm.SCHEMA, row.refusal(told)), BadRequest
+    )
 
 
 def test_of_a_model_that_is_not_known_nothing_is_refused():

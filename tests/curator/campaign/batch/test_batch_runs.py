@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
 from tests.curator.campaigns import PICTURES
 
@@ -124,3 +125,16 @@ async def test_results_of_which_most_are_swapped_are_put_right(stage, clock):
     assert result.code == 0, result.err
     told = await assert_every_image_once(campaign)
     assert told["requests"]["swapped"] > PICTURES // 2
+
+
+async def test_a_setting_that_a_model_refuses_is_left_out_of_the_next_job(stage, clock):
+    levels = {"name": "gemini-3.5-flash-lite", "thought_tokens": {"low": 9}, "thinking": "low"}
+    campaign = await stage(clock=clock, model=[levels])
+    result = await campaign.run(clock, tier=Tier.BATCH, settings=AskedSettings("high"))
+    assert result.code == 0, result.err
+    assert result.err.count("model_takes_no_such_setting") == 1
+    status = await campaign.status()
+    assert status["progress"]["done"] == PICTURES
+    assert status["attempts"] == {"answered": PICTURES, "bad_request": PICTURES}
+    rows = count(campaign.ledger, "SELECT DISTINCT outcome, thinking FROM attempts ORDER BY 1")
+    assert list(map(tuple, rows)) == [("answered", ""), ("bad_request", "high")]
