@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from curator.commands.options import AsJson
 from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import images_dirs
 from curator.ledger.reviews.candidates import Draw, Order
 from curator.review.desk import Desk
+from curator.review.gathering import review_reports, reviews_object
+from curator.review.report_view import report_view
 from curator.review.sitting import Sitting
 from shared.errors import InputError
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
@@ -50,6 +56,9 @@ DoubleShare = Annotated[
         help="Share of the pairs that two people are to judge.",
     ),
 ]
+ShowsReport = Annotated[
+    bool, typer.Option("--report", help="Print what people found out so far, and serve nothing.")
+]
 
 
 def view(
@@ -76,15 +85,32 @@ def review(
     double: DoubleShare = 0.0,
     images: MovedImages = None,
     token: PageToken = None,
+    report: ShowsReport = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge pairs on a page, by keyboard or on a phone.
 
     Accept, correct, reject, skip; also while a run works, and several people at once.
     """
+    if report or as_json:
+        _tell(ledger, as_json=as_json)
+        return
     address = _address(ledger, listen, images, token)
     desk = Desk(ledger)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double))
     asyncio.run(_serve(desk, address, images, sitting, reviewer))
+
+
+def _tell(ledger: Path, *, as_json: bool) -> None:
+    require_ledger(ledger)
+    migrate_unless_busy(ledger)
+    reports = review_reports(ledger)
+    if as_json:
+        json.dump({"reviews": reviews_object(reports)}, sys.stdout, indent=2)
+        print()
+        return
+    for campaign_id, each in reports.items():
+        Console().print(report_view(campaign_id, each))
 
 
 def _address(ledger: Path, listen: str, images: Path | None, token: str | None) -> Address:

@@ -15,6 +15,8 @@ from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
 from curator.models.known import ModelCatalogue
+from curator.review.gathering import review_reports, reviews_object
+from curator.review.report_view import report_line
 from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
 from curator.status.view import status_view
@@ -30,11 +32,16 @@ def status(ledger: LedgerFile, models: ModelsPath = None, as_json: AsJson = Fals
     known_models = catalogue_of(models)
     now = SystemClock().now()
     standings = _standings(ledger, known_models, now)
+    reviews = review_reports(ledger)
     if as_json:
-        json.dump(status_object(standings, now), sys.stdout, indent=2)
+        told = status_object(standings, now) | {"reviews": reviews_object(reviews)}
+        json.dump(told, sys.stdout, indent=2)
         print()
     else:
         Console().print(status_view(standings, now))
+        for campaign_id, report in reviews.items():
+            if line := report_line(report):
+                print(f"Campaign {campaign_id}, people: {line}")
 
 
 def _standings(path: Path, known_models: ModelCatalogue, now: float) -> list[Standing]:

@@ -81,7 +81,9 @@ class Sitting:
         wanted = replace(wanted, shown=Shown.ACCEPTED, decision="", reviewer="", rule="")
         line = self._lines.get((wanted, order))
         if line is None:
-            line = Line(self.desk, wanted, replace(self.draw, order=order))
+            is_of_all = wanted == PairFilter(wanted.campaign_id)
+            draw = replace(self.draw, order=order, is_of_all=is_of_all)
+            line = Line(self.desk, wanted, draw)
             self._lines[wanted, order] = line
             while len(self._lines) > MOST_LINES:
                 self._lines.popitem(last=False)

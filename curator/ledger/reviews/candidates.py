@@ -54,11 +54,20 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How pairs come to people: in which order, by which seed, and the share that two look at."""
+    """How pairs come to people: in which order, by which seed, and the share that two look at.
+
+    ``is_of_all`` says that no filter chose among the pairs of the campaign.
+    """
 
     order: Order = Order.RANDOM
     seed: int = 0
     double: float = 0.0
+    is_of_all: bool = True
+
+    @property
+    def name(self) -> str:
+        """What is kept of it with each verdict: only "random" tells of a fair sample."""
+        return self.order.value if self.is_of_all else f"{self.order.value} of some"
 
 
 @dataclass(frozen=True, slots=True, order=True)

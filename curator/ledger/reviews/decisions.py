@@ -75,7 +75,7 @@ def _lease(
         "INSERT OR REPLACE INTO review_leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(key.item_id, key.question, key.answer, reviewer, now + LEASE_S),
-            *(draw.order.value, draw.seed, candidate.rank.position),
+            *(draw.name, draw.seed, candidate.rank.position),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import { at, get, show, tellModels } from "./elements.js";
 import { Browser } from "./browse.js";
+import { Figures } from "./figures.js";
 import { Filters } from "./filters.js";
 import { Reviewer } from "./review.js";
 
@@ -13,13 +14,14 @@ document.title = `${ledger.ledger} – curator`;
 const filters = new Filters(ledger, () => { remember(); views[open].begin(); });
 const views = { browse: new Browser(filters) };
 if (ledger.review) views.review = new Reviewer(ledger.review, filters);
-const NAMES = { browse: "Browse", review: "Review" };
+views.figures = new Figures(filters);
+const NAMES = { browse: "Browse", review: "Review", figures: "Results" };
 let open = null;
 
 const remember = () => history.replaceState(null, "", `#${open}?${filters.query}`);
 const turnTo = name => {
   open = name;
-  document.body.classList.toggle("reviewing", name === "review");
+  document.body.classList.toggle("reviewing", name !== "browse");
   for (const view of Object.keys(NAMES)) at(view).hidden = view !== name;
   for (const link of at("tabs").children) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");

@@ -14,6 +14,7 @@ from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.errors import LedgerBusy, LedgerFailure
 from curator.ledger.reviews.candidates import Order
 from curator.review.desk import Desk
+from curator.review.gathering import reports_in, reviews_object
 from curator.review.page.asked import filter_in, limit_in, place_in, place_text
 from curator.review.page.item_pictures import ItemPictures
 from curator.review.page.objects import facets_object, pair_object
@@ -31,7 +32,7 @@ PICTURES_KEPT: Final = 60
 USUAL_LIMIT: Final = 50
 _FILES: Final = (
     *("page.html", "page.css", "page.js", "elements.js", "filters.js", "browse.js"),
-    *("review.css", "review.js", "outbox.js"),
+    *("review.css", "review.js", "outbox.js", "figures.js"),
 )
 _LOGIN: Final = Login("curator", "Look at the pairs", "the page", TOKEN_VARIABLE)
 
@@ -136,8 +137,12 @@ def _reading_routes(looked: Looked) -> list[web.RouteDef]:
         found, after = await desk.count(filter_in(request.query), place_in(request.query))
         return web.json_response({"count": found, "next": place_text(after)})
 
+    async def report(_: web.Request) -> web.Response:
+        return web.json_response({"reviews": reviews_object(await desk.told(reports_in))})
+
     return [
         web.get("/api/ledger", ledger),
+        web.get("/api/reviews", report),
         web.get("/api/pairs", pairs),
         web.get("/api/pairs/count", count),
     ]

@@ -1,0 +1,37 @@
+"""The reports on what people found out, of all campaigns of a ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curator.ledger.database.plain import reading
+from curator.ledger.reviews.browsing import facets
+from curator.ledger.reviews.gathered import judged_pairs
+from curator.review.report import review_report
+
+
+def review_reports(path: Path) -> dict[int, dict[str, Any]]:
+    """Return the report on each campaign of the ledger at ``path`` that has pairs, oldest first.
+
+    Raises:
+        LedgerFailure: it cannot be read.
+    """
+    with reading(path) as connection:
+        return reports_in(connection)
+
+
+def reports_in(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
+    """Return the same, of one moment."""
+    return {
+        campaign.campaign_id: review_report(judged_pairs(connection, campaign.campaign_id))
+        for campaign in facets(connection)
+        if campaign.pairs
+    }
+
+
+def reviews_object(reports: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reports as one list, each with its campaign."""
+    return [{"campaign": campaign_id, **report} for campaign_id, report in reports.items()]

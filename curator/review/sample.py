@@ -1,0 +1,42 @@
+"""Which of the pairs that people judged are a fair sample of all; pure.
+
+The random order of a seed is a permutation of all pairs, and people go through it from its start.
+So the pairs up to the last one that was drawn in that order are a simple random sample, whichever
+way each of them came to its reviewer: one that was judged before, in another order, is skipped
+there and counts here. Judging by another order, or some kinds of pairs alone, adds nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from curator.ledger.records.review import Review, SeenPair
+from curator.review.verdicts import deciding
+
+FAIR: Final = "random"
+"""How a review is drawn that is part of the sample: in the random order of all pairs."""
+
+
+def fair_sample(pairs: Iterable[SeenPair]) -> list[SeenPair]:
+    """Return those of the judged pairs that are a fair sample of their campaign."""
+    judged = [(pair, deciding(pair.reviews)) for pair in pairs]
+    reach = _reach(review for _, reviews in judged for review in reviews)
+    return [pair for pair, reviews in judged if _is_drawn(reviews, reach)]
+
+
+def _reach(reviews: Iterable[Review]) -> dict[int, float]:
+    """Return how far each seed's order was gone through."""
+    reach: dict[int, float] = {}
+    for review in reviews:
+        if review.drawn == FAIR:
+            seed = review.drawn_seed
+            reach[seed] = max(reach.get(seed, 0.0), review.position)
+    return reach
+
+
+def _is_drawn(reviews: Sequence[Review], reach: dict[int, float]) -> bool:
+    return any(
+        review.drawn == FAIR or review.position <= reach.get(review.drawn_seed, -1.0)
+        for review in reviews
+    )
