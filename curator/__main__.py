@@ -24,6 +24,11 @@ COMMANDS: Final = {
     "fetch": Command(
         "curator.commands.fetch", "fetch", "Bring the pictures that a catalogue names by URL."
     ),
+    "agreement": Command(
+        "curator.commands.agreement",
+        "agreement",
+        "Print which fields of a listing answer which questions.",
+    ),
     "keys": Command("curator.commands.keys", "keys", "Check which keys may use which models."),
     "view": Command(
         "curator.commands.review", "view", "Look at all pairs, with their pictures, on a page."

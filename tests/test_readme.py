@@ -57,7 +57,7 @@ def test_a_command_is_taken_as_it_is_written(words: list[str]) -> None:
     program = typer.main.get_command(PROGRAMS[words[0]])
     context = program.make_context(words[0], words[1:])
     name, command, rest = program.resolve_command(context, words[1:])  # type: ignore[attr-defined]
-    assert command.make_context(name, rest, parent=context).params
+    assert command.make_context(name, rest, parent=context).info_name == name
 
 
 def test_the_programs_of_every_stage_are_shown() -> None:

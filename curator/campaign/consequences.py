@@ -17,6 +17,7 @@ from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.campaign.serving import Serving, source_of
 from curator.judging.judge import Judgement
+from curator.judging.listing_map import ListingMap
 from curator.ledger import (
     Attempt,
     FormNews,
@@ -62,6 +63,7 @@ class Consequences:
     """Draws what follows from a reply or a refusal; what is to be tried again is returned."""
 
     prompt: Prompt
+    listing_map: ListingMap
     ledger: Ledger
     pool: KeyPool
     clock: Clock
@@ -267,7 +269,7 @@ class Consequences:
         item = tried.item
         self.outage.answered(item.key)
         news = self.serving.settled(tried, reply)
-        judgement = item.judged(reply, self.prompt)
+        judgement = item.judged(reply, self.prompt, self.listing_map)
         self.results.item_log.reply(
             item, reply, judgement, lease=tried.lease, attempt_id=tried.attempt_id
         )

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge, judge_answer
+from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, ItemChange, OpinionChange, PairItem, WorkItem, WorkState
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompt import Prompt
@@ -58,7 +59,7 @@ class Job(Protocol):
     def request(self, photo: Photo, prompt: Prompt) -> Request:
         """Return what is sent."""
 
-    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:
+    def judged(self, reply: Reply, prompt: Prompt, listing_map: ListingMap) -> Judgement:
         """Return what a reply is worth."""
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:
@@ -114,10 +115,16 @@ class ListingJob(WorkItem, _OfAnyModel):
             listing.metadata, photo.jpeg, photo.longest_px, image=listing.image.path
         )
 
-    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:
+    def judged(self, reply: Reply, prompt: Prompt, listing_map: ListingMap) -> Judgement:
         """Return which pairs of a reply are fit for the data set."""
         listing = self.listing
-        return judge(reply, prompt, image=listing.image.path, metadata=listing.metadata)
+        return judge(
+            reply,
+            prompt,
+            image=listing.image.path,
+            metadata=listing.metadata,
+            listing_map=listing_map,
+        )
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:  # noqa: ARG002 (there is none)
         """Return nothing: the reply tells all."""
@@ -152,7 +159,12 @@ class OpinionJob(PairItem, _OfAnyModel):
         """Ask the question alone; the answer to compare with is not shown."""
         return prompt.question_request(self.question, photo.jpeg, photo.longest_px)
 
-    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:  # noqa: ARG002 (it asks for none)
+    def judged(
+        self,
+        reply: Reply,
+        prompt: Prompt,  # noqa: ARG002 (it asks for none)
+        listing_map: ListingMap,  # noqa: ARG002 (nor does it look at the listing)
+    ) -> Judgement:
         """Return whether a reply is an answer."""
         return judge_answer(reply)
 

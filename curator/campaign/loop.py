@@ -31,6 +31,7 @@ from curator.campaign.jobs import Job
 from curator.campaign.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.queue import Queue, one_page
 from curator.campaign.results import Results, Try
+from curator.judging.listing_map import ListingMap
 from curator.keys.quota_day import next_day, quota_date
 from curator.ledger import Attempt, Ledger, LedgerFailure, Outcome
 from curator.models.known import KnownModel
@@ -69,6 +70,7 @@ class Curator:
     models: Sequence[KnownModel]
     service: Service
     prompt: Prompt
+    listing_map: ListingMap
     images_dir: Path
     ledger: Ledger
     pool: KeyPool
@@ -93,6 +95,7 @@ class Curator:
     def __post_init__(self) -> None:
         self.then = Consequences(
             self.prompt,
+            self.listing_map,
             self.ledger,
             self.pool,
             self.clock,

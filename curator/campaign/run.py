@@ -206,6 +206,7 @@ async def _work(
             models=plan.models,
             service=options.annotator,
             prompt=plan.prompt,
+            listing_map=plan.listing_map,
             images_dir=plan.catalog.images_dir,
             ledger=ledger,
             pool=pool,

@@ -34,6 +34,14 @@ ColumnsOfTable = Annotated[
         help="What a table's columns hold, such as image=Bild,id=Art-Nr,title=Name.",
     ),
 ]
+ListingMapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--agreement",
+        metavar="FILE",
+        help="TOML: which fields of a listing answer what (see `curator agreement`).",
+    ),
+]
 AnnotatorName = Annotated[
     Service,
     typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),

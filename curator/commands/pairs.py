@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from curator.commands.options import CampaignId, LedgerFile, ModelsPath, catalogue_of
+from curator.commands.options import (
+    CampaignId,
+    LedgerFile,
+    ListingMapFile,
+    ModelsPath,
+    catalogue_of,
+)
+from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
 from curator.models.known import ModelCatalogue
 from curator.pairs.export import (
@@ -20,7 +27,7 @@ from curator.pairs.export import (
     left_out,
     require_models,
 )
-from curator.pairs.reparse import Rejudged, prompt_of
+from curator.pairs.reparse import Rejudged, Rules, prompt_of
 from curator.pairs.reparse import reparse as judge_replies
 from shared.errors import InputError
 from shared.program.clock import SystemClock
@@ -108,21 +115,26 @@ async def _export(
 
 
 def reparse(
-    ledger: LedgerFile, campaign: CampaignId = None, answer_words: JudgedWords = None
+    ledger: LedgerFile,
+    campaign: CampaignId = None,
+    answer_words: JudgedWords = None,
+    agreement: ListingMapFile = None,
 ) -> None:
     """Judge the kept replies again, by today's rules.
 
     The parser and the rules are those of this release; no request is sent.
     """
     require_ledger(ledger)
-    changed = asyncio.run(_reparse(ledger, campaign, answer_words))
+    changed = asyncio.run(_reparse(ledger, campaign, answer_words, read_map(agreement)))
     print(
         f"{changed.items} images judged again, {changed.pairs} pairs; "
         f"{changed.gained} images gained, {changed.lost} given up"
     )
 
 
-async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> Rejudged:
+async def _reparse(
+    path: Path, wanted: int | None, answer_words: int | None, listing_map: ListingMap
+) -> Rejudged:
     now = SystemClock().now()
     with sole_writer(path):
         migrate(path)
@@ -131,4 +143,10 @@ async def _reparse(path: Path, wanted: int | None, answer_words: int | None) -> 
             report = choose_campaign(asked, wanted, path)
             prompt = prompt_of(report.campaign, answer_words)
             with report_progress("judging replies", None) as progress:
-                return await judge_replies(ledger, report.campaign_id, prompt, now, progress)
+                return await judge_replies(
+                    ledger,
+                    report.campaign_id,
+                    Rules(prompt, listing_map),
+                    now,
+                    progress,
+                )

@@ -1,22 +1,21 @@
 """Whether a pair agrees with what the listing says: a measure of label noise; pure.
 
-Only questions about the whole product's colour, its material or its kind are compared, for of
-parts the catalogue says nothing. Words are compared by family (``curator.judging.vocabulary``): an
-answer disagrees where both sides are known and have no family in common. All else is unknown, and a
-catalogue can be wrong, so that this never rejects a pair.
+Only questions about the whole product are compared, for of parts the catalogue says nothing; about
+what, and by which fields, a ``ListingMap`` says: by default its colour, its material and its kind.
+Words are compared by family: an answer disagrees where both sides are known and have no family in
+common. All else is unknown, and a catalogue can be wrong, so that this never rejects a pair.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from curator.judging.listing_map import ListingMap, Subject, field_key, packaged_map
 from curator.judging.parser import Draft
-from curator.judging.vocabulary import COLOURS, KINDS, MATERIALS
 from shared.questions.answers import words
 
 
@@ -28,33 +27,6 @@ class Agreement(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What a question can be about, and where the listing has its answer."""
-
-    asked: re.Pattern[str]
-    fields: tuple[str, ...]
-    families: Mapping[str, str]
-
-
-_SUBJECTS: Final = (
-    _Subject(
-        re.compile(r"\bcolou?rs?\b"),
-        ("color", "colour"),
-        COLOURS,
-    ),
-    _Subject(
-        re.compile(r"\bmaterials?\b|\bmetal\b|\bmade (?:of|from|out of)\b"),
-        ("material", "fabric_type"),
-        MATERIALS,
-    ),
-    _Subject(
-        re.compile(r"\b(?:type|kind) of (?:product|item|object)\b|\bproduct is (?:this|shown)\b"),
-        ("product_type",),
-        KINDS,
-    ),
-)
-_ASKED: Final = re.compile("|".join(subject.asked.pattern for subject in _SUBJECTS))
 _WHOLE: Final = frozenset(
     {"main", "primary", "dominant", "predominant", "overall", "principal", "what", "the", "is"}
 )
@@ -62,17 +34,15 @@ _WHOLE: Final = frozenset(
 _GENERIC: Final = frozenset(
     {"product", "products", "item", "items", "object", "objects", "piece", "it", "this"}
 )
-_SUBJECT: Final = frozenset(
-    {"color", "colors", "colour", "colours", "material", "materials", "type", "kind"}
+_KIND_WORDS: Final = frozenset({"type", "kind"})
+_PARTIAL: Final = frozenset(
+    {
+        *("secondary", "second", "other", "another", "accent", "accents", "contrast"),
+        *("contrasting", "interior", "inner", "inside", "top", "back", "background", "besides"),
+        *("trim", "lettering", "pattern", "print"),
+    }
 )
-_PARTIAL: Final = re.compile(
-    r"\b(?:secondary|second|other|another|accents?|contrast(?:ing)?|interior|inner|inside|top|back|"
-    r"background|besides|trim|lettering|pattern|print)\b"
-)
-_PART: Final = re.compile(
-    r"\b(?:of|on) the .*\b(?:of|on|in) the\b"
-    r"|\b(?:is|are) the (?!(?:\w+ ){0,3}(?:colou?rs?|materials?)\b)[\w -]+ (?:of|on|in) the\b"
-)
+"""Words of questions that are about no whole."""
 _PART_NOUNS: Final = frozenset(
     {
         *("bezel", "chain", "clip", "dial", "drawer", "face", "frame", "handle", "headband"),
@@ -80,46 +50,76 @@ _PART_NOUNS: Final = frozenset(
     }
 )
 """Parts that names of products mention; about one the catalogue's color says nothing."""
-_NO_PRODUCTS: Final = (
-    COLOURS.keys() | MATERIALS.keys() | _PART_NOUNS | {f"{noun}s" for noun in _PART_NOUNS}
-)
-"""Words like "gold" and "leather" stand in names too, and are no products."""
-_OWNED: Final = re.compile(
-    r"\b(?P<owner>\w+)(?:'s|s') (?P<whole>(?:\w+ )?(?:colou?rs?|materials?)\b)?"
-)
+_PARTS: Final = _PART_NOUNS | {f"{noun}s" for noun in _PART_NOUNS}
 _NAMED: Final = re.compile(
     r".*\b(?:of|is|are|does|do) (?:the|this|these) (?P<noun>[a-z -]+?)"
     r"(?: (?:made|shown|visible|displayed|seen|pictured|depicted|in|on|from|used|appear)\b.*)?$"
 )
 _WORD: Final = re.compile(r"[^\W_]+")
-_BEFORE: Final = re.compile(r"(?P<word>\w+) (?:colou?rs?|materials?)\b")
 
 
-def agreement(draft: Draft, metadata: Mapping[str, str]) -> Agreement:
-    """Compare the answer of ``draft`` with the listing's fields."""
+class _Phrasing:
+    """How questions speak of a mapping's subjects."""
+
+    def __init__(self, called: frozenset[str]) -> None:
+        nouns = "|".join(map(re.escape, sorted(called))) or "(?!)"
+        self.part = re.compile(
+            r"\b(?:of|on) the .*\b(?:of|on|in) the\b"
+            rf"|\b(?:is|are) the (?!(?:\w+ ){{0,3}}(?:{nouns})\b)[\w -]+ (?:of|on|in) the\b"
+        )
+        self.owned = re.compile(rf"\b(?P<owner>\w+)(?:'s|s') (?P<whole>(?:\w+ )?(?:{nouns})\b)?")
+        self.before = re.compile(rf"(?P<word>\w+) (?:{nouns})\b")
+
+
+@lru_cache(maxsize=32)
+def _partial_pattern(asked: tuple[str, ...]) -> re.Pattern[str]:
+    # A subject's own word is no part: "pattern", where one asks for that.
+    partial = sorted(_PARTIAL.difference(asked))
+    return re.compile(rf"\b(?:{'|'.join(partial)})\b")
+
+
+@lru_cache(maxsize=8)
+def _phrasing(called: frozenset[str]) -> _Phrasing:
+    return _Phrasing(called)
+
+
+def agreement(
+    draft: Draft, metadata: Mapping[str, str], listing_map: ListingMap | None = None
+) -> Agreement:
+    """Compare an answer with the fields that ``listing_map``, or the packaged one, names."""
+    mapping = listing_map or packaged_map()
     question = " ".join(words(draft.question)) if metadata else ""
-    if not _ASKED.search(question):
+    if not mapping.pattern.search(question):
         return Agreement.UNKNOWN
-    for subject in _SUBJECTS:
-        if subject.asked.search(question):
-            fields = {name.strip().lower(): text for name, text in metadata.items()}
-            stated = _stems(" ".join(fields.get(name, "") for name in subject.fields))
+    for subject in mapping.subject.values():
+        if subject.pattern.search(question):
+            listing = {field_key(name): text for name, text in metadata.items()}
+            stated = _stems(mapping.text_of(subject.fields, listing))
             # Most listings say nothing of what is asked; that is quickly seen.
-            if not stated or not _is_about_the_whole(draft.question.lower(), question, fields):
+            if not stated or not _is_about_the_whole(
+                draft.question.lower(), question, subject, listing, mapping
+            ):
                 return Agreement.UNKNOWN
-            return _compared(_stems(draft.answer), stated, subject.families)
+            return _compared(_stems(draft.answer), stated, subject.family_of)
     return Agreement.UNKNOWN
 
 
-def _is_about_the_whole(raw: str, question: str, fields: Mapping[str, str]) -> bool:
+def _is_about_the_whole(
+    raw: str, question: str, subject: Subject, listing: Mapping[str, str], mapping: ListingMap
+) -> bool:
     """Return whether a question, as written and normalised, asks about the product as a whole.
 
     It must name the product by a word of its listing, or by a general one, or nothing at all.
     """
-    if _PARTIAL.search(question) or _PART.search(question):
+    phrasing = _phrasing(mapping.called)
+    if _partial_pattern(subject.asked).search(question) or phrasing.part.search(question):
         return False
-    product = _product_nouns(fields.get("item_name", ""), fields.get("product_type", ""))
-    owned, before = _OWNED.search(raw), _BEFORE.search(question)
+    product = _product_nouns(
+        mapping.text_of(mapping.names, listing),
+        mapping.text_of(mapping.kinds, listing),
+        mapping.no_products,
+    )
+    owned, before = phrasing.owned.search(raw), phrasing.before.search(question)
     if owned and not (owned["whole"] and _stems(owned["owner"]) & product):
         return False
     if (
@@ -130,16 +130,16 @@ def _is_about_the_whole(raw: str, question: str, fields: Mapping[str, str]) -> b
     ):
         return False
     named = _NAMED.match(question)
-    if named is None or named["noun"].split()[-1] in _SUBJECT:
+    if named is None or named["noun"].split()[-1] in mapping.called | _KIND_WORDS:
         return True
     return bool(_stems(named["noun"].split()[-1]) & product)
 
 
 # A reply's questions are all about one product.
 @lru_cache(maxsize=64)
-def _product_nouns(item_name: str, product_type: str) -> frozenset[str]:
+def _product_nouns(names: str, kinds: str, no_products: frozenset[str]) -> frozenset[str]:
     """Return the words under which a question may name the product."""
-    return (_stems(item_name) - _NO_PRODUCTS) | _stems(product_type) | _GENERIC
+    return (_stems(names) - no_products - _PARTS) | _stems(kinds) | _GENERIC
 
 
 def _compared(

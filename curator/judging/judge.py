@@ -8,6 +8,7 @@ from typing import Final
 
 from curator.annotators.annotator import FINISHED, PROMPT_BLOCKED, Reply
 from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
+from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
 from curator.prompts.prompt import Prompt
@@ -40,8 +41,18 @@ class Judgement:
         return not self.facts.rejection
 
 
-def judge(reply: Reply, prompt: Prompt, *, image: str, metadata: Mapping[str, str]) -> Judgement:
-    """Parse and validate a reply to what ``prompt`` asks about the image with that path."""
+def judge(
+    reply: Reply,
+    prompt: Prompt,
+    *,
+    image: str,
+    metadata: Mapping[str, str],
+    listing_map: ListingMap | None = None,
+) -> Judgement:
+    """Parse and validate a reply to what ``prompt`` asks about the image with that path.
+
+    ``listing_map`` says which fields of the listing answer what, if not the packaged mapping.
+    """
     parsed = parse_reply(reply.text)
     drafts = () if isinstance(parsed, Unparsable) else parsed.drafts
     asked = prompt.asked(image)
@@ -52,6 +63,7 @@ def judge(reply: Reply, prompt: Prompt, *, image: str, metadata: Mapping[str, st
         metadata=metadata,
         prompt=prompt.file,
         styles=[name for name, _ in asked.styles],
+        listing_map=listing_map,
     )
     rejection = "" if verdict.accepted else rejection_of(reply.ending, parsed.form)
     facts = ReplyFacts(reply.ending, parsed.form, len(drafts), rejection)

@@ -14,6 +14,7 @@ from typing import Final
 
 from curator.judging.agreement import Agreement, agreement
 from curator.judging.choices import offers
+from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Draft
 from curator.judging.reply_fields import MISSING, typed_fields
 from curator.prompts.language import Language
@@ -72,11 +73,13 @@ def validate(
     metadata: Mapping[str, str] = _NOTHING_KNOWN,
     prompt: PromptFile | None = None,
     styles: Sequence[str] = (),
+    listing_map: ListingMap | None = None,
 ) -> Verdict:
     """Sort the drafts of one image by the rules of ``prompt``, or of the default one.
 
     ``answer_words`` is the longest answer, ``most`` the number of pairs that were asked for,
     ``metadata`` what the listing says about the product, ``styles`` are those that were asked for.
+    ``listing_map`` says which of its fields answer what, if not the packaged mapping.
     """
     bench = _Bench(prompt or default_prompt(), answer_words, tuple(styles))
     rules = bench.prompt.rules
@@ -96,7 +99,7 @@ def validate(
             accepted.append(draft)
         else:
             rejected.append(RejectedDraft(draft, rule))
-    agreements = tuple(agreement(draft, metadata) for draft in accepted)
+    agreements = tuple(agreement(draft, metadata, listing_map) for draft in accepted)
     return Verdict(tuple(accepted), tuple(rejected), agreements)
 
 

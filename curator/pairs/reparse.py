@@ -16,6 +16,7 @@ from typing import Final
 from curator.annotators.annotator import Reply
 from curator.annotators.registry import Service
 from curator.judging.judge import Judgement, judge, judge_answer
+from curator.judging.listing_map import ListingMap
 from curator.judging.rules import Verdict
 from curator.ledger import (
     Campaign,
@@ -38,6 +39,14 @@ PAGE: Final = 200
 """Items judged in one transaction."""
 LONGEST_ANSWERS: Final = range(1, 21)
 """The values of ``--answer-words``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what replies are judged: the prompt, and which fields of a listing answer what."""
+
+    prompt: Prompt
+    listing_map: ListingMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
 
 
 async def reparse(
-    ledger: Ledger, campaign_id: int, prompt: Prompt, now: float, progress: ProgressReport
+    ledger: Ledger, campaign_id: int, rules: Rules, now: float, progress: ProgressReport
 ) -> Rejudged:
     """Judge every kept reply of a campaign again and replace its pairs.
 
@@ -80,7 +89,7 @@ async def reparse(
     replied = await ledger.pages.replied_attempts(campaign_id)
     for page in _pages(replied):
         items = await ledger.pages.replied_items(campaign_id, [attempt for _, attempt in page])
-        judged = [judge_again(item, campaign_id, prompt, now) for item in items]
+        judged = [judge_again(item, campaign_id, rules, now) for item in items]
         await ledger.replace_pairs([result for results in judged for result in results])
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
@@ -125,13 +134,13 @@ def _pages(replied: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         yield page
 
 
-def judge_again(item: RepliedItem, campaign_id: int, prompt: Prompt, now: float) -> list[Result]:
+def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -> list[Result]:
     """Return a result for each reply of ``item``.
 
     The pairs come from the reply that gave the present ones, if it still has a valid one; else
     from the first that has.
     """
-    judged = [(reply.attempt_id, _judgement(reply, item, prompt)) for reply in item.replies]
+    judged = [(reply.attempt_id, _judgement(reply, item, rules)) for reply in item.replies]
     usable = {attempt_id: judgement for attempt_id, judgement in judged if judgement.is_usable}
     best = usable.get(item.maker_id) or next(iter(usable.values()), None)
     state, reason = item.state, item.reason
@@ -157,9 +166,15 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
     return verdict and replace(verdict, accepted=(), agreements=())
 
 
-def _judgement(reply: KeptReply, item: RepliedItem, prompt: Prompt) -> Judgement:
+def _judgement(reply: KeptReply, item: RepliedItem, rules: Rules) -> Judgement:
     listing = item.item.listing
-    return judge(_reply(reply), prompt, image=listing.image.path, metadata=listing.metadata)
+    return judge(
+        _reply(reply),
+        rules.prompt,
+        image=listing.image.path,
+        metadata=listing.metadata,
+        listing_map=rules.listing_map,
+    )
 
 
 def _reply(stored: KeptReply) -> Reply:

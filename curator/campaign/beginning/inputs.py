@@ -13,6 +13,7 @@ from curator.annotators.models_to_ask import models_to_ask, require_tier, settin
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import NO_COLUMNS, Catalog, NamedColumns, open_catalog
+from curator.judging.listing_map import ListingMap, read_map
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.keyfile import KeyFile, read_key_file
@@ -61,6 +62,7 @@ class RunOptions:
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
     tier: Tier = Tier.STANDARD
     columns: NamedColumns = NO_COLUMNS
+    agreement: Path | None = None
     status_token: str | None = field(default=None, repr=False)
 
 
@@ -80,6 +82,7 @@ class RunPlan:
     keys: Sequence[Key]
     models: Sequence[KnownModel]
     prompt: Prompt
+    listing_map: ListingMap
     campaign: Campaign
     address: Address | None
     serving: Sequence[Key] = ()
@@ -108,6 +111,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         keys=key_file.keys,
         models=models,
         prompt=prompt,
+        listing_map=read_map(options.agreement),
         campaign=Campaign(
             asked,
             prompt.version,

@@ -9,6 +9,7 @@ from typing import Final, Self
 from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge_answer
+from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, CanaryItem, WorkState
 from curator.prompts.prompt import Prompt
 from curator.prompts.request import Request
@@ -49,7 +50,12 @@ class CanaryJob(CanaryItem):
         request = prompt.question_request(self.question, photo.jpeg, photo.longest_px)
         return replace(request, temperature=self.temperature)
 
-    def judged(self, reply: Reply, prompt: Prompt) -> Judgement:  # noqa: ARG002 (it asks for none)
+    def judged(
+        self,
+        reply: Reply,
+        prompt: Prompt,  # noqa: ARG002 (it asks for none)
+        listing_map: ListingMap,  # noqa: ARG002 (nor does it look at the listing)
+    ) -> Judgement:
         """Return whether a reply is an answer."""
         return judge_answer(reply)
 

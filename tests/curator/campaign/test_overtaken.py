@@ -18,6 +18,7 @@ from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
 from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
+from curator.judging.listing_map import packaged_map
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota, Window
@@ -84,6 +85,7 @@ async def curator(tmp_path):
             models=[MODEL],
             service=Service.GEMINI,
             prompt=Prompt(10, 1),
+            listing_map=packaged_map(),
             images_dir=Path("images"),
             ledger=ledger,
             pool=pool,
