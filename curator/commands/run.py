@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -177,7 +176,6 @@ def run(
 
 def _run(options: RunOptions) -> None:
     started = stopwatch()
-    gc.freeze()
     progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
     print(
         f"{progress.done} of {progress.total} images done, {progress.dead} given up, "

@@ -6,7 +6,9 @@ A command's module is imported once the command is called, or its own options ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -33,8 +35,21 @@ class Command:
 
     def load(self) -> Callable[..., Any]:
         """Return the function, its module imported."""
-        function: Callable[..., Any] = getattr(import_module(self.module), self.function)
+        with _garbage_left_alone():
+            module = import_module(self.module)
+        function: Callable[..., Any] = getattr(module, self.function)
         return function
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """Look for no garbage in the block, nor ever among what it made: what is imported stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _show_version(context: typer.Context, is_asked: bool) -> None:
