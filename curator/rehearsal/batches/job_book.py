@@ -175,7 +175,7 @@ class JobBook:
 
     async def _finish(self, job: Job) -> None:
         told, lines = self._results.written(job, await self._results.answer(job, job.times.ends_at))
-        if job.input_file and job.mishap is not JobMishap.EMPTY:
+        if job.input_file and job.mishap not in (JobMishap.EMPTY, JobMishap.GONE):
             told = replace(
                 told, file_name=self._files.write(job.project, lines, job.times.ends_at).name
             )

@@ -260,6 +260,7 @@ async def test_a_job_is_not_there_any_more(play: Play):
         assert [job async for job in await sdk.aio.batches.list()] == []
         figures = await stage.stats()
     assert figures["batch"]["requests"] == {"lost_with_job": 4}
+    assert figures["batch"]["files"]["generated"] == 0
 
 
 async def test_a_look_at_a_job_fails_and_one_is_cut_off(play: Play):
