@@ -36,6 +36,9 @@ COMMANDS: Final = {
     "review": Command(
         "curator.commands.review", "review", "Judge pairs on a page, by keyboard or on a phone."
     ),
+    "prompt": Command(
+        "curator.commands.prompt", "prompt", "Print the default prompt file, or check one."
+    ),
     "export": Command(
         "curator.commands.pairs", "export", "Write the pairs to a file, or a data set folder."
     ),

@@ -29,7 +29,7 @@ from curator.ledger import (
 )
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
 from curator.refusals.refusal import (
     BadRequest,
@@ -62,7 +62,7 @@ class Again(Enum):
 class Consequences:
     """Draws what follows from a reply or a refusal; what is to be tried again is returned."""
 
-    prompt: Prompt
+    prompts: Prompts
     listing_map: ListingMap
     ledger: Ledger
     pool: KeyPool
@@ -269,14 +269,14 @@ class Consequences:
         item = tried.item
         self.outage.answered(item.key)
         news = self.serving.settled(tried, reply)
-        judgement = item.judged(reply, self.prompt, self.listing_map)
+        judgement = item.judged(reply, self.prompts, self.listing_map)
         self.results.item_log.reply(
             item, reply, judgement, lease=tried.lease, attempt_id=tried.attempt_id
         )
         if not judgement.is_usable:
             return self._take_useless(tried, reply, judgement, news)
         self.answerable = request or self.answerable
-        done = self.results.change(item, WorkState.DONE, item.attempts, answer=judgement.answer)
+        done = self.results.change(item, WorkState.DONE, item.attempts, judgement=judgement)
         read = Judged(reply, judgement)
         self.results.finish(
             tried, Outcome.ANSWERED, reply.ending, read=read, change=done, news=news

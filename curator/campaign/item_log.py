@@ -8,6 +8,7 @@ from curator.annotators.annotator import Reply
 from curator.campaign.jobs import Job
 from curator.judging.judge import Judgement
 from curator.pool.lease import Lease
+from curator.prompts.prompts import Prompts
 from shared.program.reporting.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000
@@ -16,8 +17,8 @@ LOGGED_CHARACTERS: Final = 2_000
 class ItemLog:
     """The log of one run's items."""
 
-    def __init__(self, prompt_version: str) -> None:
-        self._prompt_version = prompt_version
+    def __init__(self, prompts: Prompts) -> None:
+        self._prompts = prompts
         # Bound once, since a logger of the module would be made anew for each line.
         self._log = EventLog("curator.items").bound()
 
@@ -37,7 +38,7 @@ class ItemLog:
             image=item.listing.image.path,
             key=lease.key.label,
             model=lease.model,
-            prompt_version=self._prompt_version,
+            prompt_version=self._prompts.of(item.listing.image.path).version,
             attempt=attempt_id,
             ending=reply.ending,
             form=judgement.facts.form.value,

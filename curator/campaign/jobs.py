@@ -16,7 +16,7 @@ from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, ItemChange, OpinionChange, PairItem, WorkItem, WorkState
 from curator.pairs.second_opinions import opinion_change
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
 from shared.records import Listing
 
@@ -56,19 +56,24 @@ class Job(Protocol):
     def canary_day(self) -> str | None:
         """The quota day on which it is a canary; ``None`` where it is none."""
 
-    def request(self, photo: Photo, prompt: Prompt) -> Request:
+    def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Return what is sent."""
 
-    def judged(self, reply: Reply, prompt: Prompt, listing_map: ListingMap) -> Judgement:
+    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap) -> Judgement:
         """Return what a reply is worth."""
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:
         """Return what the log tells of it besides its image."""
 
     def change(
-        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+        self,
+        campaign_id: int,
+        state: WorkState,
+        failures: int,
+        reason: str = "",
+        judgement: Judgement | None = None,
     ) -> ItemChange | OpinionChange | CanaryChange:
-        """Return the change of its state."""
+        """Return the change of its state, after a reply by what that is worth."""
 
     def failed(self, failures: int) -> Self:
         """Return it after so many failures."""
@@ -108,20 +113,21 @@ class ListingJob(WorkItem, _OfAnyModel):
         """None: whichever model is preferred."""
         return ""
 
-    def request(self, photo: Photo, prompt: Prompt) -> Request:
+    def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Ask for questions and answers about the photo."""
         listing = self.listing
-        return prompt.request(
-            listing.metadata, photo.jpeg, photo.longest_px, image=listing.image.path
-        )
+        image = listing.image.path
+        prompt = prompts.of(image)
+        return prompt.request(listing.metadata, photo.jpeg, photo.longest_px, image=image)
 
-    def judged(self, reply: Reply, prompt: Prompt, listing_map: ListingMap) -> Judgement:
+    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap) -> Judgement:
         """Return which pairs of a reply are fit for the data set."""
         listing = self.listing
+        image = listing.image.path
         return judge(
             reply,
-            prompt,
-            image=listing.image.path,
+            prompts.of(image),
+            image=image,
             metadata=listing.metadata,
             listing_map=listing_map,
         )
@@ -136,7 +142,7 @@ class ListingJob(WorkItem, _OfAnyModel):
         state: WorkState,
         failures: int,
         reason: str = "",
-        answer: str = "",  # noqa: ARG002 (the pairs go with the verdict)
+        judgement: Judgement | None = None,  # noqa: ARG002 (the pairs go with the verdict)
     ) -> ItemChange:
         """Return the change of the image's state."""
         return ItemChange(campaign_id, self.item_id, state, failures, reason)
@@ -155,29 +161,36 @@ class OpinionJob(PairItem, _OfAnyModel):
         """The image and the question."""
         return self.item_id, self.question
 
-    def request(self, photo: Photo, prompt: Prompt) -> Request:
+    def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Ask the question alone; the answer to compare with is not shown."""
+        prompt = prompts.of(self.listing.image.path)
         return prompt.question_request(self.question, photo.jpeg, photo.longest_px)
 
     def judged(
         self,
         reply: Reply,
-        prompt: Prompt,  # noqa: ARG002 (it asks for none)
-        listing_map: ListingMap,  # noqa: ARG002 (nor does it look at the listing)
+        prompts: Prompts,
+        listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
-        """Return whether a reply is an answer."""
-        return judge_answer(reply)
+        """Return whether a reply is an answer, and whether it says the same as the first one."""
+        language = prompts.of(self.listing.image.path).language
+        return judge_answer(reply, self.answer, language)
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:
         """Return the question, and the answer where there is one."""
         return {"question": self.question} | ({"answer": answer} if answer else {})
 
     def change(
-        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+        self,
+        campaign_id: int,
+        state: WorkState,
+        failures: int,
+        reason: str = "",
+        judgement: Judgement | None = None,
     ) -> OpinionChange:
         """Return the change of the pair's second opinion."""
         return opinion_change(
-            campaign_id, self, state, failures=failures, reason=reason, answer=answer
+            campaign_id, self, state, failures=failures, reason=reason, judgement=judgement
         )
 
     def failed(self, failures: int) -> Self:

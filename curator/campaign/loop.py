@@ -39,7 +39,7 @@ from curator.models.tier import Tier
 from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
 from curator.pool.lease import Lease
 from curator.pool.pool import KeyPool
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
 from curator.refusals.refusal import (
     BadRequest,
@@ -69,7 +69,7 @@ class Curator:
     campaign_id: int
     models: Sequence[KnownModel]
     service: Service
-    prompt: Prompt
+    prompts: Prompts
     listing_map: ListingMap
     images_dir: Path
     ledger: Ledger
@@ -94,7 +94,7 @@ class Curator:
 
     def __post_init__(self) -> None:
         self.then = Consequences(
-            self.prompt,
+            self.prompts,
             self.listing_map,
             self.ledger,
             self.pool,
@@ -207,7 +207,7 @@ class Curator:
             await self.holding.unreadable(item, photo)
             return ()
         self.holding.photo_read()
-        request = item.request(photo, self.prompt)
+        request = item.request(photo, self.prompts)
         while True:
             try:
                 async with self.outage.admitted(self.clock, self.stop, self.rng):

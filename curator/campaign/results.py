@@ -88,10 +88,15 @@ class Results:
     lost: Exception | None = None
 
     def change(
-        self, item: Job, state: WorkState, failures: int, reason: str = "", answer: str = ""
+        self,
+        item: Job,
+        state: WorkState,
+        failures: int,
+        reason: str = "",
+        judgement: Judgement | None = None,
     ) -> Change:
         """Return the change of an item's state."""
-        return item.change(self.campaign_id, state, failures, reason, answer)
+        return item.change(self.campaign_id, state, failures, reason, judgement)
 
     def waits(self, item: Job, failures: int, reason: str) -> Change:
         """Return the change of an item that failed; the next run is to try it once at least."""

@@ -187,10 +187,10 @@ async def _work(
     ):
         model_watch = ModelWatch(options.known_models, clock)
         model_watch.begin(plan, live.report(clock.now()))
-        item_log = ItemLog(plan.prompt.version)
+        item_log = ItemLog(plan.prompts)
         estimates = await _estimates(options, ledger, connection.settings)
         budget = Budget(options.budget, plan.models, options.known_models, estimates, options.tier)
-        budget.count_before(live.report(clock.now()), plan.prompt.largest_measure(LONGEST_PX))
+        budget.count_before(live.report(clock.now()), plan.prompts.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         canaries = CanaryTurn(
             options.canary,
@@ -205,7 +205,7 @@ async def _work(
             campaign_id=campaign_id,
             models=plan.models,
             service=options.annotator,
-            prompt=plan.prompt,
+            prompts=plan.prompts,
             listing_map=plan.listing_map,
             images_dir=plan.catalog.images_dir,
             ledger=ledger,

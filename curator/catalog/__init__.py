@@ -1,6 +1,6 @@
 """Catalogues of products, in the forms that they come in, as listings."""
 
-from curator.catalog.catalog import Catalog, nothing_usable
+from curator.catalog.catalog import Catalog, fields_of, nothing_usable
 from curator.catalog.named_columns import NO_COLUMNS, NamedColumns, catalog_columns
 from curator.catalog.opening import open_catalog, picture_urls
 from curator.catalog.skipped import MAY_APPEAR, Reason, Skipped
@@ -13,6 +13,7 @@ __all__ = [
     "Reason",
     "Skipped",
     "catalog_columns",
+    "fields_of",
     "nothing_usable",
     "open_catalog",
     "picture_urls",

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from curator.catalog.named_columns import NO_COLUMNS, NamedColumns
 from curator.catalog.skipped import Skipped
 from shared.errors import InputError
 from shared.records import Listing
+
+LOOKED_AT: Final = 10_000
+"""Listings that are read to see what fields a catalogue has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,18 @@ class Catalog(Protocol):
             InputError: a file of the catalogue is unreadable; the message names it.
         """
         ...
+
+
+def fields_of(catalog: Catalog) -> list[str]:
+    """Return what its first listings say something of, by the names that it has for them.
+
+    Raises:
+        InputError: a file of the catalogue is unreadable.
+    """
+    listings = islice(catalog.listings(Skipped()), LOOKED_AT)
+    return list(
+        dict.fromkeys(name for one in listings for name, text in one.metadata.items() if text)
+    )
 
 
 def nothing_usable(catalog: Catalog, skipped: Skipped) -> InputError:

@@ -5,6 +5,7 @@ An option that takes a value names what it takes; a switch says what it does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -96,8 +97,27 @@ TierName = Annotated[
         "--tier", help="How soon, at what price: flex takes minutes, batch up to a day; half price."
     ),
 ]
-QuestionsPerImage = Annotated[int, typer.Option(min=1, max=50, help="Questions for each image.")]
-AnswerWords = Annotated[int, typer.Option(min=1, max=20, help="Longest answer, in words.")]
+PromptFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prompt",
+        metavar="FILE[=SHARE]",
+        help="Prompt file, see `curator prompt`; several share out the images.",
+        show_default="the packaged one",
+    ),
+]
+QuestionsPerImage = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=50, help="Questions for each image.", show_default="as the prompt says, or 10"
+    ),
+]
+AnswerWords = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=20, help="Longest answer, in words.", show_default="as the prompt says, or 1"
+    ),
+]
 Concurrency = Annotated[
     int | None,
     typer.Option(min=1, max=1024, help="Most requests in flight.", show_default="16; 128 at flex"),
@@ -105,6 +125,12 @@ Concurrency = Annotated[
 LedgerFile = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
 CampaignId = Annotated[
     int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
+]
+CampaignIds = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--campaign", metavar="ID", help="Campaign to take, where there are several; repeatable."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -126,6 +152,25 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
 def concurrency_at(tier: Tier, given: int | None) -> int:
     """Return how many requests may be in flight: as given, or more where each takes minutes."""
     return given or (128 if tier is Tier.FLEX else 16)
+
+
+def prompt_files(given: Sequence[str] | None) -> list[tuple[Path, float | None]]:
+    """Return the files of ``--prompt``, each with its share where one is given.
+
+    What stands behind the last equals sign is a share where it is a number, and where no file has
+    the whole name.
+    """
+    return [_prompt_file(text) for text in given or ()]
+
+
+def _prompt_file(text: str) -> tuple[Path, float | None]:
+    name, equals, share = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return Path(text), None
+    try:
+        return Path(name), float(share)
+    except ValueError:
+        return Path(text), None
 
 
 def settings_asked(thinking: Thinking | None, image_detail: ImageDetail | None) -> AskedSettings:

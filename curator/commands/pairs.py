@@ -11,6 +11,7 @@ import typer
 
 from curator.commands.options import (
     CampaignId,
+    CampaignIds,
     LedgerFile,
     ListingMapFile,
     ModelsPath,
@@ -19,15 +20,15 @@ from curator.commands.options import (
 from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
 from curator.models.known import ModelCatalogue
+from curator.pairs.chosen import chosen_campaigns
 from curator.pairs.export import (
     FILE_SUFFIXES,
-    choose_campaign,
     export_file,
     export_folder,
     left_out,
     require_models,
 )
-from curator.pairs.reparse import Rejudged, Rules, prompt_of
+from curator.pairs.reparse import Rejudged, Rules, prompts_of
 from curator.pairs.reparse import reparse as judge_replies
 from shared.errors import InputError
 from shared.program.clock import SystemClock
@@ -56,7 +57,7 @@ def export(
     *,
     ledger: LedgerFile,
     out: OutPath,
-    campaign: CampaignId = None,
+    campaign: CampaignIds = None,
     model: PairsOf = None,
     images: MovedImages = None,
     embed_images: EmbedImages = False,
@@ -75,7 +76,7 @@ def export(
         _export(
             ledger,
             out,
-            campaign,
+            campaign or (),
             images,
             models=model or (),
             known_models=catalogue_of(models),
@@ -90,7 +91,7 @@ def export(
 async def _export(
     path: Path,
     out: Path,
-    campaign: int | None,
+    campaigns: Sequence[int],
     images: Path | None,
     *,
     models: Sequence[str],
@@ -101,7 +102,7 @@ async def _export(
     async with Ledger.opened(path) as ledger:
         everything = await ledger.reports(SystemClock().now())
         reports = [report for report in everything if report.pairs]
-        chosen = choose_campaign(reports, campaign, path)
+        chosen = chosen_campaigns(reports, campaigns, path)
         require_models(chosen, models)
         missing = await left_out(ledger, chosen, reports, models)
         if out.suffix.lower() in FILE_SUFFIXES:
@@ -140,13 +141,14 @@ async def _reparse(
         migrate(path)
         async with Ledger.opened(path) as ledger:
             asked = [report for report in await ledger.reports(now) if report.outcomes]
-            report = choose_campaign(asked, wanted, path)
-            prompt = prompt_of(report.campaign, answer_words)
+            wants = [] if wanted is None else [wanted]
+            (report,) = chosen_campaigns(asked, wants, path)
+            prompts = prompts_of(report.campaign, answer_words)
             with report_progress("judging replies", None) as progress:
                 return await judge_replies(
                     ledger,
                     report.campaign_id,
-                    Rules(prompt, listing_map),
+                    Rules(prompts, listing_map),
                     now,
                     progress,
                 )

@@ -36,12 +36,14 @@ from curator.commands.options import (
     KeysFile,
     ModelNames,
     ModelsPath,
+    PromptFiles,
     QuestionsPerImage,
     ThinkingLevel,
     TierName,
     VerifiedShare,
     catalogue_of,
     concurrency_at,
+    prompt_files,
     settings_asked,
 )
 from curator.forecast.comparison import compared, comparison_view, free_way, tier_way
@@ -71,7 +73,7 @@ from curator.ledger.reports.counted import counted_replies
 from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.prices import Price
 from curator.models.tier import Tier, require_taken
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import read_prompts
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 
@@ -126,8 +128,9 @@ def plan(
     model: ModelNames = None,
     models: ModelsPath = None,
     ledger: CountedLedger = None,
-    questions: QuestionsPerImage = 10,
-    answer_words: AnswerWords = 1,
+    prompt: PromptFiles = None,
+    questions: QuestionsPerImage = None,
+    answer_words: AnswerWords = None,
     thinking: ThinkingLevel = None,
     image_detail: DetailOfImages = None,
     tier: TierName = Tier.STANDARD,
@@ -156,7 +159,7 @@ def plan(
     described = [known_models.known(each.name) for each in asked]
     if free:
         asked = free_quotas(asked, described)
-    prompt = Prompt(questions, answer_words)
+    prompts = read_prompts(prompt_files(prompt), questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)
     by_model = settings_of_models(annotator, described, settings)
@@ -165,9 +168,10 @@ def plan(
     if ledger is not None:
         estimates.learn(_counted(ledger))
     opened = open_catalog(catalog, images, catalog_columns(columns))
-    size = measure_catalog(opened, prompt, described, estimates)
+    prompts.require_fields(opened)
+    size = measure_catalog(opened, prompts, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
-    work = planned_work(size, questions, verify, output_tokens, canaries=canary)
+    work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
     priced = _Priced(known_models, described, input_price, output_price)
     pace = _Pace(known_models, tier, latency_s, concurrency)
     now = SystemClock().now()
@@ -177,7 +181,7 @@ def plan(
     planned["not_listed"] = names_not_listed(annotator, described, known_models)
     planned["taken_for_granted"] = taken_for_granted(limited, asked)
     planned["first_requests"] = requests_object(
-        first_requests(opened, prompt), asked[0].name, tier.value, by_model[asked[0].name]
+        first_requests(opened, prompts), asked[0].name, tier.value, by_model[asked[0].name]
     )
     if as_json:
         json.dump(planned, sys.stdout, indent=2)

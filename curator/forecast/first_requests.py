@@ -20,7 +20,7 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
 from curator.keys.quota import Quota
 from curator.models.asked_settings import ModelSettings
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image
 
@@ -43,16 +43,16 @@ class FirstRequest:
     text_after: str
 
 
-def first_requests(catalog: Catalog, prompt: Prompt) -> list[FirstRequest]:
+def first_requests(catalog: Catalog, prompts: Prompts) -> list[FirstRequest]:
     """Return the requests about the first images that can be read, without sending them.
 
     Raises:
         InputError: a file of the catalogue is unreadable.
     """
-    return [*islice(_requests(catalog, prompt), SHOWN)]
+    return [*islice(_requests(catalog, prompts), SHOWN)]
 
 
-def _requests(catalog: Catalog, prompt: Prompt) -> Iterator[FirstRequest]:
+def _requests(catalog: Catalog, prompts: Prompts) -> Iterator[FirstRequest]:
     for listing in islice(catalog.listings(Skipped()), _TRIED):
         image = listing.image.path
         try:
@@ -61,7 +61,8 @@ def _requests(catalog: Catalog, prompt: Prompt) -> Iterator[FirstRequest]:
                 width_px, height_px = sent.size
         except (CorruptImage, StoreUnreachable):
             continue
-        request = prompt.request(listing.metadata, photo.jpeg, photo.longest_px, image)
+        prompt = prompts.of(image)
+        request = prompt.request(listing.metadata, photo.jpeg, photo.longest_px, image=image)
         yield FirstRequest(
             listing.listing_id,
             image,

@@ -24,7 +24,7 @@ from curator.keys.quota import Quota
 from curator.models.known import KnownModel
 from curator.models.prices import Price
 from curator.pool.records import Meter
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.reporting.progress import report_progress
@@ -122,7 +122,7 @@ class Assumptions:
 
 
 def measure_catalog(
-    catalog: Catalog, prompt: Prompt, models: Sequence[KnownModel], estimates: TokenEstimates
+    catalog: Catalog, prompts: Prompts, models: Sequence[KnownModel], estimates: TokenEstimates
 ) -> Size:
     """Count the images of ``catalog``, each once, and estimate the requests to each model.
 
@@ -137,12 +137,15 @@ def measure_catalog(
         for listing in catalog.listings(skipped):
             if listing.image.path not in seen:
                 seen.add(listing.image.path)
-                request = prompt.request(listing.metadata, b"", longest_px)
+                image = listing.image.path
+                prompt = prompts.of(image)
+                request = prompt.request(listing.metadata, b"", longest_px, image=image)
                 for model in models:
                     tokens[model.name] += estimates.input_tokens(model, request.measure)
                 progress.advance()
     if not seen:
         raise nothing_usable(catalog, skipped)
+    prompt = prompts.parts[0].prompt
     usual = prompt.request({}, b"", longest_px).measure
     opinion = prompt.question_request(_USUAL_QUESTION, b"", longest_px).measure
     listings, opinions = {}, {}

@@ -11,6 +11,7 @@ from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
 from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
+from curator.prompts.language import Language
 from curator.prompts.prompt import Prompt
 
 FINAL_ENDINGS: Final = frozenset(
@@ -24,8 +25,9 @@ NO_VALID_PAIR: Final = "no_valid_pair"
 class Judgement:
     """What a reply is worth.
 
-    ``verdict`` is on the pairs that were asked for, ``answer`` the one to a single question; each
-    is ``None`` or empty where the other was asked for. ``reason`` says why where the reply is of
+    ``verdict`` is on the pairs that were asked for, ``answer`` the one to a single question, and
+    ``agrees`` whether that says what was said first; each is ``None`` or empty where the other was
+    asked for. ``reason`` says why where the reply is of
     no use, else is empty; ``is_final`` that asking again would change nothing.
     """
 
@@ -34,6 +36,7 @@ class Judgement:
     is_final: bool
     verdict: Verdict | None = None
     answer: str = ""
+    agrees: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -71,20 +74,20 @@ def judge(
     return _judgement(facts, reason, verdict=verdict)
 
 
-def judge_answer(reply: Reply) -> Judgement:
-    """Parse the reply to a single question."""
+def judge_answer(reply: Reply, first: str, language: Language) -> Judgement:
+    """Parse the reply to a single question that was answered by ``first`` before."""
     parsed = parse_answer(reply.text)
     if isinstance(parsed, Unparsable):
         rejection = rejection_of(reply.ending, parsed.form)
         return _judgement(ReplyFacts(reply.ending, parsed.form, 0, rejection), parsed.detail)
-    return _judgement(ReplyFacts(reply.ending, parsed.form, 1), "", answer=parsed.answer)
+    facts, answer = ReplyFacts(reply.ending, parsed.form, 1), parsed.answer
+    agrees = language.is_same(answer, first)
+    return Judgement(facts, "", is_final=False, answer=answer, agrees=agrees)
 
 
-def _judgement(
-    facts: ReplyFacts, reason: str, *, verdict: Verdict | None = None, answer: str = ""
-) -> Judgement:
+def _judgement(facts: ReplyFacts, reason: str, *, verdict: Verdict | None = None) -> Judgement:
     if not facts.rejection:
-        return Judgement(facts, "", is_final=False, verdict=verdict, answer=answer)
+        return Judgement(facts, "", is_final=False, verdict=verdict)
     told = reason if facts.ending in {"", FINISHED} else f"{reason} ({facts.ending})"
     return Judgement(facts, told, is_final=_is_final(facts.ending), verdict=verdict)
 

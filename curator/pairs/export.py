@@ -1,15 +1,18 @@
-"""Writes what a campaign brought: a file of pairs, or a data set folder with splits."""
+"""Writes what campaigns brought: a file of pairs, or a data set folder with splits."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
+from curator.ledger.queries.pairs import PromptVersions
 from curator.models.known import ModelCatalogue
+from curator.pairs.chosen import columns_of, described, versions_of
 from curator.status.canaries import canaries_object
 from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
@@ -24,46 +27,18 @@ FILE_SUFFIXES: Final = frozenset({".csv", ".jsonl", ".parquet"})
 SPLIT_SEED: Final = 0
 
 
-def choose_campaign(
-    candidates: Sequence[CampaignReport], wanted: int | None, ledger: Path
-) -> CampaignReport:
-    """Return the campaign with the id ``wanted``, or the only one there is.
-
-    Raises:
-        InputError: no such campaign, none at all, or several to choose from.
-    """
-    if not candidates:
-        raise InputError(f"{ledger}: holds no pairs yet; let `curator run` work first")
-    if wanted is not None:
-        chosen = next((report for report in candidates if report.campaign_id == wanted), None)
-        if chosen is None:
-            raise InputError(f"{ledger}: no campaign {wanted} to work on; see `curator status`")
-        return chosen
-    if len(candidates) > 1:
-        names = "; ".join(map(_named, candidates))
-        raise InputError(f"{ledger}: several campaigns; give --campaign ID of: {names}")
-    return candidates[0]
-
-
-def _named(report: CampaignReport) -> str:
-    campaign = report.campaign
-    return (
-        f"{report.campaign_id} (prompt {campaign.prompt_version}, {campaign.questions} questions, "
-        f"{report.pairs:,} pairs)"
-    )
-
-
-def require_models(report: CampaignReport, models: Sequence[str]) -> None:
-    """Check that each of ``models`` was asked for pairs of a campaign, or made some.
+def require_models(reports: Sequence[CampaignReport], models: Sequence[str]) -> None:
+    """Check that each of ``models`` was asked for pairs of one of the campaigns, or made some.
 
     Raises:
         InputError: one has no pairs; those that have are named.
     """
     for model in models:
-        if not _names_of(report, [model]) & report.pairs_by_model.keys():
+        if not any(_names_of(one, [model]) & one.pairs_by_model.keys() for one in reports):
+            ids = " and ".join(str(report.campaign_id) for report in reports)
+            named = sum((Counter(named_models(report)) for report in reports), Counter[str]())
             raise InputError(
-                f"--model {model}: campaign {report.campaign_id} has no pairs of it; "
-                f"there are {listed(named_models(report))}"
+                f"--model {model}: campaign {ids} has no pairs of it; there are {listed(named)}"
             )
 
 
@@ -75,14 +50,26 @@ def _names_of(report: CampaignReport, models: Sequence[str]) -> set[str]:
 
 async def left_out(
     ledger: Ledger,
-    report: CampaignReport,
-    others: Iterable[CampaignReport],
+    chosen: Sequence[CampaignReport],
+    everything: Sequence[CampaignReport],
     models: Sequence[str] = (),
 ) -> list[str]:
-    """Return a line for each kind of thing that an export of ``report``'s campaign leaves out.
+    """Return a line for each kind of thing that an export of the ``chosen`` campaigns leaves out.
 
     Where ``models`` are given, those of others are.
     """
+    lines = []
+    for report in chosen:
+        of = f" (campaign {report.campaign_id})" if len(chosen) > 1 else ""
+        lines += [f"{line}{of}" for line in await _left_out_of(ledger, report, models)]
+    ids = {report.campaign_id for report in chosen}
+    apart = [
+        words for campaign_id, words in described(everything).items() if campaign_id not in ids
+    ]
+    return lines + [f"campaign {words}; --campaign takes it too" for words in apart]
+
+
+async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[str]) -> list[str]:
     names = _names_of(report, models) if models else report.pairs_by_model.keys()
     unwanted = {name: n for name, n in named_models(report).items() if name not in names}
     progress = report.progress
@@ -98,15 +85,13 @@ async def left_out(
             answered_twice
         ),
     }
-    lines = [line.format(f"{count:,}") for line, count in counts.items() if count]
-    apart = (other for other in others if other.campaign_id != report.campaign_id)
-    return lines + [f"campaign {_named(other)}; --campaign takes another" for other in apart]
+    return [line.format(f"{count:,}") for line, count in counts.items() if count]
 
 
 async def export_file(
-    ledger: Ledger, report: CampaignReport, path: Path, models: Sequence[str] = ()
+    ledger: Ledger, reports: Sequence[CampaignReport], path: Path, models: Sequence[str] = ()
 ) -> int:
-    """Write the pairs of a campaign, or those of ``models``, to ``path`` by its suffix.
+    """Write the pairs of campaigns, or those of ``models``, to ``path`` by its suffix.
 
     Return how many. Pairs are streamed: memory does not grow with their number.
     """
@@ -116,13 +101,14 @@ async def export_file(
     loop = asyncio.get_running_loop()
     products = await ledger.products()
     columns = (*CSV_PAIR_COLUMNS, "product") if products else CSV_PAIR_COLUMNS
-    pairs = _pairs(ledger, report, products, loop, models=models)
-    return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns)
+    pairs = _pairs(ledger, versions_of(reports), products, loop, models=models)
+    extra = columns_of(reports)
+    return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns, extra=extra)
 
 
 async def export_folder(
     ledger: Ledger,
-    report: CampaignReport,
+    reports: Sequence[CampaignReport],
     folder: Path,
     images_dir: Path,
     *,
@@ -138,10 +124,11 @@ async def export_folder(
     """
     loop = asyncio.get_running_loop()
     products = await ledger.products()
+    versions = versions_of(reports)
     return await asyncio.to_thread(
         _write_folder,
-        lambda: _pairs(ledger, report, products, loop, models=models),
-        report,
+        lambda: _pairs(ledger, versions, products, loop, models=models),
+        reports,
         folder,
         images_dir,
         known_models=known_models,
@@ -152,7 +139,7 @@ async def export_folder(
 
 def _write_folder(
     pairs: Callable[[], Iterator[QAPair]],
-    report: CampaignReport,
+    reports: Sequence[CampaignReport],
     folder: Path,
     images_dir: Path,
     known_models: ModelCatalogue,
@@ -170,26 +157,44 @@ def _write_folder(
     names = list(dict.fromkeys(pair.filename for pair in pairs()))
     units = units_of(pairs(), looks_in(images_dir, names))
     splits = split_units(units, seed=SPLIT_SEED)
-    with report_progress("writing pairs", report.pairs) as progress:
+    extra = columns_of(reports)
+    with report_progress("writing pairs", sum(report.pairs for report in reports)) as progress:
         return write_dataset(
             _placed(pairs(), units, splits, progress),
             folder,
             source={
                 "program": "curator",
-                "prompt_version": report.campaign.prompt_version,
-                "questions": report.campaign.questions,
                 **({"models": list(models)} if models else {}),
-                "rejected_by_rule": dict(report.rejected),
-                "replies_by_model": models_object(report),
-                "replies_of_other_models": report.replies_of_others,
-                "canaries": canaries_object(report),
-                "spending": spending_object(report, known_models),
-                "items_done": report.progress.done,
-                "items_given_up": report.progress.dead,
+                **_sources(reports, known_models),
             },
             split_rule={**RULE, "seed": SPLIT_SEED, "unit": "product, look-alikes together"},
             embed_from=images_dir if embeds else None,
+            extra=extra,
         )
+
+
+def _sources(reports: Sequence[CampaignReport], known: ModelCatalogue) -> dict[str, object]:
+    """Return what a manifest says of one campaign, or of each of several."""
+    sources = [_source(report, known) for report in reports]
+    if len(sources) == 1:
+        return sources[0]
+    ids = (report.campaign_id for report in reports)
+    return {"campaigns": [{"id": each, **one} for each, one in zip(ids, sources, strict=True)]}
+
+
+def _source(report: CampaignReport, known_models: ModelCatalogue) -> dict[str, object]:
+    return {
+        "prompt_version": report.campaign.prompt_version,
+        "questions": report.campaign.questions,
+        "prompts": list(report.campaign.prompts),
+        "rejected_by_rule": dict(report.rejected),
+        "replies_by_model": models_object(report),
+        "replies_of_other_models": report.replies_of_others,
+        "canaries": canaries_object(report),
+        "spending": spending_object(report, known_models),
+        "items_done": report.progress.done,
+        "items_given_up": report.progress.dead,
+    }
 
 
 def _placed(
@@ -208,7 +213,7 @@ def _placed(
 
 def _pairs(
     ledger: Ledger,
-    report: CampaignReport,
+    versions: PromptVersions,
     products: Mapping[str, str],
     loop: asyncio.AbstractEventLoop,
     *,
@@ -217,9 +222,7 @@ def _pairs(
     """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
     after = 0
     while True:
-        page = ledger.pages.pairs_after(
-            report.campaign_id, report.campaign, after, PAGE, models=models
-        )
+        page = ledger.pages.pairs_after(versions, after, PAGE, models=models)
         pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
         if not pairs:
             return

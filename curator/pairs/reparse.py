@@ -31,6 +31,7 @@ from curator.ledger import (
 )
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts, prompts_from
 from curator.refusals.refusal import Unavailable
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport
@@ -45,7 +46,7 @@ LONGEST_ANSWERS: Final = range(1, 21)
 class Rules:
     """By what replies are judged: the prompt, and which fields of a listing answer what."""
 
-    prompt: Prompt
+    prompts: Prompts
     listing_map: ListingMap
 
 
@@ -59,18 +60,23 @@ class Rejudged:
     lost: int = 0
 
 
-def prompt_of(campaign: Campaign, answer_words: int | None) -> Prompt:
-    """Return the prompt of ``campaign``; its longest answer is looked for where none is given.
+def prompts_of(campaign: Campaign, answer_words: int | None) -> Prompts:
+    """Return the prompts of ``campaign``, with another longest answer where one is given.
+
+    Ledgers of before do not hold them: there, the longest answer is looked for.
 
     Raises:
         InputError: the prompt is none of this release's.
     """
+    if campaign.prompts:
+        source = f"prompt {campaign.prompt_version}"
+        return prompts_from(campaign.prompts, source).with_answers_of(answer_words)
     if answer_words is not None:
-        return Prompt(campaign.questions, answer_words)
+        return Prompts.alone(Prompt(campaign.questions, answer_words))
     for words in LONGEST_ANSWERS:
         prompt = Prompt(campaign.questions, words)
         if prompt.version == campaign.prompt_version:
-            return prompt
+            return Prompts.alone(prompt)
     raise InputError(
         f"prompt {campaign.prompt_version} is of another release; say with --answer-words how "
         "long its answers may be"
@@ -94,20 +100,21 @@ async def reparse(
         for item, results in zip(items, judged, strict=True):
             total = _counted(total, item, results)
         progress.advance(len(items))
-    await _reparse_opinions(ledger, campaign_id, now)
+    await _reparse_opinions(ledger, campaign_id, rules.prompts, now)
     return total
 
 
-async def _reparse_opinions(ledger: Ledger, campaign_id: int, now: float) -> None:
+async def _reparse_opinions(ledger: Ledger, campaign_id: int, prompts: Prompts, now: float) -> None:
     """Read the replies to single questions again, and compare them with the pairs as they are."""
     after = 0
     while pairs := await ledger.pages.replied_pairs(campaign_id, after, PAGE):
         after = pairs[-1].reply.attempt_id
-        await ledger.replace_opinions([_opinion(pair, campaign_id, now) for pair in pairs])
+        await ledger.replace_opinions([_opinion(pair, campaign_id, prompts, now) for pair in pairs])
 
 
-def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
-    judgement = judge_answer(_reply(pair.reply))
+def _opinion(pair: RepliedPair, campaign_id: int, prompts: Prompts, now: float) -> Result:
+    language = prompts.of(pair.image).language
+    judgement = judge_answer(_reply(pair.reply), pair.answer, language)
     waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
     change = opinion_change(
         campaign_id,
@@ -115,7 +122,7 @@ def _opinion(pair: RepliedPair, campaign_id: int, now: float) -> Result:
         WorkState.DONE if judgement.is_usable else waits,
         failures=pair.attempts,
         reason=judgement.reason,
-        answer=judgement.answer,
+        judgement=judgement,
     )
     return Result(
         pair.reply.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts
@@ -168,10 +175,11 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
 
 def _judgement(reply: KeptReply, item: RepliedItem, rules: Rules) -> Judgement:
     listing = item.item.listing
+    image = listing.image.path
     return judge(
         _reply(reply),
-        rules.prompt,
-        image=listing.image.path,
+        rules.prompts.of(image),
+        image=image,
         metadata=listing.metadata,
         listing_map=rules.listing_map,
     )

@@ -1,9 +1,9 @@
-"""Second opinions: whether two answers to a question are the same; pure."""
+"""Second opinions: what becomes of one, by what its reply is worth; pure."""
 
 from __future__ import annotations
 
+from curator.judging.judge import Judgement
 from curator.ledger import OpinionChange, PairItem, RepliedPair, WorkState
-from shared.questions.answers import exact_match
 
 
 def opinion_change(
@@ -13,10 +13,17 @@ def opinion_change(
     *,
     failures: int,
     reason: str = "",
-    answer: str = "",
+    judgement: Judgement | None = None,
 ) -> OpinionChange:
     """Return what the ledger is to know of the second opinion on ``pair``."""
-    agrees = state is WorkState.DONE and exact_match(answer, pair.answer)
+    is_told = judgement is not None and state is WorkState.DONE
     return OpinionChange(
-        campaign_id, pair.item_id, pair.question, state, failures, reason, answer, agrees
+        campaign_id,
+        pair.item_id,
+        pair.question,
+        state,
+        failures,
+        reason,
+        "" if judgement is None else judgement.answer,
+        is_told and judgement is not None and judgement.agrees,
     )

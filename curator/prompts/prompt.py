@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -138,6 +138,21 @@ class Prompt:
             return ""
         room = max(0, LISTING_CHARACTERS - self._context.characters)
         return self._context.render(self._constants, listing, room)
+
+    @property
+    def needs_fields(self) -> bool:
+        """Whether it names fields of listings, with nothing to stand for them where they lack."""
+        places = (*self._text.placeholders, *self._context.placeholders)
+        return any(place.field and not place.fallback for place in places)
+
+    def require_fields(self, fields: Collection[str]) -> None:
+        """Check that listings that have ``fields`` have all that it names.
+
+        Raises:
+            ValueError: they lack one.
+        """
+        self._text.require_fields(fields)
+        self._context.require_fields(fields)
 
     def largest_measure(self, longest_px: int) -> Measure:
         """Return the measure with the longest texts of listings and an image of ``longest_px``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
@@ -35,10 +36,8 @@ def allotted(shares: Mapping[Name, float], count: int, place: float) -> dict[Nam
     return {name: number for name, number in counts.items() if number}
 
 
-def chosen(shares: Mapping[Name, float], place: float) -> Name:
+def chosen(shares: Sequence[tuple[Name, float]], place: float) -> Name:
     """Return whose turn it is at ``place`` in [0, 1)."""
-    total = sum(shares.values())
-    for name, end in zip(shares, accumulate(shares.values()), strict=True):
-        if place < end / total:
-            return name
-    return next(reversed(list(shares)))
+    ends = list(accumulate(share for _, share in shares))
+    at = bisect_right(ends, place * ends[-1])
+    return shares[min(at, len(shares) - 1)][0]

@@ -5,6 +5,7 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
+from shared.corpus.extra_columns import ARROW_NAMES, extra_cells, with_extra
 from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pair_digests import PairsDigest, pairs_digest
@@ -39,6 +40,7 @@ from shared.corpus.rows import (
 from shared.records.columns import ColumnNames, checked_columns, parse_columns
 
 __all__ = [
+    "ARROW_NAMES",
     "CSV_PAIR_COLUMNS",
     "DATA_SUFFIXES",
     "MANIFEST_FILE",
@@ -54,6 +56,7 @@ __all__ = [
     "QuestionTable",
     "checked_columns",
     "count_predictions",
+    "extra_cells",
     "left_out_by_reason",
     "pair_row",
     "pairs_digest",
@@ -66,6 +69,7 @@ __all__ = [
     "read_predictions",
     "read_questions",
     "say_left_out",
+    "with_extra",
     "write_csv_rows",
     "write_json",
     "write_pairs",

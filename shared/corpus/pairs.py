@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared.corpus.extra_columns import extra_cells, with_extra
 from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -25,6 +26,7 @@ from shared.corpus.rows import (
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import SPLIT_WORDS, SPLITS, Provenance, QAPair, Question, Split, pair_id
+from shared.records.column_kinds import NO_EXTRA, ExtraColumns
 from shared.records.columns import ColumnNames
 
 QA_FILE: Final = "qa.parquet"
@@ -146,19 +148,24 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
 
 
 def write_pairs(
-    pairs: Iterable[QAPair], path: Path, *, csv_columns: Sequence[str] = CSV_PAIR_COLUMNS
+    pairs: Iterable[QAPair],
+    path: Path,
+    *,
+    csv_columns: Sequence[str] = CSV_PAIR_COLUMNS,
+    extra: ExtraColumns = NO_EXTRA,
 ) -> int:
     """Write pairs as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
 
-    CSV holds ``csv_columns`` of the fields; the other formats hold every one.
+    CSV holds ``csv_columns`` of the fields; the other formats hold every one. ``extra`` are further
+    columns of all.
 
     Raises:
         InputError: another suffix, or a place that cannot be written.
     """
     writers: dict[str, Callable[[Iterable[QAPair], Path], int]] = {
-        ".csv": partial(_write_csv_pairs, csv_columns),
-        ".jsonl": _write_jsonl_pairs,
-        ".parquet": _write_parquet,
+        ".csv": partial(_write_csv_pairs, csv_columns, extra),
+        ".jsonl": partial(_write_jsonl_pairs, extra),
+        ".parquet": partial(_write_parquet, extra),
     }
     writer = writers.get(path.suffix.lower())
     if writer is None:
@@ -195,31 +202,35 @@ def answers_json(pair: QAPair) -> str | None:
     return json.dumps(pair.answers, ensure_ascii=False) if pair.answers else None
 
 
-def _write_csv_pairs(columns: Sequence[str], pairs: Iterable[QAPair], part: Path) -> int:
-    rows = map(pair_row, pairs)
-    cells = ([row[name] for name in columns] for row in rows)
-    return write_cells(columns, cells, part)
+def _write_csv_pairs(
+    columns: Sequence[str], extra: ExtraColumns, pairs: Iterable[QAPair], part: Path
+) -> int:
+    names = [*columns, *extra]
+    rows = (pair_row(pair) | extra_cells(pair, extra) for pair in pairs)
+    return write_cells(names, ([row[name] for name in names] for row in rows), part)
 
 
-def _write_jsonl_pairs(pairs: Iterable[QAPair], part: Path) -> int:
+def _write_jsonl_pairs(extra: ExtraColumns, pairs: Iterable[QAPair], part: Path) -> int:
     count = 0
     with part.open("w", encoding="utf-8") as file:
         for count, pair in enumerate(pairs, start=1):  # noqa: B007
-            file.write(json.dumps(pair_row(pair), ensure_ascii=False) + "\n")
+            row = pair_row(pair) | extra_cells(pair, extra)
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return count
 
 
-def _write_parquet(pairs: Iterable[QAPair], part: Path) -> int:
+def _write_parquet(extra: ExtraColumns, pairs: Iterable[QAPair], part: Path) -> int:
     count = 0
     batch: list[dict[str, Any]] = []
-    with pq.ParquetWriter(part, PAIR_SCHEMA) as writer:
+    schema = with_extra(PAIR_SCHEMA, extra)
+    with pq.ParquetWriter(part, schema) as writer:
         for pair in pairs:
-            batch.append(pair_row(pair))
+            batch.append(pair_row(pair) | extra_cells(pair, extra))
             if len(batch) == WRITE_BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, PAIR_SCHEMA))
+                writer.write_table(pa.Table.from_pylist(batch, schema))
                 count += len(batch)
                 batch.clear()
-        writer.write_table(pa.Table.from_pylist(batch, PAIR_SCHEMA))
+        writer.write_table(pa.Table.from_pylist(batch, schema))
     return count + len(batch)
 
 

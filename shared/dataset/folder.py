@@ -19,18 +19,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared.corpus import (
+    ARROW_NAMES,
     MANIFEST_FILE,
     PAIR_SCHEMA,
     QA_FILE,
     WRITE_BATCH,
     PairsDigest,
+    extra_cells,
     pair_row,
+    with_extra,
     write_json,
 )
 from shared.dataset.agreement_rate import AgreementRate
 from shared.files.atomic import refilled_folder
 from shared.files.digests import file_digest
 from shared.records import SPLITS, QAPair
+from shared.records.column_kinds import NO_EXTRA, ExtraColumns
 
 CARD_FILE: Final = "README.md"
 SPLITS_FOLDER: Final = "data"
@@ -51,20 +55,23 @@ def write_dataset(
     source: Mapping[str, object],
     split_rule: Mapping[str, object],
     embed_from: Path | None = None,
+    extra: ExtraColumns = NO_EXTRA,
 ) -> int:
     """Write ``pairs`` as a data set folder, whole or not at all; return how many.
 
     Pairs pass by one at a time. With ``embed_from``, the images folder, the split files hold the
-    images' bytes. A folder that is there keeps what else lies in it.
+    images' bytes. ``extra`` are columns beyond those that every data set has. A folder that is
+    there keeps what else lies in it.
 
     Raises:
         InputError: ``folder`` is a file or cannot be written.
     """
     stale = [f"{SPLITS_FOLDER}/{split}.parquet" for split in SPLITS]
     with refilled_folder(folder, last=MANIFEST_FILE, stale=stale) as part:
-        facts = _write_files(pairs, part, embed_from)
+        facts = _write_files(pairs, part, embed_from, extra)
         manifest = {
             "format": 2,
+            **_told_of(extra),
             **facts.described(),
             "file_sha256": file_digest(part / QA_FILE),
             "split_files_sha256": {
@@ -90,6 +97,7 @@ class _Facts:
     units: dict[str, set[str]] = field(default_factory=dict)
     agreements: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
+    styles: Counter[object] = field(default_factory=Counter)
     digest: PairsDigest = field(default_factory=PairsDigest)
     opinions: AgreementRate = field(default_factory=AgreementRate)
     missing_images: int = 0
@@ -104,6 +112,7 @@ class _Facts:
         self.units.setdefault(pair.split or "", set()).add(pair.unit_id or pair.filename)
         self.agreements[pair.agreement] += 1
         self.models[pair.provenance.model] += 1
+        self.styles.update(value for name, value in pair.extra if name == "style")
         self.digest.add(pair)
         if pair.filename != self._image:
             self._next_image(pair.filename)
@@ -125,6 +134,7 @@ class _Facts:
             "pairs_by_split": dict(self.splits),
             "images_by_split": {split: len(self.images.get(split, ())) for split in SPLITS},
             "pairs_by_model": dict(self.models),
+            **({"pairs_by_style": dict(self.styles)} if self.styles else {}),
             "units": len(set().union(*self.units.values())),
             "units_by_split": {split: len(self.units.get(split, ())) for split in SPLITS},
             "images_missing": self.missing_images,
@@ -144,23 +154,29 @@ class _Facts:
         }
 
 
-def _write_files(pairs: Iterable[QAPair], folder: Path, embed_from: Path | None) -> _Facts:
+def _write_files(
+    pairs: Iterable[QAPair], folder: Path, embed_from: Path | None, extra: ExtraColumns
+) -> _Facts:
     facts = _Facts()
     (folder / SPLITS_FOLDER).mkdir()
     with ExitStack() as stack:
-        everything = stack.enter_context(_RowFile(folder / QA_FILE, PAIR_SCHEMA, WRITE_BATCH))
+        everything = stack.enter_context(
+            _RowFile(folder / QA_FILE, with_extra(PAIR_SCHEMA, extra), WRITE_BATCH)
+        )
         # Opened when their first row comes: `datasets` cannot read a split without rows.
         by_split: dict[str, _RowFile] = {}
         image = None if embed_from is None else _image_reader(embed_from, facts)
         for pair in pairs:
-            row: dict[str, Any] = pair_row(pair)
+            row: dict[str, Any] = pair_row(pair) | extra_cells(pair, extra)
             everything.add(row)
             facts.add(pair)
             if pair.split is None:
                 continue
             if pair.split not in by_split:
                 path = folder / SPLITS_FOLDER / f"{pair.split}.parquet"
-                by_split[pair.split] = stack.enter_context(_split_file(path, embeds=bool(image)))
+                by_split[pair.split] = stack.enter_context(
+                    _split_file(path, extra, embeds=bool(image))
+                )
             by_split[pair.split].add(row | ({"image": image(pair.filename)} if image else {}))
     return facts
 
@@ -192,12 +208,13 @@ class _RowFile:
             self._rows = []
 
 
-def _split_file(path: Path, *, embeds: bool) -> _RowFile:
+def _split_file(path: Path, extra: ExtraColumns, *, embeds: bool) -> _RowFile:
     """Open a file in which `datasets` finds its types, the image's among them."""
     types: dict[str, object] = {
         name: _BOXES if name == "boxes" else _TEXT for name in PAIR_SCHEMA.names
     }
-    schema = PAIR_SCHEMA
+    types |= {name: {**_TEXT, "dtype": ARROW_NAMES[kind]} for name, kind in extra.items()}
+    schema = with_extra(PAIR_SCHEMA, extra)
     if embeds:
         types["image"] = {"_type": "Image"}
         schema = schema.append(pa.field("image", _IMAGE))
@@ -223,6 +240,11 @@ def _image_reader(folder: Path, facts: _Facts) -> Callable[[str], dict[str, obje
         return last[1]
 
     return read
+
+
+def _told_of(extra: ExtraColumns) -> dict[str, object]:
+    columns = {name: kind.value for name, kind in extra.items()}
+    return {"extra_columns": columns} if columns else {}
 
 
 def _card(manifest: Mapping[str, Any]) -> str:

@@ -122,7 +122,8 @@ class QAPair:
     ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
     ``shared.dataset.units`` made of products and pictures; rows that share one are not independent.
     ``trained_on`` marks a row about what the model that answers it was trained on, and
-    ``pretrained_on`` about what only the base under it was pretrained on.
+    ``pretrained_on`` about what only the base under it was pretrained on. ``extra`` has what its
+    prompt asked for besides, by the names of columns.
     """
 
     id: str
@@ -142,6 +143,7 @@ class QAPair:
     unit_id: str = ""
     trained_on: bool = False
     pretrained_on: bool = False
+    extra: tuple[tuple[str, str | int | float | bool | None], ...] = ()
 
     @property
     def names_image(self) -> bool:

@@ -125,7 +125,7 @@ class Packing:
         curator = self.curator
         attempt_id = curator.ledger.new_attempt_id()
         own = own_id(photo.jpeg, curator.campaign_id, attempt_id)
-        request = naming(item.request(photo, curator.prompt), own)
+        request = naming(item.request(photo, curator.prompts), own)
         known = self.known_model(model)
         attempt = Attempt(
             attempt_id=attempt_id,

@@ -82,7 +82,7 @@ class Batches:
     async def take_over(self) -> None:
         """Go on with what the ledger knows, and hold its cost."""
         await self.jobs.load()
-        largest = self.curator.prompt.largest_measure(LONGEST_PX)
+        largest = self.curator.prompts.largest_measure(LONGEST_PX)
         for job in self.jobs.due():
             held = await self.curator.ledger.batches.held(job)
             self.curator.budget.hold(job.job_id, largest, len(held))

@@ -75,7 +75,7 @@ class Sending:
         if first is None:
             return Sent.NOTHING_WAITS
         turn = self.meters.next_turn(first[0].answered_by, self.jobs.by_meter())
-        largest = self.curator.prompt.largest_measure(LONGEST_PX)
+        largest = self.curator.prompts.largest_measure(LONGEST_PX)
         room = 0 if turn is None else self.curator.budget.room(largest, MOST_IMAGES)
         if turn is None or not room:
             self.packing.put_back(*first)
@@ -107,7 +107,7 @@ class Sending:
         )
         for packed in pack.requests:
             curator.live.begun(job_lease(pack.key, job, packed.attempt))
-        largest = curator.prompt.largest_measure(LONGEST_PX)
+        largest = curator.prompts.largest_measure(LONGEST_PX)
         curator.budget.hold(job_id, largest, len(pack.requests))
         await self.jobs.keep(job)
         return job

@@ -25,7 +25,7 @@ from curator.models.known import KnownModel, ModelCatalogue, packaged_models
 from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
 from curator.pool.records import Meter, RemovedKey
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts, read_prompts
 from shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class RunOptions:
     images: Path | None
     models: Sequence[str]
     base_url: str | None
-    questions: int
-    answer_words: int
+    questions: int | None
+    answer_words: int | None
     limit: int | None
     concurrency: int
     on_exhausted: OnExhausted
@@ -60,6 +60,7 @@ class RunOptions:
     known_models: ModelCatalogue = field(default_factory=packaged_models)
     budget: BudgetLimit = NO_LIMIT
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
+    prompts: Sequence[tuple[Path, float | None]] = ()
     tier: Tier = Tier.STANDARD
     columns: NamedColumns = NO_COLUMNS
     agreement: Path | None = None
@@ -81,7 +82,7 @@ class RunPlan:
     catalog: Catalog
     keys: Sequence[Key]
     models: Sequence[KnownModel]
-    prompt: Prompt
+    prompts: Prompts
     listing_map: ListingMap
     campaign: Campaign
     address: Address | None
@@ -105,24 +106,26 @@ def plan_run(options: RunOptions) -> RunPlan:
     models = [options.known_models.known(model.name) for model in asked]
     require_tier(options.annotator, models, options.tier)
     require_sensible(options.budget, models, options.tier)
-    prompt = Prompt(options.questions, options.answer_words)
+    prompts = read_prompts(options.prompts, options.questions, options.answer_words)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images, options.columns),
         keys=key_file.keys,
         models=models,
-        prompt=prompt,
+        prompts=prompts,
         listing_map=read_map(options.agreement),
         campaign=Campaign(
             asked,
-            prompt.version,
-            options.questions,
+            prompts.version,
+            prompts.questions,
             options.annotator.value,
             options.budget,
             options.canary,
+            prompts=prompts.plain(),
         ),
         address=_address(options),
         settings=settings_of_models(options.annotator, models, options.settings),
     )
+    prompts.require_fields(plan.catalog)
     check_version(options.ledger)
     _check_token_limits(plan, TokenEstimates(options.known_models.tile, options.settings))
     return plan
@@ -142,7 +145,7 @@ def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[Asked
 
 
 def _check_token_limits(plan: RunPlan, estimates: TokenEstimates) -> None:
-    largest = plan.prompt.largest_measure(LONGEST_PX)
+    largest = plan.prompts.largest_measure(LONGEST_PX)
     for asked, model in zip(plan.campaign.models, plan.models, strict=True):
         needed = estimates.input_tokens(model, largest)
         for key in plan.keys:

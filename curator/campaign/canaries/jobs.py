@@ -11,9 +11,8 @@ from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, CanaryItem, WorkState
-from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
-from shared.questions.answers import exact_match
 
 COLDEST: Final = 0.0
 """The temperature at which a model repeats itself most."""
@@ -45,19 +44,21 @@ class CanaryJob(CanaryItem):
         """The quota day that it is asked on."""
         return self.day
 
-    def request(self, photo: Photo, prompt: Prompt) -> Request:
+    def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Ask the question alone; the answer to compare with is not shown."""
+        prompt = prompts.of(self.listing.image.path)
         request = prompt.question_request(self.question, photo.jpeg, photo.longest_px)
         return replace(request, temperature=self.temperature)
 
     def judged(
         self,
         reply: Reply,
-        prompt: Prompt,  # noqa: ARG002 (it asks for none)
-        listing_map: ListingMap,  # noqa: ARG002 (nor does it look at the listing)
+        prompts: Prompts,
+        listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
-        """Return whether a reply is an answer."""
-        return judge_answer(reply)
+        """Return whether a reply is an answer, and whether it says the same as the first one."""
+        language = prompts.of(self.listing.image.path).language
+        return judge_answer(reply, self.first_answer or "", language)
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:
         """Return the question and the day, and the answer where there is one."""
@@ -65,10 +66,15 @@ class CanaryJob(CanaryItem):
         return fields | ({"answer": answer} if answer else {})
 
     def change(
-        self, campaign_id: int, state: WorkState, failures: int, reason: str = "", answer: str = ""
+        self,
+        campaign_id: int,
+        state: WorkState,
+        failures: int,
+        reason: str = "",
+        judgement: Judgement | None = None,
     ) -> CanaryChange:
         """Return what the ledger is to know of today's answer."""
-        is_comparable = state is WorkState.DONE and self.first_answer is not None
+        told = judgement if state is WorkState.DONE and self.first_answer is not None else None
         return CanaryChange(
             campaign_id,
             self.item_id,
@@ -78,8 +84,8 @@ class CanaryJob(CanaryItem):
             state,
             failures,
             reason,
-            answer,
-            exact_match(answer, self.first_answer or "") if is_comparable else None,
+            "" if judgement is None else judgement.answer,
+            None if told is None else told.agrees,
         )
 
     def failed(self, failures: int) -> Self:

@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0024');
+INSERT INTO "alembic_version" VALUES('0025');
 CREATE TABLE attempt_tallies (
 	campaign_id INTEGER NOT NULL, 
 	model TEXT NOT NULL, 
@@ -73,7 +73,7 @@ CREATE TABLE campaigns (
 	prompt_version TEXT NOT NULL, 
 	questions INTEGER NOT NULL, 
 	created_at FLOAT NOT NULL, 
-	shuffle_seed INTEGER, budget_usd FLOAT, budget_tokens INTEGER, canaries INTEGER DEFAULT '0' NOT NULL, 
+	shuffle_seed INTEGER, budget_usd FLOAT, budget_tokens INTEGER, canaries INTEGER DEFAULT '0' NOT NULL, prompts TEXT DEFAULT '[]' NOT NULL, 
 	PRIMARY KEY (id), 
 	UNIQUE (prompt_version, questions)
 );
@@ -203,7 +203,7 @@ CREATE TABLE pairs (
 	position INTEGER NOT NULL, 
 	question TEXT NOT NULL, 
 	answer TEXT NOT NULL, 
-	difficulty TEXT NOT NULL, agreement TEXT DEFAULT '' NOT NULL, attempt_id INTEGER DEFAULT '0' NOT NULL, 
+	difficulty TEXT NOT NULL, agreement TEXT DEFAULT '' NOT NULL, attempt_id INTEGER DEFAULT '0' NOT NULL, style TEXT DEFAULT '' NOT NULL, fields TEXT, 
 	PRIMARY KEY (campaign_id, item_id, position)
 )
  WITHOUT ROWID

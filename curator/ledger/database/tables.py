@@ -74,6 +74,8 @@ campaigns = Table(
     Column("budget_tokens", Integer),
     # How many images the latest run asks about again each quota day.
     Column("canaries", Integer, nullable=False, server_default="0"),
+    # The prompts as plain values: JSON, a list of tables; empty where only the version was kept.
+    Column("prompts", Text, nullable=False, server_default="[]"),
     UniqueConstraint("prompt_version", "questions"),
 )
 
@@ -201,6 +203,10 @@ pairs = Table(
     Column("agreement", Text, nullable=False, server_default=""),
     # The request that brought it, and with it its model; 0 where that is not known.
     Column("attempt_id", Integer, nullable=False, server_default="0"),
+    # What its prompt wants besides: the style of the question, empty where prompts have none, and
+    # further fields as a JSON object.
+    Column("style", Text, nullable=False, server_default=""),
+    Column("fields", Text),
     sqlite_with_rowid=False,
 )
 

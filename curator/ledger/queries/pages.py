@@ -13,8 +13,9 @@ from curator.ledger.database.engine import ledger_engine
 from curator.ledger.errors import translated
 from curator.ledger.queries import pairs, replies
 from curator.ledger.queries.newest import newest_items
+from curator.ledger.queries.pairs import PromptVersions
 from curator.ledger.records.overview import NewestItem
-from curator.ledger.records.work import Campaign, RepliedItem, RepliedPair
+from curator.ledger.records.work import RepliedItem, RepliedPair
 from shared.records import QAPair
 
 Asked = ParamSpec("Asked")
@@ -37,8 +38,7 @@ class Pages:
 
     async def pairs_after(
         self,
-        campaign_id: int,
-        campaign: Campaign,
+        campaigns: PromptVersions,
         after: int,
         limit: int,
         *,
@@ -46,12 +46,10 @@ class Pages:
     ) -> tuple[list[QAPair], int]:
         """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
 
-        Of ``models`` alone, where some are given. The list is empty and the id unchanged at the
-        end.
+        Of several ``campaigns``, the first that asked a question about an image counts. Of
+        ``models`` alone, where some are given. The list is empty and the id unchanged at the end.
         """
-        return await self._queried(
-            pairs.pairs_after, campaign_id, campaign.prompt_version, after, limit, models=models
-        )
+        return await self._queried(pairs.pairs_after, campaigns, after, limit, models=models)
 
     async def answered_twice(self, campaign_id: int) -> int:
         """Return how many items of a campaign got several replies with pairs in them."""

@@ -91,7 +91,7 @@ async def replied_pairs(
         select(_attempts.c.id.label("attempt_id"), _attempts.c.annotator, _attempts.c.model)
         .add_columns(_attempts.c.model_version, _replies.c.body, _opinions.c.item_id)
         .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
-        .add_columns(_pairs.c.answer.label("first_answer"))
+        .add_columns(_pairs.c.answer.label("first_answer"), _items.c.image_path)
         .join(_replies, _replies.c.attempt_id == _attempts.c.id)
         .join(
             _opinions,
@@ -100,6 +100,7 @@ async def replied_pairs(
             & (_opinions.c.question == _attempts.c.question),
         )
         .join(_pairs, SAME_PAIR)
+        .join(_items, _items.c.id == _pairs.c.item_id)
         .where(_attempts.c.campaign_id == campaign_id, _attempts.c.id > after)
         .where(_attempts.c.canary_day.is_(None))
         .order_by(_attempts.c.id)
@@ -117,4 +118,5 @@ def _replied_pair(row: RowMapping) -> RepliedPair:
         state=WorkState(row["state"]),
         attempts=row["attempts"],
         reply=kept_reply(row),
+        image=row["image_path"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Final
 
@@ -12,11 +13,14 @@ from curator.ledger.records.work import Campaign, WorkItem, WorkState
 
 _MADE: Final = """
 INSERT INTO campaigns (
-  prompt_version, questions, models, annotator, budget_usd, budget_tokens, created_at
-) VALUES (:prompt_version, :questions, :models, :annotator, :budget_usd, :budget_tokens, :now)
-ON CONFLICT (prompt_version, questions) DO UPDATE SET models = excluded.models,
+  prompt_version, questions, models, annotator, budget_usd, budget_tokens, canaries, prompts,
+  created_at
+) VALUES (
+  :prompt_version, :questions, :models, :annotator, :budget_usd, :budget_tokens, :canaries,
+  :prompts, :now
+) ON CONFLICT (prompt_version, questions) DO UPDATE SET models = excluded.models,
   annotator = excluded.annotator, budget_usd = excluded.budget_usd,
-  budget_tokens = excluded.budget_tokens
+  budget_tokens = excluded.budget_tokens, canaries = excluded.canaries, prompts = excluded.prompts
 """
 # What a batch job holds does not wait.
 _WAITING: Final = f"""
@@ -37,6 +41,8 @@ def enrol(
         "annotator": campaign.annotator,
         "budget_usd": campaign.budget.usd,
         "budget_tokens": campaign.budget.tokens,
+        "canaries": campaign.canaries,
+        "prompts": json.dumps(list(campaign.prompts), ensure_ascii=False),
         "now": now,
     }
     connection.execute(_MADE, values)

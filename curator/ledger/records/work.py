@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from curator.keys.asked_model import AskedModel
 from curator.models.budget_limit import NO_LIMIT, BudgetLimit
@@ -25,7 +26,8 @@ class Campaign:
 
     ``models``, in order of preference, and ``annotator`` are whom its latest run asks, ``budget``
     is what it may spend, and about so many images as ``canaries`` says it asks again each day; that
-    tells no campaigns apart.
+    tells no campaigns apart. ``prompts`` are the prompts as plain values, empty where a ledger of
+    before has their version alone.
     """
 
     models: Sequence[AskedModel]
@@ -34,6 +36,7 @@ class Campaign:
     annotator: str = "gemini"
     budget: BudgetLimit = NO_LIMIT
     canaries: int = 0
+    prompts: Sequence[Mapping[str, Any]] = ()
 
     @property
     def model_names(self) -> list[str]:
@@ -97,7 +100,10 @@ class KeptReply:
 
 @dataclass(frozen=True, slots=True)
 class RepliedPair:
-    """A pair with the latest reply to its question, and the failures before it."""
+    """A pair with the latest reply to its question, and the failures before it.
+
+    ``image`` is the path of its image.
+    """
 
     item_id: int
     question: str
@@ -105,6 +111,7 @@ class RepliedPair:
     state: WorkState
     attempts: int
     reply: KeptReply
+    image: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def _campaign(row: sqlite3.Row) -> Campaign:
         row["annotator"],
         BudgetLimit(row["budget_usd"], row["budget_tokens"]),
         row["canaries"],
+        tuple(json.loads(row["prompts"])),
     )
 
 

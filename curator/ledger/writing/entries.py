@@ -101,7 +101,10 @@ def _put_verdict(changes: Inbox, result: Result) -> None:
     }
     if verdict.accepted:
         pairs = [
-            (draft.question, draft.answer, draft.difficulty, agreement)
+            (
+                *(draft.question, draft.answer, draft.difficulty, agreement, draft.style),
+                draft.others or None,
+            )
             for draft, agreement in zip(verdict.accepted, verdict.agreements, strict=True)
         ]
         changes.put(inbox.ADD_PAIRS, {**shared, "rows": pairs})

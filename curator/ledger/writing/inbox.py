@@ -163,7 +163,7 @@ ADD_PAIRS: Final = _adding_each(
     "add_pairs",
     "pairs",
     *("campaign_id", "item_id", "attempt_id"),
-    each=("question", "answer", "difficulty", "agreement"),
+    each=("question", "answer", "difficulty", "agreement", "style", "fields"),
     place="position",
 )
 ADD_REJECTED: Final = _adding_each(

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from curator.prompts.language import known_languages
+from curator.prompts.request import STYLE
+from curator.prompts.words import words_of
 from curator.rehearsal.inbound import Inquiry
 from shared.records import QAPair
 
@@ -101,17 +104,37 @@ def _by_schema(schema: Mapping[str, Any], pairs: Sequence[QAPair], image_id: str
 def _item(schema: Mapping[str, Any], pair: QAPair, place: float) -> object:
     """Fill one object; ``place`` in [0, 1) says how far down the list, for levels of difficulty."""
     texts = {"question": pair.question, "q": pair.question, "answer": pair.answer, "a": pair.answer}
+    known = dict(pair.extra)
     values: dict[str, object] = {}
     for name, inner in _table(schema.get("properties")).items():
         allowed = _table(inner).get("enum")
         if name.lower() in texts:
             values[name] = texts[name.lower()]
+        elif name in known:
+            values[name] = known[name]
+        elif name == STYLE and isinstance(allowed, list) and (style := _style(pair, allowed)):
+            values[name] = style
         elif isinstance(allowed, list) and allowed:
             by_place = allowed[int(place * len(allowed))]
             values[name] = pair.difficulty if pair.difficulty in allowed else by_place
         else:
             values[name] = _blank(str(_table(inner).get("type", "")).upper())
     return values or _plain_item(pair)
+
+
+def _style(pair: QAPair, allowed: Sequence[str]) -> str:
+    """Return which of the styles an answer is of, where its form tells; else empty."""
+    for language in known_languages().values():
+        told = {
+            "yes_no": language.truth(pair.answer) is not None,
+            "count": bool(language.number(pair.answer)),
+            "unanswerable": language.refuses(words_of(pair.answer)),
+        }
+        if style := next((name for name in told if told[name] and name in allowed), ""):
+            return style
+    formless = [name for name in allowed if name not in {"yes_no", "count", "unanswerable"}]
+    named = (name for name in formless if name in pair.question.lower())
+    return next(named, formless[0] if formless else "")
 
 
 def _is_id(name: str) -> bool:

@@ -29,6 +29,7 @@ from curator.pool.exhaustion import OnExhausted
 from curator.pool.pool import KeyPool
 from curator.pool.records import Meter
 from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from curator.refusals.refusal import RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing
@@ -84,7 +85,7 @@ async def curator(tmp_path):
             campaign_id=campaign_id,
             models=[MODEL],
             service=Service.GEMINI,
-            prompt=Prompt(10, 1),
+            prompts=Prompts.alone(Prompt(10, 1)),
             listing_map=packaged_map(),
             images_dir=Path("images"),
             ledger=ledger,

@@ -12,6 +12,7 @@ from curator.keys.asked_model import AskedModel
 from curator.keys.keyfile import read_key_file
 from curator.keys.quota import Quota
 from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from tests.curator.campaigns import ended, start_process
 from tests.curator.pictures import draw_picture
 from tests.fakes.openai_server import OpenAIServer
@@ -31,7 +32,7 @@ def goods(tmp_path):
 
 
 def test_the_first_three_readable_pictures_are_shown_as_they_are_sent(goods):
-    shown = first_requests(open_catalog(goods), Prompt(4, 2))
+    shown = first_requests(open_catalog(goods), Prompts.alone(Prompt(4, 2)))
     assert [one.image for one in shown] == ["0.jpg", "1.jpg", "2.jpg"]
     assert [(one.width_px, one.height_px) for one in shown] == [(512, 512), (48, 48), (48, 48)]
     assert shown[1].image_bytes == (goods.parent / "1.jpg").stat().st_size

@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.annotators.annotator import Reply
 from curator.annotators.token_estimates import TokenEstimates
 from curator.judging.facts import Form
+from curator.judging.judge import judge_answer
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
 from curator.models.known import packaged_models
 from curator.pairs.second_opinions import opinion_change
+from curator.prompts.language import language_of
 from curator.prompts.prompt import Prompt
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval
@@ -71,11 +74,19 @@ def test_a_second_opinion_is_asked_without_answer_and_listing() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "agrees"),
-    [("red", "Red.", True), ("red", "dark red", False), ("t-shirt", "T shirt", False)],
+    [
+        ("red", "Red.", True),
+        ("red", "dark red", False),
+        ("t-shirt", "T shirt", True),
+        ("two", "2", True),
+        ("two", "3", False),
+    ],
 )
-def test_answers_are_compared_normalised(first: str, second: str, agrees: bool) -> None:
+def test_answers_are_compared_by_what_they_say(first: str, second: str, agrees: bool) -> None:
     item = PairItem(1, Listing("L", ImageRef("i", "p.jpg")), 0, "What is it?", first)
-    change = opinion_change(1, item, WorkState.DONE, failures=0, answer=second)
+    reply = Reply("", json.dumps({"answer": second}), "STOP", 1, 1, 0)
+    judgement = judge_answer(reply, first, language_of("en"))
+    change = opinion_change(1, item, WorkState.DONE, failures=0, judgement=judgement)
     assert (change.agrees, change.answer) == (agrees, second)
 
 

@@ -144,7 +144,7 @@ def test_each_share_is_within_one_of_its_due_and_nothing_is_left_over(weights, c
     assert sum(counts.values()) == count
     for name, share in shares.items():
         assert abs(counts.get(name, 0) - share * count) < 1 + 1e-9
-    assert chosen(shares, place) in shares
+    assert chosen(list(shares.items()), place) in shares
 
 
 def test_a_field_of_the_listing_stands_where_the_prompt_names_it(prompt):

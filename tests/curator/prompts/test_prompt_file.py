@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from curator.judging.rules import Rule
@@ -89,6 +93,19 @@ def test_a_file_may_describe_a_language_of_its_own(tmp_path):
     assert spoken.refuses(["niet", "zichtbaar"])
     assert spoken.asks(["wat", "is", "dit"])
     assert not spoken.asks(["what", "is", "this"])
+
+
+def test_the_examples_of_the_document_can_be_used(tmp_path):
+    text = Path("docs/prompts.md").read_text(encoding="utf-8")
+    blocks = [
+        textwrap.dedent(one) for one in re.findall(r"(?:^(?: {4}.*)?\n)+", text, re.MULTILINE)
+    ]
+    files = [block for block in blocks if "[language]" in block or "language =" in block]
+    assert len(files) == 2
+    for content in files:
+        path = tmp_path / "prompt.toml"
+        path.write_text(content, encoding="utf-8")
+        assert read_prompt_file(path).spoken.name in {"German", "Dutch"}
 
 
 def test_every_rule_but_the_empty_pair_can_be_switched_by_its_name():

@@ -7,24 +7,28 @@ from dataclasses import replace
 
 import pytest
 
+from curator.annotators.annotator import Reply
 from curator.annotators.gemini_wire import request_body
 from curator.annotators.image_encoding import Photo
 from curator.campaign.canaries.jobs import canary_job
+from curator.judging.listing_map import packaged_map
 from curator.ledger import CanaryItem, WorkState
 from curator.models.known import packaged_models
 from curator.prompts.prompt import Prompt
+from curator.prompts.prompts import Prompts
 from shared.records import ImageRef, Listing
 
 ITEM = CanaryItem(
     3, Listing("L3", ImageRef("i3", "3.jpg"), {}), 0, "what colour?", "m", "2026-01-02", "Red."
 )
+PROMPTS = Prompts.alone(Prompt(10, 1))
 PHOTO = Photo(b"jpeg", 64)
 
 
 @pytest.mark.parametrize("takes_temperature", [True, False])
 def test_the_question_is_asked_alone_and_coldly_where_the_model_takes_that(takes_temperature):
     job = canary_job(ITEM, takes_temperature=takes_temperature)
-    body = json.loads(request_body(job.request(PHOTO, Prompt(10, 1))))
+    body = json.loads(request_body(job.request(PHOTO, PROMPTS)))
     assert body["generationConfig"].get("temperature") == (0.0 if takes_temperature else None)
     text = json.dumps(body)
     assert "what colour?" in text
@@ -62,4 +66,6 @@ def test_an_answer_is_compared_normalised_with_the_first_where_both_are_there(
     first, state, is_equal
 ):
     job = canary_job(replace(ITEM, first_answer=first), takes_temperature=True)
-    assert job.change(1, state, 0, answer="red").is_equal is is_equal
+    reply = Reply("", '{"answer": "red"}', "STOP", 1, 1, 0)
+    change = job.change(1, state, 0, judgement=job.judged(reply, PROMPTS, packaged_map()))
+    assert change.is_equal is is_equal

@@ -41,7 +41,7 @@ def test_every_change_is_made(database):
             if change.name.startswith(kind):
                 before = database.total_changes
                 changes = Inbox()
-                row = dict.fromkeys(change.columns, 1) | {"rows": [[1, 1, 1, 1]]}
+                row = dict.fromkeys(change.columns, 1) | {"rows": [[1] * 6]}
                 changes.put(change, row, b"body")
                 put(database, changes)
                 assert database.total_changes > before, change.name
@@ -91,7 +91,7 @@ def test_text_stays_what_it_is(database, text, stored):
     changes.put(inbox.ADD_ATTEMPT, {**attempt(1), "detail": text})
     changes.put(
         inbox.ADD_PAIRS,
-        {"campaign_id": 1, "item_id": 1, "attempt_id": 1, "rows": [(text, "red", "easy", "")]},
+        {"campaign_id": 1, "item_id": 1, "attempt_id": 1, "rows": [(text, "red", *[""] * 4)]},
     )
     put(database, changes)
     assert database.execute("SELECT detail FROM attempts").fetchall() == [(stored,)]
