@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from curator.rehearsal.batches.file_shelf import FileLimits
-from curator.rehearsal.batches.mishaps import BatchFault, JobLife
+from curator.rehearsal.batches.mishaps import JobLife, checked_kind
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN
 from curator.rehearsal.key_ring import RehearsedKeyState
@@ -182,7 +182,7 @@ class FaultTable(_Strikes):
 class BatchFaultTable(_Strikes):
     """``[[batch.fault]]``: what goes wrong with jobs, their results and their files."""
 
-    kind: BatchFault
+    kind: Annotated[str, AfterValidator(checked_kind)]
 
 
 class BatchTable(Settings):

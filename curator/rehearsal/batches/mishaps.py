@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final
 
 from curator.rehearsal.faults import Fault
 from shared.program.durations import DAY_S
@@ -83,23 +84,37 @@ class DownloadMishap(StrEnum):
     """The connection is closed in the middle."""
 
 
-ContentFault: TypeAlias = Literal[
-    Fault.MAX_TOKENS,
-    Fault.SAFETY,
-    Fault.RECITATION,
-    Fault.BLOCKED_PROMPT,
-    Fault.NO_CANDIDATE,
-    Fault.NONSENSE,
-    Fault.FENCED,
-    Fault.NUMBERED,
-    Fault.TRAILING_COMMA,
-    Fault.WRONG_COUNT,
-    Fault.WRONG_ANSWER,
-]
-"""What may go wrong with what the model writes."""
-BatchFault: TypeAlias = (
-    JobMishap | RowMishap | UploadMishap | LookMishap | DownloadMishap | ContentFault
+CONTENT_FAULTS: Final = frozenset(
+    {
+        Fault.MAX_TOKENS,
+        Fault.SAFETY,
+        Fault.RECITATION,
+        Fault.BLOCKED_PROMPT,
+        Fault.NO_CANDIDATE,
+        Fault.NONSENSE,
+        Fault.FENCED,
+        Fault.NUMBERED,
+        Fault.TRAILING_COMMA,
+        Fault.WRONG_COUNT,
+        Fault.WRONG_ANSWER,
+    }
 )
+"""What may go wrong with what the model writes."""
+
+
+def checked_kind(kind: str) -> str:
+    """Return the name of something that may go wrong with jobs.
+
+    Raises:
+        ValueError: there is no such thing; the nearest name is told.
+    """
+    known = [*JobMishap, *RowMishap, *UploadMishap, *LookMishap, *DownloadMishap]
+    names = [*(mishap.value for mishap in known), *sorted(CONTENT_FAULTS)]
+    if kind in names:
+        return kind
+    near = difflib.get_close_matches(kind, names, n=1)
+    way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    raise ValueError(f"nothing that goes wrong with jobs is called {kind!r}; {way_out}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -377,8 +379,12 @@ async def test_images_are_counted_once_over_both_doors(play: Play):
     }
 
 
-def test_an_unknown_kind_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "words"), [("swaped", "did you mean 'swapped'?"), ("slow", "there are late, empty")]
+)
+def test_an_unknown_kind_is_refused(tmp_path: Path, kind: str, words: str):
     path = tmp_path / "script.toml"
-    path.write_text('answers = "a"\nimages = "b"\n[[batch.fault]]\nkind = "swaped"\nrate = 0.1\n')
-    with pytest.raises(InputError, match="swapped"):
+    fault = f'[[batch.fault]]\nkind = "{kind}"\nrate = 0.1\n'
+    path.write_text(f'answers = "a"\nimages = "b"\n{fault}')
+    with pytest.raises(InputError, match=re.escape(words)):
         read_script(path)
