@@ -16,6 +16,7 @@ class Reason(StrEnum):
     OUTSIDE = "outside the images folder"
     URL = "given as a URL whose file is not in the images folder"
     TAKEN_URL = "given as a URL whose file another URL's picture has"
+    AS_TEXT = "given as data within a text, which is not read"
     MISSING = "not in the images folder"
     LONG_ROW = "row longer than the header"
     HIDDEN = "hidden, or a program's copy"
@@ -31,6 +32,7 @@ _WAYS_OUT: Final = {
     Reason.OUTSIDE: "give --images DIR, or paths that start from there",
     Reason.URL: "bring the files with `curator fetch CATALOGUE --to DIR`, and give --images DIR",
     Reason.TAKEN_URL: "bring the files with `curator fetch`, which tells such URLs apart",
+    Reason.AS_TEXT: "write the pictures as files, or as bytes in Parquet",
     Reason.MISSING: "give --images DIR, the folder that the names start from",
     Reason.LONG_ROW: "quote cells that hold the separator",
     Reason.HIDDEN: "give a folder of images that are not hidden",

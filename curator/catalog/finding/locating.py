@@ -69,6 +69,8 @@ class Locator:
     def _place(self, name: str) -> str | Reason:
         if is_web_address(name):
             return self._first_file(_places_of_url(name)) or Reason.URL
+        if name.startswith("data:"):
+            return Reason.AS_TEXT
         text = name.removeprefix("file://")
         if text.startswith("\\\\"):
             return Reason.OUTSIDE

@@ -113,7 +113,14 @@ def _rows(
         for batch in batches:
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 for row in batch.slice(start, _BATCH_ROWS).to_pylist():
-                    yield next(numbers), {n: _named(cell, images_dir) for n, cell in row.items()}
+                    yield next(numbers), _with_files(row, images_dir)
+
+
+def _with_files(row: Mapping[str, Any], images_dir: Path) -> dict[str, Any]:
+    try:
+        return {name: _named(cell, images_dir) for name, cell in row.items()}
+    except InputError as error:
+        raise InputError(f"{error}; say with --images DIR where pictures within go") from error
 
 
 def _named(cell: Any, images_dir: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -128,6 +135,9 @@ def _named(cell: Any, images_dir: Path) -> Any:  # noqa: ANN401 - whatever the f
                 return picture_written(content, images_dir)
             named = {name: _named(part, images_dir) for name, part in cell.items()}
             return named["path"] if named.keys() == {"bytes", "path"} else named
+        case list() if cell and all(isinstance(part, tuple) for part in cell):
+            # A map.
+            return {str(name): _named(part, images_dir) for name, part in cell}
         case list():
             return [_named(part, images_dir) for part in cell]
     return cell

@@ -48,6 +48,8 @@ def _of_line(value: object, number: int, path: Path) -> Iterator[tuple[int, Obje
 
 def _whole(text: str, path: Path, line: int) -> list[Object]:
     """Return the products of one JSON text; a single object without any list is one itself."""
+    if not text.strip():
+        raise InputError(f"{path}: is empty; give a list of JSON objects, one for each product")
     value = _parsed(text)
     if value is None:
         raise InputError(f"{path}: line {line} is not JSON")

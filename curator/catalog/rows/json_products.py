@@ -98,19 +98,21 @@ def _uncovered(entry: Object) -> Object:
 def _names_picture(entry: Object) -> bool:
     return any(
         (isinstance(cell, str) and looks_like_picture(cell))
-        or (bool(_PICTURE.search(str(name))) and _may_be_pictures(cell))
+        or (bool(_PICTURE.search(str(name))) and _may_be_pictures(cell, 0))
         for name, cell in entry.items()
     )
 
 
-def _may_be_pictures(cell: object) -> bool:
+def _may_be_pictures(cell: object, depth: int) -> bool:
+    if depth > _DEEPEST:
+        return False
     match cell:
         case str():
             return looks_like_picture(cell) or is_web_address(cell)
         case list():
-            return bool(cell) and _may_be_pictures(cell[0])
+            return bool(cell) and _may_be_pictures(cell[0], depth + 1)
         case dict():
-            return any(map(_may_be_pictures, cell.values()))
+            return any(_may_be_pictures(part, depth + 1) for part in cell.values())
     return False
 
 

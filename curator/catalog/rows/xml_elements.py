@@ -33,6 +33,7 @@ _NAMED_BY_ATTRIBUTE: Final = frozenset(
 )
 _SNIFFED: Final = 20_000
 """Elements that are looked at to see which is the product."""
+_DEEPEST: Final = 6
 _NAME_AND_VALUE: Final = 2
 
 
@@ -48,8 +49,10 @@ def xml_rows(path: Path) -> Iterator[Rows]:
             name = _product_name(file, path)
             file.seek(0)
             yield rows_of_objects(enumerate(_products(file, name), start=1))
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}: is no well-formed XML ({error})") from error
+    except (ElementTree.ParseError, LookupError, UnicodeError) as error:
+        raise InputError(
+            f"{path}: is no well-formed XML ({error}); have it written anew"
+        ) from error
     except DefusedXmlException as error:
         raise InputError(
             f"{path}: defines entities of its own, which are not read; have it written without them"
@@ -66,7 +69,9 @@ def _events(file: IO[bytes]) -> Iterator[tuple[str, Element]]:
 
 def _product_name(file: IO[bytes], path: Path) -> str:
     """Return what the element of a product is called."""
-    counts: Counter[str] = Counter()
+    # Those with elements within say more than those with attributes alone.
+    with_elements: Counter[str] = Counter()
+    with_attributes: Counter[str] = Counter()
     parents: list[str] = []
     for event, element in islice(_events(file), 2 * _SNIFFED):
         name = _local(element.tag)
@@ -74,12 +79,17 @@ def _product_name(file: IO[bytes], path: Path) -> str:
             parents.append(name)
             continue
         parents.pop()
-        if len(element) and parents:
-            counts[name] += 1
+        if not parents and len(element) and not (+with_elements or +with_attributes):
+            # One product by itself.
+            return name
+        if parents:
+            with_elements[name] += bool(len(element))
+            with_attributes[name] += len(element.attrib) > 1
+    counts = +with_elements or +with_attributes
+    if not counts:
+        raise InputError(f"{path}: holds no elements of products; is it a list of them?")
     called = {name.lower(): name for name in reversed(counts)}
     known = next((called[name] for name in _PRODUCTS if name in called), None)
-    if known is None and not counts:
-        raise InputError(f"{path}: holds no elements of products; is it a list of them?")
     return known or counts.most_common(1)[0][0]
 
 
@@ -102,11 +112,11 @@ def _products(file: IO[bytes], wanted: str) -> Iterator[Mapping[str, Any]]:
             parents[-1].remove(element)
 
 
-def _cells(product: Element) -> dict[str, Any]:
+def _cells(product: Element, depth: int = 0) -> dict[str, Any]:
     """Return what stands below a product by name; a list where there are several of a name."""
     cells: dict[str, Any] = {_local(name): value for name, value in product.attrib.items()}
     for child in product:
-        name, value = _named(child)
+        name, value = _named(child, depth + 1)
         if value in ("", {}):
             continue
         if name in product.attrib or name not in cells:
@@ -118,18 +128,20 @@ def _cells(product: Element) -> dict[str, Any]:
     return cells
 
 
-def _named(element: Element) -> tuple[str, Any]:
+def _named(element: Element, depth: int) -> tuple[str, Any]:
     """Return an element's name and what it says; a ``<param name="Color">`` is called Color."""
     name, text = _local(element.tag), (element.text or "").strip()
     if not len(element):
         # Pictures may stand in an attribute: <image url="..."/>.
         called = element.get("name") if name.lower() in _NAMED_BY_ATTRIBUTE else None
         return called or name, text or dict(element.attrib)
+    if depth > _DEEPEST:
+        return name, " ".join("".join(element.itertext()).split())
     if len(element) == _NAME_AND_VALUE and not text:
         first, second = element
         if _local(first.tag).lower().endswith("name") and not len(first) and not len(second):
             return (first.text or name).strip(), (second.text or "").strip()
-    below = _cells(element)
+    below = _cells(element, depth)
     # A list of one kind, such as <images><image>..</image></images>, is what it holds.
     return name, next(iter(below.values())) if len(below) == 1 else below
 

@@ -21,6 +21,8 @@ LONGEST_TEXT: Final = 8_000
 _OPENING: Final = ("[", "{")
 _LONGEST_LITERAL: Final = 100_000
 _DEEPEST: Final = 5
+_MOST_MEASURES: Final = 6
+"""Numbers with a fraction of which a list may say something, such as a size."""
 _ADDRESS_BEHIND: Final = re.compile(r" \(https?://[^()\s]*\)")
 _MARKUP: Final = re.compile(r"<(?:[a-zA-Z/!?])[^<>]*>")
 _UNSEEN: Final = re.compile(r"<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1\s*>", re.IGNORECASE)
@@ -146,26 +148,31 @@ def _unpacked(text: str) -> str:
     return "; ".join(_said(value, is_whole=True))
 
 
-def _said(value: object, *, is_whole: bool = False) -> Iterator[str]:
+def _said(value: object, *, is_whole: bool = False, depth: int = 0) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return
     if isinstance(value, list):
+        if len(value) > _MOST_MEASURES and all(isinstance(entry, float) for entry in value):
+            # An embedding, say.
+            return
         for entry in value:
-            yield from _said(entry)
+            yield from _said(entry, depth=depth + 1)
     elif isinstance(value, dict):
-        yield from _said_by_object(value, is_whole=is_whole)
+        yield from _said_by_object(value, depth, is_whole=is_whole)
     elif _is_plain(value) and str(value):
         yield str(value)
 
 
-def _said_by_object(fields: Mapping[str, object], *, is_whole: bool) -> Iterator[str]:
+def _said_by_object(fields: Mapping[str, object], depth: int, *, is_whole: bool) -> Iterator[str]:
     name = next((fields[key] for key in _NAMES if isinstance(fields.get(key), str)), None)
     worth = next((fields[key] for key in _VALUES if fields.get(key)), None)
     if name and worth is not None:
-        yield f"{name}: {', '.join(_said(worth))}"
+        yield f"{name}: {', '.join(_said(worth, depth=depth + 1))}"
     elif isinstance(fields.get("name"), str) and fields["name"]:
         # A category or a tag, with its number and its address.
         yield str(fields["name"])
     elif is_whole and len(fields) == 1 and isinstance(only := next(iter(fields.values())), list):
-        yield from _said(only)
+        yield from _said(only, depth=depth + 1)
     elif is_whole:
         for key, entry in fields.items():
             listed = entry if isinstance(entry, list) else [entry]

@@ -57,7 +57,7 @@ _UNTELLING: Final = re.compile(
     r"|tax|currency|status|published|visible|visibility|url|uri|link|href|timestamp|date|created"
     r"|updated|modified|seo|position|sort|fulfillment|shipping|id|ids|uid|uuid|pid|discount"
     r"|sale|backorders|parent|unnamed|handle|slug|rating|ratings|reviews|availability|available"
-    r"|active|meta|global|websites|video|videos|preis|bestand|lager|mwst|prix|precio|prezzo"
+    r"|active|meta|embedding|embeddings|global|websites|video|videos|preis|bestand|lager|mwst|prix|precio|prezzo"
     r"|product number|item number|art nr|artnr|artikelnr|artikelnummer|currency code|tax class)\b"
     r"|^is\b|^in stock"
 )

@@ -10,6 +10,7 @@ from typing import Final
 from curator.catalog.catalog import AsGiven
 from curator.catalog.pictures import is_hidden
 from curator.catalog.rows.columnar import PARQUET
+from curator.catalog.rows.opening import rows_of
 from curator.catalog.tables.table import TableCatalog, checked_table
 from shared.errors import InputError
 from shared.images.formats import is_picture
@@ -32,10 +33,16 @@ def table_folder_catalog(path: Path, given: AsGiven) -> TableCatalog | None:
         return None
     described = [file for name in _METADATA for file in (path / name, *path.glob(f"*/{name}"))]
     described = [file for file in described if file.is_file()]
-    if len(described) == 1:
+    if len(described) == 1 and _names_files(described[0], path):
         return checked_table(path, described, AsGiven(given.images_dir or path, given.columns))
     files = _saved(path) or _shards(path)
     return checked_table(path, files, given) if files else None
+
+
+def _names_files(table: Path, folder: Path) -> bool:
+    """Return whether a table has the column by which `datasets` finds the pictures."""
+    with rows_of([table], folder) as rows:
+        return any(name.strip().endswith(("file_name", "file_names")) for name in rows.columns)
 
 
 def _saved(path: Path) -> Sequence[Path]:

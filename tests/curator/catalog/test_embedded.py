@@ -123,6 +123,42 @@ def test_a_folder_of_pictures_with_metadata_has_its_texts(tmp_path, place):
     ]
 
 
+def test_values_of_every_type_are_said_in_words_or_left_out(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    table = pa.table(
+        {
+            "id": pa.array([1], pa.int64()),
+            "image": pa.array(["a.jpg"]).dictionary_encode(),
+            "specs": pa.array([[("colour", "red")]], pa.map_(pa.string(), pa.string())),
+            "tags": pa.array([["oak", "round"]], pa.large_list(pa.string())),
+            "vector": pa.array([[0.5] * 8]),
+            "blob": pa.array([b"\0\1"]),
+            "made": pa.array([1_700_000_000], pa.timestamp("s")),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    (listing,) = open_catalog(tmp_path / "t.parquet").listings(Skipped())
+    assert dict(listing.metadata) == {
+        "specs": "colour: red",
+        "tags": "oak; round",
+        "made": "2023-11-14 22:13:20",
+    }
+
+
+def test_a_place_that_pictures_cannot_go_to_is_named_with_the_way_out(tmp_path):
+    write_shard(tmp_path / "goods.parquet", [("A", "bowl", PICTURES[0])])
+    (tmp_path / "goods_images").write_text("a file")
+    with pytest.raises(InputError, match="--images DIR where pictures within go"):
+        open_catalog(tmp_path / "goods.parquet")
+
+
+def test_metadata_that_names_no_files_leaves_a_folder_of_pictures_as_it_is(tmp_path):
+    (tmp_path / "a.png").write_bytes(PICTURES[0])
+    (tmp_path / "metadata.csv").write_text("by,year\nme,2026\n")
+    (listing,) = open_catalog(tmp_path).listings(Skipped())
+    assert listing.image.path == "a.png"
+
+
 def test_tables_that_are_not_one_and_files_cut_short_are_refused_by_name(tmp_path):
     folder = tmp_path / "goods"
     write_shard(folder / "a.parquet", [("A", "bowl", PICTURES[0])])

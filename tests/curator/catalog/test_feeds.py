@@ -59,6 +59,10 @@ FEEDS = {
     "of one's own": "<katalog><stand>heute</stand><teller><sku>77</sku><name>Bowl</name>"
     "<images><image url='a.jpg'/><image url='b.jpg'/></images></teller>"
     "<teller><sku>78</sku><name>Plate</name><images/></teller></katalog>",
+    "attributes alone": "<shop><row sku='77' name='Bowl' image='a.jpg|b.jpg' price='3'/>"
+    "<row sku='78' name='Jug' image=''/></shop>",
+    "one product": "<product><id>77</id><name>Bowl</name><image>a.jpg</image>"
+    "<image>b.jpg</image></product>",
     "products in products": "<products><product><id>77</id><name>Bowl</name>"
     "<image>a.jpg</image><image>b.jpg</image>"
     "<related><product><id>5</id></product></related></product></products>",
@@ -107,6 +111,9 @@ def test_entities_that_a_file_defines_are_refused_and_nothing_outside_it_is_read
     [
         ("<r><item><id>1</id></r>", "well-formed"),
         ("<r>text</r>", "no elements of products"),
+        ('<?xml version="1.0" encoding="klingon"?><r/>', "unknown encoding"),
+        ("<r><item><id>1</id><t>&nbsp;</t></item></r>", "undefined entity"),
+        ("<!DOCTYPE html><html><br></html>", "is a web page"),
         ("", "well-formed"),
     ],
 )
@@ -169,6 +176,15 @@ def test_products_are_found_however_deep_an_answer_wraps_them(shop, name):
     assert [texts["title"] for *_, texts in listings] == ["thing 1", "thing 2"]
     if "categories" in name:
         assert [texts["listed under"] for *_, texts in listings] == ["A", "B"]
+
+
+def test_values_of_any_depth_are_looked_at_no_further_than_makes_sense(shop):
+    deep = "<item><id>1</id><image>a.jpg</image>" + "<x>" * 3000 + "z" + "</x>" * 3000 + "</item>"
+    ((_, path, texts),) = shop(f"<r>{deep}</r>", "a.jpg", file="t.xml")[0]
+    assert (path, texts) == ("a.jpg", {"x": "z"})
+    lists = "[" * 300 + "1" + "]" * 300
+    row = f'[{{"id": 1, "image": "a.jpg", "media": {lists}, "specs": {lists}}}]'
+    assert shop(row, "a.jpg", file="t.json")[0] == [("1", "a.jpg", {})]
 
 
 def test_what_a_product_says_of_others_are_no_products(shop):
