@@ -18,7 +18,7 @@ from curator.models.tier import Tier
 from curator.prompts.request import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
-from curator.refusals.refusal import ModelRefused, Unavailable
+from curator.refusals.refusal import ModelRefused, Unanswered
 from shared.program.reporting.events import SecretMask
 
 _ENDINGS: Final[Mapping[str, str]] = {
@@ -109,7 +109,7 @@ def read_completion(
         if refusal := refusal_within(holder, headers, mask):
             raise refusal
     if not isinstance(content, dict):
-        raise Unavailable("a reply that is no completion")
+        raise Unanswered("a reply that is no completion")
     message, usage = as_dict(choice.get("message")), as_dict(content.get("usage"))
     taken = as_dict(usage.get("prompt_tokens_details"))
     finish = str(choice.get("finish_reason") or "")

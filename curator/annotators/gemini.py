@@ -43,7 +43,7 @@ from curator.refusals.refusal import (
     FormNotTaken,
     Refusal,
     SettingNotTaken,
-    Unavailable,
+    Unanswered,
     Unreachable,
     proxy_refused,
     untrusted,
@@ -179,7 +179,7 @@ class Gemini:
                         refusal = shed_or_not(response.status, refusal)
                     text = None
         except TimeoutError:
-            refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+            refusal = Unanswered(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientConnectorCertificateError as error:
             refusal = untrusted(f"{error.certificate_error}")
         except aiohttp.ClientHttpProxyError as error:
@@ -188,9 +188,9 @@ class Gemini:
             reason = error.strerror or type(error).__name__
             refusal = Unreachable(f"no connection to {error.host}:{error.port} ({reason})")
         except (aiohttp.ClientError, OSError) as error:
-            refusal = Unavailable(f"connection failed ({type(error).__name__})")
+            refusal = Unanswered(f"connection failed ({type(error).__name__})")
         except (ValueError, RecursionError):
-            refusal = Unavailable("a body that cannot be read")
+            refusal = Unanswered("a body that cannot be read")
         else:
             if text is not None:
                 # Nothing says that a reply will not repeat the key, and the body is kept for good.

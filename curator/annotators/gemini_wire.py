@@ -28,7 +28,7 @@ from curator.models.tier import Tier
 from curator.prompts.request import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
-from curator.refusals.refusal import ModelRefused, Unavailable
+from curator.refusals.refusal import ModelRefused, Unanswered, Unavailable
 from shared.program.reporting.events import SecretMask
 
 METHOD: Final = "generateContent"
@@ -162,7 +162,7 @@ def _content(body: str) -> dict[str, Any]:
     if refusal := refusal_within(content, {}, SecretMask()):
         raise refusal
     if not isinstance(content, dict):
-        raise Unavailable("a reply that is not a JSON object")
+        raise Unanswered("a reply that is not a JSON object")
     return content
 
 

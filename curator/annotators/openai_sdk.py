@@ -46,6 +46,7 @@ from curator.refusals.refusal import (
     InvalidKey,
     Refusal,
     SettingNotTaken,
+    Unanswered,
     Unavailable,
     Unreachable,
     proxy_refused,
@@ -213,12 +214,12 @@ class OpenAIClient:
         try:
             response = await asked
         except openai.APITimeoutError:
-            refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
+            refusal = Unanswered(f"no answer within {self._timeout_s:g} s")
         except (_Refused, openai.APIConnectionError) as error:
             # Releases of the SDK differ in whether they wrap what they do not know.
             refusal = self._unanswered(error.__cause__ or error, key, path)
         except (openai.OpenAIError, ValueError) as error:
-            refusal = Unavailable(f"an unreadable reply ({type(error).__name__})")
+            refusal = Unanswered(f"an unreadable reply ({type(error).__name__})")
         else:
             return str(response.text), response.headers
         # Raised out here so that no SDK error, which may quote the key, becomes its context.
@@ -238,7 +239,7 @@ class OpenAIClient:
         # By name, for releases of the SDK differ in the library that connects.
         if name == "ConnectError":
             return Unreachable(f"no connection ({name})")
-        return Unavailable(f"connection failed ({name})")
+        return Unanswered(f"connection failed ({name})")
 
     def _plainer(self, refusal: BadRequest | FormNotTaken, form: AskedForm, model: str) -> Refusal:
         """Ask ``model`` more plainly from now on where the form may be what it does not take."""

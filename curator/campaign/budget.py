@@ -1,9 +1,9 @@
 """Holds a campaign within its budget: a request that might pass it is not begun.
 
 What was spent counts over the campaign's whole life, as the ledger has it. Requests under way count
-at an upper estimate, those of batch jobs too, and so do those that were lost in a crash, since they
-may have been billed.
-Until the first reply tells what requests take, one is under way at a time.
+at an upper estimate, those of batch jobs too, and so do those that were lost in a crash or never
+got a whole answer, since they may have been billed. Until the first reply tells what requests take,
+one is under way at a time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.tier import Tier
 from curator.prompts.request import Measure
+from curator.refusals.refusal import Unanswered, Unavailable
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
@@ -66,6 +67,7 @@ class Budget:
         self._held = _Cost()
         self._under_way = 0
         self._in_jobs: dict[int, _Cost] = {}
+        self._lost = 0
         self._unpriced = ""
         self._changed = asyncio.Event()
 
@@ -82,13 +84,21 @@ class Budget:
         if self._unpriced and self._limit.usd is not None:
             raise InputError(f"--budget-usd: {self._no_price()}")
         count = report.outcomes.get(Outcome.OPEN.value, 0) - report.batches.requests_held
+        count += report.outcomes.get(Outcome.UNANSWERED.value, 0)
         each_lost = self._upper(lost)
         self._spent += _Cost(count * each_lost.tokens, count * each_lost.usd)
+        self._lost = count
 
     def spend(self, attempt: Attempt, reply: Reply) -> None:
         """Count what a reply to the request of ``attempt`` took."""
         answerers = Answerers(attempt.model, reply.model, tier_paid(attempt.tier, reply))
         self._spent += self._cost(answerers, tokens_of(reply))
+
+    def failed(self, attempt: Attempt, refusal: Unavailable) -> None:
+        """Count a request that got no whole answer, by what it may have cost."""
+        if isinstance(refusal, Unanswered):
+            self._spent += self._upper(attempt.measure)
+            self._lost += 1
 
     @asynccontextmanager
     async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[None]:
@@ -215,7 +225,8 @@ class Budget:
             amounts.append(f"{spent.tokens:,} of {limit.tokens:,} tokens")
             further.append(f"{cost.tokens:,} tokens")
             options.append("--budget-tokens")
+        lost = f" ({self._lost} without an answer counted in)" if self._lost else ""
         return BudgetSpent(
-            f"budget: {' and '.join(amounts)} spent, and the next request may take "
+            f"budget: {' and '.join(amounts)} spent{lost}, and the next request may take "
             f"{' and '.join(further)}; give a larger {' or '.join(options)} to go on"
         )

@@ -38,6 +38,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Unanswered,
     Unreachable,
     WrongAddress,
 )
@@ -105,15 +106,17 @@ class Consequences:
         """Let an item wait until the service answers; give it up where the fault is its own."""
         self.pool.unanswered(tried.lease)
         item, now = tried.item, self.clock.now()
+        is_lost = isinstance(refusal, Unanswered)
+        outcome = Outcome.UNANSWERED if is_lost else Outcome.UNAVAILABLE
         if self.outage.failed(item.key, refusal.reason, now):
             self.outage.settled(item.key)
             self.holding.replies.settled(item)
             dead = self.results.change(item, WorkState.DEAD, ATTEMPTS, refusal.reason)
-            self.results.finish(tried, Outcome.UNAVAILABLE, refusal.reason, change=dead)
+            self.results.finish(tried, outcome, refusal.reason, change=dead)
             self.results.item_log.given_up(item, refusal.reason)
             return ()
         waits = self.results.change(item, WorkState.PENDING, item.attempts, refusal.reason)
-        self.results.finish(tried, Outcome.UNAVAILABLE, refusal.reason, change=waits)
+        self.results.finish(tried, outcome, refusal.reason, change=waits)
         if self.outage.in_a_row == 1:
             log.warning("service_unavailable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
         await self._pause()

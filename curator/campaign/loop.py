@@ -242,6 +242,7 @@ class Curator:
         except Unreachable as refusal:
             again = await self.then.wait_for_service(tried, attempt, refusal)
         except Unavailable as refusal:
+            self.budget.failed(attempt, refusal)
             again = await self.then.try_later(tried, refusal)
         except FormNotTaken as refusal:
             self.then.ask_more_plainly(tried, self.service.value, refusal)

@@ -24,6 +24,7 @@ from curator.refusals.refusal import (
     RateLimited,
     Refusal,
     Shed,
+    Unanswered,
     Unavailable,
     WrongAddress,
 )
@@ -121,7 +122,7 @@ def refusal_within(content: object, headers: Mapping[str, str], mask: SecretMask
 def unreadable_reply(body: str, mask: SecretMask) -> Refusal:
     """Return what the body of a success means that is no JSON: a page for people, or a cut."""
     if not _MARKUP.match(body):
-        return Unavailable("a cut-off reply" if body.strip() else "an empty reply")
+        return Unanswered("a cut-off reply" if body.strip() else "an empty reply")
     told = _short(mask, _unreadable(0, body).message)
     return WrongAddress(f"the server answers with {told}")
 

@@ -9,6 +9,7 @@
     InvalidKey        the key's        it leaves for good, until its line changes
     WrongAddress      the campaign's   the run ends
     Unavailable       the service's    it is asked again later
+    Unanswered        the same         as above; a budget counts it
     Shed              the tier's       this request is sent again later, and nothing else follows
     TierRefused       the model's      it is not asked at this tier, and at no other unasked
     FormNotTaken      the model's      it is asked more plainly, this image too
@@ -86,6 +87,10 @@ class WrongAddress(Refusal):
 
 class Unavailable(Refusal):
     """A transient failure: server error, no capacity, timeout, broken connection, cut-off body."""
+
+
+class Unanswered(Unavailable):
+    """It was sent, and no whole answer came: it may have been served, and billed."""
 
 
 class Unreachable(Unavailable):

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """A reply without one valid pair: blocked, cut off, or nonsense."""
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
+    UNANSWERED = "unanswered"
+    """Sent, and no whole answer came: it may have been billed."""
     INVALID_KEY = "invalid_key"
     SHED = "shed"
     """The tier had no room: sent again later, and no failure."""

@@ -84,6 +84,31 @@ async def test_what_was_lost_in_a_crash_counts_as_spent(stage):
     assert campaign.requests == 3
 
 
+@pytest.mark.parametrize("fault", ["cut_body", "dropped", "slow"])
+async def test_a_request_without_an_answer_counts_for_it_may_have_been_billed(stage, fault):
+    campaign = await stage(
+        model=[THINKER], fault=[{"kind": fault, "at": [3, 4, 5]}], latency={"slow_ms": 60_000}
+    )
+    assert (await campaign.run(limit=2)).code == 0
+    tokens, _ = await spent(campaign)
+    budget = BudgetLimit(tokens=tokens + 2 * tokens)
+    result = await campaign.run(budget=budget, concurrency=1, timeout_s=0.5)
+    assert result.code == 75
+    last = result.err.splitlines()[-1]
+    assert "without an answer counted in" in last
+    status = await campaign.status()
+    lost = status["attempts"]["unanswered"]
+    assert lost == 3
+    # What was lost may have cost as much as what was answered: together they stay below.
+    answered = status["attempts"]["answered"]
+    assert (answered + lost) * tokens / 2 <= budget.tokens
+    # Another run counts it, too.
+    asked = campaign.requests
+    again = await campaign.run(budget=budget, concurrency=1)
+    assert (again.code, campaign.requests) == (75, asked)
+    assert "(3 without an answer counted in)" in again.err
+
+
 async def test_until_the_first_reply_one_request_is_under_way(stage):
     campaign = await stage(model=[THINKER], latency={"mean_ms": 300})
     running = asyncio.create_task(campaign.run(budget=BudgetLimit(tokens=10**6), concurrency=8))

@@ -35,6 +35,7 @@ from curator.refusals.refusal import (
     ProjectRefused,
     RateLimited,
     Refusal,
+    Unanswered,
     Unavailable,
     WrongAddress,
 )
@@ -207,7 +208,7 @@ RULES = [
     (Said(200, {"error": "something went wrong"}), Unavailable),
     (Said(200, "<!DOCTYPE html><title>Sign in</title>"), WrongAddress),
     (Said(200, "  <html lang=en><body>Welcome"), WrongAddress),
-    (Said(200, ""), Unavailable),
+    (Said(200, ""), Unanswered),
     (
         Said(403, {"error": {"message": "m", "code": 403, "metadata": {"flagged_input": "x"}}}),
         BadRequest,
