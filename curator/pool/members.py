@@ -60,7 +60,8 @@ class PoolMembers:
         return bool(self._open_turns(models))
 
     def _open_turns(self, models: Iterable[str]) -> list[tuple[Key, str]]:
-        turns = [(key, model) for model in models for key in self._keys]
+        asked = (model for model in models if model in self._models)
+        turns = [(key, model) for model in asked for key in self._keys]
         return [
             (key, model)
             for key, model in turns
