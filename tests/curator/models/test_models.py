@@ -184,3 +184,21 @@ def test_a_blank_name_of_a_model_is_refused(abo, tmp_path, capsys, command, name
     assert ended.value.code == 2
     assert "--model: a name is blank" in capsys.readouterr().err
     assert not (tmp_path / "l.db").exists()
+
+
+def blocks(section: str) -> list[str]:
+    """The indented blocks with models in a section of the document for users."""
+    document = Path(curator.__file__).parents[1] / "docs/operating.md"
+    text = document.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    lines = [line[4:] if line.startswith("    ") else "" for line in text.splitlines()]
+    parts = "\n".join(line or "\0" for line in lines).split("\0")
+    return [part for part in parts if "[[model]]" in part]
+
+
+@pytest.mark.parametrize("section", ["Models", "How to follow the next change"])
+def test_the_files_in_the_document_for_users_are_taken(write, section):
+    (block,) = blocks(section)
+    names = [table["name"] for table in tomllib.loads(block)["model"]]
+    models = models_with(write(block))
+    assert all(models.known(name).price is not None for name in names)
+    assert all(models.known(name).tiers == ("standard", "flex", "batch") for name in names)

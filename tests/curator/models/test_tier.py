@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from curator.annotators.registry import Service
 from curator.models.known import packaged_models
 from curator.models.prices import Price
 from curator.models.tier import Tier, require_taken
@@ -64,8 +65,8 @@ def test_a_tier_is_refused_only_where_the_model_is_known_to_lack_it(tmp_path):
 
 async def test_a_tier_that_is_not_to_be_had_ends_the_run_before_anything_is_written(stage):
     campaign = await stage()
-    result = await campaign.run(tier=Tier.BATCH)
+    result = await campaign.run(annotator=Service.OPENAI, models=["x"], tier=Tier.BATCH)
     assert result.code == 2
-    assert "--tier batch: --annotator gemini takes" in result.err
+    assert "--tier batch: --annotator openai takes standard, flex" in result.err
     assert not campaign.ledger.exists()
     assert campaign.requests == 0
