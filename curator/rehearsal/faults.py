@@ -17,6 +17,8 @@ class Fault(StrEnum):
 
     EXHAUSTED = "exhausted"
     """429 without details."""
+    QUOTA_UNSAID = "quota_unsaid"
+    """429 that speaks of quota and says neither which nor until when."""
     NO_CAPACITY = "no_capacity"
     """429 because the service is busy; no quota is meant."""
     NO_CAPACITY_503 = "no_capacity_503"

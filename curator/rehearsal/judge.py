@@ -193,6 +193,7 @@ class Judge:
 
 _REFUSALS: Final[dict[Fault, Callable[[], WireReply]]] = {
     Fault.EXHAUSTED: replies.exhausted,
+    Fault.QUOTA_UNSAID: replies.over_unsaid_quota,
     Fault.NO_CAPACITY: replies.no_capacity,
     Fault.NO_CAPACITY_503: lambda: replies.no_capacity(HTTPStatus.SERVICE_UNAVAILABLE),
     Fault.INTERNAL: replies.internal_error,

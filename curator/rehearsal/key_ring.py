@@ -27,6 +27,10 @@ class RehearsedKeyState(StrEnum):
     DENIED = "denied"
     UNPAID = "unpaid"
     """Its project has no credit left."""
+    BLOCKED = "blocked"
+    """It is restricted to other services."""
+    SERVICE_DISABLED = "service_disabled"
+    """Nobody turned the service on in its project."""
     WRONG_KIND = "wrong_kind"
     """It is of a kind that is not taken any more, or for another service."""
     CLOSED = "closed"
@@ -60,11 +64,18 @@ class RehearsedKey:
 
     def refusal(self, state: RehearsedKeyState, model: str) -> WireReply:
         """Return what Google answers to a key in ``state``, which is not valid."""
-        if state is RehearsedKeyState.SUSPENDED:
-            return key_refusals.suspended_key(self.api_key, _project_number(self.project))
-        if state is RehearsedKeyState.CLOSED:
-            return key_refusals.closed_model(model)
-        return _REFUSALS[state]()
+        number = _project_number(self.project)
+        match state:
+            case RehearsedKeyState.SUSPENDED:
+                return key_refusals.suspended_key(self.api_key, number)
+            case RehearsedKeyState.BLOCKED:
+                return key_refusals.blocked_key(number)
+            case RehearsedKeyState.SERVICE_DISABLED:
+                return key_refusals.disabled_service(number)
+            case RehearsedKeyState.CLOSED:
+                return key_refusals.closed_model(model)
+            case _:
+                return _REFUSALS[state]()
 
 
 _REFUSALS: Final[Mapping[RehearsedKeyState, Callable[[], WireReply]]] = {

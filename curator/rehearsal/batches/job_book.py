@@ -23,8 +23,8 @@ from curator.rehearsal.faults import FaultPlan
 from curator.rehearsal.inbound import Inquiry, MalformedRequest, inquiry_of
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.quota_book import ProjectLimits
-from curator.rehearsal.words.job_refusals import over_already, over_batch_quota, unknown_entity
-from curator.rehearsal.words.replies import WireReply, bad_request, overloaded
+from curator.rehearsal.words.job_refusals import over_already, unknown_entity
+from curator.rehearsal.words.replies import WireReply, bad_request, over_unsaid_quota, overloaded
 from shared.program.clock import Clock
 
 _LETTERS: Final = string.ascii_lowercase + string.digits
@@ -75,7 +75,7 @@ class JobBook:
         tokens = sum(row.asks.prompt_tokens for row in rows if isinstance(row.asks, Inquiry))
         if self._is_over_quota(project, limits, model, tokens):
             self._refused["over_quota"] += 1
-            return over_batch_quota()
+            return over_unsaid_quota()
         mishap = self._mishaps.next()
         if mishap is JobMishap.CREATE_REFUSED:
             self._refused[mishap] += 1

@@ -1,7 +1,6 @@
 """What is told of files and jobs that may not be had, as Google words it where that is known. Pure.
 
-A job over its quota is told so without a ``QuotaFailure`` (langchain4j/langchain4j 3942), a file of
-another project as if it were not there (googleapis/python-genai 1218).
+A file of another project is refused as if it were not there (googleapis/python-genai 1218).
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from curator.rehearsal.words.replies import (
-    RATE_LIMITS_URL,
     Json,
     WireReply,
     error_reply,
-    help_detail,
 )
 
 OPERATION_TYPE: Final = "type.googleapis.com/google.ai.generativelanguage.v1main"
@@ -54,16 +51,6 @@ def model_without_batches(model: str, version: str) -> WireReply:
         "supported methods."
     )
     return error_reply(404, "NOT_FOUND", message)
-
-
-def over_batch_quota() -> WireReply:
-    """Return the refusal of a job over a quota of jobs; which one, and until when, is not said."""
-    message = (
-        "You exceeded your current quota, please check your plan and billing details. For more "
-        f"information on this error, head to: {RATE_LIMITS_URL}. To monitor your current usage, "
-        "head to: https://ai.dev/rate-limit. "
-    )
-    return error_reply(429, "RESOURCE_EXHAUSTED", message, [help_detail()])
 
 
 def over_already(name: str) -> WireReply:

@@ -64,6 +64,37 @@ def suspended_key(api_key: str, project_number: int) -> WireReply:
     return error_reply(403, "PERMISSION_DENIED", message, [detail])
 
 
+def blocked_key(project_number: int) -> WireReply:
+    """Return the refusal of a key that is restricted to other services."""
+    message = (
+        f"Requests to this API {SERVICE} method "
+        "google.ai.generativelanguage.v1beta.GenerativeService.GenerateContent are blocked."
+    )
+    return _of_consumer("API_KEY_SERVICE_BLOCKED", message, project_number)
+
+
+def disabled_service(project_number: int) -> WireReply:
+    """Return the refusal of a project in which nobody turned the service on."""
+    url = f"https://console.developers.google.com/apis/api/{SERVICE}/overview"
+    message = (
+        f"Generative Language API has not been used in project {project_number} before or it is "
+        f"disabled. Enable it by visiting {url}?project={project_number} then retry. If you "
+        "enabled this API recently, wait a few minutes for the action to propagate to our systems "
+        "and retry."
+    )
+    return _of_consumer("SERVICE_DISABLED", message, project_number)
+
+
+def _of_consumer(reason: str, message: str, project_number: int) -> WireReply:
+    detail = {
+        "@type": f"{RPC}.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"service": SERVICE, "consumer": f"projects/{project_number}"},
+    }
+    return error_reply(403, "PERMISSION_DENIED", message, [detail])
+
+
 def denied_project() -> WireReply:
     """Return the refusal of a project that lost access."""
     message = "Your project has been denied access. Please contact support."

@@ -190,6 +190,20 @@ def help_detail() -> Json:
     return {"@type": f"{RPC}.Help", "links": links}
 
 
+def over_unsaid_quota() -> WireReply:
+    """Return the refusal of what is over a quota; which one, and until when, is not said.
+
+    So are jobs refused (langchain4j/langchain4j 3942), and at times plain requests
+    (musistudio/claude-code-router 983).
+    """
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. For more "
+        f"information on this error, head to: {RATE_LIMITS_URL}. To monitor your current usage, "
+        "head to: https://ai.dev/rate-limit. "
+    )
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, [help_detail()])
+
+
 def exhausted() -> WireReply:
     """Return a 429 that says nothing about which quota, or until when."""
     message = "Resource has been exhausted (e.g. check quota)."

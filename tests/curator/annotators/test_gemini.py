@@ -249,7 +249,9 @@ async def test_over_http_a_known_picture_gets_its_answers(rehearsal, images):
         (Fault.REGION, ProjectRefused),
         (Fault.BAD_REQUEST, BadRequest),
         (Fault.EXHAUSTED, RateLimited),
+        (Fault.QUOTA_UNSAID, RateLimited),
         (Fault.NO_CAPACITY, Unavailable),
+        (Fault.NO_CAPACITY_503, Unavailable),
     ],
 )
 async def test_over_http_each_fault_becomes_its_refusal_after_one_request(
@@ -270,6 +272,7 @@ async def test_over_http_a_dead_key_is_told_by_its_state_and_stays_secret(rehear
     of_the_project = {
         RehearsedKeyState.UNPAID: ProjectRefused,
         RehearsedKeyState.DENIED: ProjectRefused,
+        RehearsedKeyState.SERVICE_DISABLED: ProjectRefused,
         RehearsedKeyState.CLOSED: ModelRefused,
     }
     dead = {"api_key": SECRET, "state": state}

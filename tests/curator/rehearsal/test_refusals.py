@@ -24,6 +24,8 @@ def details_of(error: errors.APIError) -> dict[str, dict[str, Any]]:
         ("leaked", 403, "PERMISSION_DENIED", "reported as leaked"),
         ("suspended", 403, "PERMISSION_DENIED", "api_key:secret-of-it' has been suspended"),
         ("denied", 403, "PERMISSION_DENIED", "project has been denied access"),
+        ("blocked", 403, "PERMISSION_DENIED", "GenerateContent are blocked"),
+        ("service_disabled", 403, "PERMISSION_DENIED", "has not been used in project"),
         ("wrong_kind", 401, "UNAUTHENTICATED", "invalid authentication credentials"),
         ("unpaid", 429, "RESOURCE_EXHAUSTED", "prepayment credits are depleted"),
     ],
@@ -46,9 +48,19 @@ async def test_reasons_of_dead_keys_are_machine_readable(play: Play):
     keys = [
         {"api_key": "one", "state": "invalid"},
         {"api_key": "two", "state": "suspended"},
+        {"api_key": "three", "state": "blocked"},
+        {"api_key": "four", "state": "service_disabled"},
+        {"api_key": "five", "state": "wrong_kind"},
     ]
+    reasons = {
+        "one": "API_KEY_INVALID",
+        "two": "CONSUMER_SUSPENDED",
+        "three": "API_KEY_SERVICE_BLOCKED",
+        "four": "SERVICE_DISABLED",
+        "five": "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+    }
     async with play(key=keys) as stage:
-        for api_key, reason in [("one", "API_KEY_INVALID"), ("two", "CONSUMER_SUSPENDED")]:
+        for api_key, reason in reasons.items():
             with pytest.raises(errors.ClientError) as caught:
                 await stage.ask(api_key)
             assert details_of(caught.value)["ErrorInfo"]["reason"] == reason
@@ -153,3 +165,23 @@ async def test_refusals_by_script(play: Play, kind: str, code: int, status: str)
     assert (caught.value.code, caught.value.status) == (code, status)
     assert isinstance(caught.value, errors.ServerError if code >= 500 else errors.ClientError)
     assert details_of(caught.value) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "kinds"),
+    [
+        ("exhausted", 429, []),
+        ("quota_unsaid", 429, ["Help"]),
+        ("no_capacity", 429, ["ErrorInfo"]),
+        ("no_capacity_503", 503, ["ErrorInfo"]),
+    ],
+)
+async def test_what_is_refused_for_want_of_something_tells_no_quota(
+    play: Play, kind: str, status: int, kinds: list[str]
+):
+    async with play(fault=[{"kind": kind, "at": [1]}]) as stage:
+        with pytest.raises(errors.APIError) as caught:
+            await stage.ask()
+        assert (await stage.ask()).text
+    assert (caught.value.code, list(details_of(caught.value))) == (status, kinds)
+    assert "limit: " not in caught.value.message
