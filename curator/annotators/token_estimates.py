@@ -149,7 +149,11 @@ class TokenEstimates:
     def upper_output_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return more than what the answer and the thinking will hardly take."""
         mean = self._outputs.get(self._kind(model, measure))
-        return _first_output(measure) if mean is None else mean.upper
+        if mean is not None:
+            return mean.upper
+        # How much it thinks is not known before the first reply, but for a limit that was asked.
+        thinking = model.thinking_budgets.get(self.asked(model.name).thinking, 0)
+        return _first_output(measure) + thinking
 
 
 def _first_output(measure: Measure) -> int:

@@ -37,6 +37,16 @@ def test_until_replies_tell_the_catalogue_of_models_and_the_prompt_do():
     assert not first.knows(FIXED, LISTING)
 
 
+def test_a_limit_of_thinking_that_is_asked_for_counts_until_a_reply_tells():
+    old, low = MODELS.known("gemini-2.5-flash"), AskedSettings(thinking="low")
+    assert estimates(settings=low).upper_output_tokens(old, LISTING) == 400 + 1024
+    # It is a limit, not what is usual; and of levels nobody says how many tokens they are.
+    assert estimates(settings=low).output_tokens(old, LISTING) == 400
+    assert estimates(settings=low).upper_output_tokens(FIXED, LISTING) == 400
+    told = counted(old.name, output=300, thoughts=50, settings=low)
+    assert estimates(told, settings=low).upper_output_tokens(old, LISTING) == 700
+
+
 def test_texts_are_learned_by_their_length_and_images_by_their_size():
     learned = estimates(counted("llava", text=400, images=700))
     assert learned.input_tokens(TILED, LISTING) == 1_100

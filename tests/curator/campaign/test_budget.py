@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from curator.models.asked_settings import AskedSettings
 from curator.models.budget_limit import BudgetLimit
 from tests.curator.campaigns import PICTURES, ended, until_requests
 
@@ -107,6 +108,17 @@ async def test_a_request_without_an_answer_counts_for_it_may_have_been_billed(st
     again = await campaign.run(budget=budget, concurrency=1)
     assert (again.code, campaign.requests) == (75, asked)
     assert "(3 without an answer counted in)" in again.err
+
+
+async def test_the_first_request_is_reckoned_with_the_thinking_that_it_may_do(stage):
+    campaign = await stage(model=[{"name": "gemini-2.5-flash", "takes_budget": True}])
+    more = {"model": "gemini-2.5-flash", "settings": AskedSettings("low"), "concurrency": 4}
+    result = await campaign.run(budget=BudgetLimit(tokens=1_200), **more)
+    assert (result.code, campaign.requests) == (75, 0)
+    budget = BudgetLimit(tokens=6_000)
+    assert (await campaign.run(budget=budget, **more)).code == 75
+    assert campaign.requests > 1
+    assert (await spent(campaign))[0] <= budget.tokens
 
 
 async def test_until_the_first_reply_one_request_is_under_way(stage):
