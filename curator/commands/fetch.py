@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from curator.catalog import catalog_columns, picture_urls
+from curator.catalog.finding.fetched_names import fetched_name
 from curator.commands.options import ColumnsOfTable
 from curator.fetching.failures import FailuresFile
 from curator.fetching.fetch import FetchCounts, fetch_pictures
@@ -86,11 +87,14 @@ def fetch(
     )
     started = stopwatch()
     _make(to)
-    urls = dict.fromkeys(picture_urls(catalog, to, catalog_columns(columns)))
+    # By the file that each becomes: what differs in scheme or fragment alone is one picture.
+    urls = {
+        fetched_name(url) or url: url for url in picture_urls(catalog, to, catalog_columns(columns))
+    }
     if not urls:
         raise InputError(f"{catalog}: names no picture by URL, so that there is none to fetch")
     pictures = FetchedPictures(to)
-    lacking = [url for url in urls if not pictures.has(url)]
+    lacking = [url for url in urls.values() if not pictures.has(url)]
     failures = FailuresFile(to)
     # Those that failed before come last, or a limit would leave others out for good.
     wanted = sorted(lacking, key=failures.before.__contains__)[:limit]

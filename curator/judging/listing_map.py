@@ -15,7 +15,7 @@ from shared.program.settings import Settings, load_settings, validated
 from shared.program.toml_files import parsed_toml
 
 _FILE: Final = "agreement.toml"
-_NO_LETTERS: Final = re.compile(r"[\W_]+")
+_BETWEEN: Final = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 class Subject(Settings):
@@ -77,8 +77,8 @@ class ListingMap(Settings):
 # A catalogue has few names, and each listing has them all.
 @lru_cache(maxsize=4_096)
 def field_key(name: str) -> str:
-    """Return what tells a field's name from others: ``C:Color`` is c_color."""
-    return _NO_LETTERS.sub("_", name.lower()).strip("_")
+    """Return what tells a field's name from others: ``baseColour`` is base_colour."""
+    return _BETWEEN.sub("_", name).lower().strip("_")
 
 
 @cache

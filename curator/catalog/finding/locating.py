@@ -68,7 +68,7 @@ class Locator:
 
     def _place(self, name: str) -> str | Reason:
         if is_web_address(name):
-            return self._first_file(_places_of_url(name)) or Reason.URL
+            return self._fetched(name) or self._first_file(_paths_of_url(name)) or Reason.URL
         if name.startswith("data:"):
             return Reason.AS_TEXT
         text = name.removeprefix("file://")
@@ -81,6 +81,13 @@ class Locator:
         if path.startswith("/") or _DRIVE.match(text):
             return self._absolute(parts)
         return self._relative(parts)
+
+    def _fetched(self, url: str) -> str | None:
+        """Return the file as `curator fetch` calls it, to the letter."""
+        name = fetched_name(url)
+        if name is None or suffix_of(name) not in READ_SUFFIXES:
+            return name and self._file([name])
+        return name if self._is_file(name) else None
 
     def _of_one_address(self, url: str, place: str | Reason) -> str | Reason:
         if isinstance(place, Reason):
@@ -158,10 +165,8 @@ class Locator:
             ) from error
 
 
-def _places_of_url(url: str) -> Iterator[list[str]]:
-    """Yield where a download of ``url`` may lie: as we fetch it, or under its path or its end."""
-    if name := fetched_name(url):
-        yield name.split("/")
+def _paths_of_url(url: str) -> Iterator[list[str]]:
+    """Yield where a download of ``url`` may lie: under its whole path, or the end of it."""
     address = without_query(url)
     for spelling in dict.fromkeys((unquote(address), address)):
         parts = [part for part in _parts(spelling)[1:] if part != ".."]

@@ -25,8 +25,10 @@ from curator.catalog.tables.columns import Layout, id_columns, layout_of, own_na
 from curator.catalog.tables.products import Products
 from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
+from shared.program.reporting.event_log import EventLog
 from shared.records import ImageRef, Listing
 
+log = EventLog(__name__)
 _UNPACK: Final = "unpack it, and give the folder or the table in it"
 _SAVE_AS: Final = "save it as CSV in UTF-8"
 _WAYS_OUT: Final = {
@@ -62,6 +64,8 @@ def checked_table(path: Path, files: Sequence[Path], given: AsGiven) -> TableCat
     images_dir = given.images_dir or beside
     table = TableCatalog(path, images_dir, tuple(files), given.columns, has_pictures)
     table.check_columns()
+    if has_pictures:
+        log.info("pictures_within_written", table=str(path), folder=str(images_dir))
     return table
 
 

@@ -52,6 +52,11 @@ async def test_what_is_fetched_is_planned_with_the_folder_alone(tmp_path, shop):
     assert "fetched 0, there before 3" in (await fetch(table, tmp_path)).out
 
 
+async def test_what_is_one_picture_is_asked_once(tmp_path, server, shop):
+    done = await fetch(shop("i/a.jpg", "i/a.jpg#2", "i/a.jpg"), tmp_path)
+    assert (done.code, server.asked) == (0, {"i/a.jpg": 1})
+
+
 async def test_failures_end_with_1_and_a_file_and_the_next_try_takes_others_first(tmp_path, shop):
     table = shop("i/gone.jpg", "i/a.jpg", "i/b.jpg")
     done = await fetch(table, tmp_path, "--limit", "1")

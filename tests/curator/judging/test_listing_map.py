@@ -31,6 +31,12 @@ families = ["striped stripes pinstripe", "dotted dots polka"]
         ({"title": "Mug", "color_name": "navy"}, "What color is the lid?", "red", "unknown"),
         ({"name": "Ring", "Materials": "silver"}, "What is the ring made of?", "gold", "agrees"),
         ({"name": "Bag", "materials": "suede"}, "What is the bag made of?", "canvas", "disagrees"),
+        (
+            {"productDisplayName": "Oak mug", "baseColour": "Navy"},
+            "What color is the mug?",
+            "red",
+            "disagrees",
+        ),
         ({"category": "Home > Rugs"}, "What type of product is shown?", "lamp", "disagrees"),
         ({"listed under": "Rugs"}, "What type of product is shown?", "rug", "agrees"),
     ],
