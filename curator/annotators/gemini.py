@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ _ADDRESS: Final = re.compile(
     r"(?P<server>.*?)(/+(?P<version>v\d+\w*))?(/+models(/+[^/]*)?)?/*", re.IGNORECASE
 )
 _OK: Final = 200
+_SILENT_S: Final = 60
+"""Longest silence of a connection, in seconds."""
 
 
 class Gemini:
@@ -107,7 +110,7 @@ class Gemini:
             InputError: ``base_url`` is not an address.
         """
         check_base_url(base_url)
-        connector = aiohttp.TCPConnector(limit=connections)
+        connector = aiohttp.TCPConnector(limit=connections, socket_factory=lasting_socket)
         async with aiohttp.ClientSession(
             connector=connector,
             # It would send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.
@@ -210,6 +213,22 @@ class Gemini:
             door = _Door(url, headers, SecretMask([key.secret]))
             self._doors[key.secret, model] = door
         return door
+
+
+def lasting_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Return a socket that says now and then that it is there.
+
+    At a tier that takes minutes nothing is sent meanwhile, and what stands between forgets
+    connections that are silent for some minutes.
+    """
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Not every system has a name for them.
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        if option := getattr(socket, name, None):
+            made.setsockopt(socket.IPPROTO_TCP, option, _SILENT_S)
+    return made
 
 
 async def _refused(response: aiohttp.ClientResponse, url: str, mask: SecretMask) -> Refusal:

@@ -109,7 +109,7 @@ def _nobody_serves(report: CampaignReport) -> str:
 def tries_an_item(report: CampaignReport) -> float:
     """Return the requests that an item took so far, those over a quota left out."""
     settled = report.progress.done + report.progress.dead
-    counted = ("answered", "unusable", "unavailable", "unanswered", "bad_request")
+    counted = ("answered", "unusable", "unavailable", "unanswered", "bad_request", "shed")
     opinions = report.opinions.chosen - report.opinions.waiting
     again = opinions + report.canary_requests
     requests = sum(report.outcomes.get(name, 0) for name in counted) - again

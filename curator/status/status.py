@@ -15,7 +15,7 @@ from typing import Any, Final
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
 from curator.keys.quota_day import next_day
-from curator.ledger import CampaignReport, KeyReport
+from curator.ledger import CampaignReport, KeyReport, Outcome
 from curator.models.known import ModelCatalogue, packaged_models
 from curator.models.model_status import Retirement, retirement
 from curator.pool.records import ModelUse
@@ -23,7 +23,8 @@ from curator.status.canaries import canaries_object
 from curator.status.spending import budget_object, cost_usd, spending_object
 
 UNKNOWN_MODEL: Final = "unknown model"
-NOT_ERRORS: Final = frozenset({"open", "answered", "shed"})
+SHED: Final = Outcome.SHED.value
+NOT_ERRORS: Final = frozenset({"open", "answered", SHED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from curator.status.status import NOT_ERRORS, Standing, key_state, rate_per_minute
+from curator.status.status import NOT_ERRORS, SHED, Standing, key_state, rate_per_minute
 from curator.status.view import keys_view
 from curator.status.words import listed, time_left
 from shared.program.background import beside
@@ -93,6 +93,8 @@ def view(standing: Standing, now: float, height: int) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute, {report.pairs:,} pairs")
     facts.add_row("time left", time_left(standing, now))
+    if shed := report.outcomes.get(SHED, 0):
+        facts.add_row("no room", f"{shed:,} requests were shed, and are sent again")
     errors = _errors(standing) or "none"
     facts.add_row("errors", Text(errors, no_wrap=True, overflow="ellipsis"))
     if report.opinions.chosen:
@@ -117,6 +119,8 @@ def line(standing: Standing, now: float) -> str:
     parts.append(f"keys: {listed(states)}")
     if report.opinions.chosen:
         parts.append(f"second opinions: {listed(asdict(report.opinions))}")
+    if shed := report.outcomes.get(SHED, 0):
+        parts.append(f"shed {shed:,}")
     if errors := _errors(standing):
         parts.append(f"errors: {errors}")
     return "; ".join(parts)

@@ -205,9 +205,10 @@ const drawReplies = campaign => {
 const drawSpending = campaign => {
   at("spending-section").hidden = !campaign.spending.length;
   const others = new Set(campaign.replies_by_model.filter(told => told.is_another).map(told => told.answered_by));
-  at("spending").replaceChildren(...campaign.spending.map(({ asked, answered_by, tokens, usd }) => {
+  at("spending").replaceChildren(...campaign.spending.map(({ asked, answered_by, tier, tokens, usd }) => {
     const row = document.createElement("tr");
-    show(row, "th", others.has(answered_by) ? `${asked}, answered by ${answered_by}` : asked).scope = "row";
+    const who = others.has(answered_by) ? `${asked}, answered by ${answered_by}` : asked;
+    show(row, "th", tier === "standard" ? who : `${who} (${tier})`).scope = "row";
     for (const kind of ["input", "images", "cached", "output", "thoughts"]) show(row, "td", number(tokens[kind]), "number");
     show(row, "td", dollars(usd), "number");
     return row;

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import traceback
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from curator.annotators.annotator import AskedForm, check_base_url
-from curator.annotators.gemini import Gemini
+from curator.annotators.gemini import Gemini, lasting_socket
 from curator.annotators.gemini_wire import read_reply, request_body
 from curator.annotators.image_encoding import prepare_photo
 from curator.annotators.token_estimates import TokenEstimates
@@ -235,6 +236,14 @@ async def test_over_http_a_known_picture_gets_its_answers(rehearsal, images):
     assert {one["answer"] for one in json.loads(reply.text)} == {"colour0", "thing0", "number0"}
     assert reply.ending == "STOP"
     assert reply.input_tokens > 0
+
+
+def test_a_connection_says_that_it_is_there_while_a_slow_tier_takes_its_time():
+    address = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 9))
+    with lasting_socket(address) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 60
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,17 @@ def test_the_view_has_progress_rate_time_left_keys_and_errors():
     assert "removed: API_KEY_INVALID" in text
 
 
+def test_what_was_shed_is_told_and_is_no_error():
+    full = standing()
+    (model,) = full.report.outcomes_by_model
+    outcomes = {model: {"answered": 40, "shed": 1_203}}
+    full = replace(full, report=replace(full.report, outcomes_by_model=outcomes), last_errors={})
+    assert "1,203 requests were shed, and are sent again" in drawn(view(full, NOW, height=40))
+    assert "; shed 1,203" in line(full, NOW)
+    assert "error" not in line(full, NOW)
+    assert "shed" not in line(standing(), NOW)
+
+
 def test_a_low_terminal_shows_the_keys_that_serve_first():
     text = drawn(view(standing(), NOW, height=11))
     assert "good" in text
