@@ -37,7 +37,9 @@ class FailuresFile:
             InputError: it cannot be written.
         """
         try:
-            self._file = self.path.open("w", newline="", encoding="utf-8")
+            self._file = self.path.open(
+                "w", newline="", encoding="utf-8", errors="backslashreplace"
+            )
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error.strerror})") from error
         self._rows = csv.writer(self._file)

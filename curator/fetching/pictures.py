@@ -58,6 +58,8 @@ class FetchedPictures:
             if isinstance(cause, OSError) and cause.errno in _NO_PLACE:
                 raise NotFetched(f"no place for it ({cause.strerror})") from error
             raise
+        except ValueError as error:
+            raise NotFetched("no place for it (no name of a file)") from error
         except OSError as error:
             raise InputError(
                 f"{self._folder}: cannot be written ({error.strerror}); make room, and run the "

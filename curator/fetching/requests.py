@@ -104,9 +104,9 @@ async def picture_content(
             raise NotFetched(str(error.os_error.strerror)) from error
         reason = f"no connection ({error.os_error.strerror or error.os_error})"
         raise NotFetched(reason, may_pass=True, is_silent=True) from error
-    except aiohttp.InvalidURL as error:
+    except (aiohttp.InvalidURL, ValueError) as error:
         raise NotFetched("no valid URL") from error
-    except (aiohttp.ClientError, ValueError) as error:
+    except aiohttp.ClientError as error:
         raise NotFetched(f"broken off ({type(error).__name__})", may_pass=True) from error
     raise NotFetched(f"more than {_MOST_REDIRECTS} redirects")
 

@@ -28,6 +28,8 @@ from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 from shared.program.reporting.event_log import EventLog
 from shared.records import ImageRef, Listing
 
+UNPACKED: Final = "_images"
+"""Ends the name of the folder that pictures within a table are written to, after the table's."""
 log = EventLog(__name__)
 _UNPACK: Final = "unpack it, and give the folder or the table in it"
 _SAVE_AS: Final = "save it as CSV in UTF-8"
@@ -60,7 +62,7 @@ def checked_table(path: Path, files: Sequence[Path], given: AsGiven) -> TableCat
         InputError: it is unreadable or has no image column.
     """
     has_pictures = is_columnar(files[0]) and holds_pictures(files[0])
-    beside = path.with_name(f"{path.stem}_images") if has_pictures else files[0].parent
+    beside = path.with_name(f"{path.stem}{UNPACKED}") if has_pictures else files[0].parent
     images_dir = given.images_dir or beside
     table = TableCatalog(path, images_dir, tuple(files), given.columns, has_pictures)
     table.check_columns()

@@ -11,7 +11,7 @@ from curator.catalog.catalog import AsGiven
 from curator.catalog.pictures import is_hidden
 from curator.catalog.rows.columnar import PARQUET
 from curator.catalog.rows.opening import rows_of
-from curator.catalog.tables.table import TableCatalog, checked_table
+from curator.catalog.tables.table import UNPACKED, TableCatalog, checked_table
 from shared.errors import InputError
 from shared.images.formats import is_picture
 
@@ -66,16 +66,20 @@ def _shards(path: Path) -> Sequence[Path]:
 
 def _files_below(path: Path, deepest: int = 2) -> Iterator[Path]:
     """Yield files as they come, for a folder may hold hundreds of thousands."""
-    folders = []
+    folders, stems = [], set()
     try:
         for entry in path.iterdir():
             if is_hidden(entry.name):
                 continue
             if entry.is_file():
+                stems.add(entry.stem)
                 yield entry
             elif deepest and entry.is_dir():
                 folders.append(entry)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     for folder in folders:
+        if folder.name.removesuffix(UNPACKED) in stems:
+            # Pictures of one of these files, when it was a catalogue by itself.
+            continue
         yield from _files_below(folder, deepest - 1)

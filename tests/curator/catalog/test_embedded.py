@@ -71,6 +71,12 @@ def test_shards_in_a_folder_are_one_table_and_its_pictures_lie_beside_it(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {"goods", "goods_images"}
 
 
+def test_a_shard_that_was_a_catalogue_by_itself_does_not_make_its_folder_one_of_pictures(tmp_path):
+    shard = tmp_path / "goods" / "data" / "train-00000-of-00001.parquet"
+    write_shard(shard, [("A", "bowl", PICTURES[0])])
+    assert read(shard)[0] == read(tmp_path / "goods")[0] == [("A", {"title": "bowl"})]
+
+
 def test_what_datasets_saved_is_read_with_all_its_splits(tmp_path):
     rows = [{"bytes": picture, "path": None} for picture in PICTURES[:2]]
     split = datasets.Dataset.from_dict({"id": ["1", "2"], "title": ["a", "b"], "image": rows})

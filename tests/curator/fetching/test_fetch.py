@@ -113,6 +113,16 @@ async def test_each_failure_is_told_with_its_reason_and_nothing_of_it_is_kept(
     assert files(tmp_path) == [f"127.0.0.1_{server.port}/i/a.jpg", "fetch_failures.csv"]
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://127.0.0.1:x/a.jpg", "http:///a.jpg", "http://\ud800.example/a.jpg"]
+)
+async def test_what_is_no_url_is_told_and_not_tried_again(fetching, url):
+    clock = JumpingClock()
+    counts, _ = await fetching([url], clock=clock)
+    assert (counts.fetched, counts.failed) == (0, 1)
+    assert clock.time == JumpingClock().time
+
+
 async def test_failures_of_the_past_are_gone_where_nothing_fails_any_more(
     tmp_path, server, fetching
 ):
