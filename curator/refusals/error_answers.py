@@ -137,7 +137,7 @@ def _judged(
     else:
         refusal = _refusal(row.refusal, error, headers, mask)
         if row.way_out:
-            refusal.reason += f"; {row.way_out}"
+            refusal.reason += f": {row.way_out}"
     refusal.about = row.about
     return refusal
 
