@@ -59,13 +59,27 @@ def read_new_job(body: bytes) -> NewJob:
         raise MalformedRequest(
             "* BatchGenerateContentRequest.batch.input_config.requests: requests must not be empty"
         )
-    priority = batch.get("priority") or 0
     return NewJob(
-        display_name=str(batch.get("displayName") or ""),
-        file_name=str(name or ""),
+        display_name=_text(batch.get("displayName"), "batch.display_name"),
+        file_name=_text(name, "batch.input_config.file_name"),
         requests=tuple(_inline(value) for value in listed or ()),
-        priority=int(priority) if isinstance(priority, int | str) else 0,
+        priority=_whole(batch.get("priority"), "batch.priority"),
     )
+
+
+def _text(value: object, name: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise MalformedRequest(f"Invalid value at '{name}' (TYPE_STRING), {value}")
+
+
+def _whole(value: object, name: str) -> int:
+    # JSON of Google's has numbers of 64 bits as text.
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        return int(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value or 0
+    raise MalformedRequest(f"Invalid value at '{name}' (TYPE_INT64), {value}")
 
 
 def _inline(value: object) -> BatchRequest:

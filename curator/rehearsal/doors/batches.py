@@ -12,11 +12,11 @@ from curator.rehearsal.batches.job_book import JobBook
 from curator.rehearsal.batches.job_input import read_new_job
 from curator.rehearsal.batches.mishaps import JobMishap, LookMishap
 from curator.rehearsal.doors.door import (
-    TOO_LARGE,
     VERSION,
     Received,
     Refused,
     Visitors,
+    body_of,
     json_bytes,
     keep,
     success,
@@ -81,10 +81,7 @@ class BatchesDoor:
             raise Refused(refused.reply)
         if not self._shelf.takes_batches(model):
             raise Refused(model_without_batches(model, version))
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise Refused(bad_request(TOO_LARGE)) from error
+        body = await body_of(request)
         keep(self._record, request, body)
         try:
             new = read_new_job(body)

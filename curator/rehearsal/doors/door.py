@@ -12,7 +12,7 @@ from aiohttp import web
 from curator.rehearsal.judge import Judge
 from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
-from curator.rehearsal.words.replies import Json, WireReply
+from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.reporting.event_log import EventLog
 
 KEY_HEADER: Final = "x-goog-api-key"
@@ -70,6 +70,18 @@ def key_of(request: web.Request, judge: Judge) -> RehearsedKey:
     if not key.is_enterprise:
         return key
     return replace(key, state=RehearsedKeyState.INVALID, valid_for=0)
+
+
+async def body_of(request: web.Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        Refused: it is too large.
+    """
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise Refused(bad_request(TOO_LARGE)) from error
 
 
 def keep(record: Callable[[Received], None] | None, request: web.Request, body: bytes) -> None:

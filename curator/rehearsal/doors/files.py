@@ -21,6 +21,7 @@ from curator.rehearsal.doors.door import (
     Received,
     Refused,
     Visitors,
+    body_of,
     json_reply,
     keep,
     success,
@@ -87,7 +88,7 @@ class FilesDoor:
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         caller = self._visitors.admit(request, "upload")
-        body = await request.read()
+        body = await body_of(request)
         keep(self._record, request, body)
         try:
             upload = _announced(request, body, caller.key.project)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from curator.rehearsal.answers.replying import Ruling
 from curator.rehearsal.doors.desk import Desk
-from curator.rehearsal.doors.door import VERSION, json_reply, key_of
+from curator.rehearsal.doors.door import VERSION, body_of, json_reply, key_of, telling
 from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.tally import RehearsalTally
 from curator.rehearsal.words.replies import token_count
@@ -25,7 +25,7 @@ class GeminiDoor:
         model = f"/{VERSION}/models/{{model}}"
         return [
             web.post(f"{model}:generateContent", self._generate_content),
-            web.post(f"{model}:countTokens", self._count_tokens),
+            web.post(f"{model}:countTokens", telling(self._count_tokens)),
             web.get(model, self._look_up),
         ]
 
@@ -38,7 +38,7 @@ class GeminiDoor:
     async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
         key = key_of(request, self._judge)
         earlier = self._tally.called(key.label, key.project, "count_tokens")
-        asked = _asked(request, await request.read())
+        asked = _asked(request, await body_of(request))
         counted = self._judge.counted(key, earlier, asked)
         return json_reply(counted.reply if isinstance(counted, Ruling) else token_count(counted))
 

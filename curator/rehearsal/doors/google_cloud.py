@@ -10,7 +10,7 @@ from aiohttp import web
 
 from curator.rehearsal.answers.replying import Ruling
 from curator.rehearsal.doors.desk import Desk
-from curator.rehearsal.doors.door import KEY_HEADER, Refused, json_reply, telling
+from curator.rehearsal.doors.door import KEY_HEADER, Refused, body_of, json_reply, telling
 from curator.rehearsal.inbound import ServiceTier
 from curator.rehearsal.judge import Asked, Judge
 from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
@@ -69,7 +69,7 @@ class GoogleCloudDoor:
         place = _place(request)
         key = self._caller(request, place)
         earlier = self._tally.called(key.label, key.project, "count_tokens")
-        counted = self._judge.counted(key, earlier, _asked(request, await request.read()))
+        counted = self._judge.counted(key, earlier, _asked(request, await body_of(request)))
         if isinstance(counted, Ruling):
             return json_reply(worded(counted, place))
         return json_reply(token_count(counted))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import json
 from typing import Final
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from curator.rehearsal.doors.door import body_of, telling
 from curator.rehearsal.judge import Judge
 
 OAUTH_PATH: Final = "/token"
@@ -28,13 +30,13 @@ class TokensDoor:
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is answered here."""
-        return [web.post(OAUTH_PATH, self._token)]
+        return [web.post(OAUTH_PATH, telling(self._token))]
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
+        form = dict(parse_qsl((await body_of(request)).decode(errors="replace")))
         if form.get("grant_type") != _GRANT:
             return _refused("unsupported_grant_type", f"Invalid grant_type: {_GRANT} is played.")
-        token = self._judge.token_of(_project_in(str(form.get("assertion", ""))))
+        token = self._judge.token_of(_project_in(form.get("assertion", "")))
         if token is None:
             return _refused("invalid_grant", "Invalid grant: account not found")
         told = {

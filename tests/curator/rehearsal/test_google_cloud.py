@@ -209,9 +209,10 @@ async def test_a_service_account_gets_the_token_of_its_project(
         {"grant_type": "password"},
         {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "nonsense"},
         {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "a.bm8.c"},
+        "neither one nor the other",
     ],
 )
-async def test_no_token_is_given_for_nonsense(play: Play, form: dict[str, str]):
+async def test_no_token_is_given_for_nonsense(play: Play, form: dict[str, str] | str):
     async with (
         play(key=[CLOUD], project=PROJECT) as stage,
         stage.session.post(stage.base_url + OAUTH_PATH, data=form) as response,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from google.genai import errors, types
 
+from curator.rehearsal.doors.door import LARGEST_BODY
 from tests.curator.rehearsal.batches.calls import (
     client,
     lines,
@@ -207,6 +209,51 @@ async def test_a_key_dies_after_some_jobs_and_is_not_to_be_used_again(play: Play
         figures = await stage.stats()
     assert figures["keys"]["key-1"]["jobs_asked_for"] == 1
     assert figures["keys"]["key-1"]["requests_after_dead"] == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1beta/models/{MODEL}:batchGenerateContent",
+        f"/v1beta/models/{MODEL}:countTokens",
+        "/upload/v1beta/files",
+    ],
+)
+async def test_a_body_that_is_too_large_is_refused(play: Play, path: str):
+    large = io.BytesIO(bytes(LARGEST_BODY + 1))
+    async with (
+        play() as stage,
+        stage.session.post(f"{stage.base_url}{path}?key=good", data=large) as response,
+    ):
+        told = await response.json()
+    assert (response.status, "payload size exceeds" in told["error"]["message"]) == (400, True)
+
+
+BODIES = [
+    b"",
+    b"{",
+    b"[]",
+    b'{"batch": 5}',
+    b'{"batch": {}}',
+    b'{"batch": {"inputConfig": {"fileName": "files/a", "requests": {"requests": [{}]}}}}',
+    b'{"batch": {"inputConfig": {"requests": {"requests": []}}}}',
+    b'{"batch": {"inputConfig": {"requests": {"requests": [{"key": "a"}]}}}}',
+    b'{"batch": {"inputConfig": {"requests": {"requests": [{"request": {}, "metadata": 1}]}}}}',
+    b'{"batch": {"inputConfig": {"fileName": "files/a"}, "colour": 1}}',
+    b'{"batch": {"inputConfig": {"fileName": "files/a"}, "priority": "high"}}',
+    b'{"batch": {"inputConfig": {"fileName": "files/a"}, "displayName": 1}}',
+    b'{"batch": {"inputConfig": {"fileName": 7}}}',
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_body_that_makes_no_job_is_refused(play: Play, body: bytes):
+    async with play() as stage:
+        url = f"{stage.base_url}/v1beta/models/{MODEL}:batchGenerateContent?key=good"
+        async with stage.session.post(url, data=body) as response:
+            told = await response.json()
+        assert (await stage.stats())["batch"]["jobs"] == {}
+    assert (response.status, told["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
 async def test_requests_in_the_job_may_have_settings(play: Play):
