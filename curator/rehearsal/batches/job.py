@@ -97,8 +97,8 @@ class Job:
 
     def has_results(self, now: float) -> bool:
         """Return whether its requests were answered by now."""
-        lasted = self.cancelled_at is None or self.times.ends_at < self.cancelled_at
-        return lasted and now >= self.times.ends_at and self.times.ends_as in _WITH_RESULTS
+        is_done = self.cancelled_at is None and now >= self.times.ends_at
+        return is_done and self.times.ends_as in _WITH_RESULTS
 
     def operation(self, now: float) -> Json:
         """Return what ``GET batches/ID`` tells."""

@@ -158,8 +158,10 @@ class JobBook:
         now = self._clock.now()
         if job.is_over(now):
             return over_already(job.name)
-        if job.cancelled_at is None:
-            job.cancelled_at = now + self._life.cancelling_s
+        ends_at = now + self._life.cancelling_s
+        # A job that is done before that has won the race, and is not cancelled.
+        if job.cancelled_at is None and ends_at < job.times.ends_at:
+            job.cancelled_at = ends_at
         return None
 
     async def settle(self) -> None:

@@ -144,6 +144,17 @@ async def test_a_job_is_cancelled_until_it_is_over(play: Play):
     assert figures["batch"]["jobs"] == {"cancelled": 1}
 
 
+async def test_a_job_that_ends_while_it_is_cancelled_has_its_results(play: Play):
+    async with play(batch={"running_s": 60, "cancelling_s": 90}) as stage:
+        sdk = client(stage)
+        job = await made(sdk, both(stage))
+        await sdk.aio.batches.cancel(name=job.name)
+        for seconds in (60, 60):
+            stage.clock.advance(seconds)
+            assert (await sdk.aio.batches.get(name=job.name)).state.endswith("SUCCEEDED")
+        assert len(await results(sdk, job)) == 2
+
+
 async def test_a_deleted_job_is_not_shown_and_goes_on(play: Play):
     async with play(batch={"running_s": 600}) as stage:
         sdk = client(stage)
