@@ -12,7 +12,6 @@ from curator.catalog.rows.columnar import columnar_rows, is_columnar
 from curator.catalog.rows.delimited import delimited_rows
 from curator.catalog.rows.json_objects import json_rows
 from curator.catalog.rows.row import Rows
-from curator.catalog.rows.xml_elements import xml_rows
 from shared.errors import InputError
 
 _JSON: Final = frozenset({".json", ".jsonl", ".ndjson"})
@@ -47,6 +46,9 @@ def rows_of(files: Sequence[Path], images_dir: Path) -> Iterator[Rows]:
         with columnar_rows(files, images_dir) as rows:
             yield rows
     elif suffixes & _XML or _begins_as_xml(path):
+        # Its parser takes as long to import as all the rest of this room, and few feeds are XML.
+        from curator.catalog.rows.xml_elements import xml_rows  # noqa: PLC0415
+
         with xml_rows(path) as rows:
             yield rows
     else:
