@@ -19,6 +19,8 @@ from curator.commands.options import (
 )
 from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
+from curator.ledger.database.plain import reading
+from curator.ledger.reviews.gathered import judged_pairs
 from curator.models.known import ModelCatalogue
 from curator.pairs.chosen import chosen_campaigns
 from curator.pairs.export import (
@@ -30,6 +32,7 @@ from curator.pairs.export import (
 )
 from curator.pairs.reparse import Rejudged, Rules, prompts_of
 from curator.pairs.reparse import reparse as judge_replies
+from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 from shared.program.reporting.progress import report_progress
@@ -47,6 +50,30 @@ PairsOf = Annotated[
 EmbedImages = Annotated[
     bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
 ]
+OnlyReviewed = Annotated[
+    bool, typer.Option("--reviewed", help="Write only what people accepted or corrected.")
+]
+LeastAgreement = Annotated[
+    float | None,
+    typer.Option(
+        "--min-agreement",
+        min=0.0,
+        max=1.0,
+        metavar="FRACTION",
+        help="Least share of listing and second opinion that agree, where either says a word.",
+    ),
+]
+BalancedBy = Annotated[
+    Balance | None,
+    typer.Option(help="Cut frequent question types, or answers of a type, to equal numbers."),
+]
+KeepsRejected = Annotated[
+    bool,
+    typer.Option(
+        "--keep-rejected",
+        help="Keep what people rejected for evaluation: marked, and not in the training split.",
+    ),
+]
 JudgedWords = Annotated[
     int | None,
     typer.Option(min=1, max=20, help="Longest answer, in words, if not the campaign's own."),
@@ -61,6 +88,10 @@ def export(
     model: PairsOf = None,
     images: MovedImages = None,
     embed_images: EmbedImages = False,
+    reviewed: OnlyReviewed = False,
+    min_agreement: LeastAgreement = None,
+    balance: BalancedBy = None,
+    keep_rejected: KeepsRejected = False,
     models: ModelsPath = None,
 ) -> None:
     """Write the pairs to a file, or a data set folder.
@@ -79,6 +110,7 @@ def export(
             campaign or (),
             images,
             models=model or (),
+            choice=Choice(reviewed, min_agreement, balance, keep_rejected),
             known_models=catalogue_of(models),
             embeds=embed_images,
         )
@@ -95,6 +127,7 @@ async def _export(
     images: Path | None,
     *,
     models: Sequence[str],
+    choice: Choice,
     known_models: ModelCatalogue,
     embeds: bool,
 ) -> tuple[int, list[str]]:
@@ -105,14 +138,26 @@ async def _export(
         chosen = chosen_campaigns(reports, campaigns, path)
         require_models(chosen, models)
         missing = await left_out(ledger, chosen, reports, models)
+        with reading(path) as connection:
+            ids = [report.campaign_id for report in chosen]
+            judged = [pair for each in ids for pair in judged_pairs(connection, each)]
+        reviewed = ReviewedPairs(judged, choice)
         if out.suffix.lower() in FILE_SUFFIXES:
-            return await export_file(ledger, chosen, out, models), missing
+            count = await export_file(ledger, chosen, out, models, reviewed=reviewed)
+            return count, missing + reviewed.lines()
         folders = [Path(folder) for folder in await ledger.images_dirs()]
         folder = images or folders[0]
         count = await export_folder(
-            ledger, chosen, out, folder, known_models=known_models, models=models, embeds=embeds
+            ledger,
+            chosen,
+            out,
+            folder,
+            known_models=known_models,
+            models=models,
+            reviewed=reviewed,
+            embeds=embeds,
         )
-        return count, missing
+        return count, missing + reviewed.lines()
 
 
 def reparse(

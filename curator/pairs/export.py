@@ -13,6 +13,7 @@ from curator.ledger import CampaignReport, Ledger
 from curator.ledger.queries.pairs import PromptVersions
 from curator.models.known import ModelCatalogue
 from curator.pairs.chosen import columns_of, described, versions_of
+from curator.pairs.reviewed import ReviewedPairs
 from curator.status.canaries import canaries_object
 from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
@@ -89,7 +90,12 @@ async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[
 
 
 async def export_file(
-    ledger: Ledger, reports: Sequence[CampaignReport], path: Path, models: Sequence[str] = ()
+    ledger: Ledger,
+    reports: Sequence[CampaignReport],
+    path: Path,
+    models: Sequence[str] = (),
+    *,
+    reviewed: ReviewedPairs,
 ) -> int:
     """Write the pairs of campaigns, or those of ``models``, to ``path`` by its suffix.
 
@@ -101,7 +107,10 @@ async def export_file(
     loop = asyncio.get_running_loop()
     products = await ledger.products()
     columns = (*CSV_PAIR_COLUMNS, "product") if products else CSV_PAIR_COLUMNS
-    pairs = _pairs(ledger, versions_of(reports), products, loop, models=models)
+    if reviewed.judged:
+        columns = (*columns, "label_review", "label_before_review", "label_sample")
+    versions = versions_of(reports)
+    pairs = reviewed.chosen(lambda: _pairs(ledger, versions, products, loop, models=models))
     extra = columns_of(reports)
     return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns, extra=extra)
 
@@ -114,6 +123,7 @@ async def export_folder(
     *,
     known_models: ModelCatalogue,
     models: Sequence[str] = (),
+    reviewed: ReviewedPairs,
     embeds: bool,
 ) -> int:
     """Write a data set folder, split by product with near-identical images together.
@@ -127,12 +137,13 @@ async def export_folder(
     versions = versions_of(reports)
     return await asyncio.to_thread(
         _write_folder,
-        lambda: _pairs(ledger, versions, products, loop, models=models),
+        lambda: reviewed.chosen(lambda: _pairs(ledger, versions, products, loop, models=models)),
         reports,
         folder,
         images_dir,
         known_models=known_models,
         models=models,
+        reviewed=reviewed,
         embeds=embeds,
     )
 
@@ -145,6 +156,7 @@ def _write_folder(
     known_models: ModelCatalogue,
     *,
     models: Sequence[str],
+    reviewed: ReviewedPairs,
     embeds: bool,
 ) -> int:
     from shared.dataset.folder import write_dataset  # noqa: PLC0415
@@ -155,6 +167,8 @@ def _write_folder(
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; give --images DIR")
     names = list(dict.fromkeys(pair.filename for pair in pairs()))
+    if not names:
+        raise InputError(f"{folder}: no pair is left to write; ask for less than these options do")
     units = units_of(pairs(), looks_in(images_dir, names))
     splits = split_units(units, seed=SPLIT_SEED)
     extra = columns_of(reports)
@@ -166,6 +180,7 @@ def _write_folder(
                 "program": "curator",
                 **({"models": list(models)} if models else {}),
                 **_sources(reports, known_models),
+                **({"reviews": reviewed.described()} if reviewed.is_told else {}),
             },
             split_rule={**RULE, "seed": SPLIT_SEED, "unit": "product, look-alikes together"},
             embed_from=images_dir if embeds else None,
@@ -207,7 +222,9 @@ def _placed(
         # A run beside the export may have added images since their splits were drawn.
         if pair.filename in splits:
             unit, split = units[pair.filename], splits[pair.filename]
-            yield replace(pair, unit_id=unit, split=split)
+            # Nobody is to learn from an answer that people found wrong.
+            if pair.has_right_answer or split != "train":
+                yield replace(pair, unit_id=unit, split=split)
         progress.advance()
 
 

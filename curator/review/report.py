@@ -18,6 +18,7 @@ GROUPS: Final[Mapping[str, Callable[[SeenPair], str]]] = {
     "type": lambda pair: question_type(pair.question),
     "model": lambda pair: pair.model or "unknown",
     "prompt": lambda pair: pair.prompt_version,
+    "style": lambda pair: pair.style or "none",
     "difficulty": lambda pair: pair.difficulty or "unknown",
     "second_opinion": lambda pair: pair.opinion or "none",
     "listing": lambda pair: pair.agreement or "unknown",

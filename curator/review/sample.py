@@ -19,24 +19,28 @@ FAIR: Final = "random"
 
 
 def fair_sample(pairs: Iterable[SeenPair]) -> list[SeenPair]:
-    """Return those of the judged pairs that are a fair sample of their campaign."""
+    """Return those of the judged pairs that are a fair sample of their campaigns."""
     judged = [(pair, deciding(pair.reviews)) for pair in pairs]
-    reach = _reach(review for _, reviews in judged for review in reviews)
-    return [pair for pair, reviews in judged if _is_drawn(reviews, reach)]
+    reach = _reach(judged)
+    return [pair for pair, reviews in judged if _is_drawn(pair, reviews, reach)]
 
 
-def _reach(reviews: Iterable[Review]) -> dict[int, float]:
-    """Return how far each seed's order was gone through."""
-    reach: dict[int, float] = {}
-    for review in reviews:
-        if review.drawn == FAIR:
-            seed = review.drawn_seed
-            reach[seed] = max(reach.get(seed, 0.0), review.position)
+def _reach(judged: Iterable[tuple[SeenPair, Sequence[Review]]]) -> dict[tuple[int, int], float]:
+    """Return how far the order of each campaign and seed was gone through."""
+    reach: dict[tuple[int, int], float] = {}
+    for pair, reviews in judged:
+        for review in reviews:
+            if review.drawn == FAIR:
+                order = (pair.campaign_id, review.drawn_seed)
+                reach[order] = max(reach.get(order, 0.0), review.position)
     return reach
 
 
-def _is_drawn(reviews: Sequence[Review], reach: dict[int, float]) -> bool:
+def _is_drawn(
+    pair: SeenPair, reviews: Sequence[Review], reach: dict[tuple[int, int], float]
+) -> bool:
     return any(
-        review.drawn == FAIR or review.position <= reach.get(review.drawn_seed, -1.0)
+        review.drawn == FAIR
+        or review.position <= reach.get((pair.campaign_id, review.drawn_seed), -1.0)
         for review in reviews
     )

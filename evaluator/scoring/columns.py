@@ -25,20 +25,23 @@ def score_columns(
 ) -> Columns:
     """Return each metric's score for each prediction; an answer to a broken image scores 0.
 
+    A pair to which people found no right answer has no score.
+
     Raises:
         InputError: a metric is asked for that no row has what it takes for.
     """
     rows = Rows.of(predictions)
     broken_N = np.array([prediction.broken_image for prediction in predictions])
+    has_right_N = np.array([prediction.pair.has_right_answer for prediction in predictions])
     columns: dict[str, NDArray[np.float64]] = {}
     counters: dict[str, Counter] = {}
     for metric in metrics:
         scores_N = np.where(broken_N, 0.0, metric.score(rows, text_models))
         # Nothing to score, whether the image is broken or not.
-        columns[metric.name] = np.where(metric.judges(rows), scores_N, np.nan)
+        columns[metric.name] = np.where(metric.judges(rows) & has_right_N, scores_N, np.nan)
         if metric.corpus is not None:
             counters[metric.corpus.counter.name] = metric.corpus.counter
     for counter in counters.values():
         for name, counts_N in counter.columns_of(rows).items():
-            columns[name] = np.where(broken_N, 0.0, counts_N)
+            columns[name] = np.where(broken_N | ~has_right_N, 0.0, counts_N)
     return columns

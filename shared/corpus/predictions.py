@@ -165,11 +165,14 @@ def _prediction_table(
 
 
 def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:
-    """Return the columns, of those that any row fills, that say what a row's image stands for."""
+    """Return the columns, of those that any row fills, that say what a row stands for."""
     columns: dict[str, Sequence[object]] = {
         "product": [p.pair.product for p in predictions],
         "listing_id": [p.pair.provenance.listing_id for p in predictions],
         "unit_id": [p.pair.unit_id for p in predictions],
+        "label_review": [p.pair.label_review for p in predictions],
+        "label_before_review": [p.pair.label_before_review for p in predictions],
+        "label_sample": [p.pair.label_sample for p in predictions],
         "trained_on": [p.pair.trained_on for p in predictions],
         "pretrained_on": [p.pair.pretrained_on for p in predictions],
     }
@@ -198,6 +201,9 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
             product=text("product"),
             provenance=Provenance(listing_id=text("listing_id")),
             unit_id=text("unit_id"),
+            label_review=text("label_review"),
+            label_before_review=text("label_before_review"),
+            label_sample=text("label_sample"),
             trained_on=fields.truth("trained_on"),
             pretrained_on=fields.truth("pretrained_on"),
         ),

@@ -57,6 +57,9 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("domain", "adapter"),
     "second_answer": ("second_answer",),
     "second_opinion": ("second_opinion",),
+    "label_review": ("label_review",),
+    "label_before_review": ("label_before_review",),
+    "label_sample": ("label_sample",),
     "confidence": ("confidence",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
@@ -66,6 +69,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Names that a column may carry, any case, most specific first."""
 
+NO_RIGHT_ANSWER: Final = frozenset({"rejected", "disputed"})
+"""What people say of pairs whose right answer is not known, if there is one."""
 _UNNAMED: Final = re.compile(r"row \d+")
 
 
@@ -117,6 +122,10 @@ class QAPair:
     what the listing says to the answer ("agrees", "disagrees", "unknown"), empty if nobody asked.
     ``second_answer`` is what the annotator said when the question alone was sent back, and
     ``second_opinion`` ("agrees", "disagrees") whether that is the same; empty if it was not.
+    ``label_review`` is what people say of the answer ("accepted", "corrected", "rejected",
+    "disputed"), empty if nobody looked; ``label_before_review`` the answer that they corrected.
+    ``label_sample`` marks the rows that were drawn fairly for that: "whole" where all that were
+    drawn are among the rows, "without rejected" where those without a right answer were left out.
     ``domain`` names the source of the question or image, such as a catalogue, where the data does.
     ``boxes`` say where in the picture the question's object is; empty where the data does not.
     ``product`` is the product that the picture shows, as the data names it. ``unit_id`` is what
@@ -137,6 +146,9 @@ class QAPair:
     answers: tuple[str, ...] = ()
     second_answer: str = ""
     second_opinion: str = ""
+    label_review: str = ""
+    label_before_review: str = ""
+    label_sample: str = ""
     boxes: tuple[Box, ...] = ()
     domain: str = ""
     product: str = ""
@@ -154,6 +166,16 @@ class QAPair:
     def asks(self) -> str:
         """Return the question; "" where the data has none, and its row's number stands for it."""
         return "" if _UNNAMED.fullmatch(self.question) else self.question
+
+    @property
+    def first_label(self) -> str:
+        """Return the answer as it was before people looked at it."""
+        return self.label_before_review or self.answer
+
+    @property
+    def has_right_answer(self) -> bool:
+        """Tell whether the answer may be right: people did not say that there is none."""
+        return self.label_review not in NO_RIGHT_ANSWER
 
     @property
     def references(self) -> tuple[str, ...]:

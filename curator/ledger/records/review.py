@@ -40,7 +40,8 @@ class PairFilter:
     ``question``, ``answer`` and ``listing`` are parts of a text, in any case; ``listing`` of what
     the catalogue says, the id and the image's name included. ``search`` has words of which each has
     to stand in one of the three. ``opinion`` is agrees, disagrees, waiting or none; ``decision`` a
-    ``Decision`` or ``NOT_REVIEWED``; ``kind`` a question type; ``rule`` one that refused a pair.
+    ``Decision`` or ``NOT_REVIEWED``; ``kind`` a question type,
+    ``style`` one of the prompt's; ``rule`` one that refused a pair.
     """
 
     campaign_id: int
@@ -51,6 +52,7 @@ class PairFilter:
     listing: str = ""
     model: str = ""
     kind: str = ""
+    style: str = ""
     agreement: str = ""
     opinion: str = ""
     decision: str = ""
@@ -112,6 +114,7 @@ class SeenPair:
     answer: str = ""
     difficulty: str = ""
     agreement: str = ""
+    style: str = ""
     model: str = ""
     opinion: str = ""
     second_answer: str = ""
@@ -149,5 +152,6 @@ class CampaignFacets:
     questions: int
     images: int
     pairs: int
+    styles: tuple[str, ...] = ()
     models: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -39,18 +39,18 @@ _LISTING: Final = "i.listing_id, i.image_path, i.metadata"
 COLUMNS: Final = {
     Shown.ACCEPTED: (
         f"p.campaign_id, p.item_id, {{number}} AS number, {_LISTING}, p.question, p.answer, "
-        f"p.difficulty, p.agreement, {MADE_BY} AS model, {OPINION} AS opinion, "
+        f"p.difficulty, p.agreement, p.style, {MADE_BY} AS model, {OPINION} AS opinion, "
         "coalesce(o.answer, '') AS second_answer, '' AS rule, '' AS reason"
     ),
     Shown.REFUSED: (
         f"p.campaign_id, p.item_id, {{number}} AS number, {_LISTING}, p.question, p.answer, "
-        f"'' AS difficulty, '' AS agreement, {MADE_BY} AS model, '' AS opinion, "
+        f"'' AS difficulty, '' AS agreement, '' AS style, {MADE_BY} AS model, '' AS opinion, "
         "'' AS second_answer, p.rule, '' AS reason"
     ),
     **dict.fromkeys(
         (Shown.GIVEN_UP, Shown.WAITING),
         f"p.campaign_id, p.item_id, {{number}} AS number, {_LISTING}, '' AS question, "
-        "'' AS answer, '' AS difficulty, '' AS agreement, '' AS model, '' AS opinion, "
+        "'' AS answer, '' AS difficulty, '' AS agreement, '' AS style, '' AS model, '' AS opinion, "
         "'' AS second_answer, '' AS rule, p.reason",
     ),
 }
@@ -146,6 +146,7 @@ def seen_pair(row: Any) -> SeenPair:  # noqa: ANN401 - sqlite3 types no columns 
         answer=row["answer"],
         difficulty=row["difficulty"],
         agreement=row["agreement"],
+        style=row["style"],
         model=row["model"],
         opinion=row["opinion"],
         second_answer=row["second_answer"],
@@ -156,8 +157,23 @@ def seen_pair(row: Any) -> SeenPair:  # noqa: ANN401 - sqlite3 types no columns 
 
 def with_prompts(connection: sqlite3.Connection, pairs: Iterable[SeenPair]) -> tuple[SeenPair, ...]:
     """Return the pairs with the versions of their prompts."""
-    versions = dict(connection.execute("SELECT id, prompt_version FROM campaigns").fetchall())
-    return tuple(replace(pair, prompt_version=versions.get(pair.campaign_id, "")) for pair in pairs)
+    versions = {
+        row[0]: _version_of(row[1], json.loads(row[2]))
+        for row in connection.execute("SELECT id, prompt_version, prompts FROM campaigns")
+    }
+    return tuple(
+        replace(pair, prompt_version=versions[pair.campaign_id](pair.image_path)) for pair in pairs
+    )
+
+
+def _version_of(version: str, prompts: Sequence[Any]) -> Callable[[str], str]:
+    if len(prompts) < 2:  # noqa: PLR2004 - of several, each image has its own
+        return lambda _: version
+    # Prompts take pydantic, which `curator status` does without.
+    from curator.prompts.prompts import prompts_from  # noqa: PLC0415
+
+    parts = prompts_from(prompts, f"prompt {version}")
+    return lambda image: parts.of(image).version
 
 
 def with_reviews(connection: sqlite3.Connection, pairs: Sequence[SeenPair]) -> tuple[SeenPair, ...]:
@@ -203,7 +219,7 @@ def facets(connection: sqlite3.Connection) -> list[CampaignFacets]:
         name = rule or model
         counts[name] = counts.get(name, 0) + pairs
     campaigns = connection.execute(
-        "SELECT id, prompt_version, questions FROM campaigns ORDER BY id"
+        "SELECT id, prompt_version, questions, prompts FROM campaigns ORDER BY id"
     )
     return [
         CampaignFacets(
@@ -212,9 +228,10 @@ def facets(connection: sqlite3.Connection) -> list[CampaignFacets]:
             questions,
             images.get(campaign_id, 0),
             sum(told.get(campaign_id, ({}, {}))[0].values()),
+            tuple(sorted({style for part in json.loads(prompts) for style in part["styles"]})),
             *told.get(campaign_id, ({}, {})),
         )
-        for campaign_id, version, questions in campaigns
+        for campaign_id, version, questions, prompts in campaigns
     ]
 
 

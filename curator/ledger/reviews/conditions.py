@@ -113,6 +113,9 @@ def _put_pair_conditions(wanted: PairFilter, parts: list[str], parameters: dict[
     if wanted.agreement:
         parts.append("p.agreement = :agreement")
         parameters["agreement"] = wanted.agreement
+    if wanted.style:
+        parts.append("p.style = :style")
+        parameters["style"] = wanted.style
     if wanted.opinion:
         parts.append(f"{OPINION} = :opinion")
         parameters["opinion"] = "" if wanted.opinion == "none" else wanted.opinion

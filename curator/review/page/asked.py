@@ -34,6 +34,7 @@ class FilterAsked(BaseModel):
     listing: str = ""
     model: str = ""
     kind: str = ""
+    style: str = ""
     agreement: Agreements = ""
     opinion: Opinions = ""
     decision: str = ""

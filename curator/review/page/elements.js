@@ -72,6 +72,7 @@ export const drawChips = (parent, pair) => {
     const what = review.decision === "corrected" ? `corrected to ${review.correction}` : `${review.decision}${review.reason ? `: ${words(review.reason)}` : ""}`;
     show(chips, "span", `${review.reviewer} ${what}`, `chip ${DECIDED[review.decision]}`);
   }
+  if (pair.style) show(chips, "span", words(pair.style), "chip");
   if (pair.type) show(chips, "span", pair.type, "chip");
   if (pair.model && tellsModels) show(chips, "span", pair.model, "chip");
 };

@@ -34,9 +34,11 @@ export class Filters {
     const campaign = this.ledger.campaigns.find(each => String(each.id) === form.elements.campaign.value);
     choices("model", [["", "any"], ...named(campaign?.models ?? {}).filter(([name]) => name)]);
     choices("rule", [["", "any"], ...named(campaign?.rules ?? {})]);
+    choices("style", [["", "any"], ...(campaign?.styles ?? []).map(style => [style, words(style)])]);
     const shown = form.elements.shown.value, hasText = shown === "accepted" || shown === "refused";
     for (const name of ["question", "answer", "model", "kind"]) form.elements[name].closest("label").hidden = !hasText;
     for (const name of ["agreement", "opinion", "decision"]) form.elements[name].closest("label").hidden = shown !== "accepted";
+    form.elements.style.closest("label").hidden = shown !== "accepted" || !campaign?.styles.length;
     form.elements.rule.closest("label").hidden = shown !== "refused";
     const used = [...at("more").querySelectorAll("input, select")].filter(field => field.value && !field.closest("label").hidden);
     at("set").textContent = used.length ? `${used.length} set` : "";

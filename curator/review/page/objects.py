@@ -24,6 +24,7 @@ def pair_object(pair: SeenPair) -> dict[str, Any]:
         "answer": pair.answer,
         "type": question_type(pair.question) if pair.question else "",
         "difficulty": pair.difficulty,
+        "style": pair.style,
         "agreement": pair.agreement,
         "model": pair.model,
         "prompt_version": pair.prompt_version,
@@ -54,6 +55,7 @@ def facets_object(campaign: CampaignFacets) -> dict[str, Any]:
         "questions": campaign.questions,
         "images": campaign.images,
         "pairs": campaign.pairs,
+        "styles": list(campaign.styles),
         "models": dict(campaign.models),
         "rules": dict(campaign.rules),
     }

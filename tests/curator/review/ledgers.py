@@ -64,7 +64,7 @@ def filled_ledger(path: Path, rows: list[Row], *, images: Path | None = None) ->
                 (number, *place, row.model),
             )
             database.execute(
-                "INSERT INTO pairs VALUES (?, ?, ?, ?, ?, 'easy', ?, ?)",
+                "INSERT INTO pairs VALUES (?, ?, ?, ?, ?, 'easy', ?, ?, '', NULL)",
                 (*place, positions[place], row.question, row.answer, row.agreement, number),
             )
             if row.opinion is not None:

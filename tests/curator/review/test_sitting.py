@@ -195,7 +195,10 @@ async def test_a_filter_chooses_what_is_handed_out(sit):
 async def test_pairs_that_a_run_adds_are_handed_out_too(sit, path):
     sitting = sit()
     assert len(await judged(sitting, "Ada")) == 60
-    change(path, "INSERT INTO pairs VALUES (1, 20, 7, 'What is new?', 'this', '', '', 1)")
+    change(
+        path,
+        "INSERT INTO pairs VALUES (1, 20, 7, 'What is new?', 'this', '', '', 1, '', NULL)",
+    )
     assert [key.answer for key in await judged(sitting, "Ada")] == ["this"]
 
 
@@ -214,9 +217,9 @@ async def test_a_verdict_belongs_to_image_question_and_answer(sit, path):
     [key] = await keys(sitting, "Ada")
     await say(sitting, "Ada", key, Decision.CORRECTED, correction="  dark   red ")
     change(path, "DELETE FROM pairs")
-    change(path, "INSERT INTO pairs VALUES (1, ?, 9, ?, ?, '', '', 1)",
+    change(path, "INSERT INTO pairs VALUES (1, ?, 9, ?, ?, '', '', 1, '', NULL)",
            key.item_id, key.question, key.answer)  # fmt: skip
-    change(path, "INSERT INTO pairs VALUES (1, ?, 8, ?, 'other', '', '', 1)",
+    change(path, "INSERT INTO pairs VALUES (1, ?, 8, ?, 'other', '', '', 1, '', NULL)",
            key.item_id, key.question)  # fmt: skip
     page = await sitting.desk.page(WANTED, after=PLACE, limit=9)
     told = {pair.answer: [review.correction for review in pair.reviews] for pair in page.pairs}

@@ -74,6 +74,7 @@ async def test_pairs_come_page_by_page_with_all_that_is_known(ledger):
         "answer": "red1",
         "type": "colour",
         "difficulty": "easy",
+        "style": "",
         "agreement": "agrees",
         "model": "gemini-x",
         "prompt_version": "1-abc",

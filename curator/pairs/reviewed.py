@@ -1,0 +1,202 @@
+"""Which pairs are exported after people looked at some: as they say, and in which proportions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from curator.ledger.records.review import SeenPair
+from curator.review.report import label_error, review_report
+from curator.review.sample import fair_sample
+from curator.review.verdicts import Outcome, Verdict, verdict_on
+from shared.questions.answers import exact_match, normalise
+from shared.questions.types import question_type
+from shared.records import QAPair
+
+LEAST_SHARE: Final = 0.01
+"""The share of pairs from which on a type or an answer counts as one that is to be balanced."""
+WHOLE: Final = "whole"
+WITHOUT_REJECTED: Final = "without rejected"
+
+
+class Balance(StrEnum):
+    """What the exported pairs are balanced by."""
+
+    TYPE = "type"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which pairs are wanted.
+
+    ``reviewed`` are those alone that people accepted or corrected. ``min_agreement`` is the least
+    share of listing and second opinion that agree, for pairs that nobody judged. ``keeps_rejected``
+    leaves pairs without a right answer in the validation and test splits, marked.
+    """
+
+    reviewed: bool = False
+    min_agreement: float | None = None
+    balance: Balance | None = None
+    keeps_rejected: bool = False
+
+
+@dataclass
+class ReviewedPairs:
+    """The pairs that people judged, and what an export makes of them.
+
+    ``left_out`` counts, of the latest pass, what was left out and why.
+    """
+
+    judged: Sequence[SeenPair]
+    choice: Choice
+    left_out: Counter[str] = field(default_factory=Counter)
+    corrected: int = 0
+    _largest: Mapping[tuple[str, ...], float] | None = None
+
+    def __post_init__(self) -> None:
+        verdicts = ((pair, verdict_on(pair)) for pair in self.judged)
+        self._verdicts: dict[tuple[str, str, str], Verdict] = {
+            (pair.image_path, pair.question, pair.answer): verdict
+            for pair, verdict in verdicts
+            if verdict is not None
+        }
+        self._sample = fair_sample(self.judged)
+        self._drawn = {(pair.image_path, pair.question, pair.answer) for pair in self._sample}
+        outcomes = {self._verdicts[drawn].outcome for drawn in self._drawn}
+        is_whole = self.choice.keeps_rejected or outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
+        self._sample_mark = WHOLE if is_whole else WITHOUT_REJECTED
+
+    def chosen(self, pairs: Callable[[], Iterable[QAPair]]) -> Iterator[QAPair]:
+        """Yield the pairs of an export; ``pairs`` yields those of the campaign, each time anew."""
+        if self.choice.balance is not None and self._largest is None:
+            self._largest = _limits(self._as_judged(pairs()), self.choice.balance)
+        yield from self._balanced(self._as_judged(pairs()))
+
+    def _as_judged(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
+        self.left_out.clear()
+        self.corrected = 0
+        for pair in pairs:
+            key = (pair.filename, pair.question, pair.answer)
+            judged = self._judged(pair, self._verdicts.get(key), is_drawn=key in self._drawn)
+            if isinstance(judged, str):
+                self.left_out[judged] += 1
+            else:
+                self.corrected += judged.label_review == Outcome.CORRECTED
+                yield judged
+
+    def _judged(self, pair: QAPair, verdict: Verdict | None, *, is_drawn: bool) -> QAPair | str:
+        """Return the pair as people leave it, or why it is left out."""
+        least, agreement = self.choice.min_agreement, _agreement(pair)
+        is_below = least is not None and agreement is not None and agreement < least
+        if verdict is None:
+            if self.choice.reviewed:
+                return "that nobody judged, or only skipped"
+            return "with less agreement than --min-agreement" if is_below else pair
+        # What would not be here without a verdict is no fair sample of what is.
+        sample = self._sample_mark if is_drawn and not is_below else ""
+        judged = replace(pair, label_review=verdict.outcome.value, label_sample=sample)
+        if not judged.has_right_answer:
+            if self.choice.keeps_rejected and not self.choice.reviewed:
+                return judged
+            return f"that people {_SAID[verdict.outcome]}"
+        return judged if verdict.outcome is Outcome.ACCEPTED else _corrected(judged, verdict)
+
+    def _balanced(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
+        balance, limits = self.choice.balance, self._largest
+        for pair in pairs:
+            if (
+                balance is None
+                or limits is None
+                or not pair.has_right_answer
+                or _draw(pair) <= limits.get(_class_of(pair, balance), 1.0)
+            ):
+                yield pair
+            else:
+                self.left_out[f"of a frequent {balance.value}, by --balance"] += 1
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is anything to tell of it: people judged, or pairs are chosen."""
+        return bool(self.judged) or self.choice != Choice()
+
+    def lines(self) -> list[str]:
+        """Return what was left out, a line for each reason."""
+        return [f"{count:,} pairs {why}" for why, count in sorted(self.left_out.items())]
+
+    def described(self) -> dict[str, Any]:
+        """Return what the manifest tells, once the pairs have passed."""
+        report = review_report(self.judged)
+        return {
+            "judged": report["judged"],
+            "outcomes": report["outcomes"],
+            "reviewers": len(report["reviewers"]),
+            "label_error": label_error(self._sample),
+            "right_by_type": report["sample"]["right_by"]["type"],
+            "agreement_of_people": report["agreement"]["people"]["krippendorffs_alpha"],
+            "corrected": self.corrected,
+            "left_out": dict(self.left_out),
+            "only_reviewed": self.choice.reviewed,
+            "min_agreement": self.choice.min_agreement,
+            "balanced_by": self.choice.balance and self.choice.balance.value,
+            "keeps_rejected": self.choice.keeps_rejected,
+        }
+
+
+_SAID: Final = {Outcome.REJECTED: "rejected", Outcome.DISPUTED: "do not agree about"}
+
+
+def _corrected(pair: QAPair, verdict: Verdict) -> QAPair:
+    opinion = pair.second_opinion
+    if opinion:
+        agrees = exact_match(pair.second_answer, verdict.correction)
+        opinion = "agrees" if agrees else "disagrees"
+    return replace(
+        pair,
+        answer=verdict.correction,
+        label_before_review=pair.answer,
+        # What the listing said was about the other answer.
+        agreement="",
+        second_opinion=opinion,
+    )
+
+
+def _agreement(pair: QAPair) -> float | None:
+    voices = (pair.agreement, pair.second_opinion)
+    said = [voice for voice in voices if voice in {"agrees", "disagrees"}]
+    return said.count("agrees") / len(said) if said else None
+
+
+def _class_of(pair: QAPair, balance: Balance) -> tuple[str, ...]:
+    kind = question_type(pair.question)
+    return (kind,) if balance is Balance.TYPE else (kind, normalise(pair.answer))
+
+
+def _draw(pair: QAPair) -> float:
+    """Return a number in [0, 1) that the pair's id alone decides."""
+    digest = hashlib.blake2b(f"balance\0{pair.id}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def _limits(pairs: Iterable[QAPair], balance: Balance) -> dict[tuple[str, ...], float]:
+    """Return for each class the largest draw that it keeps.
+
+    Frequent classes are cut to the size of the rarest of them; a class is frequent that has at
+    least ``LEAST_SHARE`` of all pairs, or, of answers, of the pairs of its question type.
+    """
+    draws: defaultdict[tuple[str, ...], dict[tuple[str, ...], list[float]]] = defaultdict(dict)
+    for pair in pairs:
+        if pair.has_right_answer:
+            name = _class_of(pair, balance)
+            draws[name[:-1]].setdefault(name, []).append(_draw(pair))
+    limits = {}
+    for beside in draws.values():
+        least = LEAST_SHARE * sum(map(len, beside.values()))
+        size = min(len(numbers) for numbers in beside.values() if len(numbers) >= least)
+        for name, numbers in beside.items():
+            limits[name] = sorted(numbers)[min(size, len(numbers)) - 1]
+    return limits
