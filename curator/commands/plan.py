@@ -260,10 +260,14 @@ async def _planned(
     """Return the plan, with other plans beside it."""
     tier = pace.tier
     latency_s, concurrency = pace.latency_at(tier), pace.concurrency_at(tier)
+    if tier is Tier.BATCH:
+        # Jobs have a quota of their own, and as far as that goes are all at work at once.
+        keys, concurrency = [replace(key, quota=Quota()) for key in keys], work.requests
     assumed = Assumptions(concurrency, latency_s, priced.at(tier))
     tokens = {name: each.input for name, each in work.tokens.items()}
     load = Load(work.requests, tokens, latency_s, concurrency, work.canaries)
-    course = await simulate(keys, asked, load, now)
+    served = [AskedModel(asked[0].name)] if tier is Tier.BATCH else asked
+    course = await simulate(keys, served, load, now)
     planned = plan_object(keys, work, course, assumed, now)
     ways = [
         tier_way(

@@ -116,6 +116,16 @@ def test_the_tier_that_is_asked_for_is_planned_in_whole(planned):
     assert by_plan["standard"]["duration_s"] == 4 * 5
 
 
+def test_a_batch_is_planned_without_the_quotas_of_plain_requests(planned):
+    plan = planned("--model", FLASH, "--model", LITE, "--tier", "batch", "--rpd", "5")
+    assert plan["duration_s"] == rows(plan)["batch"]["duration_s"] == 24 * 3600
+    assert plan["total"] == {
+        name: rows(plan)["batch"][name]
+        for name in ("requests", "input_tokens", "output_tokens", "usd")
+    }
+    assert [each["requests"] for each in plan["models"]] == [PICTURES, 0]
+
+
 def test_a_name_that_is_in_no_catalogue_is_told_with_its_nearest(planned):
     plan = planned("--model", "gemini-3.5-flash-light")
     assert plan["not_listed"]["gemini-3.5-flash-light"][0] == LITE
