@@ -17,8 +17,15 @@ from dataclasses import dataclass
 
 from curator.annotators.annotator import Reply
 from curator.annotators.token_estimates import TokenEstimates
-from curator.campaign.results import tier_paid, tokens_of
-from curator.ledger import Answerers, Attempt, CampaignReport, Outcome, TokenUse
+from curator.campaign.results import tier_paid
+from curator.ledger import (
+    Answerers,
+    Attempt,
+    CampaignReport,
+    Outcome,
+    TokenUse,
+    tokens_of,
+)
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.tier import Tier

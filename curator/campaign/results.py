@@ -26,6 +26,7 @@ from curator.ledger import (
     SettingNews,
     TokenUse,
     WorkState,
+    tokens_of,
 )
 from curator.models.model_status import NO_STATUS
 from curator.models.tier import Tier
@@ -56,17 +57,6 @@ class Judged:
 
     reply: Reply
     judgement: Judgement
-
-
-def tokens_of(reply: Reply) -> TokenUse:
-    """Return what a reply took."""
-    return TokenUse(
-        input=reply.input_tokens,
-        output=reply.output_tokens,
-        thoughts=reply.thought_tokens,
-        cached=reply.cached_tokens,
-        images=reply.image_tokens,
-    )
 
 
 def tier_paid(asked: Tier, reply: Reply | None) -> Tier:

@@ -42,6 +42,7 @@ from curator.ledger.records.requests import (
     Result,
     SettingNews,
     TokenUse,
+    tokens_of,
 )
 from curator.ledger.records.work import (
     Campaign,
@@ -100,6 +101,7 @@ __all__ = [
     "migrate_unless_busy",
     "require_ledger",
     "sole_writer",
+    "tokens_of",
 ]
 
 

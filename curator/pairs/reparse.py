@@ -2,7 +2,8 @@
 
 What was paid for is never asked for again: an item given up because its reply could not be read
 may come back, and an item of whose pairs none passes any more is given up, so that
-``--retry-dead`` can ask again. The replies themselves stay as they are.
+``--retry-dead`` can ask again. What replies tell of their model and its life, and of tokens by
+kind, is read again too, for earlier releases kept less of it. The replies stay as they are.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from curator.ledger import (
     RepliedPair,
     Result,
     WorkState,
+    tokens_of,
 )
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompt import Prompt
@@ -114,7 +116,8 @@ async def _reparse_opinions(ledger: Ledger, campaign_id: int, prompts: Prompts, 
 
 def _opinion(pair: RepliedPair, campaign_id: int, prompts: Prompts, now: float) -> Result:
     language = prompts.of(pair.image).language
-    judgement = judge_answer(_reply(pair.reply), pair.answer, language)
+    reply = _reply(pair.reply)
+    judgement = judge_answer(reply, pair.answer, language)
     waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
     change = opinion_change(
         campaign_id,
@@ -125,7 +128,14 @@ def _opinion(pair: RepliedPair, campaign_id: int, prompts: Prompts, now: float) 
         judgement=judgement,
     )
     return Result(
-        pair.reply.attempt_id, now, Outcome.ANSWERED, change=change, facts=judgement.facts
+        pair.reply.attempt_id,
+        now,
+        Outcome.ANSWERED,
+        change=change,
+        facts=judgement.facts,
+        tokens=tokens_of(reply),
+        model_version=reply.model,
+        model_status=reply.status,
     )
 
 
@@ -147,14 +157,15 @@ def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -
     The pairs come from the reply that gave the present ones, if it still has a valid one; else
     from the first that has.
     """
-    judged = [(reply.attempt_id, _judgement(reply, item, rules)) for reply in item.replies]
-    usable = {attempt_id: judgement for attempt_id, judgement in judged if judgement.is_usable}
+    read = [(kept.attempt_id, _reply(kept)) for kept in item.replies]
+    judged = [(attempt_id, reply, _judgement(reply, item, rules)) for attempt_id, reply in read]
+    usable = {attempt_id: judgement for attempt_id, _, judgement in judged if judgement.is_usable}
     best = usable.get(item.maker_id) or next(iter(usable.values()), None)
     state, reason = item.state, item.reason
     if best is not None:
         state, reason = WorkState.DONE, ""
     elif item.state is WorkState.DONE:
-        state, reason = WorkState.DEAD, judged[-1][1].reason
+        state, reason = WorkState.DEAD, judged[-1][2].reason
     change = ItemChange(campaign_id, item.item.item_id, state, item.item.attempts, reason)
     return [
         Result(
@@ -164,8 +175,11 @@ def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -
             change=change,
             verdict=(judgement.verdict if judgement is best else _without_pairs(judgement.verdict)),
             facts=judgement.facts,
+            tokens=tokens_of(reply),
+            model_version=reply.model,
+            model_status=reply.status,
         )
-        for attempt_id, judgement in judged
+        for attempt_id, reply, judgement in judged
     ]
 
 
@@ -173,11 +187,11 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
     return verdict and replace(verdict, accepted=(), agreements=())
 
 
-def _judgement(reply: KeptReply, item: RepliedItem, rules: Rules) -> Judgement:
+def _judgement(reply: Reply, item: RepliedItem, rules: Rules) -> Judgement:
     listing = item.item.listing
     image = listing.image.path
     return judge(
-        _reply(reply),
+        reply,
         rules.prompts.of(image),
         image=image,
         metadata=listing.metadata,

@@ -15,6 +15,7 @@ from curator.pool.records import ProjectRecord
 from curator.prompts.request import Measure
 
 if TYPE_CHECKING:
+    from curator.annotators.annotator import Reply
     from curator.judging.rules import Verdict
 
 
@@ -92,6 +93,17 @@ class TokenUse:
     def total(self) -> int:
         """All that is paid for."""
         return self.input + self.output + self.thoughts
+
+
+def tokens_of(reply: Reply) -> TokenUse:
+    """Return what a reply took."""
+    return TokenUse(
+        input=reply.input_tokens,
+        output=reply.output_tokens,
+        thoughts=reply.thought_tokens,
+        cached=reply.cached_tokens,
+        images=reply.image_tokens,
+    )
 
 
 @dataclass(frozen=True, slots=True)

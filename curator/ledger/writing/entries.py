@@ -131,7 +131,7 @@ def replacements_by(results: Sequence[Result]) -> Inbox:
     for result in latest.values():
         _put_change(changes, result)
     for result in results:
-        changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
+        _put_read_again(changes, result)
         _put_verdict(changes, result)
     return changes
 
@@ -140,9 +140,16 @@ def opinion_replacements_by(results: Iterable[Result]) -> Inbox:
     """Return what writes second opinions that were judged again."""
     changes = Inbox()
     for result in results:
-        changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
+        _put_read_again(changes, result)
         _put_change(changes, result)
     return changes
+
+
+def _put_read_again(changes: Inbox, result: Result) -> None:
+    """Write what a kept reply says, as it is read now: earlier releases read less of it."""
+    changes.put(inbox.CHANGE_FACTS, {"id": result.attempt_id, **_facts_row(result)})
+    if result.model_version and result.tokens.total:
+        changes.put(inbox.CHANGE_TOLD, {"id": result.attempt_id, **_told_row(result)})
 
 
 def _columns(record: BatchJob | BatchRequest) -> Row:
@@ -234,6 +241,14 @@ def _finish_row(result: Result) -> Row:
         "finished_at": result.finished_at,
         "outcome": result.outcome.value,
         "detail": result.detail,
+        "tier": result.tier.value,
+        **_told_row(result),
+        **_facts_row(result),
+    }
+
+
+def _told_row(result: Result) -> Row:
+    return {
         "input_tokens": result.tokens.input,
         "output_tokens": result.tokens.output,
         "thought_tokens": result.tokens.thoughts,
@@ -242,8 +257,6 @@ def _finish_row(result: Result) -> Row:
         "model_version": result.model_version,
         "model_stage": result.model_status.stage,
         "retires_at": result.model_status.retires_at,
-        "tier": result.tier.value,
-        **_facts_row(result),
     }
 
 

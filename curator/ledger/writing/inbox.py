@@ -134,6 +134,14 @@ FINISH_ATTEMPT: Final = _changing(
     where=("id",),
 )
 CHANGE_START: Final = _changing("change_start", "attempts", "started_at", where=("id",))
+# In one statement, for the tallies of tokens go by who answered.
+CHANGE_TOLD: Final = _changing(
+    "change_told",
+    "attempts",
+    *("model_version", "model_stage", "retires_at", "input_tokens", "output_tokens"),
+    *("thought_tokens", "cached_tokens", "image_tokens"),
+    where=("id",),
+)
 CHANGE_FACTS: Final = _changing("change_facts", "attempts", *_FACTS, where=("id",))
 ADD_REPLY: Final = Change(
     "add_reply",
@@ -216,6 +224,7 @@ CHANGES: Final = (
         REMOVE_ATTEMPT,
         FINISH_ATTEMPT,
         CHANGE_START,
+        CHANGE_TOLD,
         CHANGE_FACTS,
         ADD_REPLY,
         CHANGE_WORK,

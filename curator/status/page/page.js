@@ -179,7 +179,7 @@ const drawCanaries = campaign => {
     show(row, "td", told.share === null ? "" : `${number(told.equal)} of ${number(told.compared)}`, "number");
     show(row, "td", told.share === null ? "" : `${wholePercent(told.share)} (${wholePercent(told.interval[0])} to ${wholePercent(told.interval[1])})`);
     show(row, "td", wholePercent(told.usual_share));
-    const words = told.is_alarm ? `may have changed on ${told.changed_on}` : told.share === null ? "first answers" : told.chance === null ? "no day to compare with yet" : "as before";
+    const words = told.is_alarm ? `may have changed on ${told.changed_on}` : told.share === null ? `${number(told.asked)} first answers` : told.chance === null ? "no day to compare with yet" : "as before";
     show(show(row, "td"), "span", words, `chip ${told.is_alarm ? "removed" : told.chance === null ? "" : "ready"}`);
     return row;
   }));

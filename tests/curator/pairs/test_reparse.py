@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from curator.status.status import reply_counts
 from shared.corpus import read_pairs
 from shared.program.cli import run_program
 from shared.records import ImageRef, Listing
+from tests.curator.ledger.ledgers import tallied
 
 CAMPAIGN = Campaign((AskedModel("gemini-x"),), Prompt(3, 2).version, 3)
 COLOUR = Draft("What is the main color of it?", "dark red", "easy")
@@ -149,3 +151,34 @@ def test_there_is_nothing_to_judge_before_a_run_or_during_one(tmp_path, capsys):
     with sole_writer(path):
         code, _, err = reparse(path, capsys)
     assert (code, "another `curator run`" in err) == (2, True)
+
+
+def test_what_earlier_releases_did_not_read_of_a_reply_is_read_now(tmp_path, capsys):
+    path = tmp_path / "l.db"
+    fill(path)
+    usage = {"promptTokenCount": 1_200, "candidatesTokenCount": 40, "cachedContentTokenCount": 100}
+    details = [{"modality": "IMAGE", "tokenCount": 1_120}]
+    status = {"modelStage": "DEPRECATED", "retirementTime": "2027-02-01T00:00:00Z"}
+    told = json.loads(body(COLOUR)) | {
+        "modelVersion": "gemini-y",
+        "modelStatus": status,
+        "usageMetadata": usage | {"promptTokensDetails": details},
+    }
+
+    async def add() -> None:
+        async with Ledger.opened(path) as ledger:
+            pairs = validate([COLOUR], answer_words=2)
+            await record(ledger, 4, json.dumps(told), WorkState.DONE, pairs)
+
+    asyncio.run(add())
+    assert state(path)[0].replies_by_model == ()
+    for _ in range(2):
+        assert reparse(path, capsys)[0] == 0
+        report = state(path)[0]
+        [replies] = report.replies_by_model
+        assert (replies.asked, replies.answered_by, replies.count) == ("gemini-x", "gemini-y", 1)
+        assert report.told_end("gemini-x") == datetime(2027, 2, 1, tzinfo=UTC).timestamp()
+        assert report.pairs_by_model == {"gemini-x": 2, "gemini-y": 1}
+        # Replies that tell no usage keep what was counted.
+        assert report.tokens == TokenUse(360 + 1_200, 160 + 40, 0, cached=100, images=1_120)
+        tallied(path)
