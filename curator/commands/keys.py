@@ -26,7 +26,7 @@ from curator.annotators.key_checks import (
     KeyCheck,
     check_keys,
 )
-from curator.annotators.models_to_ask import models_to_ask
+from curator.annotators.models_to_ask import models_to_ask, names_not_listed
 from curator.annotators.registry import Service
 from curator.commands.options import (
     AnnotatorName,
@@ -113,7 +113,8 @@ def keys(
         print()
     else:
         Console().print(checks_view(checks, background, now))
-    _require_usable(checks)
+    described = [catalogue.known(name) for name in asked]
+    _require_usable(checks, names_not_listed(annotator, described, catalogue))
 
 
 def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:
@@ -145,10 +146,13 @@ def _require_address(checks: Sequence[KeyCheck]) -> None:
         raise InputError(f"{refusals[0]}; look at --base-url")
 
 
-def _require_usable(checks: Sequence[KeyCheck]) -> None:
+def _require_usable(checks: Sequence[KeyCheck], nearest: Mapping[str, Sequence[str]]) -> None:
+    refused = [check.model for check in checks if check.fitness is Fitness.MODEL_REFUSED]
+    near = dict.fromkeys(name for model in refused for name in nearest.get(model, ()))
+    told = f"; the nearest known: {', '.join(near)}" if near else ""
     unusable = {check.key.label for check in checks if check.fitness is not Fitness.USABLE}
     if unusable:
         count = len({check.key.label for check in checks})
         raise UnusableKeys(
-            f"{len(unusable)} of {count} keys cannot be used as asked, or not surely"
+            f"{len(unusable)} of {count} keys cannot be used as asked, or not surely{told}"
         )

@@ -239,3 +239,12 @@ async def test_a_signal_stops_the_checks_in_good_order(tmp_path, number):
     assert result.code == 75, result.err
     assert "Traceback" not in result.err
     assert result.err.endswith("curator: stopped; run the same command again to go on\n")
+
+
+async def test_a_name_that_no_key_may_use_is_told_with_the_nearest_known(campaign):
+    ended = await check(campaign, *keys_file(campaign), "--model", "gemini-3.5-flash-light")
+    assert ended.code == 1
+    assert "; the nearest known: gemini-3.5-flash-lite" in ended.err.splitlines()[-1]
+    # A known name that a project may not use is not misspelt.
+    ended = await check(campaign, *keys_file(campaign), "--model", OLD_MODEL)
+    assert "nearest" not in ended.err
