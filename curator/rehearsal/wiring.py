@@ -152,17 +152,17 @@ class _Stage:
 
 def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef], JobBook]:
     table = script.batch
-    mishap_die = random.Random(stage.die.random())
-    visitors = Visitors(stage.judge, stage.tally)
-    files = FileShelf(
-        FileLimits(**script.files.model_dump()),
-        stage.die,
+    # Again, how often somebody looks decides nothing about what comes of jobs.
+    row_die, content_die, job_die, upload_die, look_die, download_die = (
+        random.Random(stage.die.random()) for _ in range(6)
     )
+    visitors = Visitors(stage.judge, stage.tally)
+    files = FileShelf(FileLimits(**script.files.model_dump()), stage.die)
     results = JobResults(
         replier=stage.replier,
         shelf=stage.shelf,
-        rows=FaultPlan(_rules(table.fault, RowMishap), mishap_die),
-        content=FaultPlan(_rules(table.fault, Fault), mishap_die),
+        rows=FaultPlan(_rules(table.fault, RowMishap), row_die),
+        content=FaultPlan(_rules(table.fault, Fault), content_die),
         die=stage.die,
         tell=stage.tally.answered_in_job,
     )
@@ -170,7 +170,7 @@ def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef]
         judge=stage.judge,
         files=files,
         results=results,
-        mishaps=FaultPlan(_rules(table.fault, JobMishap), mishap_die),
+        mishaps=FaultPlan(_rules(table.fault, JobMishap), job_die),
         life=JobLife(**table.model_dump(exclude={"fault"})),
         die=stage.die,
         clock=stage.clock,
@@ -178,8 +178,8 @@ def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef]
     files_door = FilesDoor(
         visitors=visitors,
         files=files,
-        uploads=FaultPlan(_rules(table.fault, UploadMishap), mishap_die),
-        downloads=FaultPlan(_rules(table.fault, DownloadMishap), mishap_die),
+        uploads=FaultPlan(_rules(table.fault, UploadMishap), upload_die),
+        downloads=FaultPlan(_rules(table.fault, DownloadMishap), download_die),
         clock=stage.clock,
         record=stage.record,
     )
@@ -188,7 +188,7 @@ def _batches(script: RehearsalScript, stage: _Stage) -> tuple[list[web.RouteDef]
         judge=stage.judge,
         shelf=stage.shelf,
         jobs=jobs,
-        looks=FaultPlan(_rules(table.fault, LookMishap), mishap_die),
+        looks=FaultPlan(_rules(table.fault, LookMishap), look_die),
         clock=stage.clock,
         record=stage.record,
     )

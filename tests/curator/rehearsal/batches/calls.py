@@ -75,3 +75,15 @@ async def operation(stage: Stage, name: str, key: str = "good") -> tuple[int, di
     url = f"{stage.base_url}/v1beta/{name}"
     async with stage.session.get(url, headers={"x-goog-api-key": key}) as response:
         return response.status, await response.json()
+
+
+def faults(*kinds: str, **life: float) -> dict[str, Any]:
+    """Return the table of a script in which the first of each thing goes wrong so."""
+    return {"fault": [{"kind": kind, "at": [1]} for kind in kinds], **life}
+
+
+def four(stage: Stage) -> bytes:
+    """Return the lines of four requests, the first and the third about the shoe."""
+    images = [stage.image, stage.other] * 2
+    named = zip("abcd", images, strict=True)
+    return lines((key, request(image, f"Request {key}.")) for key, image in named)
