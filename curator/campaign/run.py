@@ -19,6 +19,7 @@ from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog
+from curator.campaign.beginning.new_campaign import agree_to_new
 from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
@@ -81,7 +82,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
             plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
-                campaign_id = await _begin(options, plan, ledger, imported, clock)
+                campaign_id = await _begin(options, plan, ledger, stop, imported, clock=clock)
                 plan = await looked_at(options, plan, ledger, stop, clock)
                 before = await ledger.progress(campaign_id)
                 try:
@@ -101,7 +102,13 @@ def _tell_stopping() -> None:
 
 
 async def _begin(
-    options: RunOptions, plan: RunPlan, ledger: Ledger, imported: dict[str, object], clock: Clock
+    options: RunOptions,
+    plan: RunPlan,
+    ledger: Ledger,
+    stop: AsyncStopSignal,
+    imported: dict[str, object],
+    *,
+    clock: Clock,
 ) -> int:
     """Start the log and bring the ledger up to date with the options; return the campaign's id."""
     set_up_events(
@@ -110,6 +117,7 @@ async def _begin(
         file_only=("curator.items", "curator.pool.pool"),
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)
+    await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
     await ledger.remember_keys(plan.serving, clock.now())
     tell_removed(plan.keys, plan.removed)

@@ -23,6 +23,7 @@ from curator.annotators.models_to_ask import (
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.catalog import catalog_columns, open_catalog
+from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
@@ -119,6 +120,7 @@ OutputPrice = Annotated[
 
 
 def plan(
+    file: CampaignFile = None,  # noqa: ARG001 - its callback acts
     *,
     catalog: CatalogPath,
     keys: KeysFile = None,

@@ -16,7 +16,7 @@ from curator.prompts.prompts import Prompts
 from shared.records import ImageRef, Listing
 
 PromptPath = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="Prompt file to check, if any.")
+    Path | None, typer.Argument(metavar="FILE", help="Prompt file to check, if any.")
 ]
 ExampleCatalog = Annotated[
     Path | None, typer.Option("--catalog", help="Catalogue whose first listing is the example.")

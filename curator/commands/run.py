@@ -13,6 +13,7 @@ from curator.annotators.registry import Service
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
 from curator.catalog import catalog_columns
+from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
     AnnotatorName,
     AnswerWords,
@@ -101,12 +102,16 @@ BudgetTokens = Annotated[
 RetryDead = Annotated[
     bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
 ]
+BeginNew = Annotated[
+    bool, typer.Option("--yes", help="Begin a new campaign beside others without asking.")
+]
 RetryKeys = Annotated[
     bool, typer.Option("--retry-keys", help="Try keys again that failed for good before.")
 ]
 
 
 def run(
+    file: CampaignFile = None,  # noqa: ARG001 - its callback acts
     *,
     catalog: CatalogPath,
     ledger: LedgerFile,
@@ -139,6 +144,7 @@ def run(
     budget_tokens: BudgetTokens = None,
     retry_dead: RetryDead = False,
     retry_keys: RetryKeys = False,
+    yes: BeginNew = False,
 ) -> None:
     """Ask for questions and answers about every image.
 
@@ -168,6 +174,7 @@ def run(
         watch=watch,
         retry_dead=retry_dead,
         retry_keys=retry_keys,
+        yes=yes,
         verify=verify,
         canary=canary,
         shuffle=shuffle,

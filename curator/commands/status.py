@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from curator.commands.options import AsJson, LedgerFile, ModelsPath, catalogue_of
+from curator.commands.options import AsJson, CampaignIds, LedgerFile, ModelsPath, catalogue_of
 from curator.forecast.forecast import forecast
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
@@ -19,11 +20,18 @@ from curator.review.gathering import review_reports, reviews_object
 from curator.review.report_view import report_line
 from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
+from curator.status.telling_apart import told_apart
 from curator.status.view import status_view
+from shared.errors import InputError
 from shared.program.clock import SystemClock
 
 
-def status(ledger: LedgerFile, models: ModelsPath = None, as_json: AsJson = False) -> None:
+def status(
+    ledger: LedgerFile,
+    models: ModelsPath = None,
+    campaign: CampaignIds = None,
+    as_json: AsJson = False,
+) -> None:
     """Show progress, keys, tokens, cost and time left.
 
     Also what was given up, and why.
@@ -32,16 +40,29 @@ def status(ledger: LedgerFile, models: ModelsPath = None, as_json: AsJson = Fals
     known_models = catalogue_of(models)
     now = SystemClock().now()
     standings = _standings(ledger, known_models, now)
+    # Told apart by all that the ledger holds, whichever are shown.
+    names = told_apart([one.report.campaign for one in standings])
+    named = dict(zip((one.report.campaign_id for one in standings), names, strict=True))
+    standings = _chosen(standings, campaign or (), ledger)
     reviews = review_reports(ledger)
     if as_json:
         told = status_object(standings, now) | {"reviews": reviews_object(reviews)}
         json.dump(told, sys.stdout, indent=2)
         print()
     else:
-        Console().print(status_view(standings, now))
+        Console().print(status_view(standings, now, named))
         for campaign_id, report in reviews.items():
             if line := report_line(report):
                 print(f"Campaign {campaign_id}, people: {line}")
+
+
+def _chosen(standings: list[Standing], wanted: Sequence[int], ledger: Path) -> list[Standing]:
+    known = [standing.report.campaign_id for standing in standings]
+    for campaign_id in wanted:
+        if campaign_id not in known:
+            listed = ", ".join(map(str, known)) or "none"
+            raise InputError(f"{ledger}: no campaign {campaign_id}; there are {listed}")
+    return [one for one in standings if not wanted or one.report.campaign_id in wanted]
 
 
 def _standings(path: Path, known_models: ModelCatalogue, now: float) -> list[Standing]:

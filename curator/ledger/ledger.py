@@ -270,6 +270,14 @@ class Ledger:
         """Return the settings that models are not asked for, because they refused, by name."""
         return await self._file.told(left_out_settings, annotator, now)
 
+    async def campaigns(self) -> dict[int, Campaign]:
+        """Return the campaigns by id, oldest first."""
+        return await self._file.told(reports.campaigns)
+
+    async def images(self) -> int:
+        """Return how many images there are to be asked about."""
+        return await self._file.told(reports.images)
+
     async def reports(self, now: float) -> list[CampaignReport]:
         """Return a report of each campaign, oldest first."""
         return await self._file.told(reports.campaign_reports, now)

@@ -157,6 +157,10 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "models": report.campaign.model_names,
         "prompt_version": report.campaign.prompt_version,
         "questions": report.campaign.questions,
+        "prompts": [
+            {name: part[name] for name in ("name", "version", "share")}
+            for part in report.campaign.prompts
+        ],
         "progress": {**asdict(progress), "total": progress.total},
         "goal": standing.goal,
         "pairs": report.pairs,

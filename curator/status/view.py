@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -39,21 +39,26 @@ from curator.status.words import (
 from shared.program.durations import local_time
 
 
-def status_view(standings: Sequence[Standing], now: float) -> RenderableType:
-    """Return the state of a ledger for a terminal."""
+def status_view(
+    standings: Sequence[Standing], now: float, named: Mapping[int, str]
+) -> RenderableType:
+    """Return the state of a ledger for a terminal.
+
+    ``named`` says by id what tells each campaign from the others.
+    """
     if not standings:
         return Text("The ledger holds no campaign yet.")
-    return Group(*(_campaign_view(standing, now) for standing in standings))
+    views = (_campaign_view(one, now, named[one.report.campaign_id]) for one in standings)
+    return Group(*views)
 
 
-def _campaign_view(standing: Standing, now: float) -> RenderableType:
+def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType:
     report = standing.report
     campaign, progress = report.campaign, report.progress
     head = Text(
         f"Campaign {report.campaign_id}: {', '.join(campaign.model_names)} "
         f"through {campaign.annotator}, "
-        f"{campaign.questions} questions, "
-        f"prompt {campaign.prompt_version}",
+        f"{campaign.questions} questions, {named}",
         style="bold",
     )
     facts = Table(show_header=False, box=None, pad_edge=False)

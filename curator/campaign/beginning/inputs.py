@@ -52,6 +52,7 @@ class RunOptions:
     watch: bool = False
     retry_dead: bool = False
     retry_keys: bool = False
+    yes: bool = False
     verify: float = 0.0
     canary: int = 0
     shuffle: int | None = None

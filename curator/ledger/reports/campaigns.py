@@ -82,10 +82,23 @@ def opinion_counts(connection: sqlite3.Connection, campaign_id: int) -> OpinionC
     )
 
 
+def campaigns(connection: sqlite3.Connection) -> dict[int, Campaign]:
+    """Return the campaigns by id, oldest first."""
+    rows = connection.execute("SELECT * FROM campaigns ORDER BY id")
+    return {row["id"]: _campaign(row) for row in rows}
+
+
+def images(connection: sqlite3.Connection) -> int:
+    """Return how many images there are to be asked about."""
+    return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
+
+
 def campaign_reports(connection: sqlite3.Connection, now: float) -> list[CampaignReport]:
     """Return a report of each campaign, oldest first."""
-    rows = connection.execute("SELECT * FROM campaigns ORDER BY id").fetchall()
-    return [_report(connection, row["id"], _campaign(row), now) for row in rows]
+    return [
+        _report(connection, campaign_id, campaign, now)
+        for campaign_id, campaign in campaigns(connection).items()
+    ]
 
 
 def _campaign(row: sqlite3.Row) -> Campaign:

@@ -29,6 +29,7 @@ from curator.status.view import status_view
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
 NOW = NOON_IN_LOS_ANGELES
+NAMED = {1: "prompt 1-abc"}
 
 
 def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyReport:
@@ -133,7 +134,7 @@ def test_a_key_counts_the_models_that_its_project_may_use():
 
 def test_status_tells_the_cost_by_list_price_and_no_other():
     assert status_object([standing()], NOW)["campaigns"][0]["cost_usd"] == pytest.approx(1.3)
-    text = drawn(status_view([standing()], NOW))
+    text = drawn(status_view([standing()], NOW, NAMED))
     assert "1.30 $ by list price; free keys pay nothing" in text
     assert status_object([standing(model="new")], NOW)["campaigns"][0]["cost_usd"] is None
 
@@ -142,7 +143,7 @@ def test_what_each_model_cost_stands_below_the_cost_and_before_the_budget():
     report = standing().report
     campaign = replace(report.campaign, budget=BudgetLimit(tokens=2_000_000))
     limited = Standing(replace(report, campaign=campaign), Forecast(NOW), None, {})
-    lines = drawn(status_view([limited], NOW)).splitlines()
+    lines = drawn(status_view([limited], NOW, NAMED)).splitlines()
     [cost] = [number for number, text in enumerate(lines) if text.startswith("cost")]
     assert "gemini-3.5-flash-lite: 1,000,000 in" in lines[cost + 1]
     assert lines[cost + 2].startswith("budget")
@@ -151,7 +152,7 @@ def test_what_each_model_cost_stands_below_the_cost_and_before_the_budget():
 def test_a_time_that_is_not_known_has_its_reason():
     one = standing()
     unknown = Standing(one.report, Forecast(None, "no key is left that can serve"))
-    assert "unknown: no key is left that can serve" in drawn(status_view([unknown], NOW))
+    assert "unknown: no key is left that can serve" in drawn(status_view([unknown], NOW, NAMED))
     told = status_object([unknown], NOW)["campaigns"][0]
     assert (told["ends_at"], told["eta_s"]) == (None, None)
     assert told["eta_unknown_because"] == "no key is left that can serve"
