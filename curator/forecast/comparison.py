@@ -92,7 +92,7 @@ def tier_way(
             if prices[model.name] is None:
                 notes.append(f"no price of {model.name} is known")
     if taking and tier is Tier.FLEX:
-        notes.append(f"a reply takes {duration(latency_s)} at most, and may be shed; needs billing")
+        notes.append(f"a reply takes {duration(latency_s)} at most, and may be shed")
     if taking and tier is Tier.BATCH:
         notes.append(f"a job takes {duration(latency_s)} at most, within a quota of its own")
     return Way(

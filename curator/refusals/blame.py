@@ -153,6 +153,12 @@ TABLE: Final = (
     ),
     _row(WrongAddress, "a path that the server does not know", {404, 410}),
     # The account.
+    _row(
+        RateLimited,
+        "a project that spends faster than it may, which minutes mend",
+        {429},
+        says=r"spend(ing)?[ -](based[ -])?rate|(10|ten)[ -]minutes?",
+    ),
     _row(ProjectRefused, "no credit left", {402}, way_out=_PAY),
     _row(
         ProjectRefused,

@@ -277,6 +277,9 @@ TO_DO = [
         RateLimited,
         "",
     ),
+    # Google limits what is spent in ten minutes, too, and says that waiting helps.
+    (error(429, "Spend rate limit exceeded for your billing tier.", EXHAUSTED), RateLimited, ""),
+    (error(429, "Spending of the last 10 minutes is over the cap.", EXHAUSTED), RateLimited, ""),
     (error(503, CAPACITY, "UNAVAILABLE"), Unavailable, ""),
     (reason(429, EXHAUSTED, "MODEL_CAPACITY_EXHAUSTED"), Unavailable, ""),
 ]
