@@ -155,9 +155,11 @@ class FileShelf:
         """Forget an upload."""
         self._uploads.pop(upload_id, None)
 
-    def finish(self, upload_id: str, now: float) -> StoredFile:
-        """Keep what an upload has brought."""
+    def finish(self, upload_id: str, now: float) -> StoredFile | WireReply:
+        """Keep what an upload has brought, or say that its name was taken in the meantime."""
         upload = self._uploads.pop(upload_id)
+        if refused := self._refused_name(upload.wanted_name, now):
+            return refused
         return self._keep(
             StoredFile(
                 name=upload.wanted_name or f"files/{self._new_id(_ID_LENGTH)}",

@@ -143,6 +143,8 @@ class FilesDoor:
         if not is_last:
             return web.Response(headers=_ACTIVE)
         file = self._files.finish(upload_id, self._clock.now())
+        if isinstance(file, WireReply):
+            raise Refused(file, _FINAL)
         told = {"file": file.resource(_base_url(request))}
         return json_reply(WireReply(200, told), _FINAL)
 
@@ -200,12 +202,13 @@ def _announced(request: web.Request, body: bytes, project: str) -> Upload:
     if not length.isdecimal() or not mime_type:
         raise MalformedRequest("Invalid upload: its length and its type must be announced.")
     told = camel_cased(camel_cased(read_json(body) if body.strip() else {}).get("file") or {})
+    name = str(told.get("name") or "").removeprefix("files/")
     return Upload(
         project=project,
         size=int(length),
         mime_type=mime_type,
         display_name=str(told.get("displayName") or ""),
-        wanted_name=str(told.get("name") or ""),
+        wanted_name=f"files/{name}" if name else "",
     )
 
 

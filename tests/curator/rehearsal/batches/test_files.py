@@ -172,7 +172,7 @@ async def test_a_bad_key_uploads_nothing(play: Play, state: str, status: int):
             assert caught.value.code == status
 
 
-async def begun(stage: Stage, size: int, **headers: str) -> tuple[int, str]:
+async def begun(stage: Stage, size: int, body: bytes = b"{}", **headers: str) -> tuple[int, str]:
     """Begin an upload by hand; return its status and where its parts go."""
     told = {
         "x-goog-api-key": "good",
@@ -182,7 +182,7 @@ async def begun(stage: Stage, size: int, **headers: str) -> tuple[int, str]:
         "X-Goog-Upload-Header-Content-Type": "application/jsonl",
     }
     url = f"{stage.base_url}/upload/v1beta/files"
-    async with stage.session.post(url, headers=told | headers, data=b"{}") as response:
+    async with stage.session.post(url, headers=told | headers, data=body) as response:
         return response.status, response.headers.get("X-Goog-Upload-URL", "")
 
 
@@ -239,3 +239,13 @@ async def test_other_protocols_of_upload_are_refused(play: Play):
     async with play() as stage:
         assert (await begun(stage, 10, **{"X-Goog-Upload-Protocol": "multipart"}))[0] == 400
         assert (await begun(stage, 10, **{"X-Goog-Upload-Header-Content-Length": "some"}))[0] == 400
+
+
+async def test_of_two_uploads_under_one_name_the_first_that_ends_has_it(play: Play):
+    body = b'{"file": {"name": "mine"}}'
+    async with play() as stage:
+        (_, first), (_, second) = [await begun(stage, 3, body) for _ in range(2)]
+        assert (await part(stage, second, "upload, finalize", 0, b"two"))[:2] == (200, "final")
+        assert (await part(stage, first, "upload, finalize", 0, b"one"))[:2] == (409, "final")
+        file = await client(stage).aio.files.get(name="files/mine")
+    assert base64.b64decode(file.sha256_hash).decode() == hashlib.sha256(b"two").hexdigest()
