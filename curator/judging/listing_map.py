@@ -77,8 +77,11 @@ class ListingMap(Settings):
 # A catalogue has few names, and each listing has them all.
 @lru_cache(maxsize=4_096)
 def field_key(name: str) -> str:
-    """Return what tells a field's name from others: ``baseColour`` is base_colour."""
-    return _BETWEEN.sub("_", name).lower().strip("_")
+    """Return what tells a field's name from others: ``baseColour`` is base_colour.
+
+    What stands behind it in brackets says where it is from: ``Color (product.metafields...)``.
+    """
+    return _BETWEEN.sub("_", name.partition("(")[0] or name).lower().strip("_")
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from curator.catalog import Reason, open_catalog
@@ -42,6 +44,11 @@ def test_a_download_that_went_wrong_is_told_by_how_it_begins(tmp_path, name, con
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=part):
         open_catalog(tmp_path / name)
+
+
+def test_an_address_of_the_web_is_no_catalogue():
+    with pytest.raises(InputError, match="download the file"):
+        open_catalog(Path("https://shop.example/feed.xml"))
 
 
 def test_pictures_as_data_within_a_text_are_counted_as_such(shop):

@@ -37,6 +37,12 @@ families = ["striped stripes pinstripe", "dotted dots polka"]
             "red",
             "disagrees",
         ),
+        (
+            {"Title": "Mug", "Color (product.metafields.shopify.color-pattern)": "navy"},
+            "What color is the mug?",
+            "blue",
+            "agrees",
+        ),
         ({"category": "Home > Rugs"}, "What type of product is shown?", "lamp", "disagrees"),
         ({"listed under": "Rugs"}, "What type of product is shown?", "rug", "agrees"),
     ],
