@@ -26,6 +26,7 @@ CHARACTERS_PER_TOKEN: Final = 4
 _UNTILED_PX: Final = 384
 _SMALLEST_TILE_PX: Final = 256
 _LARGEST_TILE_PX: Final = 768
+_DEEPEST_SCHEMA: Final = 64
 _TOP_LEVEL: Final = frozenset(
     {
         "cachedContent",
@@ -149,6 +150,10 @@ def inquiry_of(value: object) -> Inquiry:
     images = tuple(_image(part["inlineData"]) for part in parts if "inlineData" in part)
     config = camel_cased(request.get("generationConfig") or {})
     schema = config.get("responseSchema") or config.get("responseJsonSchema")
+    if _is_too_deep(schema):
+        raise MalformedRequest(
+            "A schema in GenerationConfig in the request exceeds the maximum allowed nesting depth."
+        )
     thinking = camel_cased(config.get("thinkingConfig") or {})
     budget = thinking.get("thinkingBudget")
     detail = str(config.get("mediaResolution") or "")
@@ -196,6 +201,18 @@ def _known_fields(value: object) -> dict[str, Any]:
                 f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
             )
     return request
+
+
+def _is_too_deep(schema: object) -> bool:
+    level = [schema]
+    for _ in range(_DEEPEST_SCHEMA):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return bool(level)
 
 
 def _service_tier(value: object) -> ServiceTier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from typing import Any
 
 import aiohttp
 import pytest
@@ -170,3 +171,16 @@ async def test_client_that_gives_up_on_a_slow_reply_was_not_answered(play: Play)
             figures = await stage.stats()
     assert figures["outcomes"] == {"client_gone": 1}
     assert figures["images"]["answered"] == 0
+
+
+async def test_a_schema_that_is_nested_too_deeply_is_refused(play: Play):
+    schema: dict[str, Any] = {"type": "STRING"}
+    for _ in range(400):
+        schema = {"type": "OBJECT", "properties": {"inner": schema}}
+    request = {
+        "contents": [{"parts": [{"text": "hello"}]}],
+        "generationConfig": {"responseSchema": schema},
+    }
+    async with play() as stage:
+        status, body = await stage.post(json.dumps(request).encode())
+    assert (status, "nesting depth" in body["error"]["message"]) == (400, True)
