@@ -50,6 +50,7 @@ def request_body(
         settings=settings,
         tier=tier,
         temperature=request.temperature,
+        most_output_tokens=request.most_output_tokens,
     )
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
@@ -67,6 +68,7 @@ def _around_the_image(
     settings: ModelSettings,
     tier: Tier,
     temperature: float | None,
+    most_output_tokens: int | None,
 ) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
@@ -78,6 +80,8 @@ def _around_the_image(
         config["temperature"] = temperature
     if form is not AskedForm.PLAIN:
         config |= {"responseMimeType": "application/json", "responseSchema": schema.content}
+    if most_output_tokens is not None:
+        config["maxOutputTokens"] = most_output_tokens
     if config:
         content["generationConfig"] = config
     if tier is not Tier.STANDARD:

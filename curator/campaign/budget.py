@@ -3,7 +3,7 @@
 What was spent counts over the campaign's whole life, as the ledger has it. Requests under way count
 at an upper estimate, those of batch jobs too, and so do those that were lost in a crash or never
 got a whole answer, since they may have been billed. Until the first reply tells what requests take,
-one is under way at a time.
+one is under way at a time, and where little is left of a budget, it may write no more than that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from curator.annotators.annotator import Reply
 from curator.annotators.token_estimates import TokenEstimates
@@ -28,12 +29,16 @@ from curator.ledger import (
 )
 from curator.models.budget_limit import BudgetLimit
 from curator.models.known import KnownModel, ModelCatalogue
+from curator.models.prices import MILLION
 from curator.models.tier import Tier
 from curator.prompts.request import Measure
 from curator.refusals.refusal import Unanswered, Unavailable
 from curator.status.spending import cost_of, price_of, spendings
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
+
+_EVERY_MODELS_LIMIT: Final = 8_192
+"""Every model may write so many tokens: a larger limit than its own, a service would refuse."""
 
 
 class BudgetSpent(StoppedForNow):
@@ -108,29 +113,48 @@ class Budget:
             self._lost += 1
 
     @asynccontextmanager
-    async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[None]:
+    async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[int | None]:
         """Wait until a request fits beside those under way, and hold its cost for the block.
+
+        Yields how many tokens it may write at most; ``None`` for as many as it likes.
 
         Raises:
             BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
             StopRequested: the run is to stop.
         """
         if not self._limit.is_given:
-            yield
+            yield None
             return
         while not self._fits(cost := self._upper(measure), measure):
             if not self._under_way or self._is_unpriced:
                 raise self._spent_up(cost)
             self._changed.clear()
             await stop.wait(self._changed)
+        most = self._most_output(measure)
         self._held += cost
         self._under_way += 1
         try:
-            yield
+            yield most
         finally:
             self._held -= cost
             self._under_way -= 1
             self._changed.set()
+
+    def _most_output(self, measure: Measure) -> int | None:
+        """Return how many tokens a request of a kind may write that no reply has told of yet."""
+        if any(self._estimates.knows(model, measure) for model in self._models):
+            return None
+        taken, limit, rooms = self._spent + self._held, self._limit, []
+        for model in self._models:
+            input_tokens = self._estimates.input_tokens(model, measure)
+            if limit.tokens is not None:
+                rooms.append(limit.tokens - taken.tokens - input_tokens)
+            price = price_of(Answerers(model.name, "", self._tier), self._known_models)
+            if limit.usd is not None and price is not None and price.output_usd:
+                left_usd = limit.usd - taken.usd - price.of(input_tokens, 0)
+                rooms.append(math.floor(left_usd * MILLION / price.output_usd))
+        most = min(rooms, default=_EVERY_MODELS_LIMIT)
+        return max(1, most) if most < _EVERY_MODELS_LIMIT else None
 
     def room(self, measure: Measure, wanted: int) -> int:
         """Return how many of ``wanted`` requests fit beside those under way.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -213,22 +213,29 @@ class Curator:
                 async with self.outage.admitted(self.clock, self.stop, self.rng):
                     in_doubt = self.outage.is_in_doubt(item.key)
                     tried = (self.then.answerable if in_doubt else None) or request
-                    async with self.budget.admitted(tried.measure, self.stop):
-                        answered = await self._try(item, tried)
+                    async with self.budget.admitted(tried.measure, self.stop) as most:
+                        answered = await self._try(item, tried, most)
             except CanariesDue as due:
                 await self._ask_canaries_of(due.model)
                 continue
             if answered is not Again.AT_ONCE:
                 return answered
 
-    async def _try(self, item: Job, request: Request) -> Sequence[Job] | Again:
+    async def _try(
+        self, item: Job, request: Request, most_output_tokens: int | None
+    ) -> Sequence[Job] | Again:
         """Make one request; return what is to be tried again."""
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease)
         tried = Try(item, lease, attempt.attempt_id, attempt.tier)
         again: Sequence[Job] | Again = Again.AT_ONCE
         try:
-            reply = await self._send(request, lease)
+            sent = (
+                request
+                if most_output_tokens is None
+                else replace(request, most_output_tokens=most_output_tokens)
+            )
+            reply = await self._send(sent, lease)
         except RateLimited as refusal:
             self.then.cool_down(tried, refusal)
         except InvalidKey as refusal:

@@ -40,7 +40,8 @@ class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 
     ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
-    where it is the answer to one question. ``temperature`` is ``None`` for the model's own.
+    where it is the answer to one question. ``temperature`` is ``None`` for the model's own, and
+    ``most_output_tokens``, thinking included, for as many as it likes.
     """
 
     prompt_text: str
@@ -50,6 +51,7 @@ class Request:
     schema: ReplySchema
     questions: int = 0
     temperature: float | None = None
+    most_output_tokens: int | None = None
 
     @property
     def measure(self) -> Measure:

@@ -43,6 +43,7 @@ _CUT_MESSAGE: Final = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)')
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)(?:</|<|$)", re.IGNORECASE | re.DOTALL)
 _MARKUP: Final = re.compile(r"^\s*<(!doctype|html|head|\?xml|body|title)", re.IGNORECASE)
 _DURATION: Final = re.compile(r"^(?P<value>\d{1,9}(?:\.\d+)?)(?P<unit>ms|s)$")
+_OVER_QUOTA: Final = re.compile(r"exceeded your (current )?quota", re.IGNORECASE)
 _A_DAY: Final = re.compile(r"per[- ]day|daily|\b[RT]PD\b", re.IGNORECASE)
 _NO_ROOM: Final = (429, 503)
 _STATUSES: Final[Mapping[str, int]] = {
@@ -239,7 +240,8 @@ def _one_line(text: str) -> str:
 
 def _rate_limited(error: _Error, headers: Mapping[str, str], mask: SecretMask) -> RateLimited:
     window, limits, delay_s = Window.MINUTE, Quota(), _named_delay_s(headers)
-    is_vague = not error.words & {"RATE_LIMIT_EXCEEDED"}
+    says_quota = _OVER_QUOTA.search(error.message) or "RATE_LIMIT_EXCEEDED" in error.words
+    is_vague = not says_quota
     for detail in error.details:
         if str(detail.get("@type", "")).endswith("RetryInfo"):
             delay_s = _seconds(detail.get("retryDelay"))

@@ -6,7 +6,7 @@ A ``WireReply`` is an HTTP status and a JSON object; nothing here knows of HTTP 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -80,8 +80,11 @@ _METRICS: Final = {
 def answer(inquiry: Inquiry, text: str, *, model: str, response_id: str) -> WireReply:
     """Return a candidate with ``text``, cut where the request's output limit says so."""
     limit = inquiry.max_output_tokens
-    if limit is not None and text_tokens(text) > limit:
-        return cut_off_answer(inquiry, text, limit, model=model, response_id=response_id)
+    if limit is not None and inquiry.thought_tokens + text_tokens(text) > limit:
+        # Thinking comes first, and counts.
+        inquiry = replace(inquiry, thought_tokens=min(inquiry.thought_tokens, limit))
+        left = limit - inquiry.thought_tokens
+        return cut_off_answer(inquiry, text, left, model=model, response_id=response_id)
     candidate = _candidate(text, "STOP")
     return _success(inquiry, [candidate], text, model=model, response_id=response_id)
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -131,6 +132,19 @@ BUDGET = (
     },
     {".thinkingConfig.thinkingBudget", ".mediaResolution"},
 )
+
+
+async def test_a_limit_of_output_is_asked_for_as_the_sdk_does(monkeypatch, tmp_path):
+    for variable in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    request = replace(next(iter(REQUESTS.values())), most_output_tokens=900)
+    async with recorder(tmp_path) as (url, received):
+        async with Gemini.connected(connections=1, base_url=url) as gemini:
+            await gemini.generate(request, Key("one", "project", KEY), MODEL)
+        await send_by_sdk(url, request, max_output_tokens=900)
+    ours, theirs = (meaning(json.loads(each.body)) for each in received)
+    assert ours == theirs
+    assert ours["generationConfig"]["maxOutputTokens"] == 900
 
 
 async def test_a_tier_is_asked_for_as_the_sdk_does(monkeypatch, tmp_path):

@@ -121,6 +121,28 @@ async def test_the_first_request_is_reckoned_with_the_thinking_that_it_may_do(st
     assert (await spent(campaign))[0] <= budget.tokens
 
 
+@pytest.mark.parametrize("limit", [{"tokens": 3_000}, {"usd": 0.004}])
+async def test_a_tiny_budget_is_kept_by_the_first_request_however_hard_a_model_thinks(stage, limit):
+    campaign = await stage(model=[{**THINKER, "thought_tokens": {"low": 60_000}}])
+    budget = BudgetLimit(**limit)
+    result = await campaign.run(budget=budget, concurrency=8)
+    assert result.code == 75
+    assert "spent, and the next request may take" in result.err
+    assert campaign.requests == 1
+    tokens, usd = await spent(campaign)
+    assert 0 < tokens <= (budget.tokens or tokens)
+    assert 0 < usd <= (budget.usd or usd)
+    progress = (await campaign.status())["progress"]
+    assert (progress["pending"], progress["dead"]) == (PICTURES, 0)
+
+
+async def test_a_budget_that_is_not_tiny_asks_for_no_limit(stage):
+    campaign = await stage(model=[{**THINKER, "thought_tokens": {"low": 9_000}}])
+    result = await campaign.run(budget=BudgetLimit(tokens=10**6), concurrency=8)
+    assert result.code == 0, result.err
+    assert (await campaign.status())["replies"]["by_ending"] == {"STOP": PICTURES}
+
+
 async def test_until_the_first_reply_one_request_is_under_way(stage):
     campaign = await stage(model=[THINKER], latency={"mean_ms": 300})
     running = asyncio.create_task(campaign.run(budget=BudgetLimit(tokens=10**6), concurrency=8))
