@@ -205,6 +205,7 @@ async def _work(
             campaign_id,
             ledger,
             models=plan.models,
+            settings=options.settings,
             live=live,
             clock=clock,
             stop=stop,

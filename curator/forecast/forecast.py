@@ -80,7 +80,7 @@ def forecast(
         latency_s=memory.load.latency_s or FIRST_LATENCY_S,
         concurrency=concurrency,
         canaries=report.campaign.canaries,
-        asked_today={day.model for day in report.canary_days if day.day == quota_date(now)},
+        asked_today=_asked_again(report, quota_date(now)),
     )
     is_by_budget = affordable is not None and affordable < load.requests
     if affordable is not None and is_by_budget:
@@ -91,6 +91,12 @@ def forecast(
         return Forecast(None, str(error))
     at_this_rate = now + load.requests * MINUTE_S / requests_per_minute
     return Forecast(max(ends_at, at_this_rate), is_by_budget=is_by_budget)
+
+
+def _asked_again(report: CampaignReport, today: str) -> set[str]:
+    """Return the models whose canaries were asked today, in whatever way."""
+    days = [day for day in report.canary_days if day.day == today]
+    return {name for name in report.campaign.model_names if any(day.is_of(name) for day in days)}
 
 
 def still_true(last: Forecast, report: CampaignReport) -> Forecast:

@@ -11,6 +11,7 @@ from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, CanaryItem, WorkState
+from curator.models.asked_settings import AskedSettings
 from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
 
@@ -20,8 +21,13 @@ COLDEST: Final = 0.0
 
 @dataclass(frozen=True, slots=True)
 class CanaryJob(CanaryItem):
-    """A question without today's answer; ``temperature`` is ``None`` where the model takes none."""
+    """A question without today's answer.
 
+    ``asked`` is the model, of which ``model`` tells in which way it is asked, too. ``temperature``
+    is ``None`` where it takes none.
+    """
+
+    asked: str = ""
     temperature: float | None = COLDEST
 
     @property
@@ -37,7 +43,7 @@ class CanaryJob(CanaryItem):
     @property
     def only_model(self) -> str:
         """The model that is compared with itself."""
-        return self.model
+        return self.asked
 
     @property
     def canary_day(self) -> str:
@@ -93,8 +99,15 @@ class CanaryJob(CanaryItem):
         return replace(self, attempts=failures)
 
 
-def canary_job(item: CanaryItem, *, takes_temperature: bool) -> CanaryJob:
-    """Return the job of asking ``item``."""
+def asked_in_a_way(model: str, settings: AskedSettings) -> str:
+    """Return what tells a model from itself, asked to think or to look otherwise."""
+    thinking = f", thinking {settings.thinking}" if settings.thinking else ""
+    detail = f", detail {settings.image_detail}" if settings.image_detail else ""
+    return f"{model}{thinking}{detail}"
+
+
+def canary_job(item: CanaryItem, model: str, *, takes_temperature: bool) -> CanaryJob:
+    """Return the job of asking ``model`` what ``item`` says."""
     return CanaryJob(
         item.item_id,
         item.listing,
@@ -103,5 +116,6 @@ def canary_job(item: CanaryItem, *, takes_temperature: bool) -> CanaryJob:
         item.model,
         item.day,
         item.first_answer,
+        model,
         COLDEST if takes_temperature else None,
     )

@@ -6,10 +6,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
-from curator.campaign.canaries.jobs import CanaryJob, canary_job
+from curator.campaign.canaries.jobs import CanaryJob, asked_in_a_way, canary_job
 from curator.campaign.canaries.telling import tell_standing
 from curator.keys.quota_day import quota_date
 from curator.ledger import Ledger, WorkItem
+from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.known import KnownModel
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
@@ -36,6 +37,7 @@ class CanaryTurn:
         ledger: Ledger,
         *,
         models: Sequence[KnownModel],
+        settings: AskedSettings = AS_THE_MODEL_CHOOSES,
         live: LiveReport,
         clock: Clock,
         stop: AsyncStopSignal,
@@ -44,6 +46,7 @@ class CanaryTurn:
         self._campaign_id = campaign_id
         self._ledger = ledger
         self._takes_temperature = {model.name: model.takes_temperature for model in models}
+        self._settings = settings
         self._live = live
         self._clock = clock
         self._stop = stop
@@ -84,12 +87,13 @@ class CanaryTurn:
             now = self._clock.now()
             if not self.is_due(model, now) or self._stop.requested:
                 return
-            day = quota_date(now)
-            items = await self._ledger.waiting_canaries(self._campaign_id, model, day, self.count)
+            day, way = quota_date(now), asked_in_a_way(model, self._settings)
+            items = await self._ledger.waiting_canaries(self._campaign_id, way, day, self.count)
             if items:
                 warm = self._takes_temperature.get(model, True)
-                await ask_all([canary_job(item, takes_temperature=warm) for item in items])
-                await self._tell(model, day)
+                jobs = [canary_job(item, model, takes_temperature=warm) for item in items]
+                await ask_all(jobs)
+                await self._tell(way, day)
             self._asked.add((model, day))
 
     async def _tell(self, model: str, day: str) -> None:

@@ -94,6 +94,7 @@ class OpinionCounts:
 class CanaryDay:
     """What came of the questions that a model was asked again on a quota ``day`` (YYYY-MM-DD).
 
+    ``model`` tells in which way it was asked, too, if not as it chooses by itself.
     ``answered`` of those ``asked`` have an answer. ``equal`` has those that can be compared with
     what the model answered first, by the image's number, and whether they are the same.
     ``answered_by`` is what the latest reply calls its model, empty where it does not.
@@ -105,6 +106,10 @@ class CanaryDay:
     answered: int
     equal: Mapping[int, bool]
     answered_by: str = ""
+
+    def is_of(self, model: str) -> bool:
+        """Return whether ``model`` was asked, in whatever way."""
+        return self.model == model or self.model.startswith(f"{model}, ")
 
 
 @dataclass(frozen=True, slots=True)

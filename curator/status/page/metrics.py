@@ -157,8 +157,11 @@ def _canaries(report: CampaignReport) -> Iterator[Metric]:
     alarm = GaugeMetricFamily(
         "curator_canary_alarm", "1 if the model seems to have changed.", labels=["model"]
     )
-    for standing in canary_standings(report.canary_days):
-        days = [day.answered for day in report.canary_days if day.model == standing.model]
+    # A model that is not asked any more needs nobody's attention.
+    names = report.campaign.model_names
+    asked = [day for day in report.canary_days if any(day.is_of(name) for name in names)]
+    for standing in canary_standings(asked):
+        days = [day.answered for day in asked if day.model == standing.model]
         answers.add_metric([standing.model], sum(days))
         alarm.add_metric([standing.model], float(standing.is_alarm))
         for family, share in ((equal, standing.share), (usual, standing.usual_share)):

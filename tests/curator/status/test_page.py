@@ -271,7 +271,8 @@ async def test_canaries_are_on_the_page_and_in_the_metrics(stage):
     days = ({}, *[dict.fromkeys(range(20), True)] * 3, dict.fromkeys(range(20), False))
     stage.watched.live.canaries_asked(
         tuple(
-            CanaryDay(MODEL, f"2026-01-0{number}", 20, 20, equal, MODEL)
+            CanaryDay(model, f"2026-01-0{number}", 20, 20, equal, model)
+            for model in ("no-more", MODEL)
             for number, equal in enumerate(days, start=1)
         )
     )
@@ -279,10 +280,11 @@ async def test_canaries_are_on_the_page_and_in_the_metrics(stage):
         [shown] = (await read_json(session, "api/status"))["campaigns"]
         async with session.get("metrics") as answer:
             lines = (await answer.text()).splitlines()
-    [told] = shown["canaries"]["models"]
+    _, told = shown["canaries"]["models"]
     assert (told["equal"], told["compared"], told["usual_share"]) == (0, 20, 1.0)
     assert (told["is_alarm"], told["changed_on"]) == (True, "2026-01-05")
-    assert [day["equal"] for day in shown["canaries"]["days"]] == [0, 20, 20, 20, 0]
+    assert [day["equal"] for day in shown["canaries"]["days"]] == [0, 20, 20, 20, 0] * 2
+    assert not any("no-more" in line for line in lines)
     assert f'curator_canary_alarm{{model="{MODEL}"}} 1.0' in lines
     assert f'curator_canary_equal_ratio{{model="{MODEL}"}} 0.0' in lines
     assert f'curator_canary_usual_equal_ratio{{model="{MODEL}"}} 1.0' in lines

@@ -11,6 +11,7 @@ from itertools import groupby
 import pytest
 
 from curator.keys.quota_day import day_start
+from curator.models.asked_settings import AskedSettings
 from curator.models.budget_limit import BudgetLimit
 from curator.pool.exhaustion import OnExhausted
 from shared.program.durations import DAY_S
@@ -151,6 +152,18 @@ async def test_each_model_in_use_is_compared_with_itself(stage):
         by_model[model] += 1
     assert by_model == {MODEL: 2, OTHER: 2}
     assert (await campaign.status())["progress"]["done"] == 10
+
+
+async def test_a_model_that_is_asked_to_think_otherwise_is_compared_with_itself_so_asked(stage):
+    campaign = await stage()
+    low, high = AskedSettings(thinking="low"), AskedSettings(thinking="high", image_detail="low")
+    for day, settings in enumerate((low, low, high, high)):
+        await campaign.run(on_day(day), canary=3, settings=settings)
+    told = (await campaign.status())["canaries"]["days"]
+    assert [(day["model"], day["compared"]) for day in told] == [
+        (f"{MODEL}, thinking high, detail low", 0), (f"{MODEL}, thinking high, detail low", 3),
+        (f"{MODEL}, thinking low", 0), (f"{MODEL}, thinking low", 3),
+    ]  # fmt: skip
 
 
 async def test_no_quota_for_canaries_leaves_them_and_the_exit_code(stage):

@@ -27,7 +27,7 @@ PHOTO = Photo(b"jpeg", 64)
 
 @pytest.mark.parametrize("takes_temperature", [True, False])
 def test_the_question_is_asked_alone_and_coldly_where_the_model_takes_that(takes_temperature):
-    job = canary_job(ITEM, takes_temperature=takes_temperature)
+    job = canary_job(ITEM, "m", takes_temperature=takes_temperature)
     body = json.loads(request_body(job.request(PHOTO, PROMPTS)))
     assert body["generationConfig"].get("temperature") == (0.0 if takes_temperature else None)
     text = json.dumps(body)
@@ -65,7 +65,7 @@ def test_models_of_which_temperature_is_deprecated_are_sent_none():
 def test_an_answer_is_compared_normalised_with_the_first_where_both_are_there(
     first, state, is_equal
 ):
-    job = canary_job(replace(ITEM, first_answer=first), takes_temperature=True)
+    job = canary_job(replace(ITEM, first_answer=first), "m", takes_temperature=True)
     reply = Reply("", '{"answer": "red"}', "STOP", 1, 1, 0)
     change = job.change(1, state, 0, judgement=job.judged(reply, PROMPTS, packaged_map()))
     assert change.is_equal is is_equal
