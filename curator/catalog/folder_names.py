@@ -28,8 +28,8 @@ _VIEW: Final = re.compile(
     r"|view|angle|alt|pack|swatch|lifestyle|pt|image|img|photo|pic|dsc)?[\s_-]*\d{0,4}",
     re.IGNORECASE,
 )
-_MOST_VIEWS: Final = 40
-"""Pictures of a folder that may all be of one product."""
+_MOST_VIEWS: Final = 100
+"""Pictures of a folder that may all be of one product, as those of a turntable are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from curator.catalog import open_catalog
 from curator.forecast.first_requests import first_requests, taken_for_granted
 from curator.keys.asked_model import AskedModel
+from curator.keys.key import Key
 from curator.keys.keyfile import read_key_file
 from curator.keys.quota import Quota
 from curator.prompts.prompt import Prompt
@@ -81,5 +82,6 @@ def test_what_is_taken_for_granted_of_keys_is_said_with_the_way_out(tmp_path):
         f'[[key]]\napi_key = "{key}"\nproject = "{key[-3:]}"\nrpd = 20\n' for key in KEYS
     )
     assert lines(stated) == []
+    assert taken_for_granted([Key("no-key", "no-project", "")], [AskedModel("m")]) == []
     half = stated + '[[key]]\napi_key = "AIzaSyKeyNumberThree3"\n'
     assert [line.partition(";")[0] for line in lines(half)] == ["1 of 3 keys states no limits"]
