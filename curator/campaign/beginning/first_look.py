@@ -8,7 +8,7 @@ service that is down now keeps no run from waiting for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from curator.annotators.annotator import Connection
@@ -89,18 +89,29 @@ async def _closed(
         told = [refusal for refusal in refusals if not isinstance(refusal, InvalidKey)]
         if told and all(isinstance(refusal, ModelRefused) for refusal in told):
             closed[meter] = next(refusal for refusal in told if refusal is not None)
-    may_ask_others = len(plan.models) > 1
     for meter, refusal in closed.items():
         record = ProjectRecord(*meter, refused_because=refusal.reason)
         await ledger.remember(ProjectNews(record, clock.now()))
-        if may_ask_others:
+    if len(plan.models) > 1:
+        _tell_closed(closed, of_meter)
+    return closed
+
+
+def _tell_closed(closed: Mapping[Meter, Refusal], looked_at: Collection[Meter]) -> None:
+    """Log which models are not asked: once where that holds for all projects, else for each."""
+    open_somewhere = {meter.model for meter in looked_at if meter not in closed}
+    for meter, refusal in closed.items():
+        if meter.model in open_somewhere:
             log.warning(
                 "project_may_not_use_model",
                 project=meter.project,
                 model=meter.model,
                 reason=refusal.reason,
             )
-    return closed
+    nowhere = {meter.model: refusal for meter, refusal in closed.items()}
+    for model, refusal in nowhere.items():
+        if model not in open_somewhere:
+            log.warning("no_key_may_use_model", model=model, reason=refusal.reason)
 
 
 def _reasons(

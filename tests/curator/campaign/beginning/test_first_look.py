@@ -85,6 +85,18 @@ async def test_a_key_that_may_use_no_model_is_left_out_of_this_run_alone(stage):
     assert campaign.server.stats()["keys"]["key-1"]["requests"] == 1
 
 
+async def test_a_model_that_no_key_may_use_is_told_once_and_the_others_are_asked(stage):
+    campaign = await stage(models=[MODEL])
+    ended = await campaign.run(models=["gemini-3.5-flash-light", MODEL])
+    assert ended.code == 0, ended.err
+    [told] = logged(campaign, "no_key_may_use_model")
+    assert told["model"] == "gemini-3.5-flash-light"
+    assert logged(campaign, "project_may_not_use_model") == []
+    [unlisted] = logged(campaign, "model_not_listed")
+    assert unlisted["nearest"].startswith(MODEL)
+    assert (await campaign.status())["attempts"] == {"answered": PICTURES}
+
+
 async def test_a_name_that_no_service_knows_ends_the_run_before_anything_is_written(stage):
     campaign = await stage(models=[MODEL])
     ended = await campaign.run(model="gemini-3.5-flash-light")
