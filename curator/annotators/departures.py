@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    import aiohttp
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +34,6 @@ def told_of(departure: Departure) -> Iterator[None]:
         _DEPARTURE.reset(token)
 
 
-def departure_trace() -> aiohttp.TraceConfig:
-    """Return what makes a session tell of its requests."""
-    import aiohttp  # noqa: PLC0415 - half a second, and not every service is asked through it
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(_waits)
-    trace.on_request_chunk_sent.append(_left)
-    return trace
-
-
-async def _waits(*_: object) -> None:
-    if departure := _DEPARTURE.get():
-        departure.waits()
-
-
-async def _left(*_: object) -> None:
-    if departure := _DEPARTURE.get():
-        departure.left()
+def departure_of_request() -> Departure | None:
+    """Return who is to be told of the request that is made now."""
+    return _DEPARTURE.get()

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 from curator.annotators.annotator import (
     DEFAULT_TIMEOUT_S,
@@ -30,7 +31,7 @@ from curator.annotators.annotator import (
     check_base_url,
     proxy_for,
 )
-from curator.annotators.departures import departure_trace
+from curator.annotators.departures import Departure, departure_of_request
 from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
 from curator.keys.key import Key
 from curator.keys.variables import GEMINI_KEYS
@@ -61,6 +62,25 @@ _ADDRESS: Final = re.compile(
 _OK: Final = 200
 _SILENT_S: Final = 60
 """Longest silence of a connection, in seconds."""
+
+
+class DepartingBody(aiohttp.BytesPayload):
+    """A request's body that tells when it leaves, which is after its connection was made.
+
+    A trace of the session tells the same, and takes a tenth of a request's CPU time.
+    """
+
+    def __init__(self, body: bytes, departure: Departure | None) -> None:
+        super().__init__(body)
+        self._departure = departure
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body, then tell."""
+        await super().write_with_length(writer, content_length)
+        if self._departure is not None:
+            self._departure.left()
 
 
 class Gemini:
@@ -117,7 +137,6 @@ class Gemini:
             trust_env=False,
             # No key's session should be known by what another key was told.
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[departure_trace()],
         ) as session:
             yield cls(
                 session,
@@ -164,11 +183,14 @@ class Gemini:
     async def _answer(self, method: str, url: str, door: _Door, body: bytes | None = None) -> str:
         """Return the body of a success, without the key; raise all else as a refusal."""
         refusal: Refusal
+        departure = departure_of_request()
+        if departure is not None:
+            departure.waits()
         try:
             async with self._session.request(
                 method,
                 url,
-                data=body,
+                data=body if body is None else DepartingBody(body, departure),
                 headers=door.headers,
                 timeout=self._timeout,
                 proxy=self._proxy,

@@ -103,6 +103,8 @@ class Budget:
 
     def spend(self, attempt: Attempt, reply: Reply) -> None:
         """Count what a reply to the request of ``attempt`` took."""
+        if not self._limit.is_given:
+            return
         answerers = Answerers(attempt.model, reply.model, tier_paid(attempt.tier, reply))
         self._spent += self._cost(answerers, tokens_of(reply))
 

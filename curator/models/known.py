@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
@@ -86,9 +86,14 @@ class ModelCatalogue:
         self.tier_shares = MappingProxyType(_shares(tables))
         self.tier_longest_s = MappingProxyType(dict(tables.get("tier_longest_s", {})))
         self._by_name = {table["name"]: table for table in tables["model"]}
+        # Each reply names a model.
+        self._known = lru_cache(maxsize=256)(self._read)
 
     def known(self, name: str) -> KnownModel:
         """Return what is known of a model, little where it is not listed."""
+        return self._known(name)
+
+    def _read(self, name: str) -> KnownModel:
         table = self._by_name.get(name) or self._family(name)
         if table is None:
             return KnownModel(name, self.tile)

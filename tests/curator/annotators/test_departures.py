@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 
-import aiohttp
 from aiohttp import web
 
-from curator.annotators.departures import Departure, departure_trace, told_of
+from curator.annotators.departures import Departure, told_of
+from curator.annotators.gemini import Gemini
+from curator.keys.key import Key
+from curator.prompts.prompt import Prompt
+
+KEY = Key("a", "p", "AIzaSyNoKeyAtAll")
 
 
 async def test_a_request_leaves_once_it_has_its_connection():
@@ -18,34 +22,30 @@ async def test_a_request_leaves_once_it_has_its_connection():
         await request.read()
         arrived.append(time.monotonic())
         await asyncio.sleep(0.2)
-        return web.Response(text="ok")
+        return web.json_response({"candidates": [{"finishReason": "STOP"}]})
 
     application = web.Application()
-    application.router.add_post("/", answer)
+    application.router.add_post("/v1beta/models/m:generateContent", answer)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     told: dict[str, list[tuple[str, float]]] = {"first": [], "second": []}
+    request = Prompt(3, 1).request({}, b"x" * 50_000, 256)
 
-    async def ask(session: aiohttp.ClientSession, name: str) -> None:
+    async def ask(gemini: Gemini, name: str) -> None:
         departure = Departure(
             lambda: told[name].append(("waits", time.monotonic())),
             lambda: told[name].append(("left", time.monotonic())),
         )
         with told_of(departure):
-            async with session.post(url, data=b"x" * 50_000) as response:
-                assert await response.text() == "ok"
+            assert (await gemini.generate(request, KEY, "m")).ending == "STOP"
 
-    connector = aiohttp.TCPConnector(limit=1)
-    traces = [departure_trace()]
-    async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
-        await asyncio.gather(ask(session, "first"), ask(session, "second"))
+    async with Gemini.connected(connections=1, base_url=url) as gemini:
+        await asyncio.gather(ask(gemini, "first"), ask(gemini, "second"))
     await runner.cleanup()
     for name, reached in zip(told, arrived, strict=True):
-        kinds = [kind for kind, _ in told[name]]
-        assert kinds[0] == "waits"
-        assert set(kinds[1:]) == {"left"}
+        assert [kind for kind, _ in told[name]] == ["waits", "left"]
         # It may be told a moment after the server's handler has the last byte.
         assert abs(told[name][-1][1] - reached) < 0.15
     # The second had to wait for the first one's connection.
