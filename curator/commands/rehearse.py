@@ -154,7 +154,8 @@ def _write_keys(scene: RehearsalScript, path: Path) -> None:
         lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value != 0]
         tables.append("\n".join(["[[key]]", *lines]))
     if not tables:
-        raise InputError(f"--write-keys {path}: the script names no keys; any key works")
+        why = "none but access tokens" if scene.key else "no keys; any key works"
+        raise InputError(f"--write-keys {path}: the script names {why}")
     with atomic_private_path(path) as part:
         part.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
 

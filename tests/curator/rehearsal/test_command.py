@@ -145,12 +145,16 @@ def test_it_writes_the_keys_of_a_script_for_the_campaign(catalogue: Catalogue, t
         (["--host", "203.0.113.1"], "--host 203.0.113.1"),
         (["--write-keys", "pool.toml"], "names no keys"),
         (["--script", "keyless.toml"], "no key would work"),
+        (["--script", "cloud.toml", "--write-keys", "pool.toml"], "none but access tokens"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_written(
     catalogue: Catalogue, tmp_path: Path, options: list[str], words: str
 ):
-    (tmp_path / "keyless.toml").write_text('answers = "answers.csv"\nimages = "images"\n')
+    keyless = 'answers = "answers.csv"\nimages = "images"\n'
+    (tmp_path / "keyless.toml").write_text(keyless)
+    cloud = '[[key]]\napi_key = "token"\nenterprise = true\n'
+    (tmp_path / "cloud.toml").write_text(keyless + cloud)
     done = subprocess.run(
         command(catalogue, *options),
         capture_output=True,
