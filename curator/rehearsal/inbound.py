@@ -26,6 +26,8 @@ CHARACTERS_PER_TOKEN: Final = 4
 _UNTILED_PX: Final = 384
 _SMALLEST_TILE_PX: Final = 256
 _LARGEST_TILE_PX: Final = 768
+_DETAILS: Final = ("low", "medium", "high")
+_LEVELS: Final = ("minimal", "low", "medium", "high")
 _DEEPEST_SCHEMA: Final = 64
 _TOP_LEVEL: Final = frozenset(
     {
@@ -156,7 +158,6 @@ def inquiry_of(value: object) -> Inquiry:
         )
     thinking = camel_cased(config.get("thinkingConfig") or {})
     budget = thinking.get("thinkingBudget")
-    detail = str(config.get("mediaResolution") or "")
     text = "\n".join(texts)
     return Inquiry(
         text=text,
@@ -167,8 +168,15 @@ def inquiry_of(value: object) -> Inquiry:
         questions=_questions_asked_for(text),
         text_tokens=text_tokens(text),
         image_tokens=sum(_image_tokens(image) for image in images),
-        image_detail=detail.removeprefix("MEDIA_RESOLUTION_").lower(),
-        thinking_level=str(thinking.get("thinkingLevel") or "").lower(),
+        image_detail=_chosen(
+            config.get("mediaResolution"), "media_resolution", "MEDIA_RESOLUTION_", _DETAILS
+        ),
+        thinking_level=_chosen(
+            thinking.get("thinkingLevel"),
+            "thinking_config.thinking_level",
+            "THINKING_LEVEL_",
+            _LEVELS,
+        ),
         thinking_budget=budget if isinstance(budget, int) else None,
         has_system_text=instruction is not None,
         service_tier=_service_tier(request.get("serviceTier")),
@@ -213,6 +221,16 @@ def _is_too_deep(schema: object) -> bool:
             for inner in (value.values() if isinstance(value, dict) else value)
         ]
     return bool(level)
+
+
+def _chosen(value: object, field: str, prefix: str, known: Sequence[str]) -> str:
+    """Return one of ``known`` in lower case; empty where nothing, or nothing certain, is chosen."""
+    name = str(value or "").removeprefix(prefix).lower()
+    if name in ("", "unspecified"):
+        return ""
+    if name not in known:
+        raise MalformedRequest(f"Invalid value at 'generation_config.{field}', \"{value}\"")
+    return name
 
 
 def _service_tier(value: object) -> ServiceTier:

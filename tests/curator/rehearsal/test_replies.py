@@ -184,3 +184,25 @@ async def test_a_schema_that_is_nested_too_deeply_is_refused(play: Play):
     async with play() as stage:
         status, body = await stage.post(json.dumps(request).encode())
     assert (status, "nesting depth" in body["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [
+        ({"mediaResolution": "MEDIA_RESOLUTION_LOW"}, 200),
+        ({"mediaResolution": "MEDIA_RESOLUTION_UNSPECIFIED"}, 200),
+        ({"mediaResolution": "MEDIA_RESOLUTION_HUGE"}, 400),
+        ({"thinkingConfig": {"thinkingLevel": "HIGH"}}, 200),
+        ({"thinkingConfig": {"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}}, 200),
+        ({"thinkingConfig": {"thinkingLevel": "DEEP"}}, 400),
+    ],
+)
+async def test_settings_that_there_are_not_are_refused(
+    play: Play, config: dict[str, Any], status: int
+):
+    image_tokens = {"low": 280, "medium": 560, "high": 1120}
+    async with play(model=[{"name": MODEL, "image_tokens": image_tokens}]) as stage:
+        data = base64.b64encode(stage.image).decode()
+        parts = [{"text": "hello"}, {"inlineData": {"mimeType": "image/png", "data": data}}]
+        request = {"contents": [{"parts": parts}], "generationConfig": config}
+        assert (await stage.post(json.dumps(request).encode()))[0] == status
