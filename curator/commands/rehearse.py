@@ -15,6 +15,7 @@ import typer
 from curator.commands.options import AsJson
 from curator.keys.keyfile import read_key_file
 from curator.rehearsal.answers.answer_book import AnswerBook
+from curator.rehearsal.answers.inventing import Inventor
 from curator.rehearsal.script import (
     RehearsalScript,
     read_script,
@@ -33,6 +34,7 @@ from shared.program.reporting.events import SecretMask, set_up_events
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
+_Answers = AnswerBook | Inventor
 
 
 ScriptFile = Annotated[
@@ -94,7 +96,8 @@ def rehearse(
     """Play Gemini on this machine, at no cost.
 
     Answers, quotas, models, service tiers, batch jobs and faults are as --script says; what it may
-    say is in docs/rehearsal.md. Or give --answers and --images. Ends on Ctrl-C or SIGTERM.
+    say is in docs/rehearsal.md. Or give --answers and --images; without, answers are made up about
+    any image. Ends on Ctrl-C or SIGTERM.
     """
     scene = _scene(script, answers, images)
     if columns is not None:
@@ -119,8 +122,8 @@ def _scene(script: Path | None, answers: Path | None, images: Path | None) -> Re
         scene = read_script(script)
         given = {"answers": answers, "images": images}
         return scene.model_copy(update={name: path for name, path in given.items() if path})
-    if answers is None or images is None:
-        raise InputError("nothing to answer from: give --script FILE, or --answers and --images")
+    if answers is not None and images is None:
+        raise InputError(f"--answers {answers}: give the folder of their images with --images")
     return RehearsalScript(answers=answers, images=images, accept_unlisted_keys=True)
 
 
@@ -170,20 +173,24 @@ async def _serve(
             await stop.until_requested()
 
 
-def _announce(base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None) -> None:
-    print(f"Rehearsal server on {base_url}: {len(book)} images, {book.pair_count} questions.")
+def _announce(base_url: str, scene: RehearsalScript, book: _Answers, pool: Path | None) -> None:
+    known = "answers are made up about any image"
+    if isinstance(book, AnswerBook):
+        known = f"{len(book)} images, {book.pair_count} questions"
+    print(f"Rehearsal server on {base_url}: {known}.")
     print(f"  {_campaign(base_url, scene, pool)}")
     print(f"Figures: {_stats_url(base_url)}. Ctrl-C ends it.", flush=True)
 
 
 def _announce_json(
-    base_url: str, scene: RehearsalScript, book: AnswerBook, pool: Path | None
+    base_url: str, scene: RehearsalScript, book: _Answers, pool: Path | None
 ) -> None:
+    counts = (len(book), book.pair_count) if isinstance(book, AnswerBook) else (None, None)
     ready = {
         "base_url": base_url,
         "stats_url": _stats_url(base_url),
-        "images": len(book),
-        "questions": book.pair_count,
+        "images": counts[0],
+        "questions": counts[1],
         "campaign": _campaign(base_url, scene, pool),
     }
     print(json.dumps(ready), flush=True)
@@ -195,8 +202,8 @@ def _stats_url(base_url: str) -> str:
 
 def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
     """Return a command line that runs a campaign against this server."""
-    catalog = _catalog_of(scene.images)
-    words = ["curator", "run", "--catalog", str(catalog), "--ledger", "rehearsal.db"]
+    catalog = "CATALOG" if scene.images is None else str(_catalog_of(scene.images))
+    words = ["curator", "run", "--catalog", catalog, "--ledger", "rehearsal.db"]
     words += ["--base-url", base_url]
     if scene.models:
         words += ["--model", scene.models[0]]

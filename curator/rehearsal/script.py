@@ -25,10 +25,13 @@ from shared.program.settings import Settings, load_settings
 
 
 class RehearsalScript(Settings):
-    """Everything about one rehearsal; paths are below the script's folder."""
+    """Everything about one rehearsal; paths are below the script's folder.
 
-    answers: Path
-    images: Path
+    Without ``answers``, questions and answers are made up about any image.
+    """
+
+    answers: Path | None = None
+    images: Path | None = None
     columns: dict[str, str] = Field({})
     models: tuple[str, ...] = ()
     seed: int = 0
@@ -46,6 +49,8 @@ class RehearsalScript(Settings):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
+        if self.answers and not self.images:
+            raise ValueError("answers need the folder of their images; give images, too")
         names = [project.name for project in self.project]
         _refuse_twins(names, "project")
         _refuse_twins([key.label for key in self.labelled_keys()], "key label")
@@ -85,8 +90,9 @@ def read_script(path: Path) -> RehearsalScript:
     """
     script = load_settings(RehearsalScript, path)
     folder = path.parent
+    paths = {"answers": script.answers, "images": script.images}
     return script.model_copy(
-        update={"answers": folder / script.answers, "images": folder / script.images}
+        update={name: folder / path for name, path in paths.items() if path is not None}
     )
 
 

@@ -12,7 +12,8 @@ import platformdirs
 from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
-from curator.rehearsal.answers.replying import Replier
+from curator.rehearsal.answers.inventing import Inventor
+from curator.rehearsal.answers.replying import Answers, Replier
 from curator.rehearsal.answers.temper import Temper
 from curator.rehearsal.batches.file_shelf import FileLimits, FileShelf
 from curator.rehearsal.batches.job_book import JobBook
@@ -68,12 +69,16 @@ def default_cache() -> Path:
     return platformdirs.user_cache_path("abo-vqa") / "rehearsal"
 
 
-def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook:
+def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook | Inventor:
     """Read and index the questions, answers and images of a script; seconds for thousands.
+
+    Without answers, what makes them up.
 
     Raises:
         InputError: the answers or the images cannot be read.
     """
+    if script.answers is None or script.images is None:
+        return Inventor()
     columns = checked_columns(script.columns, "columns")
     pairs = with_file_names(read_pairs(script.answers, columns), script.images, script.answers)
     return open_answer_book(script.images, pairs, cache)
@@ -81,7 +86,7 @@ def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook:
 
 def build_server(
     script: RehearsalScript,
-    answers: AnswerBook,
+    answers: Answers,
     clock: Clock,
     record: Callable[[Received], None] | None = None,
 ) -> RehearsalServer:

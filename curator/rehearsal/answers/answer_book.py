@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from curator.rehearsal.answers.known_images import KnownImages, read_known_images
 from curator.rehearsal.answers.miniatures import BLOCK, LENGTH, Miniatures, coarse, miniature_of
+from curator.rehearsal.inbound import Inquiry
 from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
 from shared.records.grouping import by_image
@@ -35,6 +37,9 @@ class KnownImage:
     filename: str
     pairs: tuple[QAPair, ...]
     rivals: tuple[str, ...] = ()
+
+
+UNKNOWN_IMAGE: Final = KnownImage(filename="", pairs=())
 
 
 class AnswerBook:
@@ -64,6 +69,28 @@ class AnswerBook:
         for name, miniature in zip(self._images.filenames, self._images.miniatures, strict=True):
             groups.setdefault(miniature.tobytes(), []).append(name)
         return [tuple(group) for group in groups.values() if len(group) > 1]
+
+    async def about(self, inquiry: Inquiry) -> KnownImage:
+        """Return what is known about the image of a request; nothing where there is none.
+
+        Raises:
+            CorruptImage: the image cannot be decoded.
+        """
+        if not inquiry.images:
+            return UNKNOWN_IMAGE
+        image = inquiry.images[0]
+        resembled = self.same_file(image)
+        if resembled is None:
+            resembled = await asyncio.to_thread(self.lookalike, image)
+        if resembled is None:
+            return UNKNOWN_IMAGE
+        if resembled.rivals:
+            log.info(
+                "rehearsal_ambiguous_image",
+                taken_for=resembled.filename,
+                as_well=", ".join(resembled.rivals),
+            )
+        return resembled
 
     def same_file(self, content: bytes) -> KnownImage | None:
         """Return what is known about exactly these bytes; takes microseconds."""

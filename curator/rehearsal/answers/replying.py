@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
-from curator.rehearsal.answers.answer_book import AnswerBook, KnownImage
+from curator.rehearsal.answers.answer_book import KnownImage
 from curator.rehearsal.answers.reply_text import (
     NONSENSE,
     UNKNOWN,
@@ -27,13 +26,10 @@ from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.words import replies
 from curator.rehearsal.words.replies import WireReply
 from shared.errors import CorruptImage
-from shared.program.reporting.event_log import EventLog
 from shared.questions.answers import normalise
 from shared.records import QAPair
 
 _BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
-_UNKNOWN_IMAGE: Final = KnownImage(filename="", pairs=())
-log = EventLog(__name__)
 
 
 class Delivery(Enum):
@@ -66,12 +62,23 @@ class Ruling:
     served_tier: ServiceTier | None = None
 
 
+class Answers(Protocol):
+    """Where questions and answers about images come from."""
+
+    async def about(self, inquiry: Inquiry) -> KnownImage:
+        """Return what there is about the image of a request.
+
+        Raises:
+            CorruptImage: the image cannot be decoded.
+        """
+
+
 class Replier:
-    """Answers as the models on a shelf do, from a book of known answers."""
+    """Answers as the models on a shelf do, by what is known or made up about an image."""
 
     def __init__(
         self,
-        answers: AnswerBook,
+        answers: Answers,
         shelf: ModelShelf,
         die: random.Random,
         tempers: Mapping[str, Temper],
@@ -91,7 +98,7 @@ class Replier:
         if (empty := named.without_pairs(inquiry, fault)) is not None:
             return Ruling(named.with_status(empty), str(fault), served_tier=inquiry.service_tier)
         try:
-            resembled = await self._known_image(inquiry)
+            resembled = await self._answers.about(inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
         temper = self._tempers.get(named.model, STEADY)
@@ -100,23 +107,6 @@ class Replier:
         return replace(
             ruling, reply=named.with_status(ruling.reply), served_tier=inquiry.service_tier
         )
-
-    async def _known_image(self, inquiry: Inquiry) -> KnownImage:
-        if not inquiry.images:
-            return _UNKNOWN_IMAGE
-        image = inquiry.images[0]
-        resembled = self._answers.same_file(image)
-        if resembled is None:
-            resembled = await asyncio.to_thread(self._answers.lookalike, image)
-        if resembled is None:
-            return _UNKNOWN_IMAGE
-        if resembled.rivals:
-            log.info(
-                "rehearsal_ambiguous_image",
-                taken_for=resembled.filename,
-                as_well=", ".join(resembled.rivals),
-            )
-        return resembled
 
 
 @dataclass(frozen=True, slots=True)
