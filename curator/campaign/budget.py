@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -158,45 +157,29 @@ class Budget:
         most = min(rooms, default=_EVERY_MODELS_LIMIT)
         return max(1, most) if most < _EVERY_MODELS_LIMIT else None
 
-    def room(self, measure: Measure, wanted: int) -> int:
-        """Return how many of ``wanted`` requests fit beside those under way.
+    def hold(self, attempt_id: int, measure: Measure) -> bool:
+        """Hold the cost of a request of a batch job until it is released; false if it has no room.
 
         Raises:
-            BudgetSpent: none does, and nothing is under way that may turn out cheaper.
+            BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
         """
-        if not self._limit.is_given:
-            return wanted
-        cost = self._upper(measure)
-        if self._fits(cost, measure):
-            told = any(self._estimates.knows(model, measure) for model in self._models)
-            return max(1, min(wanted, self._affordable(cost))) if told else 1
-        if not self._under_way or self._is_unpriced:
+        if not self._limit.is_given or self._fits(cost := self._upper(measure), measure):
+            self.hold_begun(attempt_id, measure)
+            return True
+        if not self._in_jobs or self._is_unpriced:
             raise self._spent_up(cost)
-        return 0
+        return False
 
-    def _affordable(self, cost: _Cost) -> int:
-        left = [self._limit.tokens, self._limit.usd]
-        taken = self._spent + self._held
-        rooms = [
-            math.floor((limit - used) / each)
-            for limit, used, each in zip(
-                left, (taken.tokens, taken.usd), (cost.tokens, cost.usd), strict=True
-            )
-            if limit is not None and each
-        ]
-        return min(rooms, default=sys.maxsize)
+    def hold_begun(self, attempt_id: int, measure: Measure) -> None:
+        """Hold the cost of a request that a batch job of an earlier run made."""
+        if self._limit.is_given:
+            cost = self._in_jobs[attempt_id] = self._upper(measure)
+            self._held += cost
 
-    def hold(self, job_id: int, measure: Measure, count: int) -> None:
-        """Hold the cost of ``count`` requests of a batch job, until each is released."""
-        each = self._in_jobs[job_id] = self._upper(measure)
-        self._held += _Cost(count * each.tokens, count * each.usd)
-        self._under_way += count
-
-    def release(self, job_id: int) -> None:
-        """Hold the cost of one request of a batch job no more."""
-        self._held -= self._in_jobs[job_id]
-        self._under_way -= 1
-        self._changed.set()
+    def release(self, attempt_id: int) -> None:
+        """Hold the cost of a request of a batch job no more."""
+        if cost := self._in_jobs.pop(attempt_id, None):
+            self._held -= cost
 
     @property
     def _is_unpriced(self) -> bool:
@@ -206,7 +189,7 @@ class Budget:
         if self._is_unpriced:
             return False
         told = any(self._estimates.knows(model, measure) for model in self._models)
-        if self._under_way and not told:
+        if (self._under_way or self._in_jobs) and not told:
             return False
         after, limit = self._spent + self._held + cost, self._limit
         return (limit.tokens is None or after.tokens <= limit.tokens) and (

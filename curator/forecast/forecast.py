@@ -71,6 +71,8 @@ def forecast(
     opinions = opinions_left(report, items, verify)
     if items + opinions == 0:
         return Forecast(now)
+    if held := report.batches.requests_held:
+        return Forecast(None, f"{held:,} images are in batch jobs, which take up to days")
     serving = _Serving(report, memory, now)
     if not serving.keys:
         return Forecast(None, _nobody_serves(report))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
 from curator.keys.quota_day import next_day
-from curator.ledger import CampaignReport, KeyReport, Outcome
+from curator.ledger import BatchCounts, CampaignReport, KeyReport, Outcome
 from curator.models.known import ModelCatalogue, packaged_models
 from curator.models.model_status import Retirement, retirement
 from curator.pool.records import ModelUse
@@ -181,6 +181,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "attempts_by_model": {
             model: dict(outcomes) for model, outcomes in report.outcomes_by_model.items()
         },
+        "batch_jobs": _batches_object(report.batches),
         "last_errors": dict(standing.last_errors),
         "tokens": asdict(report.tokens),
         "tokens_by_model": {
@@ -210,6 +211,15 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "given_up": dict(report.given_up),
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
         "left_out": [asdict(entry) for entry in report.left_out],
+    }
+
+
+def _batches_object(counts: BatchCounts) -> dict[str, Any]:
+    return {
+        "jobs": dict(counts.jobs),
+        "requests_held": dict(counts.held),
+        "oldest_at": counts.oldest_at,
+        "files_left": counts.files_left,
     }
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from curator.status.status import NOT_ERRORS, SHED, Standing, key_state, rate_per_minute
 from curator.status.view import keys_view
-from curator.status.words import listed, time_left
+from curator.status.words import batch_words, listed, time_left
 from shared.program.background import beside
 from shared.program.clock import Clock
 from shared.program.durations import duration
@@ -97,6 +97,8 @@ def view(standing: Standing, now: float, height: int) -> RenderableType:
         facts.add_row("no room", f"{shed:,} requests were shed, and are sent again")
     errors = _errors(standing) or "none"
     facts.add_row("errors", Text(errors, no_wrap=True, overflow="ellipsis"))
+    if report.batches.requests_held:
+        facts.add_row("batch jobs", batch_words(report.batches, now))
     if report.opinions.chosen:
         facts.add_row("second opinions", listed(asdict(report.opinions)))
     most = max(_FEWEST_KEYS, height - _OTHER_LINES)
@@ -121,6 +123,8 @@ def line(standing: Standing, now: float) -> str:
         parts.append(f"second opinions: {listed(asdict(report.opinions))}")
     if shed := report.outcomes.get(SHED, 0):
         parts.append(f"shed {shed:,}")
+    if report.batches.requests_held:
+        parts.append(f"batch jobs: {batch_words(report.batches, now)}")
     if errors := _errors(standing):
         parts.append(f"errors: {errors}")
     return "; ".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -25,6 +25,7 @@ from curator.status.status import (
     retirements,
 )
 from curator.status.words import (
+    batch_words,
     budget_words,
     given_up_line,
     left_out_words,
@@ -80,8 +81,8 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
     facts.add_row("replies", listed(dict(replies.forms) | wrong))
     facts.add_row("endings", listed(replies.endings))
     facts.add_row("useless", listed(replies.rejections))
-    if report.opinions.chosen:
-        facts.add_row("second opinions", listed(asdict(report.opinions)))
+    for name, words in _besides(report, now):
+        facts.add_row(name, words)
     facts.add_row("requests", listed(report.outcomes))
     if len(report.outcomes_by_model) > 1:
         asked = {model: sum(each.values()) for model, each in report.outcomes_by_model.items()}
@@ -116,6 +117,14 @@ def _add_models(facts: Table, standing: Standing, now: float) -> None:
     for model, settings in report.settings_left_out.items():
         told = f"{model} refuses {', '.join(settings)}: asked without, as it chooses"
         facts.add_row("left out", Text(told, "yellow"))
+
+
+def _besides(report: CampaignReport, now: float) -> Iterator[tuple[str, str]]:
+    """Yield what is told of what not every campaign has."""
+    if report.batches.jobs:
+        yield "batch jobs", batch_words(report.batches, now)
+    if report.opinions.chosen:
+        yield "second opinions", listed(asdict(report.opinions))
 
 
 def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Table:

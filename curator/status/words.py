@@ -57,6 +57,20 @@ def jobs_under_way(counts: BatchCounts) -> str:
     )
 
 
+def batch_words(counts: BatchCounts, now: float) -> str:
+    """Return a campaign's batch jobs by state, and how long the oldest one has waited."""
+    jobs = [
+        f"{state} {count:,}" + (f" ({held:,} images)" if (held := counts.held.get(state)) else "")
+        for state, count in sorted(counts.jobs.items())
+    ]
+    parts = [", ".join(jobs)]
+    if counts.oldest_at is not None:
+        parts.append(f"the oldest waits since {duration(max(0.0, now - counts.oldest_at))}")
+    if counts.files_left:
+        parts.append(f"{counts.files_left:,} files left at the service")
+    return "; ".join(parts)
+
+
 def listed(counts: Mapping[str, int]) -> str:
     """Return counts by name in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"

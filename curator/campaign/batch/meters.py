@@ -53,12 +53,16 @@ class BatchMeters:
         keys = [key for key, other in ready if other == model]
         return min(keys, key=lambda key: open_jobs.get(Meter(key.project, model), 0)), model
 
-    def rest(self, meter: Meter, refusal: RateLimited) -> None:
-        """Make no job for a while: its quota is used up, or too many are open."""
+    def rest(self, meter: Meter, refusal: RateLimited, *, others_are_open: bool) -> None:
+        """Make no job for a while: its quota is used up, or too many are open.
+
+        Where ``others_are_open``, that is until one of them is over, but for a try now and then.
+        """
         now = self.clock.now()
         doubled_s = MINUTE_S * 2 ** min(self._refusals[meter], 10)
         self._refusals[meter] += 1
-        wait_s = min(LONGEST_REST_S, max(refusal.retry_after_s or 0.0, doubled_s))
+        longest_s = math.inf if others_are_open else max(refusal.retry_after_s or 0.0, doubled_s)
+        wait_s = min(LONGEST_REST_S, longest_s)
         self._until[meter] = now + wait_s
         log.warning(
             "batch_quota_used_up",

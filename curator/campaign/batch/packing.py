@@ -90,13 +90,14 @@ class Packing:
         key: Key,
         model: str,
         job_id: int,
-        most: int,
     ) -> Pack:
-        """Return a job of at most ``most`` requests that begins with ``first``.
+        """Return a job that begins with ``first``; without requests where the budget has no room.
 
         Raises:
             StoreUnreachable, InputError: the photos cannot be read.
+            BudgetSpent: the first request does not fit, and nothing is under way.
         """
+        most = MOST_IMAGES
         packed: list[PackedRequest] = []
         left_out: list[tuple[Job, Photo]] = []
         size = 0
@@ -109,7 +110,8 @@ class Packing:
                 left_out.append(taken)
             elif len(packed) < most:
                 one = self._packed(item, photo, key, model, job_id)
-                if packed and size + len(one.line) > MOST_BYTES:
+                is_too_large = packed and size + len(one.line) > MOST_BYTES
+                if is_too_large or not self._has_room(one):
                     left_out.append(taken)
                     break
                 packed.append(one)
@@ -120,6 +122,9 @@ class Packing:
             taken = await self.first(queue) if len(packed) < most else None
         self._carried.extendleft(reversed(left_out))
         return Pack(key, model, packed)
+
+    def _has_room(self, one: PackedRequest) -> bool:
+        return self.curator.budget.hold(one.attempt.attempt_id, one.attempt.measure)
 
     def _packed(self, item: Job, photo: Photo, key: Key, model: str, job_id: int) -> PackedRequest:
         curator = self.curator

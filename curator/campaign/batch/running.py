@@ -10,7 +10,6 @@ from typing import Final
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.batch.gemini_batch import GeminiBatch
-from curator.annotators.image_encoding import LONGEST_PX
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.packing import Packing
@@ -82,10 +81,10 @@ class Batches:
     async def take_over(self) -> None:
         """Go on with what the ledger knows, and hold its cost."""
         await self.jobs.load()
-        largest = self.curator.prompts.largest_measure(LONGEST_PX)
         for job in self.jobs.due():
-            held = await self.curator.ledger.batches.held(job)
-            self.curator.budget.hold(job.job_id, largest, len(held))
+            for request in await self.curator.ledger.batches.held(job):
+                attempt = request.attempt
+                self.curator.budget.hold_begun(attempt.attempt_id, attempt.measure)
 
     async def fetch(self) -> None:
         """Look once at each job, and settle those that are over.
@@ -155,7 +154,7 @@ class Batches:
         """Make jobs until nothing waits; then wait until something does, or no job is left."""
         ended_by: AboVqaError | None = None
         while not self.curator.stop.requested:
-            sent = Sent.NOTHING_WAITS
+            sent, open_before = Sent.NOTHING_WAITS, len(self.jobs)
             if may_send:
                 try:
                     sent = await self.sending.send(photos)
@@ -166,7 +165,7 @@ class Batches:
                     log.warning("no_more_batch_jobs", reason=str(end), open_jobs=len(self.jobs))
                     ended_by, may_send = end, False
             await self._look()
-            if sent is Sent.TRIED:
+            if sent is Sent.TRIED or (sent is Sent.NO_ROOM and len(self.jobs) < open_before):
                 continue
             if sent is Sent.NOTHING_WAITS and (self.settling.returned or not len(self.jobs)):
                 break

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from curator.annotators.batch.gemini_batch import GeminiBatch
-from curator.annotators.image_encoding import LONGEST_PX
 from curator.campaign.batch.leases import job_lease
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
-from curator.campaign.batch.pace import MOST_IMAGES
 from curator.campaign.batch.packing import Pack, Packing
 from curator.campaign.batch.settling import Settling
 from curator.campaign.loop import Curator
@@ -75,14 +73,14 @@ class Sending:
         if first is None:
             return Sent.NOTHING_WAITS
         turn = self.meters.next_turn(first[0].answered_by, self.jobs.by_meter())
-        largest = self.curator.prompts.largest_measure(LONGEST_PX)
-        room = 0 if turn is None else self.curator.budget.room(largest, MOST_IMAGES)
-        if turn is None or not room:
+        if turn is None:
             self.packing.put_back(*first)
             return Sent.NO_ROOM
         key, model = turn
         job_id = self.curator.ledger.batches.new_job_id()
-        pack = await self.packing.fill(queue, first, key=key, model=model, job_id=job_id, most=room)
+        pack = await self.packing.fill(queue, first, key=key, model=model, job_id=job_id)
+        if not pack.requests:
+            return Sent.NO_ROOM
         if not self.curator.stop.requested:
             await self._make(await self._begin(job_id, pack), pack)
         return Sent.TRIED
@@ -107,8 +105,6 @@ class Sending:
         )
         for packed in pack.requests:
             curator.live.begun(job_lease(pack.key, job, packed.attempt))
-        largest = curator.prompts.largest_measure(LONGEST_PX)
-        curator.budget.hold(job_id, largest, len(pack.requests))
         await self.jobs.keep(job)
         return job
 
@@ -150,7 +146,9 @@ class Sending:
         """
         curator, meter = self.curator, Meter(job.project, job.model)
         if isinstance(refusal, RateLimited):
-            self.meters.rest(meter, refusal)
+            # The job itself is among the open ones.
+            are_open = self.jobs.by_meter()[meter] > 1
+            self.meters.rest(meter, refusal, others_are_open=are_open)
         elif isinstance(refusal, InvalidKey):
             await curator.ledger.remember(curator.then.serving.removal(key, refusal))
         elif isinstance(refusal, TierRefused):

@@ -18,7 +18,7 @@ from curator.annotators.batch.operations import Operation
 from curator.campaign.batch.leases import job_lease
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
-from curator.campaign.batch.pace import MOST_BARREN
+from curator.campaign.batch.pace import MOST_BARREN, WAITED_FOR_S
 from curator.campaign.consequences import Again
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.jobs import Job, ListingJob, OpinionJob
@@ -134,7 +134,7 @@ class Settling:
         await curator.ledger.batches.withdraw(job, ids)
         for request in held:
             curator.live.taken_back(job_lease(key, job, request.attempt))
-            curator.budget.release(job.job_id)
+            curator.budget.release(request.attempt.attempt_id)
         self.returned += len(held)
         await self.jobs.drop(job)
 
@@ -184,7 +184,7 @@ class Settling:
         item = asked_item(request)
         tried = Try(item, job_lease(key, job, attempt), attempt.attempt_id, Tier.BATCH)
         reply = found.replies.get(name) or found.nameless.get(name)
-        curator.budget.release(job.job_id)
+        curator.budget.release(attempt.attempt_id)
         if reply is not None:
             curator.budget.spend(attempt, reply)
             curator.learn(attempt, reply)
@@ -222,10 +222,14 @@ class Settling:
             return Again.AT_ONCE
         if isinstance(refusal, BadRequest):
             return then.refuse(tried, refusal)
-        if refusal is None and job.state is JobState.CANCELLED:
+        if refusal is None and job.state is JobState.CANCELLED and not self._is_overdue(job):
             return self._cancelled(tried)
         why = _why(job) if refusal is None else refusal.reason
         return then.take_nothing(tried, Outcome.UNAVAILABLE, Failure(why))
+
+    def _is_overdue(self, job: BatchJob) -> bool:
+        """Return whether it was us who ended a job."""
+        return self.curator.clock.now() - job.created_at >= WAITED_FOR_S
 
     def _cancelled(self, tried: Try) -> Sequence[Job]:
         """Return an item to the queue that is not to blame: a person ended its job."""
@@ -246,7 +250,7 @@ class Settling:
             self._barren.clear()
             self._barren_jobs = 0
             return None
-        if job.state is JobState.CANCELLED or not held:
+        if not held:
             return None
         self._barren += map(asked_item, held)
         self._barren_jobs += 1

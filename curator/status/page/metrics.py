@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from curator.ledger import CampaignReport
+from curator.ledger import BatchCounts, CampaignReport
 from curator.status.canaries import canary_standings
 from curator.status.spending import cost_usd
 from curator.status.status import (
@@ -39,6 +39,7 @@ class _Campaign(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._work()
         yield from self._models()
+        yield from _batches(self._standing.report.batches)
         yield from self._tokens()
         yield from self._time()
         yield from self._keys()
@@ -138,6 +139,31 @@ class _Campaign(Collector):
                 states.add_metric(labels, float(state is present))
         yield states
         yield from _projects(report)
+
+
+def _batches(counts: BatchCounts) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("curator_batch_jobs", "Batch jobs by state.", labels=["state"])
+    held = GaugeMetricFamily(
+        "curator_batch_requests_held",
+        "Requests that batch jobs hold, by the state of their job.",
+        labels=["state"],
+    )
+    for state, count in counts.jobs.items():
+        jobs.add_metric([state], count)
+        held.add_metric([state], counts.held.get(state, 0))
+    yield jobs
+    yield held
+    yield GaugeMetricFamily(
+        "curator_batch_files_left",
+        "Files of settled batch jobs that could not be deleted at the service.",
+        counts.files_left,
+    )
+    if counts.oldest_at is not None:
+        yield GaugeMetricFamily(
+            "curator_batch_oldest_timestamp_seconds",
+            "When the oldest batch job was made that is not over.",
+            counts.oldest_at,
+        )
 
 
 def _canaries(report: CampaignReport) -> Iterator[Metric]:

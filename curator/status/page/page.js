@@ -59,6 +59,11 @@ const budgetWords = ({ usd, tokens, spent_usd, spent_tokens }) => [
 const budgetShare = ({ usd, tokens, spent_usd, spent_tokens }) =>
   `${(100 * Math.max(usd === null ? 0 : spent_usd / usd, tokens === null ? 0 : spent_tokens / tokens)).toFixed(1)} %`;
 
+const batchWords = ({ jobs, requests_held, oldest_at }) => [
+  number(Object.values(requests_held).reduce((sum, count) => sum + count, 0)),
+  `${counts(jobs)}${oldest_at === null ? "" : `; oldest of ${moment(oldest_at)}`}`,
+];
+
 const drawTiles = campaign => {
   const { tokens } = campaign;
   const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
@@ -71,6 +76,7 @@ const drawTiles = campaign => {
     ["tokens", number(tokens.input + tokens.output + tokens.thoughts), `${number(tokens.input)} in, ${number(tokens.output + tokens.thoughts)} out`],
     ["cost", dollars(campaign.cost_usd), campaign.cost_usd === null ? "no price known for a model" : "list price; free keys pay nothing"],
     ...(campaign.budget ? [["budget", budgetShare(campaign.budget), budgetWords(campaign.budget)]] : []),
+    ...(Object.keys(campaign.batch_jobs.jobs).length ? [["in batch jobs", ...batchWords(campaign.batch_jobs)]] : []),
     ["given up", number(campaign.progress.dead), "images"],
   ];
   at("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
