@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from shared.corpus import read_json, write_json
 from shared.errors import InputError
 
 FOLDING_FILE: Final = "question_folding.json"
@@ -91,6 +90,9 @@ def write_folding(folding: QuestionFolding, folder: Path) -> None:
     if folding == AS_IT_COMES:
         path.unlink(missing_ok=True)
     else:
+        # With it come Arrow and numpy, which who only folds need not wait for.
+        from shared.corpus import write_json  # noqa: PLC0415
+
         write_json({"name": folding.name.value, "version": folding.version}, path)
 
 
@@ -103,6 +105,8 @@ def read_folding(folder: Path) -> QuestionFolding:
     path = folder / FOLDING_FILE
     if not path.is_file():
         return AS_IT_COMES
+    from shared.corpus import read_json  # noqa: PLC0415 (as above)
+
     record = read_json(path)
     name, version = record.get("name"), record.get("version")
     if name not in list(FoldingName) or version != VERSION:
