@@ -321,7 +321,9 @@ class Curator:
             except asyncio.CancelledError:
                 await self.then.take_back(lease, attempt)
                 raise
-            if self.pool.may_send(lease) and not self.stop.requested:
+            # Meanwhile the model may have refused a setting: the row is to tell what is sent.
+            is_as_written = estimates.asked(lease.model) == attempt.settings
+            if is_as_written and self.pool.may_send(lease) and not self.stop.requested:
                 return lease, attempt
             await self.then.take_back(lease, attempt)
 
