@@ -5,8 +5,10 @@ The files may be one table's shards. A cell that holds a picture becomes the nam
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -33,9 +35,8 @@ def holds_pictures(file: Path) -> bool:
     Raises:
         InputError: it cannot be read.
     """
-    with _reading([file]), ExitStack() as stack:
-        _, batches = _opened(file, stack)
-        first = next(batches, None)
+    with _reading([file]), _opened(file) as table:
+        first = next(table.batches, None)
         rows = [] if first is None else first.slice(0, _BATCH_ROWS).to_pylist()
         return any(_is_picture(cell) for row in rows for cell in row.values())
 
@@ -59,11 +60,9 @@ def columnar_rows(files: Sequence[Path], images_dir: Path) -> Iterator[Rows]:
         InputError: a file cannot be read, has other columns than the first, or a picture cannot be
             written.
     """
-    with _reading(files), ExitStack() as stack:
-        opened = [_opened(file, stack) for file in files]
-        _require_one_table(files, opened)
-        rows = _rows([batches for _, batches in opened], images_dir)
-        yield rows_of_objects(rows)
+    with _reading(files):
+        _require_one_table(files)
+        yield rows_of_objects(_rows(files, images_dir))
 
 
 @contextmanager
@@ -78,42 +77,80 @@ def _reading(files: Sequence[Path]) -> Iterator[None]:
         raise InputError(f"{where}: cannot be read ({reason})") from error
 
 
-def _opened(file: Path, stack: ExitStack) -> tuple[Sequence[str], Iterator[Any]]:
-    """Return the names of a file's columns and its batches of rows."""
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """An open file: its columns, its batches of rows, and the words that numbers stand for."""
+
+    columns: Sequence[str]
+    batches: Iterator[Any]
+    labels: Mapping[str, Sequence[str]]
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[_Table]:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if file.suffix.lower() in PARQUET:
-        table = stack.enter_context(pq.ParquetFile(file))
-        return table.schema_arrow.names, table.iter_batches(_BATCH_ROWS)
-    source = stack.enter_context(pa.memory_map(str(file)))
+        with pq.ParquetFile(file) as table:
+            schema = table.schema_arrow
+            yield _Table(schema.names, table.iter_batches(_BATCH_ROWS), _labels(schema))
+        return
+    with pa.memory_map(str(file)) as source:
+        try:
+            # As `datasets` keeps them; Feather is the form with an index at its end.
+            opened = pa.ipc.open_stream(source)
+            batches = iter(opened)
+        except pa.ArrowInvalid:
+            opened = pa.ipc.open_file(source)
+            batches = map(opened.get_batch, range(opened.num_record_batches))
+        yield _Table(opened.schema.names, batches, _labels(opened.schema))
+
+
+def _labels(schema: Any) -> dict[str, Sequence[str]]:  # noqa: ANN401 - a schema of Arrow's
+    """Return the names of classes by column, which `datasets` keeps beside their numbers."""
     try:
-        # As `datasets` keeps them; Feather is the form with an index at its end.
-        stream = pa.ipc.open_stream(source)
-        return stream.schema.names, iter(stream)
-    except pa.ArrowInvalid:
-        indexed = pa.ipc.open_file(source)
-        return indexed.schema.names, map(indexed.get_batch, range(indexed.num_record_batches))
+        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = told.get("info", {}).get("features", {})
+        return {
+            name: feature["names"]
+            for name, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (ValueError, AttributeError, KeyError):
+        return {}
 
 
-def _require_one_table(files: Sequence[Path], opened: Sequence[tuple[Sequence[str], Any]]) -> None:
-    columns = set(opened[0][0])
-    for file, (names, _) in zip(files, opened, strict=True):
-        if set(names) != columns:
-            raise InputError(
-                f"{file}: has other columns than {files[0]}; they are several tables: give one"
-            )
+def _require_one_table(files: Sequence[Path]) -> None:
+    if len(files) == 1:
+        return
+    columns: set[str] = set()
+    for file in files:
+        # One after the other, for there may be more than a process can have open.
+        with _opened(file) as table:
+            columns = columns or set(table.columns)
+            if set(table.columns) != columns:
+                raise InputError(
+                    f"{file}: has other columns than {files[0]}; they are several tables: give one"
+                )
 
 
-def _rows(
-    tables: Sequence[Iterator[Any]], images_dir: Path
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _rows(files: Sequence[Path], images_dir: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     numbers = count(1)
-    for batches in tables:
-        for batch in batches:
-            for start in range(0, batch.num_rows, _BATCH_ROWS):
-                for row in batch.slice(start, _BATCH_ROWS).to_pylist():
-                    yield next(numbers), _with_files(row, images_dir)
+    for file in files:
+        with _opened(file) as table:
+            for batch in table.batches:
+                for start in range(0, batch.num_rows, _BATCH_ROWS):
+                    for row in batch.slice(start, _BATCH_ROWS).to_pylist():
+                        yield next(numbers), _with_files(_in_words(row, table.labels), images_dir)
+
+
+def _in_words(row: dict[str, Any], labels: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    for column, names in labels.items():
+        number = row.get(column)
+        if isinstance(number, int) and number in range(len(names)):
+            row[column] = names[number]
+    return row
 
 
 def _with_files(row: Mapping[str, Any], images_dir: Path) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
+import sys
 
 import datasets
 import pyarrow as pa
@@ -87,6 +89,34 @@ def test_what_datasets_saved_is_read_with_all_its_splits(tmp_path):
     listings, contents = read(tmp_path / "both")
     assert [listing for listing, _ in listings] == ["1", "2", "1", "2"]
     assert contents == [*PICTURES[:2], *PICTURES[:2]]
+
+
+def test_classes_are_said_by_their_names(tmp_path):
+    rows = {"image": [{"bytes": p, "path": None} for p in PICTURES], "label": [1, 0, None]}
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["mug", "lamp"])}
+    )
+    split = datasets.Dataset.from_dict(rows, features=features)
+    split.save_to_disk(str(tmp_path / "saved"))
+    split.to_parquet(str(tmp_path / "goods.parquet"))
+    for path in (tmp_path / "saved", tmp_path / "goods.parquet"):
+        listings, _ = read(path)
+        assert [texts for _, texts in listings] == [{"label": "lamp"}, {"label": "mug"}, {}]
+
+
+def test_more_shards_than_a_process_can_have_open_are_read(tmp_path):
+    for number in range(300):
+        write_shard(tmp_path / f"goods/{number:03}.parquet", [(f"S{number}", "x", PICTURES[0])])
+    script = (
+        "import sys; from pathlib import Path; from curator.catalog import Skipped, open_catalog;"
+        "print(sum(1 for _ in open_catalog(Path(sys.argv[1])).listings(Skipped())))"
+    )
+    ran = subprocess.run(
+        ["sh", "-c", f'ulimit -n 100; exec "{sys.executable}" -c "$1" "$2"', "sh", script,
+         str(tmp_path / "goods")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.stdout.split()[-1] == "300", ran.stderr
 
 
 def test_removed_pictures_make_a_table_look_changed_so_that_they_come_back(tmp_path):
