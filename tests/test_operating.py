@@ -24,6 +24,7 @@ from curator.forecast.forecast import Forecast
 from curator.keys.asked_model import AskedModel
 from curator.keys.quota import Quota
 from curator.ledger import (
+    BatchCounts,
     Campaign,
     CampaignReport,
     CanaryDay,
@@ -181,6 +182,7 @@ def standing() -> Standing:
         outcomes_by_model={MODEL: {"answered": 1}}, replies={},
         opinions=OpinionCounts(), tokens_spent={},
         keys=(key,), blocked=(), dead_letters=(), given_up={}, finished_recently=1, recent_s=300.0,
+        batches=BatchCounts({"running": 1}, {"running": 2}, 3.0, 4),
         canary_days=tuple(CanaryDay(MODEL, f"2026-01-0{n}", 1, 1, {1: True}) for n in (2, 3)),
     )  # fmt: skip
     return Standing(report, Forecast(1.0))

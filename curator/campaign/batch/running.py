@@ -13,6 +13,7 @@ from curator.annotators.batch.gemini_batch import GeminiBatch
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.packing import Packing
+from curator.campaign.batch.plainer import Plainer
 from curator.campaign.batch.sending import Sending, Sent
 from curator.campaign.batch.settling import Settling
 from curator.campaign.batch.tidying import Tidying
@@ -69,7 +70,8 @@ class Batches:
         forms: dict[str, AskedForm] = dict(connection.forms)
         async with GeminiBatch.connected(connection) as service:
             jobs, meters = OpenJobs(curator), BatchMeters(curator.pool, curator.clock)
-            settling = Settling(curator, service, forms, connection.settings, meters, jobs)
+            plainer = Plainer(curator, forms, connection.settings)
+            settling = Settling(curator, service, plainer, meters, jobs)
             packing = Packing(curator, forms, connection.settings, settling.parked)
             sending = Sending(curator, service, packing, meters, jobs, settling)
             watching = Watching(curator, service, keys, jobs, settling)

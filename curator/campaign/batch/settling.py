@@ -5,11 +5,10 @@ Images of which nothing came return to the queue; so often, until they are given
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from curator.annotators.annotator import AskedForm, ask_without
 from curator.annotators.batch.gemini_batch import GeminiBatch, NoSuchJob
 from curator.annotators.batch.job_state import JobState
 from curator.annotators.batch.lines import result_lines
@@ -19,6 +18,7 @@ from curator.campaign.batch.leases import job_lease
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.pace import MOST_BARREN, WAITED_FOR_S
+from curator.campaign.batch.plainer import Plainer
 from curator.campaign.consequences import Again
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.jobs import Job, ListingJob, OpinionJob
@@ -26,10 +26,10 @@ from curator.campaign.loop import Curator
 from curator.campaign.results import Try
 from curator.keys.key import Key
 from curator.ledger import BatchJob, HeldRequest, Outcome, WorkItem
-from curator.models.asked_settings import AskedSettings, ModelSettings
+from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
 from curator.pool.records import Meter
-from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal, SettingNotTaken
+from curator.refusals.refusal import BadRequest, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.events import SecretMask
@@ -62,8 +62,7 @@ class Settling:
 
     curator: Curator
     service: GeminiBatch
-    forms: dict[str, AskedForm]
-    settings: MutableMapping[str, ModelSettings]
+    plainer: Plainer
     meters: BatchMeters
     jobs: OpenJobs
     parked: set[object] = field(default_factory=set)
@@ -201,24 +200,15 @@ class Settling:
         self, job: BatchJob, tried: Try, name: str, found: Matched, asked: AskedSettings
     ) -> Sequence[Job] | Again:
         """Write what came of a request; return what is to be asked about again."""
-        then, refusal = self.curator.then, found.refusals.get(name)
-        if isinstance(refusal, SettingNotTaken):
-            sent = ModelSettings(asked.thinking, None, asked.image_detail)
-            form = self.forms.get(job.model, AskedForm.SCHEMA)
-            refusal = ask_without(self.settings, job.model, sent, form, refusal)
+        then, told = self.curator.then, found.refusals.get(name)
         if name in found.replies:
             return then.take_reply(tried, None, found.replies[name])
         if name in found.nameless:
             reply = found.nameless[name]
             failure = Failure(NAMES_NOBODY, reply.text or reply.body)
             return then.take_nothing(tried, Outcome.UNUSABLE, failure, reply)
-        if isinstance(refusal, FormNotTaken) and (
-            refusal.left_out or self.forms.get(job.model) is not AskedForm.PLAIN
-        ):
-            if not refusal.left_out:
-                self.forms[job.model] = AskedForm.PLAIN
-                refusal = FormNotTaken(refusal.reason, AskedForm.PLAIN)
-            then.ask_more_plainly(tried, self.curator.service.value, refusal)
+        refusal = self.plainer.heed(job, tried, told, asked)
+        if told is not None and refusal is None:
             return Again.AT_ONCE
         if isinstance(refusal, BadRequest):
             return then.refuse(tried, refusal)

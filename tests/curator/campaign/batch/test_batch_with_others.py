@@ -268,6 +268,31 @@ async def test_a_model_without_batches_is_said_in_one_line(stage, clock):
     assert (await campaign.run(clock)).code == 0
 
 
+async def test_a_model_without_json_mode_is_asked_plainly_and_no_image_pays_for_it(stage, clock):
+    campaign = await stage(clock=clock, model=[{"name": "gemma-9-it", "json_mode": False}])
+    result = await campaign.run(clock, tier=Tier.BATCH, model="gemma-9-it")
+    assert result.code == 0, result.err
+    assert result.err.count("model_takes_no_such_form") == 1
+    status = await campaign.status()
+    assert status["progress"]["done"] == PICTURES
+    assert status["attempts"] == {"answered": PICTURES, "bad_request": PICTURES}
+    assert count(campaign.ledger, "SELECT DISTINCT attempts FROM work") == [(0,)]
+
+
+async def test_files_that_the_service_refuses_end_the_run_and_nothing_is_lost(stage, clock):
+    # Every file is gone before a job can be made of it.
+    campaign = await stage(clock=clock, files={"largest_bytes": 1_000})
+    result = await campaign.run(clock, tier=Tier.BATCH)
+    assert result.code == 2, result.err
+    last = result.err.splitlines()[-1]
+    assert "3 batch jobs in a row brought nothing" in last
+    assert "its batch file was refused" in last
+    assert count(campaign.ledger, "SELECT state, attempts, count(*) FROM work GROUP BY 1, 2") == [
+        (0, 0, PICTURES)
+    ]
+    assert (await campaign.run(clock)).code == 0
+
+
 async def test_an_annotator_without_batches_is_said_in_one_line(stage):
     campaign = await stage()
     result = await campaign.run(tier=Tier.BATCH, annotator=Service.OPENAI, models=["some"])
