@@ -14,12 +14,12 @@ from typing import Final
 
 from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.models_to_ask import names_not_listed, warn_of_unlisted
+from curator.annotators.models_to_ask import names_not_listed
 from curator.annotators.token_estimates import TokenEstimates
+from curator.campaign.beginning.enrolment import enrolled
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog
-from curator.campaign.beginning.new_campaign import agree_to_new
 from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
@@ -42,7 +42,7 @@ from curator.models.tier import Tier
 from curator.pool.exhaustion import NoProjectMayUse
 from curator.pool.pool import KeyPool
 from curator.pool.rate import PlainRate
-from curator.pool.removals import keys_to_use, tell_removed
+from curator.pool.removals import keys_to_use
 from curator.status.live import LiveReport
 from curator.status.spending import affordable_requests
 from curator.status.terminal import shown
@@ -52,7 +52,6 @@ from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_o
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
 from shared.program.reporting.event_log import EventLog
-from shared.program.reporting.events import SecretMask, set_up_events
 
 AGAIN: Final = "run the same command again to go on"
 
@@ -82,7 +81,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
             plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))
             with contextlib.suppress(StopRequested):
                 imported = await import_catalog(plan.catalog, ledger, stop, clock)
-                campaign_id = await _begin(options, plan, ledger, stop, imported, clock=clock)
+                campaign_id = await enrolled(options, plan, ledger, stop, imported, clock=clock)
                 plan = await looked_at(options, plan, ledger, stop, clock)
                 before = await ledger.progress(campaign_id)
                 try:
@@ -99,32 +98,6 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
 
 def _tell_stopping() -> None:
     log.warning("finishing_what_is_in_flight", again="a second signal ends the run at once")
-
-
-async def _begin(
-    options: RunOptions,
-    plan: RunPlan,
-    ledger: Ledger,
-    stop: AsyncStopSignal,
-    imported: dict[str, object],
-    *,
-    clock: Clock,
-) -> int:
-    """Start the log and bring the ledger up to date with the options; return the campaign's id."""
-    set_up_events(
-        mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
-        json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
-        file_only=("curator.items", "curator.pool.pool"),
-    )
-    log.info("catalogue_read", path=str(options.catalog), **imported)
-    await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)
-    campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
-    await ledger.remember_keys(plan.serving, clock.now())
-    tell_removed(plan.keys, plan.removed)
-    warn_of_unlisted(options.annotator, plan.models, options.known_models)
-    if options.retry_dead:
-        log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
-    return campaign_id
 
 
 @contextmanager

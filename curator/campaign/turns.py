@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from curator.annotators.annotator import Connection
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import next_look
+from curator.campaign.beginning.looks import ask_once_per_look
 from curator.campaign.jobs import Job
 from curator.campaign.loop import Curator
 from curator.campaign.queue import Queue, waiting_items, waiting_pairs
@@ -59,7 +60,7 @@ async def _take_turns(
         left = await _images_left(options, curator)
         if not options.watch or left == 0 or curator.stop.requested:
             break
-        await _look_again(plan, curator)
+        await _look_again(options, plan, curator)
     if batches is not None and not curator.stop.requested:
         await batches.fetch()
         if (counts := curator.live.batches).requests_held:
@@ -130,9 +131,14 @@ def items_left(options: RunOptions, before: Progress) -> int | None:
     return max(0, wanted - before.done - before.dead)
 
 
-async def _look_again(plan: RunPlan, curator: Curator) -> None:
+async def _look_again(options: RunOptions, plan: RunPlan, curator: Curator) -> None:
     ledger, clock = curator.ledger, curator.clock
     added = await next_look(plan.catalog, ledger, curator.stop, clock)
     if added:
+        before = await ledger.progress(curator.campaign_id)
         await ledger.enrol(plan.campaign, clock.now())
-        curator.live.enrolled(added)
+        if options.once_per_look:
+            images_dir, campaign_id = plan.catalog.images_dir, curator.campaign_id
+            await ask_once_per_look(images_dir, ledger, campaign_id, curator.stop)
+        after = await ledger.progress(curator.campaign_id)
+        curator.live.enrolled(after.total - before.total)

@@ -85,6 +85,10 @@ Watch = Annotated[
     bool,
     typer.Option("--watch", help="Stay, and look twice a minute for listings that were added."),
 ]
+OncePerLook = Annotated[
+    bool,
+    typer.Option("--once-per-look", help="Ask about one of several near-identical images alone."),
+]
 ShuffleSeed = Annotated[
     int | None,
     typer.Option(
@@ -137,6 +141,7 @@ def run(
     status_token: StatusToken = None,
     timeout_s: TimeoutSeconds = None,
     watch: Watch = False,
+    once_per_look: OncePerLook = False,
     verify: VerifiedShare = 0.0,
     canary: CanaryImages = 0,
     shuffle: ShuffleSeed = None,
@@ -172,6 +177,7 @@ def run(
         status_token=status_token,
         timeout_s=timeout_s or (FLEX_TIMEOUT_S if tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
         watch=watch,
+        once_per_look=once_per_look,
         retry_dead=retry_dead,
         retry_keys=retry_keys,
         yes=yes,

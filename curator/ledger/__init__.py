@@ -47,6 +47,7 @@ from curator.ledger.records.requests import (
 from curator.ledger.records.work import (
     Campaign,
     CanaryItem,
+    ItemLook,
     KeptReply,
     PairItem,
     RepliedItem,
@@ -73,6 +74,7 @@ __all__ = [
     "FormNews",
     "HeldRequest",
     "ItemChange",
+    "ItemLook",
     "KeptReply",
     "KeyRemoval",
     "KeyReport",

@@ -6,7 +6,7 @@ What each asks of the file stands in the rooms below.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
 from curator.ledger.batches import BatchBook
 from curator.ledger.open_file import OpenFile
-from curator.ledger.queue import campaigns, canaries, catalogs, keys, opinions
+from curator.ledger.queue import campaigns, canaries, catalogs, keys, looks, opinions
 from curator.ledger.records.overview import (
     CampaignReport,
     CanaryDay,
@@ -36,6 +36,7 @@ from curator.ledger.records.requests import (
 from curator.ledger.records.work import (
     Campaign,
     CanaryItem,
+    ItemLook,
     PairItem,
     WorkItem,
 )
@@ -199,6 +200,22 @@ class Ledger:
     async def retry_dead(self, campaign_id: int) -> int:
         """Return the dead letters of a campaign to its queue, as new; return how many."""
         return await self._file.changed(campaigns.retry_dead, campaign_id)
+
+    async def unseen_looks(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return up to ``limit`` items above ``after`` of whose looks nothing is known."""
+        return await self._file.told(looks.unseen, after, limit)
+
+    async def keep_looks(self, seen: Iterable[tuple[int, int | None, bytes | None]]) -> None:
+        """Keep how images look; see ``curator.ledger.queue.looks.keep``."""
+        await self._file.changed(looks.keep, seen)
+
+    async def looks(self, campaign_id: int) -> list[ItemLook]:
+        """Return the looks of a campaign's images, those that were asked about first."""
+        return await self._file.told(looks.standing, campaign_id)
+
+    async def set_aside(self, campaign_id: int, alike: Mapping[int, str]) -> int:
+        """Ask no more about what looks like another image; what was set aside before waits."""
+        return await self._file.changed(looks.set_aside, campaign_id, alike)
 
     async def choose_pairs(self, campaign_id: int, share: float) -> OpinionCounts:
         """Queue that share of a campaign's pairs for a second opinion; return how they stand.

@@ -80,6 +80,7 @@ async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[
             progress.dead
         ),
         "{} images that wait; `curator run` goes on with them": progress.pending,
+        "{} images that look like another one, which was asked in their place": report.alike,
         f"{{}} pairs that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
         f"{{}} pairs of other models ({listed(unwanted)})": sum(unwanted.values()),
         "further replies about {} images; each has the pairs of one reply, the ledger keeps all": (

@@ -211,6 +211,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "given_up": dict(report.given_up),
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
         "left_out": [asdict(entry) for entry in report.left_out],
+        "alike": report.alike,
     }
 
 

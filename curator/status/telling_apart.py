@@ -16,6 +16,7 @@ def told_apart(campaigns: Sequence[Campaign]) -> list[str]:
     return [
         ", ".join(
             [
+                f"{campaign.questions} questions",
                 f"prompt {campaign.prompt_version}",
                 *(each[name] for name in differing if each.get(name)),
             ]
@@ -26,13 +27,13 @@ def told_apart(campaigns: Sequence[Campaign]) -> list[str]:
 
 def _features(campaign: Campaign) -> dict[str, str]:
     """Return what may differ, in words by name; empty for what a campaign has not."""
-    features = {"questions": f"{campaign.questions} questions"}
+    features: dict[str, str] = {}
     if not campaign.prompts:
         return features
     parts = campaign.prompts
     return features | {
         "files": " and ".join(_named(part, alone=len(parts) == 1) for part in parts),
-        "answer_words": _joined(f"answers of {part['answer_words']} words" for part in parts),
+        "answer_words": _joined(_answers(part["answer_words"]) for part in parts),
         "language": _joined(f"in {_language(part)}" for part in parts),
         "styles": _joined(_listed("styles", part["styles"]) for part in parts),
         "fields": _joined(_listed("fields", part["fields"]) for part in parts),
@@ -50,6 +51,10 @@ def _named(part: Mapping[str, Any], *, alone: bool) -> str:
 def _language(part: Mapping[str, Any]) -> str:
     language = part["language"]
     return str(language if isinstance(language, str) else language["name"])
+
+
+def _answers(words: int) -> str:
+    return "answers of one word" if words == 1 else f"answers of {words} words at most"
 
 
 def _listed(word: str, names: Mapping[str, Any]) -> str:

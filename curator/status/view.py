@@ -59,7 +59,7 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
     head = Text(
         f"Campaign {report.campaign_id}: {', '.join(campaign.model_names)} "
         f"through {campaign.annotator}, "
-        f"{campaign.questions} questions, {named}",
+        f"{named}",
         style="bold",
     )
     facts = Table(show_header=False, box=None, pad_edge=False)
@@ -72,6 +72,8 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
         facts.add_row("given up", Text(given_up_line(report)))
     for entry in report.left_out:
         facts.add_row("left out", Text(left_out_words(entry)))
+    if report.alike:
+        facts.add_row("alike", f"{report.alike:,} images look like one that is asked about")
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
     _add_models(facts, standing, now)

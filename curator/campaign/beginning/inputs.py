@@ -53,6 +53,7 @@ class RunOptions:
     retry_dead: bool = False
     retry_keys: bool = False
     yes: bool = False
+    once_per_look: bool = False
     verify: float = 0.0
     canary: int = 0
     shuffle: int | None = None

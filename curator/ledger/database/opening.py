@@ -16,7 +16,7 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.files.locking import sole
 
-HEAD: Final = "0025"
+HEAD: Final = "0026"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
 OLDEST_SQLITE: Final = (3, 35)

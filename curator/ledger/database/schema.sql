@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0025');
+INSERT INTO "alembic_version" VALUES('0026');
 CREATE TABLE attempt_tallies (
 	campaign_id INTEGER NOT NULL, 
 	model TEXT NOT NULL, 
@@ -135,6 +135,12 @@ CREATE TABLE learned_limits (
  WITHOUT ROWID
 
 ;
+CREATE TABLE looks (
+	item_id INTEGER NOT NULL, 
+	hash INTEGER, 
+	thumbnail BLOB, 
+	PRIMARY KEY (item_id)
+);
 CREATE TABLE model_forms (
 	annotator TEXT NOT NULL, 
 	model TEXT NOT NULL, 

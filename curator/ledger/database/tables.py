@@ -56,6 +56,16 @@ other_listings = Table(
     sqlite_with_rowid=False,
 )
 
+# How an item's image looks: the bits of its hash, as a number with a sign, and 8 x 8 pixels of red,
+# green and blue; null where it cannot be read.
+looks = Table(
+    "looks",
+    METADATA,
+    Column("item_id", Integer, primary_key=True),
+    Column("hash", Integer),
+    Column("thumbnail", LargeBinary),
+)
+
 # ``annotator`` and ``models`` (JSON, in order of preference, with the limits stated for them) are
 # whom the latest run asked; which campaign it is, they do not say.
 campaigns = Table(

@@ -18,6 +18,8 @@ class WorkState(IntEnum):
     PENDING = 0
     DONE = 1
     DEAD = 2
+    ALIKE = 3
+    """Another image that looks the same is asked in its place; no progress counts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,20 @@ class WorkItem:
     listing: Listing
     attempts: int
     rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLook:
+    """How an item's image looks: the bits of its hash, and the bytes of its thumbnail.
+
+    ``is_waiting`` says that nothing was asked about it yet.
+    """
+
+    item_id: int
+    path: str
+    hash: int
+    thumbnail: bytes
+    is_waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True)

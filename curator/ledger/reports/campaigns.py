@@ -138,11 +138,18 @@ def _report(
         finished_recently=finished_recently,
         recent_s=recent_s,
         left_out=left_out(connection),
+        alike=_alike(connection, campaign_id),
         replies_by_model=replies_by_model(connection, campaign_id),
         settings_left_out=left_out_settings(connection, campaign.annotator, now),
         canary_days=canary_days(connection, campaign_id),
         batches=batch_counts(connection, campaign_id),
     )
+
+
+def _alike(connection: sqlite3.Connection, campaign_id: int) -> int:
+    statement = "SELECT items FROM work_tallies WHERE campaign_id = ? AND state = ?"
+    row = connection.execute(statement, (campaign_id, int(WorkState.ALIKE))).fetchone()
+    return row[0] if row else 0
 
 
 def left_out(connection: sqlite3.Connection) -> tuple[LeftOut, ...]:

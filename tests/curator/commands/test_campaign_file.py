@@ -92,6 +92,7 @@ def test_every_option_of_a_run_has_its_key_or_a_reason_against_it(tmp_path):
         status = "localhost:1"
         timeout = 1
         watch = true
+        once_per_look = true
         verify = 0.5
         canary = 1
         shuffle = 1
@@ -192,7 +193,9 @@ async def test_pairs_of_several_campaigns_are_exported_together_each_question_on
     out = campaign.folder / "both"
     refused = await campaign.command("export", "--out", str(out))
     assert refused.code == 2
-    assert "several campaigns; give --campaign ID of: 1 (prompt 1-f35061b3, 3 qu" in refused.err
+    assert (
+        "several campaigns; give --campaign ID of: 1 (3 questions, prompt 1-f35061b3" in refused.err
+    )
     both = await campaign.command(
         *("export", "--campaign", "1", "--campaign", "2", "--out", str(out))
     )

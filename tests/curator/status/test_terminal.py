@@ -29,7 +29,7 @@ from curator.status.view import status_view
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
 NOW = NOON_IN_LOS_ANGELES
-NAMED = {1: "prompt 1-abc"}
+NAMED = {1: "10 questions, prompt 1-abc"}
 
 
 def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyReport:

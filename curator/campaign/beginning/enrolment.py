@@ -1,0 +1,51 @@
+"""Takes the images of a catalogue into a campaign's queue, and says what is new of it."""
+
+from __future__ import annotations
+
+from curator.annotators.models_to_ask import warn_of_unlisted
+from curator.campaign.beginning.inputs import RunOptions, RunPlan
+from curator.campaign.beginning.looks import ask_once_per_look
+from curator.campaign.beginning.new_campaign import agree_to_new
+from curator.ledger import Ledger
+from curator.pool.removals import tell_removed
+from shared.program.async_stopping import AsyncStopSignal
+from shared.program.clock import Clock
+from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.events import SecretMask, set_up_events
+
+log = EventLog(__name__)
+
+
+async def enrolled(
+    options: RunOptions,
+    plan: RunPlan,
+    ledger: Ledger,
+    stop: AsyncStopSignal,
+    imported: dict[str, object],
+    *,
+    clock: Clock,
+) -> int:
+    """Start the log and bring the ledger up to date with the options; return the campaign's id.
+
+    Raises:
+        InputError: whoever was asked wants no new campaign.
+        StopRequested: the run is to stop.
+    """
+    set_up_events(
+        mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
+        json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
+        file_only=("curator.items", "curator.pool.pool"),
+    )
+    log.info("catalogue_read", path=str(options.catalog), **imported)
+    await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)
+    campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
+    await ledger.remember_keys(plan.serving, clock.now())
+    tell_removed(plan.keys, plan.removed)
+    warn_of_unlisted(options.annotator, plan.models, options.known_models)
+    if options.retry_dead:
+        log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
+    if options.once_per_look:
+        await ask_once_per_look(plan.catalog.images_dir, ledger, campaign_id, stop)
+    else:
+        await ledger.set_aside(campaign_id, {})
+    return campaign_id
