@@ -9,7 +9,9 @@ from typing import Final
 
 from PIL import Image
 
+from shared.errors import AboVqaError
 from shared.images.decoding import opened_image, read_image_file, tell_losses
+from shared.images.fitness import ANY_PICTURE, Fitness, looks_of, measured
 from shared.images.pixels import orientation, rgb
 
 LONGEST_PX: Final = 512
@@ -26,22 +28,41 @@ class Photo:
     longest_px: int
 
 
-def prepare_photo(path: Path) -> Photo:
+class UnfitImage(AboVqaError):
+    """An image that can be read, and is not worth asking about."""
+
+
+def prepare_photo(path: Path, wanted: Fitness = ANY_PICTURE) -> Photo:
     """Read, check and scale the image at ``path``; a JPEG that fits is passed on as it is.
 
-    Such a one is looked at no further than that it has a header and an end.
+    Such a one is looked at no further than that it has a header and an end, unless more is
+    ``wanted`` of its looks.
 
     Raises:
+        UnfitImage: it has not what is wanted.
         CorruptImage: missing, empty, not an image, cut off, or absurdly large.
         StoreUnreachable: the machine does not give the file.
     """
     content = read_image_file(path)
     with opened_image(content, str(path)) as image:
+        shorter_px = min(image.size)
+        _require(wanted.too_small(image.size))
         if _fits(image):
-            _require_end(image, content)
+            if wanted.looks_closer:
+                _require(wanted.unfit_because(looks_of(image)))
+            else:
+                _require_end(image, content)
             return Photo(content, max(image.size))
         tell_losses(image, str(path))
-        return _scaled(image)
+        picture = _scaled(image)
+        if wanted.looks_closer:
+            _require(wanted.unfit_because(measured(picture, shorter_px)))
+        return _encoded(picture)
+
+
+def _require(unfit: str) -> None:
+    if unfit:
+        raise UnfitImage(unfit)
 
 
 def _fits(image: Image.Image) -> bool:
@@ -60,12 +81,16 @@ def _require_end(image: Image.Image, content: bytes) -> None:
         image.load()
 
 
-def _scaled(image: Image.Image) -> Photo:
+def _scaled(image: Image.Image) -> Image.Image:
     if max(image.size) > LONGEST_PX:
         # Lets the JPEG decoder scale by itself, which is many times faster for large photos.
         image.draft(None, (LONGEST_PX, LONGEST_PX))
     picture = rgb(image)
     picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _encoded(picture: Image.Image) -> Photo:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return Photo(buffer.getvalue(), max(picture.size))

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from curator.ledger import CampaignReport, Ledger, LedgerFailure, Progress
+from curator.ledger.database.opening import check_version
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.campaigns import last_attempt_id
 from curator.status.words import given_up_line
-from shared.errors import AboVqaError
+from shared.errors import AboVqaError, InputError
 from shared.program.clock import Clock
 
 
@@ -42,3 +48,27 @@ async def report_of(ledger: Ledger, campaign_id: int, clock: Clock) -> CampaignR
     """Return the report of one campaign."""
     reports = await ledger.reports(clock.now())
     return next(report for report in reports if report.campaign_id == campaign_id)
+
+
+@contextmanager
+def removed_if_unused(ledger: Path) -> Iterator[None]:
+    """Remove a ledger that this run made if bad input ends it before its first request."""
+    is_new = check_version(ledger) is None
+    log_file = ledger.with_name(f"{ledger.name}.log.jsonl")
+    had_log = log_file.exists()
+    try:
+        yield
+    except InputError:
+        if is_new and not _was_asked(ledger):
+            for suffix in ("", "-wal", "-shm", ".lock"):
+                ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+            if not had_log:
+                log_file.unlink(missing_ok=True)
+        raise
+
+
+def _was_asked(ledger: Path) -> bool:
+    if check_version(ledger) is None:
+        return False
+    with reading(ledger) as connection:
+        return last_attempt_id(connection) > 0

@@ -15,6 +15,7 @@ from typing import Any
 
 from curator.annotators.annotator import Annotator, Reply
 from curator.annotators.departures import Departure, told_of
+from curator.annotators.image_encoding import Photo
 from curator.annotators.registry import Service
 from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.campaign.budget import Budget, BudgetSpent
@@ -54,7 +55,8 @@ from curator.refusals.refusal import (
     WrongAddress,
 )
 from curator.status.live import LiveReport
-from shared.errors import CorruptImage, InputError, StoreUnreachable
+from shared.errors import InputError, StoreUnreachable
+from shared.images.fitness import ANY_PICTURE, Fitness
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
@@ -85,6 +87,7 @@ class Curator:
     budget: Budget
     canaries: CanaryTurn
     concurrency: int
+    wanted: Fitness = ANY_PICTURE
     tier: Tier = Tier.STANDARD
     outage: Outage = field(default_factory=Outage)
     shedding: Shedding = field(default_factory=Shedding)
@@ -154,7 +157,7 @@ class Curator:
     ) -> None:
         """Let ``workers`` empty a queue."""
         try:
-            with PhotoQueue(queue, self.images_dir, ahead=workers) as jobs:
+            with PhotoQueue(queue, self.images_dir, workers, self.wanted) as jobs:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(workers):
                         group.create_task(work(jobs))
@@ -203,7 +206,7 @@ class Curator:
 
     async def _ask(self, item: Job, photo: PhotoOrFault) -> Sequence[Job]:
         """Make one request; return what is to be tried again, the item itself or others."""
-        if isinstance(photo, (CorruptImage, StoreUnreachable)):
+        if not isinstance(photo, Photo):
             await self.holding.unreadable(item, photo)
             return ()
         self.holding.photo_read()

@@ -15,22 +15,29 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
-from curator.annotators.image_encoding import Photo, prepare_photo
+from curator.annotators.image_encoding import Photo, UnfitImage, prepare_photo
 from curator.campaign.jobs import Job
 from curator.campaign.queue import Queue
 from shared.errors import CorruptImage, StoreUnreachable
+from shared.images.fitness import ANY_PICTURE, Fitness
 
 VISITS: Final = 4
 """At a time, in threads of their own: a large photo, or a slow disk, keeps one busy for long."""
 
-PhotoOrFault = Photo | CorruptImage | StoreUnreachable
+PhotoOrFault = Photo | UnfitImage | CorruptImage | StoreUnreachable
 
 
 class PhotoQueue:
     """A queue whose jobs come with their photos, in the queue's order, within a ``with`` block."""
 
-    def __init__(self, queue: Queue, images_dir: Path, ahead: int) -> None:
-        """Read the photos of up to ``ahead`` jobs before they are asked for."""
+    def __init__(
+        self, queue: Queue, images_dir: Path, ahead: int, wanted: Fitness = ANY_PICTURE
+    ) -> None:
+        """Read the photos of up to ``ahead`` jobs before they are asked for.
+
+        Those without questions must have what is ``wanted`` of their looks.
+        """
+        self._fitness = wanted
         self._queue = queue
         self._images_dir = images_dir
         self._most = max(1, ahead)
@@ -75,18 +82,24 @@ class PhotoQueue:
         loop = asyncio.get_running_loop()
         for start in range(0, len(jobs), max(1, size)):
             some = jobs[start : start + size]
-            paths = [self._images_dir / job.listing.image.path for job in some]
-            visit = loop.run_in_executor(self._threads, self._read, paths)
+            photos = [
+                (self._images_dir / job.listing.image.path, self._wanted(job)) for job in some
+            ]
+            visit = loop.run_in_executor(self._threads, self._read, photos)
             self._ahead.extend((job, visit, place) for place, job in enumerate(some))
 
-    def _read(self, paths: Sequence[Path]) -> list[PhotoOrFault]:
-        return [_read_one(path) for path in paths if not self._is_over.is_set()]
+    def _wanted(self, job: Job) -> Fitness:
+        # What was asked about before is asked about again whatever it looks like.
+        return self._fitness if job.question is None else ANY_PICTURE
+
+    def _read(self, photos: Sequence[tuple[Path, Fitness]]) -> list[PhotoOrFault]:
+        return [_read_one(*photo) for photo in photos if not self._is_over.is_set()]
 
 
-def _read_one(path: Path) -> PhotoOrFault:
+def _read_one(path: Path, wanted: Fitness) -> PhotoOrFault:
     try:
-        return prepare_photo(path)
-    except (CorruptImage, StoreUnreachable) as error:
+        return prepare_photo(path, wanted)
+    except (UnfitImage, CorruptImage, StoreUnreachable) as error:
         return error
     except MemoryError:
         return StoreUnreachable(f"{path}: out of memory; free some or lower --concurrency")

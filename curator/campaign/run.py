@@ -9,7 +9,6 @@ import random
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from curator.annotators.annotator import AskedForm, Connection
@@ -23,7 +22,7 @@ from curator.campaign.beginning.intake import import_catalog
 from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
-from curator.campaign.ending import ended, report_of, tell_given_up
+from curator.campaign.ending import ended, removed_if_unused, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
 from curator.campaign.failures.outage import Outage, patience_s
 from curator.campaign.failures.shedding import Shedding
@@ -34,9 +33,6 @@ from curator.campaign.results import Results
 from curator.campaign.turns import items_left, work_in_turns
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.ledger import Ledger, Progress, migrate, sole_writer
-from curator.ledger.database.opening import check_version
-from curator.ledger.database.plain import reading
-from curator.ledger.reports.campaigns import last_attempt_id
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.tier import Tier
 from curator.pool.exhaustion import NoProjectMayUse
@@ -47,7 +43,7 @@ from curator.status.live import LiveReport
 from curator.status.spending import affordable_requests
 from curator.status.terminal import shown
 from curator.status.words import jobs_under_way
-from shared.errors import AboVqaError, InputError, StoppedForNow
+from shared.errors import AboVqaError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
@@ -73,7 +69,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
         _nearest_told(options, plan),
         stop_on_signals(stop, "curator", on_first=_tell_stopping),
         sole_writer(options.ledger),
-        _removed_if_unused(options.ledger),
+        removed_if_unused(options.ledger),
     ):
         migrate(options.ledger)
         async with Ledger.opened(options.ledger) as ledger:
@@ -111,30 +107,6 @@ def _nearest_told(options: RunOptions, plan: RunPlan) -> Iterator[None]:
         if not near:
             raise
         raise NoProjectMayUse(f"{end}; the nearest known: {', '.join(near)}") from None
-
-
-@contextmanager
-def _removed_if_unused(ledger: Path) -> Iterator[None]:
-    """Remove a ledger that this run made if bad input ends it before its first request."""
-    is_new = check_version(ledger) is None
-    log_file = ledger.with_name(f"{ledger.name}.log.jsonl")
-    had_log = log_file.exists()
-    try:
-        yield
-    except InputError:
-        if is_new and not _was_asked(ledger):
-            for suffix in ("", "-wal", "-shm", ".lock"):
-                ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
-            if not had_log:
-                log_file.unlink(missing_ok=True)
-        raise
-
-
-def _was_asked(ledger: Path) -> bool:
-    if check_version(ledger) is None:
-        return False
-    with reading(ledger) as connection:
-        return last_attempt_id(connection) > 0
 
 
 async def _work(
@@ -205,6 +177,7 @@ async def _work(
             budget=budget,
             canaries=canaries,
             concurrency=options.concurrency,
+            wanted=options.fitness,
             tier=at_once,
         )
         await work_in_turns(options, plan, curator, connection)

@@ -83,6 +83,17 @@ CanaryImages = Annotated[
         help="Images to ask about again each quota day: tells when a model changes under its name.",
     ),
 ]
+MinPixels = Annotated[
+    int, typer.Option(min=0, help="Shorter side of a picture, in pixels, below which to skip it.")
+]
+MinContrast = Annotated[
+    float,
+    typer.Option(min=0.0, help="Standard deviation of grey levels below which it is blank: skip."),
+]
+MinSharpness = Annotated[
+    float,
+    typer.Option(min=0.0, help="That of its Laplacian below which it is blurred: skip."),
+]
 ThinkingLevel = Annotated[
     Thinking | None,
     typer.Option("--thinking", help="How hard to think, if not as the model chooses by itself."),

@@ -35,6 +35,9 @@ from curator.commands.options import (
     DetailOfImages,
     ImagesFolder,
     KeysFile,
+    MinContrast,
+    MinPixels,
+    MinSharpness,
     ModelNames,
     ModelsPath,
     PromptFiles,
@@ -54,6 +57,7 @@ from curator.forecast.first_requests import (
     requests_view,
     taken_for_granted,
 )
+from curator.forecast.pictures import pictures_object, pictures_view, sampled_looks
 from curator.forecast.plan import (
     Assumptions,
     Work,
@@ -76,6 +80,7 @@ from curator.models.prices import Price
 from curator.models.tier import Tier, require_taken
 from curator.prompts.prompts import read_prompts
 from shared.errors import InputError
+from shared.images.fitness import Fitness
 from shared.program.clock import SystemClock
 
 _USUAL_LATENCY_S: Final = 5.0
@@ -139,6 +144,9 @@ def plan(
     limit: ImageLimit = None,
     verify: VerifiedShare = 0.0,
     canary: CanaryImages = 0,
+    min_pixels: MinPixels = 0,
+    min_contrast: MinContrast = 0.0,
+    min_sharpness: MinSharpness = 0.0,
     concurrency: Concurrency = None,
     rpm: RequestsPerMinute = None,
     tpm: TokensPerMinute = None,
@@ -171,6 +179,7 @@ def plan(
         estimates.learn(_counted(ledger))
     opened = open_catalog(catalog, images, catalog_columns(columns))
     prompts.require_fields(opened)
+    wanted = Fitness(min_pixels, min_contrast, min_sharpness)
     size = measure_catalog(opened, prompts, described, estimates)
     size = replace(size, images=min(size.images, limit or size.images))
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
@@ -185,6 +194,7 @@ def plan(
     planned["first_requests"] = requests_object(
         first_requests(opened, prompts), asked[0].name, tier.value, by_model[asked[0].name]
     )
+    planned["pictures"] = pictures_object(sampled_looks(opened), wanted)
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
@@ -193,7 +203,7 @@ def plan(
         for name, nearest in planned["not_listed"].items():
             near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
             console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
-        console.print(plan_view(planned))
+        console.print(plan_view(planned), *pictures_view(planned["pictures"]), sep="\n")
         for line in planned["taken_for_granted"]:
             console.print(Text(line, "yellow"))
         console.print(comparison_view(planned["plans"]))

@@ -27,6 +27,9 @@ from curator.commands.options import (
     KeysFile,
     LedgerFile,
     ListingMapFile,
+    MinContrast,
+    MinPixels,
+    MinSharpness,
     ModelNames,
     ModelsPath,
     PromptFiles,
@@ -46,6 +49,7 @@ from curator.models.budget_limit import BudgetLimit
 from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
 from curator.status.words import left_out_words
+from shared.images.fitness import Fitness
 from shared.program.clock import SystemClock, stopwatch
 
 SettledLimit = Annotated[
@@ -144,6 +148,9 @@ def run(
     once_per_look: OncePerLook = False,
     verify: VerifiedShare = 0.0,
     canary: CanaryImages = 0,
+    min_pixels: MinPixels = 0,
+    min_contrast: MinContrast = 0.0,
+    min_sharpness: MinSharpness = 0.0,
     shuffle: ShuffleSeed = None,
     budget_usd: BudgetUsd = None,
     budget_tokens: BudgetTokens = None,
@@ -183,6 +190,7 @@ def run(
         yes=yes,
         verify=verify,
         canary=canary,
+        fitness=Fitness(min_pixels, min_contrast, min_sharpness),
         shuffle=shuffle,
         budget=BudgetLimit(budget_usd, budget_tokens),
         settings=settings_asked(thinking, image_detail),

@@ -144,7 +144,7 @@ class Batches:
         while not self.curator.stop.requested:
             self.settling.returned = 0
             queue = Queue(self._unparked(pages()), await left())
-            with PhotoQueue(queue, self.curator.images_dir, ahead=_AHEAD) as photos:
+            with PhotoQueue(queue, self.curator.images_dir, _AHEAD, self.curator.wanted) as photos:
                 ended_by = ended_by or await self._pass(photos, may_send=ended_by is None)
             if not self.settling.returned and not len(self.jobs):
                 break

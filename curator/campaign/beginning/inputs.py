@@ -27,6 +27,7 @@ from curator.pool.exhaustion import OnExhausted
 from curator.pool.records import Meter, RemovedKey
 from curator.prompts.prompts import Prompts, read_prompts
 from shared.errors import InputError
+from shared.images.fitness import ANY_PICTURE, Fitness
 
 if TYPE_CHECKING:
     from curator.status.page import Address
@@ -56,6 +57,7 @@ class RunOptions:
     once_per_look: bool = False
     verify: float = 0.0
     canary: int = 0
+    fitness: Fitness = ANY_PICTURE
     shuffle: int | None = None
     requests_per_minute: int | None = None
     annotator: Service = Service.GEMINI

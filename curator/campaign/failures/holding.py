@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from curator.annotators.image_encoding import UnfitImage
 from curator.campaign.failures.streak import (
     AGAIN,
     FIRST_PHOTOS,
@@ -55,13 +56,19 @@ class Holding:
         self._give_up([failed for failed in held if failed not in doubtful])
         return [failed.job for failed in doubtful]
 
-    async def unreadable(self, item: Job, error: CorruptImage | StoreUnreachable) -> None:
-        """Hold an image that cannot be read.
+    async def unreadable(
+        self, item: Job, error: UnfitImage | CorruptImage | StoreUnreachable
+    ) -> None:
+        """Hold an image that cannot be read; give one up that is not worth asking about.
 
         Raises:
             StoreUnreachable: the machine does not give it, or the whole folder.
             InputError: none of many can be read.
         """
+        if isinstance(error, UnfitImage):
+            self.photo_read()
+            self.results.give_up(item, str(error))
+            return
         try:
             if isinstance(error, StoreUnreachable):
                 raise error

@@ -64,9 +64,9 @@ async def test_no_more_than_asked_for_is_read_ahead(tmp_path, monkeypatch):
     read: list[str] = []
     prepare = photos.prepare_photo
 
-    def noting(path):
+    def noting(path, wanted):
         read.append(path.name)
-        return prepare(path)
+        return prepare(path, wanted)
 
     monkeypatch.setattr(photos, "prepare_photo", noting)
     with PhotoQueue(Queue(pages(30)), tmp_path, 6) as queue:
@@ -87,7 +87,7 @@ async def test_who_is_cancelled_holds_nobody_up(tmp_path):
 
 
 async def test_a_bug_reaches_whoever_waits(tmp_path, monkeypatch):
-    def broken(path):
+    def broken(path, wanted):
         raise ZeroDivisionError
 
     monkeypatch.setattr(photos, "prepare_photo", broken)
@@ -100,7 +100,7 @@ async def test_at_the_end_nothing_more_is_read_and_nobody_waits(tmp_path, monkey
     read: list[str] = []
     goes_on = threading.Event()
 
-    def slow(path):
+    def slow(path, wanted):
         read.append(path.name)
         goes_on.wait(20)
 
