@@ -98,6 +98,11 @@ def best_rows(comparison: Comparison) -> Mapping[Column, Sequence[str]]:
     return best
 
 
+def label_notes(scorecard: Scorecard) -> list[str]:
+    """Return what people who judged labels make of the score, where they did."""
+    return [] if scorecard.right_labels is None else [scorecard.right_labels.note()]
+
+
 def trained_on_notes(scorecard: Scorecard) -> list[str]:
     """Return what a reader must know of scored images that the model had been given before."""
     facts = scorecard.provenance.get("trained_on")

@@ -8,7 +8,13 @@ from rich import box
 from rich.table import Table
 
 from evaluator.comparing.differences import RunComparison, p_text
-from evaluator.comparing.side_by_side import Column, best_rows, compare_scorecards, trained_on_notes
+from evaluator.comparing.side_by_side import (
+    Column,
+    best_rows,
+    compare_scorecards,
+    label_notes,
+    trained_on_notes,
+)
 from evaluator.scoring.scorecard import Figure, Scorecard
 from shared.corpus import left_out_by_reason
 from shared.dataset.check import Bond, DataCheck
@@ -207,7 +213,7 @@ def _interval(figure: Figure) -> str:
 
 
 def _notes(scorecard: Scorecard) -> str | None:
-    notes = [*trained_on_notes(scorecard), _broken_note(scorecard)]
+    notes = [*trained_on_notes(scorecard), *label_notes(scorecard), _broken_note(scorecard)]
     return "\n".join(filter(None, notes)) or None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
-from evaluator.comparing.side_by_side import trained_on_notes
+from evaluator.comparing.side_by_side import label_notes, trained_on_notes
 from evaluator.comparing.significance import Difference
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.reliability import reliability
@@ -21,6 +21,7 @@ def findings(runs: Sequence[Run]) -> list[str]:
     sentences += [_gain(runs[0], other) for other in runs[1:]]
     sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
+    sentences += [f"{run.name}: {note}" for run in runs for note in label_notes(run.scorecard)]
     sentences += [f"{run.name}: {note}" for run in runs for note in trained_on_notes(run.scorecard)]
     return sentences
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
 from evaluator.scoring.intervals import bootstrap_sums, percentile_interval
+from evaluator.scoring.right_labels import RightLabels
 from evaluator.scoring.tally import UNIT, Tally
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
@@ -69,7 +70,8 @@ class Scorecard:
     differences, row by row: how much of each score needs the picture. They are empty where there
     is no such control. ``constants`` is what giving one answer to every question scores.
     ``signatures`` says for each metric which model, version and options it used; ``provenance``
-    is whatever the caller knows about how the answers were made.
+    is whatever the caller knows about how the answers were made. ``right_labels`` is what people
+    who judged a sample of the labels make of exact match; ``None`` where nobody did.
     """
 
     images: int
@@ -84,6 +86,7 @@ class Scorecard:
     constants: Mapping[str, Group]
     signatures: Mapping[str, str]
     provenance: Mapping[str, Any]
+    right_labels: RightLabels | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``scorecard.json`` and ``--json`` hold."""
@@ -99,9 +102,14 @@ class Scorecard:
             "units": self.units,
             "clustered_by": self.clustered_by,
             "broken_images": self.broken_images,
+            "right_labels": self.right_labels and self.right_labels.to_json(),
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
         }
+
+
+def _right_labels_from(value: Mapping[str, Any] | None) -> RightLabels | None:
+    return None if value is None else RightLabels.from_json(value)
 
 
 def write_scorecard(scorecard: Scorecard, path: Path) -> None:
@@ -133,6 +141,7 @@ def read_scorecard(path: Path) -> Scorecard:
             constants=_groups_from(value["constants"]),
             signatures=dict(value["signatures"]),
             provenance=dict(value["provenance"]),
+            right_labels=_right_labels_from(value.get("right_labels")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a damaged scorecard ({error!r}); score the run again") from error

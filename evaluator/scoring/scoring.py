@@ -12,6 +12,7 @@ from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.cells import cells_of
 from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.controls import Scored, constant_groups, prior_control, shuffled_control
+from evaluator.scoring.right_labels import right_labels
 from evaluator.scoring.scorecard import Scorecard, break_down
 from evaluator.scoring.tally import Tally
 from shared.dataset.units import independent_unit
@@ -70,6 +71,7 @@ def score_predictions(
         constants=constant_groups(scored),
         signatures={metric.name: metric.signature(text_models, provenance) for metric in metrics},
         provenance={**provenance, **_boxed(pairs), "versions": installed_versions(_VERSIONS_OF)},
+        right_labels=right_labels(predictions, [cell.unit for cell in cells]),
     )
     return scorecard, columns
 
