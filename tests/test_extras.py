@@ -57,6 +57,18 @@ def test_the_line_names_the_extra(command, extra):
     assert ended.stdout == ""
 
 
+def test_batch_jobs_name_their_extra(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "keys.txt").write_text("AIzaSyKeyNumberOne001")
+    options = ["--tier", "batch", "--catalog", str(tmp_path / "pictures")]
+    options += ["--keys", str(tmp_path / "keys.txt"), "--ledger", str(tmp_path / "l.db")]
+    ended = run_without("google", "curator", "run", *options)
+    assert ended.returncode == 2, ended.stderr
+    [line] = ended.stderr.strip().splitlines()
+    assert "pip install 'abo-vqa[curator,google]'" in line
+    assert not (tmp_path / "l.db").exists()
+
+
 @pytest.mark.parametrize("program", ["curator", "evaluator", "trainer"])
 def test_help_needs_no_extra(program):
     assert run_without(BASE_ALONE, program, "--help").returncode == 0

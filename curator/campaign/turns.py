@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import Connection
+from curator.annotators.batch.extra import require_batch_sdk
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import next_look
 from curator.campaign.beginning.looks import ask_once_per_look
@@ -116,6 +117,7 @@ async def _batches(
         log.warning("batch_jobs_left_alone", jobs=len(jobs), way_out="--annotator gemini")
         yield None
         return
+    require_batch_sdk()
     # The SDK takes two seconds, and most runs make no jobs.
     from curator.campaign.batch.running import Batches  # noqa: PLC0415
 

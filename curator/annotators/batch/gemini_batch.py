@@ -28,7 +28,6 @@ from curator.refusals.refusal import (
     proxy_refused,
     untrusted,
 )
-from shared.errors import InputError
 from shared.program.reporting.events import SecretMask
 
 if TYPE_CHECKING:
@@ -269,17 +268,3 @@ def _refusal_of(refused: _Refused, mask: SecretMask) -> Refusal:
     if _NAMED.search(refused.url) and (refused.status == _NOT_FOUND or is_hidden):
         return NoSuchJob(refusal.reason)
     return refusal
-
-
-def require_batch_sdk() -> None:
-    """Check that the SDK is there.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import google.genai  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise InputError(
-            "--tier batch needs its extra: pip install 'abo-vqa[curator,google]'"
-        ) from error

@@ -24,10 +24,14 @@ log = EventLog(__name__)
 
 @dataclass(slots=True)
 class BatchMeters:
-    """The projects and models whose quota of batch jobs is used up, and until when they rest."""
+    """The projects and models whose quota of batch jobs is used up, and until when they rest.
+
+    ``why`` is what each was told last.
+    """
 
     pool: KeyPool
     clock: Clock
+    why: dict[Meter, str] = field(default_factory=dict)
     _until: dict[Meter, float] = field(default_factory=dict)
     _refusals: Counter[Meter] = field(default_factory=Counter)
 
@@ -64,6 +68,7 @@ class BatchMeters:
         longest_s = math.inf if others_are_open else max(refusal.retry_after_s or 0.0, doubled_s)
         wait_s = min(LONGEST_REST_S, longest_s)
         self._until[meter] = now + wait_s
+        self.why[meter] = refusal.reason
         log.warning(
             "batch_quota_used_up",
             project=meter.project,

@@ -133,6 +133,7 @@ class Batches:
             holding.is_closed = True
         if isinstance(ended_by, (BringsNothing, InputError, StoreUnreachable)):
             holding.return_all()
+        await self.tidying.tidy()
         await self.curator.ledger.settled()
         ended_by = self.curator.results.lost or ended_by
         if ended_by is not None:
@@ -183,9 +184,10 @@ class Batches:
         """
         ready_s = self.meters.ready_in_s() if sent is Sent.NO_ROOM else math.inf
         if not len(self.jobs) and self.on_exhausted is OnExhausted.STOP:
+            told = "; ".join(dict.fromkeys(self.meters.why.values()))
             raise NoBatchQuota(
-                "no project may make another batch job now; run the same command again later, or "
-                "ask at once with --tier standard"
+                f"no project may make another batch job now ({told}); run the same command again "
+                "later, or ask at once with --tier standard"
             )
         wait_s = min(ready_s, self.jobs.due_in_s())
         await self.curator.stop.sleep(self.curator.clock, wait_s)

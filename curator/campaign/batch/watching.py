@@ -57,17 +57,19 @@ class Watching:
 
     async def _look_at(self, job: BatchJob) -> None:
         self.jobs.look_later(job)
+        reason = "no key of its project is given"
         for key in self._keys_of(job):
             try:
                 await self._look_with(job, key)
-            except _OutOfReach:
+            except _OutOfReach as out:
+                reason = str(out)
                 continue
             except RateLimited as refusal:
                 log.warning("batch_looks_refused", reason=refusal.reason)
             except Unavailable as refusal:
                 await self.settling.leave_in_peace(refusal)
             return
-        await self._out_of_reach(job)
+        await self._out_of_reach(job, reason)
 
     def _keys_of(self, job: BatchJob) -> list[Key]:
         """Return the keys that see a job, the one that made it first."""
@@ -87,7 +89,7 @@ class Watching:
             await self.settling.lost(job, key, refusal.reason)
             return
         except (InvalidKey, ProjectRefused) as refusal:
-            raise _OutOfReach from refusal
+            raise _OutOfReach(refusal.reason) from None
         self.curator.outage.is_back()
         if operation.unknown_state:
             self._tell_once(operation.unknown_state, job)
@@ -134,12 +136,12 @@ class Watching:
         if age_s >= WAITED_FOR_S + DAY_S:
             await self.settling.lost(job, key, "it was not over in days, nor when it was cancelled")
 
-    async def _out_of_reach(self, job: BatchJob) -> None:
+    async def _out_of_reach(self, job: BatchJob, reason: str) -> None:
         """Tell of a job that no key can look at; give it up once it must be over."""
         gives_up_at = job.created_at + WAITED_FOR_S
         if self.curator.clock.now() >= gives_up_at:
             key = next(iter(self.keys))
-            await self.settling.lost(job, key, "no key of its project is there any more")
+            await self.settling.lost(job, key, reason)
             return
         if job.project not in self._told:
             self._told.add(job.project)
@@ -148,7 +150,8 @@ class Watching:
                 project=job.project,
                 job=job.job_name or job.display_name,
                 images=job.requests,
-                way_out="put a key of that project into the keys file again; "
+                reason=reason,
+                way_out="put a key that serves of that project into the keys file; "
                 f"else its images are asked about again from {local_time(gives_up_at)} on",
             )
 

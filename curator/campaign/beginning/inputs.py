@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
+from curator.annotators.batch.extra import require_batch_sdk
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.annotators.registry import Service
@@ -109,6 +110,8 @@ def plan_run(options: RunOptions) -> RunPlan:
     asked = _models(options, key_file.models)
     models = [options.known_models.known(model.name) for model in asked]
     require_tier(options.annotator, models, options.tier)
+    if options.tier is Tier.BATCH:
+        require_batch_sdk()
     require_sensible(options.budget, models, options.tier)
     prompts = read_prompts(options.prompts, options.questions, options.answer_words)
     plan = RunPlan(

@@ -133,7 +133,7 @@ async def test_a_job_that_no_key_can_see_is_told_and_given_up_in_the_end(stage, 
     assert result.code == 75
     [told] = [line for line in result.err.splitlines() if "batch_job_out_of_reach" in line]
     assert "project=first" in told
-    assert "put a key of that project into the keys file again" in told
+    assert "put a key that serves of that project into the keys file" in told
     assert campaign.requests == 0
     clock.time += 3 * 86_400 + 60
     result = await campaign.run(clock, keys=keys)
@@ -159,6 +159,25 @@ async def test_a_project_over_its_quota_of_jobs_rests_for_jobs_alone(stage, cloc
     assert "batch_quota_used_up" in result.err
     assert campaign.server.stats()["batch"]["refused"]["over_quota"] == 1
     await assert_every_image_once(campaign, asked=3 * PICTURES)
+
+
+async def test_a_run_without_any_quota_of_jobs_ends_in_good_order_and_leaves_no_file(stage, clock):
+    campaign = await stage(
+        KEYS[0],
+        clock=clock,
+        accept_unlisted_keys=False,
+        project=[{"name": "first", "batch_tokens": 10}],
+        key=[{"api_key": KEYS[0], "project": "first"}],
+    )
+    result = await campaign.run(clock, tier=Tier.BATCH)
+    assert result.code == 75
+    last = result.err.splitlines()[-1]
+    assert "no project may make another batch job now (RESOURCE_EXHAUSTED: " in last
+    assert "--tier standard" in last
+    assert campaign.server.stats()["batch"]["files"]["uploaded"] == 0
+    assert (await campaign.status())["attempts"] == {}
+    # Requests at once have a quota of their own.
+    assert (await campaign.run(clock)).code == 0
 
 
 async def test_jobs_that_all_fail_end_the_run_and_blame_no_image(stage, clock):
