@@ -6,11 +6,19 @@ second, more than all that ``curator status`` does.
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
+
+
+def _to_standard_error(*_: object) -> object:
+    import structlog  # noqa: PLC0415
+
+    # Looked up each time, for it may be another one by then.
+    return structlog.PrintLogger(sys.stderr)
 
 
 class EventLog:
@@ -23,6 +31,9 @@ class EventLog:
     def _logger(self) -> BoundLogger:
         import structlog  # noqa: PLC0415
 
+        if not structlog.is_configured():
+            # A command that set nothing up may print JSON; structlog itself would print beside it.
+            structlog.configure(logger_factory=_to_standard_error)
         logger: BoundLogger = structlog.stdlib.get_logger(self._name)
         return logger
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from curator.catalog import Skipped, open_catalog
 from shared.errors import InputError
+from tests.curator.campaigns import ended, start_process
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -205,3 +206,12 @@ def test_tables_that_are_not_one_and_files_cut_short_are_refused_by_name(tmp_pat
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "cut.parquet").read_bytes()[:-9])
     with pytest.raises(InputError, match=r"cut\.parquet: cannot be read"):
         open_catalog(tmp_path / "cut.parquet")
+
+
+async def test_what_is_logged_of_a_table_does_not_stand_among_the_json_of_a_plan(tmp_path):
+    write_shard(tmp_path / "goods.parquet", [("A", "bowl", PICTURES[0])])
+    (tmp_path / "keys.txt").write_text("AIzaSyKeyNumberOne001")
+    words = ("--catalog", str(tmp_path / "goods.parquet"), "--keys", str(tmp_path / "keys.txt"))
+    planned = await ended(await start_process("plan", *words, "--json"))
+    assert json.loads(planned.out)["images"] == 1
+    assert "pictures_within_written" in planned.err
