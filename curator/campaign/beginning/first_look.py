@@ -21,6 +21,7 @@ from curator.annotators.key_checks import (
     check_keys,
 )
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
+from curator.keys.key import Key
 from curator.ledger import KeyRemoval, Ledger, ProjectNews
 from curator.pool.exhaustion import no_key_left
 from curator.pool.rate import PlainRate
@@ -70,8 +71,12 @@ async def looked_at(
         raise no_key_left(_reasons(plan, bad, closed), names)
     for key in good:
         if key not in serving:
-            log.warning(removal_line(key, closed[Meter(key.project, names[0])]))
+            _tell_left_out(key, closed[Meter(key.project, names[0])])
     return replace(plan, serving=serving, closed=frozenset(closed), told_ends=_told_ends(checks))
+
+
+def _tell_left_out(key: Key, refusal: Refusal) -> None:
+    log.warning(removal_line(key, refusal))
 
 
 async def _closed(
