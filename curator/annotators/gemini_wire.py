@@ -58,8 +58,8 @@ def request_body(
     return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
 
 
-# Few prompts are in use at a time: the campaign's, and that of second opinions, each in few forms.
-@lru_cache(maxsize=16)
+# Few texts are in use at a time: a campaign's prompts, with few mixes of styles and in few forms.
+@lru_cache(maxsize=64)
 def _around_the_image(
     prompt_text: str,
     schema: ReplySchema,

@@ -18,7 +18,13 @@ from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Draft
 from curator.judging.reply_fields import MISSING, typed_fields
 from curator.prompts.language import Language
-from curator.prompts.prompt_file import AnswerKind, PromptFile, Style, default_prompt
+from curator.prompts.prompt_file import (
+    AnswerKind,
+    PromptFile,
+    QuestionLength,
+    Style,
+    default_prompt,
+)
 from curator.prompts.request import STYLE
 from curator.prompts.words import words_of
 
@@ -176,7 +182,7 @@ class _Bench:
 
     def _has_odd_length(self, read: _Read) -> bool:
         length = self.prompt.rules.question_length
-        return length is not False and (
+        return isinstance(length, QuestionLength) and (
             len(read.question) < length.words or len(read.draft.question) > length.characters
         )
 

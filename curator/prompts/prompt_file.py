@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -98,7 +98,7 @@ class QuestionLength(Settings):
 class Rules(Settings):
     """``[rules]``: which rules apply; they are called as ``curator status`` calls them."""
 
-    question_length: QuestionLength | Literal[False] = QuestionLength()
+    question_length: QuestionLength | bool = QuestionLength()
     word_count: bool = True
     refusal: bool = True
     language: bool = True

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from curator.judging.parser import Draft
 from curator.judging.rules import Rule, validate
+from curator.prompts.prompt_file import PromptFile, Rules
 from curator.prompts.words import _WORD, words_of
 
 GOOD = Draft("What is the colour of the shoe?", "white")
@@ -79,3 +80,78 @@ def test_every_draft_is_either_accepted_or_kept_with_its_reason(drafts, words) -
 @given(st.text(st.characters(max_codepoint=127)))
 def test_words_of_ascii_are_those_of_the_regular_expression(text):
     assert words_of(text) == _WORD.findall(text.lower())
+
+
+PROMPT = PromptFile(
+    text="{styles} {fields}",
+    question_text="?",
+    language="de",
+    styles={"colour": 0.25, "count": 0.25, "yes_no": 0.25, "unanswerable": 0.25},
+    fields={
+        "sure": {"type": "number", "required": True},
+        "view": {"type": "choice", "choices": ["front", "side"]},
+        "good": {"type": "boolean"},
+    },
+)
+ONE_WORD = {"answer_words": 1, "prompt": PROMPT, "styles": tuple(PROMPT.styles)}
+SURE = {"sure": "0.5", "view": "Front", "good": "yes", "odd": [1]}
+
+
+def german(question: str, answer: str, style: str = "", **others: object) -> Draft:
+    return Draft(question, answer, others={**SURE, "style": style, **others})
+
+
+def test_a_draft_keeps_its_style_and_its_fields_as_they_are_typed() -> None:
+    verdict = validate([german("Wie ist der Stuhl gefärbt?", "rot", " Colour")], **ONE_WORD)
+    (kept,) = verdict.accepted
+    assert (kept.style, kept.others) == ("colour", {"sure": 0.5, "view": "front", "good": True})
+
+
+@pytest.mark.parametrize(
+    ("draft", "rule"),
+    [
+        (german("Wie viele Beine hat er?", "einige", "count"), Rule.STYLE),
+        (german("Wie viele Beine hat er?", "vier", "count"), None),
+        (german("Ist der Stuhl rot?", "vielleicht", "yes_no"), Rule.STYLE),
+        (german("Ist der Stuhl rot?", "Nein.", "yes_no"), None),
+        (german("Wie schwer ist der Stuhl?", "9", "unanswerable"), Rule.STYLE),
+        (german("Wie schwer ist der Stuhl?", "unbekannt", "unanswerable"), None),
+        (german("Wie schwer ist der Stuhl?", "unbekannt", "colour"), Rule.REFUSAL),
+        (german("Wo steht der Stuhl?", "links", "position"), Rule.STYLE),
+        (german("Wo steht der Stuhl?", "links"), None),
+        (german("Where is the chair?", "left"), Rule.LANGUAGE),
+        (german("Wo steht der Stuhl?", "слева"), Rule.LANGUAGE),
+        (german("Ist der Stuhl rot oder blau?", "rot"), None),
+        (german("Ist der Stuhl rot?", "rot"), Rule.ANSWER_IN_QUESTION),
+        (german("Wo steht der Stuhl?", "links", sure="very"), Rule.FIELD),
+        (german("Wo steht der Stuhl?", "links", view="top"), None),
+    ],
+)
+def test_rules_go_by_the_language_the_styles_and_the_fields_of_the_prompt(draft, rule) -> None:
+    verdict = validate([draft], **ONE_WORD)
+    assert [one.rule for one in verdict.rejected] == ([rule] if rule else [])
+
+
+def test_what_a_picture_does_not_tell_is_one_word_whatever_was_said() -> None:
+    asked = german("Wie schwer ist der Stuhl?", "nicht zu sehen", "unanswerable")
+    (kept,) = validate([asked], **ONE_WORD).accepted
+    assert kept.answer == "unbeantwortbar"
+
+
+@pytest.mark.parametrize("rule", sorted(set(Rule) - {Rule.EMPTY, Rule.SURPLUS}))
+def test_a_rule_that_is_switched_off_rejects_nothing(rule: Rule) -> None:
+    broken = {
+        Rule.QUESTION_LENGTH: german("Wo ist?", "hier"),
+        Rule.WORD_COUNT: german("Wo steht der Stuhl?", "ganz weit links"),
+        Rule.REFUSAL: german("Wo steht der Stuhl?", "unklar"),
+        Rule.LANGUAGE: german("Where does it stand?", "left"),
+        Rule.ANSWER_IN_QUESTION: german("Ist der Stuhl rot?", "rot"),
+        Rule.DUPLICATE_QUESTION: german("Wo steht der Stuhl?", "links"),
+        Rule.STYLE: german("Wo steht der Stuhl?", "links", "position"),
+        Rule.FIELD: german("Wo steht der Stuhl?", "links", sure=None),
+    }[rule]
+    drafts = [german("Wo steht der Stuhl?", "rechts")] * (rule is Rule.DUPLICATE_QUESTION)
+    without = PROMPT.model_copy(update={"rules": Rules.model_validate({rule.value: False})})
+    [rejected] = validate([*drafts, broken], **ONE_WORD).rejected
+    assert rejected.rule is rule
+    assert validate([*drafts, broken], **{**ONE_WORD, "prompt": without}).rejected == ()

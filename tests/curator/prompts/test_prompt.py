@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from curator.annotators.chat_completions import json_schema
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
+from curator.prompts.prompts import Prompts, prompts_from
 from curator.prompts.shares import allotted, chosen
 
 STYLES = """
@@ -18,6 +20,18 @@ STYLES = """
 colour = 0.5
 yes_no = 0.3
 unanswerable = 0.2
+"""
+
+
+DUTCH = """
+[language]
+name = "Dutch"
+yes = ["ja"]
+no = ["nee"]
+unknown = "?"
+unanswerable = "x"
+folded = { "\u0133" = "ij" }
+numbers = { twee = 2 }
 """
 
 
@@ -166,3 +180,21 @@ def test_a_question_goes_back_in_the_language_of_the_prompt(prompt):
     assert (
         'in Hindi.\n- Where the image does not tell, the answer is "अज्ञात"' in request.prompt_text
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        'text = "{styles}"' + STYLES,
+        "[rules]\nquestion_length = false",
+        DUTCH,
+        '[[examples]]\nquestion = "Is it on?"\nanswer = "no"',
+    ],
+)
+def test_prompts_come_back_from_the_ledger_as_they_were(prompt, content):
+    made = Prompts.alone(prompt(content))
+    stored = json.loads(json.dumps(made.plain(), ensure_ascii=False))
+    again = prompts_from(stored, "ledger")
+    assert again.plain() == made.plain()
+    assert again.version == made.version == stored[0]["version"]
