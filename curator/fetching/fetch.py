@@ -135,7 +135,10 @@ class _Work:
             self._fail(url, failure.reason)
             return
         host.waiting.append((url, tries))
-        host.rest(failure.retry_after_s, 0.5 + self.dice.random() / 2, self.clock.now())
+        # One picture alone that fails is no reason to keep the others waiting.
+        if failure.is_throttled or host.silences > 1:
+            jitter = 0.5 + self.dice.random() / 2
+            host.rest(failure.retry_after_s, jitter, self.clock.now())
 
     def _fail(self, url: str, reason: str) -> None:
         self.counts.failed += 1

@@ -137,7 +137,17 @@ async def test_a_server_that_is_broken_for_a_moment_is_asked_again(server, fetch
     counts, failed = await fetching([server.url("i/broken.jpg")], clock=clock)
     assert (counts.fetched, failed) == (1, {})
     assert server.asked["i/broken.jpg"] == 3
-    assert clock.time - JumpingClock().time >= 2
+    assert clock.time - JumpingClock().time >= 1
+
+
+async def test_single_pictures_that_fail_do_not_keep_the_others_waiting(server, fetching):
+    clock = JumpingClock()
+    names = ("down.jpg", "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    urls = [server.url(f"{n}/{name}") for n in range(40) for name in names]
+    counts, failed = await fetching(urls, replace(LIMITS, at_once_a_host=1), clock)
+    assert (counts.fetched, counts.failed) == (160, 40)
+    assert len(failed) <= 40
+    assert clock.time - JumpingClock().time < 300
 
 
 async def test_a_server_that_wants_to_be_asked_less_is_waited_for_as_it_says(server, fetching):
