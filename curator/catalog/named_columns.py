@@ -32,9 +32,11 @@ class NamedColumns:
         return self != NO_COLUMNS
 
     def __str__(self) -> str:
-        """Return the same as one text, which changes where they do."""
-        said = {IMAGE: self.images, LISTING: self.listing, PRODUCT: self.product, **self.texts}
-        return ",".join(f"{name}={column}" for name, column in said.items() if column is not None)
+        """Return the same as one text; empty where nothing was said."""
+        images = [(IMAGE, image) for image in self.images]
+        ids = [(LISTING, self.listing), (PRODUCT, self.product)]
+        said = [*images, *ids, *self.texts.items()]
+        return ",".join(f"{name}={column}" for name, column in said if column is not None)
 
 
 NO_COLUMNS: Final = NamedColumns()

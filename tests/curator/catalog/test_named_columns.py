@@ -80,3 +80,5 @@ def test_other_columns_make_a_table_look_changed(tmp_path):
         for said in ("image=a", "image=b", "image=a,id=b")
     }
     assert len(known) == 3
+    assert str(catalog_columns(None)) == ""
+    assert str(catalog_columns("image=a,image=b,id=,t=c")) == "image=a,image=b,id=,t=c"
