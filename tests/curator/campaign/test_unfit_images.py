@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from curator.__main__ import app
+from curator.models.tier import Tier
 from shared.images.fitness import Fitness
 from shared.program.cli import run_program
 from tests.curator.campaigns import KEYS, PICTURES
@@ -71,3 +72,13 @@ def test_a_plan_tells_what_pictures_look_like_and_which_would_be_left_out(abo, t
     shown = " ".join(told().split())
     assert f"2 would be left out as {BLANK}" in shown
     assert "The first 12 pictures: shorter side in pixels 30 to" in shown
+
+
+async def test_no_batch_job_holds_them_either(stage, clock):
+    campaign = await stage(clock=clock)
+    spoil(campaign.catalog)
+    fitness = Fitness(min_pixels=40, min_contrast=1.0)
+    result = await campaign.run(clock, tier=Tier.BATCH, fitness=fitness)
+    assert result.code == 0, result.err
+    assert campaign.server.stats()["batch"]["requests_sent"] == PICTURES - 3
+    assert (await campaign.status())["given_up"] == {BLANK: 2, SMALL: 1}

@@ -13,6 +13,7 @@ import pytest
 from curator.keys.quota_day import day_start
 from curator.models.asked_settings import AskedSettings
 from curator.models.budget_limit import BudgetLimit
+from curator.models.tier import Tier
 from curator.pool.exhaustion import OnExhausted
 from shared.program.durations import DAY_S
 from tests.curator.campaigns import KEYS, PICTURES, Campaign, ended, until_requests
@@ -222,3 +223,15 @@ async def test_a_signal_amid_them_loses_none(stage):
     assert (await ended(await campaign.start("--canary", "9"))).code == 0
     again = asked_again(campaign)
     assert len({(day, item) for day, _, item, _ in again}) == len(again) == 9
+
+
+async def test_a_campaign_of_batch_jobs_asks_them_at_once_and_at_the_standard_tier(stage, clock):
+    campaign = await stage(clock=clock)
+    result = await campaign.run(clock, canary=3, tier=Tier.BATCH)
+    assert result.code == 0, result.err
+    assert len(asked_again(campaign)) == 3
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        tiers = database.execute(
+            "SELECT DISTINCT canary_day IS NULL, tier FROM attempts ORDER BY 1"
+        ).fetchall()
+    assert tiers == [(0, "standard"), (1, "batch")]
