@@ -130,8 +130,8 @@ def _typed(value: Any, folder: Path) -> Any:  # noqa: ANN401 - whatever an optio
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):
-        return str(folder / value)
+        return str(folder / value.expanduser())
     if isinstance(value, PromptTable):
         share = "" if value.share is None else f"={value.share}"
-        return f"{folder / value.file}{share}"
+        return f"{folder / value.file.expanduser()}{share}"
     return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,10 +27,13 @@ LONGEST_ANSWER: Final = 200
 EXACT: Final = 2.0**63
 """Numbers from here on have lost digits on the way."""
 _ASKED_FOR: Final = {"question", "answer", DIFFICULTY}
-_CORE: Final = frozenset({*_ASKED_FOR, "q", "a"})
 
-_ASKS: Final = "q|question|frage|प्रश्न|सवाल"
-_ANSWERS: Final = "a|ans|answer|antwort|उत्तर|जवाब"
+# Also as models call them that were asked in German or Hindi, and hold to no schema.
+_QUESTION_NAMES: Final = ("question", "q", "frage", "प्रश्न", "सवाल")
+_ANSWER_NAMES: Final = ("answer", "a", "ans", "antwort", "उत्तर", "जवाब")
+_ASKS: Final = "|".join(_QUESTION_NAMES)
+_ANSWERS: Final = "|".join(_ANSWER_NAMES)
+_CORE: Final = frozenset({*_QUESTION_NAMES, *_ANSWER_NAMES, DIFFICULTY})
 _QUESTION = re.compile(rf"^(?:{_ASKS})\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
 _ANSWER = re.compile(rf"^(?:{_ANSWERS})\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\(?\d{1,3}\s*[.):\-]\s*(?P<rest>.+)$")
@@ -41,11 +44,11 @@ _MARKUP = re.compile(r"[*_`#]+")
 _JSON_FOLLOWS = frozenset('"{[ \n\r\t')
 _UNFIT = frozenset({"Cc", "Cs"})
 _QUOTE = "[\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}]"
-_JSON_NAME = re.compile(rf"{_QUOTE}(?:question|q){_QUOTE}\s*:", re.IGNORECASE)
-_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:answer|a){_QUOTE}\s*:", re.IGNORECASE)
+_JSON_NAME = re.compile(rf"{_QUOTE}(?:{_ASKS}){_QUOTE}\s*:", re.IGNORECASE)
+_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:{_ANSWERS}){_QUOTE}\s*:", re.IGNORECASE)
 _LOOSE_PAIR = re.compile(
-    rf"{_QUOTE}(?:question|q){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
-    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:answer|a){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
+    rf"{_QUOTE}(?:{_ASKS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
+    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:{_ANSWERS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
     rf"(?P<answer>[^\n]{{1,100}}?){_QUOTE}\s{{0,9}}[,}}]",
     re.IGNORECASE,
 )
@@ -116,7 +119,7 @@ def parse_answer(text: str) -> ParsedAnswer | Unparsable:
         value, form = _inner_object(text), Form.FENCED
     if isinstance(value, dict):
         fields = {name.strip().lower(): field for name, field in value.items()}
-        answer = _text(fields.get("answer", fields.get("a")))
+        answer = _text(_first(fields, _ANSWER_NAMES))
         return ParsedAnswer(answer, form) if answer else Unparsable("no answer in the reply")
     if _ANSWER_NAME.search(text):
         cut = _is_cut_off(text)
@@ -254,12 +257,20 @@ def _draft(value: dict[str, object]) -> Draft | None:
     if not value.keys() <= _ASKED_FOR:
         fields = {name.strip().lower(): field for name, field in value.items()}
         others = {name: field for name, field in fields.items() if name not in _CORE}
-    question = _text(fields.get("question", fields.get("q")))
-    answer = _text(fields.get("answer", fields.get("a")))
+    question = _text(_first(fields, _QUESTION_NAMES))
+    answer = _text(_first(fields, _ANSWER_NAMES))
     if not question or not answer:
         return None
     difficulty = _text(fields.get(DIFFICULTY)).lower()
     return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "", others=others)
+
+
+def _first(fields: Mapping[str, object], names: Sequence[str]) -> object:
+    """Return the first field that is there by one of its names."""
+    for name in names:
+        if name in fields:
+            return fields[name]
+    return None
 
 
 def _text(value: object) -> str:

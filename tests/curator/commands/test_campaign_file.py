@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.commands.campaign_file import _ONCE, read_campaign_file
+from curator.commands.campaign_file import _ONCE, _keys_of, read_campaign_file
 from curator.commands.run import run
 from shared.errors import InputError
 from tests.curator.campaigns import PICTURES, ended, start_process
@@ -66,11 +66,15 @@ async def test_what_is_typed_comes_before_the_file(filed):
     assert (await campaign.status())["questions"] == 2
 
 
-def test_every_option_of_a_run_has_its_key_or_a_reason_against_it(tmp_path):
+def test_every_option_of_a_run_has_its_key_or_a_reason_against_it():
     parameters = set(inspect.signature(run).parameters) - {"file"} - _ONCE.keys()
+    assert {key.parameter for key in _keys_of(run).values()} == parameters
+
+
+def test_values_of_every_type_are_taken_as_they_would_be_typed(tmp_path):
     everything = """
         catalog = "c"
-        ledger = "l"
+        ledger = "~/l"
         keys = "k"
         images = "i"
         columns = "id=sku"
@@ -100,7 +104,7 @@ def test_every_option_of_a_run_has_its_key_or_a_reason_against_it(tmp_path):
         budget_tokens = 1
     """
     said = read_campaign_file(written(tmp_path, everything))
-    assert said.keys() == parameters
+    assert (said["catalog"], said["ledger"]) == (str(tmp_path / "c"), str(Path("~/l").expanduser()))
     assert said["prompt"] == [str(tmp_path / "a.toml"), str(tmp_path / "b.toml")]
     assert (said["on_exhausted"], said["timeout_s"]) == ("wait", 1.0)
 

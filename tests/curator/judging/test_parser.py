@@ -178,3 +178,25 @@ def test_a_reply_without_pairs_is_a_typed_rejection(text: str, form: Form) -> No
     parsed = parse_reply(text)
     assert isinstance(parsed, Unparsable)
     assert parsed.form is form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ('[{"Frage": "Wo ist er?", "Antwort": "da"}]', Form.JSON),
+        ('Hier:\n[{"frage": "Wo ist er?", "antwort": "da"}, {"frage": "Was', Form.CUT_OFF),
+        ("1. Frage: Wo ist er?\n   Antwort: da", Form.LIST),
+        ("**Frage:** Wo ist er?\n**Antwort:** da", Form.LIST),
+        ("1. Wo ist er? Antwort: da", Form.LIST),
+    ],
+)
+def test_names_that_were_translated_are_read(text: str, form: Form) -> None:
+    assert drafts_of(text, form) == (Draft("Wo ist er?", "da"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[{"प्रश्न": "यह कहाँ है?", "उत्तर": "ऊपर"}]', "प्रश्न 1: यह कहाँ है?\nउत्तर: ऊपर"],
+)
+def test_hindi_lists_are_read(text: str) -> None:
+    assert drafts_of(text) == (Draft("यह कहाँ है?", "ऊपर"),)
