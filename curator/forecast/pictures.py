@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from statistics import median
 from typing import Any, Final
@@ -13,6 +14,7 @@ from curator.catalog import Catalog, Skipped
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.images.fitness import Fitness, Looks, looks_of
+from shared.program.reporting.progress import report_progress
 
 SAMPLED: Final = 100
 _MEASURES: Final = {
@@ -24,15 +26,19 @@ _MEASURES: Final = {
 
 def sampled_looks(catalog: Catalog) -> dict[str, Looks]:
     """Return what the first ``SAMPLED`` pictures that can be read look like, by path."""
-    paths = dict.fromkeys(listing.image.path for listing in catalog.listings(Skipped()))
+    # Several listings in a row may share one.
+    first = islice(catalog.listings(Skipped()), 10 * SAMPLED)
+    names = list(dict.fromkeys(listing.image.path for listing in first))[:SAMPLED]
     looks = {}
-    for name in islice(paths, SAMPLED):
-        path = catalog.images_dir / name
-        try:
-            with opened_image(read_image_file(path), str(path)) as image:
+    with report_progress("looking at pictures", len(names)) as progress:
+        for name in names:
+            path = catalog.images_dir / name
+            with (
+                suppress(CorruptImage, StoreUnreachable),
+                opened_image(read_image_file(path), str(path)) as image,
+            ):
                 looks[name] = looks_of(image)
-        except (CorruptImage, StoreUnreachable):
-            continue
+            progress.advance()
     return looks
 
 
