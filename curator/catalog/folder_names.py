@@ -21,6 +21,12 @@ _GENERIC: Final = re.compile(
 _NUMBERS: Final = re.compile(r"[\d\s_.x-]+|[0-9a-f]{2}", re.IGNORECASE)
 """Dates, sizes, running numbers, and the pairs of letters that large stores spread files over."""
 _SKU: Final = re.compile(r"(?=.*\d)(?=.{3})[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*")
+_OF_A_YEAR: Final = re.compile(
+    r"[A-Za-z]?[a-z]{2,}[-_.]?(?:19|20)\d\d|(?:19|20)\d\d[-_.]?[A-Za-z]?[a-z]{2,}|[Qq][1-4].*"
+)
+"""Seasons and quarters, which have as many digits as a SKU."""
+_FEWEST_DIGITS: Final = 3
+"""Of a SKU in lower case: others are words with a number, such as ``women_2``."""
 _LONGEST_NUMBER: Final = 5
 """Digits of a number that is no more than a running one."""
 _VIEW: Final = re.compile(
@@ -65,10 +71,9 @@ def _is_product(name: str, stems: Sequence[str]) -> bool:
 
 
 def _is_sku(name: str) -> bool:
-    is_number = name.isdecimal()
-    return bool(_SKU.fullmatch(name)) and (
-        len(name) >= _LONGEST_NUMBER if is_number else not _is_generic(name)
-    )
+    if not _SKU.fullmatch(name) or _is_generic(name) or _OF_A_YEAR.fullmatch(name):
+        return False
+    return name.isupper() or sum(map(str.isdecimal, name)) >= _FEWEST_DIGITS
 
 
 def _is_generic(name: str) -> bool:
