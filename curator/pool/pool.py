@@ -250,6 +250,9 @@ class KeyPool(PoolMembers):
                 reason=refusal.reason,
                 goes_on="its keys, with other models",
             )
+            if not self._serves([model]):
+                others = [each for each in self._models if self._serves([each])]
+                log.warning("no_project_may_use_model", model=model, goes_on=", ".join(others))
 
     def _next_turn(
         self, tokens: Mapping[str, int], now: float, avoided: str

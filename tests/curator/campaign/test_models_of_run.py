@@ -89,6 +89,18 @@ async def test_a_model_that_is_lost_in_mid_run_costs_nothing_but_its_refusals(st
     assert asked(campaign, "outcome = 'answered'") == {FIRST: 5, SECOND: PICTURES - 5}
     assert asked(campaign, "outcome = 'not_served'")[FIRST] <= len(KEYS) + 1
     assert (await campaign.status())["progress"]["done"] == PICTURES
+    # One line for each project, and one that says that it is the last.
+    events = [
+        event
+        for event in logged(campaign)
+        if event["event"].endswith("may_not_use_model")
+        or event["event"] == "no_project_may_use_model"
+    ]
+    assert [event["event"] for event in events] == [
+        *["project_may_not_use_model"] * len(KEYS),
+        "no_project_may_use_model",
+    ]
+    assert (events[-1]["model"], events[-1]["goes_on"]) == (FIRST, SECOND)
 
 
 async def test_a_run_ends_with_bad_input_only_where_no_model_is_served(stage):
