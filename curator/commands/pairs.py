@@ -33,6 +33,7 @@ from curator.pairs.export import (
 from curator.pairs.reparse import Rejudged, Rules, prompts_of
 from curator.pairs.reparse import reparse as judge_replies
 from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
+from curator.review.exchange.tasks import Page
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 from shared.program.reporting.progress import report_progress
@@ -74,6 +75,17 @@ KeepsRejected = Annotated[
         help="Keep what people rejected for evaluation: marked, and not in the training split.",
     ),
 ]
+ForPage = Annotated[
+    Page | None, typer.Option(help="Page on which pairs are to be judged: writes its tasks.")
+]
+TasksWanted = Annotated[int, typer.Option(min=1, help="With --to: how many pairs, at random.")]
+TaskSeed = Annotated[
+    int, typer.Option(min=0, max=2**31 - 2, help="With --to: seed of the random order.")
+]
+PicturesAt = Annotated[
+    str,
+    typer.Option(metavar="URL", help="With --to: where pictures are served, if not to go along."),
+]
 JudgedWords = Annotated[
     int | None,
     typer.Option(min=1, max=20, help="Longest answer, in words, if not the campaign's own."),
@@ -92,6 +104,10 @@ def export(
     min_agreement: LeastAgreement = None,
     balance: BalancedBy = None,
     keep_rejected: KeepsRejected = False,
+    to: ForPage = None,
+    sample: TasksWanted = 200,
+    seed: TaskSeed = 0,
+    images_at: PicturesAt = "",
     models: ModelsPath = None,
 ) -> None:
     """Write the pairs to a file, or a data set folder.
@@ -99,6 +115,24 @@ def export(
     The suffix of --out says which kind of file; a folder is split by product.
     """
     require_ledger(ledger)
+    choice = Choice(reviewed, min_agreement, balance, keep_rejected)
+    if to is not None:
+        if choice != Choice() or model or embed_images:
+            raise InputError("--to takes pairs at random; leave out the options that choose some")
+        # It takes pydantic, which an export of pairs does without.
+        from curator.commands.exchange import send_tasks  # noqa: PLC0415
+
+        send_tasks(
+            ledger,
+            out,
+            to,
+            campaigns=campaign or (),
+            count=sample,
+            seed=seed,
+            images=images,
+            images_at=images_at,
+        )
+        return
     if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
     if embed_images and out.suffix:
@@ -110,7 +144,7 @@ def export(
             campaign or (),
             images,
             models=model or (),
-            choice=Choice(reviewed, min_agreement, balance, keep_rejected),
+            choice=choice,
             known_models=catalogue_of(models),
             embeds=embed_images,
         )

@@ -56,6 +56,14 @@ DoubleShare = Annotated[
         help="Share of the pairs that two people are to judge.",
     ),
 ]
+ImportedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--import",
+        metavar="FILE",
+        help="Take in what came back from Label Studio or Argilla, and serve nothing.",
+    ),
+]
 ShowsReport = Annotated[
     bool, typer.Option("--report", help="Print what people found out so far, and serve nothing.")
 ]
@@ -85,6 +93,7 @@ def review(
     double: DoubleShare = 0.0,
     images: MovedImages = None,
     token: PageToken = None,
+    taken: ImportedFile = None,
     report: ShowsReport = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,6 +101,13 @@ def review(
 
     Accept, correct, reject, skip; also while a run works, and several people at once.
     """
+    if taken is not None:
+        # It takes pydantic, which nothing else here does.
+        from curator.commands.exchange import take_tasks  # noqa: PLC0415
+
+        require_ledger(ledger)
+        take_tasks(ledger, taken)
+        return
     if report or as_json:
         _tell(ledger, as_json=as_json)
         return

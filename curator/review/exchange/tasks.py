@@ -1,0 +1,115 @@
+"""What goes out and comes back, in no one's format: a pair to be judged, and its answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from curator.ledger.records.review import Decision, PairFilter, SeenPair
+from curator.ledger.reviews.browsing import pairs_at
+from curator.ledger.reviews.candidates import Candidate, Draw, Rank, candidates
+from curator.review.page.item_pictures import is_inside
+from shared.errors import CorruptImage, StoreUnreachable
+from shared.images.decoding import read_image_file
+from shared.images.thumbnails import thumbnail
+
+PICTURE_PX: Final = 768
+
+
+class Page(StrEnum):
+    """Whose page the pairs are judged on."""
+
+    LABEL_STUDIO = "label-studio"
+    ARGILLA = "argilla"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A pair that is to be judged; ``position`` is its place in the random order of ``seed``."""
+
+    pair: SeenPair
+    seed: int
+    position: float
+    picture: str
+    """An address or a data URI; empty where there is no picture."""
+
+    @property
+    def proposal(self) -> tuple[Decision, str]:
+        """What machines say: accepted, or corrected to the second opinion where that differs."""
+        if self.pair.opinion == "disagrees" and self.pair.second_answer:
+            return Decision.CORRECTED, self.pair.second_answer
+        return Decision.ACCEPTED, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one person said of a pair elsewhere; ``at`` is ``None`` where that was not told."""
+
+    reviewer: str
+    decision: Decision
+    correction: str = ""
+    reason: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A task that came back, with the answers that it got, if it got any."""
+
+    campaign_id: int
+    item_id: int
+    image_path: str
+    question: str
+    answer: str
+    seed: int
+    position: float
+    answers: tuple[Answer, ...] = field(default=())
+
+
+def tasks_to_judge(
+    connection: sqlite3.Connection,
+    campaign_id: int,
+    count: int,
+    seed: int,
+    *,
+    folders: Sequence[Path],
+    picture_prefix: str = "",
+) -> list[Task]:
+    """Return the first ``count`` pairs at random that nobody judged.
+
+    Pictures lie in ``folders`` and go along, unless ``picture_prefix`` says where they are served.
+    """
+    found: list[Candidate] = []
+    after: Rank | None = Rank()
+    while after is not None and len(found) < count:
+        more, after = candidates(connection, PairFilter(campaign_id), Draw(seed=seed), after)
+        found += more
+    found = found[:count]
+    pairs = pairs_at(connection, campaign_id, [candidate.key for candidate in found])
+    return [
+        Task(
+            pairs[candidate.key],
+            seed,
+            candidate.rank.position,
+            _picture(pairs[candidate.key].image_path, folders, picture_prefix),
+        )
+        for candidate in found
+        if candidate.key in pairs
+    ]
+
+
+def _picture(name: str, folders: Sequence[Path], prefix: str) -> str:
+    if prefix:
+        return f"{prefix.rstrip('/')}/{name}"
+    if not is_inside(name):
+        return ""
+    for folder in folders:
+        try:
+            return thumbnail(read_image_file(folder / name), name, PICTURE_PX).uri
+        except (CorruptImage, StoreUnreachable):
+            continue
+    return ""
