@@ -27,7 +27,15 @@ from evaluator.runs.score_files import ScoredFile, score_files, write_run_folder
 from evaluator.runs.settings import ScoreSettings
 
 Predictions = Annotated[
-    list[Path], typer.Argument(help="Predictions with references: CSV, JSON or Parquet.")
+    list[Path],
+    typer.Argument(help="Predictions, with references or with --data: CSV, JSON or Parquet."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="The data set that was asked: gives the references of files that have none, by "
+        "question id, or by image and question."
+    ),
 ]
 Train = Annotated[Path | None, typer.Option(help="Training data, for the question-only prior.")]
 Images = Annotated[
@@ -41,6 +49,7 @@ def score(
     context: typer.Context,
     predictions: Predictions,
     *,
+    data: Data = None,
     metrics: MetricList = None,
     columns: Columns = None,
     train: Train = None,

@@ -21,13 +21,15 @@ from evaluator.scoring.scoring import measured_metrics, score_predictions
 from shared.corpus import (
     ColumnNames,
     pairs_digest,
+    read_pairs,
     read_prediction_table,
 )
+from shared.corpus.results import read_results
 from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
 from shared.program.reporting.progress import report_progress
-from shared.records import Prediction
+from shared.records import Prediction, QAPair
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
     named, columns = settings.named_metrics, settings.named_columns
+    asked = None if settings.data is None else read_pairs(settings.data)
     files = {
-        name: _read(name, path, settings, columns)
+        name: _read(name, path, settings, columns, asked)
         for name, path in _named(settings.predictions).items()
     }
     train_pairs = None
@@ -108,8 +111,18 @@ class _PredictionFile:
     provenance: Mapping[str, Any]
 
 
-def _read(name: str, path: Path, settings: ScoreSettings, columns: ColumnNames) -> _PredictionFile:
-    table = read_prediction_table(path, columns)
+def _read(
+    name: str,
+    path: Path,
+    settings: ScoreSettings,
+    columns: ColumnNames,
+    asked: Sequence[QAPair] | None,
+) -> _PredictionFile:
+    """Read a file of predictions; ``asked`` are the pairs of the data that they answer."""
+    if asked is None:
+        table = read_prediction_table(path, columns)
+    else:
+        table = read_results(path, asked, columns)
     predictions = _with_files(table.predictions, settings.images)
     rows, trained_on = _heeding(name, predictions, settings.trained_on)
     return _PredictionFile(
@@ -119,6 +132,7 @@ def _read(name: str, path: Path, settings: ScoreSettings, columns: ColumnNames) 
             "predictions": path.name,
             "predictions_sha256": file_digest(path),
             "trained_on": trained_on,
+            "references_from": None if settings.data is None else settings.data.name,
             "rows_left_out": len(table.left_out),
         },
     )

@@ -140,15 +140,17 @@ class ScoreSettings(ScoringSettings):
     """What ``evaluator score`` is asked for; see its ``--help``."""
 
     predictions: tuple[Path, ...]
+    data: Path | None = None
     images: Path | None = None
     out: Path | None = None
 
     argument: ClassVar[str] = "predictions"
-    places: ClassVar[Sequence[str]] = (*ScoringSettings.places, "predictions")
+    places: ClassVar[Sequence[str]] = (*ScoringSettings.places, "predictions", "data")
 
     def _whole_places(self) -> dict[str, object]:
         return super()._whole_places() | {
             "predictions": tuple(path.resolve() for path in self.predictions),
+            "data": self.data and self.data.resolve(),
             "images": self.images and self.images.resolve(),
             "out": self.out and self.out.resolve(),
         }

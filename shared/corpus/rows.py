@@ -17,10 +17,12 @@ from shared.corpus.formats.cells import (
     reference_texts,
 )
 from shared.corpus.formats.choices import with_chosen_answers
+from shared.corpus.formats.embedded import picture_bytes, with_named_pictures
 from shared.corpus.formats.tables import LeftOut, RawTable, Row, read_raw
 from shared.corpus.formats.typed_text import with_typed_answers
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
+from shared.files.embedded_pictures import picture_name
 from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
@@ -176,8 +178,13 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
         have = ", ".join(map(str, raw.columns)) or "none"
         way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
+    pictures = names.get("filename", "")
+    if any(picture_bytes(row.get(pictures)) for row in raw.rows):
+        raw = with_named_pictures(raw, pictures, picture_name)
     if "answer" in needed:
-        raw = with_chosen_answers(path, with_typed_answers(path, raw, names), names)
+        raw = with_typed_answers(path, raw, names)
+        # A field that is said to have no column.
+        raw = raw if named.get("choices") == "" else with_chosen_answers(path, raw, names)
     return Table(path, raw, names)
 
 

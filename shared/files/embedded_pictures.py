@@ -25,6 +25,11 @@ def picture_suffix(content: bytes) -> str | None:
     return next((s for start, s in _BEGINNINGS.items() if content.startswith(start)), None)
 
 
+def picture_name(content: bytes) -> str:
+    """Return what a picture's file is called, wherever it is written: its digest."""
+    return f"{hashlib.sha256(content).hexdigest()[:32]}{picture_suffix(content) or '.jpg'}"
+
+
 def picture_written(content: bytes, folder: Path) -> str:
     """Write a picture below ``folder`` under its digest, unless it is there; return its name.
 
@@ -32,7 +37,7 @@ def picture_written(content: bytes, folder: Path) -> str:
         InputError: the folder cannot be written to.
         OSError: the disk is full.
     """
-    name = f"{hashlib.sha256(content).hexdigest()[:32]}{picture_suffix(content) or '.jpg'}"
+    name = picture_name(content)
     path = folder / name
     if not path.exists():
         # Whole or not at all, for it is not written again.

@@ -31,6 +31,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "choices": ("choices", "options", "answer_choices"),
     "filename": (
         *("filename", "file_name", "image_name", "image_filename", "image_file", "img_name"),
+        "image_local_name",
         *("img_filename", "image_path", "img_path", "path", "image_id", "img_id", "image", "img"),
         *("images", "input_media"),
     ),

@@ -1,4 +1,4 @@
-"""Answers of multiple choice that are a place, from 0, in the row's list of choices."""
+"""Answers of multiple choice: a place, from 0, in the row's choices, or a column's letter."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ HIDDEN: Final = "-1"
 """What stands for an answer that is kept from the public."""
 LONGEST_PLACE: Final = 3
 """Digits."""
+_LETTERS: Final = tuple("ABCDEFGHIJ")
+"""Columns of choices."""
 log = EventLog(__name__)
 
 
@@ -25,6 +27,8 @@ def with_chosen_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> 
     They are when every row has choices and a place among them, one at least is none of the
     choices itself, and not all predictions are places too.
     """
+    if "answer" in names and "choices" not in names:
+        return _with_lettered_answers(path, raw, names)
     if not {"answer", "choices"} <= names.keys():
         return raw
     answers = [_text(row.get(names["answer"])) for row in raw.rows]
@@ -44,6 +48,32 @@ def with_chosen_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> 
     rows = [
         _chosen(row, names["answer"], answer, several)
         for row, answer, several in zip(raw.rows, answers, choices, strict=True)
+    ]
+    return replace(raw, rows=rows)
+
+
+def _with_lettered_answers(path: Path, raw: RawTable, names: Mapping[str, str]) -> RawTable:
+    """Return a table whose answers are texts where each is the letter of a column, as VLMEvalKit's.
+
+    Where there are predictions, letters are compared with what was predicted.
+    """
+    if "prediction" in names or not set(_LETTERS[:2]) <= set(raw.columns):
+        return raw
+    answers = [_text(row.get(names["answer"])) for row in raw.rows]
+    given = [(row, answer) for row, answer in zip(raw.rows, answers, strict=True) if answer]
+    if not given or not all(a in _LETTERS and _text(row.get(a)) for row, a in given):
+        return raw
+    row, answer = given[0]
+    log.info(
+        "answers_are_letters_of_columns",
+        file=path.name,
+        such_as=f"{answer}: {_text(row[answer])}",
+        otherwise="--columns choices=",
+    )
+    column = names["answer"]
+    rows = [
+        {**row, column: row[answer] if answer else None}
+        for row, answer in zip(raw.rows, answers, strict=True)
     ]
     return replace(raw, rows=rows)
 

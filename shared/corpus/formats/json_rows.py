@@ -22,13 +22,15 @@ QUESTIONS: Final = "questions"
 ANNOTATIONS: Final = "annotations"
 _ROW_KEYS: Final = (
     *("data", "rows", QUESTIONS, ANNOTATIONS, "samples", "examples", "predictions", "results"),
-    *("pairs", "items", "records", "instances"),
+    *("logs", "pairs", "items", "records", "instances"),
 )
 _NAMES_OF_ROWS: Final = frozenset(
     column_key(alias)
     for field in ("question", "answer", "answers", "prediction")
     for alias in COLUMN_ALIASES[field]
 )
+_ANSWER_NAMES: Final = frozenset(map(column_key, COLUMN_ALIASES["answer"]))
+_QUESTION_NAMES: Final = frozenset(map(column_key, COLUMN_ALIASES["question"]))
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _EXPECTED: Final = "each row must be one JSON object"
 _LISTS_HINT: Final = (
@@ -51,7 +53,26 @@ def read_json_rows(path: Path, encoding: str) -> Rows:
     # A harness keeps the conversation beside the answer that it judges.
     if any(map(holds_conversation, rows)) and not any(map(_is_row, rows)):
         rows = unfolded(path, rows)
-    return rows, hint
+    return [_with_document(row) for row in rows], hint
+
+
+def _with_document(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row of lm-eval or lmms-eval with what it was made of, which stands in `doc`.
+
+    What the harness judged by, its `target`, goes before the answers of the document.
+    """
+    document = row.get("doc")
+    if not isinstance(document, dict) or "target" not in row:
+        return row
+    told = row["target"] not in (None, "", [])
+    if not told:
+        row = {name: cell for name, cell in row.items() if name != "target"}
+    taken = {column_key(name) for name in row} | (_ANSWER_NAMES if told else set())
+    others = {name: cell for name, cell in document.items() if column_key(name) not in taken}
+    if any(column_key(name) in _QUESTION_NAMES for name in others):
+        # Its `input` is the question with the harness's words around it.
+        row = {name: cell for name, cell in row.items() if name != "input"}
+    return {**row, **others}
 
 
 def _rows_of(path: Path, text: str) -> Rows:
