@@ -163,7 +163,8 @@ class Budget:
         Raises:
             BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
         """
-        if not self._limit.is_given or self._fits(cost := self._upper(measure), measure):
+        cost = self._upper(measure, Tier.BATCH)
+        if not self._limit.is_given or self._fits(cost, measure):
             self.hold_begun(attempt_id, measure)
             return True
         if not self._in_jobs or self._is_unpriced:
@@ -173,7 +174,7 @@ class Budget:
     def hold_begun(self, attempt_id: int, measure: Measure) -> None:
         """Hold the cost of a request that a batch job of an earlier run made."""
         if self._limit.is_given:
-            cost = self._in_jobs[attempt_id] = self._upper(measure)
+            cost = self._in_jobs[attempt_id] = self._upper(measure, Tier.BATCH)
             self._held += cost
 
     def release(self, attempt_id: int) -> None:
@@ -196,8 +197,8 @@ class Budget:
             limit.usd is None or after.usd <= limit.usd
         )
 
-    def _upper(self, measure: Measure) -> _Cost:
-        """Return what a request takes at most, whichever model answers it."""
+    def _upper(self, measure: Measure, tier: Tier | None = None) -> _Cost:
+        """Return what a request takes at most, whichever model answers it, at the run's tier."""
         estimates = self._estimates
         outputs = [estimates.upper_output_tokens(model, measure) for model in self._models]
         told = [
@@ -209,7 +210,7 @@ class Budget:
         output = max(told or outputs)
         costs = [
             self._cost(
-                Answerers(model.name, "", self._tier),
+                Answerers(model.name, "", tier or self._tier),
                 TokenUse(estimates.input_tokens(model, measure), output),
             )
             for model in self._models

@@ -142,7 +142,7 @@ async def _work(
         model_watch.begin(plan, live.report(clock.now()))
         item_log = ItemLog(plan.prompts)
         estimates = await _estimates(options, ledger, connection.settings)
-        budget = Budget(options.budget, plan.models, options.known_models, estimates, options.tier)
+        budget = Budget(options.budget, plan.models, options.known_models, estimates, at_once)
         budget.count_before(live.report(clock.now()), plan.prompts.largest_measure(LONGEST_PX))
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         canaries = CanaryTurn(

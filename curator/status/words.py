@@ -65,7 +65,7 @@ def batch_words(counts: BatchCounts, now: float) -> str:
     ]
     parts = [", ".join(jobs)]
     if counts.oldest_at is not None:
-        parts.append(f"the oldest waits since {duration(max(0.0, now - counts.oldest_at))}")
+        parts.append(f"the oldest has waited for {duration(max(0.0, now - counts.oldest_at))}")
     if counts.files_left:
         parts.append(f"{counts.files_left:,} files left at the service")
     return "; ".join(parts)

@@ -15,7 +15,7 @@ from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.packing import Packing
 from curator.campaign.batch.plainer import Plainer
 from curator.campaign.batch.sending import Sending, Sent
-from curator.campaign.batch.settling import Settling
+from curator.campaign.batch.settling import BarrenJobs, RefusedJobs, Settling
 from curator.campaign.batch.tidying import Tidying
 from curator.campaign.batch.watching import Watching
 from curator.campaign.failures.streak import BringsNothing
@@ -91,11 +91,19 @@ class Batches:
     async def fetch(self) -> None:
         """Look once at each job, and settle those that are over.
 
+        That those of earlier runs brought nothing ends no run, but is told.
+
         Raises:
             AboVqaError: as for ``run``.
         """
         try:
-            await self._look()
+            while self.jobs.due() or not len(self.jobs):
+                try:
+                    await self._look()
+                except (BarrenJobs, RefusedJobs) as end:
+                    log.warning("batch_jobs_brought_nothing", reason=str(end))
+                else:
+                    break
         except StopRequested:
             return
         finally:

@@ -52,6 +52,10 @@ class BarrenJobs(StoppedForNow):
     """Several jobs in a row brought not one reply."""
 
 
+class RefusedJobs(InputError):
+    """The service would not take what several jobs in a row asked."""
+
+
 @dataclass(slots=True)
 class Settling:
     """Draws what follows from the jobs of a run.
@@ -250,7 +254,7 @@ class Settling:
             self.curator.results.return_to_queue(item)
         told = f"{self._barren_jobs} batch jobs in a row brought nothing, the last: {_why(job)}"
         if isinstance(refusal, BadRequest):
-            return InputError(
+            return RefusedJobs(
                 f"{told}. Nothing was given up for it: ask for what the service takes (--model, "
                 "--questions), or at once with --tier standard"
             )

@@ -41,12 +41,12 @@ def waiting_jobs(ledger) -> int:
             return 0
 
 
-async def interrupted(campaign, **more) -> None:
-    """Run until a job is under way at the service, and no further."""
+async def interrupted(campaign, jobs: int = 1, **more) -> None:
+    """Run until so many jobs are under way at the service, and no further."""
     running = asyncio.create_task(campaign.run(tier=Tier.BATCH, **more))
     try:
         async with asyncio.timeout(30):
-            while not waiting_jobs(campaign.ledger):  # noqa: ASYNC110 - watched from outside
+            while waiting_jobs(campaign.ledger) < jobs:  # noqa: ASYNC110 - watched from outside
                 await asyncio.sleep(0.01)
     finally:
         running.cancel()
@@ -192,6 +192,24 @@ async def test_jobs_that_all_fail_end_the_run_and_blame_no_image(stage, clock):
         (0, 0, PICTURES)
     ]
     assert (await campaign.run(clock)).code == 0
+
+
+async def test_jobs_of_before_that_brought_nothing_end_no_run_that_asks_at_once(stage, clock):
+    faults = [{"kind": "failed", "at": list(range(2, 30))}]
+    campaign = await stage(clock=clock, batch={"running_s": HOUR_S, "fault": faults})
+    assert (await campaign.run(clock, tier=Tier.BATCH, limit=1)).code == 0
+    clock.time = time.time()
+    # Images that failed so often go into jobs of their own.
+    with closing(sqlite3.connect(campaign.ledger)) as database, database:
+        database.execute("UPDATE work SET attempts = 3 WHERE state = 0")
+    await interrupted(campaign, jobs=5)
+    clock.time += HOUR_S
+    result = await campaign.run(clock)
+    assert result.code == 0, result.err
+    assert "batch_jobs_brought_nothing" in result.err
+    status = await campaign.status()
+    assert status["progress"]["done"] == PICTURES
+    assert status["batch_jobs"]["requests_held"] == {}
 
 
 async def test_a_job_that_is_never_over_is_cancelled_and_its_images_asked_again(stage, clock):
