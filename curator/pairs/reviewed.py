@@ -56,17 +56,16 @@ class ReviewedPairs:
     choice: Choice
     left_out: Counter[str] = field(default_factory=Counter)
     corrected: int = 0
+    _passed: set[tuple[str, str, str]] = field(default_factory=set)
     _largest: Mapping[tuple[str, ...], float] | None = None
 
     def __post_init__(self) -> None:
         verdicts = ((pair, verdict_on(pair)) for pair in self.judged)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {
-            (pair.image_path, pair.question, pair.answer): verdict
-            for pair, verdict in verdicts
-            if verdict is not None
+            _key(pair): verdict for pair, verdict in verdicts if verdict is not None
         }
         self._sample = fair_sample(self.judged)
-        self._drawn = {(pair.image_path, pair.question, pair.answer) for pair in self._sample}
+        self._drawn = {_key(pair) for pair in self._sample}
         outcomes = {self._verdicts[drawn].outcome for drawn in self._drawn}
         is_whole = self.choice.keeps_rejected or outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
         self._sample_mark = WHOLE if is_whole else WITHOUT_REJECTED
@@ -79,10 +78,15 @@ class ReviewedPairs:
 
     def _as_judged(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
         self.left_out.clear()
+        self._passed.clear()
         self.corrected = 0
         for pair in pairs:
             key = (pair.filename, pair.question, pair.answer)
-            judged = self._judged(pair, self._verdicts.get(key), is_drawn=key in self._drawn)
+            # What would not be here without a verdict is no fair sample of what is.
+            is_drawn = key in self._drawn and not self._is_below(pair)
+            if is_drawn:
+                self._passed.add(key)
+            judged = self._judged(pair, self._verdicts.get(key), is_drawn=is_drawn)
             if isinstance(judged, str):
                 self.left_out[judged] += 1
             else:
@@ -91,20 +95,21 @@ class ReviewedPairs:
 
     def _judged(self, pair: QAPair, verdict: Verdict | None, *, is_drawn: bool) -> QAPair | str:
         """Return the pair as people leave it, or why it is left out."""
-        least, agreement = self.choice.min_agreement, _agreement(pair)
-        is_below = least is not None and agreement is not None and agreement < least
         if verdict is None:
             if self.choice.reviewed:
                 return "that nobody judged, or only skipped"
-            return "with less agreement than --min-agreement" if is_below else pair
-        # What would not be here without a verdict is no fair sample of what is.
-        sample = self._sample_mark if is_drawn and not is_below else ""
+            return "with less agreement than --min-agreement" if self._is_below(pair) else pair
+        sample = self._sample_mark if is_drawn else ""
         judged = replace(pair, label_review=verdict.outcome.value, label_sample=sample)
         if not judged.has_right_answer:
             if self.choice.keeps_rejected and not self.choice.reviewed:
                 return judged
             return f"that people {_SAID[verdict.outcome]}"
         return judged if verdict.outcome is Outcome.ACCEPTED else _corrected(judged, verdict)
+
+    def _is_below(self, pair: QAPair) -> bool:
+        least, agreement = self.choice.min_agreement, _agreement(pair)
+        return least is not None and agreement is not None and agreement < least
 
     def _balanced(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
         balance, limits = self.choice.balance, self._largest
@@ -131,12 +136,13 @@ class ReviewedPairs:
     def described(self) -> dict[str, Any]:
         """Return what the manifest tells, once the pairs have passed."""
         report = review_report(self.judged)
+        sample = [pair for pair in self._sample if _key(pair) in self._passed]
         return {
             "judged": report["judged"],
             "outcomes": report["outcomes"],
             "reviewers": len(report["reviewers"]),
-            "label_error": label_error(self._sample),
-            "right_by_type": report["sample"]["right_by"]["type"],
+            "label_error": label_error(sample),
+            "right_by_type": review_report(sample)["sample"]["right_by"]["type"],
             "agreement_of_people": report["agreement"]["people"]["krippendorffs_alpha"],
             "corrected": self.corrected,
             "left_out": dict(self.left_out),
@@ -145,6 +151,10 @@ class ReviewedPairs:
             "balanced_by": self.choice.balance and self.choice.balance.value,
             "keeps_rejected": self.choice.keeps_rejected,
         }
+
+
+def _key(pair: SeenPair) -> tuple[str, str, str]:
+    return pair.image_path, pair.question, pair.answer
 
 
 _SAID: Final = {Outcome.REJECTED: "rejected", Outcome.DISPUTED: "do not agree about"}

@@ -171,7 +171,7 @@ def _interval(
         return None
     variance = (influence_U**2).sum() * sampled / (sampled - 1)
     half = float(students_t.ppf(0.975, sampled - 1)) * math.sqrt(variance)
-    return max(0.0, mean - half), min(1.0, mean + half)
+    return max(0.0, float(mean - half)), min(1.0, float(mean + half))
 
 
 def _matches(predictions: Sequence[Prediction], answers: Sequence[str]) -> NDArray[np.bool_]:

@@ -127,7 +127,14 @@ def _pairs_with_images(
     """Return the pairs of ``data``, all with an image, and whether they come with a split."""
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; set `images` in the recipe")
-    pairs = with_file_names(read_pairs(data, columns), images_dir, data)
+    read = read_pairs(data, columns)
+    # Nobody is to learn from an answer that people found wrong, nor to choose an epoch by it.
+    right = [pair for pair in read if pair.has_right_answer]
+    if len(right) < len(read):
+        log.info("pairs_without_right_answer", data=str(data), left_out=len(read) - len(right))
+    if not right:
+        raise InputError(f"{data}: people found no right answer in it; export it without them")
+    pairs = with_file_names(right, images_dir, data)
     _require_images(pairs, images_dir)
     without = sum(pair.split is None for pair in pairs)
     if 0 < without < len(pairs):

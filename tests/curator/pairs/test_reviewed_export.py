@@ -82,6 +82,15 @@ def test_a_least_agreement_holds_for_what_nobody_judged():
     assert chosen(seen, pairs)[0][pairs[0].id].label_sample == "whole"
 
 
+def test_the_label_error_is_that_of_what_is_exported():
+    seen = [reviewed(n, ("A", "rejected" if n > 4 else "accepted")) for n in range(8)]
+    export = ReviewedPairs(seen, Choice())
+    # As where --model or a campaign leaves out the others.
+    assert len(list(export.chosen(lambda: [pair_of(each) for each in seen[:6]]))) == 5
+    told = export.described()["label_error"]
+    assert (told["pairs"], told["share"]) == (6, pytest.approx(1 / 6))
+
+
 def questions(**counts: int) -> list[QAPair]:
     texts = {"colour": COLOR, "lit": "Is it lit?", "many": "How many are shown?"}
     texts["form"] = "What shape is it?"

@@ -44,6 +44,25 @@ def test_data_without_splits_are_split_by_image(tmp_path, images):
     assert len(divided.everything) == 40
 
 
+def test_nothing_is_learned_from_answers_that_people_rejected(tmp_path, images):
+    pairs = [
+        replace(pair, label_review=review)
+        for pair, review in zip(
+            draw_gallery(images, 12), ("accepted", "rejected", "", "disputed") * 6, strict=True
+        )
+    ]
+    write_pairs(pairs, tmp_path / "a.jsonl")
+    with capture_logs() as logs:
+        divided = load_pairs(tmp_path / "a.jsonl", images, SplitRecipe())
+    assert {pair.label_review for pair in divided.everything} == {"accepted", ""}
+    assert [(log["event"], log["left_out"]) for log in logs if "left_out" in log] == [
+        ("pairs_without_right_answer", 12)
+    ]
+    write_pairs([replace(pair, label_review="rejected") for pair in pairs], tmp_path / "b.jsonl")
+    with pytest.raises(InputError, match="no right answer"):
+        load_pairs(tmp_path / "b.jsonl", images, SplitRecipe())
+
+
 def spoil(pairs, images, kind):
     if kind == "an image is missing":
         (images / pairs[0].filename).unlink()
