@@ -65,6 +65,14 @@ class _Refused(Exception):
         self.body = body
 
 
+async def _stay_here(_: object, __: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    """Raise a redirect: neither a key nor a picture goes elsewhere.
+
+    The SDK can be told so for all but the parts of an upload.
+    """
+    raise _Refused(redirect.response, "")
+
+
 async def _take_over(response: aiohttp.ClientResponse) -> None:
     """Raise what is no success; keep the body of what is one where it is asked for."""
     if response.status == _OK:
@@ -104,12 +112,15 @@ class GeminiBatch:
         # Of a state that it does not know: that is told in our words.
         warnings.filterwarnings("ignore", r".* is not a valid JobState", UserWarning)
         context = ssl.create_default_context()
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(_stay_here)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context),
             trust_env=False,
             proxy=proxy_for(server_and_version(connection.base_url)[0]),
             cookie_jar=aiohttp.DummyCookieJar(),
             raise_for_status=_take_over,
+            trace_configs=[trace],
         ) as session:
             yield cls(session, context, connection)
 

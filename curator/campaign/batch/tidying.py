@@ -40,10 +40,14 @@ class Tidying:
         self.curator.live.batches = await batches.counts(self.curator.campaign_id)
 
     async def _delete_files(self, job: BatchJob, key: Key) -> None:
-        try:
-            for name in filter(None, (job.results_file, job.file_name)):
-                await self.service.delete_file(key, name)
-        except Refusal as refusal:
-            log.info("batch_files_left", job=job.job_name, reason=refusal.reason)
-            return
-        await self.curator.ledger.batches.put(replace(job, results_file="", file_name=""))
+        left = {"results_file": job.results_file, "file_name": job.file_name}
+        for place, name in left.items():
+            try:
+                if name:
+                    await self.service.delete_file(key, name)
+                    left[place] = ""
+            except Refusal as refusal:
+                log.info("batch_file_left", job=job.job_name, file=name, reason=refusal.reason)
+        await self.curator.ledger.batches.put(
+            replace(job, results_file=left["results_file"], file_name=left["file_name"])
+        )
