@@ -16,8 +16,7 @@ from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
 from curator.models.known import ModelCatalogue
-from curator.review.gathering import review_reports, reviews_object
-from curator.review.report_view import report_line
+from curator.review.gathering import review_lines, review_reports, reviews_object
 from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
 from curator.status.telling_apart import told_apart
@@ -44,16 +43,14 @@ def status(
     names = told_apart([one.report.campaign for one in standings])
     named = dict(zip((one.report.campaign_id for one in standings), names, strict=True))
     standings = _chosen(standings, campaign or (), ledger)
-    reviews = review_reports(ledger)
     if as_json:
-        told = status_object(standings, now) | {"reviews": reviews_object(reviews)}
+        told = status_object(standings, now) | {"reviews": reviews_object(review_reports(ledger))}
         json.dump(told, sys.stdout, indent=2)
         print()
     else:
         Console().print(status_view(standings, now, named))
-        for campaign_id, report in reviews.items():
-            if line := report_line(report):
-                print(f"Campaign {campaign_id}, people: {line}")
+        for campaign_id, line in review_lines(ledger).items():
+            print(f"Campaign {campaign_id}, people: {line}")
 
 
 def _chosen(standings: list[Standing], wanted: Sequence[int], ledger: Path) -> list[Standing]:

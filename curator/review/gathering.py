@@ -10,7 +10,8 @@ from typing import Any
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import facets
 from curator.ledger.reviews.gathered import judged_pairs
-from curator.review.report import review_report
+from curator.review.report import review_report, review_summary
+from curator.review.report_view import report_line
 
 
 def review_reports(path: Path) -> dict[int, dict[str, Any]]:
@@ -30,6 +31,22 @@ def reports_in(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
         for campaign in facets(connection)
         if campaign.pairs
     }
+
+
+def review_lines(path: Path) -> dict[int, str]:
+    """Return a line on each campaign of which people judged pairs.
+
+    Raises:
+        LedgerFailure: it cannot be read.
+    """
+    with reading(path) as connection:
+        lines = {
+            campaign.campaign_id: report_line(
+                review_summary(judged_pairs(connection, campaign.campaign_id))
+            )
+            for campaign in facets(connection)
+        }
+    return {campaign_id: line for campaign_id, line in lines.items() if line}
 
 
 def reviews_object(reports: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:

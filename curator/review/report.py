@@ -60,6 +60,20 @@ def review_report(pairs: Sequence[SeenPair]) -> dict[str, Any]:
     }
 
 
+def review_summary(pairs: Sequence[SeenPair]) -> dict[str, Any]:
+    """Return what ``curator.review.report_view.report_line`` tells, without the agreement.
+
+    That takes a library which needs a second to import.
+    """
+    judged = [pair for pair in pairs if verdict_on(pair) is not None]
+    sample = fair_sample(judged)
+    return {
+        "judged": len(judged),
+        "outcomes": _outcomes(judged),
+        "sample": {"judged": len(sample), "right": share_of_right(sample)},
+    }
+
+
 def share_of_right(pairs: Iterable[SeenPair]) -> dict[str, Any]:
     """Return how many of judged pairs are right, as a share with its 95 % interval.
 
