@@ -94,7 +94,8 @@ export class Reviewer {
     this.close();
     at(form).hidden = false;
     at("choices").hidden = true;
-    at(form).querySelector("input").focus({ preventScroll: true });
+    // On a phone a field would bring up its keyboard, over the reasons.
+    if (form === "correcting" || matchMedia("(pointer: fine)").matches) at(form).querySelector("input").focus({ preventScroll: true });
   }
 
   close() {
