@@ -51,6 +51,10 @@ PairsOf = Annotated[
 EmbedImages = Annotated[
     bool, typer.Option("--embed-images", help="Put the images into the folder's split files.")
 ]
+LicenseName = Annotated[
+    str,
+    typer.Option("--license", metavar="NAME", help="Licence for a folder's card: cc-by-4.0, ..."),
+]
 OnlyReviewed = Annotated[
     bool, typer.Option("--reviewed", help="Write only what people accepted or corrected.")
 ]
@@ -100,6 +104,7 @@ def export(
     model: PairsOf = None,
     images: MovedImages = None,
     embed_images: EmbedImages = False,
+    license_name: LicenseName = "",
     reviewed: OnlyReviewed = False,
     min_agreement: LeastAgreement = None,
     balance: BalancedBy = None,
@@ -137,6 +142,8 @@ def export(
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
     if embed_images and out.suffix:
         raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
+    if license_name and out.suffix:
+        raise InputError(f"{out}: --license is for a folder's card; give --out without a suffix")
     count, missing = asyncio.run(
         _export(
             ledger,
@@ -147,6 +154,7 @@ def export(
             choice=choice,
             known_models=catalogue_of(models),
             embeds=embed_images,
+            license_name=" ".join(license_name.split()),
         )
     )
     print(f"{count} pairs in {out}")
@@ -164,6 +172,7 @@ async def _export(
     choice: Choice,
     known_models: ModelCatalogue,
     embeds: bool,
+    license_name: str,
 ) -> tuple[int, list[str]]:
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
@@ -190,6 +199,7 @@ async def _export(
             models=models,
             reviewed=reviewed,
             embeds=embeds,
+            license_name=license_name,
         )
         return count, missing + reviewed.lines()
 

@@ -126,12 +126,13 @@ async def export_folder(
     models: Sequence[str] = (),
     reviewed: ReviewedPairs,
     embeds: bool,
+    license_name: str = "",
 ) -> int:
     """Write a data set folder, split by product with near-identical images together.
 
     Pairs are streamed; only the images' names, looks and products are held. ``embeds`` puts the
     images into it; ``models`` are those whose pairs it is to hold, if not all; ``known_models`` has
-    the prices of what the manifest says was spent.
+    the prices of what the manifest says was spent, and ``license_name`` goes on the card.
     """
     loop = asyncio.get_running_loop()
     products = await ledger.products()
@@ -146,6 +147,7 @@ async def export_folder(
         models=models,
         reviewed=reviewed,
         embeds=embeds,
+        license_name=license_name,
     )
 
 
@@ -159,6 +161,7 @@ def _write_folder(
     models: Sequence[str],
     reviewed: ReviewedPairs,
     embeds: bool,
+    license_name: str,
 ) -> int:
     from shared.dataset.folder import write_dataset  # noqa: PLC0415
     from shared.dataset.splits import RULE, split_units  # noqa: PLC0415
@@ -186,6 +189,7 @@ def _write_folder(
             split_rule={**RULE, "seed": SPLIT_SEED, "unit": "product, look-alikes together"},
             embed_from=images_dir if embeds else None,
             extra=extra,
+            license_name=license_name,
         )
 
 

@@ -31,13 +31,13 @@ from shared.corpus import (
     write_json,
 )
 from shared.dataset.agreement_rate import AgreementRate
+from shared.dataset.card import SPLITS_FOLDER, card_text
 from shared.files.atomic import refilled_folder
 from shared.files.digests import file_digest
 from shared.records import SPLITS, QAPair
 from shared.records.column_kinds import NO_EXTRA, ExtraColumns
 
 CARD_FILE: Final = "README.md"
-SPLITS_FOLDER: Final = "data"
 IMAGE_BATCH: Final = 1_000
 """Rows in a row group that holds images; an image in it is stored once, whatever its rows."""
 _LARGEST_DICTIONARY: Final = 1 << 30
@@ -56,12 +56,13 @@ def write_dataset(
     split_rule: Mapping[str, object],
     embed_from: Path | None = None,
     extra: ExtraColumns = NO_EXTRA,
+    license_name: str = "",
 ) -> int:
     """Write ``pairs`` as a data set folder, whole or not at all; return how many.
 
     Pairs pass by one at a time. With ``embed_from``, the images folder, the split files hold the
-    images' bytes. ``extra`` are columns beyond those that every data set has. A folder that is
-    there keeps what else lies in it.
+    images' bytes. ``extra`` are columns beyond those that every data set has, and
+    ``license_name`` stands on the card. A folder that is there keeps what else lies in it.
 
     Raises:
         InputError: ``folder`` is a file or cannot be written.
@@ -72,6 +73,7 @@ def write_dataset(
         manifest = {
             "format": 2,
             **_told_of(extra),
+            **({"license": license_name} if license_name else {}),
             **facts.described(),
             "file_sha256": file_digest(part / QA_FILE),
             "split_files_sha256": {
@@ -83,7 +85,7 @@ def write_dataset(
             "source": dict(source),
         }
         write_json(manifest, part / MANIFEST_FILE)
-        (part / CARD_FILE).write_text(_card(manifest), encoding="utf-8")
+        (part / CARD_FILE).write_text(card_text(manifest), encoding="utf-8")
     return facts.pairs
 
 
@@ -245,37 +247,3 @@ def _image_reader(folder: Path, facts: _Facts) -> Callable[[str], dict[str, obje
 def _told_of(extra: ExtraColumns) -> dict[str, object]:
     columns = {name: kind.value for name, kind in extra.items()}
     return {"extra_columns": columns} if columns else {}
-
-
-def _card(manifest: Mapping[str, Any]) -> str:
-    """Return the card, whose head tells `datasets` where the splits are."""
-    lines = ["---", "task_categories:", "- visual-question-answering"]
-    splits = [split for split in SPLITS if manifest["pairs_by_split"].get(split)]
-    if splits:
-        lines += ["configs:", "- config_name: default", "  data_files:"]
-    for split in splits:
-        lines += [f"  - split: {split}", f"    path: {SPLITS_FOLDER}/{split}.parquet"]
-    counts = ", ".join(f"{split} {manifest['pairs_by_split'][split]:,}" for split in splits)
-    where = "in column `image`" if manifest["images_embedded"] else "named by `filename`"
-    summary = (
-        f"{manifest['pairs']:,} pairs about {manifest['images']:,} images "
-        f"({counts or 'without splits'}), the images {where}."
-    )
-    return "\n".join(
-        [
-            *lines,
-            "---",
-            "",
-            "# Questions and answers about product images",
-            "",
-            summary,
-            f"`{MANIFEST_FILE}` has counts, hashes, source, split rule and label agreement.",
-            "",
-            "```python",
-            "from datasets import load_dataset",
-            "",
-            'splits = load_dataset("THIS_FOLDER")',
-            "```",
-            "",
-        ]
-    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from datasets import load_dataset
 
 from shared.corpus import read_json, read_pairs
@@ -88,7 +89,9 @@ async def test_styles_and_fields_are_columns_of_every_export(german):
     await campaign.run(questions=4, answer_words=None, prompts=[(prompt, None)])
     out = campaign.folder
     for name in ("qa.csv", "qa.jsonl", "qa.parquet", "data"):
-        assert (await campaign.command("export", "--out", str(out / name))).code == 0
+        named = ["--license", "cc-by-4.0"] if name == "data" else []
+        exported = await campaign.command("export", "--out", str(out / name), *named)
+        assert exported.code == 0, exported.err
     with (out / "qa.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["id", "question", "answer", "filename", "style", "sure", "parts"]
@@ -104,6 +107,13 @@ async def test_styles_and_fields_are_columns_of_every_export(german):
     assert manifest["pairs_by_style"] == dict(Counter(row["style"] for row in rows))
     (told,) = manifest["source"]["prompts"]
     assert (told["name"], told["language"], told["answer_words"]) == ("german", "de", 2)
+    card = (out / "data" / "README.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(card.split("---")[1])
+    assert (head["language"], head["license"]) == (["de"], "cc-by-4.0")
+    assert "Prompt `german`, version `2-" in card
+    assert "- Write in {language}." in card
+    assert "`style` (string), `sure` (number), `parts` (integer)" in card
+    assert "data = " in card
     splits = load_dataset(str(out / "data"), cache_dir=str(out / "cache"))
     assert sum(len(split) for split in splits.values()) == len(rows)
     assert {row["style"] for split in splits.values() for row in split} == set(
