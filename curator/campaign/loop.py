@@ -224,20 +224,14 @@ class Curator:
             if answered is not Again.AT_ONCE:
                 return answered
 
-    async def _try(
-        self, item: Job, request: Request, most_output_tokens: int | None
-    ) -> Sequence[Job] | Again:
-        """Make one request; return what is to be tried again."""
+    async def _try(self, item: Job, request: Request, most: int | None) -> Sequence[Job] | Again:
+        """Make one request for ``most`` output tokens; return what is to be tried again."""
         lease, attempt = await self._begin(item, request)
         self.live.begun(lease)
         tried = Try(item, lease, attempt.attempt_id, attempt.tier)
         again: Sequence[Job] | Again = Again.AT_ONCE
         try:
-            sent = (
-                request
-                if most_output_tokens is None
-                else replace(request, most_output_tokens=most_output_tokens)
-            )
+            sent = request if most is None else replace(request, most_output_tokens=most)
             reply = await self._send(sent, lease)
         except RateLimited as refusal:
             self.then.cool_down(tried, refusal)
@@ -261,6 +255,7 @@ class Curator:
         except BadRequest as refusal:
             again = self.then.refuse(tried, refusal)
         else:
+            await self.results.turns.taken()
             self.budget.spend(attempt, reply)
             self.shedding.had_room(item.key)
             self.learn(attempt, reply)

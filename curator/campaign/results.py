@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -34,9 +34,12 @@ from curator.pool.lease import Lease
 from curator.status.live import LiveReport
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
+from shared.program.loop_turns import LoopTurns
 
 Change = ItemChange | OpinionChange | CanaryChange
 
+REPLIES_A_TURN: Final = 16
+"""Replies that are judged in one turn of the event loop: some five milliseconds' work."""
 ATTEMPTS: Final = 5
 """Failures of its own after which an item becomes a dead letter."""
 
@@ -76,6 +79,8 @@ class Results:
     model_watch: ModelWatch
     stop: AsyncStopSignal
     lost: Exception | None = None
+    turns: LoopTurns = field(default_factory=lambda: LoopTurns(REPLIES_A_TURN))
+    """Whoever has a reply takes one of these first."""
 
     def change(
         self,

@@ -25,9 +25,9 @@ STALL_S = 0.1
 BOUND = """\
 What bounds it: one Python interpreter. The event loop works two thirds of the time; for the rest it
 waits until a thread (photos, the ledger) hands the interpreter over, and requests for the commit of
-their group. The latency of the service bounds nothing here, as 100 requests wait at once; in real
-use the quotas bound everything. What is fixed is imports for the most part: google-genai,
-SQLAlchemy, aiohttp, and Alembic where the ledger is new."""
+their group. At a real latency, replies that come at the same moment wait for each other; in real
+use the quotas bound everything. What is fixed is imports for the most part: aiohttp, pydantic,
+structlog and our own; of google-genai's, its own."""
 
 
 def main(
