@@ -22,7 +22,6 @@ from curator.ledger import (
     Answerers,
     Attempt,
     CampaignReport,
-    Outcome,
     TokenUse,
     tokens_of,
 )
@@ -82,8 +81,13 @@ class Budget:
         self._unpriced = ""
         self._changed = asyncio.Event()
 
-    def count_before(self, report: CampaignReport, lost: Measure) -> None:
-        """Count what the campaign spent before this run; what was lost, as requests of ``lost``.
+    def count_before(
+        self, report: CampaignReport, lost: Sequence[tuple[Tier, Measure]], largest: Measure
+    ) -> None:
+        """Count what the campaign spent before this run.
+
+        What was ``lost`` counts as it did while it was under way; as the ``largest`` request where
+        the ledger does not tell how large it was.
 
         Raises:
             InputError: what some of it cost is not known, and the limit is one of dollars.
@@ -94,11 +98,10 @@ class Budget:
             )
         if self._unpriced and self._limit.usd is not None:
             raise InputError(f"--budget-usd: {self._no_price()}")
-        count = report.outcomes.get(Outcome.OPEN.value, 0) - report.batches.requests_held
-        count += report.outcomes.get(Outcome.UNANSWERED.value, 0)
-        each_lost = self._upper(lost)
-        self._spent += _Cost(count * each_lost.tokens, count * each_lost.usd)
-        self._lost = count
+        for tier, measure in lost:
+            at = Tier.BATCH if tier is Tier.BATCH else self._tier
+            self._spent += self._upper(measure if measure.characters else largest, at)
+        self._lost = len(lost)
 
     def spend(self, attempt: Attempt, reply: Reply) -> None:
         """Count what a reply to the request of ``attempt`` took."""

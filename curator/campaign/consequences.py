@@ -117,7 +117,7 @@ class Consequences:
             return ()
         waits = self.results.change(item, WorkState.PENDING, item.attempts, refusal.reason)
         self.results.finish(tried, outcome, refusal.reason, change=waits)
-        if self.outage.in_a_row == 1:
+        if self.outage.is_news:
             log.warning("service_unavailable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
         await self._pause()
         return (item,)
@@ -129,7 +129,7 @@ class Consequences:
         await self.take_back(tried.lease, attempt)
         self.live.unsent(tried.lease, refusal.reason)
         self.outage.unreached(refusal.reason, self.clock.now())
-        if self.outage.in_a_row == 1:
+        if self.outage.is_news:
             log.warning("service_unreachable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
         await self._pause()
         return (tried.item,)

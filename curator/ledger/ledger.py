@@ -42,7 +42,7 @@ from curator.ledger.records.work import (
 )
 from curator.ledger.reports import campaigns as reports
 from curator.ledger.reports.canaries import canary_days
-from curator.ledger.reports.counted import counted_replies
+from curator.ledger.reports.counted import counted_replies, lost_requests
 from curator.ledger.reports.course import history
 from curator.ledger.reports.forecasting import memory
 from curator.ledger.reports.keys import removed_keys
@@ -56,7 +56,9 @@ from curator.ledger.reports.projects import (
     project_use,
 )
 from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
+from curator.models.tier import Tier
 from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
+from curator.prompts.request import Measure
 from shared.records import Listing
 
 if TYPE_CHECKING:
@@ -274,6 +276,10 @@ class Ledger:
     async def counted_replies(self) -> list[CountedReply]:
         """Return what the service counted for the latest requests, oldest first."""
         return await self._file.told(counted_replies)
+
+    async def lost_requests(self, campaign_id: int) -> list[tuple[Tier, Measure]]:
+        """Return the requests that may have been billed and never told what they took."""
+        return await self._file.told(lost_requests, campaign_id)
 
     async def asked_models(self) -> frozenset[str]:
         """Return the models that were ever asked."""

@@ -76,18 +76,25 @@ async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[
     progress = report.progress
     answered_twice = await ledger.pages.answered_twice(report.campaign_id)
     counts = {
-        "{} images given up; `curator status` says why, `curator run --retry-dead` asks again": (
+        "{images} given up; `curator status` says why, `curator run --retry-dead` asks again": (
             progress.dead
         ),
-        "{} images that wait; `curator run` goes on with them": progress.pending,
-        "{} images that look like another one, which was asked in their place": report.alike,
-        f"{{}} pairs that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
-        f"{{}} pairs of other models ({listed(unwanted)})": sum(unwanted.values()),
-        "further replies about {} images; each has the pairs of one reply, the ledger keeps all": (
+        "{images} waiting; `curator run` goes on with them": progress.pending,
+        "{images} like another one, which was asked about instead": report.alike,
+        f"{{pairs}} that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
+        f"{{pairs}} of other models ({listed(unwanted)})": sum(unwanted.values()),
+        "further replies about {images}; each has the pairs of one reply, the ledger keeps all": (
             answered_twice
         ),
     }
-    return [line.format(f"{count:,}") for line, count in counts.items() if count]
+    return [_counted(line, count) for line, count in counts.items() if count]
+
+
+def _counted(line: str, count: int) -> str:
+    """Return a line with its number of images, or of pairs."""
+    number = f"{count:,}"
+    ending = "s" * (count != 1)
+    return line.format(images=f"{number} image{ending}", pairs=f"{number} pair{ending}")
 
 
 async def export_file(

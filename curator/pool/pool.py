@@ -88,6 +88,7 @@ class KeyPool(PoolMembers):
         self._trials = Trials(untried)
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._told_exhausted: Mapping[str, str] = {}
 
     async def lease(
         self,
@@ -319,5 +320,14 @@ class KeyPool(PoolMembers):
             exhausted = KeysExhausted(opens_at if math.isfinite(opens_at) else None)
             if (on_exhausted or self._on_exhausted) is OnExhausted.STOP or math.isinf(first):
                 raise exhausted
-            log.warning("All API keys exhausted", waiting_until=local_time(first))
+            self._tell_exhausted(opens_at, first)
         await self._stop.sleep(self._clock, first - now, self._changed)
+
+    def _tell_exhausted(self, opens_at: float, first: float) -> None:
+        """Log until when the run waits, and when it tries before that; once, until that changes."""
+        probe = {"tried_at": local_time(first)} if first < opens_at else {}
+        until = local_time(opens_at) if math.isfinite(opens_at) else "a key is served again"
+        told = {"waiting_until": until, **probe}
+        if told != self._told_exhausted:
+            self._told_exhausted = told
+            log.warning("All API keys exhausted", **told)

@@ -73,6 +73,7 @@ def spending_object(report: CampaignReport, known_models: ModelCatalogue) -> lis
         {
             "asked": each.asked,
             "answered_by": each.answered_by,
+            "is_another": is_another_model(each.asked, each.answered_by),
             "tier": each.tier.value,
             "tokens": asdict(each.tokens),
             "usd": each.usd,

@@ -17,9 +17,14 @@ from shared.program.durations import duration, local_time
 REASONS_TOLD: Final = 3
 
 
+def times(count: int) -> str:
+    """Return how often, in words."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def given_up_line(report: CampaignReport) -> str:
     """Return how many images were given up, the most common reasons, and the way back."""
-    reasons = [f"{count:,} times {reason}" for reason, count in report.given_up.items()]
+    reasons = [f"{times(count)} {reason}" for reason, count in report.given_up.items()]
     more = reasons[REASONS_TOLD:]
     told = "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
     count = report.progress.dead
@@ -41,7 +46,7 @@ def other_models_words(report: CampaignReport) -> list[str]:
         if replies.are_by_another:
             counts[replies.asked, replies.answered_by] += replies.count
     return [
-        f"{answered_by} answered {count:,} times in the place of {asked}"
+        f"{answered_by} answered {times(count)} in the place of {asked}"
         for (asked, answered_by), count in counts.items()
     ]
 

@@ -56,6 +56,7 @@ class Outage:
         self._in_a_row = 0
         self._since = 0.0
         self._reason = ""
+        self._ever = 0
         # Each a place in the order of all answers and failures.
         self._place = 0
         self._answered = 0
@@ -75,6 +76,11 @@ class Outage:
     def is_suspected(self) -> bool:
         """Whether the service seems to be down."""
         return self._in_a_row >= OUTAGE_FAILURES
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the latest failure is to be told: the first, and each that makes an outage."""
+        return self._ever == 1 or self._in_a_row == OUTAGE_FAILURES
 
     @property
     def has_answered(self) -> bool:
@@ -120,6 +126,7 @@ class Outage:
         if not self._in_a_row:
             self._since = now
         self._in_a_row += 1
+        self._ever += 1
         self._reason = reason
 
     def settled(self, item: object) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from curator.campaign.failures.suspects import Source
 from curator.campaign.jobs import Job
+from curator.status.words import times
 from shared.errors import AboVqaError, InputError
 
 FIRST_TRIES: Final = 20
@@ -139,7 +140,7 @@ class Streak:
     def told(self) -> str:
         """Return the reasons with their counts, and an example of what was told."""
         reasons = ", ".join(
-            f"{count} times {self.examples[kind].reason!r}"
+            f"{times(count)} {self.examples[kind].reason!r}"
             for kind, count in self.counts.most_common(3)
         )
         example = printable(self.most_common.example)

@@ -1,4 +1,4 @@
-"""What services counted for the latest requests, from which the tokens of further ones are told."""
+"""What services counted for requests, from which those of others are told; what was never told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import sqlite3
 from typing import Final
 
 from curator.annotators.token_estimates import CountedReply
+from curator.ledger.records.requests import Outcome
 from curator.models.asked_settings import AskedSettings
+from curator.models.tier import Tier
 from curator.prompts.request import Measure
 
 LATEST: Final = 5_000
@@ -27,4 +29,21 @@ def counted_replies(connection: sqlite3.Connection) -> list[CountedReply]:
         for model, thinking, detail, *measure, tokens in (
             (*row[:6], row[6:]) for row in connection.execute(statement, (LATEST,))
         )
+    ]
+
+
+def lost_requests(connection: sqlite3.Connection, campaign_id: int) -> list[tuple[Tier, Measure]]:
+    """Return the requests of a campaign that may have been billed and never told what they took.
+
+    Those that batch jobs hold are not lost. Ledgers of before ``characters`` have 0 of them.
+    """
+    statement = (
+        "SELECT tier, characters, longest_px, iif(question IS NULL, questions, 0)"
+        " FROM attempts JOIN campaigns ON campaigns.id = campaign_id"
+        " WHERE campaign_id = ? AND outcome IN (?, ?)"
+        " AND attempts.id NOT IN (SELECT attempt_id FROM batch_requests)"
+    )
+    lost = (campaign_id, Outcome.OPEN.value, Outcome.UNANSWERED.value)
+    return [
+        (Tier(tier), Measure(*measure)) for tier, *measure in connection.execute(statement, lost)
     ]

@@ -161,7 +161,7 @@ const opinionWords = opinions => {
 // Another model than the one that was asked, and models that will be shut down.
 const drawModels = campaign => {
   const others = campaign.replies_by_model.filter(told => told.is_another)
-    .map(told => `${told.answered_by} answered ${number(told.replies)} times in the place of ${told.asked}.`);
+    .map(told => `${told.answered_by} answered ${told.replies === 1 ? "once" : `${number(told.replies)} times`} in the place of ${told.asked}.`);
   const ends = campaign.retirements.map(end =>
     `${end.model} ${end.at * 1000 > Date.now() ? "retires" : "retired"} on ${moment(end.at)} (says ${end.said_by})`
     + (end.followed_by ? `; ${end.followed_by} follows it.` : "."));
@@ -210,10 +210,9 @@ const drawReplies = campaign => {
 
 const drawSpending = campaign => {
   at("spending-section").hidden = !campaign.spending.length;
-  const others = new Set(campaign.replies_by_model.filter(told => told.is_another).map(told => told.answered_by));
-  at("spending").replaceChildren(...campaign.spending.map(({ asked, answered_by, tier, tokens, usd }) => {
+  at("spending").replaceChildren(...campaign.spending.map(({ asked, answered_by, is_another, tier, tokens, usd }) => {
     const row = document.createElement("tr");
-    const who = others.has(answered_by) ? `${asked}, answered by ${answered_by}` : asked;
+    const who = is_another ? `${asked}, answered by ${answered_by}` : asked;
     show(row, "th", tier === "standard" ? who : `${who} (${tier})`).scope = "row";
     for (const kind of ["input", "images", "cached", "output", "thoughts"]) show(row, "td", number(tokens[kind]), "number");
     show(row, "td", dollars(usd), "number");

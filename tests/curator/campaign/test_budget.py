@@ -108,6 +108,8 @@ async def test_a_request_without_an_answer_counts_for_it_may_have_been_billed(st
     again = await campaign.run(budget=budget, concurrency=1)
     assert (again.code, campaign.requests) == (75, asked)
     assert "(3 without an answer counted in)" in again.err
+    # And at no more than while it was under way, so that no budget is told to have been passed.
+    assert again.err.splitlines()[-1] == last
 
 
 async def test_the_first_request_is_reckoned_with_the_thinking_that_it_may_do(stage):

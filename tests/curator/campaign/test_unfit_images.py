@@ -37,7 +37,7 @@ async def test_what_is_small_or_blank_is_left_out_before_it_costs_anything(stage
     log = (campaign.folder / "campaign.db.log.jsonl").read_text().splitlines()
     given_up = [entry for entry in map(json.loads, log) if entry["event"] == "item_given_up"]
     assert len(given_up) == 3
-    assert f"2 times {BLANK}; 1 times {SMALL}" in result.err
+    assert f"2 times {BLANK}; once {SMALL}" in result.err
     # With less asked of them, they come back.
     await campaign.run(retry_dead=True)
     assert campaign.requests > PICTURES

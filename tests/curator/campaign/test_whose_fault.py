@@ -211,6 +211,19 @@ async def test_a_service_that_fails_now_and_then_costs_no_image(moody, share):
         assert (await campaign.status())["progress"]["done"] == 60
 
 
+@pytest.mark.parametrize(("pictures", "outage", "told"), [(60, 0, 1), (60, 12, 2)])
+async def test_failures_now_and_then_are_told_once_and_an_outage_again(
+    moody, pictures, outage, told
+):
+    def mood(key, n):
+        return OVERLOADED if n % 5 == 0 or 30 < n <= 30 + outage else GOOD
+
+    async with moody(pictures, mood) as (campaign, _):
+        assert (await campaign.run(JumpingClock(), concurrency=1)).code == 0
+        log = (campaign.folder / "campaign.db.log.jsonl").read_text()
+    assert log.count('"service_unavailable"') == told
+
+
 @pytest.mark.parametrize(("pictures", "bad", "keys"), [(6, 1, (A,)), (20, 3, (A, B, C))])
 async def test_images_that_the_service_fails_on_are_given_up_when_nothing_else_is_left(
     moody, pictures, bad, keys

@@ -19,7 +19,8 @@ from curator.pool.records import Meter, ProjectRecord, ProjectUse
 from curator.pool.usage import ARRIVAL_S
 from curator.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
-from shared.program.durations import MINUTE_S
+from shared.program.durations import MINUTE_S, local_time
+from tests.fakes.clock import FakeClock
 
 MODEL = "m"
 
@@ -38,6 +39,7 @@ def make_pool(clock):
         records=None,
         stop=None,
         untried=(),
+        clock=clock,
     ):
         return KeyPool(
             keys,
@@ -146,6 +148,27 @@ async def test_a_429_without_detail_waits_longer_each_time(make_pool, clock):
         clock.time += 1
     assert waits == sorted(waits)
     assert waits[-1] > 4 * waits[0]
+
+
+async def test_a_wait_for_the_next_day_is_told_once_with_the_careful_try_before_it(make_pool):
+    clock = FakeClock()
+    pool = make_pool(key("a"), on_exhausted=OnExhausted.WAIT, clock=clock)
+    leases = [await pool.lease({MODEL: 1}) for _ in range(3)]
+    pool.cool_down(leases[0], limited(window=Window.DAY))
+    until, tried_at = day_over(clock.now()), clock.now() + PROBE_AFTER_S
+    with capture_logs() as events:
+        waiting = asyncio.create_task(pool.lease({MODEL: 1}))
+        for lease in leases[1:]:
+            # Each answer that comes late wakes whoever waits.
+            await clock.until_asleep()
+            pool.unanswered(lease)
+            await asyncio.sleep(0.01)
+        clock.advance(PROBE_AFTER_S)
+        await waiting
+    told = [event for event in events if event["event"] == "All API keys exhausted"]
+    assert [(event["waiting_until"], event["tried_at"]) for event in told] == [
+        (local_time(until), local_time(tried_at))
+    ]
 
 
 async def test_no_server_closes_a_minute_for_longer_than_a_day(make_pool, clock):

@@ -11,7 +11,7 @@ import shutil
 import socket
 import sqlite3
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -47,6 +47,7 @@ from curator.ledger.queue import catalogs
 from curator.models.model_status import NO_STATUS, ModelStatus
 from curator.pool.exhaustion import OnExhausted
 from curator.pool.pool import KeyPool
+from curator.pool.records import Meter
 from curator.refusals.refusal import InvalidKey, RateLimited
 from curator.status.live import LiveReport
 from curator.status.page import Address, Watched, parse_address, served
@@ -72,6 +73,7 @@ KEYS = (
 ANSWERED_BY = {
     1: (MODEL, NO_STATUS),
     2: ("gemini-3.8-flash", ModelStatus("DEPRECATED", 1_900_000_000.0)),
+    7: ("gemini-3.8-flash", NO_STATUS),
 }
 
 
@@ -87,14 +89,17 @@ class Stage:
     def clock(self) -> JumpingClock:
         return self.watched.clock
 
-    async def ask(self, item: WorkItem, outcome: Outcome, verdict: Verdict | None = None) -> None:
+    async def ask(
+        self, item: WorkItem, outcome: Outcome, verdict: Verdict | None = None, model: str = MODEL
+    ) -> None:
         lease = await self.pool.lease({MODEL: 100})
+        lease = replace(lease, meter=Meter(lease.key.project, model))
         key = lease.key
         self.clock.time += 2.0
         ledger, live = self.watched.ledger, self.watched.live
         number = ledger.new_attempt_id()
         attempt = Attempt(
-            number, 1, item.item_id, key.fingerprint, key.project, MODEL,
+            number, 1, item.item_id, key.fingerprint, key.project, model,
             self.clock.time, 100,
         )  # fmt: skip
         await ledger.begin(attempt)
@@ -472,6 +477,9 @@ async def test_the_page_works_in_a_browser(stage):
         await expect(tab.locator("#keys")).to_contain_text("removed: API_KEY_INVALID")
         await expect(tab.locator("#replies")).to_contain_text("75.0 % of those answered agree")
         await expect(tab.locator("#replies tr").first).to_contain_text("forms")
+        await expect(tab.locator("#spending th[scope=row]")).to_have_text(
+            [MODEL, MODEL, f"{MODEL}, answered by gemini-3.8-flash"]
+        )
         await expect(tab.locator("#newest > li")).to_have_count(3)
         first = tab.locator("#newest > li").first
         await expect(first).to_contain_text("agrees with listing")
@@ -489,6 +497,11 @@ async def test_the_page_works_in_a_browser(stage):
         # It moves on by itself, and nothing runs off a telephone's screen.
         await stage.ask(stage.items[5], Outcome.ANSWERED, verdict_on(stage.items[5]))
         await expect(tab.locator("#settled")).to_have_text("5 of 9 images")
+        # Who answers for one model may be asked by its own name as well.
+        await stage.ask(
+            stage.items[6], Outcome.ANSWERED, verdict_on(stage.items[6]), "gemini-3.8-flash"
+        )
+        await expect(tab.locator("#spending th[scope=row]").last).to_have_text("gemini-3.8-flash")
         await tab.set_viewport_size({"width": 390, "height": 800})
         assert await tab.evaluate("document.documentElement.scrollWidth") == 390
         assert complaints == []

@@ -81,7 +81,7 @@ async def test_what_is_given_up_and_what_is_left_out_has_a_line_each(stage):
     result = await campaign.command("export", "--out", out, "--campaign", "1")
     lines = [line for line in result.out.splitlines() if line.startswith("left out: ")]
     assert len(lines) == 3, result.out
-    assert "1 images given up" in lines[0]
+    assert "1 image given up" in lines[0]
     assert "--retry-dead" in lines[0]
-    assert "6 images that wait" in lines[1]
+    assert "6 images waiting" in lines[1]
     assert "campaign 2 " in lines[2]
