@@ -185,7 +185,7 @@ def _write_folder(
     extra = columns_of(reports)
     with report_progress("writing pairs", sum(report.pairs for report in reports)) as progress:
         return write_dataset(
-            _placed(pairs(), units, splits, progress),
+            _placed(pairs(), reviewed, units, splits, progress=progress),
             folder,
             source={
                 "program": "curator",
@@ -226,17 +226,18 @@ def _source(report: CampaignReport, known_models: ModelCatalogue) -> dict[str, o
 
 def _placed(
     pairs: Iterator[QAPair],
+    reviewed: ReviewedPairs,
     units: Mapping[str, str],
     splits: Mapping[str, Split],
+    *,
     progress: ProgressReport,
 ) -> Iterator[QAPair]:
     for pair in pairs:
         # A run beside the export may have added images since their splits were drawn.
         if pair.filename in splits:
-            unit, split = units[pair.filename], splits[pair.filename]
-            # Nobody is to learn from an answer that people found wrong.
-            if pair.has_right_answer or split != "train":
-                yield replace(pair, unit_id=unit, split=split)
+            placed = reviewed.placed(pair, units[pair.filename], splits[pair.filename])
+            if placed is not None:
+                yield placed
         progress.advance()
 
 

@@ -15,7 +15,7 @@ from curator.review.sample import fair_sample
 from curator.review.verdicts import Outcome, Verdict, verdict_on
 from shared.questions.answers import exact_match, normalise
 from shared.questions.types import question_type
-from shared.records import QAPair
+from shared.records import QAPair, Split
 
 LEAST_SHARE: Final = 0.01
 """The share of pairs from which on a type or an answer counts as one that is to be balanced."""
@@ -67,8 +67,9 @@ class ReviewedPairs:
         self._sample = fair_sample(self.judged)
         self._drawn = {_key(pair) for pair in self._sample}
         outcomes = {self._verdicts[drawn].outcome for drawn in self._drawn}
-        is_whole = self.choice.keeps_rejected or outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
-        self._sample_mark = WHOLE if is_whole else WITHOUT_REJECTED
+        are_all_right = outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
+        self._mark_without_rejected = WHOLE if are_all_right else WITHOUT_REJECTED
+        self._sample_mark = WHOLE if self.choice.keeps_rejected else self._mark_without_rejected
 
     def chosen(self, pairs: Callable[[], Iterable[QAPair]]) -> Iterator[QAPair]:
         """Yield the pairs of an export; ``pairs`` yields those of the campaign, each time anew."""
@@ -106,6 +107,19 @@ class ReviewedPairs:
                 return judged
             return f"that people {_SAID[verdict.outcome]}"
         return judged if verdict.outcome is Outcome.ACCEPTED else _corrected(judged, verdict)
+
+    def placed(self, pair: QAPair, unit_id: str, split: Split) -> QAPair | None:
+        """Return an exported pair in its split; ``None`` for one that may not be there.
+
+        Nobody is to learn from an answer that people found wrong.
+        """
+        placed = replace(pair, unit_id=unit_id, split=split)
+        if split != "train":
+            return placed
+        if not pair.has_right_answer:
+            return None
+        mark = pair.label_sample and self._mark_without_rejected
+        return replace(placed, label_sample=mark)
 
     def _is_below(self, pair: QAPair) -> bool:
         least, agreement = self.choice.min_agreement, _agreement(pair)

@@ -159,12 +159,15 @@ async def test_a_data_set_folder_tells_the_label_error(ledger, tmp_path):
 
 
 async def test_rejected_pairs_are_kept_for_evaluation_alone(ledger, tmp_path):
-    change(ledger, "UPDATE reviews SET decision = 'rejected'")
+    change(ledger, "UPDATE reviews SET decision = 'rejected' WHERE item_id % 2")
     await export(ledger, tmp_path / "set", "--keep-rejected")
-    rejected = [pair for pair in read_pairs(tmp_path / "set") if not pair.has_right_answer]
+    pairs = read_pairs(tmp_path / "set")
+    rejected = [pair for pair in pairs if not pair.has_right_answer]
     assert rejected
     assert {pair.split for pair in rejected} <= {"validation", "test"}
-    assert {pair.label_sample for pair in rejected} == {"whole"}
+    # The sample is whole where its rejected pairs are, and not in the training split.
+    marks = {(pair.split == "train", pair.label_sample) for pair in pairs if pair.label_sample}
+    assert marks == {(True, "without rejected"), (False, "whole")}
 
 
 async def test_a_table_holds_what_people_said(ledger, tmp_path):
