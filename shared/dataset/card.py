@@ -49,8 +49,8 @@ def _licence(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _head(manifest: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from ("---", "task_categories:", "- visual-question-answering")
-    languages = dict.fromkeys(part["language"] for part in parts)
-    codes = [code for code in languages if isinstance(code, str)]
+    # A language that a prompt describes itself has a name, and no code.
+    codes = dict.fromkeys(one["language"] for one in parts if isinstance(one["language"], str))
     if codes:
         yield from ("language:", *(f"- {code}" for code in codes))
     if manifest.get("license"):

@@ -177,3 +177,31 @@ async def test_a_field_that_no_listing_has_is_bad_input(german):
     ended = await campaign.run(prompts=[(prompt, None)])
     assert ended.code == 2
     assert "unknown placeholder {listing.item_nam}; there is {listing.item_name}" in ended.err
+
+
+DUTCH = """
+text = "Ask {questions} questions in {language}. {fields}"
+context = ""
+[language]
+name = "Dutch"
+question_words = ["welche", "wie", "ist"]
+yes = ["ja"]
+no = ["nee"]
+unknown = "onbekend"
+unanswerable = "onbeantwoordbaar"
+"""
+
+
+async def test_a_language_of_ones_own_goes_all_the_way_to_a_data_set(german):
+    campaign, prompt = german
+    prompt.write_text(DUTCH, encoding="utf-8")
+    ended = await campaign.run(questions=4, answer_words=1, prompts=[(prompt, None)], verify=0.5)
+    assert ended.code == 0, ended.err
+    assert (await campaign.status())["rejected_by_rule"] == {"language": PICTURES}
+    assert (await campaign.command("reparse")).code == 0
+    folder = campaign.folder / "data"
+    exported = await campaign.command("export", "--out", str(folder))
+    assert exported.code == 0, exported.err
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "language `Dutch`" in card
+    assert "language" not in yaml.safe_load(card.split("---")[1])
