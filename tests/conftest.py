@@ -12,13 +12,19 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 
+from shared.files.cache import CACHE_VARIABLE
 from shared.program.stopping import SIGNALS
 from shared.records import QAPair
 from tests.pictures import draw_gallery
+
+# What tests keep is not kept for the user, nor by the processes that they start.
+_CACHE = TemporaryDirectory(prefix="abo-vqa-tests-")
+os.environ[CACHE_VARIABLE] = _CACHE.name
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
@@ -60,13 +59,14 @@ from curator.rehearsal.script_tables import (
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.tally import RehearsalTally
 from shared.corpus import checked_columns, read_pairs
+from shared.files.cache import cache_folder
 from shared.images.names import with_file_names
 from shared.program.clock import Clock
 
 
 def default_cache() -> Path:
     """Return the folder where miniatures of known images are kept."""
-    return platformdirs.user_cache_path("abo-vqa") / "rehearsal"
+    return cache_folder("rehearsal")
 
 
 def read_answers(script: RehearsalScript, cache: Path) -> AnswerBook | Inventor:

@@ -11,19 +11,28 @@ from rich.console import Console
 
 from evaluator.commands.options import AsJson, Columns
 from evaluator.comparing.tables import check_table
+from evaluator.runs.places import last_name
 from shared.corpus import parse_columns, read_pair_table, say_left_out
-from shared.corpus.unpacking import IMAGES_FOLDER, ROWS_FILE, unpack_pictures
+from shared.corpus.unpacking import IMAGES_FOLDER, unpack_pictures
 from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
+from shared.dataset.opening import data_with_pictures
 from shared.errors import AboVqaError, InputError
 from shared.images.names import find_images
 from shared.images.source import require_images
+from shared.images.stores import local_data, local_images
 from shared.questions.types import type_shares
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="A data set folder, or a file of pairs.")],
+    data: Annotated[
+        str, typer.Argument(help="A data set folder, or a file of pairs; a path or a URL.")
+    ],
     images: Annotated[
-        Path | None, typer.Option(help="Also compare the pictures, and find missing ones.")
+        str | None,
+        typer.Option(
+            help="Also compare the pictures, and find missing ones; those within or beside the "
+            "data are compared in any case."
+        ),
     ] = None,
     columns: Columns = None,
     as_json: AsJson = False,
@@ -32,20 +41,19 @@ def check(
 
     The exit code is 1 where a split leaks.
     """
-    if images is not None and not images.is_dir():
-        raise InputError(f"--images {images}: no such folder")
-    table = read_pair_table(data, parse_columns(columns))
-    say_left_out(data, table.left_out)
+    rows, folder = _rows_and_images(data, images)
+    table = read_pair_table(rows, parse_columns(columns))
+    say_left_out(rows, table.left_out)
     pairs = table.pairs
-    if images is not None:
-        pairs = find_images((pair.filename for pair in pairs), images).renamed(pairs)
-        require_images(str(images), (pair.filename for pair in pairs))
-    result = check_data(pairs, images, table.left_out)
+    if folder is not None:
+        pairs = find_images((pair.filename for pair in pairs), folder).renamed(pairs)
+        require_images(str(folder), (pair.filename for pair in pairs))
+    result = check_data(pairs, folder, table.left_out)
     types = type_shares(pair.question for pair in pairs)
     if as_json:
         typer.echo(json.dumps({**result.to_json(), "question_types": types}, ensure_ascii=False))
     else:
-        Console().print(check_table(data.name, result, types))
+        Console().print(check_table(last_name(data), result, types))
         for conflict in result.conflicts[:SHOWN]:
             answers = " / ".join(conflict.answers)
             typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {answers}")
@@ -53,17 +61,30 @@ def check(
         raise AboVqaError(f"{data}: {leak_text(result.leaks)}; {SPLIT_ANEW}")
 
 
+def _rows_and_images(data: str, images: str | None) -> tuple[Path, Path | None]:
+    """Return the rows, and the folder of their pictures if it is known."""
+    rows = local_data(data)
+    if images is None:
+        found = data_with_pictures(rows)
+        return (rows, None) if found is None else (found.rows, Path(found.images))
+    folder = Path(local_images(images))
+    if not folder.is_dir():
+        raise InputError(f"--images {images}: no such folder")
+    return rows, folder
+
+
 def unpack(
     files: Annotated[
-        list[Path], typer.Argument(help="Parquet files of one data set, or their folder.")
+        list[str],
+        typer.Argument(help="Files of one data set, or their folder; paths or URLs."),
     ],
     *,
     out: Annotated[Path, typer.Option(help="A folder to make.")],
 ) -> None:
-    """Save the pictures within Parquet files as files of their own.
+    """Save the pictures within Parquet files, or within tables as base64, as files of their own.
 
-    The hub's data sets come so. Then give --data OUT/rows.parquet --images OUT/images.
+    Other commands take such data as they are, and keep the pictures in the cache.
     """
-    made = unpack_pictures(files, out)
-    typer.echo(f"{out / ROWS_FILE}: {made.rows:,} rows")
+    made = unpack_pictures([local_data(file) for file in files], out)
+    typer.echo(f"{out / made.file}: {made.rows:,} rows")
     typer.echo(f"{out / IMAGES_FOLDER}: {made.images:,} pictures")

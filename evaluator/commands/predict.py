@@ -38,8 +38,15 @@ def predict(
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
     image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Many: a file of questions.")] = None,
-    images: Annotated[str | None, typer.Option(help="Its images: a folder or a URL.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(help="Many: a file of questions; a path or a URL.")
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            help="Its images: a folder or a URL.", show_default="those within it or beside it"
+        ),
+    ] = None,
     columns: Columns = None,
     out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
     batch_size: BatchSize = 64,
@@ -53,16 +60,20 @@ def predict(
             model, adapter, quantize, image.parent, batch_size=1, instruction=instruction
         )
         _predict_one(settings, image, question, as_json)
-    elif csv and images and out and not any(single):
+    elif csv and out and not any(single):
+        from shared.dataset.opening import opened_data  # noqa: PLC0415
+
+        opened = opened_data(csv, images)
         settings = _settings(
-            model, adapter, quantize, images, batch_size=batch_size, instruction=instruction
+            model, adapter, quantize, opened.images, batch_size=batch_size, instruction=instruction
         )
         from evaluator.runs.predict import predict_csv  # noqa: PLC0415
 
-        typer.echo(f"{out}: {predict_csv(settings, csv, out, parse_columns(columns))} answers")
+        answers = predict_csv(settings, opened.rows, out, parse_columns(columns))
+        typer.echo(f"{out}: {answers} answers")
     else:
         raise InputError(
-            "predict: give --image FILE --question TEXT, or --csv FILE --images DIR --out FILE"
+            "predict: give --image FILE --question TEXT, or --csv FILE [--images DIR] --out FILE"
         )
 
 

@@ -40,8 +40,11 @@ from shared.vqa.quantization import Quantization
 
 Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]
 Images = Annotated[
-    str,
-    typer.Option(help="The folder that file names start from, or a URL: s3://, gs://, https://."),
+    str | None,
+    typer.Option(
+        help="The folder that file names start from, or a URL: s3://, gs://, https://, hf://.",
+        show_default="the pictures within the data, or in a folder `images` beside its rows",
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="The run folder; an unfinished one is resumed.")]
 Adapters = Annotated[
@@ -80,10 +83,10 @@ Name = Annotated[
 def run(
     context: typer.Context,
     data: Data,
-    images: Images,
     model: Model,
     out: Out,
     *,
+    images: Images = None,
     adapter: Adapters = None,
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",

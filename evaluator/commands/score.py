@@ -31,7 +31,7 @@ Predictions = Annotated[
     typer.Argument(help="Predictions, with references or with --data: CSV, JSON or Parquet."),
 ]
 Data = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         help="The data set that was asked: gives the references of files that have none, by "
         "question id, or by image and question."

@@ -11,6 +11,7 @@ from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import write_results
+from evaluator.runs.places import last_name
 from evaluator.runs.record import EvaluationRecord, write_record
 from evaluator.runs.rows.selection import refuse_leak, training_pairs
 from evaluator.runs.rows.trained_on import TrainedOn, counted, tell
@@ -28,6 +29,7 @@ from shared.corpus.results import read_results
 from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
+from shared.images.stores import local_data
 from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
@@ -48,7 +50,7 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
         InputError: a file or model cannot be used, or training data holds images of a scored file.
     """
     named, columns = settings.named_metrics, settings.named_columns
-    asked = None if settings.data is None else read_pairs(settings.data)
+    asked = None if settings.data is None else read_pairs(local_data(settings.data))
     files = {
         name: _read(name, path, settings, columns, asked)
         for name, path in _named(settings.predictions).items()
@@ -132,7 +134,7 @@ def _read(
             "predictions": path.name,
             "predictions_sha256": file_digest(path),
             "trained_on": trained_on,
-            "references_from": None if settings.data is None else settings.data.name,
+            "references_from": None if settings.data is None else last_name(settings.data),
             "rows_left_out": len(table.left_out),
         },
     )

@@ -140,7 +140,7 @@ class ScoreSettings(ScoringSettings):
     """What ``evaluator score`` is asked for; see its ``--help``."""
 
     predictions: tuple[Path, ...]
-    data: Path | None = None
+    data: str | None = None
     images: Path | None = None
     out: Path | None = None
 
@@ -150,7 +150,7 @@ class ScoreSettings(ScoringSettings):
     def _whole_places(self) -> dict[str, object]:
         return super()._whole_places() | {
             "predictions": tuple(path.resolve() for path in self.predictions),
-            "data": self.data and self.data.resolve(),
+            "data": self.data and whole_place(self.data),
             "images": self.images and self.images.resolve(),
             "out": self.out and self.out.resolve(),
         }
@@ -160,9 +160,9 @@ class RunSettings(ScoringSettings):
     """What ``evaluator run`` is asked for; see its ``--help``."""
 
     data: str
-    images: str
     model: str
     out: Path
+    images: str | None = None
     adapter: tuple[str, ...] = ()
     quantize: Quantization = Quantization.NF4
     prompt: str = ""
@@ -217,7 +217,7 @@ class RunSettings(ScoringSettings):
         words = [f"{name}={folder.resolve()}" for name, folder in adapters.named.items()]
         return super()._whole_places() | {
             "data": whole_place(self.data),
-            "images": whole_place(self.images),
+            "images": self.images and whole_place(self.images),
             "model": whole_place(self.model, but=EMBEDDED_MODEL),
             "out": self.out.resolve(),
             "adapter": tuple(

@@ -30,10 +30,11 @@ from evaluator.scoring.controls import other_images
 from evaluator.scoring.scorecard import Scorecard
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.corpus import pairs_digest
+from shared.dataset.opening import OpenedData, opened_data
 from shared.errors import InputError
 from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
-from shared.images.stores import fetched_data, is_url
+from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
@@ -55,8 +56,9 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     """
     _check_share(settings.gpus_per_replica)
     require_tools(settings.named_metrics or ())
-    replica = _replica(settings)
-    rows = _rows(settings, replica)
+    opened = opened_data(settings.data, settings.images)
+    replica = _replica(settings, opened)
+    rows = _rows(settings, replica, opened)
     metrics, left_out = _metrics(settings, rows)
     replica = replace(replica, measure_grounding=any(m.regions for m in metrics))
     evaluation = _evaluation(settings, rows, metrics, replica, left_out)
@@ -66,7 +68,7 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
         return _ray_fleet(settings, replica)
 
     def text_models() -> TextModels:
-        return text_models_for(metrics, settings, settings.images)
+        return text_models_for(metrics, settings, replica.images)
 
     try:
         return evaluate(evaluation, settings.out, fleet, text_models, clock)
@@ -74,30 +76,29 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
         leave_ray()
 
 
-def _replica(settings: RunSettings) -> ReplicaSettings:
+def _replica(settings: RunSettings, opened: OpenedData) -> ReplicaSettings:
     """Return what each replica loads, its files checked."""
     return replica_settings(
         settings.model,
         settings.adapters.single,
         settings.quantize.value,
-        settings.images,
+        opened.images,
         batch_size=settings.batch_size,
         adapters=settings.adapters.named,
         instruction=settings.instruction,
     )
 
 
-def _rows(settings: RunSettings, replica: ReplicaSettings) -> Selection:
+def _rows(settings: RunSettings, replica: ReplicaSettings, opened: OpenedData) -> Selection:
     """Return the rows to score: of the split, with a picture, and not trained on by the model."""
     adapters = settings.adapters
-    with fetched_data(settings.data) as data:
-        selection = select_pairs(
-            data,
-            settings.split,
-            images=settings.images,
-            train=settings.train,
-            columns=settings.named_columns,
-        )
+    selection = select_pairs(
+        opened.rows,
+        settings.split,
+        images=opened.images,
+        train=settings.train,
+        columns=settings.named_columns,
+    )
     require_images(replica.images, (pair.filename for pair in selection.pairs))
     selection = unseen_pairs(
         selection,

@@ -115,7 +115,7 @@ def _data_file(path: Path) -> Path:
     below = next(path.glob(f"*/{QA_FILE}"), None)
     hint = f"; give {below.parent}" if below else ""
     if not hint and any(path.glob("*.parquet")):
-        hint = f"; `evaluator unpack {path} --out DIR` makes one table of its .parquet files"
+        hint = f"; leave --images out, or `evaluator unpack {path} --out DIR` makes one table of it"
     raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
 
 
@@ -134,6 +134,7 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
     Raises:
         InputError: the file is unreadable, empty, or has no question or image column.
     """
+    path = _data_file(path)
     table = read_table(path, ("question", "filename"), columns)
     left_out = list(table.raw.left_out)
     rows, questions = [], []

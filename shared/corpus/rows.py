@@ -151,8 +151,8 @@ class Fields:
 
 def _pictures_text(path: Path) -> str:
     return (
-        f"holds pictures, not names; `evaluator unpack {path} --out DIR` saves each as a file and "
-        "names it in a column `filename`"
+        f"holds pictures, not names; leave --images out, or `evaluator unpack {path} --out DIR` "
+        "saves each as a file and names it in a column `filename`"
     )
 
 

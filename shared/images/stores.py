@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from shared.errors import InputError, StoreUnreachable
+from shared.files.atomic import atomic_path
+from shared.files.cache import cache_folder
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs"}
+HUB_SCHEME: Final = "hf"
 _WEB: Final = frozenset({"http", "https"})
 
 
@@ -85,32 +86,51 @@ def open_store(url: str) -> Store:
     return Store(files, str(root).rstrip("/"), quotes=scheme in _WEB)
 
 
-@contextmanager
-def fetched_data(location: str) -> Iterator[Path]:
-    """Yield a local path to question/answer data: a path as it is, a URL fetched for the block.
+def local_data(location: str) -> Path:
+    """Return where question/answer data lie on this machine: a path as it is, a URL fetched.
+
+    What is fetched is kept in a cache: the hub's own, or ours, where it is fetched anew each time.
 
     Raises:
         InputError: the store has no such file or data set folder.
         StoreUnreachable: the store does not answer.
     """
     if not is_url(location):
-        yield Path(location)
-        return
+        return Path(location)
+    # Here too: the last name alone is not opened as a store.
+    scheme = _without_credentials(location)
+    if scheme == HUB_SCHEME:
+        from shared.images.hub import hub_data  # noqa: PLC0415 (a package that few need)
+
+        return hub_data(location)
     # pyarrow, which pictures need not.
     from shared.corpus import DATA_SUFFIXES, QA_FILE  # noqa: PLC0415
 
-    # Here too: the last name alone is not opened as a store.
-    _without_credentials(location)
     above, _, name = location.rstrip("/").rpartition("/")
     if PurePosixPath(name).suffix.lower() not in DATA_SUFFIXES:
         above, name = location, QA_FILE
-    with TemporaryDirectory() as folder:
-        copy = Path(folder, name)
-        try:
-            copy.write_bytes(open_store(above).read(name))
-        except FileNotFoundError as error:
-            raise InputError(f"--data {location}: no such file or data set folder") from error
-        yield copy
+    copy = cache_folder("urls") / hashlib.sha256(above.encode()).hexdigest()[:16] / name
+    try:
+        content = open_store(above).read(name)
+    except FileNotFoundError as error:
+        raise InputError(f"--data {location}: no such file or data set folder") from error
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(copy) as part:
+        part.write_bytes(content)
+    return copy if name != QA_FILE else copy.parent
+
+
+def local_images(location: str) -> str:
+    """Return where images lie: the hub's, fetched, in a folder here; others as they are named.
+
+    Raises:
+        InputError: the hub has no such folder, or cannot be reached.
+    """
+    if not is_url(location) or _without_credentials(location) != HUB_SCHEME:
+        return location
+    from shared.images.hub import hub_folder  # noqa: PLC0415 (a package that few need)
+
+    return str(hub_folder(location))
 
 
 def _without_credentials(url: str) -> str:

@@ -65,10 +65,19 @@ def load_settings(
     Raises:
         InputError: unreadable file, unknown key (the nearest known one is named) or bad value.
     """
+    return validated(model, read_tables(path, overrides), source=str(path))
+
+
+def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read ``path`` and apply ``KEY=VALUE`` overrides, without looking at what they mean.
+
+    Raises:
+        InputError: an unreadable file, or an override that is none.
+    """
     tables = read_toml(path)
     for override in overrides:
         _apply_override(tables, override)
-    return validated(model, tables, source=str(path))
+    return tables
 
 
 def validated(model: type[AnySettings], tables: Mapping[str, Any], *, source: str) -> AnySettings:

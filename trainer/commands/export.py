@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from shared.corpus import parse_columns
+from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
@@ -46,11 +47,14 @@ Variants = Annotated[
 ]
 Questions = Annotated[int, typer.Option(help="Number of questions to check with.", min=1)]
 Data = Annotated[
-    Path | None,
-    typer.Option(help="Data to check with.", show_default="the run's held-out pairs"),
+    str | None,
+    typer.Option(
+        help="Data to check with: a path or a URL.", show_default="the run's held-out pairs"
+    ),
 ]
 Images = Annotated[
-    Path | None, typer.Option(help="Folder of its images.", show_default="as trained")
+    Path | None,
+    typer.Option(help="Folder of its images.", show_default="as trained, or those within --data"),
 ]
 Columns = Annotated[
     str | None,
@@ -87,6 +91,7 @@ def export(
     from trainer.export.variants import Variant  # noqa: PLC0415
 
     chosen = [Variant(name.value) for name in dict.fromkeys(variant or [VariantName.FLOAT32])]
+    rows, folder = _opened(data, images)
     result = export_model(
         ExportOrder(
             out=out,
@@ -95,8 +100,8 @@ def export(
             threads=threads,
             adapter=adapter,
             model=model,
-            data=data,
-            images=images,
+            data=rows,
+            images=folder,
             columns=parse_columns(columns),
         )
     )
@@ -106,3 +111,11 @@ def export(
         return
     Console().print(export_table(result))
     typer.echo("\n".join(bundles))
+
+
+def _opened(data: str | None, images: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the rows and the pictures to check with; nothing where the run's own are meant."""
+    if data is None:
+        return None, images
+    opened = opened_data(data, None if images is None else str(images))
+    return opened.rows, Path(opened.images)

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import typer
 
-from shared.program.settings import load_settings
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from trainer.commands.options import AsJson, FitRecipeFile, Overrides, Resume
 
@@ -21,9 +20,10 @@ def fit(
     """Fine-tune a LoRA adapter by the recipe."""
     # torch takes seconds to import; --help and bad recipes need not wait for it.
     from trainer.fitting.fit import fit as fit_adapter  # noqa: PLC0415
+    from trainer.recipe.opening import load_recipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
-    settings = load_settings(FitRecipe, recipe, overrides or ())
+    settings = load_recipe(FitRecipe, recipe, overrides or ())
     stop = StopSignal()
     with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
         result = fit_adapter(settings, resume=resume, stop=stop)

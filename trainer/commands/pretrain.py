@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from shared.program.settings import load_settings
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from trainer.commands.options import AsJson, Overrides, PretrainRecipeFile, Resume
 
@@ -28,8 +27,9 @@ def pretrain(
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
     from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
     from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
+    from trainer.recipe.opening import load_recipe  # noqa: PLC0415
 
-    settings = load_settings(PretrainRecipe, recipe, overrides or ())
+    settings = load_recipe(PretrainRecipe, recipe, overrides or ())
     if describe_only:
         result = describe(settings)
     else:

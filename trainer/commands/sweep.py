@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from shared.errors import InputError
-from shared.program.settings import load_settings
 from trainer.commands.options import AsJson, FitRecipeFile, Overrides
 from trainer.commands.tables import sweep_table
 
@@ -23,6 +22,7 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
     """
     if importlib.util.find_spec("ray") is None:
         raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
+    from trainer.recipe.opening import load_recipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
     from trainer.sweep.files import findings_json  # noqa: PLC0415
     from trainer.sweep.findings import sentences  # noqa: PLC0415
@@ -34,7 +34,7 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
     from trainer.sweep.run import sweep as run_sweep  # noqa: PLC0415
     from trainer.sweep.space import fit_command, trial_folder  # noqa: PLC0415
 
-    settings = load_settings(FitRecipe, recipe, overrides or ())
+    settings = load_recipe(FitRecipe, recipe, overrides or ())
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
         findings = run_sweep(settings)

@@ -155,14 +155,16 @@ class RegionsRecipe(Settings):
 Pairs = Annotated[
     Path,
     Field(
-        description="question/answer pairs: a data set folder, or a CSV, JSON or Parquet file",
+        description="question/answer pairs: a data set folder, or a CSV, JSON or Parquet file; a "
+        "path or a URL (hf://datasets/OWNER/NAME)",
         examples=["dataset"],
     ),
 ]
 ImagesFolder = Annotated[
     Path,
     Field(
-        description="folder that the file names of the pairs start from",
+        description="folder that the file names of the pairs start from; left out: the pictures "
+        "within the data, or in a folder `images` beside its rows",
         examples=["abo/images/small"],
     ),
 ]

@@ -44,8 +44,8 @@ def test_the_shards_of_a_set_become_one_table_with_splits_and_files(tmp_path, ca
     folder.mkdir()
     shard(folder / "train-00000-of-00001.parquet", [RED, BLUE, RED], ["a", "b", "c"])
     shard(folder / "test-00000-of-00001.parquet", [content("green", "WEBP")], ["d"])
-    assert command("check", folder) == 2
-    assert f"`evaluator unpack {folder} --out DIR`" in capsys.readouterr().err
+    with pytest.raises(InputError, match=f"`evaluator unpack {folder} --out DIR`"):
+        read_pairs(folder)
     out = tmp_path / "out"
     assert command("unpack", folder, "--out", out) == 0
     assert "3 pictures" in capsys.readouterr().out
@@ -68,7 +68,9 @@ def test_the_shards_of_a_set_become_one_table_with_splits_and_files(tmp_path, ca
 def test_pictures_alone_are_unpacked_whatever_their_type(tmp_path, kind):
     path = tmp_path / "rows.parquet"
     shard(path, [RED, None], ["a", "b"], kind, split=["val", "val"])
-    with pytest.raises(InputError, match="holds pictures, not names; `evaluator unpack"):
+    with pytest.raises(
+        InputError, match="holds pictures, not names; leave --images out, or `evaluator unpack"
+    ):
         read_pairs(path)
     made = unpack_pictures([path], tmp_path / "out")
     assert (made.rows, made.images) == (2, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.images.source import ImageFolder, image_source, require_images
-from shared.images.stores import fetched_data
+from shared.images.stores import local_data
 from tests.fakes.file_server import serve_folder
 from tests.pictures import draw_gallery
 
@@ -101,12 +101,15 @@ def test_data_is_fetched_by_its_file_or_its_folder(tmp_path):
         (tmp_path / name).write_text(name)
     with serve_folder(tmp_path) as server:
         for location, name in (("pairs.csv", "pairs.csv"), ("set/", "set/qa.parquet")):
-            with fetched_data(f"{server.url}/{location}") as path:
-                assert path.read_text() == name
-                assert path.suffix == Path(name).suffix
-            assert not path.exists()
-        with pytest.raises(InputError, match="no such file"), fetched_data(f"{server.url}/no.csv"):
-            pass
+            path = local_data(f"{server.url}/{location}")
+            file = path / "qa.parquet" if path.is_dir() else path
+            assert file.read_text() == name
+            assert file.suffix == Path(name).suffix
+        # It may have changed since.
+        (tmp_path / "pairs.csv").write_text("anew")
+        assert local_data(f"{server.url}/pairs.csv").read_text() == "anew"
+        with pytest.raises(InputError, match="no such file"):
+            local_data(f"{server.url}/no.csv")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,8 @@ def test_data_is_fetched_by_its_file_or_its_folder(tmp_path):
     ],
 )
 def test_data_behind_a_signed_url_is_refused_without_its_signature(signed):
-    fetching = fetched_data(f"https://example.com/of/{signed}")
-    with pytest.raises(InputError, match="credentials in a URL") as refused, fetching:
-        pass
+    with pytest.raises(InputError, match="credentials in a URL") as refused:
+        local_data(f"https://example.com/of/{signed}")
     assert "secret" not in str(refused.value)
 
 

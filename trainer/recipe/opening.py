@@ -1,0 +1,24 @@
+"""Reads a recipe, its data opened: from a URL, and with the pictures that come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.dataset.opening import opened_data
+from shared.images.stores import is_url
+from shared.program.settings import AnySettings, read_tables, validated
+
+
+def load_recipe(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) -> AnySettings:
+    """Read a recipe as ``load_settings`` does, where `data` may be a URL and `images` missing.
+
+    Raises:
+        InputError: as ``load_settings``, or the data cannot be had, or hold no pictures.
+    """
+    tables = read_tables(path, overrides)
+    data, images = tables.get("data"), tables.get("images")
+    if isinstance(data, str) and data and (images is None or is_url(data) or is_url(str(images))):
+        opened = opened_data(data, images, option="`images` in the recipe")
+        tables |= {"data": str(opened.rows), "images": opened.images}
+    return validated(model, tables, source=str(path))
