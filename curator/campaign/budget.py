@@ -3,7 +3,8 @@
 What was spent counts over the campaign's whole life, as the ledger has it. Requests under way count
 at an upper estimate, those of batch jobs too, and so do those that were lost in a crash or never
 got a whole answer, since they may have been billed. Until the first reply tells what requests take,
-one is under way at a time, and where little is left of a budget, it may write no more than that.
+one is under way at a time, and where little is left of a budget, it may write no more than that;
+batch jobs hold as many as have room if each writes all that it may.
 """
 
 from __future__ import annotations
@@ -144,16 +145,27 @@ class Budget:
             self._under_way -= 1
             self._changed.set()
 
-    def _most_output(self, measure: Measure) -> int | None:
+    def most_output_in_job(self, measure: Measure) -> int | None:
+        """Return how many tokens a request of a batch job may write; ``None`` for all it likes.
+
+        Many are sent before the first reply tells what they take, so each gets a limit.
+        """
+        if not self._limit.is_given or self._is_told(measure):
+            return None
+        estimates = self._estimates
+        outputs = [estimates.upper_output_tokens(model, measure) for model in self._models]
+        return self._most_output(measure, Tier.BATCH) or max(_EVERY_MODELS_LIMIT, *outputs)
+
+    def _most_output(self, measure: Measure, tier: Tier | None = None) -> int | None:
         """Return how many tokens a request of a kind may write that no reply has told of yet."""
-        if any(self._estimates.knows(model, measure) for model in self._models):
+        if self._is_told(measure):
             return None
         taken, limit, rooms = self._spent + self._held, self._limit, []
         for model in self._models:
             input_tokens = self._estimates.input_tokens(model, measure)
             if limit.tokens is not None:
                 rooms.append(limit.tokens - taken.tokens - input_tokens)
-            price = price_of(Answerers(model.name, "", self._tier), self._known_models)
+            price = price_of(Answerers(model.name, "", tier or self._tier), self._known_models)
             if limit.usd is not None and price is not None and price.output_usd:
                 left_usd = limit.usd - taken.usd - price.of(input_tokens, 0)
                 rooms.append(math.floor(left_usd * MILLION / price.output_usd))
@@ -166,9 +178,12 @@ class Budget:
         Raises:
             BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
         """
-        cost = self._upper(measure, Tier.BATCH)
-        if not self._limit.is_given or self._fits(cost, measure):
-            self.hold_begun(attempt_id, measure)
+        if not self._limit.is_given:
+            return True
+        is_first = not self._in_jobs and not self._under_way
+        cost = self._upper(measure, Tier.BATCH) if is_first else self._upper_in_job(measure)
+        if not self._is_unpriced and self._has_room(cost):
+            self._hold(attempt_id, cost)
             return True
         if not self._in_jobs or self._is_unpriced:
             raise self._spent_up(cost)
@@ -177,8 +192,11 @@ class Budget:
     def hold_begun(self, attempt_id: int, measure: Measure) -> None:
         """Hold the cost of a request that a batch job of an earlier run made."""
         if self._limit.is_given:
-            cost = self._in_jobs[attempt_id] = self._upper(measure, Tier.BATCH)
-            self._held += cost
+            self._hold(attempt_id, self._upper_in_job(measure))
+
+    def _hold(self, attempt_id: int, cost: _Cost) -> None:
+        self._in_jobs[attempt_id] = cost
+        self._held += cost
 
     def release(self, attempt_id: int) -> None:
         """Hold the cost of a request of a batch job no more."""
@@ -192,16 +210,30 @@ class Budget:
     def _fits(self, cost: _Cost, measure: Measure) -> bool:
         if self._is_unpriced:
             return False
-        told = any(self._estimates.knows(model, measure) for model in self._models)
-        if (self._under_way or self._in_jobs) and not told:
+        if (self._under_way or self._in_jobs) and not self._is_told(measure):
             return False
+        return self._has_room(cost)
+
+    def _is_told(self, measure: Measure) -> bool:
+        """Return whether a reply has told what such requests take."""
+        return any(self._estimates.knows(model, measure) for model in self._models)
+
+    def _has_room(self, cost: _Cost) -> bool:
         after, limit = self._spent + self._held + cost, self._limit
         return (limit.tokens is None or after.tokens <= limit.tokens) and (
             limit.usd is None or after.usd <= limit.usd
         )
 
-    def _upper(self, measure: Measure, tier: Tier | None = None) -> _Cost:
-        """Return what a request takes at most, whichever model answers it, at the run's tier."""
+    def _upper_in_job(self, measure: Measure) -> _Cost:
+        """Return what a request of a batch job takes at most: until that is told, by its limit."""
+        told = self._is_told(measure)
+        return self._upper(measure, Tier.BATCH, 0 if told else _EVERY_MODELS_LIMIT)
+
+    def _upper(self, measure: Measure, tier: Tier | None = None, may_write: int = 0) -> _Cost:
+        """Return what a request takes at most, whichever model answers it, at the run's tier.
+
+        ``may_write`` are the output tokens that it is to be reckoned with at least.
+        """
         estimates = self._estimates
         outputs = [estimates.upper_output_tokens(model, measure) for model in self._models]
         told = [
@@ -210,7 +242,7 @@ class Budget:
             if estimates.knows(model, measure)
         ]
         # Of a model that was not asked yet, the others tell more than the first guess.
-        output = max(told or outputs)
+        output = max(may_write, *(told or outputs))
         costs = [
             self._cost(
                 Answerers(model.name, "", tier or self._tier),

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from curator.campaign.batch.pace import MOST_IMAGES
 from curator.keys.key import Key
+from curator.pool.exhaustion import NoProjectMayUse
 from curator.pool.pool import KeyPool
 from curator.pool.records import Meter
 from curator.refusals.refusal import RateLimited
@@ -26,7 +28,8 @@ log = EventLog(__name__)
 class BatchMeters:
     """The projects and models whose quota of batch jobs is used up, and until when they rest.
 
-    ``why`` is what each was told last.
+    ``why`` is what each was told last. A quota may be smaller than a whole job: ``_most_images``
+    are those that a job may have after larger ones found no room.
     """
 
     pool: KeyPool
@@ -34,6 +37,7 @@ class BatchMeters:
     why: dict[Meter, str] = field(default_factory=dict)
     _until: dict[Meter, float] = field(default_factory=dict)
     _refusals: Counter[Meter] = field(default_factory=Counter)
+    _most_images: dict[Meter, int] = field(default_factory=dict)
 
     def next_turn(self, avoided: str, open_jobs: Mapping[Meter, int]) -> tuple[Key, str] | None:
         """Return the key and model that are to make a job; ``None`` where all rest.
@@ -45,9 +49,16 @@ class BatchMeters:
             KeysExhausted, NoProjectMayUse: no key is left, and why.
         """
         now = self.clock.now()
+        try:
+            in_service = self.pool.in_service()
+        except NoProjectMayUse as end:
+            # What a model says that has no batches is what one says that is not there at all.
+            raise NoProjectMayUse(
+                f"{end}, or another --tier: these may lack batch jobs alone"
+            ) from end
         ready = [
             (key, model)
-            for key, model in self.pool.in_service()
+            for key, model in in_service
             if self._until.get(Meter(key.project, model), 0.0) <= now
         ]
         if not ready:
@@ -56,6 +67,29 @@ class BatchMeters:
         model = next((model for model in models if model != avoided), models[0])
         keys = [key for key, other in ready if other == model]
         return min(keys, key=lambda key: open_jobs.get(Meter(key.project, model), 0)), model
+
+    def most_images(self, meter: Meter) -> int:
+        """Return how many requests a job may have at most."""
+        return self._most_images.get(meter, MOST_IMAGES)
+
+    def make_smaller(self, meter: Meter, images: int, refusal: RateLimited) -> bool:
+        """Make jobs half as large where one of ``images`` found no room and none is open.
+
+        Returns false where it was as small as can be.
+        """
+        if images <= 1:
+            # So it was not for their size that the larger ones were refused.
+            self._most_images.pop(meter, None)
+            return False
+        most = self._most_images[meter] = images // 2
+        log.info(
+            "batch_jobs_made_smaller",
+            project=meter.project,
+            model=meter.model,
+            reason=refusal.reason,
+            images=most,
+        )
+        return True
 
     def rest(self, meter: Meter, refusal: RateLimited, *, others_are_open: bool) -> None:
         """Make no job for a while: its quota is used up, or too many are open.

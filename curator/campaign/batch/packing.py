@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from curator.annotators.annotator import AskedForm
 from curator.annotators.batch.lines import request_line
@@ -90,14 +90,16 @@ class Packing:
         key: Key,
         model: str,
         job_id: int,
+        most: int,
     ) -> Pack:
         """Return a job that begins with ``first``; without requests where the budget has no room.
+
+        It has ``most`` requests at most.
 
         Raises:
             StoreUnreachable, InputError: the photos cannot be read.
             BudgetSpent: the first request does not fit, and nothing is under way.
         """
-        most = MOST_IMAGES
         packed: list[PackedRequest] = []
         left_out: list[tuple[Job, Photo]] = []
         size = 0
@@ -131,6 +133,8 @@ class Packing:
         attempt_id = curator.ledger.new_attempt_id()
         own = own_id(photo.jpeg, curator.campaign_id, attempt_id)
         request = naming(item.request(photo, curator.prompts), own)
+        most_output = curator.budget.most_output_in_job(request.measure)
+        request = replace(request, most_output_tokens=most_output)
         known = self.known_model(model)
         attempt = Attempt(
             attempt_id=attempt_id,

@@ -78,7 +78,8 @@ class Sending:
             return Sent.NO_ROOM
         key, model = turn
         job_id = self.curator.ledger.batches.new_job_id()
-        pack = await self.packing.fill(queue, first, key=key, model=model, job_id=job_id)
+        most = self.meters.most_images(Meter(key.project, model))
+        pack = await self.packing.fill(queue, first, key=key, model=model, job_id=job_id, most=most)
         if not pack.requests:
             return Sent.NO_ROOM
         if not self.curator.stop.requested:
@@ -112,6 +113,19 @@ class Sending:
         key = pack.key
         try:
             file_name = await self.service.upload(key, pack.content, job.display_name)
+        except Unreachable as refusal:
+            await self._not_made(job, key, refusal)
+            return
+        except Unavailable as refusal:
+            # A part of it may be there, or all: what lies there is to be deleted.
+            try:
+                left = await self.service.find_file(key, job.display_name)
+            except Refusal:
+                self._leave_in_doubt(job, refusal)
+                await self.settling.leave_in_peace(refusal)
+                return
+            await self._not_made(replace(job, file_name=left), key, refusal)
+            return
         except Refusal as refusal:
             await self._not_made(job, key, refusal)
             return
@@ -121,8 +135,7 @@ class Sending:
         except Unreachable as refusal:
             await self._not_made(job, key, refusal)
         except Unavailable as refusal:
-            log.warning("batch_job_in_doubt", job=job.display_name, reason=refusal.reason)
-            self.jobs.look_later(job)
+            self._leave_in_doubt(job, refusal)
         except Refusal as refusal:
             await self._not_made(job, key, refusal)
         else:
@@ -136,6 +149,11 @@ class Sending:
                 images=job.requests,
             )
 
+    def _leave_in_doubt(self, job: BatchJob, refusal: Refusal) -> None:
+        """Let whoever watches jobs find out what is there of a job."""
+        log.warning("batch_job_in_doubt", job=job.display_name, reason=refusal.reason)
+        self.jobs.look_later(job)
+
     async def _not_made(self, job: BatchJob, key: Key, refusal: Refusal) -> None:
         """Take back what was never asked, and heed why.
 
@@ -148,7 +166,8 @@ class Sending:
         if isinstance(refusal, RateLimited):
             # The job itself is among the open ones.
             are_open = self.jobs.by_meter()[meter] > 1
-            self.meters.rest(meter, refusal, others_are_open=are_open)
+            if are_open or not self.meters.make_smaller(meter, job.requests, refusal):
+                self.meters.rest(meter, refusal, others_are_open=are_open)
         elif isinstance(refusal, InvalidKey):
             await curator.ledger.remember(curator.then.serving.removal(key, refusal))
         elif isinstance(refusal, TierRefused):

@@ -301,7 +301,7 @@ async def test_a_model_without_batches_is_said_in_one_line(stage, clock):
     campaign = await stage(clock=clock, model=[model])
     result = await campaign.run(clock, tier=Tier.BATCH)
     assert result.code == 2
-    assert "--model" in result.err.splitlines()[-1]
+    assert "give another --model, or another --tier" in result.err.splitlines()[-1]
     assert (await campaign.run(clock)).code == 0
 
 
