@@ -59,6 +59,20 @@ class ReplyField(Settings):
     about: str = ""
     required: bool = False
 
+    def holds(self, value: str | float | bool) -> bool:
+        """Return whether ``value`` is one of the field's."""
+        match self.type:
+            case FieldType.CHOICE:
+                return value in self.choices
+            case FieldType.STRING:
+                return isinstance(value, str)
+            case FieldType.BOOLEAN:
+                return isinstance(value, bool)
+            case FieldType.INTEGER:
+                return isinstance(value, int) and not isinstance(value, bool)
+            case _:
+                return isinstance(value, int | float) and not isinstance(value, bool)
+
     @model_validator(mode="after")
     def _has_choices(self) -> Self:
         if (self.type is FieldType.CHOICE) != bool(self.choices):
@@ -266,8 +280,12 @@ def _contradiction(prompt: PromptFile) -> str:
         if is_given and not text.names(name):
             return f"text: has no {{{name}}}, so that no model would hear of the {name}"
     for example in prompt.examples:
-        for name in example.fields.keys() - prompt.fields.keys():
-            return f"examples: there is no [fields.{name}]"
+        for name, value in example.fields.items():
+            field = prompt.fields.get(name)
+            if field is None:
+                return f"examples: there is no [fields.{name}]"
+            if not field.holds(value):
+                return f"examples: {name} is no {field.type.value}; {value!r} was given"
         if example.style not in {"", *prompt.styles} or bool(prompt.styles) > bool(example.style):
             return f"examples: {example.question!r} needs a style of {', '.join(prompt.styles)}"
     return ""

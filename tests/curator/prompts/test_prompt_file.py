@@ -54,6 +54,20 @@ TEXT = 'text = "{styles} {fields} {examples}"\n'
         ("answer_words = true", "answer_words: something else was expected than true"),
         ('[[examples]]\nquestion = "What?"\nanswer = ""', "examples.0.answer: "),
         ('[[examples]]\nquestion = "What?"\nanswer = "x"\nfields = {a = 1}', "no [fields.a]"),
+        (
+            (
+                '[fields.sure]\ntype = "number"\n[[examples]]\nquestion = "What?"\nanswer = "x"\n'
+                'fields = { sure = "much" }'
+            ),
+            "examples: sure is no number; 'much' was given",
+        ),
+        (
+            (
+                '[fields.view]\ntype = "choice"\nchoices = ["top"]\n[[examples]]\nquestion = "What?"\n'
+                'answer = "x"\nfields = { view = "side" }'
+            ),
+            "examples: view is no choice; 'side' was given",
+        ),
         ("qestions = 5", "unknown key 'qestions'; did you mean 'questions'?"),
         ("text = [", "not valid TOML"),
     ],
