@@ -250,7 +250,18 @@ async def test_a_backup_that_is_taken_while_a_run_works_is_whole(tmp_path: Path)
 def test_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT)
     assert targets
-    assert [one for one in targets if not (ROOT / "docs" / one).exists()] == []
+    assert [one for one in targets if not _leads_somewhere(one)] == []
+
+
+def _leads_somewhere(target: str) -> bool:
+    """Return whether a file is there, and a heading of it where one is named."""
+    name, _, anchor = target.partition("#")
+    path = ROOT / "docs" / (name or "operating.md")
+    if not anchor:
+        return path.exists()
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE) if path.exists() else []
+    slugs = [re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings]
+    return anchor in slugs
 
 
 def test_commands_are_taken_as_they_are_written() -> None:

@@ -12,7 +12,7 @@ from curator.ledger import CampaignReport, Ledger, LedgerFailure, Progress
 from curator.ledger.database.opening import check_version
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import last_attempt_id
-from curator.status.words import given_up_line
+from curator.status.words import given_up_line, unfit_line
 from shared.errors import AboVqaError, InputError
 from shared.program.clock import Clock
 
@@ -37,11 +37,12 @@ async def ended(ledger: Ledger, campaign_id: int, before: Progress, clock: Clock
 
 
 async def tell_given_up(ledger: Ledger, campaign_id: int, clock: Clock) -> None:
-    """Tell how many images a campaign gave up, why, and how they come back."""
+    """Tell how many images a campaign gave up or left out, why, and how they come back."""
     with contextlib.suppress(LedgerFailure):
         report = await report_of(ledger, campaign_id, clock)
-        if report.given_up:
-            print(f"curator: {given_up_line(report)}", file=sys.stderr, flush=True)
+        lines = [given_up_line(report)] if report.given_up else []
+        for line in [*lines, *([unfit_line(report)] if report.unfit else [])]:
+            print(f"curator: {line}", file=sys.stderr, flush=True)
 
 
 async def report_of(ledger: Ledger, campaign_id: int, clock: Clock) -> CampaignReport:

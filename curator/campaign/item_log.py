@@ -51,3 +51,7 @@ class ItemLog:
         """Log that an item became a dead letter."""
         image = item.listing.image.path
         self._log.warning("item_given_up", image=image, reason=reason, **item.log_fields())
+
+    def left_out(self, item: Job, reason: str) -> None:
+        """Log that nothing is asked about an item, as was wished."""
+        self._log.info("item_left_out", image=item.listing.image.path, reason=reason)

@@ -102,6 +102,11 @@ class Results:
         self._write_unasked(item, self.change(item, WorkState.DEAD, ATTEMPTS, reason))
         self.item_log.given_up(item, reason)
 
+    def leave_out(self, item: Job, reason: str) -> None:
+        """Ask nothing about an item whose picture has not what is wanted; nothing failed."""
+        self._write_unasked(item, self.change(item, WorkState.UNFIT, 0, reason))
+        self.item_log.left_out(item, reason)
+
     def return_to_queue(self, item: Job) -> None:
         """Let an item wait as if it had never been tried."""
         self._write_unasked(item, self.change(item, WorkState.PENDING, 0))

@@ -79,6 +79,9 @@ async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[
         "{images} given up; `curator status` says why, `curator run --retry-dead` asks again": (
             progress.dead
         ),
+        f"{{images}} left out as asked of pictures ({listed(report.unfit)})": sum(
+            report.unfit.values()
+        ),
         "{images} waiting; `curator run` goes on with them": progress.pending,
         "{images} like another one, which was asked about instead": report.alike,
         f"{{pairs}} that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
@@ -221,6 +224,7 @@ def _source(report: CampaignReport, known_models: ModelCatalogue) -> dict[str, o
         "spending": spending_object(report, known_models),
         "items_done": report.progress.done,
         "items_given_up": report.progress.dead,
+        "items_unfit": dict(report.unfit),
     }
 
 

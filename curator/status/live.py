@@ -90,6 +90,7 @@ class LiveReport:
         self._left_out = {model: [*each] for model, each in before.settings_left_out.items()}
         self._dead = deque(before.dead_letters, maxlen=DEAD_LETTERS)
         self._given_up = Counter(before.given_up)
+        self._unfit = Counter(before.unfit)
         self._recent = RecentRate(now)
         self._last_errors: dict[str, str] = {}
 
@@ -174,6 +175,8 @@ class LiveReport:
                 letter = DeadLetter(listing.listing_id, listing.image.path, result.change.reason)
                 self._dead.appendleft(letter)
                 self._given_up[result.change.reason] += 1
+            elif result.change.state is WorkState.UNFIT:
+                self._unfit[result.change.reason] += 1
 
     def _count_model(self, asked: str, result: Result) -> None:
         if result.attempt_id is None or not result.model_version:
@@ -237,6 +240,7 @@ class LiveReport:
             ),
             dead_letters=tuple(self._dead),
             given_up=dict(self._given_up.most_common()),
+            unfit=dict(self._unfit.most_common()),
             finished_recently=finished_recently,
             recent_s=recent_s,
             canary_days=self._canary_days,

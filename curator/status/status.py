@@ -212,6 +212,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "dead_letters": [asdict(letter) for letter in report.dead_letters],
         "left_out": [asdict(entry) for entry in report.left_out],
         "alike": report.alike,
+        "unfit": dict(report.unfit),
     }
 
 

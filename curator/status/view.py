@@ -35,6 +35,7 @@ from curator.status.words import (
     spending_words,
     time_left,
     tokens_words,
+    unfit_line,
     usd_words,
 )
 from shared.program.durations import local_time
@@ -70,6 +71,8 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
     )
     if report.given_up:
         facts.add_row("given up", Text(given_up_line(report)))
+    if report.unfit:
+        facts.add_row("unfit", Text(unfit_line(report)))
     for entry in report.left_out:
         facts.add_row("left out", Text(left_out_words(entry)))
     if report.alike:

@@ -24,14 +24,26 @@ def times(count: int) -> str:
 
 def given_up_line(report: CampaignReport) -> str:
     """Return how many images were given up, the most common reasons, and the way back."""
-    reasons = [f"{times(count)} {reason}" for reason, count in report.given_up.items()]
-    more = reasons[REASONS_TOLD:]
-    told = "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
     count = report.progress.dead
     return (
-        f"{count:,} image{'s' * (count != 1)} given up ({told}); once that is mended, "
-        "`curator run ... --retry-dead` brings them back"
+        f"{count:,} image{'s' * (count != 1)} given up ({_reasons(report.given_up)}); once that is "
+        "mended, `curator run ... --retry-dead` brings them back"
     )
+
+
+def unfit_line(report: CampaignReport) -> str:
+    """Return how many images were left out as was asked for, why, and the way back."""
+    count = sum(report.unfit.values())
+    return (
+        f"{count:,} image{'s' * (count != 1)} left out as asked ({_reasons(report.unfit)}); with "
+        "less asked of pictures, `curator run ... --retry-dead` brings them back"
+    )
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    reasons = [f"{times(count)} {reason}" for reason, count in counts.items()]
+    more = reasons[REASONS_TOLD:]
+    return "; ".join([*reasons[:REASONS_TOLD], *([f"{len(more)} more reasons"] if more else [])])
 
 
 def left_out_words(entry: LeftOut) -> str:

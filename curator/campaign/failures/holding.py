@@ -59,7 +59,7 @@ class Holding:
     async def unreadable(
         self, item: Job, error: UnfitImage | CorruptImage | StoreUnreachable
     ) -> None:
-        """Hold an image that cannot be read; give one up that is not worth asking about.
+        """Hold an image that cannot be read; leave one out that is not worth asking about.
 
         Raises:
             StoreUnreachable: the machine does not give it, or the whole folder.
@@ -67,7 +67,7 @@ class Holding:
         """
         if isinstance(error, UnfitImage):
             self.photo_read()
-            self.results.give_up(item, str(error))
+            self.results.leave_out(item, str(error))
             return
         try:
             if isinstance(error, StoreUnreachable):

@@ -67,11 +67,15 @@ def waiting(
 
 
 def retry_dead(connection: sqlite3.Connection, campaign_id: int) -> int:
-    """Return what was given up to the queue, as new, pairs too; return how many items."""
+    """Return what was given up or left out to the queue, as new; pairs too.
+
+    Returns how many items.
+    """
     opinions.retry_dead(connection, campaign_id)
     statement = (
         "UPDATE work SET state = ?, attempts = 0, reason = '', finished_at = NULL"
-        " WHERE campaign_id = ? AND state = ?"
+        " WHERE campaign_id = ? AND state IN (?, ?)"
     )
-    states = int(WorkState.PENDING), campaign_id, int(WorkState.DEAD)
+    over = int(WorkState.DEAD), int(WorkState.UNFIT)
+    states = int(WorkState.PENDING), campaign_id, *over
     return connection.execute(statement, states).rowcount

@@ -14,7 +14,8 @@ from curator.ledger.records.work import CanaryItem, WorkItem, WorkState
 _FIRST: Final = f"""
 SELECT work.state, work.attempts, work.rank, items.*, {IMAGE_IS_HELD} AS is_held FROM work
 JOIN items ON items.id = work.item_id
-WHERE work.campaign_id = ? AND work.state != ? ORDER BY abo_draw(0, items.image_path) LIMIT ?
+WHERE work.campaign_id = ? AND work.state NOT IN (?, ?)
+ORDER BY abo_draw(0, items.image_path) LIMIT ?
 """  # noqa: S608 - of constants alone
 # The pairs of further images, image by image.
 _CANDIDATES: Final = """
@@ -59,7 +60,8 @@ def first_waiting(connection: sqlite3.Connection, campaign_id: int, count: int) 
     """
     if _chosen(connection, campaign_id) >= count:
         return []
-    rows = connection.execute(_FIRST, (campaign_id, int(WorkState.DEAD), count))
+    never = int(WorkState.DEAD), int(WorkState.UNFIT)
+    rows = connection.execute(_FIRST, (campaign_id, *never, count))
     return [
         WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"])
         for row in rows

@@ -23,7 +23,8 @@ SELECT work.item_id, items.image_path, looks.hash, looks.thumbnail,
 FROM work JOIN items ON items.id = work.item_id JOIN looks ON looks.item_id = work.item_id
 LEFT JOIN batch_requests AS held ON held.campaign_id = work.campaign_id
   AND held.item_id = work.item_id AND held.question IS NULL
-WHERE work.campaign_id = :campaign_id AND work.state != :dead AND looks.hash IS NOT NULL
+WHERE work.campaign_id = :campaign_id AND work.state NOT IN (:dead, :unfit)
+  AND looks.hash IS NOT NULL
 ORDER BY is_waiting, work.rank
 """
 _RETURNED: Final = """
@@ -52,6 +53,7 @@ def standing(connection: sqlite3.Connection, campaign_id: int) -> list[ItemLook]
         "campaign_id": campaign_id,
         "done": int(WorkState.DONE),
         "dead": int(WorkState.DEAD),
+        "unfit": int(WorkState.UNFIT),
     }
     rows = connection.execute(_STANDING, values)
     return [

@@ -161,7 +161,8 @@ class CampaignReport:
     ``given_up`` counts the dead letters by reason, the most common first;
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items, ``alike`` the images in whose place
-    near-identical ones are asked. ``replies_by_model`` counts the
+    near-identical ones are asked, ``unfit`` those left out for what was wanted of pictures, by
+    reason. ``replies_by_model`` counts the
     replies that name their model, ``canary_days`` what came of questions that were asked again, by
     model and day, the earliest first; ``settings_left_out`` are those that models refused.
     """
@@ -183,6 +184,7 @@ class CampaignReport:
     recent_s: float
     left_out: tuple[LeftOut, ...] = ()
     alike: int = 0
+    unfit: Mapping[str, int] = field(default_factory=dict)
     replies_by_model: tuple[ModelReplies, ...] = ()
     settings_left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     canary_days: tuple[CanaryDay, ...] = ()

@@ -20,6 +20,8 @@ class WorkState(IntEnum):
     DEAD = 2
     ALIKE = 3
     """Another image that looks the same is asked in its place; no progress counts it."""
+    UNFIT = 4
+    """It has not what the run wants of pictures, and nobody asks about it; nor is it counted."""
 
 
 @dataclass(frozen=True, slots=True)

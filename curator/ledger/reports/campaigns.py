@@ -134,11 +134,12 @@ def _report(
         keys=key_reports(connection, campaign.models, by_key, records, now),
         blocked=tuple(records[name] for name in sorted(records) if _is_blocked(records[name], now)),
         dead_letters=_dead_letters(connection, campaign_id),
-        given_up=given_up(connection, campaign_id),
+        given_up=_by_reason(connection, campaign_id, WorkState.DEAD),
         finished_recently=finished_recently,
         recent_s=recent_s,
         left_out=left_out(connection),
         alike=_alike(connection, campaign_id),
+        unfit=_by_reason(connection, campaign_id, WorkState.UNFIT),
         replies_by_model=replies_by_model(connection, campaign_id),
         settings_left_out=left_out_settings(connection, campaign.annotator, now),
         canary_days=canary_days(connection, campaign_id),
@@ -219,13 +220,15 @@ def _replies(connection: sqlite3.Connection, campaign_id: int) -> dict[ReplyFact
     }
 
 
-def given_up(connection: sqlite3.Connection, campaign_id: int) -> dict[str, int]:
-    """Count the dead letters of a campaign by reason, the most common first."""
+def _by_reason(
+    connection: sqlite3.Connection, campaign_id: int, state: WorkState
+) -> dict[str, int]:
+    """Count the images of a campaign in a state by reason, the most common first."""
     statement = (
         "SELECT reason, count(*) FROM work WHERE campaign_id = ? AND state = ? "
         "GROUP BY reason ORDER BY count(*) DESC, reason"
     )
-    return dict(connection.execute(statement, (campaign_id, WorkState.DEAD.value)).fetchall())
+    return dict(connection.execute(statement, (campaign_id, state.value)).fetchall())
 
 
 def _dead_letters(connection: sqlite3.Connection, campaign_id: int) -> tuple[DeadLetter, ...]:

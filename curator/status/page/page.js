@@ -64,6 +64,11 @@ const batchWords = ({ jobs, requests_held, oldest_at }) => [
   `${counts(jobs)}${oldest_at === null ? "" : `; oldest of ${moment(oldest_at)}`}`,
 ];
 
+const unfitWords = unfit => [
+  number(Object.values(unfit).reduce((sum, count) => sum + count, 0)),
+  Object.entries(unfit).map(([reason, count]) => `${number(count)} ${reason}`).join("; "),
+];
+
 const drawTiles = campaign => {
   const { tokens } = campaign;
   const all = Object.values(campaign.attempts).reduce((sum, count) => sum + count, 0);
@@ -78,6 +83,7 @@ const drawTiles = campaign => {
     ...(campaign.budget ? [["budget", budgetShare(campaign.budget), budgetWords(campaign.budget)]] : []),
     ...(Object.keys(campaign.batch_jobs.jobs).length ? [["in batch jobs", ...batchWords(campaign.batch_jobs)]] : []),
     ["given up", number(campaign.progress.dead), "images"],
+    ...(Object.keys(campaign.unfit).length ? [["left out as asked", ...unfitWords(campaign.unfit)]] : []),
   ];
   at("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
     const tile = document.createElement("div");

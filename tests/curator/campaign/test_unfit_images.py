@@ -32,15 +32,41 @@ async def test_what_is_small_or_blank_is_left_out_before_it_costs_anything(stage
     assert result.code == 0, result.err
     assert campaign.requests == PICTURES - 3
     told = await campaign.status()
-    assert told["given_up"] == {BLANK: 2, SMALL: 1}
-    assert {letter["reason"] for letter in told["dead_letters"]} == {BLANK, SMALL}
+    assert told["unfit"] == {BLANK: 2, SMALL: 1}
+    # It was the user's own wish, and nothing failed.
+    assert (told["given_up"], told["dead_letters"]) == ({}, [])
+    left = PICTURES - 3
+    assert told["progress"] == {"done": left, "dead": 0, "pending": 0, "total": left}
     log = (campaign.folder / "campaign.db.log.jsonl").read_text().splitlines()
-    given_up = [entry for entry in map(json.loads, log) if entry["event"] == "item_given_up"]
-    assert len(given_up) == 3
+    left_out = [entry for entry in map(json.loads, log) if entry["event"] == "item_left_out"]
+    assert len(left_out) == 3
+    assert "3 images left out as asked (" in result.err
     assert f"2 times {BLANK}; once {SMALL}" in result.err
     # With less asked of them, they come back.
     await campaign.run(retry_dead=True)
     assert campaign.requests > PICTURES
+    assert (await campaign.status())["unfit"] == {}
+
+
+@pytest.mark.parametrize("tier", [Tier.STANDARD, Tier.BATCH])
+async def test_a_run_that_leaves_all_out_has_done_what_was_asked(stage, clock, tier):
+    campaign = await stage(clock=clock)
+    result = await campaign.run(clock, tier=tier, fitness=Fitness(min_pixels=4_000))
+    assert result.code == 0, result.err
+    assert campaign.requests == 0
+    assert "12 images left out as asked (12 times too small" in result.err.splitlines()[-1]
+
+
+async def test_an_export_tells_what_was_left_out(stage, tmp_path):
+    campaign = await stage()
+    spoil(campaign.catalog)
+    await campaign.run(fitness=Fitness(min_pixels=40))
+    folder = tmp_path / "dataset"
+    result = await campaign.command("export", "--out", str(folder))
+    assert result.code == 0, result.err
+    assert f"1 image left out as asked of pictures ({SMALL} 1)" in result.err + result.out
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["source"]["items_unfit"] == {SMALL: 1}
 
 
 async def test_what_was_asked_about_before_is_verified_whatever_it_looks_like(stage):
@@ -81,4 +107,4 @@ async def test_no_batch_job_holds_them_either(stage, clock):
     result = await campaign.run(clock, tier=Tier.BATCH, fitness=fitness)
     assert result.code == 0, result.err
     assert campaign.server.stats()["batch"]["requests_sent"] == PICTURES - 3
-    assert (await campaign.status())["given_up"] == {BLANK: 2, SMALL: 1}
+    assert (await campaign.status())["unfit"] == {BLANK: 2, SMALL: 1}
