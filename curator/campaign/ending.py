@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curator.ledger import CampaignReport, Ledger, LedgerFailure, Progress
+from curator.ledger.database.identity import LOCK, LOG, beside
 from curator.ledger.database.opening import check_version
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import last_attempt_id
@@ -55,14 +56,14 @@ async def report_of(ledger: Ledger, campaign_id: int, clock: Clock) -> CampaignR
 def removed_if_unused(ledger: Path) -> Iterator[None]:
     """Remove a ledger that this run made if bad input ends it before its first request."""
     is_new = check_version(ledger) is None
-    log_file = ledger.with_name(f"{ledger.name}.log.jsonl")
+    log_file = beside(ledger, LOG)
     had_log = log_file.exists()
     try:
         yield
     except InputError:
         if is_new and not _was_asked(ledger):
-            for suffix in ("", "-wal", "-shm", ".lock"):
-                ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+            for suffix in ("", "-wal", "-shm", LOCK):
+                beside(ledger, suffix).unlink(missing_ok=True)
             if not had_log:
                 log_file.unlink(missing_ok=True)
         raise

@@ -32,7 +32,7 @@ from curator.campaign.model_watch import ModelWatch
 from curator.campaign.results import Results
 from curator.campaign.turns import items_left, work_in_turns
 from curator.forecast.forecast import forecast, kept_up_to_date
-from curator.ledger import Ledger, Progress, migrate, sole_writer
+from curator.ledger import Ledger, Progress, sole_writer
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.tier import Tier
 from curator.pool.exhaustion import NoProjectMayUse
@@ -68,10 +68,10 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
     with (
         _nearest_told(options, plan),
         stop_on_signals(stop, "curator", on_first=_tell_stopping),
-        sole_writer(options.ledger),
+        sole_writer(options.ledger) as held,
         removed_if_unused(options.ledger),
     ):
-        migrate(options.ledger)
+        held.migrate()
         async with Ledger.opened(options.ledger) as ledger:
             removed = {} if options.retry_keys else await ledger.removed_keys()
             plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))

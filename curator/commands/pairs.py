@@ -18,7 +18,7 @@ from curator.commands.options import (
     catalogue_of,
 )
 from curator.judging.listing_map import ListingMap, read_map
-from curator.ledger import Ledger, migrate, migrate_unless_busy, require_ledger, sole_writer
+from curator.ledger import Ledger, migrate_unless_busy, require_ledger, sole_writer
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.gathered import judged_pairs
 from curator.models.known import ModelCatalogue
@@ -226,8 +226,8 @@ async def _reparse(
     path: Path, wanted: int | None, answer_words: int | None, listing_map: ListingMap
 ) -> Rejudged:
     now = SystemClock().now()
-    with sole_writer(path):
-        migrate(path)
+    with sole_writer(path) as held:
+        held.migrate()
         async with Ledger.opened(path) as ledger:
             asked = [report for report in await ledger.reports(now) if report.outcomes]
             wants = [] if wanted is None else [wanted]

@@ -10,13 +10,15 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, Final, TextIO
 
 from shared.errors import InputError
 from shared.program.durations import local_time
+
+_LAST_BYTE: Final = 2**62
 
 
 class LockHeld(InputError):
@@ -36,12 +38,8 @@ def sole(path: Path, held: str, way_out: str) -> Iterator[None]:
         LockHeld: another process holds it.
         InputError: the file cannot be written, or its file system knows no locks.
     """
-    with _opened(path) as file:
-        try:
-            is_ours = _taken(file)
-        except OSError as error:
-            raise _no_locks(path, error) from error
-        if not is_ours:
+    with _held(path, _taken) as file:
+        if file is None:
             raise LockHeld(f"{held}{_holder(path)}; {way_out}")
         _sign(file, {"pid": os.getpid(), "host": socket.gethostname()})
         try:
@@ -50,7 +48,35 @@ def sole(path: Path, held: str, way_out: str) -> Iterator[None]:
             _sign(file, None)
 
 
-def _taken(file: TextIO) -> bool:
+@contextmanager
+def _held(path: Path, take: Callable[[TextIO], bool]) -> Iterator[TextIO | None]:
+    """Yield the lock file once ``take`` has it locked; ``None`` where it is another's.
+
+    Raises:
+        InputError: the file cannot be written, or its file system knows no locks.
+    """
+    while True:
+        with _opened(path) as file:
+            try:
+                is_ours = take(file)
+            except OSError as error:
+                raise _no_locks(path, error) from error
+            # Who held it may have removed the file: then this one is nobody's name any more, and
+            # whoever comes next locks another one.
+            if is_ours and not _is_at(file, path):
+                continue
+            yield file if is_ours else None
+            return
+
+
+def _is_at(file: IO[Any], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def _taken(file: IO[Any]) -> bool:
     """Return whether the lock is ours now."""
     while not _locked(file, fcntl.LOCK_EX):
         # Whoever looks shares the lock for a moment, which nobody can do with a holder's.
@@ -94,12 +120,13 @@ def in_turn(path: Path) -> Iterator[None]:
     Raises:
         InputError: the file cannot be written, or its file system knows no locks.
     """
-    with _opened(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            raise _no_locks(path, error) from error
+    with _held(path, _waited_for):
         yield
+
+
+def _waited_for(file: TextIO) -> bool:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return True
 
 
 def _opened(path: Path) -> TextIO:
@@ -121,3 +148,55 @@ def is_held(path: Path) -> bool:
             return not _locked(file, fcntl.LOCK_SH)
     except OSError:
         return False
+
+
+class FileHold:
+    """A lock on a file itself, whatever names lead to it: links, mounts, a lock file that is gone.
+
+    It bars nobody from reading or writing, only from holding it too.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def take(self, path: Path) -> bool:
+        """Hold the file at ``path`` and let go of another; return whether nobody else holds it.
+
+        Where such a lock would get in the way of the record locks that databases use, as over a
+        network or on BSD's systems, none is kept.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
+        self.release()
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        try:
+            is_ours = _taken(file)
+        except OSError:
+            file.close()
+            return True
+        if is_ours and _leaves_record_locks(path):
+            self._file = file
+        else:
+            file.close()
+        return is_ours
+
+    def release(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _leaves_record_locks(path: Path) -> bool:
+    """Return whether the file at ``path``, locked as a whole by us, still takes record locks."""
+    # Of all bytes the last: no database of ours locks it.
+    try:
+        with path.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _LAST_BYTE)
+    except OSError:
+        return False
+    return True

@@ -7,6 +7,7 @@ from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.looks import ask_once_per_look
 from curator.campaign.beginning.new_campaign import agree_to_new
 from curator.ledger import Ledger
+from curator.ledger.database.identity import LOG, beside
 from curator.pool.removals import tell_removed
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
@@ -33,7 +34,7 @@ async def enrolled(
     """
     set_up_events(
         mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
-        json_file=options.ledger.with_name(f"{options.ledger.name}.log.jsonl"),
+        json_file=beside(options.ledger, LOG),
         file_only=("curator.items", "curator.pool.pool"),
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)

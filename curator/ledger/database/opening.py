@@ -10,17 +10,24 @@ from pathlib import Path
 from typing import Final
 
 from curator.ledger import database
+from curator.ledger.database.identity import (
+    LOCK,
+    beside,
+    require_nothing_lost,
+    require_own_name,
+)
 from curator.ledger.database.plain import connected
 from curator.ledger.errors import LedgerFailure
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.files.locking import sole
+from shared.files.locking import FileHold, LockHeld, sole
 
 HEAD: Final = "0026"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
 OLDEST_SQLITE: Final = (3, 35)
 """The first to drop columns, as migration 0005 does."""
+_WAIT: Final = "wait for it or stop it"
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -30,22 +37,27 @@ def require_ledger(path: Path) -> None:
     Raises:
         InputError: missing, not a ledger, or made by a newer release.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such ledger; `curator run` makes one")
-    check_version(path)
+    version = check_version(path)
+    if version is None:
+        what = "is empty" if path.exists() else "no such ledger"
+        raise InputError(f"{path}: {what}; `curator run` makes one")
 
 
 def check_version(path: Path) -> str | None:
     """Return the version of the ledger at ``path``; ``None`` where there is none yet.
 
     Raises:
-        InputError: the file is not a ledger, or made by a newer release.
+        InputError: the file is not a ledger, made by a newer release, or gone while what belongs
+            to it is there; or its newest changes lie beside another name of it.
+        LockHeld: a run works on it under another name.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; --ledger wants a file")
     try:
         if not path.exists() or path.stat().st_size == 0:
+            require_nothing_lost(path)
             return None
+        require_own_name(path)
         with path.open("rb") as file:
             is_sqlite = file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
     except OSError as error:
@@ -90,10 +102,10 @@ def migrate(path: Path) -> None:
         )
     try:
         if version is None:
-            with atomic_path(path) as part:
+            with atomic_path(path.resolve()) as part:
                 _create(part)
         else:
-            _back_up(path, path.with_name(f"{path.name}.{version}.backup"))
+            _back_up(path, beside(path, f".{version}.backup"))
             _upgrade(path)
     except (OSError, sqlite3.Error, LedgerFailure) as error:
         raise InputError(f"{path}: cannot be written ({error})") from error
@@ -107,8 +119,8 @@ def migrate_unless_busy(path: Path) -> None:
         InputError: as for ``migrate``.
     """
     if check_version(path) != HEAD:
-        with sole_writer(path):
-            migrate(path)
+        with sole_writer(path) as held:
+            held.migrate()
 
 
 def _create(path: Path) -> None:
@@ -134,15 +146,52 @@ def _back_up(path: Path, copy: Path) -> None:
         source.backup(target)
 
 
+class HeldLedger:
+    """A ledger that this process alone writes, from before it is made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hold = FileHold()
+
+    def hold(self) -> None:
+        """Hold the file itself, if it is there: another name of it leads to the same one.
+
+        Raises:
+            LockHeld: another process holds it.
+        """
+        if self._path.exists() and not self._hold.take(self._path):
+            raise LockHeld(f"{_held_words(self._path)} under another name; {_WAIT}")
+
+    def migrate(self) -> None:
+        """Bring the ledger to this release's version, making it where there is none.
+
+        Raises:
+            InputError: as for ``migrate``.
+        """
+        migrate(self._path)
+        self.hold()
+
+    def release(self) -> None:
+        """Let go of the file."""
+        self._hold.release()
+
+
 @contextmanager
-def sole_writer(path: Path) -> Iterator[None]:
+def sole_writer(path: Path) -> Iterator[HeldLedger]:
     """Hold the ledger's lock; the system lets go of it however the process ends.
 
     Raises:
-        LockHeld: another process holds it.
+        LockHeld: another process holds it, under whichever name.
         InputError: the folder cannot be written.
     """
-    lock = path.with_name(f"{path.name}.lock")
-    held = f"{path}: another `curator run` works on this ledger"
-    with sole(lock, held, "wait for it or stop it"):
-        yield
+    with sole(beside(path, LOCK), _held_words(path), _WAIT):
+        held = HeldLedger(path)
+        try:
+            held.hold()
+            yield held
+        finally:
+            held.release()
+
+
+def _held_words(path: Path) -> str:
+    return f"{path}: another `curator run` works on this ledger"
