@@ -67,6 +67,7 @@ from curator.forecast.plan import (
     with_limits,
 )
 from curator.forecast.plan_view import plan_view
+from curator.forecast.remembered import Remembered, remembered
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -175,8 +176,13 @@ def plan(
     by_model = settings_of_models(annotator, described, settings)
     require_taken(tier, described)
     estimates = TokenEstimates(known_models.tile, settings)
-    if ledger is not None:
-        estimates.learn(_counted(ledger))
+    now = SystemClock().now()
+    counted, heeded = _told_by(ledger, asked, now)
+    estimates.learn(counted)
+    told = heeded.told(limited, asked)
+    limited = heeded.serving_keys(limited, asked)
+    asked = heeded.served_models(limited, asked)
+    described = [known_models.known(each.name) for each in asked]
     opened = open_catalog(catalog, images, catalog_columns(columns))
     prompts.require_fields(opened)
     wanted = Fitness(min_pixels, min_contrast, min_sharpness)
@@ -185,10 +191,10 @@ def plan(
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
     priced = _Priced(known_models, described, input_price, output_price)
     pace = _Pace(known_models, tier, latency_s, concurrency)
-    now = SystemClock().now()
     planned = asyncio.run(
-        _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now)
+        _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now, heeded=heeded)
     )
+    planned["told_by_ledger"] = told
     planned["not_listed"] = names_not_listed(annotator, described, known_models)
     planned["taken_for_granted"] = taken_for_granted(limited, asked)
     planned["first_requests"] = requests_object(
@@ -204,18 +210,24 @@ def plan(
             near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
             console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
         console.print(plan_view(planned), *pictures_view(planned["pictures"]), sep="\n")
+        for line in told:
+            console.print(Text(f"By the ledger: {line}", "yellow"))
         for line in planned["taken_for_granted"]:
             console.print(Text(line, "yellow"))
         console.print(comparison_view(planned["plans"]))
         console.print(requests_view(planned["first_requests"]))
 
 
-def _counted(ledger: Path) -> list[CountedReply]:
-    """Return what the service counted for the requests of a ledger."""
+def _told_by(
+    ledger: Path | None, models: Sequence[AskedModel], now: float
+) -> tuple[list[CountedReply], Remembered]:
+    """Return what the service counted for the requests of a ledger, and what else it told."""
+    if ledger is None:
+        return [], Remembered()
     require_ledger(ledger)
     migrate_unless_busy(ledger)
     with reading(ledger) as connection:
-        return counted_replies(connection)
+        return counted_replies(connection), remembered(connection, models, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +280,7 @@ async def _planned(
     keys: Sequence[Key],
     work: Work,
     now: float,
+    heeded: Remembered,
 ) -> dict[str, Any]:
     """Return the plan, with other plans beside it."""
     tier = pace.tier
@@ -279,7 +292,7 @@ async def _planned(
     tokens = {name: each.input for name, each in work.tokens.items()}
     load = Load(work.requests, tokens, latency_s, concurrency, work.canaries)
     served = [AskedModel(asked[0].name)] if tier is Tier.BATCH else asked
-    course = await simulate(keys, served, load, now)
+    course = await simulate(keys, served, load, now, records=heeded.records, closed=heeded.closed)
     planned = plan_object(keys, work, course, assumed, now)
     ways = [
         tier_way(
@@ -297,4 +310,5 @@ async def _planned(
         width = pace.concurrency_at(Tier.STANDARD)
         ways.insert(0, free_way(asked, priced.models, pace_s, width))
     known = {tier.value: course}
-    return planned | {"plans": await compared(ways, keys, work, now, known)}
+    plans = await compared(ways, keys, work, now, known=known, heeded=heeded)
+    return planned | {"plans": plans}

@@ -19,6 +19,7 @@ from curator.forecast.plan import (
     requests_of,
 )
 from curator.forecast.plan_view import cells, columns
+from curator.forecast.remembered import Remembered
 from curator.forecast.simulation import Course, Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -108,17 +109,32 @@ def tier_way(
 
 
 async def compared(
-    ways: Sequence[Way], keys: Sequence[Key], work: Work, now: float, known: Mapping[str, Course]
+    ways: Sequence[Way],
+    keys: Sequence[Key],
+    work: Work,
+    now: float,
+    *,
+    known: Mapping[str, Course],
+    heeded: Remembered,
 ) -> list[dict[str, Any]]:
     """Return what each way takes, as plain values; ``None`` for what is not known, and ``notes``.
 
-    ``known`` are courses that were simulated already, by the name of the way.
+    ``known`` are courses that were simulated already, by the name of the way; ``heeded`` is what
+    a ledger remembers.
     """
-    return [await _told(way, keys, work, now, known.get(way.name)) for way in ways]
+    return [
+        await _told(way, keys, work, now, course=known.get(way.name), heeded=heeded) for way in ways
+    ]
 
 
 async def _told(
-    way: Way, keys: Sequence[Key], work: Work, now: float, course: Course | None
+    way: Way,
+    keys: Sequence[Key],
+    work: Work,
+    now: float,
+    *,
+    course: Course | None,
+    heeded: Remembered,
 ) -> dict[str, Any]:
     assumed = Assumptions(way.concurrency, way.latency_s, way.prices)
     if not way.models:
@@ -135,7 +151,9 @@ async def _told(
     tokens = {model.name: work.tokens[model.name].input for model in way.models}
     load = Load(work.requests, tokens, way.latency_s, way.concurrency, work.canaries)
     try:
-        course = course or await simulate(keys, way.models, load, now)
+        course = course or await simulate(
+            keys, way.models, load, now, records=heeded.records, closed=heeded.closed
+        )
     except InputError as error:
         return _row(way, None, None, {}, (*notes, str(error)))
     asked, again = map(by_models, requests_of(course))

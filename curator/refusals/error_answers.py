@@ -44,6 +44,7 @@ _TITLE: Final = re.compile(r"<title[^>]*>(.*?)(?:</|<|$)", re.IGNORECASE | re.DO
 _MARKUP: Final = re.compile(r"^\s*<(!doctype|html|head|\?xml|body|title)", re.IGNORECASE)
 _DURATION: Final = re.compile(r"^(?P<value>\d{1,9}(?:\.\d+)?)(?P<unit>ms|s)$")
 _OVER_QUOTA: Final = re.compile(r"exceeded your (current )?quota", re.IGNORECASE)
+_WHICH_QUOTA: Final = re.compile(r"\bQuota exceeded for .*", re.DOTALL)
 _A_DAY: Final = re.compile(r"per[- ]day|daily|\b[RT]PD\b", re.IGNORECASE)
 _NO_ROOM: Final = (429, 503)
 _STATUSES: Final[Mapping[str, int]] = {
@@ -158,7 +159,8 @@ def _refusal(
 
 def _short(mask: SecretMask, reason: str) -> str:
     # Half of a character, which a server's JSON may hold, is nothing for a log.
-    return mask(reason).encode(errors="replace").decode()[:LONGEST_REASON]
+    whole = mask(reason).encode(errors="replace").decode()
+    return whole if len(whole) <= LONGEST_REASON else f"{whole[: LONGEST_REASON - 1]}…"
 
 
 def _address_words(status: int, error: _Error, headers: Mapping[str, str], url: str) -> str:
@@ -255,13 +257,19 @@ def _rate_limited(error: _Error, headers: Mapping[str, str], mask: SecretMask) -
     if resets_at is not None or (delay_s is None and _A_DAY.search(error.message)):
         window = Window.DAY
     return RateLimited(
-        _short(mask, error.whole),
+        _short(mask, _quota_words(error)),
         window=window,
         retry_after_s=delay_s,
         limits=limits,
         resets_at=resets_at,
         is_vague=is_vague and window is not Window.DAY,
     )
+
+
+def _quota_words(error: _Error) -> str:
+    """Return what an error says of a quota: which one, rather than where to read about quotas."""
+    which = _WHICH_QUOTA.search(error.message)
+    return f"{error.label}: {which[0]}" if which else error.whole
 
 
 def _resets_at(error: _Error, headers: Mapping[str, str]) -> float | None:

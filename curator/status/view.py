@@ -102,7 +102,7 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
     facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute recently")
     facts.add_row("time left", time_left(standing, now))
     parts: list[RenderableType] = [head, facts, keys_view(report, now)]
-    if len(campaign.models) > 1:
+    if len(campaign.models) > 1 and project_uses(report):
         parts.append(_quotas_view(report, now))
     if report.dead_letters:
         parts.append(_dead_view(report))

@@ -98,7 +98,9 @@ def run_program(
             )
     except TyperException as error:
         if error.format_message():  # empty where the help was shown instead
-            print(f"{name}: {error.format_message().rstrip('.')}; see --help", file=sys.stderr)
+            # What a type of ours says comes with the name of its exception in front.
+            message = error.format_message().replace(": Value error, ", ": ").rstrip(".")
+            print(f"{name}: {message}; see --help", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (typer.Abort, KeyboardInterrupt):
         outcome = _INTERRUPTED

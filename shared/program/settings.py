@@ -102,7 +102,8 @@ def _explain(
         of_it = [problem for problem in problems if _place(problem, tables) == location]
         expected = list(dict.fromkeys(map(_expectation, of_it)))
         given = "" if problems[0]["type"] in _NOT_A_SETTING else _given(problems[0])
-        return f"{name or 'the file'}: {', or '.join(expected)}{given}"
+        what = "" if not name and problems[0]["type"] == _OURS else f"{name or 'the file'}: "
+        return f"{what}{', or '.join(expected)}{given}"
     keys = list(_table_at(model, location[:-1]).model_fields)
     near = difflib.get_close_matches(location[-1], keys, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(keys)}"

@@ -21,7 +21,7 @@ from curator.models.known import packaged_models
 from curator.prompts.prompt import Prompt
 from curator.prompts.request import Request
 from curator.prompts.schema import ANSWER_SCHEMA
-from curator.refusals.error_answers import refusal_of
+from curator.refusals.error_answers import LONGEST_REASON, refusal_of
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
@@ -109,6 +109,22 @@ def test_a_429_tells_its_window_delay_and_limits(details, window, delay, limits)
     refusal = refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded", *details)
     assert isinstance(refusal, RateLimited)
     assert (refusal.window, refusal.retry_after_s, refusal.limits) == (window, delay, limits)
+
+
+def test_a_429_says_which_quota_rather_than_where_to_read_about_quotas():
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. For more "
+        "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To "
+        "monitor your current usage, head to: https://ai.dev/usage?tab=rate-limit. \n"
+        "* Quota exceeded for metric: generativelanguage.googleapis.com/requests, limit: 20, "
+        "model: gemini-3.8-flash\nPlease retry in 3s."
+    )
+    assert refused(429, "RESOURCE_EXHAUSTED", message).reason == (
+        "RESOURCE_EXHAUSTED: Quota exceeded for metric: generativelanguage.googleapis.com/requests,"
+        " limit: 20, model: gemini-3.8-flash Please retry in 3s."
+    )
+    cut = refused(429, "RESOURCE_EXHAUSTED", "words " * 100).reason
+    assert (len(cut), cut[-1]) == (LONGEST_REASON, "…")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,10 @@ async def test_each_of_several_models_is_asked_in_its_own_way(stage):
             ["--annotator", "openai", "--model", "x", "--image-detail", "medium"],
             "--image-detail medium: --annotator openai takes low, high",
         ),
-        (["--thinking", "hard"], "'hard'"),
+        (
+            ["--thinking", "hard"],
+            "--thinking': 'hard' is not one of 'minimal', 'low', 'medium', 'high'; see --help",
+        ),
     ],
 )
 async def test_what_a_model_is_known_to_refuse_is_said_before_the_first_request(

@@ -135,7 +135,7 @@ def test_a_file_of_ones_own_is_laid_over_what_is_known(write):
         ("[[model]]\nname = 'x'\nimage_tokens.low = 1", "x: give image_detail, one of ['low']"),
         ("[[model]]\nname = 'x'\nimage_detail = 'low'", "x: image_tokens has no 'low'"),
         ("[[model]]\nname = 'x'\nretires_on = 'soon'", "model.0.retires_on"),
-        ("[[model]]\nname = 'x'\n[[model]]\nname = 'x'", "model 'x' occurs twice"),
+        ("[[model]]\nname = 'x'\n[[model]]\nname = 'x'", "models.toml: model 'x' occurs twice"),
         ("model = 3", "model: a list was expected"),
         ("name = 'x'", "unknown key 'name'"),
         ("[[model", "not valid TOML"),

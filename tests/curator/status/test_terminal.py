@@ -88,6 +88,15 @@ def test_the_view_has_progress_rate_time_left_keys_and_errors():
     assert "removed: API_KEY_INVALID" in text
 
 
+def test_where_no_key_serves_no_project_is_told_of():
+    two = standing()
+    campaign = replace(two.report.campaign, models=(AskedModel("a"), AskedModel("b")))
+    several = replace(two, report=replace(two.report, campaign=campaign))
+    assert "project  model" in drawn(status_view([several], NOW, NAMED))
+    gone = replace(several, report=replace(several.report, keys=two.report.keys[:1]))
+    assert "project  model" not in drawn(status_view([gone], NOW, NAMED))
+
+
 def test_what_was_shed_is_told_and_is_no_error():
     full = standing()
     (model,) = full.report.outcomes_by_model
