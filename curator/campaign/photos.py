@@ -65,7 +65,10 @@ class PhotoQueue:
             job, visit, place = self._ahead.popleft()
         # Shielded, for others wait for the same visit.
         photos = visit.result() if visit.done() else await asyncio.shield(visit)
-        return job, photos[place]
+        photo = photos[place]
+        if isinstance(photo, UnfitImage):
+            self._queue.count_less()
+        return job, photo
 
     def put_back(self, job: Job) -> None:
         """Hand ``job`` out once more, after others where there are some."""

@@ -43,6 +43,11 @@ class Queue:
         """Hand ``job`` out once more, after others where there are some."""
         self._returned.append((self._handed_out + RETURNED_AFTER, job))
 
+    def count_less(self) -> None:
+        """Let one that was handed out not count for the limit: nobody asks about it."""
+        if self._left is not None:
+            self._left += 1
+
     async def _next(self) -> Job | None:
         if self._left == 0:
             return None

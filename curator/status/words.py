@@ -69,7 +69,8 @@ def jobs_under_way(counts: BatchCounts) -> str:
         return ""
     jobs, held = counts.open_jobs, counts.requests_held
     return (
-        f"{jobs:,} batch job{'s' * (jobs != 1)} with {held:,} image{'s' * (held != 1)} go on at "
+        f"{jobs:,} batch job{'s' * (jobs != 1)} with {held:,} image{'s' * (held != 1)} "
+        f"{'goes' if jobs == 1 else 'go'} on at "
         "the service, and the same command fetches what they bring"
     )
 
@@ -84,7 +85,8 @@ def batch_words(counts: BatchCounts, now: float) -> str:
     if counts.oldest_at is not None:
         parts.append(f"the oldest has waited for {duration(max(0.0, now - counts.oldest_at))}")
     if counts.files_left:
-        parts.append(f"{counts.files_left:,} files left at the service")
+        files = f"{counts.files_left:,} file{'s' * (counts.files_left != 1)}"
+        parts.append(f"{files} left at the service")
     return "; ".join(parts)
 
 

@@ -54,7 +54,7 @@ class BatchMeters:
         except NoProjectMayUse as end:
             # What a model says that has no batches is what one says that is not there at all.
             raise NoProjectMayUse(
-                f"{end}, or another --tier: these may lack batch jobs alone"
+                f"{end}, or another --tier (the same is said where batch jobs alone are lacking)"
             ) from end
         ready = [
             (key, model)

@@ -57,6 +57,16 @@ async def test_a_run_that_leaves_all_out_has_done_what_was_asked(stage, clock, t
     assert "12 images left out as asked (12 times too small" in result.err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("tier", [Tier.STANDARD, Tier.BATCH])
+async def test_a_limit_counts_what_is_asked_about_alone(stage, clock, tier):
+    campaign = await stage(clock=clock)
+    spoil(campaign.catalog)
+    fitness = Fitness(min_pixels=40, min_contrast=1.0)
+    result = await campaign.run(clock, tier=tier, fitness=fitness, limit=PICTURES - 3)
+    assert result.code == 0, result.err
+    assert (await campaign.status())["progress"]["done"] == PICTURES - 3
+
+
 async def test_an_export_tells_what_was_left_out(stage, tmp_path):
     campaign = await stage()
     spoil(campaign.catalog)

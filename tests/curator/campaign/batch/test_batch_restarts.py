@@ -54,7 +54,7 @@ async def test_a_signal_ends_a_run_at_once_and_tells_what_goes_on(stage):
     assert time.monotonic() - stopped < 5
     assert result.code == 75
     assert re.search(
-        r"1 batch job with 12 images go on at the service, and the same command fetches",
+        r"1 batch job with 12 images goes on at the service, and the same command fetches",
         result.err.splitlines()[-1],
     )
     status = await campaign.status()

@@ -62,7 +62,7 @@ async def test_a_standard_run_leaves_alone_what_a_job_holds_and_fetches_what_it_
     assert held == 8
     result = await campaign.run(clock)
     assert result.code == 75, result.err
-    assert "1 batch job with 8 images go on at the service" in result.err.splitlines()[-1]
+    assert "1 batch job with 8 images goes on at the service" in result.err.splitlines()[-1]
     assert campaign.requests == PICTURES - held
     status = await campaign.status()
     assert status["batch_jobs"]["requests_held"] == {"waiting": 8} or status["batch_jobs"][
