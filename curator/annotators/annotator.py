@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +21,7 @@ from curator.models.tier import Tier
 from curator.prompts.request import Request
 from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal, SettingNotTaken
 from shared.errors import InputError
+from shared.program.reporting.events import SecretMask
 from shared.web.loopback import is_loopback
 
 FINISHED: Final = "STOP"
@@ -98,7 +99,7 @@ class Connection:
     ``base_url`` is empty for the service's own address. ``forms`` are those that models are
     known to take, by name; all others are asked in the strictest. ``settings`` say to each model,
     by name, how to think and to look, and change where one refuses; ``tier`` is the one that all
-    are asked at.
+    are asked at. Secrets that come up on the way are registered with ``mask``.
     """
 
     base_url: str | None
@@ -107,6 +108,7 @@ class Connection:
     forms: Mapping[str, AskedForm] = field(default_factory=dict)
     settings: MutableMapping[str, ModelSettings] = field(default_factory=dict)
     tier: Tier = Tier.STANDARD
+    mask: SecretMask = field(default_factory=SecretMask, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ class Protocol:
     ``has_listed_models`` says that its models are those of the catalogue of models, which names one
     to ask where the user names none. ``look_is_final`` says that a model which a look at it refuses
     would refuse requests as well. ``model_name`` gives the name that the service has for a model.
-    ``require`` raises ``InputError`` where a package is missing. ``read_reply`` reads a successful
-    reply's body. ``image_details`` and ``tiers`` are those that it has a word for.
+    ``require`` raises ``InputError`` where a package is missing, and ``require_credentials`` where
+    what keys only name is. ``read_reply`` reads a successful reply's body. ``image_details`` and
+    ``tiers`` are those that it has a word for.
     """
 
     keys: KeySource
@@ -129,6 +132,7 @@ class Protocol:
     look_is_final: bool = False
     model_name: Callable[[str], str] = str
     require: Callable[[], None] = lambda: None
+    require_credentials: Callable[[Iterable[Key]], None] = lambda _: None
     image_details: Sequence[ImageDetail] = tuple(ImageDetail)
     tiers: Sequence[Tier] = (Tier.STANDARD,)
 

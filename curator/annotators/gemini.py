@@ -1,21 +1,17 @@
-"""Asks Gemini: connections, keys, and what goes wrong on the way.
+"""Asks Gemini: connections, and what goes wrong on the way.
 
 All keys share one aiohttp session. Every error becomes a
 ``curator.refusals.refusal.Refusal``. A key never leaves this module: error texts that come from the
-server are searched for it, because some of them repeat it in clear. Of the wire format this module
-knows the addresses alone; the rest is ``curator.annotators.gemini_wire``'s.
+server are searched for it, because some of them repeat it in clear. Where a key is
+asked with is ``curator.annotators.doors``', the wire format ``curator.annotators.gemini_wire``'s.
 """
 
 from __future__ import annotations
 
-import math
-import re
 import socket
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -29,10 +25,20 @@ from curator.annotators.annotator import (
     Reply,
     ask_without,
     check_base_url,
-    proxy_for,
 )
 from curator.annotators.departures import Departure, departure_of_request
-from curator.annotators.gemini_wire import METHOD, read_model, read_reply, request_body
+from curator.annotators.doors.credentials import require_credentials
+from curator.annotators.doors.door import Door, Doors
+from curator.annotators.doors.tokens import AccessTokens, TokenRefused, account_refused
+from curator.annotators.gemini_wire import (
+    COUNTED_BODY,
+    COUNTING_METHOD,
+    METHOD,
+    read_count,
+    read_model,
+    read_reply,
+    request_body,
+)
 from curator.keys.key import Key
 from curator.keys.variables import GEMINI_KEYS
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
@@ -43,6 +49,7 @@ from curator.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from curator.refusals.refusal import (
     BadRequest,
     FormNotTaken,
+    InvalidKey,
     Refusal,
     SettingNotTaken,
     Unanswered,
@@ -52,14 +59,8 @@ from curator.refusals.refusal import (
 )
 from shared.program.reporting.events import SecretMask
 
-GOOGLE: Final = "https://generativelanguage.googleapis.com"
-VERSION: Final = "v1beta"
-"""Of the protocol, where an address names none; it has every model and every field."""
-
-_ADDRESS: Final = re.compile(
-    r"(?P<server>.*?)(/+(?P<version>v\d+\w*))?(/+models(/+[^/]*)?)?/*", re.IGNORECASE
-)
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _SILENT_S: Final = 60
 """Longest silence of a connection, in seconds."""
 
@@ -95,19 +96,18 @@ class Gemini:
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
+        mask: SecretMask | None = None,
     ) -> None:
         """The session stays the caller's to close; ``forms`` are what models are known to take.
 
         ``settings`` say to each model how to think and to look, and change where one refuses; all
-        are asked at ``tier``.
+        are asked at ``tier``. Access tokens are registered with ``mask``.
         """
-        server, version = server_and_version(base_url)
         self._session = session
-        self._models_url = f"{server}/{version}/models"
-        self._proxy = proxy_for(server)
         self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._doors: dict[tuple[str, str], _Door] = {}
+        self._doors = Doors(base_url, timeout_s)
+        self._tokens = AccessTokens(session, self._doors.token_mask, mask or SecretMask())
         self._forms = dict(forms)
         self._settings = {} if settings is None else settings
         self._tier = tier
@@ -123,6 +123,7 @@ class Gemini:
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
+        mask: SecretMask | None = None,
     ) -> AsyncIterator[Gemini]:
         """Open a session of at most ``connections`` connections for the time of the block.
 
@@ -145,6 +146,7 @@ class Gemini:
                 forms=forms,
                 settings=settings,
                 tier=tier,
+                mask=mask,
             )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
@@ -153,7 +155,7 @@ class Gemini:
         Raises:
             Refusal: whatever came instead of a reply; see ``curator.refusals.refusal``.
         """
-        door = self._door(key, model)
+        door = self._doors.of(key, model)
         url, form = f"{door.model_url}:{METHOD}", self._forms.get(model, AskedForm.SCHEMA)
         settings = self._settings.get(model, NO_SETTINGS)
         body = request_body(request, form, settings, self._tier)
@@ -177,11 +179,33 @@ class Gemini:
         Raises:
             Refusal: it may not, or there was no answer; see ``curator.refusals.refusal``.
         """
-        door = self._door(key, model)
-        return read_model(await self._answer("GET", door.model_url, door))
+        door = self._doors.of(key, model)
+        if door.account is None:
+            return read_model(await self._answer("GET", door.model_url, door))
+        # What Google Cloud tells of a model names neither project nor location.
+        url = f"{door.model_url}:{COUNTING_METHOD}"
+        return read_count(await self._answer("POST", url, door, COUNTED_BODY))
 
-    async def _answer(self, method: str, url: str, door: _Door, body: bytes | None = None) -> str:
+    async def _answer(self, method: str, url: str, door: Door, body: bytes | None = None) -> str:
         """Return the body of a success, without the key; raise all else as a refusal."""
+        if door.account is None:
+            return await self._sent(method, url, door, door.headers, body)
+        token = await self._tokens.current(door.account)
+        try:
+            return await self._sent(method, url, door, {**door.headers, **token.headers}, body)
+        except TokenRefused:
+            # It was revoked, or the clocks disagree on how long it lasts.
+            token = await self._tokens.renewed(door.account, token)
+        try:
+            return await self._sent(method, url, door, {**door.headers, **token.headers}, body)
+        except TokenRefused as refused:
+            refusal = account_refused(door.account)
+            refusal.about = refused.about
+        raise refusal
+
+    async def _sent(
+        self, method: str, url: str, door: Door, headers: Mapping[str, str], body: bytes | None
+    ) -> str:
         refusal: Refusal
         departure = departure_of_request()
         if departure is not None:
@@ -191,15 +215,15 @@ class Gemini:
                 method,
                 url,
                 data=body if body is None else DepartingBody(body, departure),
-                headers=door.headers,
+                headers=headers,
                 timeout=self._timeout,
-                proxy=self._proxy,
+                proxy=door.proxy,
                 allow_redirects=False,
             ) as response:
                 if response.status == _OK:
                     text = await response.text("utf-8")
                 else:
-                    refusal = await _refused(response, url, door.mask)
+                    refusal = await _refused(response, url, door)
                     if self._tier is Tier.FLEX and method == "POST":
                         refusal = shed_or_not(response.status, refusal)
                     text = None
@@ -223,19 +247,6 @@ class Gemini:
         # Raised out here so that no error, which may quote the key, becomes its context.
         raise refusal
 
-    def _door(self, key: Key, model: str) -> _Door:
-        door = self._doors.get((key.secret, model))
-        if door is None:
-            headers = {
-                "Content-Type": "application/json",
-                "x-goog-api-key": key.secret,
-                "X-Server-Timeout": str(math.ceil(self._timeout_s)),
-            }
-            url = f"{self._models_url}/{quote(model)}"
-            door = _Door(url, headers, SecretMask([key.secret]))
-            self._doors[key.secret, model] = door
-        return door
-
 
 def lasting_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """Return a socket that says now and then that it is there.
@@ -253,7 +264,7 @@ def lasting_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     return made
 
 
-async def _refused(response: aiohttp.ClientResponse, url: str, mask: SecretMask) -> Refusal:
+async def _refused(response: aiohttp.ClientResponse, url: str, door: Door) -> Refusal:
     """Return what an answer means that is no success, also where its body cannot be read."""
     body = b""
     try:
@@ -265,27 +276,13 @@ async def _refused(response: aiohttp.ClientResponse, url: str, mask: SecretMask)
         # The status is known; of the body, what came counts.
         pass
     text = body.decode(errors="replace")
-    return refusal_of(response.status, text, response.headers, mask, url=url)
-
-
-def server_and_version(base_url: str | None) -> tuple[str, str]:
-    """Return where a server is and the version of its protocol, out of as much of an address.
-
-    ``/v1``, ``/v1beta/`` and ``/v1beta/models/NAME:generateContent`` at the end are no part of it.
-    """
-    match = _ADDRESS.fullmatch(base_url or GOOGLE)
-    if match is None:
-        return base_url or GOOGLE, VERSION
-    return match["server"], match["version"] or VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """Where a model is asked with one key, and with what headers; ``mask`` hides the key."""
-
-    model_url: str
-    headers: Mapping[str, str] = field(repr=False)
-    mask: SecretMask
+    refusal = refusal_of(response.status, text, response.headers, door.mask, url=url)
+    is_of_token = door.account is not None and response.status == _UNAUTHORIZED
+    if not (is_of_token and isinstance(refusal, InvalidKey)):
+        return refusal
+    refused = TokenRefused(refusal.reason)
+    refused.about = refusal.about
+    return refused
 
 
 def model_name(model: str) -> str:
@@ -303,6 +300,7 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[Gemini]:
         forms=connection.forms,
         settings=connection.settings,
         tier=connection.tier,
+        mask=connection.mask,
     )
 
 
@@ -315,4 +313,5 @@ PROTOCOL: Final = Protocol(
     look_is_final=True,
     model_name=model_name,
     tiers=(Tier.STANDARD, Tier.FLEX, Tier.BATCH),
+    require_credentials=require_credentials,
 )

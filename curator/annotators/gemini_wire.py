@@ -33,6 +33,11 @@ from shared.program.reporting.events import SecretMask
 
 METHOD: Final = "generateContent"
 """What a model must take to be asked."""
+COUNTING_METHOD: Final = "countTokens"
+COUNTED_BODY: Final = b'{"contents": [{"role": "user", "parts": [{"text": "?"}]}]}'
+"""What is counted to learn whether a model may be asked."""
+_TRAFFIC: Final = {"ON_DEMAND": Tier.STANDARD, "ON_DEMAND_FLEX": Tier.FLEX}
+"""What Google Cloud calls the tiers."""
 _IMAGE_ENDS: Final = '"}}'
 
 
@@ -129,7 +134,7 @@ def read_reply(body: str) -> Reply:
         status=_status(content),
         cached_tokens=as_count(usage.get("cachedContentTokenCount")),
         image_tokens=_image_tokens(usage),
-        tier=tier_of(usage.get("serviceTier")),
+        tier=tier_of(usage.get("serviceTier")) or _TRAFFIC.get(str(usage.get("trafficType"))),
     )
 
 
@@ -156,6 +161,17 @@ def read_model(body: str) -> ModelStatus:
     if isinstance(methods, list) and METHOD not in methods:
         raise ModelRefused(f"the model takes no {METHOD}")
     return _status(content)
+
+
+def read_count(body: str) -> ModelStatus:
+    """Return what the answer to ``countTokens`` tells of a model, which is that it may be asked.
+
+    Raises:
+        Refusal: the body holds an error, is cut off, or counts nothing.
+    """
+    if not isinstance(_content(body).get("totalTokens"), int):
+        raise Unavailable("an answer that counts no tokens")
+    return NO_STATUS
 
 
 def _content(body: str) -> dict[str, Any]:

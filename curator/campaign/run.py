@@ -131,6 +131,7 @@ async def _work(
         await _forms(options, plan, ledger, clock),
         await _settings(options, plan, ledger, clock),
         at_once,
+        plan.mask,
     )
     async with (
         beside(_keep_forecast(live, ledger, options, clock), "forecast"),

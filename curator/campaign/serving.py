@@ -39,7 +39,7 @@ class Serving:
     def removal(self, key: Key, refusal: InvalidKey) -> KeyRemoval:
         """Take a key out of the pool."""
         self.pool.remove(key, refusal)
-        return KeyRemoval(key.fingerprint, refusal.reason, self.clock.now())
+        return KeyRemoval.of(key, refusal.reason, self.clock.now())
 
     def taken(self, tried: Try) -> None:
         """Heed that the server took the key; of a batch job, that was known when it was made."""

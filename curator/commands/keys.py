@@ -101,6 +101,7 @@ def keys(
     ]
     if not asked:
         raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
+    protocol.require_credentials(key_file.keys)
     background = Background(catalogue, {} if ledger is None else _remembered(ledger, asked))
     connection = Connection(base_url, timeout_s, CONNECTIONS)
     checks = asyncio.run(

@@ -22,19 +22,21 @@ _FILE: Final = re.compile(r"[\w.-]+\.(json|txt|toml|env|csv|ya?ml|pem)", re.IGNO
 
 
 class KeyKind(StrEnum):
-    """Which of Google's two kinds a key is of, by how it begins."""
+    """Which of Google's kinds a key is of: of API keys, by how it begins."""
 
     AUTH = "auth"
     """Begins with AQ., as AI Studio issues them now."""
     STANDARD = "standard"
     """Begins with AIza: the old kind, which Google takes less and less."""
+    ENTERPRISE = "enterprise"
+    """An account of Google Cloud, which asks with access tokens."""
     OTHER = "other"
     NONE = "none"
     """A server of one's own may want no key."""
 
 
 def kind_of(secret: str) -> KeyKind:
-    """Return the kind of a key."""
+    """Return the kind of an API key."""
     if not secret:
         return KeyKind.NONE
     if secret.startswith("AQ."):

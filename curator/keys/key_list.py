@@ -92,7 +92,10 @@ def _of_json(text: str, source: str) -> list[ListedKey]:
         # JSON lines, or a list of some other language, whose lines tell.
         return list(_json_lines(text))
     if isinstance(value, dict) and "private_key" in value:
-        raise InputError(f"{source}: is a service account's file; {WAY_OUT}, of API keys")
+        raise InputError(
+            f"{source}: is a service account's file; name it as credentials in a [[key]] table "
+            "with enterprise = true, project and location"
+        )
     if isinstance(value, dict) and {"installed", "web"} & value.keys():
         raise InputError(f"{source}: is an OAuth client's file; {WAY_OUT}, of API keys")
     keys = list(_json_keys(value, "", text))

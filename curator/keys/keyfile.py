@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from pydantic import Field
 
 from curator.keys.asked_model import AskedModel
+from curator.keys.cloud_account import cloud_account
 from curator.keys.key import Key, assumed_project
 from curator.keys.key_form import without_keys
 from curator.keys.key_list import WAY_OUT, ListedKey, listed_keys
@@ -32,7 +33,10 @@ _TOML_HINT: Final = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
 class _KeyTable(Settings):
     label: str = ""
     project: str = ""
-    api_key: str
+    api_key: str | None = None
+    enterprise: bool = False
+    location: str = ""
+    credentials: str = ""
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
     rpd: int | None = Field(default=None, ge=1)
@@ -86,11 +90,19 @@ def read_key_file(
 
     Raises:
         InputError: no keys, an unreadable file, something that is no key, a secret or label that
-            occurs twice, keys of one project with different limits, or two tables of one model. No
-            message holds a secret.
+            occurs twice, keys of one project with different limits, two tables of one model, or an
+            account of Google Cloud that is not told as it must be or that the service has no door
+            for. No message holds a secret.
     """
     if path is not None:
-        return _keys_of_file(path, environment, source.foreign)
+        file = _keys_of_file(path, environment, source.foreign)
+        for key in file.keys:
+            if key.account is not None and not source.has_cloud_door:
+                raise InputError(
+                    f"{path}: key {key.label!r} is an account of Google Cloud; "
+                    "only --annotator gemini takes those"
+                )
+        return file
     text = environment.get(source.variable, "")
     if text.strip():
         return KeyFile(_keys_of_text(text, source.variable, environment, source.foreign))
@@ -105,7 +117,7 @@ def _keys_of_file(path: Path, environment: Mapping[str, str], foreign: Sequence[
     text, source = _read_text(path), str(path)
     if path.suffix.lower() != ".toml" and not _TOML_HINT.search(text):
         return KeyFile(_keys_of_text(text, source, environment, foreign))
-    return _toml_content(text, source, environment)
+    return _toml_content(text, path, environment)
 
 
 def _keys_of_text(
@@ -161,10 +173,14 @@ def _decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def _toml_content(text: str, source: str, environment: Mapping[str, str]) -> KeyFile:
+def _toml_content(text: str, path: Path, environment: Mapping[str, str]) -> KeyFile:
+    source = str(path)
     file = _without_values(_KeysFile, parsed_toml(text, source), source)
     keys = [
-        _key(table, number, source, environment) for number, table in enumerate(file.key, start=1)
+        _account_key(table, number, path)
+        if table.enterprise
+        else _key(table, number, source, environment)
+        for number, table in enumerate(file.key, start=1)
     ]
     _check(keys, source)
     names = [table.name for table in file.model]
@@ -180,6 +196,13 @@ def _toml_content(text: str, source: str, environment: Mapping[str, str]) -> Key
 
 def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, str]) -> Key:
     label = table.label or f"key-{number}"
+    if table.location or table.credentials:
+        raise InputError(
+            f"{source}: key {label!r}: location and credentials are for accounts of Google Cloud; "
+            "add enterprise = true, or leave them out"
+        )
+    if table.api_key is None:
+        raise InputError(f"{source}: key {label!r}: give api_key, or enterprise = true")
     secret = table.api_key.strip()
     if secret.startswith(_ENVIRONMENT_PREFIX):
         variable = secret.removeprefix(_ENVIRONMENT_PREFIX)
@@ -196,16 +219,36 @@ def _key(table: _KeyTable, number: int, source: str, environment: Mapping[str, s
     )
 
 
+def _account_key(table: _KeyTable, number: int, path: Path) -> Key:
+    name = table.label or f"key-{number}"
+    if table.api_key is not None:
+        raise InputError(
+            f"{path}: key {name!r}: enterprise = true asks with an account's access tokens; "
+            "leave api_key out, or enterprise"
+        )
+    credentials = path.parent / Path(table.credentials).expanduser() if table.credentials else None
+    account = cloud_account(
+        table.project.strip(), table.location.strip(), credentials, f"{path}: key {name!r}"
+    )
+    return Key(
+        label=table.label or account.place,
+        project=account.place,
+        secret="",
+        quota=Quota(rpm=table.rpm, tpm=table.tpm, rpd=table.rpd),
+        account=account,
+    )
+
+
 def _check(keys: Sequence[Key], source: str) -> None:
     if not keys:
         raise InputError(f"{source}: holds no keys; {WAY_OUT}")
-    by_secret: dict[str, Key] = {}
+    by_fingerprint: dict[str, Key] = {}
     by_label: dict[str, Key] = {}
     by_project: dict[str, Key] = {}
     for key in keys:
         if not (key.secret.isascii() and key.secret.isprintable()) or " " in key.secret:
             raise InputError(f"{source}: key {key.label!r}: not an API key (odd characters in it)")
-        twin = by_secret.setdefault(key.secret, key)
+        twin = by_fingerprint.setdefault(key.fingerprint, key)
         if twin is not key:
             raise InputError(
                 f"{source}: {twin.label!r} and {key.label!r} are the same key; remove one"

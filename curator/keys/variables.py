@@ -26,13 +26,15 @@ class KeySource:
     ``variable`` holds them. ``near`` are variables that other tools read one key from; a pool is
     not made of it unasked. ``foreign`` is what names of variables, in a ``.env`` file with several,
     say of a key for another service; ``^`` and ``$`` stand for a name's start and end. ``without``
-    are the keys where none are given; empty where the service needs one.
+    are the keys where none are given; empty where the service needs one. ``has_cloud_door`` says
+    that accounts of Google Cloud are keys as well.
     """
 
     variable: str
     near: tuple[str, ...] = ()
     foreign: tuple[str, ...] = _OF_OTHER_SERVICES
     without: tuple[Key, ...] = ()
+    has_cloud_door: bool = False
 
 
 GEMINI_KEYS: Final = KeySource(
@@ -42,6 +44,7 @@ GEMINI_KEYS: Final = KeySource(
         *("OPENAI", "OPENROUTER", "GROQ", "MISTRAL", "DEEPSEEK", "TOGETHER", "AZURE", "XAI"),
         *_OF_OTHER_SERVICES,
     ),
+    has_cloud_door=True,
 )
 OPENAI_KEYS: Final = KeySource(
     "OPENAI_API_KEY",

@@ -52,6 +52,16 @@ class PoolMembers:
             return turns
         raise no_key_left(self._left, self._models)
 
+    def in_service_for_jobs(self) -> list[tuple[Key, str]]:
+        """Return the same without accounts of Google Cloud, which make no batch jobs.
+
+        Raises:
+            KeysExhausted, NoProjectMayUse: there is no other key any more.
+        """
+        if turns := [turn for turn in self._open_turns(self._models) if turn[0].account is None]:
+            return turns
+        raise no_key_left(self._left, self._models)
+
     def others_serve(self, model: str) -> bool:
         """Return whether another model than ``model`` may still be asked with some key."""
         return self._serves(other for other in self._models if other != model)

@@ -112,6 +112,12 @@ TABLE: Final = (
         way_out="make a key of the kind that is issued now, which takes --annotator gemini",
     ),
     _row(
+        InvalidKey,
+        "an account that may not ask in its project",
+        words="IAM_PERMISSION_DENIED",
+        way_out="give it the role roles/aiplatform.user there",
+    ),
+    _row(
         ModelRefused,
         "a model that does not exist, or not for this project",
         words="MODEL_NOT_FOUND MODEL_NOT_SUPPORTED DEPLOYMENTNOTFOUND",

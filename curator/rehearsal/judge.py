@@ -80,9 +80,12 @@ class Judge:
         """Return the key with this secret, or what an unlisted one is taken for."""
         return self._keys.key(api_key)
 
-    def token_of(self, project: str) -> RehearsedKey | None:
-        """Return the first access token of a project; ``None`` where there is none."""
-        return self._keys.token_of(project)
+    def token_of(self, project: str, requests: Callable[[str], int]) -> RehearsedKey | None:
+        """Return the first access token of a project that has not expired; ``None`` without one.
+
+        ``requests`` tells how many a token has sent, by its label.
+        """
+        return self._keys.token_of(project, requests)
 
     def limits(self, key: RehearsedKey, model: str) -> ProjectLimits:
         """Return the limits of a model in the project of ``key``."""

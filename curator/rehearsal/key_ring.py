@@ -123,10 +123,17 @@ class KeyRing:
         state = RehearsedKeyState.VALID if accepted else RehearsedKeyState.INVALID
         return RehearsedKey(label=name, project=name, api_key=api_key, state=state)
 
-    def token_of(self, project: str) -> RehearsedKey | None:
-        """Return the first access token of a project; ``None`` where there is none."""
-        tokens = (key for key in self._keys.values() if key.is_enterprise)
-        return next((token for token in tokens if token.project == project), None)
+    def token_of(self, project: str, requests: Callable[[str], int]) -> RehearsedKey | None:
+        """Return the first access token of a project that has not expired; ``None`` without one.
+
+        ``requests`` tells how many a token has sent, by its label.
+        """
+        for key in self._keys.values():
+            if key.is_enterprise and key.project == project:
+                state = key.state_after(requests(key.label))
+                if state is not RehearsedKeyState.EXPIRED:
+                    return key
+        return None
 
     def limits(self, key: RehearsedKey, model: str) -> ProjectLimits:
         """Return the limits of a model in the project of ``key``."""

@@ -63,11 +63,15 @@ class RehearsalTally:
         key.requests += 1
         return key.requests + key.jobs_asked_for - 1
 
+    def requests_of(self, label: str) -> int:
+        """Return how many requests a key has sent."""
+        key = self._keys.get(label)
+        return key.requests if key else 0
+
     def looked_up(self, label: str) -> int:
         """Count a look at a model, which is no request; return the requests of its key so far."""
         self._look_ups[label] += 1
-        key = self._keys.get(label)
-        return key.requests if key else 0
+        return self.requests_of(label)
 
     def called(self, label: str, project: str, method: str) -> int:
         """Count a call that is no request; return the requests and jobs of its key so far."""

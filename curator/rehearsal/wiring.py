@@ -131,7 +131,7 @@ def build_server(
         record=record,
     )
     gemini, cloud = GeminiDoor(judge, tally, desk), GoogleCloudDoor(judge, tally, desk)
-    tokens = TokensDoor(judge)
+    tokens = TokensDoor(judge, tally)
     stage = _Stage(judge, shelf, replier, tally, batch_die, clock, record)
     batch_routes, jobs = _batches(script, stage)
     return RehearsalServer(

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.annotators.key_checks import Fitness, KeyCheck
-from curator.keys.key_form import kind_of
 from curator.keys.quota import LIMITS, Quota, corrected
 from curator.models.known import FreeLimits, ModelCatalogue
 from curator.models.model_status import Retirement, retirement
@@ -70,8 +69,9 @@ def _check_object(check: KeyCheck, end: Retirement | None) -> dict[str, Any]:
     return {
         "label": check.key.label,
         "fingerprint": check.key.fingerprint,
-        "kind": kind_of(check.key.secret).value,
+        "kind": check.key.kind.value,
         "project": check.key.project,
+        "location": check.key.account.location if check.key.account else "",
         "model": check.model,
         "state": check.fitness.value,
         "why": check.why,
@@ -92,7 +92,7 @@ def checks_view(checks: Sequence[KeyCheck], background: Background, now: float) 
         end = ends.get(check.model)
         table.add_row(
             Text(check.key.label),
-            kind_of(check.key.secret).value,
+            check.key.kind.value,
             Text(check.key.project),
             Text(check.model),
             Text(check.fitness.value, _STYLES.get(check.fitness, "red")),

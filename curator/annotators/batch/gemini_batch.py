@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from curator.annotators.annotator import Connection, proxy_for
 from curator.annotators.batch.operations import Operation, read_operation
-from curator.annotators.gemini import server_and_version
+from curator.annotators.doors.addresses import server_and_version
 from curator.keys.key import Key
 from curator.refusals.error_answers import LONGEST_BODY, refusal_of
 from curator.refusals.refusal import (

@@ -50,7 +50,7 @@ class BatchMeters:
         """
         now = self.clock.now()
         try:
-            in_service = self.pool.in_service()
+            in_service = self.pool.in_service_for_jobs()
         except NoProjectMayUse as end:
             # What a model says that has no batches is what one says that is not there at all.
             raise NoProjectMayUse(

@@ -33,7 +33,7 @@ class Tidying:
         for job in await batches.with_files(self.curator.campaign_id):
             if self.curator.stop.requested:
                 return
-            key = next((key for key in self.keys if key.project == job.project), None)
+            key = next((key for key in self.keys if _may_tidy(key, job)), None)
             if key is not None and job.job_id not in self._tried:
                 self._tried.add(job.job_id)
                 await self._delete_files(job, key)
@@ -51,3 +51,7 @@ class Tidying:
         await self.curator.ledger.batches.put(
             replace(job, results_file=left["results_file"], file_name=left["file_name"])
         )
+
+
+def _may_tidy(key: Key, job: BatchJob) -> bool:
+    return key.project == job.project and key.account is None

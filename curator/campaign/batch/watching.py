@@ -73,7 +73,7 @@ class Watching:
 
     def _keys_of(self, job: BatchJob) -> list[Key]:
         """Return the keys that see a job, the one that made it first."""
-        keys = [key for key in self.keys if key.project == job.project]
+        keys = [key for key in self.keys if key.project == job.project and key.account is None]
         own = [key for key in self.keys if key.fingerprint == job.key_fingerprint]
         return list(dict.fromkeys([*own, *keys]))
 

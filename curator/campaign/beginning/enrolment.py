@@ -12,7 +12,7 @@ from curator.pool.removals import tell_removed
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
-from shared.program.reporting.events import SecretMask, set_up_events
+from shared.program.reporting.events import set_up_events
 
 log = EventLog(__name__)
 
@@ -33,7 +33,7 @@ async def enrolled(
         StopRequested: the run is to stop.
     """
     set_up_events(
-        mask=SecretMask([*(key.secret for key in plan.keys), options.status_token or ""]),
+        mask=plan.mask,
         json_file=beside(options.ledger, LOG),
         file_only=("curator.items", "curator.pool.pool"),
     )

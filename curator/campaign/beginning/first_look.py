@@ -61,7 +61,7 @@ async def looked_at(
     for key in plan.serving:
         if refusal := bad.get(key.fingerprint):
             log.warning(removal_line(key, refusal))
-            await ledger.remember(KeyRemoval(key.fingerprint, refusal.reason, clock.now()))
+            await ledger.remember(KeyRemoval.of(key, refusal.reason, clock.now()))
     _tell_others(checks)
     closed = await _closed(options, plan, checks, ledger, clock)
     names = [model.name for model in plan.models]
@@ -139,7 +139,7 @@ async def _checks(
 ) -> list[KeyCheck]:
     a_minute = min(CHECKS_A_MINUTE, options.requests_per_minute or CHECKS_A_MINUTE)
     timeout_s = min(options.timeout_s, LONGEST_CHECK_S)
-    connection = Connection(options.base_url, timeout_s, CONNECTIONS)
+    connection = Connection(options.base_url, timeout_s, CONNECTIONS, mask=plan.mask)
     with report_progress("checking keys", len(plan.serving) * len(models)) as progress:
         async with options.annotator.protocol.connected(connection) as annotator:
             return await check_keys(

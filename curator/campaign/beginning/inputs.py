@@ -29,6 +29,7 @@ from curator.pool.records import Meter, RemovedKey
 from curator.prompts.prompts import Prompts, read_prompts
 from shared.errors import InputError
 from shared.images.fitness import ANY_PICTURE, Fitness
+from shared.program.reporting.events import SecretMask
 
 if TYPE_CHECKING:
     from curator.status.page import Address
@@ -81,7 +82,7 @@ class RunPlan:
     fingerprint. ``closed`` are the models that a look found closed to a project.
     ``told_ends`` is when models retire, seconds since the epoch, where the service
     said so before the first request, and ``settings`` what each is told of how to think and to
-    look.
+    look. ``mask`` hides all secrets of the run.
     """
 
     catalog: Catalog
@@ -96,6 +97,7 @@ class RunPlan:
     closed: frozenset[Meter] = frozenset()
     told_ends: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, ModelSettings] = field(default_factory=dict)
+    mask: SecretMask = field(default_factory=SecretMask, repr=False)
 
 
 def plan_run(options: RunOptions) -> RunPlan:
@@ -112,6 +114,7 @@ def plan_run(options: RunOptions) -> RunPlan:
     require_tier(options.annotator, models, options.tier)
     if options.tier is Tier.BATCH:
         require_batch_sdk()
+        _require_key_for_jobs(key_file.keys)
     require_sensible(options.budget, models, options.tier)
     prompts = read_prompts(options.prompts, options.questions, options.answer_words)
     plan = RunPlan(
@@ -131,10 +134,13 @@ def plan_run(options: RunOptions) -> RunPlan:
         ),
         address=_address(options),
         settings=settings_of_models(options.annotator, models, options.settings),
+        mask=SecretMask([*(key.secret for key in key_file.keys), options.status_token or ""]),
     )
     prompts.require_fields(plan.catalog)
     check_version(options.ledger)
     _check_token_limits(plan, TokenEstimates(options.known_models.tile, options.settings))
+    # Last, because it may take seconds to find that there are none.
+    options.annotator.protocol.require_credentials(key_file.keys)
     return plan
 
 
@@ -142,6 +148,14 @@ def _key_file(options: RunOptions) -> KeyFile:
     protocol = options.annotator.protocol
     protocol.require()
     return read_key_file(options.keys, source=protocol.keys)
+
+
+def _require_key_for_jobs(keys: Sequence[Key]) -> None:
+    if all(key.account is not None for key in keys):
+        raise InputError(
+            "--tier batch: accounts of Google Cloud make no jobs here (theirs would go through "
+            "Cloud Storage): add a [[key]] with an api_key, or take another --tier"
+        )
 
 
 def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[AskedModel]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from curator.judging.facts import ReplyFacts
+from curator.keys.key import Key
 from curator.ledger.records.work import WorkState
 from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
 from curator.models.model_status import NO_STATUS, ModelStatus
@@ -227,3 +228,12 @@ class KeyRemoval:
     reason: str
     at: float
     is_for_good: bool = True
+
+    @classmethod
+    def of(cls, key: Key, reason: str, at: float) -> KeyRemoval:
+        """Return the removal of a key that a service refused.
+
+        That of an account is not for good: its owner may log in again, or be given a role, and no
+        line of the keys file changes.
+        """
+        return cls(key.fingerprint, reason, at, is_for_good=key.account is None)

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from curator.rehearsal.doors.door import body_of, telling
 from curator.rehearsal.judge import Judge
+from curator.rehearsal.tally import RehearsalTally
 
 OAUTH_PATH: Final = "/token"
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -25,8 +26,9 @@ _LASTS_S: Final = 3599
 class TokensDoor:
     """Answers the service accounts of the projects that ``judge`` knows."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, tally: RehearsalTally) -> None:
         self._judge = judge
+        self._tally = tally
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is answered here."""
@@ -36,7 +38,8 @@ class TokensDoor:
         form = dict(parse_qsl((await body_of(request)).decode(errors="replace")))
         if form.get("grant_type") != _GRANT:
             return _refused("unsupported_grant_type", f"Invalid grant_type: {_GRANT} is played.")
-        token = self._judge.token_of(_project_in(form.get("assertion", "")))
+        project = _project_in(form.get("assertion", ""))
+        token = self._judge.token_of(project, self._tally.requests_of)
         if token is None:
             return _refused("invalid_grant", "Invalid grant: account not found")
         told = {

@@ -54,10 +54,13 @@ class SecretMask:
 
     def register(self, secrets: Iterable[str]) -> None:
         """Add secrets; strings of fewer than 6 characters would mask ordinary words."""
+        by_start = {start: set(known) for start, known in self._by_start.items()}
         for secret in secrets:
             if len(secret) >= SHORTEST_SECRET:
                 for form in _forms(secret):
-                    self._by_start.setdefault(form[:SHORTEST_SECRET], set()).add(form)
+                    by_start.setdefault(form[:SHORTEST_SECRET], set()).add(form)
+        # Another thread may be masking.
+        self._by_start = by_start
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with each secret replaced by ``MASK``."""
@@ -244,6 +247,8 @@ def set_up_events(
     # At import, on CPUs with AVX512-BF16, it warns that a kernel of a hub is missing; the model
     # module does not let that kernel be used in any case.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    # Where there are no default credentials it warns, and raises what is told in our words.
+    logging.getLogger("google.auth").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -14,7 +14,8 @@ from google import genai
 from google.genai import types
 from PIL import Image
 
-from curator.annotators.gemini import VERSION, Gemini
+from curator.annotators.doors.addresses import VERSION
+from curator.annotators.gemini import Gemini
 from curator.keys.key import Key
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings
 from curator.models.tier import Tier
@@ -61,13 +62,18 @@ async def recorder(folder):
     assert server.stats()["outcomes"] in ({"answered": 2}, {"question_answered": 2})
 
 
-async def send_by_sdk(url, request, **config):
+def contents(request):
+    """A request's content as the SDK is given it."""
     parts = [
         types.Part.from_text(text=request.prompt_text),
         types.Part.from_bytes(data=request.image_jpeg, mime_type="image/jpeg"),
     ]
     if request.closing_text:
         parts.append(types.Part.from_text(text=request.closing_text))
+    return [types.Content(role="user", parts=parts)]
+
+
+async def send_by_sdk(url, request, **config):
     # A session of ours, for the one that the SDK makes is deprecated by aiohttp.
     async with aiohttp.ClientSession() as session:
         options = types.HttpOptions(
@@ -80,7 +86,7 @@ async def send_by_sdk(url, request, **config):
         client = genai.Client(api_key=KEY, http_options=options)
         await client.aio.models.generate_content(
             model=MODEL,
-            contents=[types.Content(role="user", parts=parts)],
+            contents=contents(request),
             config=types.GenerateContentConfig(
                 response_mime_type="application/json",
                 response_schema=request.schema.content,

@@ -16,7 +16,8 @@ import pytest
 from aiohttp import web
 
 from curator.annotators.annotator import Annotator, proxy_for
-from curator.annotators.gemini import Gemini, server_and_version
+from curator.annotators.doors.addresses import server_and_version
+from curator.annotators.gemini import Gemini
 from curator.annotators.gemini_wire import read_reply
 from curator.annotators.openai_sdk import OpenAIClient, api_address
 from curator.annotators.registry import Service

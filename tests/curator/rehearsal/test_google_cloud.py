@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google import genai
 from google.auth.exceptions import RefreshError
 from google.genai import errors, types
@@ -17,6 +14,7 @@ from google.oauth2.credentials import Credentials
 from curator.rehearsal.doors.google_cloud import SHARED_REQUEST_TYPE
 from curator.rehearsal.doors.tokens import OAUTH_PATH
 from tests.curator.rehearsal.conftest import MODEL, Play, Stage
+from tests.fakes.service_account import write_service_account
 
 CLOUD = {"api_key": "token-1", "label": "cloud", "project": "our-cloud", "enterprise": True}
 PROJECT = [{"name": "our-cloud"}]
@@ -161,41 +159,17 @@ async def test_faults_strike_here_too(play: Play):
         assert (await ask(client(stage), stage)).text
 
 
-@pytest.fixture(scope="module")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def service_account(folder: Path, stage: Stage, private_key: str, project: str) -> Path:
-    """Write the file that default credentials are read from."""
-    path = folder / "account.json"
-    content = {
-        "type": "service_account",
-        "project_id": project,
-        "private_key": private_key,
-        "client_email": f"curator@{project}.iam.gserviceaccount.com",
-        "token_uri": stage.base_url + OAUTH_PATH,
-    }
-    path.write_text(json.dumps(content))
-    return path
-
-
 async def test_a_service_account_gets_the_token_of_its_project(
-    play: Play, tmp_path: Path, private_key: str, monkeypatch: pytest.MonkeyPatch
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     async with play(key=[CLOUD], project=PROJECT) as stage:
-        path = service_account(tmp_path, stage, private_key, "our-cloud")
+        path = write_service_account(tmp_path / "account.json", stage.base_url, "our-cloud")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
         sdk = genai.Client(
             enterprise=True, project="our-cloud", location="global", http_options=_options(stage)
         )
         assert (await ask(sdk, stage)).text
-        path = service_account(tmp_path, stage, private_key, "their-cloud")
+        path = write_service_account(tmp_path / "account.json", stage.base_url, "their-cloud")
         sdk = genai.Client(
             enterprise=True, project="their-cloud", location="global", http_options=_options(stage)
         )

@@ -1,0 +1,1 @@
+"""Gemini's two doors: the developer API's, which opens to keys, and Google Cloud's, to tokens."""
