@@ -7,13 +7,15 @@ What is fetched stays in the hub's own cache, by its own rules: `HF_ENDPOINT`, `
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 from shared.corpus import DATA_SUFFIXES, MANIFEST_FILE, QA_FILE
 from shared.corpus.unpacking import IMAGES_FOLDER, folder_of_parquet
@@ -29,6 +31,9 @@ _ADDRESS: Final = re.compile(
 )
 _CONVERTED: Final = {"~parquet": "refs/convert/parquet"}
 """The hub's own Parquet of any data set, as its file system calls it."""
+_PATIENCE_S: Final = 10.0
+_CLIENTS: Final = ("http", "requests", "urllib3")
+"""How the names of packages begin with which releases of `huggingface_hub` ask the hub."""
 log = EventLog(__name__)
 
 
@@ -53,7 +58,8 @@ def hub_data(address: str) -> Path:
     """
     place = _place(address)
     if PurePosixPath(place.path).suffix.lower() in DATA_SUFFIXES:
-        return _fetched(place, [place.path]) / place.path
+        take = _fetched if _is_reachable(place) else _kept_files
+        return take(place, [place.path]) / place.path
     names = _listed(place)
     if names is None:
         return _kept(place)
@@ -74,7 +80,7 @@ def hub_folder(address: str) -> Path:
     place = _place(address)
     names = _listed(place)
     if names is None:
-        return _kept(place)
+        return _kept_files(place, [f"{place.path}/*" if place.path else "*"]) / place.path
     pictures = [name for name in names if is_picture(PurePosixPath(name.path))]
     if not pictures:
         raise InputError(f"{address}: holds no pictures")
@@ -126,8 +132,9 @@ def _listed(place: _Place) -> Sequence[RepoFile] | None:
     Raises:
         InputError: the hub has no such place.
     """
-    with _errors(place):
-        from huggingface_hub import HfApi, RepoFile  # noqa: PLC0415
+    if not _is_reachable(place):
+        return None
+    from huggingface_hub import HfApi, RepoFile  # noqa: PLC0415
 
     try:
         with _errors(place):
@@ -141,6 +148,23 @@ def _listed(place: _Place) -> Sequence[RepoFile] | None:
             return [entry for entry in entries if isinstance(entry, RepoFile)]
     except _HubUnreachable:
         return None
+
+
+def _is_reachable(place: _Place) -> bool:
+    """Return whether anything answers where the hub is: its package asks for half a minute."""
+    with _errors(place):
+        from huggingface_hub import constants, is_offline_mode  # noqa: PLC0415
+    if is_offline_mode():
+        return False
+    hub = urlsplit(constants.ENDPOINT)
+    if getproxies().get(hub.scheme):
+        return True
+    try:
+        port = hub.port or (443 if hub.scheme == "https" else 80)
+        socket.create_connection((hub.hostname or "", port), timeout=_PATIENCE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _fetched(place: _Place, paths: Sequence[str]) -> Path:
@@ -163,16 +187,30 @@ def _fetched(place: _Place, paths: Sequence[str]) -> Path:
 
 
 def _kept(place: _Place) -> Path:
-    """Return what the cache has of a place, where the hub cannot be asked."""
+    """Return what the cache has whole of a place, where the hub cannot be asked."""
+    root = _kept_files(place, ["-"])
+    folder = root / place.path
+    below = [PurePosixPath(path.relative_to(folder)) for path in folder.rglob("*.*")]
+    if not below:
+        raise _unreachable(place)
+    wanted, file = _wanted(place.address, below)
+    kinds = {str(PurePosixPath(place.path, name.parent, f"*{name.suffix}")) for name in wanted}
+    return _kept_files(place, sorted(kinds)) / place.path / file
+
+
+def _kept_files(place: _Place, patterns: Sequence[str]) -> Path:
+    """Return the folder of a data set's files here, if all of ``patterns`` are in it."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
 
     with _errors(place):
         folder = snapshot_download(
-            place.name, repo_type="dataset", revision=place.revision, local_files_only=True
+            place.name,
+            repo_type="dataset",
+            revision=place.revision,
+            allow_patterns=list(patterns),
+            local_files_only=True,
         )
-        if Path(folder, place.path).exists():
-            return Path(folder, place.path)
-    raise _unreachable(place)
+    return Path(folder)
 
 
 class _HubUnreachable(InputError):
@@ -216,7 +254,7 @@ def _errors(place: _Place) -> Iterator[None]:
         raise _unreachable(place, _first_line(error)) from error
     except Exception as error:
         # What its client of HTTP raises is not its own.
-        if type(error).__module__.partition(".")[0] not in {"httpx", "httpcore", "requests"}:
+        if not type(error).__module__.startswith(_CLIENTS):
             raise
         raise _unreachable(place, _first_line(error)) from error
 
