@@ -21,6 +21,7 @@ from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import import_catalog
 from curator.campaign.beginning.open_files import affordable_concurrency
 from curator.campaign.budget import Budget
+from curator.campaign.canaries.telling import tell_few
 from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.ending import ended, removed_if_unused, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
@@ -141,6 +142,7 @@ async def _work(
     ):
         model_watch = ModelWatch(options.known_models, clock)
         model_watch.begin(plan, live.report(clock.now()))
+        tell_few(options.canary)
         item_log = ItemLog(plan.prompts)
         estimates = await _estimates(options, ledger, connection.settings)
         budget = Budget(options.budget, plan.models, options.known_models, estimates, at_once)

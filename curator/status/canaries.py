@@ -98,6 +98,18 @@ def _lower_tail(chances: Sequence[float], most: int) -> float:
     return min(1.0, math.fsum(ways[: most + 1]))
 
 
+def first_alarm_day(images: int) -> int | None:
+    """Return the first day on which so many canaries may raise an alarm; ``None``: on no day.
+
+    At best: where the model repeated itself always, and then answers none of them as before. The
+    first day brings the answers to compare with, the second the first share of equal ones.
+    """
+    for usual_days in range(1, USUAL_DAYS + 1):
+        if (usual_days + 1.0) ** -images < ALARM_CHANCE:
+            return usual_days + 2
+    return None
+
+
 def canary_standings(days: Iterable[CanaryDay]) -> list[CanaryStanding]:
     """Return how each model stands; ``days`` are by model, the earliest first."""
     return [_standing(list(group)) for _, group in groupby(days, key=lambda day: day.model)]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from curator.ledger import CanaryDay
-from curator.status.canaries import canary_standings
+from curator.status.canaries import canary_standings, first_alarm_day
 from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)
+
+_ENOUGH: Final = 20
+"""Canaries that notice most changes in the second week; see docs/operating.md."""
+_SOON: Final = 3
+"""The first day on which any number of them can tell."""
 
 
 def tell_standing(days: Sequence[CanaryDay], today: str) -> None:
@@ -34,6 +40,14 @@ def tell_standing(days: Sequence[CanaryDay], today: str) -> None:
             answered_by=now.answered_by,
             told_in="curator status",
         )
+
+
+def tell_few(count: int) -> None:
+    """Warn where so few canaries notice a change late, or never."""
+    day = first_alarm_day(count)
+    if count and day != _SOON:
+        earliest = "never" if day is None else f"day {day} of a model, if all answers change"
+        log.warning("few_canaries", canary=count, first_alarm=earliest, better=_ENOUGH)
 
 
 def tell_left(model: str, why: Exception) -> None:

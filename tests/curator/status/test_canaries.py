@@ -15,6 +15,7 @@ from curator.status.canaries import (
     canary_standings,
     canary_words,
     chance_of_so_few,
+    first_alarm_day,
 )
 
 Answers = dict[int, bool]
@@ -139,3 +140,12 @@ def test_a_model_that_answers_half_of_fifty_otherwise_is_noticed_that_day():
         chance = chance_of_so_few(changed, days[:USUAL_DAYS])
         noticed += chance is not None and chance < ALARM_CHANCE
     assert noticed == 50
+
+
+@pytest.mark.parametrize("images", [1, 3, 4, 5, 9, 10, 20])
+def test_the_first_day_of_an_alarm_is_that_on_which_the_worst_change_raises_one(images):
+    same, other = dict.fromkeys(range(images), True), dict.fromkeys(range(images), False)
+    alarms = [
+        days + 2 for days in range(1, USUAL_DAYS + 2) if standing(*[same] * days, other).changed_on
+    ]
+    assert first_alarm_day(images) == (alarms[0] if alarms else None)

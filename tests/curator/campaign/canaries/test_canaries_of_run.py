@@ -235,3 +235,13 @@ async def test_a_campaign_of_batch_jobs_asks_them_at_once_and_at_the_standard_ti
             "SELECT DISTINCT canary_day IS NULL, tier FROM attempts ORDER BY 1"
         ).fetchall()
     assert tiers == [(0, "standard"), (1, "batch")]
+
+
+@pytest.mark.parametrize(
+    ("canary", "earliest"), [(0, None), (3, "never"), (5, "day 5"), (10, None)]
+)
+async def test_canaries_that_are_too_few_are_told_before_they_are_asked(stage, canary, earliest):
+    campaign = await stage()
+    assert (await campaign.run(on_day(0), canary=canary)).code == 0
+    told = [entry["first_alarm"] for entry in logged(campaign, "few_canaries")]
+    assert [words.partition(" of")[0] for words in told] == ([earliest] if earliest else [])
