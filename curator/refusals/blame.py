@@ -178,6 +178,13 @@ TABLE: Final = (
     ),
     _row(ProjectRefused, "a country or state that is not served", {451}, way_out=_MOVE),
     _row(
+        ModelRefused,
+        "a model that a location does not have",
+        {400},
+        says=r"models?\b.{0,200} (not|isn't) (servable|served|available|supported) in (the )?"
+        r"(region|location)",
+    ),
+    _row(
         ProjectRefused,
         "a country or project that is not served",
         {400},

@@ -43,9 +43,9 @@ _CUT_MESSAGE: Final = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)')
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)(?:</|<|$)", re.IGNORECASE | re.DOTALL)
 _MARKUP: Final = re.compile(r"^\s*<(!doctype|html|head|\?xml|body|title)", re.IGNORECASE)
 _DURATION: Final = re.compile(r"^(?P<value>\d{1,9}(?:\.\d+)?)(?P<unit>ms|s)$")
-_OVER_QUOTA: Final = re.compile(r"exceeded your (current )?quota", re.IGNORECASE)
+_OVER_QUOTA: Final = re.compile(r"exceeded your (current )?quota|quota exceeded for", re.IGNORECASE)
 _WHICH_QUOTA: Final = re.compile(r"\bQuota exceeded for .*", re.DOTALL)
-_A_DAY: Final = re.compile(r"per[- ]day|daily|\b[RT]PD\b", re.IGNORECASE)
+_A_DAY: Final = re.compile(r"per[-_ ]day|daily|\b[RT]PD\b", re.IGNORECASE)
 _NO_ROOM: Final = (429, 503)
 _STATUSES: Final[Mapping[str, int]] = {
     "INVALID_ARGUMENT": 400,

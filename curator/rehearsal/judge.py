@@ -80,6 +80,10 @@ class Judge:
         """Return the key with this secret, or what an unlisted one is taken for."""
         return self._keys.key(api_key)
 
+    def token(self, text: str, project: str, location: str) -> RehearsedKey:
+        """Return what an access token that comes for a project in a location is taken for."""
+        return self._keys.token(text, project, location)
+
     def token_of(self, project: str, requests: Callable[[str], int]) -> RehearsedKey | None:
         """Return the first access token of a project that has not expired; ``None`` without one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ from curator.rehearsal.words.replies import WireReply
 
 _NO_LIMITS: Final = ProjectLimits()
 _NO_KEY: Final = "no-key"
+MADE_UP_TOKEN: Final = "ya29.made-up-for-"  # noqa: S105 - how one begins
 
 
 class RehearsedKeyState(StrEnum):
@@ -48,7 +49,8 @@ class UnlistedKeys(StrEnum):
 class RehearsedKey:
     """A key of the script; it is good for ``valid_for`` requests before ``state`` takes hold.
 
-    One with ``is_enterprise`` is no key but an access token of Google Cloud, for its door alone.
+    One with ``is_enterprise`` is no key but an access token of Google Cloud, for its door alone;
+    with ``takes_any_token``, it stands for any that comes for its project.
     """
 
     label: str
@@ -57,6 +59,11 @@ class RehearsedKey:
     state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = 0
     is_enterprise: bool = False
+    takes_any_token: bool = False
+
+    def is_of(self, project: str, location: str) -> bool:
+        """Return whether it is a token of a project of Google Cloud, in a location."""
+        return self.is_enterprise and self.project in {project, f"{project}/{location}"}
 
     def state_after(self, requests: int) -> RehearsedKeyState:
         """Return the state that a request meets when there were ``requests`` before it."""
@@ -128,12 +135,28 @@ class KeyRing:
 
         ``requests`` tells how many a token has sent, by its label.
         """
-        for key in self._keys.values():
-            if key.is_enterprise and key.project == project:
+        tokens = [key for key in self._keys.values() if key.is_enterprise]
+        for key in tokens:
+            if project in {key.project, key.project.partition("/")[0]}:
                 state = key.state_after(requests(key.label))
                 if state is not RehearsedKeyState.EXPIRED:
                     return key
+        takes_any = any(key.takes_any_token for key in tokens)
+        if project and (takes_any or self._unlisted is UnlistedKeys.ACCEPTED):
+            return RehearsedKey(project, project, f"{MADE_UP_TOKEN}{project}", is_enterprise=True)
         return None
+
+    def token(self, text: str, project: str, location: str) -> RehearsedKey:
+        """Return what an access token that comes for a project in a location is taken for."""
+        if text in self._keys or not text:
+            return self.key(text)
+        for key in self._keys.values():
+            if key.takes_any_token and key.is_of(project, location):
+                return key
+        unlisted = self.key(text)
+        if unlisted.state is not RehearsedKeyState.VALID:
+            return unlisted
+        return replace(unlisted, project=project or unlisted.project, is_enterprise=True)
 
     def limits(self, key: RehearsedKey, model: str) -> ProjectLimits:
         """Return the limits of a model in the project of ``key``."""

@@ -54,7 +54,8 @@ class RehearsalScript(Settings):
         names = [project.name for project in self.project]
         _refuse_twins(names, "project")
         _refuse_twins([key.label for key in self.labelled_keys()], "key label")
-        if len({key.api_key for key in self.key}) < len(self.key):
+        written = [key.api_key for key in self.key if key.api_key]
+        if len(set(written)) < len(written):
             raise ValueError("two [[key]] tables have the same api_key")
         for key in self.labelled_keys():
             if key.project not in {*names, _own_project(key.label)}:
@@ -112,7 +113,8 @@ def require_keys(script: RehearsalScript) -> None:
 def with_campaign_keys(script: RehearsalScript, file: KeyFile) -> RehearsalScript:
     """Return ``script`` with the pool of a keys file, all valid, under the quotas it states.
 
-    The limits that it states for models count as well; the script's models keep the rest.
+    The limits that it states for models count as well; the script's models keep the rest. An
+    account of Google Cloud may bring any token.
     """
     projects = {
         key.project: ProjectTable(
@@ -125,7 +127,15 @@ def with_campaign_keys(script: RehearsalScript, file: KeyFile) -> RehearsalScrip
         known = models.get(asked.name, ModelTable(name=asked.name))
         own = {"rpm": asked.quota.rpm, "tpm": asked.quota.tpm, "rpd": asked.quota.rpd}
         models[asked.name] = known.model_copy(update=own)
-    keys = [KeyTable(api_key=key.secret, label=key.label, project=key.project) for key in file.keys]
+    keys = [
+        KeyTable(
+            api_key=key.secret,
+            label=key.label,
+            project=key.project,
+            enterprise=key.account is not None,
+        )
+        for key in file.keys
+    ]
     return script.model_copy(
         update={
             "project": tuple(projects.values()),

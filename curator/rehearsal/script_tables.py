@@ -58,15 +58,22 @@ class ProjectTable(QuotaTable):
 class KeyTable(Settings):
     """``[[key]]``: a key, good for ``valid_for`` requests before ``state`` takes hold.
 
-    With ``enterprise``, an access token of Google Cloud.
+    With ``enterprise``, an access token of Google Cloud; any one will do where none is given. Its
+    project may be named with a location, as in ``our-cloud/global``, and is good there alone then.
     """
 
-    api_key: str = Field(min_length=1, repr=False)
+    api_key: str = Field(default="", repr=False)
     label: str = ""
     project: str = ""
     state: RehearsedKeyState = RehearsedKeyState.VALID
     valid_for: int = Field(default=0, ge=0)
     enterprise: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if not self.api_key and not self.enterprise:
+            raise ValueError("api_key is missing")
+        return self
 
 
 class ModelTable(_LimitsTable):

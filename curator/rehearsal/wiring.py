@@ -34,7 +34,7 @@ from curator.rehearsal.doors.google_cloud import GoogleCloudDoor
 from curator.rehearsal.doors.tokens import TokensDoor
 from curator.rehearsal.faults import AnyFault, Fault, FaultPlan, FaultRule, FlexPlan
 from curator.rehearsal.judge import Judge
-from curator.rehearsal.key_ring import KeyRing, RehearsedKey, UnlistedKeys
+from curator.rehearsal.key_ring import MADE_UP_TOKEN, KeyRing, RehearsedKey, UnlistedKeys
 from curator.rehearsal.model_shelf import Counting, ModelShelf, RehearsedModel
 from curator.rehearsal.quota_book import (
     Days,
@@ -211,10 +211,11 @@ def _key(table: KeyTable) -> RehearsedKey:
     return RehearsedKey(
         label=table.label,
         project=table.project,
-        api_key=table.api_key,
+        api_key=table.api_key or f"{MADE_UP_TOKEN}{table.label}",
         state=table.state,
         valid_for=table.valid_for,
         is_enterprise=table.enterprise,
+        takes_any_token=not table.api_key,
     )
 
 

@@ -36,7 +36,9 @@ class Background:
         return corrected(stated, record.learned, now) if record else stated
 
     def free(self, check: KeyCheck) -> FreeLimits:
-        """Return what a project without billing may send to a model."""
+        """Return what a project without billing may send to a model: at Google Cloud, nothing."""
+        if check.key.account is not None:
+            return FreeLimits()
         return self.models.known(check.model).free
 
     def ends(self, checks: Sequence[KeyCheck]) -> dict[str, Retirement]:

@@ -98,8 +98,9 @@ class GoogleCloudDoor:
         is_bearer = authorization.lower().startswith(_BEARER)
         if not is_bearer and KEY_HEADER in request.headers:
             raise Refused(key_for_token())
-        key = self._judge.key(authorization[len(_BEARER) :].strip() if is_bearer else "")
-        if key.is_enterprise and place.project and key.project != place.project:
+        token = authorization[len(_BEARER) :].strip() if is_bearer else ""
+        key = self._judge.token(token, place.project, place.location)
+        if key.is_enterprise and place.project and not key.is_of(place.project, place.location):
             raise Refused(denied(place))
         if not key.api_key or key.is_enterprise:
             return key

@@ -93,6 +93,23 @@ async def test_a_run_whose_accounts_get_no_token_asks_nothing(stage):
     assert campaign.requests == 0
 
 
+async def test_beside_accounts_keys_make_the_batch_jobs(stage):
+    jobs = {"pending_s": 0, "running_s": 0}
+    campaign = await stage(
+        project=PROJECTS, key=[CLOUD, PLAIN], accept_unlisted_keys=False, batch=jobs
+    )
+    path = keys_file(
+        campaign,
+        'ACCOUNT\nlocation = "global"',
+        f'label = "plain"\nproject = "plain"\napi_key = "{KEYS[0]}"',
+    )
+    ended = await campaign.run(keys=path, tier=Tier.BATCH)
+    assert ended.code == 0, ended.err
+    stats = campaign.server.stats()
+    assert stats["images"]["answered"] == PICTURES
+    assert (stats["requests"], stats["batch"]["jobs"]) == (0, {"succeeded": 1})
+
+
 async def test_accounts_alone_make_no_batch_jobs(stage):
     campaign = await stage(project=PROJECTS, key=[CLOUD, PLAIN], accept_unlisted_keys=False)
     path = keys_file(campaign, 'ACCOUNT\nlocation = "global"')

@@ -15,6 +15,7 @@ from curator.ledger.database.opening import migrate
 from shared.program.cli import run_program
 from tests.curator.campaigns import Campaign, Ended, ended, start_process
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.service_account import write_service_account
 
 AUTH = "AQ.Ab8RN6KeyOfTheNewKind0001"
 GOOD = "AIzaSyKeyNumberOne001"
@@ -142,6 +143,51 @@ async def test_good_keys_end_with_nothing_to_heed(stage, monkeypatch):
     assert "free: rpd 500" in " ".join(ended.out.split())
     assert list(campaign.server.stats()["look_ups"].values()) == [1, 1]
     assert campaign.requests == 0
+
+
+async def test_an_account_of_google_cloud_is_told_with_its_place(stage, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    token = {"api_key": "ya29.token", "project": "our-cloud", "enterprise": True}
+    campaign = await stage(
+        project=[{"name": "our-cloud"}, {"name": "p"}],
+        key=[token, {"api_key": GOOD, "project": "p"}],
+        accept_unlisted_keys=False,
+        models=["gemini-3.5-flash-lite"],
+    )
+    write_service_account(campaign.folder / "account.json", campaign.url, "our-cloud")
+    (campaign.folder / "keys.toml").write_text(
+        '[[key]]\nenterprise = true\nproject = "our-cloud"\nlocation = "eu"\nrpm = 30\n'
+        'credentials = "account.json"\n[[key]]\nenterprise = true\nproject = "their-cloud"\n'
+        'location = "global"\ncredentials = "account.json"\n'
+        f'[[key]]\nlabel = "plain"\napi_key = "{GOOD}"\n'
+    )
+    models = ("--model", "gemini-3.5-flash-lite", "--model", "gemini-1-lost")
+    ended = await check(campaign, *keys_file(campaign), "--json", *models)
+    assert ended.code == 1
+    found = {(key["label"], key["model"]): key for key in json.loads(ended.out)["keys"]}
+    ours = found["our-cloud/eu", "gemini-3.5-flash-lite"]
+    assert (ours["kind"], ours["location"], ours["state"]) == ("enterprise", "eu", "usable")
+    assert ours["project"] == "our-cloud/eu"
+    assert (ours["limits"]["rpm"], ours["free_limits"]["rpd"]) == (30, None)
+    theirs = found["their-cloud/global", "gemini-3.5-flash-lite"]
+    assert theirs["state"] == "invalid key"
+    assert "roles/aiplatform.user" in theirs["why"]
+    lost = found["our-cloud/eu", "gemini-1-lost"]
+    assert lost["state"] == "model refused"
+    assert "was not found or your project does not have access" in lost["why"]
+    assert found["plain", "gemini-3.5-flash-lite"]["location"] == ""
+    ended = await check(campaign, *keys_file(campaign))
+    assert re.search(r"our-cloud/eu +enterprise +our-cloud/eu +gemini-3.5\S+ +usable", ended.out)
+    assert campaign.requests == 0
+
+
+async def test_an_account_is_no_key_of_another_service(stage):
+    campaign = await stage()
+    account = '[[key]]\nenterprise = true\nproject = "our-cloud"\nlocation = "eu"\n'
+    (campaign.folder / "keys.toml").write_text(account)
+    ended = await check(campaign, *keys_file(campaign), "--annotator", "openai", "--model", "any")
+    assert ended.code == 2
+    assert "is an account of Google Cloud; only --annotator gemini takes those" in ended.err
 
 
 async def test_no_answer_is_no_keys_fault_and_still_not_good(stage):

@@ -19,6 +19,7 @@ import pytest
 from curator.commands.rehearse import _catalog_of
 from curator.keys.keyfile import read_keys
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
+from tests.fakes.service_account import write_service_account
 
 
 def command(catalogue: Catalogue, *options: object) -> list[str]:
@@ -54,9 +55,12 @@ def test_the_campaign_that_it_proposes_reads_the_listings_where_there_are_some(t
 
 
 def ask(base_url: str, key: str) -> int:
-    body = json.dumps({"contents": [{"parts": [{"text": "Hello"}]}]}).encode()
-    url = f"{base_url}/v1/models/{MODEL}:generateContent"
-    request = urllib.request.Request(url, body, {"x-goog-api-key": key})
+    return ask_at(f"{base_url}/v1/models/{MODEL}:generateContent", {"x-goog-api-key": key})
+
+
+def ask_at(url: str, headers: dict[str, str]) -> int:
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}).encode()
+    request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request) as response:
             return response.status
@@ -88,6 +92,31 @@ def test_it_plays_a_campaigns_own_keys_file(catalogue: Catalogue, tmp_path: Path
         assert f"--keys {keys}" in ready["campaign"]
         assert [ask(ready["base_url"], "my-secret-key") for _ in range(2)] == [200, 429]
         assert ask(ready["base_url"], "another") == 400
+
+
+def test_it_plays_accounts_of_google_cloud_too(catalogue: Catalogue, tmp_path: Path):
+    account = write_service_account(
+        tmp_path / "account.json", "https://oauth2.invalid", "any-cloud"
+    )
+    keys = tmp_path / "keys.toml"
+    keys.write_text(
+        '[[key]]\nenterprise = true\nproject = "our-cloud"\nlocation = "eu"\nrpm = 1\n'
+        'credentials = "account.json"\n'
+    )
+    script = tmp_path / "script.toml"
+    script.write_text('answers = "answers.csv"\nimages = "images"\n')
+    with started(command(catalogue, "--script", script, "--keys", keys)) as (_, ready):
+        write_service_account(account, ready["base_url"], "any-cloud")
+        words = [sys.executable, "-m", "curator", "keys", "--keys", str(keys), "--json"]
+        done = subprocess.run(
+            [*words, "--base-url", ready["base_url"]], capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        [key] = json.loads(done.stdout)["keys"]
+        assert (key["project"], key["state"]) == ("our-cloud/eu", "usable")
+        place = "projects/our-cloud/locations/eu/publishers/google/models"
+        url = f"{ready['base_url']}/v1beta1/{place}/{MODEL}:generateContent"
+        assert [ask_at(url, {"Authorization": "Bearer ya29.any"}) for _ in range(2)] == [200, 429]
 
 
 def test_it_sums_up_plain_requests_and_those_of_jobs(catalogue: Catalogue):

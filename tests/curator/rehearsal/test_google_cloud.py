@@ -13,6 +13,7 @@ from google.oauth2.credentials import Credentials
 
 from curator.rehearsal.doors.google_cloud import SHARED_REQUEST_TYPE
 from curator.rehearsal.doors.tokens import OAUTH_PATH
+from shared.errors import InputError
 from tests.curator.rehearsal.conftest import MODEL, Play, Stage
 from tests.fakes.service_account import write_service_account
 
@@ -194,3 +195,38 @@ async def test_no_token_is_given_for_nonsense(play: Play, form: dict[str, str] |
         told = await response.json()
     assert response.status == 400
     assert "access_token" not in told
+
+
+async def test_any_token_will_do_where_none_is_named(play: Play):
+    keys = [
+        {"label": "anywhere", "project": "our-cloud", "enterprise": True},
+        {"label": "europe", "project": "their-cloud/europe-west4", "enterprise": True},
+    ]
+    projects = [*PROJECT, {"name": "their-cloud/europe-west4", "rpm": 1}]
+    async with play(key=keys, project=projects) as stage:
+        assert (await ask(client(stage, "ya29.any"), stage)).text
+        theirs = {"project": "their-cloud", "location": "europe-west4"}
+        assert (await ask(client(stage, "ya29.any", **theirs), stage)).text
+        with pytest.raises(errors.ClientError, match="Resource exhausted"):
+            await ask(client(stage, "ya29.another", **theirs), stage)
+        with pytest.raises(errors.ClientError, match="401"):
+            await ask(client(stage, "ya29.any", project="their-cloud"), stage)
+        figures = await stage.stats()
+    assert {
+        label: key["requests"] for label, key in figures["keys"].items() if "un" not in label
+    } == {
+        "anywhere": 1,
+        "europe": 2,
+    }
+
+
+async def test_unlisted_tokens_work_where_unlisted_keys_do(play: Play):
+    async with play(key=[], accept_unlisted_keys=True) as stage:
+        assert (await ask(client(stage, "ya29.any", project="any-cloud"), stage)).text
+        assert (await stage.ask("AIza-any")).text
+
+
+async def test_what_is_no_token_at_all_needs_a_key(play: Play):
+    with pytest.raises(InputError, match="api_key is missing"):
+        async with play(key=[{"label": "empty"}]):
+            pass
