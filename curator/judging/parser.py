@@ -57,7 +57,8 @@ _BULLETS = f"{_DASHES}\N{BULLET} "
 _SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: there is one for each pair, and that would take four times as long. None is changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Draft:
     """A question and its answer as they stand in a reply, not yet validated.
 
@@ -275,7 +276,8 @@ def _first(fields: Mapping[str, object], names: Sequence[str]) -> object:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return _plain(value)
+        # Nearly all that is read comes by here.
+        return value.strip() if value.isprintable() and "  " not in value else _plain(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and abs(value) >= EXACT:

@@ -95,13 +95,14 @@ def validate(
     for written in drafts:
         draft = bench.in_its_style(written)
         question = words_of(draft.question)
+        plain = " ".join(question)
         rule = bench.broken_rule(draft, question)
-        if rule is None and rules.duplicate_question and " ".join(question) in seen:
+        if rule is None and rules.duplicate_question and plain in seen:
             rule = Rule.DUPLICATE_QUESTION
         if rule is None and rules.surplus and len(accepted) == most:
             rule = Rule.SURPLUS
         if rule is None:
-            seen.add(" ".join(question))
+            seen.add(plain)
             accepted.append(draft)
         else:
             rejected.append(RejectedDraft(draft, rule))
