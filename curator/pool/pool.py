@@ -313,7 +313,11 @@ class KeyPool(PoolMembers):
             return
         first = min((opening.at for opening in openings.values()), default=math.inf)
         is_spent = all(opening.window is Window.DAY for opening in openings.values())
-        if is_spent and not self._trials.are_under_way:
+        if is_spent and self._trials.are_under_way:
+            # What is on trial may serve at once, long before the others' next day.
+            await self._stop.wait(self._changed)
+            return
+        if is_spent:
             opens_at = min(
                 self._projects[meter].reopens_at(tokens[meter.model], now) for meter in openings
             )

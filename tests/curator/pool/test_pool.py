@@ -171,6 +171,20 @@ async def test_a_wait_for_the_next_day_is_told_once_with_the_careful_try_before_
     ]
 
 
+async def test_who_waits_for_a_first_answer_does_not_sleep_until_the_next_day(make_pool, clock):
+    only, started = key("a", rpd=3), clock.now()
+    spent = {Meter("p-a", "spent"): ProjectUse(today=3)}
+    pool = make_pool(only, models=("spent", "tried"), use=spent, untried=[only])
+    tokens = {"spent": 1, "tried": 1}
+    trial = await pool.lease(tokens)
+    waiting = asyncio.create_task(pool.lease(tokens))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    pool.settle(trial, 1)
+    assert (await waiting).model == "tried"
+    assert clock.now() == started
+
+
 async def test_no_server_closes_a_minute_for_longer_than_a_day(make_pool, clock):
     pool = make_pool(key("a"))
     record = pool.cool_down(await pool.lease({MODEL: 1}), limited(retry_after_s=999_999_999_999.0))
