@@ -26,7 +26,7 @@ from curator.ledger import (
     TokenUse,
     tokens_of,
 )
-from curator.models.budget_limit import BudgetLimit
+from curator.models.budget_limit import BudgetLimit, amount_words
 from curator.models.known import KnownModel, ModelCatalogue
 from curator.models.prices import MILLION
 from curator.models.tier import Tier
@@ -270,7 +270,7 @@ class Budget:
         spent, limit = self._spent, self._limit
         amounts, further, options = [], [], []
         if limit.usd is not None:
-            amounts.append(f"{spent.usd:.4f} of {limit.usd:g} $")
+            amounts.append(f"{spent.usd:.4f} of {amount_words(limit.usd)} $")
             further.append(f"{cost.usd:.4f} $")
             options.append("--budget-usd")
         if limit.tokens is not None:

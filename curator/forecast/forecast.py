@@ -72,7 +72,8 @@ def forecast(
     if items + opinions == 0:
         return Forecast(now)
     if held := report.batches.requests_held:
-        return Forecast(None, f"{held:,} images are in batch jobs, which take up to days")
+        are = "1 image is" if held == 1 else f"{held:,} images are"
+        return Forecast(None, f"{are} in batch jobs, which take up to days")
     serving = _Serving(report, memory, now)
     if not serving.keys:
         return Forecast(None, _nobody_serves(report))

@@ -24,6 +24,11 @@ class BudgetLimit:
         return self.usd is not None or self.tokens is not None
 
 
+def amount_words(usd: float) -> str:
+    """Return an amount of US dollars as it was given: 0.00001, 5 or 1,250,000."""
+    return f"{usd:,.8f}".rstrip("0").rstrip(".") or "0"
+
+
 NO_LIMIT: Final = BudgetLimit()
 
 

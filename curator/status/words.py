@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from curator.ledger import BatchCounts, CampaignReport, LeftOut, TokenUse
-from curator.models.budget_limit import BudgetLimit
+from curator.models.budget_limit import BudgetLimit, amount_words
 from curator.models.model_status import Retirement, is_another_model
 from curator.models.tier import Tier
 from curator.status.spending import Spending
@@ -67,18 +67,27 @@ def jobs_under_way(counts: BatchCounts) -> str:
     """Return that batch jobs go on at the service; empty where none does."""
     if not counts.requests_held:
         return ""
-    jobs, held = counts.open_jobs, counts.requests_held
+    jobs, held = counts.open_jobs, _images(counts.requests_held)
+    if not jobs:
+        return (
+            f"the results of batch jobs with {held} are yet to come, and the same command fetches "
+            "them"
+        )
     return (
-        f"{jobs:,} batch job{'s' * (jobs != 1)} with {held:,} image{'s' * (held != 1)} "
+        f"{jobs:,} batch job{'s' * (jobs != 1)} with {held} "
         f"{'goes' if jobs == 1 else 'go'} on at "
         "the service, and the same command fetches what they bring"
     )
 
 
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
+
+
 def batch_words(counts: BatchCounts, now: float) -> str:
     """Return a campaign's batch jobs by state, and how long the oldest one has waited."""
     jobs = [
-        f"{state} {count:,}" + (f" ({held:,} images)" if (held := counts.held.get(state)) else "")
+        f"{state} {count:,}" + (f" ({_images(held)})" if (held := counts.held.get(state)) else "")
         for state, count in sorted(counts.jobs.items())
     ]
     parts = [", ".join(jobs)]
@@ -114,7 +123,8 @@ def budget_words(limit: BudgetLimit, tokens: int, usd: float | None) -> str:
     """Return how much of a budget is spent."""
     parts = []
     if limit.usd is not None:
-        parts.append(f"{'unknown' if usd is None else f'{usd:,.4f}'} of {limit.usd:g} $")
+        spent = "unknown" if usd is None else f"{usd:,.4f}"
+        parts.append(f"{spent} of {amount_words(limit.usd)} $")
     if limit.tokens is not None:
         parts.append(f"{tokens:,} of {limit.tokens:,} tokens")
     return f"{' and '.join(parts)} spent"
