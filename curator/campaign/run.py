@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Final
@@ -49,8 +49,11 @@ from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_o
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
 from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.events import lines_gathered
 
 AGAIN: Final = "run the same command again to go on"
+FLUSH_AFTER_S: Final = 0.05
+"""How long a line of the log may wait for others, so that the loop need not stop for each."""
 
 
 log = EventLog(__name__)
@@ -82,7 +85,8 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
                 plan = await looked_at(options, plan, ledger, stop, clock)
                 before = await ledger.progress(campaign_id)
                 try:
-                    await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
+                    with lines_gathered(_soon(asyncio.get_running_loop())):
+                        await _work(options, plan, ledger, campaign_id, stop=stop, clock=clock)
                 except AboVqaError:
                     await tell_given_up(ledger, campaign_id, clock)
                     raise
@@ -91,6 +95,11 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
                 await tell_given_up(ledger, campaign_id, clock)
                 told = jobs_under_way(await ledger.batches.counts(campaign_id))
     raise StoppedForNow("; ".join(filter(None, [stop.reason, told, AGAIN])))
+
+
+def _soon(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], object]:
+    """Return what calls a function soon, from any thread."""
+    return lambda flush: loop.call_soon_threadsafe(loop.call_later, FLUSH_AFTER_S, flush)
 
 
 def _tell_stopping() -> None:

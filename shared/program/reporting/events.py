@@ -14,8 +14,8 @@ import logging
 import sys
 import traceback
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from threading import Lock
@@ -114,6 +114,8 @@ class _File(WatchedFileHandler):
     """
 
     _looks_again_at = 0.0
+    _flush_later: Callable[[], object] | None = None
+    _has_unflushed = False
 
     def reopenIfNeeded(self) -> None:  # noqa: N802 - overrides
         """Open the file's name anew where another file, or none, has it."""
@@ -129,9 +131,25 @@ class _File(WatchedFileHandler):
             if self.stream is None:
                 self.stream = self._open()
             self.stream.write(f"{line}\n")
-            self.stream.flush()
+            later = self._flush_later if event["level"] in _CHATTER else None
+            if later is None:
+                self.flush()
+            elif not self._has_unflushed:
+                self._has_unflushed = True
+                later()
         finally:
             self.release()
+
+    def flush(self) -> None:
+        """Hand over to the system what was written."""
+        # First, for what is written meanwhile is to have a flush of its own.
+        self._has_unflushed = False
+        super().flush()
+
+    def gather(self, later: Callable[[], object] | None) -> None:
+        """Have ``later`` flush what it is called for, and whatever is written until it does."""
+        self._flush_later = later
+        self.flush()
 
 
 def _as_json(event: Event) -> str:
@@ -191,14 +209,38 @@ class _Outlet(logging.Handler):
         try:
             self._file.write(event, self._mask)
         except OSError as error:
-            # The run is worth more than its log; one line says so, not one an event.
-            if not self._fails:
-                told = {"event": "log_cannot_be_written", "level": "warning", "logger": __name__}
-                reason = {"path": self._file.baseFilename, "reason": str(error)}
-                self._terminal.write({**told, **reason}, self._mask)
-            self._fails = True
+            self._tell_failure(self._file, error)
         else:
             self._fails = False
+
+    def flush(self) -> None:
+        """Hand over to the system what was written to the file."""
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._tell_failure(self._file, error)
+
+    @contextmanager
+    def gathering(self, later: Callable[[Callable[[], None]], object]) -> Iterator[None]:
+        """Within it, give ``later`` what flushes the file, once for all that is written till then."""
+        if self._file is None:
+            yield
+            return
+        self._file.gather(lambda: later(self.flush))
+        try:
+            yield
+        finally:
+            self._file.gather(None)
+
+    def _tell_failure(self, file: _File, error: OSError) -> None:
+        # The run is worth more than its log; one line says so, not one an event.
+        if not self._fails:
+            told = {"event": "log_cannot_be_written", "level": "warning", "logger": __name__}
+            reason = {"path": file.baseFilename, "reason": str(error)}
+            self._terminal.write({**told, **reason}, self._mask)
+        self._fails = True
 
 
 class _Channel:
@@ -260,3 +302,17 @@ def set_up_events(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+@contextmanager
+def lines_gathered(later: Callable[[Callable[[], None]], object]) -> Iterator[None]:
+    """Within it, hand the lines of the file over to the system many at a time.
+
+    ``later`` is called from any thread, and is to call what it is given soon; warnings and what is
+    worse wait for nothing.
+    """
+    with ExitStack() as stack:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, _Outlet):
+                stack.enter_context(handler.gathering(later))
+        yield

@@ -63,8 +63,8 @@ TEXT = 'text = "{styles} {fields} {examples}"\n'
         ),
         (
             (
-                '[fields.view]\ntype = "choice"\nchoices = ["top"]\n[[examples]]\nquestion = "What?"\n'
-                'answer = "x"\nfields = { view = "side" }'
+                '[fields.view]\ntype = "choice"\nchoices = ["top"]\n[[examples]]\n'
+                'question = "What?"\nanswer = "x"\nfields = { view = "side" }'
             ),
             "examples: view is no choice; 'side' was given",
         ),

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from shared.program.reporting import events
-from shared.program.reporting.events import MASK, SecretMask, set_up_events
+from shared.program.reporting.events import MASK, SecretMask, lines_gathered, set_up_events
 
 SECRET = "AIzaSy-very-secret-key"
 
@@ -284,3 +284,23 @@ def test_a_terminal_that_is_gone_stops_nothing(tmp_path):
     structlog.get_logger("curator").warning("alone")
     set_up_events()
     assert [row["event"] for row in lines(tmp_path / "log.jsonl")] == ["alone"]
+
+
+def test_lines_are_gathered_until_they_are_flushed_once_for_all(streams):
+    _, file = streams
+    log, flushes = structlog.get_logger("curator.pool"), []
+    with lines_gathered(flushes.append):
+        log.info("first")
+        log.info("second")
+        assert lines(file) == []
+        [flush] = flushes
+        flush()
+        assert [row["event"] for row in lines(file)] == ["first", "second"]
+        log.info("third")
+        assert len(flushes) == 2
+        log.warning("fourth")
+        assert len(lines(file)) == 4
+        log.info("fifth")
+    assert len(lines(file)) == 5
+    log.info("sixth")
+    assert len(lines(file)) == 6
