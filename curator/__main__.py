@@ -42,6 +42,9 @@ COMMANDS: Final = {
     "export": Command(
         "curator.commands.pairs", "export", "Write the pairs to a file, or a data set folder."
     ),
+    "dataset": Command(
+        "curator.commands.dataset", "dataset", "Make a data set folder of a file of pairs."
+    ),
     "reparse": Command(
         "curator.commands.pairs", "reparse", "Judge the kept replies again, by today's rules."
     ),

@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "unpack": Command(
         "evaluator.commands.data",
         "unpack",
-        "Save the pictures within Parquet files as files of their own.",
+        "Save the pictures within data as files of their own.",
     ),
     "compare": Command(
         "evaluator.commands.compare",

@@ -22,8 +22,8 @@ MODEL = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokeniz
 CURATION = ("sqlalchemy", "aiosqlite", "alembic")
 EVALUATION = ("ray", "sentence_transformers", "bert_score", "rapidfuzz")
 
-BESIDE = {"curator": ("openai", "google"), "trainer": ("onnx",)}
-"""Extras that a part asks for by name where they are needed."""
+BESIDE = {None: ("hub",), "curator": ("openai", "google"), "trainer": ("onnx",)}
+"""Extras that a part, or what all share, asks for by name where they are needed."""
 
 ROOMS_WITH_AN_EXTRA = {"cluster", "onnx_vqa", "vqa", "web"}
 ROOMS_OF_ALL = sorted(

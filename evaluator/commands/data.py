@@ -81,9 +81,10 @@ def unpack(
     *,
     out: Annotated[Path, typer.Option(help="A folder to make.")],
 ) -> None:
-    """Save the pictures within Parquet files, or within tables as base64, as files of their own.
+    """Save the pictures within data as files of their own.
 
-    Other commands take such data as they are, and keep the pictures in the cache.
+    Of Parquet, or of tables and JSON with base64. Other commands take such data as they are, and
+    keep the pictures in the cache.
     """
     made = unpack_pictures([local_data(file) for file in files], out)
     typer.echo(f"{out / made.file}: {made.rows:,} rows")

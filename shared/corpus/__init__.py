@@ -21,6 +21,7 @@ from shared.corpus.pairs import (
     read_pair_table,
     read_pairs,
     read_questions,
+    read_whole_pairs,
     write_pairs,
 )
 from shared.corpus.predictions import (
@@ -68,6 +69,7 @@ __all__ = [
     "read_prediction_table",
     "read_predictions",
     "read_questions",
+    "read_whole_pairs",
     "say_left_out",
     "with_extra",
     "write_csv_rows",

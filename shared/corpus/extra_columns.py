@@ -1,8 +1,10 @@
-"""Writes the columns of pairs beyond those that every data set has."""
+"""The columns of pairs beyond those that every data set has, as files have them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -30,3 +32,49 @@ def extra_cells(pair: QAPair, extra: ExtraColumns) -> dict[str, Any]:
     """Return what a pair has in the further columns; ``None`` where it has nothing."""
     has = dict(pair.extra)
     return {name: has.get(name) for name in extra}
+
+
+_TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}
+_WHOLE: Final = re.compile(r"0|-?[1-9]\d{0,17}")
+_DECIMAL: Final = re.compile(r"-?\d+\.\d+")
+
+
+def kind_of(cells: Sequence[object]) -> ColumnKind:
+    """Return what a column holds whose cells are given, also where a spreadsheet wrote all as text.
+
+    What has no other kind, such as numbers with zeros before them, is text.
+    """
+    texts = [_text(cell) for cell in cells if not _is_nothing(cell)]
+    if not texts:
+        return ColumnKind.STRING
+    if all(text.lower() in _TRUTHS for text in texts):
+        return ColumnKind.BOOLEAN
+    if all(map(_WHOLE.fullmatch, texts)):
+        return ColumnKind.INTEGER
+    if all(_WHOLE.fullmatch(text) or _DECIMAL.fullmatch(text) for text in texts):
+        return ColumnKind.NUMBER
+    return ColumnKind.STRING
+
+
+def cell_of(cell: object, kind: ColumnKind) -> str | float | bool | None:
+    """Return a cell of a column of ``kind`` as a value of that kind; ``None`` for nothing."""
+    if _is_nothing(cell):
+        return None
+    text = _text(cell)
+    match kind:
+        case ColumnKind.BOOLEAN:
+            return _TRUTHS[text.lower()]
+        case ColumnKind.INTEGER:
+            return int(text)
+        case ColumnKind.NUMBER:
+            return float(text)
+        case ColumnKind.STRING:
+            return text
+
+
+def _is_nothing(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _text(cell: object) -> str:
+    return json.dumps(cell, default=str) if isinstance(cell, list | dict) else str(cell).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,12 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.corpus.extra_columns import extra_cells, with_extra
+from shared.corpus.extra_columns import cell_of, extra_cells, kind_of, with_extra
 from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
     NO_COLUMNS,
     Fields,
+    Table,
     read_table,
     require_some,
     say_left_out,
@@ -25,13 +26,23 @@ from shared.corpus.rows import (
 )
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.records import SPLIT_WORDS, SPLITS, Provenance, QAPair, Question, Split, pair_id
+from shared.records import (
+    COLUMN_ALIASES,
+    SPLIT_WORDS,
+    SPLITS,
+    Provenance,
+    QAPair,
+    Question,
+    Split,
+    pair_id,
+)
 from shared.records.column_kinds import NO_EXTRA, ExtraColumns
-from shared.records.columns import ColumnNames
+from shared.records.columns import ColumnNames, column_key
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
 WRITE_BATCH: Final = 10_000
+_NEEDED: Final = ("answer", "question", "filename")
 
 PAIR_SCHEMA: Final = pa.schema(
     [
@@ -91,13 +102,40 @@ def read_pair_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> PairTable:
             it takes.
     """
     path = _data_file(path)
-    table = read_table(path, ("answer", "question", "filename"), columns)
+    return _pairs_of(read_table(path, _NEEDED, columns), {})
+
+
+def read_whole_pairs(
+    path: Path, columns: ColumnNames = NO_COLUMNS
+) -> tuple[PairTable, ExtraColumns]:
+    """Read pairs as ``read_pair_table`` does, with what else their rows hold in ``extra``.
+
+    Raises:
+        InputError: as ``read_pair_table``.
+    """
+    path = _data_file(path)
+    table = read_table(path, _NEEDED, columns)
+    known = {column_key(name) for names in COLUMN_ALIASES.values() for name in names}
+    others = [
+        name
+        for name in table.raw.columns
+        if name and column_key(name) not in known and name not in table.names.values()
+    ]
+    extra = {name: kind_of([row.get(name) for row in table.raw.rows]) for name in others}
+    return _pairs_of(table, extra), extra
+
+
+def _pairs_of(table: Table, extra: ExtraColumns) -> PairTable:
+    path = table.path
     pairs: list[QAPair] = []
     left_out = list(table.raw.left_out)
     for fields in table.rows:
         pair = _pair(fields)
         if isinstance(pair, LeftOut):
             left_out.append(pair)
+        elif extra:
+            cells = ((name, cell_of(fields.row.get(name), kind)) for name, kind in extra.items())
+            pairs.append(replace(pair, extra=tuple(cells)))
         else:
             pairs.append(pair)
     require_some(path, pairs, left_out, "question/answer rows")

@@ -12,15 +12,24 @@ from shared.records import SPLITS
 SPLITS_FOLDER: Final = "data"
 NO_LICENSE: Final = (
     "No licence was named. Of the pictures it is their catalogue's, and what a model wrote is "
-    "under the terms of its service; `curator export --license NAME` names one here."
+    "under the terms of its service; `--license NAME` names one when the folder is written."
 )
 _TO_TRAIN: Final = """\
-`evaluator run --data THIS_FOLDER --images IMAGES` scores a model on the test split. To train one,
-`trainer fit recipe.toml` takes a recipe with
+To fine-tune a model, write `recipe.toml` (`trainer recipe` prints all that it may say):
 
 ```toml
+model = "Salesforce/blip-vqa-base"
 data = "THIS_FOLDER"
-images = "IMAGES"
+{images}out = "adapter"
+```
+
+and type, the last line to score it on the test split:
+
+```sh
+evaluator check THIS_FOLDER{option}
+trainer fit recipe.toml
+evaluator run --data THIS_FOLDER{option} --adapter adapter \\
+    --model Salesforce/blip-vqa-base --out run
 ```"""
 
 
@@ -35,15 +44,21 @@ def card_text(manifest: Mapping[str, Any]) -> str:
         *_columns(manifest.get("extra_columns", {})),
         "## How to use it",
         '```python\nfrom datasets import load_dataset\n\nsplits = load_dataset("THIS_FOLDER")\n```',
-        _TO_TRAIN,
+        _to_train(images_within=manifest["images_embedded"]),
     ]
     return "\n".join([*_head(manifest, parts), "", "\n\n".join(body), ""])
+
+
+def _to_train(*, images_within: bool) -> str:
+    if images_within:
+        return _TO_TRAIN.format(images="", option="")
+    return _TO_TRAIN.format(images='images = "IMAGES"\n', option=" --images IMAGES")
 
 
 def _licence(manifest: Mapping[str, Any]) -> Iterator[str]:
     if manifest.get("license"):
         yield f"Licence: {manifest['license']}."
-    elif manifest["source"].get("program") == "curator":
+    elif str(manifest["source"].get("program")).startswith("curator"):
         yield NO_LICENSE
 
 

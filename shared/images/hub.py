@@ -231,7 +231,7 @@ def _errors(place: _Place) -> Iterator[None]:
     try:
         from huggingface_hub import errors  # noqa: PLC0415
     except ImportError as error:
-        raise InputError(f"{place.address}: needs `pip install huggingface_hub`") from error
+        raise InputError(f"{place.address}: needs `pip install 'abo-vqa[hub]'`") from error
     try:
         yield
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
