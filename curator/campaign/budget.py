@@ -44,6 +44,12 @@ class BudgetSpent(StoppedForNow):
     """The next request might pass the budget."""
 
 
+class UnknownPrice(BudgetSpent):
+    """What replies cost is not known: until a person acts, no later run can keep the budget."""
+
+    exit_code = InputError.exit_code
+
+
 @dataclass(frozen=True, slots=True)
 class _Cost:
     tokens: int = 0
@@ -266,7 +272,7 @@ class Budget:
 
     def _spent_up(self, cost: _Cost) -> BudgetSpent:
         if self._is_unpriced:
-            return BudgetSpent(self._no_price())
+            return UnknownPrice(f"--budget-usd: {self._no_price()}")
         spent, limit = self._spent, self._limit
         amounts, further, options = [], [], []
         if limit.usd is not None:
