@@ -224,7 +224,7 @@ class _Outlet(logging.Handler):
 
     @contextmanager
     def gathering(self, later: Callable[[Callable[[], None]], object]) -> Iterator[None]:
-        """Within it, give ``later`` what flushes the file, once for all that is written till then."""
+        """Within it, give ``later`` what flushes the file, once for all lines until then."""
         if self._file is None:
             yield
             return
