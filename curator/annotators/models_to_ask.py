@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from curator.annotators.registry import Service
 from curator.keys.asked_model import AskedModel
+from curator.keys.key import Key
 from curator.keys.quota import LIMITS, Quota
 from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
 from curator.models.known import KnownModel, ModelCatalogue
@@ -34,6 +35,17 @@ def models_to_ask(
     if any(not name.strip() for name in names):
         raise InputError("--model: a name is blank; give one, or leave the option out")
     return tuple(AskedModel(name, limits.get(name, Quota())) for name in names)
+
+
+def require_free(keys: Sequence[Key]) -> None:
+    """Check that ``keys`` may have free quotas.
+
+    Raises:
+        InputError: one is an account of Google Cloud, which pays for all that it asks.
+    """
+    for key in keys:
+        if key.account is not None:
+            raise InputError(f"--free: key {key.label!r} is an account of Google Cloud, which pays")
 
 
 def free_quotas(

@@ -14,10 +14,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from curator.annotators.batch.extra import require_key_for_jobs
 from curator.annotators.models_to_ask import (
     free_quotas,
     models_to_ask,
     names_not_listed,
+    require_free,
     settings_of_models,
 )
 from curator.annotators.registry import Service
@@ -169,7 +171,10 @@ def plan(
     asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
     described = [known_models.known(each.name) for each in asked]
     if free:
+        require_free(pool.keys)
         asked = free_quotas(asked, described)
+    if tier is Tier.BATCH:
+        require_key_for_jobs(pool.keys)
     prompts = read_prompts(prompt_files(prompt), questions, answer_words)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)

@@ -123,8 +123,15 @@ async def compared(
     a ledger remembers.
     """
     return [
-        await _told(way, keys, work, now, course=known.get(way.name), heeded=heeded) for way in ways
+        await _told(way, _keys_for(way, keys), work, now, course=known.get(way.name), heeded=heeded)
+        for way in ways
     ]
+
+
+def _keys_for(way: Way, keys: Sequence[Key]) -> Sequence[Key]:
+    """Return the keys that serve in a way: accounts of Google Cloud pay, and make no jobs."""
+    takes_accounts = way.name not in {FREE, Tier.BATCH.value}
+    return keys if takes_accounts else [key for key in keys if key.account is None]
 
 
 async def _told(
@@ -139,6 +146,8 @@ async def _told(
     assumed = Assumptions(way.concurrency, way.latency_s, way.prices)
     if not way.models:
         return _row(way, None, None, {}, way.notes)
+    if not keys:
+        return _row(way, None, None, {}, ("accounts of Google Cloud serve in another way",))
     notes = way.notes
     if way.has_quotas and any(
         model.quota_with(key.quota) == Quota() for key in keys for model in way.models

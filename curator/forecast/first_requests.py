@@ -128,7 +128,7 @@ def _quoted(text: str) -> RenderableType:
 def taken_for_granted(keys: Sequence[Key], models: Sequence[AskedModel]) -> list[str]:
     """Return what a plan takes for granted of ``keys`` that say little, each with the way out."""
     # A server that asks for no key has no quota either.
-    keys = [key for key in keys if key.secret]
+    keys = [key for key in keys if key.secret or key.account is not None]
     boundless = [
         key for key in keys if any(model.quota_with(key.quota) == Quota() for model in models)
     ]

@@ -1,9 +1,11 @@
-"""What batch jobs need besides the curator's own packages."""
+"""What batch jobs need: a package besides the curator's own, and keys that make jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
+from curator.keys.key import Key
 from shared.errors import InputError
 
 
@@ -19,3 +21,16 @@ def require_batch_sdk() -> None:
         is_there = False
     if not is_there:
         raise InputError("batch jobs need their extra: pip install 'abo-vqa[curator,google]'")
+
+
+def require_key_for_jobs(keys: Sequence[Key]) -> None:
+    """Check that some of ``keys`` makes batch jobs.
+
+    Raises:
+        InputError: all are accounts of Google Cloud, whose jobs would go through its storage.
+    """
+    if all(key.account is not None for key in keys):
+        raise InputError(
+            "--tier batch: accounts of Google Cloud make no jobs here (theirs would go through "
+            "Cloud Storage): add a [[key]] with an api_key, or take another --tier"
+        )

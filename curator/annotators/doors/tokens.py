@@ -72,10 +72,19 @@ class AccessTokens:
         from google.auth.credentials import TokenState  # noqa: PLC0415 - as in ``credentials``
 
         held = await self._held(account)
-        if held.credentials.token_state is not TokenState.FRESH:
-            async with held.lock:
-                if held.credentials.token_state is not TokenState.FRESH:
+        if held.credentials.token_state is TokenState.FRESH:
+            return held.token
+        if held.credentials.token_state is TokenState.STALE and held.lock.locked():
+            # It still lasts some minutes, and one who asks for another is enough.
+            return held.token
+        async with held.lock:
+            before = held.credentials.token_state
+            if before is not TokenState.FRESH:
+                try:
                     await self._renew(account, held)
+                except (InvalidKey, Unavailable):
+                    if before is not TokenState.STALE:
+                        raise
         return held.token
 
     async def renewed(self, account: CloudAccount, refused: AccessToken) -> AccessToken:
@@ -116,6 +125,9 @@ class AccessTokens:
             await asyncio.to_thread(held.credentials.refresh, transport)
         except GoogleAuthError as error:
             refusal = _refusal_of(error, account)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # What google-auth makes of an answer that is no token's, such as a page, differs.
+            refusal = Unavailable(f"an answer that holds no access token of {_name(account)}")
         if refusal is not None:
             raise refusal
         for mask in self._masks:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.annotators.annotator import check_base_url, require_stated_address
-from curator.annotators.batch.extra import require_batch_sdk
+from curator.annotators.batch.extra import require_batch_sdk, require_key_for_jobs
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.annotators.registry import Service
@@ -114,7 +114,7 @@ def plan_run(options: RunOptions) -> RunPlan:
     require_tier(options.annotator, models, options.tier)
     if options.tier is Tier.BATCH:
         require_batch_sdk()
-        _require_key_for_jobs(key_file.keys)
+        require_key_for_jobs(key_file.keys)
     require_sensible(options.budget, models, options.tier)
     prompts = read_prompts(options.prompts, options.questions, options.answer_words)
     plan = RunPlan(
@@ -148,14 +148,6 @@ def _key_file(options: RunOptions) -> KeyFile:
     protocol = options.annotator.protocol
     protocol.require()
     return read_key_file(options.keys, source=protocol.keys)
-
-
-def _require_key_for_jobs(keys: Sequence[Key]) -> None:
-    if all(key.account is not None for key in keys):
-        raise InputError(
-            "--tier batch: accounts of Google Cloud make no jobs here (theirs would go through "
-            "Cloud Storage): add a [[key]] with an api_key, or take another --tier"
-        )
 
 
 def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[AskedModel]:

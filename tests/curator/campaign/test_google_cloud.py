@@ -65,6 +65,15 @@ async def test_a_token_that_expires_in_a_run_is_followed_by_another(stage):
     assert outcomes["second"]["outcomes"] == {"answered": PICTURES - 4}
 
 
+async def test_default_credentials_do_as_well(stage, monkeypatch):
+    campaign = await stage(project=PROJECTS, key=[CLOUD], accept_unlisted_keys=False)
+    path = keys_file(campaign, 'enterprise = true\nproject = "our-cloud"\nlocation = "us"')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(campaign.folder / "account.json"))
+    ended = await campaign.run(keys=path)
+    assert ended.code == 0, ended.err
+    assert campaign.server.stats()["keys"]["first"]["outcomes"] == {"answered": PICTURES}
+
+
 async def test_an_account_that_is_revoked_leaves_its_work_to_the_others_and_may_come_back(stage):
     revoked = CLOUD | {"state": "expired", "valid_for": 3}
     campaign = await stage(project=PROJECTS, key=[revoked, PLAIN], accept_unlisted_keys=False)

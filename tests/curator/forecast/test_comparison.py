@@ -131,3 +131,23 @@ def test_a_name_that_is_in_no_catalogue_is_told_with_its_nearest(planned):
     assert plan["not_listed"]["gemini-3.5-flash-light"][0] == LITE
     shown = planned("--model", "gemini-3.5-flash-light", is_json=False)
     assert f"in no catalogue of models; the nearest: {LITE}" in shown
+
+
+def test_accounts_of_google_cloud_are_planned_for_where_they_serve(planned, tmp_path):
+    # A plan asks nothing, and needs no credentials.
+    place = "[[key]]\nenterprise = true\nproject = 'our-cloud'\n"
+    (tmp_path / "keys.txt").write_text(f"{place}location = 'eu'\n{place}location = 'global'\n")
+    plan = planned()
+    by_plan = rows(plan)
+    for name in ("free keys", "batch"):
+        assert by_plan[name]["notes"] == ["accounts of Google Cloud serve in another way"]
+        assert by_plan[name]["requests"] is None
+    assert by_plan["standard"]["requests"] == by_plan["flex"]["requests"] == PICTURES
+    [told] = plan["taken_for_granted"]
+    assert told.startswith("All 2 keys state no limits")
+    for more, why in {
+        ("--free",): "--free: key 'our-cloud/eu' is an account of Google Cloud, which pays",
+        ("--tier", "batch"): "--tier batch: accounts of Google Cloud make no jobs here",
+    }.items():
+        with pytest.raises(AssertionError, match=why):
+            planned(*more)
