@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ class Cloud:
     status: int = 200
     url: str = ""
     tokens_asked: int = 0
+    revoked: str = ""
     seen: list[dict[str, str]] = field(default_factory=list)
 
     @asynccontextmanager
@@ -60,6 +62,8 @@ class Cloud:
     async def _content(self, request: web.Request) -> web.Response:
         await request.read()
         self.seen.append(dict(request.headers))
+        if request.headers["Authorization"] == self.revoked:
+            return web.json_response({"error": {"code": 401, "message": "revoked"}}, status=401)
         told = f"it came with {request.headers['Authorization']}"
         part = {"content": {"parts": [{"text": told}]}, "finishReason": "STOP"}
         body: dict[str, Any] = {"candidates": [part]}
@@ -146,3 +150,21 @@ async def test_a_private_key_that_is_none_is_not_quoted(tmp_path: Path) -> None:
             await asked(cloud, cloud.key(private_key="no key but still secret"))
     assert "its private_key cannot be read" in caught.value.reason
     assert "still secret" not in caught.value.reason
+
+
+async def test_many_requests_at_once_ask_for_one_token(tmp_path: Path) -> None:
+    later = GOOD.replace(TOKEN, "ya29.the-next-token")
+    async with Cloud(tmp_path, [(200, GOOD), (200, later)]).serving() as cloud:
+        key = cloud.key()
+        async with Gemini.connected(connections=20, base_url=cloud.url) as gemini:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(20):
+                    group.create_task(gemini.generate(REQUEST, key, MODEL))
+            assert cloud.tokens_asked == 1
+            # The first is revoked while many are under way.
+            cloud.revoked = f"Bearer {TOKEN}"
+            async with asyncio.TaskGroup() as group:
+                for _ in range(20):
+                    group.create_task(gemini.generate(REQUEST, key, MODEL))
+    assert cloud.tokens_asked == 2
+    assert [each["Authorization"] for each in cloud.seen].count("Bearer ya29.the-next-token") == 20
