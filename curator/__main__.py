@@ -25,16 +25,20 @@ COMMANDS: Final = {
         "curator.commands.fetch", "fetch", "Bring the pictures that a catalogue names by URL."
     ),
     "agreement": Command(
-        "curator.commands.agreement",
+        "curator.commands.judging.agreement",
         "agreement",
         "Print which fields of a listing answer which questions.",
     ),
     "keys": Command("curator.commands.keys", "keys", "Check which keys may use which models."),
     "view": Command(
-        "curator.commands.review", "view", "Look at all pairs, with their pictures, on a page."
+        "curator.commands.judging.review",
+        "view",
+        "Look at all pairs, with their pictures, on a page.",
     ),
     "review": Command(
-        "curator.commands.review", "review", "Judge pairs on a page, by keyboard or on a phone."
+        "curator.commands.judging.review",
+        "review",
+        "Judge pairs on a page, by keyboard or on a phone.",
     ),
     "prompt": Command(
         "curator.commands.prompt", "prompt", "Print the default prompt file, or check one."

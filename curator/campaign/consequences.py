@@ -13,9 +13,9 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.failures.suspects import Source
-from curator.campaign.jobs import Job
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.campaign.serving import Serving, source_of
+from curator.campaign.waiting.jobs import Job
 from curator.judging.judge import Judgement
 from curator.judging.listing_map import ListingMap
 from curator.ledger import (

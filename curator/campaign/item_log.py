@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from curator.annotators.annotator import Reply
-from curator.campaign.jobs import Job
+from curator.campaign.waiting.jobs import Job
 from curator.judging.judge import Judgement
 from curator.pool.lease import Lease
 from curator.prompts.prompts import Prompts

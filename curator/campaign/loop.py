@@ -28,10 +28,10 @@ from curator.campaign.failures.outage import Outage, ServiceDown
 from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.failures.tiers import TierTrouble
-from curator.campaign.jobs import Job
-from curator.campaign.photos import PhotoOrFault, PhotoQueue
-from curator.campaign.queue import Queue, one_page
 from curator.campaign.results import Results, Try
+from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.photos import PhotoOrFault, PhotoQueue
+from curator.campaign.waiting.queue import Queue, one_page
 from curator.judging.listing_map import ListingMap
 from curator.keys.quota_day import next_day, quota_date
 from curator.ledger import Attempt, Ledger, LedgerFailure, Outcome

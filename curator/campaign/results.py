@@ -10,8 +10,8 @@ from typing import Final
 
 from curator.annotators.annotator import Reply
 from curator.campaign.item_log import ItemLog
-from curator.campaign.jobs import Job
 from curator.campaign.model_watch import ModelWatch
+from curator.campaign.waiting.jobs import Job
 from curator.judging.judge import Judgement
 from curator.ledger import (
     CanaryChange,

@@ -12,9 +12,9 @@ from curator.annotators.batch.extra import require_batch_sdk
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import next_look
 from curator.campaign.beginning.looks import ask_once_per_look
-from curator.campaign.jobs import Job
 from curator.campaign.loop import Curator
-from curator.campaign.queue import Queue, waiting_items, waiting_pairs
+from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.queue import Queue, waiting_items, waiting_pairs
 from curator.ledger import Progress
 from curator.models.tier import Tier
 from curator.status.words import jobs_under_way

@@ -125,7 +125,7 @@ def export(
         if choice != Choice() or model or embed_images:
             raise InputError("--to takes pairs at random; leave out the options that choose some")
         # It takes pydantic, which an export of pairs does without.
-        from curator.commands.exchange import send_tasks  # noqa: PLC0415
+        from curator.commands.judging.exchange import send_tasks  # noqa: PLC0415
 
         send_tasks(
             ledger,

@@ -11,9 +11,9 @@ from curator.annotators.batch.lines import request_line
 from curator.annotators.gemini_wire import request_body
 from curator.annotators.image_encoding import Photo
 from curator.campaign.batch.pace import MOST_BYTES, MOST_IMAGES, most_images
-from curator.campaign.jobs import Job
 from curator.campaign.loop import Curator
-from curator.campaign.photos import PhotoQueue
+from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.photos import PhotoQueue
 from curator.keys.key import Key
 from curator.ledger import Attempt, BatchRequest
 from curator.models.asked_settings import NO_SETTINGS, ModelSettings

@@ -19,10 +19,10 @@ from curator.campaign.batch.settling import BarrenJobs, RefusedJobs, Settling
 from curator.campaign.batch.tidying import Tidying
 from curator.campaign.batch.watching import Watching
 from curator.campaign.failures.streak import BringsNothing
-from curator.campaign.jobs import Job
 from curator.campaign.loop import Curator
-from curator.campaign.photos import PhotoQueue
-from curator.campaign.queue import Queue
+from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.photos import PhotoQueue
+from curator.campaign.waiting.queue import Queue
 from curator.keys.key import Key
 from curator.pool.exhaustion import OnExhausted
 from shared.errors import AboVqaError, InputError, StoppedForNow, StoreUnreachable

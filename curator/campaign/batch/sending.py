@@ -17,7 +17,7 @@ from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.packing import Pack, Packing
 from curator.campaign.batch.settling import Settling
 from curator.campaign.loop import Curator
-from curator.campaign.photos import PhotoQueue
+from curator.campaign.waiting.photos import PhotoQueue
 from curator.keys.key import Key
 from curator.ledger import BatchJob
 from curator.pool.records import Meter

@@ -21,9 +21,9 @@ from curator.campaign.batch.pace import MOST_BARREN, WAITED_FOR_S
 from curator.campaign.batch.plainer import Plainer
 from curator.campaign.consequences import Again
 from curator.campaign.failures.streak import BringsNothing, Failure
-from curator.campaign.jobs import Job, ListingJob, OpinionJob
 from curator.campaign.loop import Curator
 from curator.campaign.results import Try
+from curator.campaign.waiting.jobs import Job, ListingJob, OpinionJob
 from curator.keys.key import Key
 from curator.ledger import BatchJob, HeldRequest, Outcome, WorkItem
 from curator.models.asked_settings import AskedSettings

@@ -20,8 +20,8 @@ from curator.campaign.failures.streak import (
     no_replies,
 )
 from curator.campaign.failures.suspects import Source, UsefulSources
-from curator.campaign.jobs import Job
 from curator.campaign.results import Results
+from curator.campaign.waiting.jobs import Job
 from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
 from shared.images.source import require_images_folder
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.campaign.failures.suspects import Source
-from curator.campaign.jobs import Job
+from curator.campaign.waiting.jobs import Job
 from curator.status.words import times
 from shared.errors import AboVqaError, InputError
 

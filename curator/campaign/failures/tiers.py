@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curator.campaign.failures.shedding import Shedding
-from curator.campaign.jobs import Job
 from curator.campaign.results import Results, Try
+from curator.campaign.waiting.jobs import Job
 from curator.ledger import Outcome, ProjectNews
 from curator.pool.pool import KeyPool
 from curator.refusals.refusal import ModelRefused, Shed, TierRefused

@@ -16,8 +16,8 @@ from curator.campaign.failures.holding import Holding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
-from curator.campaign.queue import waiting_items
 from curator.campaign.results import Results
+from curator.campaign.waiting.queue import waiting_items
 from curator.judging.listing_map import packaged_map
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key

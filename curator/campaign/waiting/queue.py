@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from curator.campaign.jobs import Job, ListingJob, OpinionJob
+from curator.campaign.waiting.jobs import Job, ListingJob, OpinionJob
 from curator.ledger import Ledger, WorkItem
 
 PAGE: Final = 500

@@ -103,7 +103,7 @@ def review(
     """
     if taken is not None:
         # It takes pydantic, which nothing else here does.
-        from curator.commands.exchange import take_tasks  # noqa: PLC0415
+        from curator.commands.judging.exchange import take_tasks  # noqa: PLC0415
 
         require_ledger(ledger)
         take_tasks(ledger, taken)

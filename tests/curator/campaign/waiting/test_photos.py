@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.campaign import photos
-from curator.campaign.jobs import Job, ListingJob
-from curator.campaign.photos import VISITS, PhotoQueue
-from curator.campaign.queue import Queue
+from curator.campaign.waiting import photos
+from curator.campaign.waiting.jobs import Job, ListingJob
+from curator.campaign.waiting.photos import VISITS, PhotoQueue
+from curator.campaign.waiting.queue import Queue
 from shared.errors import CorruptImage
 from shared.records import ImageRef, Listing
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from curator.annotators.image_encoding import Photo, UnfitImage, prepare_photo
-from curator.campaign.jobs import Job
-from curator.campaign.queue import Queue
+from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.queue import Queue
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.fitness import ANY_PICTURE, Fitness
 

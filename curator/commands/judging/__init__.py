@@ -1,0 +1,1 @@
+"""Commands that judge pairs: by the listing, by people on a page, and by people elsewhere."""
