@@ -295,7 +295,8 @@ async def _planned(
         keys, concurrency = [replace(key, quota=Quota()) for key in keys], work.requests
     assumed = Assumptions(concurrency, latency_s, priced.at(tier))
     tokens = {name: each.input for name, each in work.tokens.items()}
-    load = Load(work.requests, tokens, latency_s, concurrency, work.canaries)
+    all_jobs_s = latency_s * (work.rounds if tier is Tier.BATCH else 1)
+    load = Load(work.requests, tokens, all_jobs_s, concurrency, work.canaries)
     served = [AskedModel(asked[0].name)] if tier is Tier.BATCH else asked
     course = await simulate(keys, served, load, now, records=heeded.records, closed=heeded.closed)
     planned = plan_object(keys, work, course, assumed, now)

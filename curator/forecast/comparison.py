@@ -156,7 +156,9 @@ async def _told(
     if not way.has_quotas:
         requests = {way.models[0].name: work.requests}
         cost = cost_object(requests, work, assumed, {})
-        return _row(way, way.latency_s, cost, requests, way.notes)
+        if work.second_opinions:
+            notes += ("second opinions go in jobs of their own, after the first ones",)
+        return _row(way, way.latency_s * work.rounds, cost, requests, notes)
     tokens = {model.name: work.tokens[model.name].input for model in way.models}
     load = Load(work.requests, tokens, way.latency_s, way.concurrency, work.canaries)
     try:

@@ -79,6 +79,11 @@ class Work:
         """Those for questions and those for second opinions."""
         return self.images + self.second_opinions
 
+    @property
+    def rounds(self) -> int:
+        """How many batch jobs follow each other: a second opinion needs the first one's reply."""
+        return 2 if self.second_opinions else 1
+
 
 def planned_work(
     size: Size,

@@ -151,3 +151,11 @@ def test_accounts_of_google_cloud_are_planned_for_where_they_serve(planned, tmp_
     }.items():
         with pytest.raises(AssertionError, match=why):
             planned(*more)
+
+
+def test_second_opinions_of_a_batch_go_in_jobs_after_the_first_ones(planned):
+    plan = planned("--model", FLASH, "--tier", "batch", "--verify", "0.1")
+    batch = rows(plan)["batch"]
+    assert plan["duration_s"] == batch["duration_s"] == 2 * 24 * 3600
+    assert plan["assumptions"]["latency_s"] == 24 * 3600
+    assert any("second opinions go in jobs of their own" in note for note in batch["notes"])
