@@ -13,6 +13,8 @@ import pytest
 
 import evaluator.__main__
 import trainer.__main__
+from curator.commands.rehearse import _scene
+from curator.rehearsal.wiring import read_answers
 from shared.corpus import read_json, read_pairs
 from shared.dataset.folder import write_dataset
 from shared.dataset.opening import data_with_pictures, opened_data
@@ -133,6 +135,15 @@ def test_data_are_moved_alone_and_checked_fitted_and_answered(
     assert f"{out}: 40 answers" in capsys.readouterr().out
 
 
+def test_a_rehearsal_answers_from_data_with_their_pictures_within(gallery, tmp_path):
+    pairs, images = gallery
+    folder = exported(tmp_path / "made", pairs, images)
+    scene = _scene(None, str(folder), None)
+    assert read_answers(scene, tmp_path / "index").pair_count == 40
+    with pytest.raises(InputError, match="holds no pictures; say with --images"):
+        _scene(None, str(folder / "qa.parquet"), None)
+
+
 def test_pictures_are_kept_once_for_each_state_of_the_data(gallery, tmp_path, cache):
     pairs, images = gallery
     data = json_rows(tmp_path / "made", pairs, images)
@@ -151,6 +162,13 @@ def test_pictures_beside_the_rows_are_found(gallery, tmp_path):
     assert command("evaluator", "unpack", shards, "--out", tmp_path / "out") == 0
     opened = opened_data(str(tmp_path / "out" / "rows.parquet"), None)
     assert opened.images == str(tmp_path / "out" / "images")
+
+
+def test_a_folder_beside_data_that_has_other_pictures_is_passed_over(gallery, tmp_path, capsys):
+    path = tmp_path / "pairs.csv"
+    path.write_text("question,answer,filename\nq,a,elsewhere.png\n", encoding="utf-8")
+    assert command("evaluator", "check", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["missing_images"] == 0
 
 
 def test_data_without_pictures_ask_for_them(tmp_path, tiny_model, capsys):

@@ -26,6 +26,7 @@ from curator.rehearsal.script_tables import QuotaTable
 from curator.rehearsal.server import STATS_PATH, RehearsalServer
 from curator.rehearsal.wiring import build_server, default_cache, read_answers
 from shared.corpus import parse_columns
+from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
@@ -41,10 +42,15 @@ ScriptFile = Annotated[
     Path | None, typer.Option(help="TOML file with answers, keys, quotas and faults.")
 ]
 AnswersFile = Annotated[
-    Path | None, typer.Option(help="Known questions and answers: CSV, JSON or Parquet.")
+    str | None,
+    typer.Option(help="Known questions and answers: CSV, JSON or Parquet; a path or a URL."),
 ]
 AnsweredImages = Annotated[
-    Path | None, typer.Option(help="Folder of the images that the answers name.")
+    Path | None,
+    typer.Option(
+        help="Folder of the images that the answers name.",
+        show_default="the pictures within the answers, or in a folder `images` beside them",
+    ),
 ]
 AnswerColumns = Annotated[
     str | None,
@@ -117,14 +123,21 @@ def rehearse(
     _sum_up(server)
 
 
-def _scene(script: Path | None, answers: Path | None, images: Path | None) -> RehearsalScript:
+def _scene(script: Path | None, answers: str | None, images: Path | None) -> RehearsalScript:
     if script is not None:
         scene = read_script(script)
-        given = {"answers": answers, "images": images}
-        return scene.model_copy(update={name: path for name, path in given.items() if path})
-    if answers is not None and images is None:
-        raise InputError(f"--answers {answers}: give the folder of their images with --images")
-    return RehearsalScript(answers=answers, images=images, accept_unlisted_keys=True)
+        images = images or scene.images
+        if answers is None:
+            return scene.model_copy(update={"images": images})
+        return scene.model_copy(update=_opened(answers, images))
+    told = {"images": images} if answers is None else _opened(answers, images)
+    return RehearsalScript(**told, accept_unlisted_keys=True)
+
+
+def _opened(answers: str, images: Path | None) -> dict[str, Path | None]:
+    """Return where the answers are, and the pictures within or beside them unless they are told."""
+    opened = opened_data(answers, None if images is None else str(images))
+    return {"answers": opened.rows, "images": Path(opened.images)}
 
 
 def _with_options(

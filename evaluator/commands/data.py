@@ -46,8 +46,13 @@ def check(
     say_left_out(rows, table.left_out)
     pairs = table.pairs
     if folder is not None:
-        pairs = find_images((pair.filename for pair in pairs), folder).renamed(pairs)
-        require_images(str(folder), (pair.filename for pair in pairs))
+        found = find_images((pair.filename for pair in pairs), folder)
+        if images is None and len(found.missing) == len({pair.filename for pair in pairs}):
+            # What lies beside the data by chance has nothing to do with them.
+            folder = None
+        else:
+            pairs = found.renamed(pairs)
+            require_images(str(folder), (pair.filename for pair in pairs))
     result = check_data(pairs, folder, table.left_out)
     types = type_shares(pair.question for pair in pairs)
     if as_json:
