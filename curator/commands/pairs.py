@@ -140,6 +140,8 @@ def export(
         return
     if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
+    if out.suffix.lower() in FILE_SUFFIXES and out.is_dir():
+        raise InputError(f"{out}: is a folder; give the name of a file, or of another folder")
     if embed_images and out.suffix:
         raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
     if license_name and out.suffix:

@@ -13,6 +13,7 @@ from curator.ledger import CampaignReport, Ledger
 from curator.ledger.queries.pairs import PromptVersions
 from curator.models.known import ModelCatalogue
 from curator.pairs.chosen import columns_of, described, versions_of
+from curator.pairs.in_thread import in_thread
 from curator.pairs.reviewed import ReviewedPairs
 from curator.status.canaries import canaries_object
 from curator.status.spending import spending_object
@@ -121,9 +122,15 @@ async def export_file(
     if reviewed.judged:
         columns = (*columns, "label_review", "label_before_review", "label_sample")
     versions = versions_of(reports)
-    pairs = reviewed.chosen(lambda: _pairs(ledger, versions, products, loop, models=models))
     extra = columns_of(reports)
-    return await asyncio.to_thread(write_pairs, pairs, path, csv_columns=columns, extra=extra)
+
+    def write(go_on: Callable[[], None]) -> int:
+        pairs = reviewed.chosen(
+            lambda: _pairs(ledger, versions, products, loop, go_on, models=models)
+        )
+        return write_pairs(pairs, path, csv_columns=columns, extra=extra)
+
+    return await in_thread(write)
 
 
 async def export_folder(
@@ -147,18 +154,23 @@ async def export_folder(
     loop = asyncio.get_running_loop()
     products = await ledger.products()
     versions = versions_of(reports)
-    return await asyncio.to_thread(
-        _write_folder,
-        lambda: reviewed.chosen(lambda: _pairs(ledger, versions, products, loop, models=models)),
-        reports,
-        folder,
-        images_dir,
-        known_models=known_models,
-        models=models,
-        reviewed=reviewed,
-        embeds=embeds,
-        license_name=license_name,
-    )
+
+    def write(go_on: Callable[[], None]) -> int:
+        return _write_folder(
+            lambda: reviewed.chosen(
+                lambda: _pairs(ledger, versions, products, loop, go_on, models=models)
+            ),
+            reports,
+            folder,
+            images_dir,
+            known_models=known_models,
+            models=models,
+            reviewed=reviewed,
+            embeds=embeds,
+            license_name=license_name,
+        )
+
+    return await in_thread(write)
 
 
 def _write_folder(
@@ -250,12 +262,14 @@ def _pairs(
     versions: PromptVersions,
     products: Mapping[str, str],
     loop: asyncio.AbstractEventLoop,
+    go_on: Callable[[], None],
     *,
     models: Sequence[str],
 ) -> Iterator[QAPair]:
     """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
     after = 0
     while True:
+        go_on()
         page = ledger.pages.pairs_after(versions, after, PAGE, models=models)
         pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
         if not pairs:

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from shared.errors import InputError
+from shared.errors import AboVqaError, InputError
+from shared.program.full_disk import MAKE_ROOM, NotWritten, why_disk_takes_no_more
+from shared.program.stopping import unfinished
 
 _ANYONE: Final = 0o666
 _OWNER: Final = 0o600
@@ -27,8 +29,11 @@ _OWNER: Final = 0o600
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a path to write to, beside ``target``; rename it there unless the block raises.
 
+    What a killed process left of the same target is removed.
+
     Raises:
-        InputError: the folder of ``target`` cannot be created or written to.
+        InputError: ``target`` is a folder, or its own cannot be created or written to.
+        NotWritten: the disk took no more.
     """
     with _replacing(target, _ANYONE) as part:
         yield part
@@ -38,8 +43,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
 def atomic_private_path(target: Path) -> Iterator[Path]:
     """Do as ``atomic_path`` does for what nobody but its owner may read.
 
+    What a killed process left of the same target is removed.
+
     Raises:
-        InputError: the folder of ``target`` cannot be created or written to.
+        InputError: ``target`` is a folder, or its own cannot be created or written to.
+        NotWritten: the disk took no more.
     """
     with _replacing(target, _OWNER) as part:
         yield part
@@ -47,17 +55,93 @@ def atomic_private_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _replacing(target: Path, mode: int) -> Iterator[Path]:
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part{target.suffix}")
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder; give the name of a file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        part, held = _new_held_file(target, mode)
     except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
+        raise _unwritable(target, error) from error
     try:
-        yield part
-        part.replace(target)
+        with unfinished(part), _told_of_full_disk(target):
+            yield part
+        try:
+            part.replace(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
     finally:
         part.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _unwritable(target: Path, error: OSError) -> AboVqaError:
+    if reason := why_disk_takes_no_more(error):
+        return NotWritten(f"{target}: cannot be written ({reason}); {MAKE_ROOM}")
+    return InputError(f"{target}: cannot be written ({error.strerror})")
+
+
+@contextmanager
+def _told_of_full_disk(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except AboVqaError:
+        raise
+    except Exception as error:
+        # Each library that writes has errors of its own for it.
+        reason = why_disk_takes_no_more(error)
+        if reason is None:
+            raise
+        raise NotWritten(f"{target}: cannot be written ({reason}); {MAKE_ROOM}") from error
+
+
+def _new_held_file(target: Path, mode: int) -> tuple[Path, int]:
+    """Make an empty file beside ``target`` and hold a lock on it, for the time it is filled.
+
+    What a killed process left of the same target is removed.
+    """
+    part = target.with_name(f".{target.name}.part{target.suffix}")
+    while True:
+        try:
+            held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        except FileExistsError:
+            if not _removed_if_left(part):
+                # Another process, or thread, writes the same target.
+                part = target.with_name(
+                    f".{target.name}.{secrets.token_hex(4)}.part{target.suffix}"
+                )
+            continue
+        # Another process may take it for left before the lock is ours.
+        if _locked(held) is not False and _is_at(held, part):
+            return part, held
+        os.close(held)
+
+
+def _removed_if_left(part: Path) -> bool:
+    """Return whether ``part`` is gone: it is removed if nobody holds it."""
+    try:
+        descriptor = os.open(part, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        if not _locked(descriptor):
+            return False
+        if _is_at(descriptor, part):
+            part.unlink(missing_ok=True)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -167,9 +251,10 @@ def _filled(target: Path) -> Iterator[Path]:
         _remove_left_folders(place)
         part, held = _new_held_folder(place)
     except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
+        raise _unwritable(target, error) from error
     try:
-        yield part
+        with unfinished(part), _told_of_full_disk(target):
+            yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
         os.close(held)

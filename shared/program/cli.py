@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from shared.errors import (
     AboVqaError,
     InputError,
 )
+from shared.program.full_disk import MAKE_ROOM, why_disk_takes_no_more
 from shared.program.stopping import GOES_ON, interrupt_once
 
 _INTERRUPTED = 130
@@ -96,6 +99,8 @@ def run_program(
                 prog_name=name,
                 standalone_mode=False,
             )
+        # What was printed may still wait for room on the disk that it goes to.
+        sys.stdout.flush()
     except TyperException as error:
         if error.format_message():  # empty where the help was shown instead
             # What a type of ours says comes with the name of its exception in front.
@@ -108,6 +113,8 @@ def run_program(
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except OSError as error:
+        if reason := why_disk_takes_no_more(error):
+            _end_of_full_disk(name, reason)
         if _INSTALLS_COMPLETION not in words:
             raise
         print(
@@ -120,6 +127,14 @@ def run_program(
         print(f"{name}: {line}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)
+
+
+def _end_of_full_disk(name: str, reason: str) -> NoReturn:
+    # Python would try once more to write what is left, and tell of that in lines of its own.
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(f"{name}: nothing more can be written ({reason}); {MAKE_ROOM}", file=sys.stderr)
+    raise SystemExit(EXIT_FAILED) from None
 
 
 def _require_text(words: Sequence[str]) -> None:

@@ -5,7 +5,8 @@ good order, a command says so by ``stop_on_signals``.
 
 At once means that no exception is raised wherever the program happens to be: that would leave
 tracebacks of what it broke into, such as a pool that closes. All that is kept is written whole or
-not at all, so nothing needs to be closed. What runs in asyncio stops by ``async_stopping``.
+not at all, so nothing needs to be closed; what is ``unfinished`` then is removed. What runs in
+asyncio stops by ``async_stopping``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -31,6 +34,29 @@ GOES_ON_WITH_RESUME: Final = "stopped; give the same command with --resume to go
 """Of commands that begin anew without it, and refuse to where something would be lost."""
 _STANDARD_ERROR: Final = 2
 _SHOW_CURSOR: Final = "\x1b[?25h"
+
+
+_UNFINISHED: Final[set[Path]] = set()
+"""Files and folders that are being made: of no use to anybody if the process ends at once."""
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """Have ``path`` removed if a second signal ends the process at once within the block."""
+    _UNFINISHED.add(path)
+    try:
+        yield
+    finally:
+        _UNFINISHED.discard(path)
+
+
+def _remove_unfinished() -> None:
+    for path in tuple(_UNFINISHED):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 class StopSignal:
@@ -90,6 +116,7 @@ def next_one_ends(
         # What was forked from the process has nothing to say.
         if os.getpid() == started_by:
             before_end()
+            _remove_unfinished()
             # A live view hides the cursor, and will not have the time to show it again.
             shown = _SHOW_CURSOR if os.isatty(_STANDARD_ERROR) else ""
             os.write(_STANDARD_ERROR, f"{shown}{program}: {line}\n".encode())
