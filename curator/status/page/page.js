@@ -187,7 +187,7 @@ const drawCanaries = campaign => {
   at("canaries").replaceChildren(...models.map(told => {
     const row = document.createElement("tr");
     show(row, "th", told.model).scope = "row";
-    show(row, "td", told.day);
+    show(row, "td", told.day, "day");
     show(row, "td", told.share === null ? "" : `${number(told.equal)} of ${number(told.compared)}`, "number");
     show(row, "td", told.share === null ? "" : `${wholePercent(told.share)} (${wholePercent(told.interval[0])} to ${wholePercent(told.interval[1])})`);
     show(row, "td", wholePercent(told.usual_share));
