@@ -10,6 +10,10 @@ from shared.errors import AboVqaError
 
 _WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
 
+_OF_DAMAGE: Final = (
+    "put a copy in its place, or recover what can be read: sqlite3 LEDGER .recover | sqlite3 NEW"
+)
+
 
 class LedgerFailure(AboVqaError):
     """The ledger cannot be written any more: disk full, or the file was taken away."""
@@ -17,6 +21,14 @@ class LedgerFailure(AboVqaError):
 
 class LedgerBusy(LedgerFailure):
     """Another process writes the ledger; the same change can be tried again."""
+
+
+def told(error: Exception) -> str:
+    """Return what the database says, and the way out where its file is damaged."""
+    said = str(error).partition("\n")[0]
+    if "malformed" in said or "not a database" in said:
+        return f"{said}: the file is damaged; {_OF_DAMAGE}"
+    return said
 
 
 @contextmanager
@@ -29,5 +41,6 @@ def translated(kind: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kind as error:
-        reason = str(error).partition("\n")[0]
-        raise LedgerFailure(f"the ledger cannot be used any more: {reason}; {_WAY_OUT}") from error
+        reason = told(error)
+        way_out = "" if reason.endswith(_OF_DAMAGE) else f"; {_WAY_OUT}"
+        raise LedgerFailure(f"the ledger cannot be used any more: {reason}{way_out}") from error

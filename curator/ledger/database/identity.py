@@ -100,8 +100,7 @@ def require_nothing_lost(path: Path) -> None:
         names = ", ".join(file.name for file in left)
         raise InputError(
             f"{path}: is empty, but was not ({names} beside it): something emptied it; put a copy "
-            f"in its place, `curator repair {path} --to NEW` for what else can be had, or move "
-            "all of them away to begin anew"
+            "in its place, or move all of them away to begin anew"
         )
 
 

@@ -17,7 +17,7 @@ from curator.ledger.database.identity import (
     require_own_name,
 )
 from curator.ledger.database.plain import connected
-from curator.ledger.errors import LedgerFailure
+from curator.ledger.errors import LedgerFailure, told
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.files.locking import FileHold, LockHeld, sole
@@ -77,7 +77,12 @@ def _read_version(path: Path) -> str:
     try:
         with closing(connected(path, "ro")) as database:
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error as error:
+    except sqlite3.DatabaseError as error:
+        reason = told(error)
+        if reason != str(error):
+            raise InputError(f"{path}: cannot be read ({reason})") from error
+        if "no such table" not in reason:
+            raise InputError(f"{path}: cannot be read ({reason}); try again") from error
         raise InputError(f"{path}: not a ledger ({error}); give another --ledger") from error
     if row is None:
         raise InputError(f"{path}: an unfinished ledger; remove it and run again")

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from curator.ledger.errors import LedgerBusy, LedgerFailure
+from curator.ledger.errors import LedgerBusy, LedgerFailure, told
 
 BUSY_S: Final = 10.0
 """Longest wait for another process that opens, closes or writes the ledger."""
@@ -56,7 +56,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
-        raise LedgerFailure(f"the ledger cannot be read any more: {error}") from error
+        raise LedgerFailure(f"the ledger cannot be read any more: {told(error)}") from error
 
 
 @contextmanager
@@ -79,6 +79,6 @@ def changing(path: Path, busy_s: float = BUSY_S) -> Iterator[sqlite3.Connection]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise LedgerBusy("another process writes the ledger; try again") from error
-        raise LedgerFailure(f"the ledger cannot be written: {error}") from error
+        raise LedgerFailure(f"the ledger cannot be written: {told(error)}") from error
     except sqlite3.Error as error:
-        raise LedgerFailure(f"the ledger cannot be written: {error}") from error
+        raise LedgerFailure(f"the ledger cannot be written: {told(error)}") from error

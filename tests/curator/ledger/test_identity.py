@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -163,3 +164,21 @@ def test_an_empty_file_is_no_ledger_to_read_and_stays_empty(tmp_path):
     with pytest.raises(InputError, match="is empty; `curator run` makes one"):
         require_ledger(ledger)
     assert ledger.read_bytes() == b""
+
+
+@pytest.mark.parametrize("damage", ["cut short", "overwritten"])
+def test_a_damaged_ledger_names_the_way_back_and_stays_as_it_is(tmp_path, damage):
+    ledger = fresh_ledger(tmp_path / "a.db")
+    whole = ledger.read_bytes()
+    broken = whole[:12_288] if damage == "cut short" else whole[:4_096] + bytes(len(whole) - 4_096)
+    ledger.write_bytes(broken)
+    ended = subprocess.run(
+        [sys.executable, "-m", "curator", "status", "--ledger", str(ledger)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "the file is damaged; put a copy in its place, or recover" in ended.stderr
+    assert ledger.read_bytes() == broken
