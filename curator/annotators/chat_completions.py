@@ -35,16 +35,20 @@ NO_SECRET: Final = SecretMask()
 
 
 def messages(request: Request, settings: ModelSettings = NO_SETTINGS) -> list[dict[str, Any]]:
-    """Return a request's one message: the prompt, the image as a data URI, the text after it."""
-    detail = {"detail": settings.image_detail} if settings.image_detail else {}
-    picture = base64.b64encode(request.image_jpeg).decode()
-    parts: list[dict[str, Any]] = [
-        {"type": "text", "text": request.prompt_text},
-        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{picture}", **detail}},
-    ]
+    """Return a request's one message: the prompt, the images as data URIs, the text after them."""
+    parts: list[dict[str, Any]] = []
+    for words, jpeg in [(request.prompt_text, request.image_jpeg), *request.further]:
+        parts += [{"type": "text", "text": words}, _picture(jpeg, settings)]
     if request.closing_text:
         parts.append({"type": "text", "text": request.closing_text})
     return [{"role": "user", "content": parts}]
+
+
+def _picture(jpeg: bytes, settings: ModelSettings) -> dict[str, Any]:
+    """Return the part that holds a picture."""
+    detail = {"detail": settings.image_detail} if settings.image_detail else {}
+    url = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    return {"type": "image_url", "image_url": {"url": url, **detail}}
 
 
 def setting_fields(settings: ModelSettings) -> dict[str, Any]:

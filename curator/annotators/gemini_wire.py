@@ -59,8 +59,17 @@ def request_body(
     )
     # The SDK's URL-safe alphabet takes twice as long to write; the service reads either.
     image = base64.b64encode(request.image_jpeg)
+    further = "".join(map(_part_texts, request.further)).encode()
     closing = f', {{"text": {json.dumps(request.closing_text)}}}' if request.closing_text else ""
-    return b"".join((head, image, _IMAGE_ENDS.encode(), closing.encode(), tail))
+    return b"".join((head, image, _IMAGE_ENDS.encode(), further, closing.encode(), tail))
+
+
+def _part_texts(further: tuple[str, bytes]) -> str:
+    """Return the parts of a further picture with its caption, as JSON."""
+    words, jpeg = further
+    data = base64.b64encode(jpeg).decode()
+    parts = {"text": words}, {"inlineData": {"mimeType": "image/jpeg", "data": data}}
+    return "".join(f", {json.dumps(part)}" for part in parts)
 
 
 # Few texts are in use at a time: a campaign's prompts, with few mixes of styles and in few forms.

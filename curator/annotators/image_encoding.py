@@ -22,10 +22,15 @@ _JPEG_ENDS: Final = b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A JPEG file's bytes and the pixels of its longer side."""
+    """A JPEG file's bytes and the pixels of its longer side.
+
+    ``further`` are the listing's other pictures that are to go with it, ``None`` for each that
+    cannot.
+    """
 
     jpeg: bytes
     longest_px: int
+    further: tuple[Photo | None, ...] = ()
 
 
 class UnfitImage(AboVqaError):

@@ -105,9 +105,9 @@ class TokenEstimates:
             # Some miscount: images are a part of the input.
             images = min(reply.images, reply.input)
             self._texts[kind].add(reply.input - images, characters)
-            self._images[image].add(images)
+            self._images[image].add(round(images / measure.images))
         else:
-            self._inputs[*image, measure.questions].add(reply.input, characters)
+            self._inputs[*image, measure.questions, measure.images].add(reply.input, characters)
         output = reply.output + reply.thoughts
         self._outputs[*kind, reply.settings.thinking].add(output)
 
@@ -124,7 +124,7 @@ class TokenEstimates:
     def input_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return about how many input tokens ``model`` will count."""
         image = model.name, self.asked(model.name).image_detail, self._is_large(measure)
-        whole = self._inputs.get((*image, measure.questions))
+        whole = self._inputs.get((*image, measure.questions, measure.images))
         if whole is not None and image not in self._images:
             more = measure.characters - whole.beside / whole.count
             return max(1, round(whole.each + more / CHARACTERS_PER_TOKEN))
@@ -139,7 +139,8 @@ class TokenEstimates:
     def _image_tokens(self, model: KnownModel, measure: Measure) -> float:
         detail = self.asked(model.name).image_detail
         mean = self._images.get((model.name, detail, self._is_large(measure)))
-        return model.tokens_of_image(measure.longest_px, detail) if mean is None else mean.each
+        each = model.tokens_of_image(measure.longest_px, detail) if mean is None else mean.each
+        return measure.images * each
 
     def output_tokens(self, model: KnownModel, measure: Measure) -> int:
         """Return about how many tokens the answer will take, thinking included."""

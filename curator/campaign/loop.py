@@ -29,7 +29,7 @@ from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.failures.tiers import TierTrouble
 from curator.campaign.results import Results, Try
-from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.jobs import Job, views_of
 from curator.campaign.waiting.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.waiting.queue import Queue, one_page
 from curator.judging.listing_map import ListingMap
@@ -210,6 +210,7 @@ class Curator:
             await self.holding.unreadable(item, photo)
             return ()
         self.holding.photo_read()
+        item = self.results.with_views_read(item, photo)
         request = item.request(photo, self.prompts)
         while True:
             try:
@@ -313,6 +314,7 @@ class Curator:
                 settings=estimates.asked(lease.model),
                 tier=self.tier,
                 canary_day=item.canary_day,
+                views=views_of(item),
             )
             try:
                 await self.ledger.begin(attempt)

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Final
 
 from curator.annotators.annotator import Reply
+from curator.annotators.image_encoding import Photo
 from curator.campaign.item_log import ItemLog
 from curator.campaign.model_watch import ModelWatch
-from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.jobs import Job, ListingJob, views_of
 from curator.judging.judge import Judgement
 from curator.ledger import (
     CanaryChange,
@@ -42,6 +43,7 @@ REPLIES_A_TURN: Final = 16
 """Replies that are judged in one turn of the event loop: some five milliseconds' work."""
 ATTEMPTS: Final = 5
 """Failures of its own after which an item becomes a dead letter."""
+NOT_READ: Final = "did not go along with another picture: it cannot be read, or is not fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Results:
     model_watch: ModelWatch
     stop: AsyncStopSignal
     lost: Exception | None = None
+    views_returned: int = 0
+    """Pictures that wait again because they could not go along."""
     turns: LoopTurns = field(default_factory=lambda: LoopTurns(REPLIES_A_TURN))
     """Whoever has a reply takes one of these first."""
 
@@ -110,6 +114,20 @@ class Results:
     def return_to_queue(self, item: Job) -> None:
         """Let an item wait as if it had never been tried."""
         self._write_unasked(item, self.change(item, WorkState.PENDING, 0))
+
+    def with_views_read(self, item: Job, photo: Photo) -> Job:
+        """Return what is asked with ``photo``; a view that cannot be read waits by itself."""
+        if not isinstance(item, ListingJob) or not item.views:
+            return item
+        asked, unread = item.with_views_of(photo)
+        for view in unread:
+            # As one that failed: it goes along with no other, and is told of when its turn comes.
+            change = ItemChange(self.campaign_id, view.item_id, WorkState.PENDING, 1, NOT_READ)
+            result = Result(None, self.clock.now(), Outcome.UNUSABLE, change=change)
+            self.ledger.finish(result).add_done_callback(self._noted)
+        self.live.enrolled(len(unread))
+        self.views_returned += len(unread)
+        return asked
 
     def tell(self, news: ProjectNews) -> None:
         """Write what was told of a project by more than one request."""
@@ -156,6 +174,7 @@ class Results:
             model_version="" if reply is None else reply.model,
             model_status=NO_STATUS if reply is None else reply.status,
             tier=tier_paid(tried.tier, reply),
+            views=views_of(tried.item),
         )
         written = self.ledger.finish(result, *news)
         written.add_done_callback(partial(self._written, result, tried.item, tried.lease))

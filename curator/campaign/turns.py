@@ -53,6 +53,8 @@ async def _take_turns(
         await batches.fetch()
     while not curator.stop.requested:
         await _ask_all(options, curator, batches)
+        while not curator.stop.requested and await _returned_views(curator):
+            await _ask_all(options, curator, batches)
         if options.verify > 0 and not curator.stop.requested:
             curator.live.chosen(await ledger.choose_pairs(campaign_id, options.verify))
             await _ask_opinions(options, curator, batches)
@@ -83,6 +85,19 @@ async def _ask_all(options: RunOptions, curator: Curator, batches: Batches | Non
     images = await left()
     workers = options.concurrency if images is None else min(options.concurrency, images)
     await curator.run(Queue(pages(), images), max(1, workers))
+
+
+async def _returned_views(curator: Curator) -> int:
+    """Let views wait again whose first picture was given up; return how many requests more."""
+    if curator.prompts.views == 1:
+        return 0
+    ledger, campaign_id = curator.ledger, curator.campaign_id
+    before = (await ledger.progress(campaign_id)).total
+    await ledger.send_along(campaign_id, curator.prompts.views)
+    more = (await ledger.progress(campaign_id)).total - before
+    curator.live.enrolled(more)
+    more, curator.results.views_returned = more + curator.results.views_returned, 0
+    return more
 
 
 async def _ask_opinions(options: RunOptions, curator: Curator, batches: Batches | None) -> None:
@@ -141,6 +156,9 @@ async def _look_again(options: RunOptions, plan: RunPlan, curator: Curator) -> N
         await ledger.enrol(plan.campaign, clock.now())
         if options.once_per_look:
             images_dir, campaign_id = plan.catalog.images_dir, curator.campaign_id
+            await ledger.send_back(campaign_id)
             await ask_once_per_look(images_dir, ledger, campaign_id, curator.stop)
+        if plan.prompts.views > 1:
+            await ledger.send_along(curator.campaign_id, plan.prompts.views)
         after = await ledger.progress(curator.campaign_id)
         curator.live.enrolled(after.total - before.total)

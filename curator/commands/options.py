@@ -15,6 +15,7 @@ from curator.annotators.registry import Service
 from curator.models.asked_settings import AskedSettings, ImageDetail, Thinking
 from curator.models.known import ModelCatalogue, packaged_models
 from curator.models.tier import Tier
+from curator.prompts.request import MOST_VIEWS
 
 CatalogPath = Annotated[
     Path,
@@ -121,6 +122,15 @@ QuestionsPerImage = Annotated[
     int | None,
     typer.Option(
         min=1, max=50, help="Questions for each image.", show_default="as the prompt says, or 10"
+    ),
+]
+ViewsPerRequest = Annotated[
+    int,
+    typer.Option(
+        "--views",
+        min=1,
+        max=MOST_VIEWS,
+        help="Pictures of one listing in a request, at most; each pair names the one it needs.",
     ),
 ]
 AnswerWords = Annotated[

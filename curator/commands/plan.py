@@ -47,6 +47,7 @@ from curator.commands.options import (
     ThinkingLevel,
     TierName,
     VerifiedShare,
+    ViewsPerRequest,
     catalogue_of,
     concurrency_at,
     prompt_files,
@@ -141,6 +142,7 @@ def plan(
     prompt: PromptFiles = None,
     questions: QuestionsPerImage = None,
     answer_words: AnswerWords = None,
+    views: ViewsPerRequest = 1,
     thinking: ThinkingLevel = None,
     image_detail: DetailOfImages = None,
     tier: TierName = Tier.STANDARD,
@@ -175,7 +177,7 @@ def plan(
         asked = free_quotas(asked, described)
     if tier is Tier.BATCH:
         require_key_for_jobs(pool.keys)
-    prompts = read_prompts(prompt_files(prompt), questions, answer_words)
+    prompts = read_prompts(prompt_files(prompt), questions, answer_words).with_views(views)
     limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)
     by_model = settings_of_models(annotator, described, settings)
@@ -192,14 +194,15 @@ def plan(
     prompts.require_fields(opened)
     wanted = Fitness(min_pixels, min_contrast, min_sharpness)
     size = measure_catalog(opened, prompts, described, estimates)
-    size = replace(size, images=min(size.images, limit or size.images))
+    if limit and limit < size.images:
+        size = replace(size, images=limit, along=round(size.along * limit / size.images))
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
     priced = _Priced(known_models, described, input_price, output_price)
     pace = _Pace(known_models, tier, latency_s, concurrency)
     planned = asyncio.run(
         _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now, heeded=heeded)
     )
-    planned["told_by_ledger"] = told
+    planned |= {"told_by_ledger": told, "along": size.along}
     planned["not_listed"] = names_not_listed(annotator, described, known_models)
     planned["taken_for_granted"] = taken_for_granted(limited, asked)
     planned["first_requests"] = requests_object(

@@ -5,7 +5,7 @@ People see here, before anything is paid for, what the model is told of their pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from curator.annotators.image_encoding import prepare_photo
+from curator.annotators.image_encoding import Photo, prepare_photo
 from curator.catalog import Catalog, Skipped
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
@@ -23,6 +23,7 @@ from curator.models.asked_settings import ModelSettings
 from curator.prompts.prompts import Prompts
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image
+from shared.records import Listing
 
 SHOWN: Final = 3
 """Requests that are shown."""
@@ -32,7 +33,10 @@ _TRIED: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class FirstRequest:
-    """One request: the image as sent in pixels and bytes, and the texts before and after it."""
+    """One request: the image as sent in pixels and bytes, and the texts before and after it.
+
+    ``further_images`` are those of its listing that go along.
+    """
 
     listing: str
     image: str
@@ -41,6 +45,7 @@ class FirstRequest:
     image_bytes: int
     text_before: str
     text_after: str
+    further_images: Sequence[str] = ()
 
 
 def first_requests(catalog: Catalog, prompts: Prompts) -> list[FirstRequest]:
@@ -53,7 +58,7 @@ def first_requests(catalog: Catalog, prompts: Prompts) -> list[FirstRequest]:
 
 
 def _requests(catalog: Catalog, prompts: Prompts) -> Iterator[FirstRequest]:
-    for listing in islice(catalog.listings(Skipped()), _TRIED):
+    for listing, *views in _shared_out(catalog, prompts.views):
         image = listing.image.path
         try:
             photo = prepare_photo(catalog.images_dir / image)
@@ -62,7 +67,14 @@ def _requests(catalog: Catalog, prompts: Prompts) -> Iterator[FirstRequest]:
         except (CorruptImage, StoreUnreachable):
             continue
         prompt = prompts.of(image)
-        request = prompt.request(listing.metadata, photo.jpeg, photo.longest_px, image=image)
+        further = {view: read for view in views if (read := _read(catalog, view)) is not None}
+        request = prompt.request(
+            listing.metadata,
+            photo.jpeg,
+            photo.longest_px,
+            image=image,
+            further_jpegs=tuple(read.jpeg for read in further.values()),
+        )
         yield FirstRequest(
             listing.listing_id,
             image,
@@ -71,7 +83,31 @@ def _requests(catalog: Catalog, prompts: Prompts) -> Iterator[FirstRequest]:
             len(photo.jpeg),
             request.prompt_text,
             request.closing_text,
+            list(further),
         )
+
+
+def _shared_out(catalog: Catalog, views: int) -> Iterator[tuple[Listing, *tuple[str, ...]]]:
+    """Yield the first listings, each with the paths of further images that go along with it."""
+    open_ones: dict[Hashable, list[str]] = {}
+    shared: list[tuple[Listing, list[str]]] = []
+    for listing in islice(catalog.listings(Skipped()), _TRIED):
+        key = listing.listing_id, tuple(listing.metadata.items())
+        along = open_ones.get(key)
+        if along is None or len(along) + 1 >= views:
+            open_ones[key] = along = []
+            shared.append((listing, along))
+        else:
+            along.append(listing.image.path)
+    for listing, along in shared:
+        yield (listing, *along)
+
+
+def _read(catalog: Catalog, image: str) -> Photo | None:
+    try:
+        return prepare_photo(catalog.images_dir / image)
+    except (CorruptImage, StoreUnreachable):
+        return None
 
 
 def requests_object(
@@ -116,6 +152,8 @@ def requests_view(told: Mapping[str, Any]) -> RenderableType:
         )
         if len(shared) > 1:
             parts += [Text("before the image:"), _quoted(request["text_before"])]
+        if request["further_images"]:
+            parts.append(Text(f"with it: {', '.join(request['further_images'])}"))
         if request["text_after"]:
             parts += [Text("after the image:"), _quoted(request["text_after"])]
     return Group(*parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
@@ -25,9 +25,11 @@ from curator.models.known import KnownModel
 from curator.models.prices import Price
 from curator.pool.records import Meter
 from curator.prompts.prompts import Prompts
+from curator.prompts.request import Measure
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.reporting.progress import report_progress
+from shared.records import Listing
 
 SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""
@@ -50,13 +52,15 @@ class Size:
     """A catalogue's images, and the tokens of an average request about one, by model.
 
     ``opinions`` are the tokens of a request for a second opinion, ``skipped`` is what of the
-    catalogue cannot be used.
+    catalogue cannot be used. ``along`` are further images, which go along in the requests about
+    others of their listings.
     """
 
     images: int
     listings: Mapping[str, RequestTokens]
     opinions: Mapping[str, RequestTokens]
     skipped: Skipped = field(default_factory=Skipped)
+    along: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ def measure_catalog(
         InputError: a file of the catalogue is unreadable, or no listing has an image.
     """
     seen: set[str] = set()
+    of_listing: Counter[Hashable] = Counter()
+    images = 0
     tokens: Counter[str] = Counter()
     longest_px = _usual_px(catalog)
     skipped = Skipped()
@@ -142,11 +148,16 @@ def measure_catalog(
         for listing in catalog.listings(skipped):
             if listing.image.path not in seen:
                 seen.add(listing.image.path)
-                image = listing.image.path
-                prompt = prompts.of(image)
-                request = prompt.request(listing.metadata, b"", longest_px, image=image)
+                place = 0
+                if prompts.views > 1:
+                    key = listing.listing_id, tuple(listing.metadata.items())
+                    place = of_listing[key] % prompts.views
+                    of_listing[key] += 1
+                images += place == 0
+                measures = _measures(listing, prompts, longest_px, place)
                 for model in models:
-                    tokens[model.name] += estimates.input_tokens(model, request.measure)
+                    upto = [estimates.input_tokens(model, measure) for measure in measures]
+                    tokens[model.name] += upto[-1] - sum(upto[:-1])
                 progress.advance()
     if not seen:
         raise nothing_usable(catalog, skipped)
@@ -156,12 +167,28 @@ def measure_catalog(
     listings, opinions = {}, {}
     for model in models:
         listings[model.name] = RequestTokens(
-            round(tokens[model.name] / len(seen)), estimates.output_tokens(model, usual)
+            round(tokens[model.name] / images), estimates.output_tokens(model, usual)
         )
         opinions[model.name] = RequestTokens(
             estimates.input_tokens(model, opinion), estimates.output_tokens(model, opinion)
         )
-    return Size(len(seen), listings, opinions, skipped)
+    return Size(images, listings, opinions, skipped, len(seen) - images)
+
+
+def _measures(listing: Listing, prompts: Prompts, longest_px: int, place: int) -> Sequence[Measure]:
+    """Return the measures of the request that an image is in, without it and with it.
+
+    ``place`` is how many images of its listing stand before it there; where there are none, the
+    request begins with it.
+    """
+    image = listing.image.path
+    prompt = prompts.of(image)
+    return [
+        prompt.request(
+            listing.metadata, b"", longest_px, image=image, further_jpegs=(b"",) * further
+        ).measure
+        for further in range(max(0, place - 1), place + 1)
+    ]
 
 
 def _usual_px(catalog: Catalog) -> int:

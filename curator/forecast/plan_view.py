@@ -29,6 +29,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
         Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
         for entry in plan["left_out"]
     ]
+    along = plan.get("along", 0)
     opinions, canaries = plan["second_opinions"], plan["canaries"]
     again = f" and {opinions:,} second opinions" if opinions else ""
     again += f", {canaries:,} canaries" if canaries else ""
@@ -38,6 +39,7 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
             f"{local_time(plan['ends_at'])}",
             style="bold",
         ),
+        *([Text(f"{along:,} further images go along in these requests")] if along else []),
         *left_out,
         keys,
         *([models] if len(plan["models"]) > 1 else []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,10 +51,12 @@ def judge(
     image: str,
     metadata: Mapping[str, str],
     listing_map: ListingMap | None = None,
+    pictures: Collection[int] | None = None,
 ) -> Judgement:
     """Parse and validate a reply to what ``prompt`` asks about the image with that path.
 
-    ``listing_map`` says which fields of the listing answer what, if not the packaged mapping.
+    ``listing_map`` says which fields of the listing answer what, if not the packaged mapping,
+    ``pictures`` the numbers that pairs may name, where the request had several.
     """
     parsed = parse_reply(reply.text)
     drafts = () if isinstance(parsed, Unparsable) else parsed.drafts
@@ -67,6 +69,7 @@ def judge(
         prompt=prompt.file,
         styles=[name for name, _ in asked.styles],
         listing_map=listing_map,
+        pictures=pictures,
     )
     rejection = "" if verdict.accepted else rejection_of(reply.ending, parsed.form)
     facts = ReplyFacts(reply.ending, parsed.form, len(drafts), rejection)

@@ -63,7 +63,8 @@ class Draft:
     """A question and its answer as they stand in a reply, not yet validated.
 
     ``difficulty`` is one of ``DIFFICULTIES`` or empty, ``others`` what else the reply says of it,
-    by names in small letters. ``style`` is known once it is validated.
+    by names in small letters. ``style``, and which of several pictures it is about, are known once
+    it is validated.
     """
 
     question: str
@@ -71,6 +72,7 @@ class Draft:
     difficulty: str = ""
     style: str = ""
     others: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    picture: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from curator.prompts.prompt_file import FieldType, ReplyField
+from curator.prompts.request import PICTURE
 
 MISSING: Final = None
 """Stands for a field that a reply lacks, or that holds something else than it should."""
 LONGEST_TEXT: Final = 1_000
 """Characters; what is longer is cut."""
 _LARGEST: Final = 2**53
+_PICTURE: Final = re.compile(r"^\s*picture\s*(\d{1,3})\s*$", re.IGNORECASE)
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 FieldValue = str | int | float | bool | None
+
+
+def picture_named(others: Mapping[str, object]) -> int:
+    """Return the number of the picture that a pair names; 0 where it names none."""
+    value = others.get(PICTURE)
+    if isinstance(value, str) and (named := _PICTURE.match(value)):
+        value = named[1]
+    number = _number(value)
+    return int(number) if number is not None and number == int(number) else 0
 
 
 def typed_fields(

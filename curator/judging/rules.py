@@ -6,7 +6,7 @@ language, the prompt file says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from curator.judging.agreement import Agreement, agreement
 from curator.judging.choices import offers
 from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Draft
-from curator.judging.reply_fields import MISSING, typed_fields
+from curator.judging.reply_fields import MISSING, picture_named, typed_fields
 from curator.prompts.language import Language
 from curator.prompts.prompt_file import (
     AnswerKind,
@@ -49,6 +49,8 @@ class Rule(StrEnum):
     """A style that was not asked for, or an answer that is none of its style's."""
     FIELD = "field"
     """A field that is required is missing, or holds something else."""
+    PICTURE = "picture"
+    """It names none of the pictures that the request had, of which there were several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,29 +82,35 @@ def validate(
     prompt: PromptFile | None = None,
     styles: Sequence[str] = (),
     listing_map: ListingMap | None = None,
+    pictures: Collection[int] | None = None,
 ) -> Verdict:
     """Sort the drafts of one image by the rules of ``prompt``, or of the default one.
 
     ``answer_words`` is the longest answer, ``most`` the number of pairs that were asked for,
     ``metadata`` what the listing says about the product, ``styles`` are those that were asked for.
-    ``listing_map`` says which of its fields answer what, if not the packaged mapping.
+    ``listing_map`` says which of its fields answer what, if not the packaged mapping. Where the
+    request had several pictures, each draft names the one it is about, one of ``pictures``.
     """
     bench = _Bench(prompt or default_prompt(), answer_words, tuple(styles))
     rules = bench.prompt.rules
     accepted: list[Draft] = []
     rejected: list[RejectedDraft] = []
-    seen: set[str] = set()
+    seen: set[tuple[int, str]] = set()
     for written in drafts:
         draft = bench.in_its_style(written)
+        if pictures is not None:
+            draft = replace(draft, picture=picture_named(written.others))
         question = words_of(draft.question)
-        plain = " ".join(question)
         rule = bench.broken_rule(draft, question)
-        if rule is None and rules.duplicate_question and plain in seen:
+        asked = draft.picture, " ".join(question)
+        if rule is None and pictures is not None and draft.picture not in pictures:
+            rule = Rule.PICTURE
+        if rule is None and rules.duplicate_question and asked in seen:
             rule = Rule.DUPLICATE_QUESTION
         if rule is None and rules.surplus and len(accepted) == most:
             rule = Rule.SURPLUS
         if rule is None:
-            seen.add(plain)
+            seen.add(asked)
             accepted.append(draft)
         else:
             rejected.append(RejectedDraft(draft, rule))

@@ -52,6 +52,7 @@ from curator.ledger.records.work import (
     PairItem,
     RepliedItem,
     RepliedPair,
+    View,
     WorkItem,
     WorkState,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Result",
     "SettingNews",
     "TokenUse",
+    "View",
     "WorkItem",
     "WorkState",
     "migrate",

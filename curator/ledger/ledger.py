@@ -15,7 +15,7 @@ from curator.annotators.token_estimates import CountedReply
 from curator.keys.key import Key
 from curator.ledger.batches import BatchBook
 from curator.ledger.open_file import OpenFile
-from curator.ledger.queue import campaigns, canaries, catalogs, keys, looks, opinions
+from curator.ledger.queue import campaigns, canaries, catalogs, keys, looks, opinions, views
 from curator.ledger.records.overview import (
     CampaignReport,
     CanaryDay,
@@ -218,6 +218,14 @@ class Ledger:
     async def set_aside(self, campaign_id: int, alike: Mapping[int, str]) -> int:
         """Ask no more about what looks like another image; what was set aside before waits."""
         return await self._file.changed(looks.set_aside, campaign_id, alike)
+
+    async def send_back(self, campaign_id: int) -> None:
+        """Let wait by itself what goes along with a picture that is not done."""
+        await self._file.changed(views.send_back, campaign_id)
+
+    async def send_along(self, campaign_id: int, most: int) -> None:
+        """Let up to ``most`` pictures of a listing wait as one."""
+        await self._file.changed(views.send_along, campaign_id, most)
 
     async def choose_pairs(self, campaign_id: int, share: float) -> OpinionCounts:
         """Queue that share of a campaign's pairs for a second opinion; return how they stand.

@@ -158,7 +158,11 @@ def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -
     from the first that has.
     """
     read = [(kept.attempt_id, _reply(kept)) for kept in item.replies]
-    judged = [(attempt_id, reply, _judgement(reply, item, rules)) for attempt_id, reply in read]
+    views = {kept.attempt_id: kept.views for kept in item.replies}
+    judged = [
+        (attempt_id, reply, _judgement(reply, item, rules, views[attempt_id]))
+        for attempt_id, reply in read
+    ]
     usable = {attempt_id: judgement for attempt_id, _, judgement in judged if judgement.is_usable}
     best = usable.get(item.maker_id) or next(iter(usable.values()), None)
     state, reason = item.state, item.reason
@@ -178,6 +182,7 @@ def judge_again(item: RepliedItem, campaign_id: int, rules: Rules, now: float) -
             tokens=tokens_of(reply),
             model_version=reply.model,
             model_status=reply.status,
+            views=views[attempt_id],
         )
         for attempt_id, reply, judgement in judged
     ]
@@ -187,7 +192,8 @@ def _without_pairs(verdict: Verdict | None) -> Verdict | None:
     return verdict and replace(verdict, accepted=(), agreements=())
 
 
-def _judgement(reply: Reply, item: RepliedItem, rules: Rules) -> Judgement:
+def _judgement(reply: Reply, item: RepliedItem, rules: Rules, views: Sequence[int]) -> Judgement:
+    pictures = (1, *(number for number, view in enumerate(views, start=2) if view))
     listing = item.item.listing
     image = listing.image.path
     return judge(
@@ -196,6 +202,7 @@ def _judgement(reply: Reply, item: RepliedItem, rules: Rules) -> Judgement:
         image=image,
         metadata=listing.metadata,
         listing_map=rules.listing_map,
+        pictures=pictures if views else None,
     )
 
 

@@ -23,11 +23,11 @@ _DIGITS: Final = 5
 """Bytes: 40 bits tell the images of a job apart, and a model copies eight letters without fault."""
 _NAMED: Final = re.compile(rf"\b{FIELD}\W{{1,8}}([a-z2-7]{{8}})\b", re.IGNORECASE)
 _OF_PAIRS: Final = (
-    "The id of this image is {own_id}. Reply with a JSON object with the fields image_id, which "
+    "The id of {what} is {own_id}. Reply with a JSON object with the fields image_id, which "
     "is this id, and pairs, which is the array."
 )
 _OF_ANSWER: Final = (
-    "The id of this image is {own_id}. The JSON object also has the field image_id, which is "
+    "The id of {what} is {own_id}. The JSON object also has the field image_id, which is "
     "this id, before the answer."
 )
 
@@ -43,7 +43,8 @@ def own_id(image_jpeg: bytes, campaign_id: int, attempt_id: int) -> str:
 def naming(request: Request, own: str) -> Request:
     """Return ``request`` asking for a reply that names the id ``own``."""
     words = _OF_PAIRS if request.questions else _OF_ANSWER
-    closing = f"{request.closing_text}\n\n{words.format(own_id=own)}".lstrip()
+    what = "these images" if request.further_jpegs else "this image"
+    closing = f"{request.closing_text}\n\n{words.format(own_id=own, what=what)}".lstrip()
     return replace(request, closing_text=closing, schema=schema_with(FIELD, request.schema))
 
 

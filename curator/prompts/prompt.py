@@ -10,17 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
 from curator.prompts.language import Language
 from curator.prompts.prompt_file import AnswerKind, PromptFile, default_prompt
-from curator.prompts.request import Measure, ReplySchema, Request
+from curator.prompts.request import Measure, ReplySchema, Request, caption
 from curator.prompts.schema import ANSWER_SCHEMA, pairs_schema
 from curator.prompts.shares import allotted, draw
 from curator.prompts.template import LISTING_CHARACTERS, Template
-from curator.prompts.wording import constants, examples_text, fields_text, styles_text
+from curator.prompts.wording import (
+    constants,
+    examples_text,
+    fields_text,
+    pictures_text,
+    styles_text,
+)
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _ALONE: Final = {"questions", "answer_words"}
@@ -44,12 +50,13 @@ class Prompt:
     """What a campaign asks of each image.
 
     ``questions`` is how many are asked for, ``answer_words`` the longest answer in words, ``file``
-    all else.
+    all else. Up to ``views`` pictures of a listing stand in one request.
     """
 
     questions: int
     answer_words: int
     file: PromptFile = field(default_factory=default_prompt)
+    views: int = 1
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.answer_words < 1:
@@ -73,7 +80,7 @@ class Prompt:
         schema, as it had before there were others.
         """
         usual = default_prompt().model_dump(exclude=_ALONE)
-        if self.file.model_dump(exclude=_ALONE) == usual:
+        if self.views == 1 and self.file.model_dump(exclude=_ALONE) == usual:
             schema = sorted(self.schema.content.items())
             content = repr((self.text, schema, LISTING_CHARACTERS))
             return f"1-{_digest(content)}"
@@ -82,12 +89,18 @@ class Prompt:
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         numbers = {"questions": self.questions, "answer_words": self.answer_words}
+        if self.views > 1:
+            numbers["views"] = self.views
         return self.file.model_dump(mode="json") | numbers
 
     @cached_property
     def schema(self) -> ReplySchema:
         """The form of the reply, in Gemini's dialect."""
         return pairs_schema(self.file.fields, tuple(self.file.styles))
+
+    @cached_property
+    def _schema_of_pictures(self) -> ReplySchema:
+        return pairs_schema(self.file.fields, tuple(self.file.styles), self.views)
 
     @property
     def longest_answer(self) -> int:
@@ -159,7 +172,11 @@ class Prompt:
         each = tuple((name, self.questions) for name in self.file.styles)
         everything = self.text_for(Asked(self.questions, each, self.questions), _NOTHING)
         text = len(everything) + self._text.longest_filling
-        return Measure(text + LISTING_CHARACTERS, longest_px, self.questions)
+        if self.views > 1:
+            text += len(pictures_text(self.views)) + sum(
+                len(caption(number)) for number in range(2, self.views + 1)
+            )
+        return Measure(text + LISTING_CHARACTERS, longest_px, self.questions, self.views)
 
     def request(
         self,
@@ -167,17 +184,27 @@ class Prompt:
         image_jpeg: bytes,
         longest_px: int,
         image: str = "",
+        further_jpegs: tuple[bytes, ...] = (),
     ) -> Request:
         """Return the request for one image of ``longest_px`` pixels on its longer side.
 
         ``listing`` is what the catalogue says, ``image`` the path of the image, which decides of
-        which styles questions are asked.
+        which styles questions are asked. ``further_jpegs`` are more pictures of the listing,
+        none of them longer.
         """
         text = self.text
         if self.file.styles or self._text.heeds_listing:
             text = self.text_for(self.asked(image), listing)
-        return Request(
+        request = Request(
             text, image_jpeg, self.context_for(listing), longest_px, self.schema, self.questions
+        )
+        if not further_jpegs:
+            return request
+        return replace(
+            request,
+            prompt_text=text + pictures_text(1 + len(further_jpegs)),
+            schema=self._schema_of_pictures,
+            further_jpegs=further_jpegs,
         )
 
     def question_request(self, question: str, image_jpeg: bytes, longest_px: int) -> Request:

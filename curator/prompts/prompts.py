@@ -13,7 +13,7 @@ from typing import Any, Final
 from curator.catalog import Catalog, fields_of
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_prompt, prompt_from, read_prompt_file
-from curator.prompts.request import Measure
+from curator.prompts.request import PICTURE, Measure
 from curator.prompts.shares import chosen, draw
 from shared.errors import InputError
 
@@ -67,6 +67,11 @@ class Prompts:
         return self.parts[0].prompt.questions
 
     @property
+    def views(self) -> int:
+        """How many pictures of a listing stand in one request at most."""
+        return self.parts[0].prompt.views
+
+    @property
     def names(self) -> list[str]:
         """What their files are called."""
         return [part.name for part in self.parts]
@@ -100,6 +105,23 @@ class Prompts:
                 for part in self.parts
             )
         )
+
+    def with_views(self, views: int) -> Prompts:
+        """Return the same for requests with up to so many pictures of a listing.
+
+        Raises:
+            InputError: these prompts cannot be asked so.
+        """
+        if views == 1:
+            return self
+        if len(self.parts) > 1:
+            raise InputError("--views: a listing's pictures are asked by one prompt; give only one")
+        part = self.parts[0]
+        if PICTURE in part.prompt.file.fields:
+            raise InputError(
+                f"--views: prompt {part.name} has a field {PICTURE} of its own; call it otherwise"
+            )
+        return Prompts((replace(part, prompt=replace(part.prompt, views=views)),))
 
     def plain(self) -> list[dict[str, Any]]:
         """Return all of them as plain values, for ledgers and manifests."""
@@ -170,4 +192,6 @@ def prompts_from(parts: Sequence[Mapping[str, Any]], source: str) -> Prompts:
 def _part(content: dict[str, Any], source: str) -> PromptPart:
     del content["version"]
     name, share = content.pop("name"), content.pop("share")
-    return PromptPart(name, share, with_numbers(prompt_from(content, source)))
+    views = content.pop("views", 1)
+    prompt = with_numbers(prompt_from(content, source))
+    return PromptPart(name, share, replace(prompt, views=views))

@@ -10,6 +10,10 @@ CHARACTERS_PER_TOKEN: Final = 4.0
 """Of texts, until replies tell."""
 STYLE: Final = "style"
 """The field of a reply, and the column, that says of which style a pair is."""
+PICTURE: Final = "picture"
+"""The field of a reply that says which of several pictures a pair is about, the first being 1."""
+MOST_VIEWS: Final = 16
+"""Pictures of one listing in a request: of at most 512 px, they are some two megabytes together."""
 DIFFICULTY: Final = "difficulty"
 DIFFICULTIES: Final = ("easy", "medium", "hard")
 
@@ -18,13 +22,15 @@ DIFFICULTIES: Final = ("easy", "medium", "hard")
 class Measure:
     """What of a request its tokens depend on.
 
-    ``characters`` are those of its texts, ``longest_px`` is the longer side of its image, and
-    ``questions`` how many pairs it asks for, 0 where it asks one question.
+    ``characters`` are those of its texts, ``longest_px`` is the longer side of its image, or of the
+    largest of several ``images``, and ``questions`` how many pairs it asks for, 0 where it asks one
+    question.
     """
 
     characters: int
     longest_px: int
     questions: int
+    images: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,8 @@ class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 
     ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
-    where it is the answer to one question. ``temperature`` is ``None`` for the model's own, and
+    where it is the answer to one question. ``further_jpegs`` are more pictures of the same listing,
+    each with ``caption`` before it. ``temperature`` is ``None`` for the model's own, and
     ``most_output_tokens``, thinking included, for as many as it likes.
     """
 
@@ -52,9 +59,21 @@ class Request:
     questions: int = 0
     temperature: float | None = None
     most_output_tokens: int | None = None
+    further_jpegs: tuple[bytes, ...] = ()
+
+    @property
+    def further(self) -> list[tuple[str, bytes]]:
+        """The further pictures, each with the words before it."""
+        return [(caption(number), jpeg) for number, jpeg in enumerate(self.further_jpegs, start=2)]
 
     @property
     def measure(self) -> Measure:
         """What of it its tokens depend on."""
         characters = len(self.prompt_text) + len(self.closing_text)
-        return Measure(characters, self.longest_px, self.questions)
+        characters += sum(len(words) for words, _ in self.further)
+        return Measure(characters, self.longest_px, self.questions, 1 + len(self.further_jpegs))
+
+
+def caption(number: int) -> str:
+    """Return the words before a picture of several."""
+    return f"Picture {number}:"

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from curator.prompts.prompt_file import FieldType, ReplyField
-from curator.prompts.request import STYLE, ReplySchema
+from curator.prompts.request import PICTURE, STYLE, ReplySchema
 
 _TEXT: Final = {"type": "STRING"}
 _TYPES: Final[Mapping[FieldType, str]] = {
@@ -24,9 +24,16 @@ ANSWER_SCHEMA: Final = ReplySchema(
 """Of the reply to a single question."""
 
 
-def pairs_schema(fields: Mapping[str, ReplyField], styles: Sequence[str]) -> ReplySchema:
-    """Return the form of a list of pairs, with the ``fields`` and one of the ``styles`` in each."""
+def pairs_schema(
+    fields: Mapping[str, ReplyField], styles: Sequence[str], pictures: int = 1
+) -> ReplySchema:
+    """Return the form of a list of pairs, with the ``fields`` and one of the ``styles`` in each.
+
+    Where there are several ``pictures``, each pair says which it needs.
+    """
     properties: dict[str, Any] = {"question": _TEXT, "answer": _TEXT}
+    if pictures > 1:
+        properties[PICTURE] = {"type": "INTEGER"}
     if styles:
         properties[STYLE] = {"type": "STRING", "enum": list(styles)}
     for name, field in fields.items():

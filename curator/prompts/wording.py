@@ -14,7 +14,7 @@ from curator.prompts.prompt_file import (
     ReplyField,
     Style,
 )
-from curator.prompts.request import STYLE
+from curator.prompts.request import PICTURE, STYLE, caption
 from curator.prompts.template import Template
 
 _HOLDS: Final = {
@@ -59,6 +59,16 @@ def _described(name: str, field: ReplyField) -> str:
 def _listed(choices: Sequence[str]) -> str:
     *first, last = choices
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def pictures_text(count: int) -> str:
+    """Return what is said of several pictures of one listing; the first of them follows."""
+    return (
+        f"\n\nThere are {count} pictures of one and the same product, numbered from 1. Ask about "
+        f"what each of them shows. Each pair also has the field {PICTURE}: the number of the one "
+        "picture that the question is about and that shows the answer; write the question as if "
+        f"that picture were the only image, and do not name its number.\n\n{caption(1)}"
+    )
 
 
 def styles_text(

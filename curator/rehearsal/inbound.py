@@ -45,7 +45,9 @@ _TOP_LEVEL: Final = frozenset(
     }
 )
 _SINGLE_QUESTION: Final = re.compile(r"^\s*Question:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-_IMAGE_ID: Final = re.compile(r"\bid of (?:this|the) image is:? \W?([\w-]+)", re.IGNORECASE)
+_IMAGE_ID: Final = re.compile(
+    r"\bid of (?:this image|the image|these images) (?:is|are):? \W?([\w-]+)", re.IGNORECASE
+)
 _ASKED_FOR: Final = re.compile(
     r"\b(\d{1,3})\s+(?:\w+\s+){0,3}?(?:questions?|fragen?|प्रश्न|सवाल)(?!\w)", re.IGNORECASE
 )

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from curator.rehearsal.answers.answer_book import AnswerBook, open_answer_book
 from curator.rehearsal.answers.inventing import Inventor
-from curator.rehearsal.answers.replying import Answers, Replier
+from curator.rehearsal.answers.replying import Replier
+from curator.rehearsal.answers.several import Answers
 from curator.rehearsal.answers.temper import Temper
 from curator.rehearsal.batches.file_shelf import FileLimits, FileShelf
 from curator.rehearsal.batches.job_book import JobBook

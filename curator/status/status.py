@@ -213,6 +213,7 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "left_out": [asdict(entry) for entry in report.left_out],
         "alike": report.alike,
         "unfit": dict(report.unfit),
+        "along": report.along,
     }
 
 

@@ -34,6 +34,7 @@ def _features(campaign: Campaign) -> dict[str, str]:
     return features | {
         "files": " and ".join(_named(part, alone=len(parts) == 1) for part in parts),
         "answer_words": _joined(_answers(part["answer_words"]) for part in parts),
+        "views": _joined(_views(part.get("views", 1)) for part in parts),
         "language": _joined(f"in {_language(part)}" for part in parts),
         "styles": _joined(_listed("styles", part["styles"]) for part in parts),
         "fields": _joined(_listed("fields", part["fields"]) for part in parts),
@@ -55,6 +56,10 @@ def _language(part: Mapping[str, Any]) -> str:
 
 def _answers(words: int) -> str:
     return "answers of one word" if words == 1 else f"answers of {words} words at most"
+
+
+def _views(count: int) -> str:
+    return "" if count == 1 else f"up to {count} pictures a request"
 
 
 def _listed(word: str, names: Mapping[str, Any]) -> str:

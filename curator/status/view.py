@@ -77,6 +77,8 @@ def _campaign_view(standing: Standing, now: float, named: str) -> RenderableType
         facts.add_row("left out", Text(left_out_words(entry)))
     if report.alike:
         facts.add_row("alike", f"{report.alike:,} images look like one that is asked about")
+    if report.along:
+        facts.add_row("along", f"{report.along:,} images go along with another of their listing")
     facts.add_row("pairs", f"{report.pairs:,}")
     facts.add_row("made by", listed(named_models(report)))
     _add_models(facts, standing, now)

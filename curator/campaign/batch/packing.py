@@ -12,7 +12,7 @@ from curator.annotators.gemini_wire import request_body
 from curator.annotators.image_encoding import Photo
 from curator.campaign.batch.pace import MOST_BYTES, MOST_IMAGES, most_images
 from curator.campaign.loop import Curator
-from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.jobs import Job, views_of
 from curator.campaign.waiting.photos import PhotoQueue
 from curator.keys.key import Key
 from curator.ledger import Attempt, BatchRequest
@@ -131,6 +131,7 @@ class Packing:
     def _packed(self, item: Job, photo: Photo, key: Key, model: str, job_id: int) -> PackedRequest:
         curator = self.curator
         attempt_id = curator.ledger.new_attempt_id()
+        item = curator.results.with_views_read(item, photo)
         own = own_id(photo.jpeg, curator.campaign_id, attempt_id)
         request = naming(item.request(photo, curator.prompts), own)
         most_output = curator.budget.most_output_in_job(request.measure)
@@ -150,6 +151,7 @@ class Packing:
             measure=request.measure,
             settings=curator.estimates.asked(model),
             tier=Tier.BATCH,
+            views=views_of(item),
         )
         held = BatchRequest(
             attempt_id, job_id, curator.campaign_id, item.item_id, item.question, own

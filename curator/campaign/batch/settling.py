@@ -268,7 +268,7 @@ def asked_item(request: HeldRequest) -> Job:
     """Return what a held request is about, as a job for the run."""
     about = request.about
     if isinstance(about, WorkItem):
-        return ListingJob(about.item_id, about.listing, about.attempts, about.rank)
+        return ListingJob(about.item_id, about.listing, about.attempts, about.rank, about.views)
     return OpinionJob(
         about.item_id,
         about.listing,

@@ -45,8 +45,11 @@ async def enrolled(
     warn_of_unlisted(options.annotator, plan.models, options.known_models)
     if options.retry_dead:
         log.info("dead_letters_returned", count=await ledger.retry_dead(campaign_id))
+    await ledger.send_back(campaign_id)
     if options.once_per_look:
         await ask_once_per_look(plan.catalog.images_dir, ledger, campaign_id, stop)
     else:
         await ledger.set_aside(campaign_id, {})
+    if plan.prompts.views > 1:
+        await ledger.send_along(campaign_id, plan.prompts.views)
     return campaign_id

@@ -57,6 +57,7 @@ class RunOptions:
     retry_keys: bool = False
     yes: bool = False
     once_per_look: bool = False
+    views: int = 1
     verify: float = 0.0
     canary: int = 0
     fitness: Fitness = ANY_PICTURE
@@ -117,6 +118,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         require_key_for_jobs(key_file.keys)
     require_sensible(options.budget, models, options.tier)
     prompts = read_prompts(options.prompts, options.questions, options.answer_words)
+    prompts = prompts.with_views(options.views)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images, options.columns),
         keys=key_file.keys,

@@ -6,7 +6,7 @@ need not know which they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -14,7 +14,15 @@ from curator.annotators.annotator import Reply
 from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.listing_map import ListingMap
-from curator.ledger import CanaryChange, ItemChange, OpinionChange, PairItem, WorkItem, WorkState
+from curator.ledger import (
+    CanaryChange,
+    ItemChange,
+    OpinionChange,
+    PairItem,
+    View,
+    WorkItem,
+    WorkState,
+)
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompts import Prompts
 from curator.prompts.request import Request
@@ -114,11 +122,22 @@ class ListingJob(WorkItem, _OfAnyModel):
         return ""
 
     def request(self, photo: Photo, prompts: Prompts) -> Request:
-        """Ask for questions and answers about the photo."""
+        """Ask for questions and answers about the photo, and the further ones that were read."""
         listing = self.listing
         image = listing.image.path
         prompt = prompts.of(image)
-        return prompt.request(listing.metadata, photo.jpeg, photo.longest_px, image=image)
+        further = [each for each in photo.further if each is not None]
+        longest_px = max(each.longest_px for each in (photo, *further))
+        jpegs = tuple(each.jpeg for each in further)
+        return prompt.request(
+            listing.metadata, photo.jpeg, longest_px, image=image, further_jpegs=jpegs
+        )
+
+    def with_views_of(self, photo: Photo) -> tuple[Self, Sequence[View]]:
+        """Return it with the views that could be read, and those that could not."""
+        read = dict(zip(self.views, photo.further, strict=True))
+        unread = [view for view, each in read.items() if each is None]
+        return replace(self, views=tuple(view for view in read if view not in unread)), unread
 
     def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap) -> Judgement:
         """Return which pairs of a reply are fit for the data set."""
@@ -130,6 +149,7 @@ class ListingJob(WorkItem, _OfAnyModel):
             image=image,
             metadata=listing.metadata,
             listing_map=listing_map,
+            pictures=range(1, len(self.views) + 2) if self.views else None,
         )
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:  # noqa: ARG002 (there is none)
@@ -150,6 +170,11 @@ class ListingJob(WorkItem, _OfAnyModel):
     def failed(self, failures: int) -> Self:
         """Return it after so many failures."""
         return replace(self, attempts=failures)
+
+
+def views_of(job: Job) -> tuple[int, ...]:
+    """Return the items of the further pictures that a job's request has."""
+    return tuple(view.item_id for view in job.views) if isinstance(job, ListingJob) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
 from curator.annotators.image_encoding import Photo, UnfitImage, prepare_photo
-from curator.campaign.waiting.jobs import Job
+from curator.campaign.waiting.jobs import Job, ListingJob
 from curator.campaign.waiting.queue import Queue
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.fitness import ANY_PICTURE, Fitness
@@ -85,18 +86,35 @@ class PhotoQueue:
         loop = asyncio.get_running_loop()
         for start in range(0, len(jobs), max(1, size)):
             some = jobs[start : start + size]
-            photos = [
-                (self._images_dir / job.listing.image.path, self._wanted(job)) for job in some
-            ]
+            photos = [(self._paths(job), self._wanted(job)) for job in some]
             visit = loop.run_in_executor(self._threads, self._read, photos)
             self._ahead.extend((job, visit, place) for place, job in enumerate(some))
+
+    def _paths(self, job: Job) -> list[Path]:
+        views = job.views if isinstance(job, ListingJob) else ()
+        names = [job.listing.image.path, *(view.path for view in views)]
+        return [self._images_dir / name for name in names]
 
     def _wanted(self, job: Job) -> Fitness:
         # What was asked about before is asked about again whatever it looks like.
         return self._fitness if job.question is None else ANY_PICTURE
 
-    def _read(self, photos: Sequence[tuple[Path, Fitness]]) -> list[PhotoOrFault]:
-        return [_read_one(*photo) for photo in photos if not self._is_over.is_set()]
+    def _read(self, photos: Sequence[tuple[Sequence[Path], Fitness]]) -> list[PhotoOrFault]:
+        return [_read_all(*photo) for photo in photos if not self._is_over.is_set()]
+
+
+def _read_all(paths: Sequence[Path], wanted: Fitness) -> PhotoOrFault:
+    """Return the first photo with the further ones; where one is out of reach, that is a fault."""
+    photo = _read_one(paths[0], wanted)
+    if len(paths) == 1 or not isinstance(photo, Photo):
+        return photo
+    further: list[Photo | None] = []
+    for path in paths[1:]:
+        read = _read_one(path, wanted)
+        if isinstance(read, StoreUnreachable):
+            return read
+        further.append(read if isinstance(read, Photo) else None)
+    return replace(photo, further=tuple(further))
 
 
 def _read_one(path: Path, wanted: Fitness) -> PhotoOrFault:

@@ -80,7 +80,7 @@ async def waiting_items(
 
 
 def _listing_job(item: WorkItem) -> ListingJob:
-    return ListingJob(item.item_id, item.listing, item.attempts, item.rank)
+    return ListingJob(item.item_id, item.listing, item.attempts, item.rank, item.views)
 
 
 async def waiting_pairs(ledger: Ledger, campaign_id: int) -> AsyncIterator[list[Job]]:

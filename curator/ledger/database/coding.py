@@ -54,7 +54,18 @@ def listing_of(row: NamedCells) -> Listing:
 def kept_reply(row: NamedCells) -> KeptReply:
     """Return the reply that a row of attempts and replies holds."""
     model = row["model_version"] or row["model"]
-    return KeptReply(row["attempt_id"], row["annotator"], model, unpack_reply(row["body"]))
+    body = unpack_reply(row["body"])
+    return KeptReply(row["attempt_id"], row["annotator"], model, body, views_in(row["views"]))
+
+
+def views_text(item_ids: Iterable[int]) -> str:
+    """Return the stored form of the further pictures of a request, by their items."""
+    return ",".join(map(str, item_ids))
+
+
+def views_in(text: str) -> tuple[int, ...]:
+    """Return what ``views_text`` was given."""
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def models_text(models: Iterable[AskedModel]) -> str:

@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0026');
+INSERT INTO "alembic_version" VALUES('0027');
 CREATE TABLE attempt_tallies (
 	campaign_id INTEGER NOT NULL, 
 	model TEXT NOT NULL, 
@@ -34,7 +34,7 @@ CREATE TABLE attempts (
 	detail TEXT NOT NULL, 
 	input_tokens INTEGER NOT NULL, 
 	output_tokens INTEGER NOT NULL, 
-	thought_tokens INTEGER NOT NULL, ending TEXT DEFAULT '' NOT NULL, form TEXT DEFAULT '' NOT NULL, rejection TEXT DEFAULT '' NOT NULL, drafts INTEGER DEFAULT '0' NOT NULL, question TEXT, annotator TEXT DEFAULT 'gemini' NOT NULL, model_version TEXT DEFAULT '' NOT NULL, model_stage TEXT DEFAULT '' NOT NULL, retires_at FLOAT, cached_tokens INTEGER DEFAULT '0' NOT NULL, image_tokens INTEGER DEFAULT '0' NOT NULL, characters INTEGER DEFAULT '0' NOT NULL, longest_px INTEGER DEFAULT '0' NOT NULL, thinking TEXT DEFAULT '' NOT NULL, image_detail TEXT DEFAULT '' NOT NULL, tier TEXT DEFAULT 'standard' NOT NULL, canary_day TEXT, 
+	thought_tokens INTEGER NOT NULL, ending TEXT DEFAULT '' NOT NULL, form TEXT DEFAULT '' NOT NULL, rejection TEXT DEFAULT '' NOT NULL, drafts INTEGER DEFAULT '0' NOT NULL, question TEXT, annotator TEXT DEFAULT 'gemini' NOT NULL, model_version TEXT DEFAULT '' NOT NULL, model_stage TEXT DEFAULT '' NOT NULL, retires_at FLOAT, cached_tokens INTEGER DEFAULT '0' NOT NULL, image_tokens INTEGER DEFAULT '0' NOT NULL, characters INTEGER DEFAULT '0' NOT NULL, longest_px INTEGER DEFAULT '0' NOT NULL, thinking TEXT DEFAULT '' NOT NULL, image_detail TEXT DEFAULT '' NOT NULL, tier TEXT DEFAULT 'standard' NOT NULL, canary_day TEXT, views TEXT DEFAULT '' NOT NULL, 
 	PRIMARY KEY (id)
 );
 CREATE TABLE batch_jobs (
@@ -313,7 +313,7 @@ CREATE TABLE work (
 	state INTEGER NOT NULL, 
 	attempts INTEGER NOT NULL, 
 	reason TEXT NOT NULL, 
-	finished_at FLOAT, rank INTEGER DEFAULT '0' NOT NULL, 
+	finished_at FLOAT, rank INTEGER DEFAULT '0' NOT NULL, asked_with INTEGER, 
 	PRIMARY KEY (campaign_id, item_id)
 )
  WITHOUT ROWID
@@ -355,4 +355,5 @@ CREATE INDEX requests_by_item ON batch_requests (campaign_id, item_id);
 CREATE INDEX requests_by_job ON batch_requests (job_id);
 CREATE INDEX attempts_by_project ON attempts (model, project, started_at, tier);
 CREATE INDEX reviews_by_reviewer ON reviews (reviewer, decided_at);
+CREATE INDEX work_along ON work (asked_with) WHERE asked_with IS NOT NULL;
 COMMIT;

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from curator.ledger.database import review_tables
@@ -100,7 +101,10 @@ work = Table(
     Column("finished_at", Float),
     # The place in the queue; what is added later comes later.
     Column("rank", Integer, nullable=False, server_default="0"),
+    # The item in whose request its picture goes along; null where it is asked about by itself.
+    Column("asked_with", Integer),
     Index("work_by_state", "campaign_id", "state", "rank"),
+    Index("work_along", "asked_with", sqlite_where=text("asked_with IS NOT NULL")),
     sqlite_with_rowid=False,
 )
 
@@ -126,8 +130,7 @@ attempts = Table(
     Column("form", Text, nullable=False, server_default=""),
     Column("rejection", Text, nullable=False, server_default=""),
     Column("drafts", Integer, nullable=False, server_default="0"),
-    # The question that was sent back, for a second opinion or as a canary; null where questions
-    # were asked for.
+    # What was sent back, for a second opinion or as a canary; null where questions were asked for.
     Column("question", Text),
     Column("annotator", Text, nullable=False, server_default="gemini"),
     # What the reply calls its model; empty where it names none, and then it is ``model``.
@@ -135,12 +138,10 @@ attempts = Table(
     # What it tells of the life of the model that was asked: its stage, and when it ends.
     Column("model_stage", Text, nullable=False, server_default=""),
     Column("retires_at", Float),
-    # Parts of the input tokens: those that the service had kept, and those of images; 0 where it
-    # did not say.
+    # Of the input tokens, those that the service had kept and those of images; 0 where not told.
     Column("cached_tokens", Integer, nullable=False, server_default="0"),
     Column("image_tokens", Integer, nullable=False, server_default="0"),
-    # What tokens depend on: the length of the texts, the image's longer side, and how the model was
-    # asked to think and to look; 0 and empty where that is not known, or left to the model.
+    # What tokens depend on, with how the model was asked; 0 and empty where not known, or its own.
     Column("characters", Integer, nullable=False, server_default="0"),
     Column("longest_px", Integer, nullable=False, server_default="0"),
     Column("thinking", Text, nullable=False, server_default=""),
@@ -149,6 +150,8 @@ attempts = Table(
     Column("tier", Text, nullable=False, server_default="standard"),
     # The quota day for which the question was asked again; null where it was not.
     Column("canary_day", Text),
+    # The items of the further pictures that it had: their numbers, with commas between.
+    Column("views", Text, nullable=False, server_default=""),
     # With the tier, since requests of batch jobs do not count with the others of a day.
     Index("attempts_by_project", "model", "project", "started_at", "tier"),
     Index("attempts_by_campaign", "campaign_id", "finished_at"),
@@ -213,8 +216,7 @@ pairs = Table(
     Column("agreement", Text, nullable=False, server_default=""),
     # The request that brought it, and with it its model; 0 where that is not known.
     Column("attempt_id", Integer, nullable=False, server_default="0"),
-    # What its prompt wants besides: the style of the question, empty where prompts have none, and
-    # further fields as a JSON object.
+    # The style of the question, empty where prompts have none; further fields as a JSON object.
     Column("style", Text, nullable=False, server_default=""),
     Column("fields", Text),
     sqlite_with_rowid=False,

@@ -81,7 +81,7 @@ def _answered(
         select(_work.c.item_id)
         .where(
             _work.c.campaign_id == campaign_id,
-            _work.c.state == int(WorkState.DONE),
+            _work.c.state.in_([int(WorkState.DONE), int(WorkState.ALONG)]),
             _work.c.item_id > after,
         )
         .order_by(_work.c.item_id)

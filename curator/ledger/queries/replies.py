@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -18,6 +19,7 @@ from curator.ledger.records.work import RepliedItem, RepliedPair, WorkItem, Work
 _attempts, _replies = tables.attempts, tables.replies
 _work, _items, _pairs = tables.work, tables.items, tables.pairs
 _opinions = tables.second_opinions
+_views = tables.work.alias("views")
 
 
 async def answered_twice(connection: AsyncConnection, campaign_id: int) -> int:
@@ -50,14 +52,19 @@ async def replied_items(
     connection: AsyncConnection, campaign_id: int, attempt_ids: Sequence[int]
 ) -> list[RepliedItem]:
     """Return the items that these attempts were about, with the replies, by item."""
+    views = select(_views.c.item_id).where(
+        _views.c.campaign_id == campaign_id, _views.c.asked_with == _items.c.id
+    )
     maker = (
         select(func.max(_pairs.c.attempt_id))
-        .where(_pairs.c.campaign_id == campaign_id, _pairs.c.item_id == _items.c.id)
+        .where(_pairs.c.campaign_id == campaign_id)
+        .where((_pairs.c.item_id == _items.c.id) | _pairs.c.item_id.in_(views))
         .scalar_subquery()
     )
     statement = (
         select(_replies.c.attempt_id, _replies.c.body, _work.c.state, _work.c.attempts)
         .add_columns(_attempts.c.annotator, _attempts.c.model, _attempts.c.model_version)
+        .add_columns(_attempts.c.views)
         .add_columns(_work.c.reason, maker.label("maker_id"), *_items.c)
         .join(_attempts, _attempts.c.id == _replies.c.attempt_id)
         .join(_items, _items.c.id == _attempts.c.item_id)
@@ -65,20 +72,43 @@ async def replied_items(
         .where(_work.c.campaign_id == campaign_id, _replies.c.attempt_id.in_(attempt_ids))
         .order_by(_items.c.id, _replies.c.attempt_id)
     )
-    return _by_item((await connection.execute(statement)).mappings())
-
-
-def _by_item(rows: Iterable[RowMapping]) -> list[RepliedItem]:
+    rows = (await connection.execute(statement)).mappings().all()
+    along = await _along(connection, campaign_id, {row["id"] for row in rows if row["views"]})
     groups = (list(group) for _, group in groupby(rows, key=itemgetter("id")))
-    return [_replied_item(group[0], group) for group in groups]
+    return [_replied_item(group[0], group, along) for group in groups]
 
 
-def _replied_item(first: RowMapping, rows: Iterable[RowMapping]) -> RepliedItem:
+async def _along(
+    connection: AsyncConnection, campaign_id: int, item_ids: Collection[int]
+) -> set[tuple[int, int]]:
+    """Return which pictures go along with which of some items."""
+    if not item_ids:
+        return set()
+    statement = (
+        select(_work.c.asked_with, _work.c.item_id)
+        .where(_work.c.campaign_id == campaign_id, _work.c.asked_with.in_(item_ids))
+        .where(_work.c.state == int(WorkState.ALONG))
+    )
+    return {(first, item_id) for first, item_id in await connection.execute(statement)}
+
+
+def _replied_item(
+    first: RowMapping, rows: Iterable[RowMapping], along: Collection[tuple[int, int]]
+) -> RepliedItem:
+    replies = map(kept_reply, rows)
     return RepliedItem(
         item=WorkItem(first["id"], listing_of(first), first["attempts"]),
         state=WorkState(first["state"]),
         reason=first["reason"],
-        replies=tuple(map(kept_reply, rows)),
+        replies=tuple(
+            replace(
+                reply,
+                views=tuple(
+                    item_id if (first["id"], item_id) in along else 0 for item_id in reply.views
+                ),
+            )
+            for reply in replies
+        ),
         maker_id=first["maker_id"] or 0,
     )
 
@@ -89,7 +119,8 @@ async def replied_pairs(
     """Return pairs with the replies to their questions, of attempts with ids above ``after``."""
     statement = (
         select(_attempts.c.id.label("attempt_id"), _attempts.c.annotator, _attempts.c.model)
-        .add_columns(_attempts.c.model_version, _replies.c.body, _opinions.c.item_id)
+        .add_columns(_attempts.c.model_version, _attempts.c.views, _replies.c.body)
+        .add_columns(_opinions.c.item_id)
         .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
         .add_columns(_pairs.c.answer.label("first_answer"), _items.c.image_path)
         .join(_replies, _replies.c.attempt_id == _attempts.c.id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
-from curator.ledger.database.coding import listing_of
+from curator.ledger.database.coding import listing_of, views_in
 from curator.ledger.records.batches import HeldRequest
 from curator.ledger.records.requests import Attempt
-from curator.ledger.records.work import PairItem, WorkItem, WorkState
+from curator.ledger.records.work import PairItem, View, WorkItem, WorkState
 from curator.models.asked_settings import AskedSettings
 from curator.models.tier import Tier
 from curator.prompts.request import Measure
@@ -22,7 +23,8 @@ _HELD: Final = """
 SELECT items.*, held.own_id, campaigns.questions, attempts.id AS attempt_id, attempts.campaign_id,
   attempts.item_id, attempts.key_fingerprint, attempts.project, attempts.model,
   attempts.started_at, attempts.reserved_tokens, attempts.question, attempts.annotator,
-  attempts.characters, attempts.longest_px, attempts.thinking, attempts.image_detail,
+  attempts.characters, attempts.longest_px, attempts.views,
+  attempts.thinking, attempts.image_detail,
   work.rank, work.state, work.attempts AS failed, second_opinions.state AS pair_state,
   second_opinions.attempts AS pair_failed, pairs.answer, maker.model AS answered_by
 FROM batch_requests AS held
@@ -37,15 +39,23 @@ LEFT JOIN pairs ON pairs.campaign_id = held.campaign_id
 LEFT JOIN attempts AS maker ON maker.id = pairs.attempt_id
 WHERE held.job_id = ? ORDER BY held.attempt_id
 """
+_PATHS_OF_VIEWS: Final = """
+SELECT items.id, items.image_path FROM batch_requests AS held
+JOIN attempts ON attempts.id = held.attempt_id AND attempts.views != ''
+JOIN json_each('[' || attempts.views || ']') AS each JOIN items ON items.id = each.value
+WHERE held.job_id = ?
+"""
 
 
 def held_requests(connection: sqlite3.Connection, job_id: int) -> list[HeldRequest]:
     """Return what a job holds, by attempt."""
-    return [_held_request(row) for row in connection.execute(_HELD, (job_id,))]
+    paths = dict(connection.execute(_PATHS_OF_VIEWS, (job_id,)).fetchall())
+    return [_held_request(row, paths) for row in connection.execute(_HELD, (job_id,))]
 
 
-def _held_request(row: sqlite3.Row) -> HeldRequest:
+def _held_request(row: sqlite3.Row, paths: Mapping[int, str]) -> HeldRequest:
     is_opinion = row["question"] is not None
+    views = tuple(View(item_id, paths[item_id]) for item_id in views_in(row["views"]))
     attempt = Attempt(
         attempt_id=row["attempt_id"],
         campaign_id=row["campaign_id"],
@@ -58,22 +68,26 @@ def _held_request(row: sqlite3.Row) -> HeldRequest:
         question=row["question"],
         annotator=row["annotator"],
         measure=Measure(
-            row["characters"], row["longest_px"], 0 if is_opinion else row["questions"]
+            row["characters"],
+            row["longest_px"],
+            0 if is_opinion else row["questions"],
+            1 + len(views),
         ),
         settings=AskedSettings(row["thinking"], row["image_detail"]),
         tier=Tier.BATCH,
+        views=tuple(view.item_id for view in views),
     )
     if is_opinion:
         is_wanted = row["pair_state"] == WorkState.PENDING and row["answer"] is not None
     else:
         is_wanted = row["state"] == WorkState.PENDING
-    return HeldRequest(row["own_id"], attempt, _about(row), is_wanted)
+    return HeldRequest(row["own_id"], attempt, _about(row, views), is_wanted)
 
 
-def _about(row: sqlite3.Row) -> WorkItem | PairItem:
+def _about(row: sqlite3.Row, views: tuple[View, ...]) -> WorkItem | PairItem:
     listing = listing_of(row)
     if row["question"] is None:
-        return WorkItem(row["id"], listing, row["failed"] or 0, row["rank"] or 0)
+        return WorkItem(row["id"], listing, row["failed"] or 0, row["rank"] or 0, views)
     answer, answered_by = row["answer"] or "", row["answered_by"] or ""
     failed, question = row["pair_failed"] or 0, row["question"]
     return PairItem(row["id"], listing, failed, question, answer, answered_by)

@@ -9,6 +9,7 @@ from typing import Final
 from curator.ledger.database.coding import listing_of, models_text
 from curator.ledger.queue import opinions, order
 from curator.ledger.queue.batches import IMAGE_IS_HELD
+from curator.ledger.queue.views import with_views
 from curator.ledger.records.work import Campaign, WorkItem, WorkState
 
 _MADE: Final = """
@@ -63,7 +64,8 @@ def waiting(
 ) -> list[WorkItem]:
     """Return up to ``limit`` waiting items with ranks above ``after``, in order."""
     rows = connection.execute(_WAITING, (campaign_id, int(WorkState.PENDING), after, limit))
-    return [WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"]) for row in rows]
+    items = [WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"]) for row in rows]
+    return with_views(connection, campaign_id, items)
 
 
 def retry_dead(connection: sqlite3.Connection, campaign_id: int) -> int:

@@ -8,13 +8,14 @@ from typing import Final
 from curator.ledger.database.coding import listing_of
 from curator.ledger.queue.batches import IMAGE_IS_HELD
 from curator.ledger.queue.functions import pair_share
+from curator.ledger.queue.views import with_views
 from curator.ledger.records.work import CanaryItem, WorkItem, WorkState
 
 # In an order that the images' paths alone decide, whatever was asked first.
 _FIRST: Final = f"""
 SELECT work.state, work.attempts, work.rank, items.*, {IMAGE_IS_HELD} AS is_held FROM work
 JOIN items ON items.id = work.item_id
-WHERE work.campaign_id = ? AND work.state NOT IN (?, ?)
+WHERE work.campaign_id = ? AND work.state NOT IN (?, ?, ?)
 ORDER BY abo_draw(0, items.image_path) LIMIT ?
 """  # noqa: S608 - of constants alone
 # The pairs of further images, image by image.
@@ -22,7 +23,7 @@ _CANDIDATES: Final = """
 WITH chosen AS (
   SELECT items.id, items.image_path, abo_draw(0, items.image_path) AS place FROM work
   JOIN items ON items.id = work.item_id
-  WHERE work.campaign_id = :campaign_id AND work.state = :done
+  WHERE work.campaign_id = :campaign_id AND work.state IN (:done, :along)
     AND work.item_id NOT IN (SELECT item_id FROM canaries WHERE campaign_id = :campaign_id)
     AND EXISTS (
       SELECT 1 FROM pairs WHERE pairs.campaign_id = :campaign_id AND pairs.item_id = work.item_id
@@ -60,13 +61,14 @@ def first_waiting(connection: sqlite3.Connection, campaign_id: int, count: int) 
     """
     if _chosen(connection, campaign_id) >= count:
         return []
-    never = int(WorkState.DEAD), int(WorkState.UNFIT)
+    never = int(WorkState.DEAD), int(WorkState.UNFIT), int(WorkState.ALONG)
     rows = connection.execute(_FIRST, (campaign_id, *never, count))
-    return [
+    items = [
         WorkItem(row["id"], listing_of(row), row["attempts"], row["rank"])
         for row in rows
         if row["state"] == WorkState.PENDING and not row["is_held"]
     ]
+    return with_views(connection, campaign_id, items)
 
 
 def choose(connection: sqlite3.Connection, campaign_id: int, count: int) -> int:
@@ -80,6 +82,7 @@ def choose(connection: sqlite3.Connection, campaign_id: int, count: int) -> int:
         values = {
             "campaign_id": campaign_id,
             "done": int(WorkState.DONE),
+            "along": int(WorkState.ALONG),
             "count": count - chosen,
         }
         for item_id, question, image_path in connection.execute(_CANDIDATES, values):

@@ -19,7 +19,7 @@ _KEPT: Final = (
 # What was asked comes first, then what is asked next. What a job holds is as good as asked.
 _STANDING: Final = """
 SELECT work.item_id, items.image_path, looks.hash, looks.thumbnail,
-  work.state != :done AND work.attempts = 0 AND held.item_id IS NULL AS is_waiting
+  work.state NOT IN (:done, :along) AND work.attempts = 0 AND held.item_id IS NULL AS is_waiting
 FROM work JOIN items ON items.id = work.item_id JOIN looks ON looks.item_id = work.item_id
 LEFT JOIN batch_requests AS held ON held.campaign_id = work.campaign_id
   AND held.item_id = work.item_id AND held.question IS NULL
@@ -52,6 +52,7 @@ def standing(connection: sqlite3.Connection, campaign_id: int) -> list[ItemLook]
     values = {
         "campaign_id": campaign_id,
         "done": int(WorkState.DONE),
+        "along": int(WorkState.ALONG),
         "dead": int(WorkState.DEAD),
         "unfit": int(WorkState.UNFIT),
     }

@@ -162,7 +162,7 @@ class CampaignReport:
     ``finished_recently`` counts the items that were answered in the last ``recent_s`` seconds,
     ``left_out`` what of the catalogues did not become items, ``alike`` the images in whose place
     near-identical ones are asked, ``unfit`` those left out for what was wanted of pictures, by
-    reason. ``replies_by_model`` counts the
+    reason, ``along`` those that go along with another one. ``replies_by_model`` counts the
     replies that name their model, ``canary_days`` what came of questions that were asked again, by
     model and day, the earliest first; ``settings_left_out`` are those that models refused.
     """
@@ -185,6 +185,7 @@ class CampaignReport:
     left_out: tuple[LeftOut, ...] = ()
     alike: int = 0
     unfit: Mapping[str, int] = field(default_factory=dict)
+    along: int = 0
     replies_by_model: tuple[ModelReplies, ...] = ()
     settings_left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     canary_days: tuple[CanaryDay, ...] = ()

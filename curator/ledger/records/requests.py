@@ -47,7 +47,8 @@ NO_MEASURE: Final = Measure(0, 0, 0)
 class Attempt:
     """A request that is about to be sent; ``question`` is the one that is asked again, if any is.
 
-    ``canary_day`` is the quota day on which it is a canary. ``measure`` is what its tokens depend
+    ``canary_day`` is the quota day on which it is a canary, ``views`` are the items of the further
+    pictures that it has. ``measure`` is what its tokens depend
     on, ``settings`` how the model is asked.
     """
 
@@ -65,6 +66,7 @@ class Attempt:
     settings: AskedSettings = AS_THE_MODEL_CHOOSES
     tier: Tier = Tier.STANDARD
     canary_day: str | None = None
+    views: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,8 @@ class Result:
     ``reply`` is the body as received, ``facts`` what is counted of it, ``model_version`` what it
     calls its model, empty where it does not, ``model_status`` what it tells of the life of the one
     that was asked. ``started_at`` is when the request was sent, ``None`` where that is as its
-    attempt says, and ``tier`` at which it was paid.
+    attempt says, and ``tier`` at which it was paid. ``views`` are the items of the further
+    pictures of the request, in the order in which pairs name them.
     """
 
     attempt_id: int | None
@@ -180,6 +183,15 @@ class Result:
     model_status: ModelStatus = NO_STATUS
     started_at: float | None = None
     tier: Tier = Tier.STANDARD
+    views: tuple[int, ...] = ()
+
+    def item_of(self, picture: int) -> int | None:
+        """Return the item of a picture of the request by its number; its first where none is it."""
+        if self.change is None:
+            return None
+        items = (self.change.item_id, *self.views)
+        named = items[picture - 1] if 1 <= picture <= len(items) else 0
+        return named or self.change.item_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class WorkState(IntEnum):
     """Another image that looks the same is asked in its place; no progress counts it."""
     UNFIT = 4
     """It has not what the run wants of pictures, and nobody asks about it; nor is it counted."""
+    ALONG = 5
+    """It goes along in the request about another picture of its listing; no progress counts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,25 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A further picture of a listing, by its item and the path of its image."""
+
+    item_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkItem:
     """A listing that waits for its questions; ``attempts`` counts what failed so far.
 
-    ``rank`` is its place in the queue.
+    ``rank`` is its place in the queue, ``views`` are the pictures that go along in its request.
     """
 
     item_id: int
     listing: Listing
     attempts: int
     rank: int = 0
+    views: tuple[View, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +119,17 @@ class CanaryItem:
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """What an attempt got, as received, whose protocol it is in, and the model that made it."""
+    """What an attempt got, as received, whose protocol it is in, and the model that made it.
+
+    ``views`` are the items of the further pictures that its request had, 0 for one that is asked
+    about otherwise by now.
+    """
 
     attempt_id: int
     annotator: str
     model: str
     body: str
+    views: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

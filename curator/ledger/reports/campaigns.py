@@ -138,7 +138,8 @@ def _report(
         finished_recently=finished_recently,
         recent_s=recent_s,
         left_out=left_out(connection),
-        alike=_alike(connection, campaign_id),
+        alike=_in_state(connection, campaign_id, WorkState.ALIKE),
+        along=_in_state(connection, campaign_id, WorkState.ALONG),
         unfit=_by_reason(connection, campaign_id, WorkState.UNFIT),
         replies_by_model=replies_by_model(connection, campaign_id),
         settings_left_out=left_out_settings(connection, campaign.annotator, now),
@@ -147,9 +148,9 @@ def _report(
     )
 
 
-def _alike(connection: sqlite3.Connection, campaign_id: int) -> int:
+def _in_state(connection: sqlite3.Connection, campaign_id: int, state: WorkState) -> int:
     statement = "SELECT items FROM work_tallies WHERE campaign_id = ? AND state = ?"
-    row = connection.execute(statement, (campaign_id, int(WorkState.ALIKE))).fetchone()
+    row = connection.execute(statement, (campaign_id, int(state))).fetchone()
     return row[0] if row else 0
 
 

@@ -13,21 +13,30 @@ from curator.prompts.request import Measure
 
 LATEST: Final = 5_000
 """Requests that are looked at, however many a ledger holds."""
+_IMAGES: Final = "iif(views = '', 1, length(views) - length(replace(views, ',', '')) + 2)"
+"""How many images a request had: ``views`` holds the further ones, with commas between."""
+_COUNTED: Final = f"""
+SELECT model, thinking, image_detail, characters, longest_px,
+  iif(question IS NULL, questions, 0), {_IMAGES},
+  input_tokens, image_tokens, output_tokens, thought_tokens
+FROM attempts JOIN campaigns ON campaigns.id = campaign_id
+WHERE attempts.id > (SELECT max(id) FROM attempts) - ? AND characters > 0 AND input_tokens > 0
+ORDER BY attempts.id
+"""  # noqa: S608 - of constants alone
+_LOST: Final = f"""
+SELECT tier, characters, longest_px, iif(question IS NULL, questions, 0), {_IMAGES}
+FROM attempts JOIN campaigns ON campaigns.id = campaign_id
+WHERE campaign_id = ? AND outcome IN (?, ?)
+  AND attempts.id NOT IN (SELECT attempt_id FROM batch_requests)
+"""  # noqa: S608 - of constants alone
 
 
 def counted_replies(connection: sqlite3.Connection) -> list[CountedReply]:
     """Return what the service counted for the latest requests, oldest first."""
-    statement = (
-        "SELECT model, thinking, image_detail, characters, longest_px,"
-        " iif(question IS NULL, questions, 0), input_tokens, image_tokens, output_tokens,"
-        " thought_tokens FROM attempts JOIN campaigns ON campaigns.id = campaign_id"
-        " WHERE attempts.id > (SELECT max(id) FROM attempts) - ?"
-        " AND characters > 0 AND input_tokens > 0 ORDER BY attempts.id"
-    )
     return [
         CountedReply(model, AskedSettings(thinking, detail), Measure(*measure), *tokens)
         for model, thinking, detail, *measure, tokens in (
-            (*row[:6], row[6:]) for row in connection.execute(statement, (LATEST,))
+            (*row[:7], row[7:]) for row in connection.execute(_COUNTED, (LATEST,))
         )
     ]
 
@@ -37,13 +46,5 @@ def lost_requests(connection: sqlite3.Connection, campaign_id: int) -> list[tupl
 
     Those that batch jobs hold are not lost. Ledgers of before ``characters`` have 0 of them.
     """
-    statement = (
-        "SELECT tier, characters, longest_px, iif(question IS NULL, questions, 0)"
-        " FROM attempts JOIN campaigns ON campaigns.id = campaign_id"
-        " WHERE campaign_id = ? AND outcome IN (?, ?)"
-        " AND attempts.id NOT IN (SELECT attempt_id FROM batch_requests)"
-    )
     lost = (campaign_id, Outcome.OPEN.value, Outcome.UNANSWERED.value)
-    return [
-        (Tier(tier), Measure(*measure)) for tier, *measure in connection.execute(statement, lost)
-    ]
+    return [(Tier(tier), Measure(*measure)) for tier, *measure in connection.execute(_LOST, lost)]

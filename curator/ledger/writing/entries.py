@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from curator.ledger.database.coding import Row, pack_reply
+from curator.ledger.database.coding import Row, pack_reply, views_text
 from curator.ledger.records.batches import BatchJob, BatchRequest
 from curator.ledger.records.requests import (
     Attempt,
@@ -94,26 +95,18 @@ def _put_verdict(changes: Inbox, result: Result) -> None:
     change, verdict = result.change, result.verdict
     if change is None or verdict is None:
         return
-    shared = {
-        "campaign_id": change.campaign_id,
-        "item_id": change.item_id,
-        "attempt_id": result.attempt_id,
-    }
-    if verdict.accepted:
-        pairs = [
-            (
-                *(draft.question, draft.answer, draft.difficulty, agreement, draft.style),
-                draft.others or None,
-            )
-            for draft, agreement in zip(verdict.accepted, verdict.agreements, strict=True)
-        ]
-        changes.put(inbox.ADD_PAIRS, {**shared, "rows": pairs})
-    if verdict.rejected:
-        rejected = [
-            (refused.rule, refused.draft.question, refused.draft.answer)
-            for refused in verdict.rejected
-        ]
-        changes.put(inbox.ADD_REJECTED, {**shared, "rows": rejected})
+    pairs, rejected = defaultdict(list), defaultdict(list)
+    for draft, agreement in zip(verdict.accepted, verdict.agreements, strict=True):
+        texts = draft.question, draft.answer, draft.difficulty, agreement, draft.style
+        pairs[result.item_of(draft.picture)].append((*texts, draft.others or None))
+    for refused in verdict.rejected:
+        draft = refused.draft
+        told = refused.rule, draft.question, draft.answer
+        rejected[result.item_of(draft.picture)].append(told)
+    for kind, by_item in ((inbox.ADD_PAIRS, pairs), (inbox.ADD_REJECTED, rejected)):
+        for item_id, rows in by_item.items():
+            shared = {"campaign_id": change.campaign_id, "attempt_id": result.attempt_id}
+            changes.put(kind, {**shared, "item_id": item_id, "rows": rows})
 
 
 def replacements_by(results: Sequence[Result]) -> Inbox:
@@ -125,9 +118,15 @@ def replacements_by(results: Sequence[Result]) -> Inbox:
     }
     changes = Inbox()
     for campaign, item in latest:
-        which = {"campaign_id": campaign, "item_id": item}
+        which = {"campaign_id": campaign, "item_id": item, "attempt_id": None}
         changes.put(inbox.REMOVE_PAIRS, which)
         changes.put(inbox.REMOVE_REJECTED, which)
+    for result in results:
+        for view in filter(None, result.views):
+            campaign = result.change.campaign_id if result.change else 0
+            named = {"campaign_id": campaign, "item_id": view, "attempt_id": result.attempt_id}
+            changes.put(inbox.REMOVE_PAIRS, named)
+            changes.put(inbox.REMOVE_REJECTED, named)
     for result in latest.values():
         _put_change(changes, result)
     for result in results:
@@ -232,6 +231,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "image_detail": attempt.settings.image_detail,
         "tier": attempt.tier.value,
         "canary_day": attempt.canary_day,
+        "views": views_text(attempt.views),
     }
 
 

@@ -108,6 +108,15 @@ def _removing(name: str, table: str, *where: str) -> Change:
     return Change(name, where, f"DELETE FROM {table} WHERE {_same(_cells(where))}")  # noqa: S608
 
 
+def _removing_of_item(name: str, table: str) -> Change:
+    """Remove an item's rows: those of one attempt, or of all where it is null."""
+    columns = ("campaign_id", "item_id", "attempt_id")
+    cells = _cells(columns)
+    attempt = f"coalesce({cells.pop('attempt_id')}, attempt_id)"
+    same = _same({**cells, "attempt_id": attempt})
+    return Change(name, columns, f"DELETE FROM {table} WHERE {same}")  # noqa: S608
+
+
 _FACTS = ("ending", "form", "drafts", "rejection")
 ADD_ATTEMPT: Final = _adding(
     "add_attempt",
@@ -115,7 +124,7 @@ ADD_ATTEMPT: Final = _adding(
     *("id", "campaign_id", "item_id", "key_fingerprint", "project", "model", "started_at"),
     *("reserved_tokens", "outcome", "detail", "input_tokens", "output_tokens", "thought_tokens"),
     *("question", "annotator", "characters", "longest_px", "thinking", "image_detail"),
-    *("tier", "canary_day"),
+    *("tier", "canary_day", "views"),
 )
 REMOVE_ATTEMPT: Final = _removing("remove_attempt", "attempts", "id")
 FINISH_ATTEMPT: Final = _changing(
@@ -180,8 +189,8 @@ ADD_REJECTED: Final = _adding_each(
     *("campaign_id", "item_id", "attempt_id"),
     each=("rule", "question", "answer"),
 )
-REMOVE_PAIRS: Final = _removing("remove_pairs", "pairs", "campaign_id", "item_id")
-REMOVE_REJECTED: Final = _removing("remove_rejected", "rejected_pairs", "campaign_id", "item_id")
+REMOVE_PAIRS: Final = _removing_of_item("remove_pairs", "pairs")
+REMOVE_REJECTED: Final = _removing_of_item("remove_rejected", "rejected_pairs")
 PUT_PROJECT: Final = _putting(
     "put_project",
     "projects",

@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from typing import Any, Final
 
 from curator.prompts.language import known_languages
-from curator.prompts.request import STYLE
+from curator.prompts.request import PICTURE, STYLE
 from curator.rehearsal.answers.answer_book import UNKNOWN_IMAGE, KnownImage
 from curator.rehearsal.answers.picture_facts import nearest, region_colours
 from curator.rehearsal.inbound import Inquiry
@@ -33,7 +33,7 @@ _ASKED: Final = re.compile(
     r"^\s*- (?P<count>\d+) (?P<style>[a-z][a-z0-9_]*): (?P<text>.*)$", re.MULTILINE
 )
 _WITH: Final = re.compile(r"(\d+) with \"")
-_CORE: Final = frozenset({"question", "q", "answer", "a", "difficulty", STYLE})
+_CORE: Final = frozenset({"question", "q", "answer", "a", "difficulty", STYLE, PICTURE})
 
 
 @cache

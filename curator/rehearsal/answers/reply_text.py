@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from curator.prompts.language import known_languages
-from curator.prompts.request import STYLE
+from curator.prompts.request import PICTURE, STYLE
 from curator.prompts.words import words_of
 from curator.rehearsal.inbound import Inquiry
 from shared.records import QAPair
@@ -81,8 +81,9 @@ def _plain(inquiry: Inquiry, pairs: Sequence[QAPair]) -> object:
     return {_ID: inquiry.image_id, _PAIRS: items} if inquiry.image_id else items
 
 
-def _plain_item(pair: QAPair) -> dict[str, str]:
-    item = {"question": pair.question, "answer": pair.answer}
+def _plain_item(pair: QAPair) -> dict[str, Any]:
+    item: dict[str, Any] = {"question": pair.question, "answer": pair.answer}
+    item |= {name: value for name, value in pair.extra if name == PICTURE}
     return item | {"difficulty": pair.difficulty} if pair.difficulty else item
 
 

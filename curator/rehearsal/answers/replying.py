@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 from curator.rehearsal.answers.answer_book import KnownImage
 from curator.rehearsal.answers.reply_text import (
@@ -19,6 +19,7 @@ from curator.rehearsal.answers.reply_text import (
     reply_text,
     trailing_comma_text,
 )
+from curator.rehearsal.answers.several import Answers, about_all
 from curator.rehearsal.answers.temper import STEADY, Temper
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import Inquiry, ServiceTier, text_tokens
@@ -62,17 +63,6 @@ class Ruling:
     served_tier: ServiceTier | None = None
 
 
-class Answers(Protocol):
-    """Where questions and answers about images come from."""
-
-    async def about(self, inquiry: Inquiry) -> KnownImage:
-        """Return what there is about the image of a request.
-
-        Raises:
-            CorruptImage: the image cannot be decoded.
-        """
-
-
 class Replier:
     """Answers as the models on a shelf do, by what is known or made up about an image."""
 
@@ -98,7 +88,7 @@ class Replier:
         if (empty := named.without_pairs(inquiry, fault)) is not None:
             return Ruling(named.with_status(empty), str(fault), served_tier=inquiry.service_tier)
         try:
-            resembled = await self._answers.about(inquiry)
+            resembled = await about_all(self._answers, inquiry)
         except CorruptImage:
             return malformed(_BAD_IMAGE)
         temper = self._tempers.get(named.model, STEADY)

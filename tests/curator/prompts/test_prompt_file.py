@@ -122,8 +122,8 @@ def test_the_examples_of_the_document_can_be_used(tmp_path):
         assert read_prompt_file(path).spoken.name in {"German", "Dutch"}
 
 
-def test_every_rule_but_the_empty_pair_can_be_switched_by_its_name():
-    assert set(Rules.model_fields) == set(Rule) - {Rule.EMPTY}
+def test_every_rule_but_the_empty_pair_and_the_lacking_picture_can_be_switched_by_its_name():
+    assert set(Rules.model_fields) == set(Rule) - {Rule.EMPTY, Rule.PICTURE}
 
 
 def test_what_is_packaged_can_be_read():

@@ -54,7 +54,7 @@ def filled_ledger(path: Path, rows: list[Row], *, images: Path | None = None) ->
             positions[place] = positions.get(place, -1) + 1
             if positions[place] == 0:
                 database.execute(
-                    "INSERT INTO work VALUES (?, ?, 1, 1, '', 2.0, ?)", (*place, row.item)
+                    "INSERT INTO work VALUES (?, ?, 1, 1, '', 2.0, ?, NULL)", (*place, row.item)
                 )
             database.execute(
                 "INSERT INTO attempts (id, campaign_id, item_id, key_fingerprint, project, model, "

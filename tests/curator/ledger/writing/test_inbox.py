@@ -32,7 +32,7 @@ def attempt(number: int) -> dict[str, object]:
 
 
 def test_every_change_is_made(database):
-    database.execute("INSERT INTO work VALUES (1, 1, 0, 0, '', NULL, 1)")
+    database.execute("INSERT INTO work VALUES (1, 1, 0, 0, '', NULL, 1, NULL)")
     database.execute("INSERT INTO second_opinions VALUES (1, 1, '1', 0, 0, '', '', 0, NULL)")
     database.execute("INSERT INTO keys VALUES ('1', '', '', '', 0, NULL, NULL, NULL, 0)")
     # What is added first is there to be changed, and then removed.
