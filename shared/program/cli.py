@@ -124,6 +124,9 @@ def run_program(
         )
         raise SystemExit(EXIT_FAILED) from None
     if outcome == _INTERRUPTED:
+        # Where text was being run as code, as a dataclass does while it is imported, CPython keeps
+        # in mind that an interrupt came, and would end as if by SIGINT; running some forgets it.
+        exec("")  # noqa: S102
         print(f"{name}: {line}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)

@@ -1,5 +1,9 @@
 """Exit codes of every program, and one line on standard error."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import typer
 
@@ -77,3 +81,26 @@ def test_a_bug_keeps_its_traceback():
 
     with pytest.raises(ZeroDivisionError):
         run_program(app, "program", [])
+
+
+def test_an_interrupt_while_text_is_run_as_code_means_stopped_for_now_too(tmp_path):
+    # As where dataclasses are imported: CPython would end such a process as if by SIGINT.
+    (tmp_path / "program.py").write_text(
+        "import typer\n"
+        "from shared.program.cli import run_program\n"
+        "app = typer.Typer()\n"
+        "@app.command()\n"
+        "def work():\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "run_program(app, 'program')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    ran = subprocess.run(
+        [sys.executable, "-m", "program"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 75, ran.stderr
+    assert "run the same command again" in ran.stderr
