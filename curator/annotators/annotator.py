@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,6 +35,9 @@ DEFAULT_TIMEOUT_S: Final = 120.0
 """Longest wait for a reply."""
 FLEX_TIMEOUT_S: Final = 900.0
 """The same at a tier that is served when there is room."""
+
+
+_TIERS: Final = {tier.value: tier for tier in Tier}
 
 
 class AskedForm(StrEnum):
@@ -158,21 +162,28 @@ def ask_without(
 
 def ending_of(word: object) -> str:
     """Return a server's word for how a reply ended, fit for logs and the ledger."""
-    return "".join(letter for letter in str(word or "") if letter.isalnum() or letter == "_")[
-        :LONGEST_ENDING
-    ]
+    return _without_signs(str(word or ""))
+
+
+# Few words are in use, and each reply brings some.
+@lru_cache(maxsize=64)
+def _without_signs(word: str) -> str:
+    return "".join(letter for letter in word if letter.isalnum() or letter == "_")[:LONGEST_ENDING]
 
 
 def model_of(word: object) -> str:
     """Return a server's name for the model that answered, fit for logs and the ledger."""
-    name = " ".join(word.split()) if isinstance(word, str) else ""
-    return name.encode(errors="replace").decode()[:LONGEST_MODEL]
+    return _in_one_line(word) if isinstance(word, str) else ""
+
+
+@lru_cache(maxsize=64)
+def _in_one_line(name: str) -> str:
+    return " ".join(name.split()).encode(errors="replace").decode()[:LONGEST_MODEL]
 
 
 def tier_of(word: object) -> Tier | None:
     """Return the tier that a server says it served a request at; ``None`` for none of ours."""
-    name = str(word or "").lower()
-    return Tier(name) if name in set(Tier) else None
+    return _TIERS.get(str(word or "").lower())
 
 
 def check_base_url(base_url: str | None) -> str:

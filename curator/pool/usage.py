@@ -120,7 +120,7 @@ class Usage:
         """Count ``reservation`` as sent at ``now``, if that is later than it was counted."""
         reservation.is_sent = True
         if reservation.counted and now > reservation.at + PROMPT_S:
-            self._minute.remove(reservation)
+            self._take_out(reservation)
             self._count_from(reservation, now)
             reservation.is_late = True
 
@@ -142,7 +142,7 @@ class Usage:
     def give_back(self, reservation: Reservation) -> None:
         """Forget a reservation whose request was never sent."""
         if reservation.counted:
-            self._minute.remove(reservation)
+            self._take_out(reservation)
             if reservation.start in self._starts:
                 self._starts.remove(reservation.start)
             self._minute_requests -= 1
@@ -195,6 +195,13 @@ class Usage:
 
     def _frees_place_at(self, reservation: Reservation) -> float:
         return self._arrived_by(reservation) + MINUTE_S
+
+    def _take_out(self, reservation: Reservation) -> None:
+        """Take a request out of the minute, looked for from its end: it is one of the latest."""
+        for place in range(len(self._minute) - 1, -1, -1):
+            if self._minute[place] is reservation:
+                del self._minute[place]
+                return
 
     def _count_from(self, reservation: Reservation, now: float) -> None:
         reservation.at = now

@@ -7,7 +7,7 @@ however often, costs it nothing. What it says is what the ledger would say.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -39,6 +39,7 @@ from curator.pool.records import Meter, ModelUse
 from curator.status.status import Standing
 from shared.records import Listing
 
+_NO_TOKENS: Final = TokenUse()
 _ANSWERED: Final = SpanCounts(answered=1)
 _LIMITED: Final = SpanCounts(limited=1)
 _FAILED: Final = SpanCounts(failed=1)
@@ -78,10 +79,8 @@ class LiveReport:
         )
         self._pairs = Counter(before.pairs_by_model)
         self._rejected = Counter(before.rejected)
-        self._by_key = {key.fingerprint: Counter(key.outcomes) for key in before.keys}
-        self._outcomes_by_model = {
-            model: Counter(outcomes) for model, outcomes in before.outcomes_by_model.items()
-        }
+        self._by_key = _counters({key.fingerprint: key.outcomes for key in before.keys})
+        self._outcomes_by_model = _counters(before.outcomes_by_model)
         self._replies = Counter(before.replies)
         self._opinions = before.opinions
         self._canary_days = before.canary_days
@@ -159,9 +158,9 @@ class LiveReport:
             self._count_time(result)
         if isinstance(result.change, OpinionChange):
             self._opinions = _counted(self._opinions, result.change)
-        if result.tokens != TokenUse():
+        if result.tokens != _NO_TOKENS:
             answerers = Answerers(model, result.model_version, result.tier)
-            self._tokens[answerers] = self._tokens.get(answerers, TokenUse()) + result.tokens
+            self._tokens[answerers] = self._tokens.get(answerers, _NO_TOKENS) + result.tokens
         self._count_model(model, result)
         if result.facts is not None and isinstance(result.change, ItemChange):
             self._replies[result.facts] += 1
@@ -181,19 +180,17 @@ class LiveReport:
     def _count_model(self, asked: str, result: Result) -> None:
         if result.attempt_id is None or not result.model_version:
             return
-        replies = ModelReplies(
-            asked, result.model_version, result.model_status, 1, result.attempt_id
-        )
-        before = self._by_model.get(_who(replies))
+        version, status, latest = result.model_version, result.model_status, result.attempt_id
+        who = asked, version, status.stage, status.retires_at or 0.0
+        count, before = 1, self._by_model.get(who)
         if before is not None:
-            latest = max(before.latest, result.attempt_id)
-            replies = replace(replies, count=before.count + 1, latest=latest)
-        self._by_model[_who(replies)] = replies
+            count, latest = before.count + 1, max(before.latest, latest)
+        self._by_model[who] = ModelReplies(asked, version, status, count, latest)
 
     def _count_outcome(self, lease: Lease, outcome: Outcome, amount: int) -> None:
-        of_key = self._by_key.setdefault(lease.key.fingerprint, Counter())
-        for counts in (of_key, self._outcomes_by_model.setdefault(lease.model, Counter())):
-            counts[outcome.value] += amount
+        name = outcome.value
+        self._by_key[lease.key.fingerprint][name] += amount
+        self._outcomes_by_model[lease.model][name] += amount
 
     def _count_time(self, result: Result) -> None:
         if result.outcome is Outcome.ANSWERED:
@@ -265,6 +262,10 @@ class LiveReport:
             outcomes=_counted_ones(self._by_key[key.fingerprint]),
             uses=uses,
         )
+
+
+def _counters(counts: Mapping[str, Mapping[str, int]]) -> defaultdict[str, Counter[str]]:
+    return defaultdict(Counter, {name: Counter(each) for name, each in counts.items()})
 
 
 def _counted_ones(counts: Mapping[str, int]) -> dict[str, int]:

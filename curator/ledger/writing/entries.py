@@ -69,12 +69,11 @@ def changes_by(entries: Iterable[Entry]) -> Inbox:
 
 def _put_result(changes: Inbox, result: Result) -> None:
     if result.attempt_id is not None:
-        changes.put(inbox.FINISH_ATTEMPT, _finish_row(result))
+        is_late = result.started_at is not None
+        finish = inbox.FINISH_LATE_ATTEMPT if is_late else inbox.FINISH_ATTEMPT
+        changes.put(finish, _finish_row(result))
     if result.tier is Tier.BATCH:
         changes.put(inbox.FREE_REQUEST, {"attempt_id": result.attempt_id})
-    if result.started_at is not None:
-        late = {"id": result.attempt_id, "started_at": result.started_at}
-        changes.put(inbox.CHANGE_START, late)
     if result.reply is not None:
         changes.put(inbox.ADD_REPLY, {"attempt_id": result.attempt_id}, pack_reply(result.reply))
     _put_change(changes, result)
@@ -238,6 +237,7 @@ def _attempt_row(attempt: Attempt) -> Row:
 def _finish_row(result: Result) -> Row:
     return {
         "id": result.attempt_id,
+        "started_at": result.started_at,
         "finished_at": result.finished_at,
         "outcome": result.outcome.value,
         "detail": result.detail,
