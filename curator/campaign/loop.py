@@ -318,6 +318,7 @@ class Curator:
             )
             try:
                 await self.ledger.begin(attempt)
+                await self.results.send_turns.taken()
             except asyncio.CancelledError:
                 await self.then.take_back(lease, attempt)
                 raise

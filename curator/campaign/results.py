@@ -41,6 +41,8 @@ Change = ItemChange | OpinionChange | CanaryChange
 
 REPLIES_A_TURN: Final = 16
 """Replies that are judged in one turn of the event loop: some five milliseconds' work."""
+SENDS_A_TURN: Final = 16
+"""Requests that are sent in one turn, each of which may have to open a connection first."""
 ATTEMPTS: Final = 5
 """Failures of its own after which an item becomes a dead letter."""
 NOT_READ: Final = "did not go along with another picture: it cannot be read, or is not fit"
@@ -85,6 +87,8 @@ class Results:
     """Pictures that wait again because they could not go along."""
     turns: LoopTurns = field(default_factory=lambda: LoopTurns(REPLIES_A_TURN))
     """Whoever has a reply takes one of these first."""
+    send_turns: LoopTurns = field(default_factory=lambda: LoopTurns(SENDS_A_TURN))
+    """Whoever is about to send takes one of these: a group of hundreds is durable at one moment."""
 
     def change(
         self,
