@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import csv
 import json
 import signal
@@ -17,6 +19,7 @@ from PIL import Image
 from curator.models.tier import Tier
 from tests.curator.campaigns import KEYS, ended, start_process, until_requests
 from tests.curator.pictures import draw_picture
+from tests.fakes.openai_server import OpenAIServer
 
 ALBUM = {"SKU-100": 5, "SKU-200": 2, "SKU-300": 1}
 """Folders that are products, and how many pictures each has."""
@@ -252,3 +255,42 @@ async def test_the_plan_counts_requests_and_says_what_goes_along(tmp_path):
     assert told["3"]["total"]["input_tokens"] < told["1"]["total"]["input_tokens"]
     each = told["1"]["assumptions"]["input_tokens"].popitem()[1]
     assert told["3"]["assumptions"]["input_tokens"].popitem()[1] > each + 200
+
+
+async def test_other_services_are_shown_the_same_pictures_in_the_same_order(tmp_path):
+    images = write_album(tmp_path / "album")
+    (tmp_path / "keys.txt").write_text(KEYS[0])
+    server = OpenAIServer({})
+    async with server.serving() as url:
+        process = await start_process(
+            *("run", "--catalog", str(images), "--ledger", str(tmp_path / "l.db")),
+            *("--annotator", "openai", "--model", "llava", "--base-url", url, "--views", "3"),
+            *("--concurrency", "1", "--keys", str(tmp_path / "keys.txt")),
+        )
+        async with asyncio.timeout(60):
+            while not server.seen:  # noqa: ASYNC110 - the server is watched from outside
+                await asyncio.sleep(0.01)
+        process.kill()
+        await ended(process)
+    parts = server.seen[0]["messages"][0]["content"]
+    shown = [
+        base64.b64decode(part["image_url"]["url"].partition(",")[2])
+        for part in parts
+        if part["type"] == "image_url"
+    ]
+    assert shown == [(images / "SKU-100" / f"{place}.jpg").read_bytes() for place in range(3)]
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    assert texts[0].endswith("Picture 1:")
+    assert texts[1:3] == ["Picture 2:", "Picture 3:"]
+    assert "picture" in json.dumps(server.seen[0]["response_format"])
+
+
+async def test_several_prompts_and_a_field_of_that_name_are_refused_in_one_line(album):
+    first, second = album.folder / "a.toml", album.folder / "b.toml"
+    first.write_text('[fields.picture]\ntype = "string"\n')
+    second.write_text("answer_words = 2\n")
+    both = await album.run(views=2, prompts=[(first, None), (second, None)])
+    own = await album.run(views=2, prompts=[(first, None)])
+    assert (both.code, own.code, album.requests) == (2, 2, 0)
+    assert "give only one" in both.err
+    assert "field picture of its own" in own.err
