@@ -136,7 +136,7 @@ FINISH_ATTEMPT: Final = _changing("finish_attempt", "attempts", *_FINISHED, wher
 FINISH_LATE_ATTEMPT: Final = _changing(
     "finish_late_attempt", "attempts", "started_at", *_FINISHED, where=("id",)
 )
-"""Of a request that left well after it was begun; two changes would take a tenth more of it all."""
+"""Of a request that left well after it was begun: one change is cheaper than two."""
 # In one statement, for the tallies of tokens go by who answered.
 CHANGE_TOLD: Final = _changing(
     "change_told",
