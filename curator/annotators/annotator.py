@@ -22,7 +22,7 @@ from curator.models.tier import Tier
 from curator.prompts.request import Request
 from curator.refusals.refusal import BadRequest, FormNotTaken, Refusal, SettingNotTaken
 from shared.errors import InputError
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 from shared.web.loopback import is_loopback
 
 FINISHED: Final = "STOP"

@@ -19,7 +19,7 @@ from curator.prompts.request import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unanswered
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 _ENDINGS: Final[Mapping[str, str]] = {
     "stop": FINISHED,

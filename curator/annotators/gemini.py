@@ -57,7 +57,7 @@ from curator.refusals.refusal import (
     proxy_refused,
     untrusted,
 )
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401

@@ -29,7 +29,7 @@ from curator.prompts.request import ReplySchema, Request
 from curator.refusals.error_answers import refusal_within, unreadable_reply
 from curator.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from curator.refusals.refusal import ModelRefused, Unanswered, Unavailable
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 METHOD: Final = "generateContent"
 """What a model must take to be asked."""

@@ -53,7 +53,7 @@ from curator.refusals.refusal import (
     untrusted,
 )
 from shared.errors import InputError
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 if TYPE_CHECKING:
     import openai

@@ -31,7 +31,8 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
-from shared.program.reporting.events import SecretMask, set_up_events
+from shared.program.reporting.events import set_up_events
+from shared.program.reporting.secret_mask import SecretMask
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"

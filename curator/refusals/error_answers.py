@@ -28,7 +28,7 @@ from curator.refusals.refusal import (
     Unavailable,
     WrongAddress,
 )
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 LONGEST_REASON: Final = 200
 """Characters of a server's message that are kept."""

@@ -21,7 +21,8 @@ import structlog
 from curator.keys.keyfile import read_keys
 from curator.keys.variables import KEYS_VARIABLE
 from curator.ledger.database.coding import unpack_reply
-from shared.program.reporting.events import SecretMask, set_up_events
+from shared.program.reporting.events import set_up_events
+from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.campaigns import until_requests
 
 # With every character that is written otherwise in an address or in base64.

@@ -28,7 +28,7 @@ from curator.refusals.refusal import (
     proxy_refused,
     untrusted,
 )
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 if TYPE_CHECKING:
     import aiohttp

@@ -17,7 +17,7 @@ from curator.annotators.batch.rpc_errors import refusal_told
 from curator.annotators.gemini_wire import read_reply
 from curator.refusals.foreign_json import as_dict, loads
 from curator.refusals.refusal import Refusal, Unavailable
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 _LONGEST_KEY: Final = 60
 

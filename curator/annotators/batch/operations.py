@@ -15,7 +15,7 @@ from curator.annotators.batch.job_state import JobState
 from curator.annotators.batch.rpc_errors import refusal_told
 from curator.refusals.foreign_json import as_count, as_dict, loads
 from curator.refusals.refusal import Refusal, Unavailable
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 _STATES: Final[Mapping[str, JobState]] = {
     "PENDING": JobState.WAITING,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from curator.refusals.error_answers import refusal_within
 from curator.refusals.foreign_json import as_count, as_dict
 from curator.refusals.refusal import Refusal
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 # https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 _NAMES: Final = {

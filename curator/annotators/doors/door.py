@@ -11,7 +11,7 @@ from curator.annotators.annotator import proxy_for
 from curator.annotators.doors.addresses import cloud_models_url, server_and_version
 from curator.keys.cloud_account import CloudAccount
 from curator.keys.key import Key
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 
 @dataclass(frozen=True, slots=True)

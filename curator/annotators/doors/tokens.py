@@ -14,7 +14,7 @@ from curator.keys.cloud_account import CloudAccount
 from curator.refusals.error_answers import LONGEST_REASON
 from curator.refusals.refusal import InvalidKey, Refusal, Unavailable, Unreachable
 from shared.errors import InputError
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials

@@ -32,7 +32,7 @@ from curator.pool.records import Meter
 from curator.refusals.refusal import BadRequest, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.reporting.event_log import EventLog
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 log = EventLog(__name__)
 

@@ -29,7 +29,7 @@ from curator.pool.records import Meter, RemovedKey
 from curator.prompts.prompts import Prompts, read_prompts
 from shared.errors import InputError
 from shared.images.fitness import ANY_PICTURE, Fitness
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 if TYPE_CHECKING:
     from curator.status.page import Address

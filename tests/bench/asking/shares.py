@@ -17,7 +17,8 @@ from curator.annotators.image_encoding import prepare_photo
 from curator.judging.judge import judge
 from curator.keys.keyfile import read_keys
 from curator.prompts.prompt import Prompt
-from shared.program.reporting.events import SecretMask, set_up_events
+from shared.program.reporting.events import set_up_events
+from shared.program.reporting.secret_mask import SecretMask
 from tests.bench.asking.contenders import KEYS, MODEL
 from tests.bench.asking.race import lean_server
 from tests.bench.asking.results import BODY, writing

@@ -17,7 +17,7 @@ from curator.annotators.gemini import Gemini
 from curator.keys.cloud_account import CloudAccount
 from curator.keys.key import Key
 from curator.refusals.refusal import BadRequest, InvalidKey, Refusal, Unavailable
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.annotators.test_like_the_sdk import MODEL, REQUESTS
 from tests.fakes.service_account import write_service_account
 

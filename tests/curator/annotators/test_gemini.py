@@ -37,7 +37,7 @@ from curator.refusals.refusal import (
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.key_ring import RehearsedKeyState
 from shared.errors import InputError
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 SECRET = "AIzaSySecretOfTheTest01"
 KEY = Key("one", "p1", SECRET)

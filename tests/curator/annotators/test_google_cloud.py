@@ -32,7 +32,7 @@ from curator.refusals.refusal import (
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
 from curator.rehearsal.wiring import build_server, read_answers
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 from shared.program.settings import validated
 from tests.curator.annotators.test_like_the_sdk import MODEL, REQUESTS, contents, leaves, meaning
 from tests.fakes.clock import FakeClock

@@ -40,7 +40,7 @@ from curator.refusals.refusal import (
     Unreachable,
 )
 from shared.corpus import read_pairs
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.campaign.test_run import bad_run
 from tests.curator.campaigns import PICTURES, Campaign
 from tests.curator.pictures import write_answers

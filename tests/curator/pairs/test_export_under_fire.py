@@ -45,7 +45,9 @@ def ledger(tmp_path_factory):
             ((n, f"L{n}", f"i{n}", f"{n}.jpg") for n in numbers),
         )
         database.executemany(
-            "INSERT INTO work VALUES (1, ?, 1, 1, '', 1.0, ?)", ((n, n) for n in numbers)
+            "INSERT INTO work (campaign_id, item_id, state, attempts, reason, finished_at, rank) "
+            "VALUES (1, ?, 1, 1, '', 1.0, ?)",
+            ((n, n) for n in numbers),
         )
         database.executemany(
             "INSERT INTO pairs (campaign_id, item_id, position, question, answer, difficulty) "

@@ -40,7 +40,7 @@ from curator.refusals.refusal import (
     Unavailable,
     WrongAddress,
 )
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.campaigns import KEYS, Ended
 from tests.curator.campaigns import Campaign as StagedCampaign
 from tests.curator.pictures import write_abo

@@ -16,7 +16,7 @@ from curator.refusals.refusal import (
     RateLimited,
     Refusal,
 )
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 PLACE = "projects/our-cloud/locations/europe-west4/publishers/google/models/gemini-9-flash"
 

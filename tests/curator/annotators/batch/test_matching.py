@@ -14,7 +14,7 @@ from curator.annotators.gemini_wire import request_body
 from curator.prompts.own_ids import named_id, naming, own_id
 from curator.prompts.prompt import Prompt
 from curator.refusals.refusal import FormNotTaken, Unavailable
-from shared.program.reporting.events import SecretMask
+from shared.program.reporting.secret_mask import SecretMask
 
 MASK = SecretMask(["AIzaSyKeyNumberOne001"])
 IDS = {str(number): own_id(b"jpeg %d" % number, 1, number) for number in range(1, 9)}

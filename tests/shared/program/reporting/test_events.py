@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from shared.program.reporting import events
-from shared.program.reporting.events import MASK, SecretMask, lines_gathered, set_up_events
+from shared.program.reporting.events import lines_gathered, set_up_events
+from shared.program.reporting.secret_mask import MASK, SecretMask
 
 SECRET = "AIzaSy-very-secret-key"
 
