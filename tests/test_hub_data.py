@@ -75,7 +75,7 @@ def checked(process):
     return json.loads(process.stdout)
 
 
-@pytest.mark.parametrize("name", ["ours", "shards@main/data"])
+@pytest.mark.parametrize("name", ["ours", pytest.param("shards@main/data", marks=pytest.mark.slow)])
 def test_a_data_set_is_fetched_once_and_used_with_its_pictures(name, ask, hub):
     address = f"hf://datasets/shop/{name}"
     first = ask("evaluator", "check", address, "--json")

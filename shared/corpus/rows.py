@@ -26,7 +26,7 @@ from shared.files.embedded_pictures import picture_name
 from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
-from shared.records.columns import ColumnNames, chosen_columns
+from shared.records.columns import ColumnNames, chosen_columns, shown
 
 NO_COLUMNS: Final[ColumnNames] = {}
 """Every column goes by a name that is known."""
@@ -175,7 +175,7 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
     missing = [field for field in needed if field not in there]
     if missing:
         wanted = "; no column ".join(_names_of(field) for field in missing)
-        have = ", ".join(map(str, raw.columns)) or "none"
+        have = shown(raw.columns)
         way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
     pictures = names.get("filename", "")
@@ -255,7 +255,9 @@ def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[floa
     table = read_raw(path)
     missing = [name for name in names if name not in table.columns]
     if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}; its columns: {table.columns}")
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; its columns: {shown(table.columns)}"
+        )
     try:
         return {
             name: [None if row[name] in {None, ""} else float(row[name]) for row in table.rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,6 +117,11 @@ def column_key(name: str) -> str:
     return _NO_NAME_CHARACTERS.sub("", str(name).lower())
 
 
+def shown(columns: Iterable[object]) -> str:
+    """Return the names of columns for a message of one line, whatever is in them."""
+    return ", ".join(" ".join(str(name).split()) for name in columns) or "none"
+
+
 def own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
     """Return a file's column as the file names it; case, spaces and underscores do not matter.
 
@@ -126,7 +131,7 @@ def own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
     alike = [name for name in columns if column_key(name) == column_key(wanted)]
     for name in (*(name for name in alike if str(name).strip() == wanted), *alike):
         return name
-    have = ", ".join(map(str, columns)) or "none"
+    have = shown(columns)
     raise InputError(f"{path}: no column {wanted!r}; its columns: {have}")
 
 

@@ -102,6 +102,7 @@ async def test_a_run_whose_accounts_get_no_token_asks_nothing(stage):
     assert campaign.requests == 0
 
 
+@pytest.mark.slow
 async def test_beside_accounts_keys_make_the_batch_jobs(stage):
     jobs = {"pending_s": 0, "running_s": 0}
     campaign = await stage(

@@ -6,7 +6,7 @@ import json
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from curator.catalog import Skipped, open_catalog
@@ -76,6 +76,7 @@ def test_any_json_is_read_or_refused(tmp_path, suffix, values, indent):
 
 @any_input
 @given(root=elements())
+@example(root='<item>a.jpg<param id="a.jpg" name="&#10;">1</param></item>')
 def test_any_xml_is_read_or_refused(tmp_path, root):
     (tmp_path / "a.jpg").touch()
     path = tmp_path / "t.xml"

@@ -117,6 +117,7 @@ def test_replicas_without_room_hold_nobody_up(scripted):
     assert fleet.ready <= 2
 
 
+@pytest.mark.slow
 def test_a_replica_that_dies_while_it_loads_is_started_again(scripted):
     done = list(scripted(1, start="dies once").answered_shards(shards_of(*NAMES)))
     assert said(done) == ALL_SAID

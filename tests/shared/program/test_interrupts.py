@@ -113,7 +113,9 @@ def test_a_forked_process_ends_as_if_nobody_handled_the_signal():
     assert (program.returncode, out, err) == (0, f"{-signal.SIGTERM}\n", "")
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("words", "line"),
     [
