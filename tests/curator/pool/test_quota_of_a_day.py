@@ -154,12 +154,3 @@ class DaysOfWork(RuleBasedStateMachine):
 
 TestDaysOfWork = DaysOfWork.TestCase
 TestDaysOfWork.settings = settings(max_examples=4, stateful_step_count=8, deadline=None)
-
-
-# A timeout would be taken for a failing example and shrunk.
-@pytest.mark.timeout(900)
-@pytest.mark.slow
-class TestManyDaysOfWork(DaysOfWork.TestCase):
-    """The same, longer."""
-
-    settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
