@@ -11,7 +11,7 @@ import io
 import re
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -90,6 +90,14 @@ async def _take_over(response: aiohttp.ClientResponse) -> None:
     raise _Refused(response, body.decode(errors="replace"))
 
 
+async def _named(listing: Awaitable[AsyncIterable[Any]], display_name: str) -> str:
+    """Return the name at the service of what was given ``display_name``, else nothing."""
+    async for entry in await listing:
+        if entry.display_name == display_name and entry.name:
+            return str(entry.name)
+    return ""
+
+
 class GeminiBatch:
     """Makes, watches and ends batch jobs with whatever key each call brings."""
 
@@ -163,15 +171,8 @@ class GeminiBatch:
         Raises:
             Refusal: there was no answer.
         """
-
-        async def found() -> str:
-            jobs = await self._client(key).aio.batches.list(config={"page_size": _PAGE})
-            async for job in jobs:
-                if job.display_name == display_name and job.name:
-                    return job.name
-            return ""
-
-        return await self._told(key, found())
+        jobs = self._client(key).aio.batches.list(config={"page_size": _PAGE})
+        return await self._told(key, _named(jobs, display_name))
 
     async def find_file(self, key: Key, display_name: str) -> str:
         """Return the name of the file that was given ``display_name``, empty where there is none.
@@ -179,15 +180,8 @@ class GeminiBatch:
         Raises:
             Refusal: there was no answer.
         """
-
-        async def found() -> str:
-            files = await self._client(key).aio.files.list(config={"page_size": _PAGE})
-            async for file in files:
-                if file.display_name == display_name and file.name:
-                    return file.name
-            return ""
-
-        return await self._told(key, found())
+        files = self._client(key).aio.files.list(config={"page_size": _PAGE})
+        return await self._told(key, _named(files, display_name))
 
     async def results(self, key: Key, file_name: str) -> bytes:
         """Return the content of a job's file of results.

@@ -196,8 +196,8 @@ def help_detail() -> Json:
 def over_unsaid_quota() -> WireReply:
     """Return the refusal of what is over a quota; which one, and until when, is not said.
 
-    So are jobs refused (langchain4j/langchain4j 3942), and at times plain requests
-    (musistudio/claude-code-router 983).
+    So are jobs refused (langchain4j/langchain4j 3942), and at times plain requests, as users of
+    several clients report.
     """
     message = (
         "You exceeded your current quota, please check your plan and billing details. For more "
