@@ -155,8 +155,8 @@ async def _work(
         item_log = ItemLog(plan.prompts)
         estimates = await _estimates(options, ledger, connection.settings)
         budget = Budget(options.budget, plan.models, options.known_models, estimates, at_once)
-        largest = plan.prompts.largest_measure(LONGEST_PX)
         lost = await ledger.lost_requests(campaign_id)
+        largest = plan.prompts.largest_measure(LONGEST_PX)
         budget.count_before(live.report(clock.now()), lost, largest)
         results = Results(campaign_id, ledger, clock, live, item_log, model_watch, stop)
         canaries = CanaryTurn(

@@ -138,14 +138,7 @@ def export(
             images_at=images_at,
         )
         return
-    if out.suffix and out.suffix.lower() not in FILE_SUFFIXES and not out.is_dir():
-        raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
-    if out.suffix.lower() in FILE_SUFFIXES and out.is_dir():
-        raise InputError(f"{out}: is a folder; give the name of a file, or of another folder")
-    if embed_images and out.suffix:
-        raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
-    if license_name and out.suffix:
-        raise InputError(f"{out}: --license is for a folder's card; give --out without a suffix")
+    _require_place(out, embeds=embed_images, has_license=bool(license_name))
     count, missing = asyncio.run(
         _export(
             ledger,
@@ -162,6 +155,23 @@ def export(
     print(f"{count} pairs in {out}")
     for line in missing:
         print(f"left out: {line}")
+
+
+def _require_place(out: Path, *, embeds: bool, has_license: bool) -> None:
+    """Check that what is wanted can be written to ``out``.
+
+    Raises:
+        InputError: it has another suffix, is a folder, or a file has no room for it.
+    """
+    is_file = out.suffix.lower() in FILE_SUFFIXES
+    if out.suffix and not is_file and not out.is_dir():
+        raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
+    if is_file and out.is_dir():
+        raise InputError(f"{out}: is a folder; give the name of a file, or of another folder")
+    if embeds and out.suffix:
+        raise InputError(f"{out}: --embed-images is for a folder; give --out without a suffix")
+    if has_license and out.suffix:
+        raise InputError(f"{out}: --license is for a folder's card; give --out without a suffix")
 
 
 async def _export(

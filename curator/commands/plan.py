@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -74,7 +74,7 @@ from curator.forecast.remembered import Remembered, remembered
 from curator.forecast.simulation import Load, simulate
 from curator.keys.asked_model import AskedModel
 from curator.keys.key import Key
-from curator.keys.keyfile import read_key_file
+from curator.keys.keyfile import KeyFile, read_key_file
 from curator.keys.quota import Quota
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
@@ -169,61 +169,78 @@ def plan(
     """
     known_models = catalogue_of(models)
     pool = read_key_file(keys, source=annotator.protocol.keys)
-    # A server of one's own may be planned for before its model is chosen.
-    asked = models_to_ask(annotator, model or (), pool.models, known_models) or (AskedModel(""),)
-    described = [known_models.known(each.name) for each in asked]
-    if free:
-        require_free(pool.keys)
-        asked = free_quotas(asked, described)
     if tier is Tier.BATCH:
         require_key_for_jobs(pool.keys)
+    wanted = _wanted_models(annotator, model or (), pool, known_models, is_free=free)
+    described = [known_models.known(each.name) for each in wanted]
+    require_taken(tier, described)
     prompts = read_prompts(prompt_files(prompt), questions, answer_words).with_views(views)
-    limited = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
     settings = settings_asked(thinking, image_detail)
     by_model = settings_of_models(annotator, described, settings)
-    require_taken(tier, described)
     estimates = TokenEstimates(known_models.tile, settings)
     now = SystemClock().now()
-    counted, heeded = _told_by(ledger, asked, now)
+    counted, heeded = _told_by(ledger, wanted, now)
     estimates.learn(counted)
-    told = heeded.told(limited, asked)
-    limited = heeded.serving_keys(limited, asked)
-    asked = heeded.served_models(limited, asked)
+    keys_there = with_limits(pool.keys, Quota(rpm=rpm, tpm=tpm, rpd=rpd))
+    serving = heeded.serving_keys(keys_there, wanted)
+    asked = heeded.served_models(serving, wanted)
     described = [known_models.known(each.name) for each in asked]
     opened = open_catalog(catalog, images, catalog_columns(columns))
     prompts.require_fields(opened)
-    wanted = Fitness(min_pixels, min_contrast, min_sharpness)
-    size = measure_catalog(opened, prompts, described, estimates)
-    if limit and limit < size.images:
-        size = replace(size, images=limit, along=round(size.along * limit / size.images))
+    size = measure_catalog(opened, prompts, described, estimates).limited_to(limit)
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
     priced = _Priced(known_models, described, input_price, output_price)
     pace = _Pace(known_models, tier, latency_s, concurrency)
     planned = asyncio.run(
-        _planned(annotator, asked, priced, pace, keys=limited, work=work, now=now, heeded=heeded)
+        _planned(annotator, asked, priced, pace, keys=serving, work=work, now=now, heeded=heeded)
     )
-    planned |= {"told_by_ledger": told, "along": size.along}
-    planned["not_listed"] = names_not_listed(annotator, described, known_models)
-    planned["taken_for_granted"] = taken_for_granted(limited, asked)
-    planned["first_requests"] = requests_object(
-        first_requests(opened, prompts), asked[0].name, tier.value, by_model[asked[0].name]
-    )
-    planned["pictures"] = pictures_object(sampled_looks(opened), wanted)
+    planned |= {
+        "told_by_ledger": heeded.told(keys_there, wanted),
+        "along": size.along,
+        "not_listed": names_not_listed(annotator, described, known_models),
+        "taken_for_granted": taken_for_granted(serving, asked),
+        "first_requests": requests_object(
+            first_requests(opened, prompts), asked[0].name, tier.value, by_model[asked[0].name]
+        ),
+        "pictures": pictures_object(
+            sampled_looks(opened), Fitness(min_pixels, min_contrast, min_sharpness)
+        ),
+    }
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
     else:
-        console = Console()
-        for name, nearest in planned["not_listed"].items():
-            near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
-            console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
-        console.print(plan_view(planned), *pictures_view(planned["pictures"]), sep="\n")
-        for line in told:
-            console.print(Text(f"By the ledger: {line}", "yellow"))
-        for line in planned["taken_for_granted"]:
-            console.print(Text(line, "yellow"))
-        console.print(comparison_view(planned["plans"]))
-        console.print(requests_view(planned["first_requests"]))
+        _show(planned)
+
+
+def _wanted_models(
+    annotator: Service,
+    names: Sequence[str],
+    pool: KeyFile,
+    known_models: ModelCatalogue,
+    *,
+    is_free: bool,
+) -> tuple[AskedModel, ...]:
+    """Return the models to plan for; a server of one's own may not have chosen its model yet."""
+    asked = models_to_ask(annotator, names, pool.models, known_models) or (AskedModel(""),)
+    if not is_free:
+        return asked
+    require_free(pool.keys)
+    return free_quotas(asked, [known_models.known(each.name) for each in asked])
+
+
+def _show(planned: Mapping[str, Any]) -> None:
+    console = Console()
+    for name, nearest in planned["not_listed"].items():
+        near = f"; the nearest: {', '.join(nearest)}" if nearest else ""
+        console.print(Text(f"{name} is in no catalogue of models{near}", "yellow"))
+    console.print(plan_view(planned), *pictures_view(planned["pictures"]), sep="\n")
+    for line in planned["told_by_ledger"]:
+        console.print(Text(f"By the ledger: {line}", "yellow"))
+    for line in planned["taken_for_granted"]:
+        console.print(Text(line, "yellow"))
+    console.print(comparison_view(planned["plans"]))
+    console.print(requests_view(planned["first_requests"]))
 
 
 def _told_by(

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.token_estimates import TokenEstimates
@@ -61,6 +61,12 @@ class Size:
     opinions: Mapping[str, RequestTokens]
     skipped: Skipped = field(default_factory=Skipped)
     along: int = 0
+
+    def limited_to(self, images: int | None) -> Self:
+        """Return it with so many ``images`` at most, and their share of those that go along."""
+        if not images or images >= self.images:
+            return self
+        return replace(self, images=images, along=round(self.along * images / self.images))
 
 
 @dataclass(frozen=True, slots=True)

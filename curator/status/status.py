@@ -149,8 +149,7 @@ def status_object(standings: Sequence[Standing], now: float) -> dict[str, Any]:
 
 
 def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
-    report, ends_at = standing.report, standing.forecast.ends_at
-    progress = report.progress
+    report = standing.report
     return {
         "id": report.campaign_id,
         "annotator": report.campaign.annotator,
@@ -161,10 +160,37 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             {name: part[name] for name in ("name", "version", "share")}
             for part in report.campaign.prompts
         ],
-        "progress": {**asdict(progress), "total": progress.total},
+        **_images_object(standing),
+        **_replies_objects(standing),
+        **_tokens_object(standing),
+        **_ending_object(standing, now),
+        **_keys_object(report, now),
+    }
+
+
+def _images_object(standing: Standing) -> dict[str, Any]:
+    """Return what became of the images, and what they brought."""
+    report = standing.report
+    return {
+        "progress": {**asdict(report.progress), "total": report.progress.total},
         "goal": standing.goal,
         "pairs": report.pairs,
         "pairs_by_model": dict(report.pairs_by_model),
+        "rejected_by_rule": dict(report.rejected),
+        "second_opinions": asdict(report.opinions),
+        "given_up": dict(report.given_up),
+        "dead_letters": [asdict(letter) for letter in report.dead_letters],
+        "left_out": [asdict(entry) for entry in report.left_out],
+        "alike": report.alike,
+        "unfit": dict(report.unfit),
+        "along": report.along,
+    }
+
+
+def _replies_objects(standing: Standing) -> dict[str, Any]:
+    """Return what requests came to, and who answered them."""
+    report = standing.report
+    return {
         "replies_by_model": models_object(report),
         "replies_of_other_models": report.replies_of_others,
         "retirements": [
@@ -174,27 +200,42 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
         "settings_left_out": {
             model: list(settings) for model, settings in report.settings_left_out.items()
         },
-        "rejected_by_rule": dict(report.rejected),
         "replies": _replies_object(report),
-        "second_opinions": asdict(report.opinions),
         "attempts": dict(report.outcomes),
         "attempts_by_model": {
             model: dict(outcomes) for model, outcomes in report.outcomes_by_model.items()
         },
         "batch_jobs": _batches_object(report.batches),
         "last_errors": dict(standing.last_errors),
+    }
+
+
+def _tokens_object(standing: Standing) -> dict[str, Any]:
+    report, known_models = standing.report, standing.known_models
+    return {
         "tokens": asdict(report.tokens),
         "tokens_by_model": {
             model: asdict(tokens) for model, tokens in report.tokens_by_model.items()
         },
-        "cost_usd": cost_usd(report, standing.known_models),
-        "spending": spending_object(report, standing.known_models),
-        "rate_per_minute": rate_per_minute(report),
+        "cost_usd": cost_usd(report, known_models),
+        "spending": spending_object(report, known_models),
+        "budget": budget_object(report, known_models),
+    }
+
+
+def _ending_object(standing: Standing, now: float) -> dict[str, Any]:
+    ends_at = standing.forecast.ends_at
+    return {
+        "rate_per_minute": rate_per_minute(standing.report),
         "ends_at": ends_at,
         "eta_s": None if ends_at is None else max(0.0, ends_at - now),
         "eta_unknown_because": standing.forecast.reason,
         "ends_by_budget": standing.forecast.is_by_budget,
-        "budget": budget_object(report, standing.known_models),
+    }
+
+
+def _keys_object(report: CampaignReport, now: float) -> dict[str, Any]:
+    return {
         "keys": [_key_object(key, report, now) for key in report.keys],
         "quotas": [
             _quota_object(project, use, report, now) for project, use in project_uses(report)
@@ -208,12 +249,6 @@ def _campaign_object(standing: Standing, now: float) -> dict[str, Any]:
             }
             for project in report.blocked
         ],
-        "given_up": dict(report.given_up),
-        "dead_letters": [asdict(letter) for letter in report.dead_letters],
-        "left_out": [asdict(entry) for entry in report.left_out],
-        "alike": report.alike,
-        "unfit": dict(report.unfit),
-        "along": report.along,
     }
 
 

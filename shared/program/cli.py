@@ -113,16 +113,7 @@ def run_program(
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except OSError as error:
-        if reason := why_disk_takes_no_more(error):
-            _end_of_full_disk(name, reason)
-        if _INSTALLS_COMPLETION not in words:
-            raise
-        print(
-            f"{name}: completion cannot be installed ({error}); "
-            "put what --show-completion prints where your shell reads it",
-            file=sys.stderr,
-        )
-        raise SystemExit(EXIT_FAILED) from None
+        _end_of_os_error(name, words, error)
     if outcome == _INTERRUPTED:
         # Where text was being run as code, as a dataclass does while it is imported, CPython keeps
         # in mind that an interrupt came, and would end as if by SIGINT; running some forgets it.
@@ -132,11 +123,20 @@ def run_program(
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)
 
 
-def _end_of_full_disk(name: str, reason: str) -> NoReturn:
-    # Python would try once more to write what is left, and tell of that in lines of its own.
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print(f"{name}: nothing more can be written ({reason}); {MAKE_ROOM}", file=sys.stderr)
+def _end_of_os_error(name: str, words: Sequence[str], error: OSError) -> NoReturn:
+    if reason := why_disk_takes_no_more(error):
+        # Python would try once more to write what is left, and tell of that in lines of its own.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        told = f"nothing more can be written ({reason}); {MAKE_ROOM}"
+    elif _INSTALLS_COMPLETION in words:
+        told = (
+            f"completion cannot be installed ({error}); "
+            "put what --show-completion prints where your shell reads it"
+        )
+    else:
+        raise error
+    print(f"{name}: {told}", file=sys.stderr)
     raise SystemExit(EXIT_FAILED) from None
 
 
