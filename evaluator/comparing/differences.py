@@ -18,7 +18,9 @@ from evaluator.comparing.pairing import (
     differing_rows,
     other_references,
     pair_rows,
+    spelled_otherwise,
     units_between,
+    why_none_pair,
 )
 from evaluator.comparing.significance import (
     CLEAR,
@@ -62,7 +64,8 @@ class RunComparison:
     ``units`` counts what intervals draw, and ``clustered_by`` says what that is. ``left_out``
     counts the rows that one run alone answers, since the other's model was trained on them, and
     ``trained_on`` those that are compared although a model was trained on them;
-    ``pretrained_on`` those that only a base was pretrained on.
+    ``pretrained_on`` those that only a base was pretrained on. ``spelled_otherwise`` counts those
+    whose reference is the same but for its spelling.
     """
 
     base: str
@@ -74,6 +77,7 @@ class RunComparison:
     left_out: int
     trained_on: int
     pretrained_on: int
+    spelled_otherwise: int
     metrics: Sequence[MetricDifference]
     by_question_type: Mapping[str, Difference]
     mcnemar: McNemar
@@ -125,6 +129,7 @@ def compare_runs(base: Run, other: Run, chosen: Sequence[Metric] | None = None) 
         paired.missing,
         sum(before.trained_on or after.trained_on for before, after in compared),
         sum(before.pretrained_on or after.pretrained_on for before, after in compared),
+        spelled_otherwise([base, other], paired),
         [
             replace(of_metric, p_holm=p_holm)
             for of_metric, p_holm in zip(differences.values(), corrected, strict=True)
@@ -173,6 +178,11 @@ def _cautions(comparison: RunComparison) -> list[str]:
             f"{comparison.pretrained_on:,} of the {comparison.n:,} rows are about images that a "
             "base was pretrained on; it may know their answers before any adapter learns."
         )
+    if comparison.spelled_otherwise:
+        cautions.append(
+            f"The references of {comparison.spelled_otherwise:,} rows are spelled differently in "
+            "the two runs; metrics that heed case or marks differ for that too."
+        )
     if comparison.units < FEW_UNITS:
         units = counted(comparison.units, comparison.noun)
         cautions.append(f"With {units}, intervals and p-values are rough.")
@@ -218,10 +228,13 @@ def _require_same_data(base: Run, other: Run) -> None:
                 "trained on; give data that both have not seen"
             )
         return
+    names = f"{base.name} and {other.name}"
+    if len(only_base) == len(base.predictions) and (why := why_none_pair(base, other)):
+        raise InputError(f"{names} have no row in common: {why}")
     twins = other_references(only_base, only_other)
     if len(twins) == len(only_base) == len(only_other):
         raise InputError(
-            f"{base.name} and {other.name} answer the same questions, but {len(twins):,} have "
+            f"{names} answer the same questions, but {len(twins):,} have "
             f"another reference: {_twins_text(twins)}; score both against the same references"
         )
     parts = [
@@ -232,8 +245,7 @@ def _require_same_data(base: Run, other: Run) -> None:
         if pairs
     ]
     raise InputError(
-        f"{base.name} and {other.name} answer different data, so their scores do not compare. "
-        + ". ".join(parts)
+        f"{names} answer different data, so their scores do not compare. " + ". ".join(parts)
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 
@@ -75,9 +76,20 @@ def _first_part(runs: Sequence[Run]) -> Callable[[QAPair], str]:
         for run in runs
         for prediction in run.predictions
     )
-    if own and all(len(set(of_run)) == len(of_run) for of_run in ids):
+    if own and all(len(set(of_run)) == len(of_run) for of_run in ids) and not _ids_contradict(runs):
         return lambda pair: pair.id
     return lambda _: ""
+
+
+def _ids_contradict(runs: Sequence[Run]) -> bool:
+    """Tell whether an id asks one question here and another there: then it is a row's number."""
+    asked: dict[str, str] = {}
+    return any(
+        asked.setdefault(prediction.pair.id, spaced(prediction.pair.asks))
+        != spaced(prediction.pair.asks)
+        for run in runs
+        for prediction in run.predictions
+    )
 
 
 def _by_id(runs: Sequence[Run], alike: Sequence[list[int]]) -> Sequence[list[int]]:
@@ -137,6 +149,37 @@ def differing_rows(base: Run, other: Run) -> tuple[list[QAPair], list[QAPair]]:
         for run, there in zip((base, other), matched, strict=True)
     )
     return only_base, only_other
+
+
+def spelled_otherwise(runs: Sequence[Run], paired: PairedRows) -> int:
+    """Return how many rows have a reference that the runs spell differently."""
+    return sum(
+        len({run.predictions[place].pair.answer for run, place in zip(runs, row, strict=True)}) > 1
+        for row in paired.rows
+    )
+
+
+def why_none_pair(base: Run, other: Run) -> str:
+    """Return why no row of two runs is the other's, where that can be told; else nothing."""
+    pairs = [[prediction.pair for prediction in run.predictions] for run in (base, other)]
+    if not any(pair.names_image for of_run in pairs for pair in of_run):
+        asked = [Counter((spaced(p.asks), spaced(p.answer)) for p in of_run) for of_run in pairs]
+        if asked[0] == asked[1]:
+            return (
+                "both ask the same in another order and name no image, so nothing tells rows "
+                "apart; give both a column of images, or an id to each row"
+            )
+    if len({any(pair.names_image for pair in of_run) for of_run in pairs}) > 1:
+        return "one of them names no images; give both a column of images"
+    names = [{PurePath(pair.filename).stem: pair.filename for pair in of_run} for of_run in pairs]
+    common = sorted(names[0].keys() & names[1].keys())
+    if common and not {*names[0].values()} & {*names[1].values()}:
+        here, there = names[0][common[0]], names[1][common[0]]
+        return (
+            f"their images go by other names, such as {here!r} and {there!r}; score both with "
+            "--images DIR, which names them as the files are"
+        )
+    return ""
 
 
 def other_references(

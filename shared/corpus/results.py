@@ -17,6 +17,7 @@ from shared.records import Prediction, QAPair
 from shared.records.columns import ColumnNames, column_key, shown
 
 _NOT_ASKED: Final = "its question is not in the data"
+_CONTRADICTED: Final = "its id is that of another question or image in the data"
 _ANSWERED_IN: Final = ("text", "direct_answer")
 """Columns of predictions that are called so in results alone: LLaVA's, A-OKVQA's."""
 log = EventLog(__name__)
@@ -28,9 +29,10 @@ def read_results(
     """Read predictions of which ``asked`` has the references.
 
     Results in the forms of VQA v2, VizWiz, GQA, DocVQA, A-OKVQA and LLaVA have an id, or an image,
-    and an answer, which is the prediction. A row is the pair that has its id; failing that, its
-    image and question; failing that, the only one about its image. Rows of the data without a
-    prediction are not scored, and are told.
+    and an answer, which is the prediction. A row is the pair that has its image and question;
+    failing that, its id; failing that, the only one about its image. An id that is a pair's with
+    another question or image names no pair, which is told, as rows of the data without a
+    prediction are; those are not scored.
 
     Raises:
         InputError: the file is unreadable, no row belongs to the data, or two rows differ about
@@ -42,8 +44,8 @@ def read_results(
     left_out = list(table.raw.left_out)
     for fields in table.rows:
         place = wanted.place_of(fields)
-        if place is None:
-            left_out.append(LeftOut(fields.line, _NOT_ASKED))
+        if isinstance(place, str):
+            left_out.append(LeftOut(fields.line, place))
             continue
         prediction = Prediction(
             asked[place], fields.text("prediction"), fields.number("confidence")
@@ -56,6 +58,7 @@ def read_results(
     predictions = [answers[place] for place in sorted(answers)]
     require_some(path, predictions, left_out, "prediction")
     say_left_out(path, left_out)
+    _say_other_ids(path, wanted.other_ids)
     _say_unanswered(path, asked, answers)
     return PredictionTable(predictions, left_out)
 
@@ -80,26 +83,51 @@ def _with_predictions(table: Table) -> Table:
 
 
 class _Asked:
-    """The places of pairs, by what results may name them with."""
+    """The places of pairs, by what results may name them with.
+
+    ``other_ids`` are those by which a row would have been another pair than its image and question
+    say: an id may be a row's number, or the image's.
+    """
 
     def __init__(self, pairs: Sequence[QAPair]) -> None:
+        self._pairs = pairs
         self._by_id = _places((pair.id, place) for place, pair in enumerate(pairs))
         self._by_row = _places(
-            ((pair.filename, pair.question), place) for place, pair in enumerate(pairs)
+            ((pair.filename, _plain(pair.question)), place) for place, pair in enumerate(pairs)
         )
         self._by_image = _places((pair.filename, place) for place, pair in enumerate(pairs))
+        self.other_ids: list[str] = []
 
-    def place_of(self, fields: Fields) -> int | None:
-        """Return which pair a row of results answers; ``None`` where nobody can tell."""
-        image, question = fields.filename(), fields.text("question")
-        for places in (
-            self._by_id.get(fields.text("id"), ()),
-            self._by_row.get((image, question), ()),
-            self._by_image.get(image, ()),
-        ):
-            if len(places) == 1:
-                return places[0]
-        return None
+    def place_of(self, fields: Fields) -> int | str:
+        """Return which pair a row of results answers; the reason where nobody can tell."""
+        row_id, image = fields.text("id"), fields.filename()
+        by_id = self._by_id.get(row_id, ())
+        by_row = self._by_row.get((image, _plain(fields.text("question"))), ())
+        if len(by_row) == 1:
+            if by_id and by_row[0] not in by_id:
+                self.other_ids.append(row_id)
+            return by_row[0]
+        if len(by_id) == 1:
+            return _CONTRADICTED if self._contradicted(by_id[0], fields) else by_id[0]
+        by_image = self._by_image.get(image, ())
+        return by_image[0] if len(by_image) == 1 else _NOT_ASKED
+
+    def _contradicted(self, place: int, fields: Fields) -> bool:
+        """Tell whether a row with the id of a pair asks another question, or shows another image.
+
+        A row's question may be a whole prompt, with the question in it, or the data's may; its
+        image may go by a name that the data does not use.
+        """
+        pair, image = self._pairs[place], fields.filename()
+        if image in self._by_image and image != pair.filename:
+            return True
+        said, asked = _plain(fields.text("question")), _plain(pair.asks)
+        return asked not in said and said not in asked
+
+
+def _plain(question: str) -> str:
+    """Return a question without what spelling adds: case, and how much space there is."""
+    return " ".join(question.lower().split())
 
 
 def _places(keyed: Iterable[tuple[Hashable, int]]) -> Mapping[Hashable, Sequence[int]]:
@@ -107,6 +135,17 @@ def _places(keyed: Iterable[tuple[Hashable, int]]) -> Mapping[Hashable, Sequence
     for key, place in keyed:
         places[key].append(place)
     return places
+
+
+def _say_other_ids(path: Path, ids: Sequence[str]) -> None:
+    if ids:
+        log.warning(
+            "ids_are_others",
+            file=path.name,
+            rows=len(ids),
+            first=ids[0],
+            rows_are_told_apart_by="image and question",
+        )
 
 
 def _say_unanswered(path: Path, asked: Sequence[QAPair], answers: Mapping[int, Prediction]) -> None:

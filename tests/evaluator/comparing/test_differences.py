@@ -119,3 +119,16 @@ def test_a_metric_that_one_run_lacks_is_refused(folders, capsys):
 def test_a_run_is_not_compared_with_itself_by_mistake(folders, capsys):
     assert evaluator("compare", folders[0], folders[0]) == 2
     assert "give each once" in capsys.readouterr().err
+
+
+def test_references_that_differ_in_spelling_alone_are_paired_and_told(tmp_path):
+    rows = answers(40, wrong=[1])
+    louder = [
+        replace(r, pair=replace(r.pair, answer=f"{r.pair.answer.title()}.")) for r in rows[:9]
+    ]
+    runs = make_run(tmp_path / "one", rows), make_run(tmp_path / "two", [*louder, *rows[9:]][::-1])
+    comparison = compare_runs(*runs)
+    assert (comparison.n, comparison.metrics[0].difference.mean) == (40, 0)
+    assert any(
+        "The references of 9 rows are spelled differently" in s for s in sentences(comparison)
+    )

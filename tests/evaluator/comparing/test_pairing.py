@@ -1,10 +1,14 @@
 """Rows of several runs side by side, what changed, and what is said about it."""
 
+from dataclasses import replace
+
 import pytest
 
+from evaluator.comparing.differences import compare_runs
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
 from evaluator.report.findings import findings
 from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
+from shared.errors import InputError
 from shared.images.source import image_source
 from shared.records import Prediction, QAPair, pair_id, unnamed_image
 from tests.evaluator.predictions import predicted
@@ -176,3 +180,38 @@ def test_rows_without_image_names_are_paired_by_what_tells_them_apart(
     assert paired.missing == len(ids) - len(rows)
     assert runs[0].scorecard.images == 0
     assert runs[0].scorecard.clustered_by == "row"
+
+
+def test_an_id_that_asks_something_else_in_the_other_run_is_no_rows_name(tmp_path):
+    asked = [("1", "q"), ("2", "r"), ("3", "q")]
+    base = [
+        row("x", unnamed_image(n), question, row_id)
+        for n, (row_id, question) in enumerate(asked, start=1)
+    ]
+    # Numbered anew, in another order.
+    turned = [
+        replace(each, pair=replace(each.pair, id=str(n), filename=unnamed_image(n)))
+        for n, each in enumerate([base[0], base[2], base[1]], start=1)
+    ]
+    runs = [make_run(tmp_path / "a", base), make_run(tmp_path / "b", turned)]
+    # By their numbers, the first rows would be one; they may be about two pictures.
+    assert pair_rows(runs).rows == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("images", "others", "why"),
+    [
+        (["a/1.png", "a/2.png"], ["1", "2"], "such as 'a/1.png' and '1'; score both with --images"),
+        (["1.png", "2.png"], ["row 1", "row 2"], "one of them names no images; give both"),
+        (["row 1", "row 2"], ["row 1", "row 2"], "in another order and name no image"),
+    ],
+)
+def test_why_no_row_pairs_is_told_with_the_way_out(tmp_path, images, others, why):
+    asked = [(image, reference) for reference in ("red", "blue") for image in images]
+    named = dict(zip(images, others, strict=True))
+    base, other = (
+        make_run(tmp_path / name, [row("x", i, "q", pair_id(i, "q"), ref) for i, ref in rows])
+        for name, rows in (("a", asked), ("b", [(named[i], ref) for i, ref in asked[::-1]]))
+    )
+    with pytest.raises(InputError, match=f"a and b have no row in common: .*{why}"):
+        compare_runs(base, other)

@@ -339,12 +339,14 @@ PUBLISHED = (
             "questions.json": [
                 {"question_id": 7, "image": "a.jpg", "text": "Is it red?\nUse a single word."}
             ],
-            "data.json": [{"question_id": 7, "image": "a.jpg", "question": "q", "answer": "Yes"}],
+            "data.json": [
+                {"question_id": 7, "image": "a.jpg", "question": "Is it red?", "answer": "Yes"}
+            ],
         },
         "data.json",
         "images",
         "a.jpg",
-        [("q", "Yes", "a.jpg")],
+        [("Is it red?", "Yes", "a.jpg")],
         [
             {
                 "question_id": 7,

@@ -81,6 +81,30 @@ def test_results_are_joined_by_id_else_by_image_and_question_else_by_image(tmp_p
     assert [row.row for row in table.left_out] == [4, 5]
 
 
+def test_an_id_that_is_another_rows_pairs_nothing_wrongly(tmp_path):
+    pairs = asked(tmp_path, ("Is it red?", "1.png"), ("Is it round?", "1.png"), ("Why?", "2.png"))
+    rows = [
+        # Numbered in another order: image and question say which row it is.
+        {"id": 1, "image": "1.png", "question": "is it  red?", "answer": "by image and question"},
+        # A whole prompt, and a picture that the data calls otherwise.
+        {"id": 1, "image": "x/1", "question": "Is it round?\nIn one word.", "answer": "by id"},
+        {"id": 2, "question": "Is it red?", "answer": "of another question"},
+        {"id": 2, "image": "1.png", "answer": "of another image"},
+    ]
+    with capture_logs() as logs:
+        table = read_results(as_json(tmp_path / "results.json", rows), pairs)
+    assert [(each.pair.answer, each.answer) for each in table.predictions] == [
+        ("a0", "by image and question"),
+        ("a1", "by id"),
+    ]
+    assert [row.row for row in table.left_out] == [3, 4]
+    told = {log["event"]: log for log in logs}
+    assert (
+        told["rows_left_out"]["reason"] == "its id is that of another question or image in the data"
+    )
+    assert (told["ids_are_others"]["rows"], told["ids_are_others"]["first"]) == (1, "1")
+
+
 def test_a_question_that_is_answered_twice_alike_counts_once(tmp_path):
     pairs = asked(tmp_path, ("q", "1.png"))
     rows = [{"id": 0, "answer": "red"}, {"id": 0, "answer": "red"}]
