@@ -19,10 +19,7 @@ import typer
 import yaml
 
 import curator.__main__
-from curator.annotators.annotator import DEFAULT_TIMEOUT_S
 from curator.forecast.forecast import Forecast
-from curator.keys.asked_model import AskedModel
-from curator.keys.quota import Quota
 from curator.ledger import (
     BatchCounts,
     Campaign,
@@ -35,9 +32,12 @@ from curator.ledger import (
     migrate,
     require_ledger,
 )
-from curator.pool.records import ModelUse
 from curator.status.page.metrics import metrics_text
 from curator.status.status import KeyState, Standing, status_object
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.pool.records import ModelUse
+from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S
 
 ROOT = Path(__file__).parents[1]
 FILES = ROOT / "docs" / "operating"

@@ -22,10 +22,15 @@ MODEL = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokeniz
 CURATION = ("sqlalchemy", "aiosqlite", "alembic")
 EVALUATION = ("ray", "sentence_transformers", "bert_score", "rapidfuzz")
 
-BESIDE = {None: ("hub",), "curator": ("openai", "google"), "trainer": ("onnx",)}
+BESIDE = {
+    None: ("hub",),
+    "curator": ("openai", "google"),
+    "evaluator": ("openai", "google"),
+    "trainer": ("onnx",),
+}
 """Extras that a part, or what all share, asks for by name where they are needed."""
 
-ROOMS_WITH_AN_EXTRA = {"cluster", "onnx_vqa", "vqa", "web"}
+ROOMS_WITH_AN_EXTRA = {"cluster", "endpoints", "onnx_vqa", "vqa", "web"}
 ROOMS_OF_ALL = sorted(
     {file.parent.name for file in (ROOT / "shared").glob("*/__init__.py")} - ROOMS_WITH_AN_EXTRA
 )
@@ -75,7 +80,7 @@ def test_a_part_runs_without_the_extras_of_the_others(
 def test_a_part_fails_where_its_own_extra_is_missing() -> None:
     """The test above can fail: the block is a block."""
     code = BLOCKED_RUN.format(
-        program="curator", modules=("curator.annotators.gemini",), blocked=("aiohttp",)
+        program="curator", modules=("shared.endpoints.protocols.gemini",), blocked=("aiohttp",)
     )
     ran = run_python(code, "--help", cwd=ROOT)
     assert "No module named 'aiohttp'" in ran.stderr
@@ -89,6 +94,8 @@ def test_a_part_fails_where_its_own_extra_is_missing() -> None:
         ("model", "shared/vqa/**/*.py"),
         ("curator", "shared/web/*.py"),
         ("evaluator", "shared/web/*.py"),
+        ("curator", "shared/endpoints/**/*.py"),
+        ("evaluator", "shared/endpoints/**/*.py"),
         ("curator", "curator/**/*.py"),
         ("trainer", "trainer/**/*.py"),
         ("sweep", "trainer/sweep/*.py"),

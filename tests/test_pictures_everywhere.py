@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curator.annotators.image_encoding import prepare_photo
 from curator.rehearsal.answers.miniatures import SIDE, miniature_of
 from curator.review.page.item_pictures import small_jpeg
 from evaluator.report.small_pictures import small_picture
 from evaluator.serve.serving import ReceivedImages
 from shared.dataset.units import units_of
+from shared.endpoints.image_encoding import prepare_photo
 from shared.images.decoding import open_image
 from shared.images.fingerprints import looks_in
 from shared.images.source import image_source

@@ -14,8 +14,8 @@ import typer
 import curator.__main__
 import evaluator.__main__
 import trainer.__main__
-from curator.keys.keyfile import read_keys
 from curator.rehearsal.script import read_script
+from shared.endpoints.keys.keyfile import read_keys
 from trainer.recipe.recipe import FitRecipe
 
 ROOT = Path(__file__).parents[1]

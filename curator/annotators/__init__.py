@@ -1,1 +1,1 @@
-"""Who can be asked: one file for each protocol, behind one interface."""
+"""What the curator does with those whom it asks: which models, which keys, and batch jobs."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from curator.annotators.annotator import Annotator
-from curator.keys.key import Key
-from curator.models.model_status import NO_STATUS, ModelStatus
-from curator.pool.rate import PlainRate
-from curator.refusals.refusal import InvalidKey, ModelRefused, ProjectRefused, Refusal
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.model_status import NO_STATUS, ModelStatus
+from shared.endpoints.pool.rate import PlainRate
+from shared.endpoints.protocols.annotator import Annotator
+from shared.endpoints.refusals.refusal import InvalidKey, ModelRefused, ProjectRefused, Refusal
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 
 CHECKS_A_MINUTE: Final = 300

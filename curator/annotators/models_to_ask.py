@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curator.annotators.registry import Service
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import LIMITS, Quota
-from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
-from curator.models.known import KnownModel, ModelCatalogue
-from curator.models.tier import Tier, require_taken
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import LIMITS, Quota
+from shared.endpoints.models.asked_settings import AskedSettings, ModelSettings, settings_for
+from shared.endpoints.models.known import KnownModel, ModelCatalogue
+from shared.endpoints.models.tier import Tier, require_taken
+from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 

@@ -16,8 +16,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from curator.annotators.annotator import Reply
-from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.results import tier_paid
 from curator.ledger import (
     Answerers,
@@ -26,13 +24,15 @@ from curator.ledger import (
     TokenUse,
     tokens_of,
 )
-from curator.models.budget_limit import BudgetLimit, amount_words
-from curator.models.known import KnownModel, ModelCatalogue
-from curator.models.prices import MILLION
-from curator.models.tier import Tier
-from curator.prompts.request import Measure
-from curator.refusals.refusal import Unanswered, Unavailable
 from curator.status.spending import cost_of, price_of, spendings
+from shared.endpoints.models.budget_limit import BudgetLimit, amount_words
+from shared.endpoints.models.known import KnownModel, ModelCatalogue
+from shared.endpoints.models.prices import MILLION
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.refusals.refusal import Unanswered, Unavailable
+from shared.endpoints.request import Measure
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from curator.annotators.annotator import Reply
 from curator.campaign.failures.holding import Holding
 from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.streak import BringsNothing, Failure
@@ -27,11 +26,12 @@ from curator.ledger import (
     SettingNews,
     WorkState,
 )
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
 from curator.prompts.prompts import Prompts
-from curator.prompts.request import Request
-from curator.refusals.refusal import (
+from curator.status.live import LiveReport
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
@@ -42,7 +42,7 @@ from curator.refusals.refusal import (
     Unreachable,
     WrongAddress,
 )
-from curator.status.live import LiveReport
+from shared.endpoints.request import Request
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock

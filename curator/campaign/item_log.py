@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from curator.annotators.annotator import Reply
 from curator.campaign.waiting.jobs import Job
 from curator.judging.judge import Judgement
-from curator.pool.lease import Lease
 from curator.prompts.prompts import Prompts
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.protocols.annotator import Reply
 from shared.program.reporting.event_log import EventLog
 
 LOGGED_CHARACTERS: Final = 2_000

@@ -13,11 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curator.annotators.annotator import Annotator, Reply
-from curator.annotators.departures import Departure, told_of
-from curator.annotators.image_encoding import Photo
-from curator.annotators.registry import Service
-from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.campaign.budget import Budget, BudgetSpent
 from curator.campaign.canaries.jobs import CanaryJob
 from curator.campaign.canaries.telling import tell_left
@@ -33,16 +28,20 @@ from curator.campaign.waiting.jobs import Job, views_of
 from curator.campaign.waiting.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.waiting.queue import Queue, one_page
 from curator.judging.listing_map import ListingMap
-from curator.keys.quota_day import next_day, quota_date
 from curator.ledger import Attempt, Ledger, LedgerFailure, Outcome
-from curator.models.known import KnownModel
-from curator.models.tier import Tier
-from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
 from curator.prompts.prompts import Prompts
-from curator.prompts.request import Request
-from curator.refusals.refusal import (
+from curator.status.live import LiveReport
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.keys.quota_day import next_day, quota_date
+from shared.endpoints.models.known import KnownModel
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.protocols.annotator import Annotator, Reply
+from shared.endpoints.protocols.departures import Departure, told_of
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
@@ -54,7 +53,8 @@ from curator.refusals.refusal import (
     Unreachable,
     WrongAddress,
 )
-from curator.status.live import LiveReport
+from shared.endpoints.request import Request
+from shared.endpoints.token_estimates import CountedReply, TokenEstimates
 from shared.errors import InputError, StoreUnreachable
 from shared.images.fitness import ANY_PICTURE, Fitness
 from shared.program.async_stopping import AsyncStopSignal, StopRequested

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from curator.annotators.annotator import Reply
 from curator.campaign.beginning.inputs import RunPlan
 from curator.ledger import CampaignReport
-from curator.models.known import ModelCatalogue
-from curator.models.model_status import is_another_model, retirement
-from curator.models.tier import Tier
+from shared.endpoints.models.known import ModelCatalogue
+from shared.endpoints.models.model_status import is_another_model, retirement
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.annotator import Reply
 from shared.program.clock import Clock
 from shared.program.durations import duration, local_time
 from shared.program.reporting.event_log import EventLog

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from curator.annotators.annotator import Reply
-from curator.annotators.image_encoding import Photo
 from curator.campaign.item_log import ItemLog
 from curator.campaign.model_watch import ModelWatch
 from curator.campaign.waiting.jobs import Job, ListingJob, views_of
@@ -29,10 +27,12 @@ from curator.ledger import (
     WorkState,
     tokens_of,
 )
-from curator.models.model_status import NO_STATUS
-from curator.models.tier import Tier
-from curator.pool.lease import Lease
 from curator.status.live import LiveReport
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.models.model_status import NO_STATUS
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.protocols.annotator import Reply
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.loop_turns import LoopTurns

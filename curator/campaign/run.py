@@ -11,10 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Final
 
-from curator.annotators.annotator import AskedForm, Connection
-from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import names_not_listed
-from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.beginning.enrolment import enrolled
 from curator.campaign.beginning.first_look import looked_at
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
@@ -34,16 +31,19 @@ from curator.campaign.results import Results
 from curator.campaign.turns import items_left, work_in_turns
 from curator.forecast.forecast import forecast, kept_up_to_date
 from curator.ledger import Ledger, Progress, sole_writer
-from curator.models.asked_settings import NO_SETTINGS, ModelSettings
-from curator.models.tier import Tier
-from curator.pool.exhaustion import NoProjectMayUse
-from curator.pool.pool import KeyPool
-from curator.pool.rate import PlainRate
-from curator.pool.removals import keys_to_use
 from curator.status.live import LiveReport
 from curator.status.spending import affordable_requests
 from curator.status.terminal import shown
 from curator.status.words import jobs_under_way
+from shared.endpoints.image_encoding import LONGEST_PX
+from shared.endpoints.models.asked_settings import NO_SETTINGS, ModelSettings
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import NoProjectMayUse
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.rate import PlainRate
+from shared.endpoints.pool.removals import keys_to_use
+from shared.endpoints.protocols.annotator import AskedForm, Connection
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import AboVqaError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside

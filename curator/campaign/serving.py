@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from curator.annotators.annotator import Reply
 from curator.campaign.failures.suspects import USELESS_TRIES, Source, Suspect, UsefulSources
 from curator.campaign.results import Results, Try
-from curator.keys.key import Key
 from curator.ledger import KeyRemoval, ProjectNews
-from curator.models.tier import Tier
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
-from curator.pool.records import ProjectRecord
-from curator.refusals.refusal import InvalidKey, ModelRefused
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import ProjectRecord
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.refusals.refusal import InvalidKey, ModelRefused
 from shared.program.clock import Clock
 
 

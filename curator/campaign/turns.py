@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from curator.annotators.annotator import Connection
 from curator.annotators.batch.extra import require_batch_sdk
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.intake import next_look
@@ -16,8 +15,9 @@ from curator.campaign.loop import Curator
 from curator.campaign.waiting.jobs import Job
 from curator.campaign.waiting.queue import Queue, waiting_items, waiting_pairs
 from curator.ledger import Progress
-from curator.models.tier import Tier
 from curator.status.words import jobs_under_way
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.annotator import Connection
 from shared.errors import StoppedForNow
 from shared.program.reporting.event_log import EventLog
 

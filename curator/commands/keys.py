@@ -12,12 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.annotators.annotator import (
-    Connection,
-    Protocol,
-    check_base_url,
-    require_stated_address,
-)
 from curator.annotators.key_checks import (
     CHECKS_A_MINUTE,
     CONNECTIONS,
@@ -27,7 +21,6 @@ from curator.annotators.key_checks import (
     check_keys,
 )
 from curator.annotators.models_to_ask import models_to_ask, names_not_listed
-from curator.annotators.registry import Service
 from curator.commands.options import (
     AnnotatorName,
     AsJson,
@@ -36,16 +29,23 @@ from curator.commands.options import (
     ModelsPath,
     catalogue_of,
 )
-from curator.keys.key import Key
-from curator.keys.keyfile import read_key_file
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.projects import project_records
-from curator.models.known import packaged_models
-from curator.pool.rate import PlainRate
-from curator.pool.records import Meter, ProjectRecord
-from curator.refusals.refusal import WrongAddress
 from curator.status.key_checks import Background, checks_object, checks_view
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.keyfile import read_key_file
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.pool.rate import PlainRate
+from shared.endpoints.pool.records import Meter, ProjectRecord
+from shared.endpoints.protocols.annotator import (
+    Connection,
+    Protocol,
+    check_base_url,
+    require_stated_address,
+)
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.refusals.refusal import WrongAddress
 from shared.errors import AboVqaError, InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock

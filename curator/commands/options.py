@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from curator.annotators.registry import Service
-from curator.models.asked_settings import AskedSettings, ImageDetail, Thinking
-from curator.models.known import ModelCatalogue, packaged_models
-from curator.models.tier import Tier
-from curator.prompts.request import MOST_VIEWS
+from curator.prompts.reply_fields import MOST_VIEWS
+from shared.endpoints.models.asked_settings import AskedSettings, ImageDetail, Thinking
+from shared.endpoints.models.known import ModelCatalogue, packaged_models
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.registry import Service
 
 CatalogPath = Annotated[
     Path,
@@ -165,7 +165,7 @@ def catalogue_of(models: Path | None) -> ModelCatalogue:
     if models is None:
         return packaged_models()
     # It takes pydantic, which most commands that come here do without.
-    from curator.models.users_file import models_with  # noqa: PLC0415
+    from shared.endpoints.models.users_file import models_with  # noqa: PLC0415
 
     return models_with(models)
 

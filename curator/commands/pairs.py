@@ -21,7 +21,6 @@ from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate_unless_busy, require_ledger, sole_writer
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.gathered import judged_pairs
-from curator.models.known import ModelCatalogue
 from curator.pairs.chosen import chosen_campaigns
 from curator.pairs.export import (
     FILE_SUFFIXES,
@@ -34,6 +33,7 @@ from curator.pairs.reparse import Rejudged, Rules, prompts_of
 from curator.pairs.reparse import reparse as judge_replies
 from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
 from curator.review.exchange.tasks import Page
+from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 from shared.program.reporting.progress import report_progress

@@ -22,8 +22,6 @@ from curator.annotators.models_to_ask import (
     require_free,
     settings_of_models,
 )
-from curator.annotators.registry import Service
-from curator.annotators.token_estimates import CountedReply, TokenEstimates
 from curator.catalog import catalog_columns, open_catalog
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
@@ -72,17 +70,19 @@ from curator.forecast.plan import (
 from curator.forecast.plan_view import plan_view
 from curator.forecast.remembered import Remembered, remembered
 from curator.forecast.simulation import Load, simulate
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.keyfile import KeyFile, read_key_file
-from curator.keys.quota import Quota
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
-from curator.models.known import KnownModel, ModelCatalogue
-from curator.models.prices import Price
-from curator.models.tier import Tier, require_taken
 from curator.prompts.prompts import read_prompts
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.keyfile import KeyFile, read_key_file
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.models.known import KnownModel, ModelCatalogue
+from shared.endpoints.models.prices import Price
+from shared.endpoints.models.tier import Tier, require_taken
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.token_estimates import CountedReply, TokenEstimates
 from shared.errors import InputError
 from shared.images.fitness import Fitness
 from shared.program.clock import SystemClock

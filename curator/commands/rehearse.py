@@ -13,7 +13,6 @@ from typing import Annotated, Final
 import typer
 
 from curator.commands.options import AsJson
-from curator.keys.keyfile import read_key_file
 from curator.rehearsal.answers.answer_book import AnswerBook
 from curator.rehearsal.answers.inventing import Inventor
 from curator.rehearsal.script import (
@@ -27,6 +26,7 @@ from curator.rehearsal.server import STATS_PATH, RehearsalServer
 from curator.rehearsal.wiring import build_server, default_cache, read_answers
 from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
+from shared.endpoints.keys.keyfile import read_key_file
 from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals

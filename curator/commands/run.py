@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from curator.annotators.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
-from curator.annotators.registry import Service
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
 from curator.catalog import catalog_columns
@@ -43,13 +41,15 @@ from curator.commands.options import (
     prompt_files,
     settings_asked,
 )
-from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
-from curator.pool.exhaustion import OnExhausted
 from curator.status.words import left_out_words
+from shared.endpoints.keys.variables import TOKEN_VARIABLE
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
+from shared.endpoints.protocols.registry import Service
 from shared.images.fitness import Fitness
 from shared.program.clock import SystemClock, stopwatch
 

@@ -15,12 +15,12 @@ from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.forecasting import memory
-from curator.models.known import ModelCatalogue
 from curator.review.gathering import review_lines, review_reports, reviews_object
 from curator.status.spending import affordable_requests
 from curator.status.status import Standing, status_object
 from curator.status.telling_apart import told_apart
 from curator.status.view import status_view
+from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 

@@ -21,12 +21,12 @@ from curator.forecast.plan import (
 from curator.forecast.plan_view import cells, columns
 from curator.forecast.remembered import Remembered
 from curator.forecast.simulation import Course, Load, simulate
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import LIMITS, Quota
-from curator.models.known import KnownModel
-from curator.models.prices import NOTHING, Price
-from curator.models.tier import Tier
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import LIMITS, Quota
+from shared.endpoints.models.known import KnownModel
+from shared.endpoints.models.prices import NOTHING, Price
+from shared.endpoints.models.tier import Tier
 from shared.errors import InputError
 from shared.program.durations import duration
 

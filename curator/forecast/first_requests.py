@@ -14,13 +14,13 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from curator.annotators.image_encoding import Photo, prepare_photo
 from curator.catalog import Catalog, Skipped
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import Quota
-from curator.models.asked_settings import ModelSettings
 from curator.prompts.prompts import Prompts
+from shared.endpoints.image_encoding import Photo, prepare_photo
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.models.asked_settings import ModelSettings
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image
 from shared.records import Listing

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from curator.forecast.simulation import UNUSED, Course, Load, simulate
-from curator.keys.key import Key
-from curator.keys.quota_day import day_start, next_day, quota_date
 from curator.ledger import CampaignReport, Memory
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota_day import day_start, next_day, quota_date
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
 from shared.program.durations import DAY_S, MINUTE_S

@@ -15,17 +15,17 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final, Self
 
-from curator.annotators.image_encoding import LONGEST_PX
-from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import Catalog, Skipped, nothing_usable
 from curator.forecast.simulation import Course, DaySpan
-from curator.keys.key import Key
-from curator.keys.quota import Quota
-from curator.models.known import KnownModel
-from curator.models.prices import Price
-from curator.pool.records import Meter
 from curator.prompts.prompts import Prompts
-from curator.prompts.request import Measure
+from shared.endpoints.image_encoding import LONGEST_PX
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.models.known import KnownModel
+from shared.endpoints.models.prices import Price
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.request import Measure
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.reporting.progress import report_progress

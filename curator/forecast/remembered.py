@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import LIMITS
 from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.projects import project_records
-from curator.pool.records import Meter, ProjectRecord
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import LIMITS
+from shared.endpoints.pool.records import Meter, ProjectRecord
 from shared.errors import InputError
 
 

@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota_day import PACIFIC, day_start, next_day, quota_date
-from curator.pool.exhaustion import KeysExhausted, OnExhausted
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota_day import PACIFIC, day_start, next_day, quota_date
+from shared.endpoints.pool.exhaustion import KeysExhausted, OnExhausted
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.durations import DAY_S

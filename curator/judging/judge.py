@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from curator.annotators.annotator import FINISHED, PROMPT_BLOCKED, Reply
 from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
 from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
 from curator.prompts.language import Language
 from curator.prompts.prompt import Prompt
+from shared.endpoints.protocols.annotator import FINISHED, PROMPT_BLOCKED, Reply
 
 FINAL_ENDINGS: Final = frozenset(
     {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from curator.judging.facts import Form
-from curator.prompts.request import DIFFICULTIES, DIFFICULTY
-from curator.refusals.foreign_json import loads
+from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY
+from shared.endpoints.refusals.foreign_json import loads
 
 LONGEST_REPLY: Final = 200_000
 """Characters; what comes after is not read."""

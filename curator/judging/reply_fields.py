@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from curator.prompts.prompt_file import FieldType, ReplyField
-from curator.prompts.request import PICTURE
+from curator.prompts.reply_fields import PICTURE
 
 MISSING: Final = None
 """Stands for a field that a reply lacks, or that holds something else than it should."""

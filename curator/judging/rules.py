@@ -25,7 +25,7 @@ from curator.prompts.prompt_file import (
     Style,
     default_prompt,
 )
-from curator.prompts.request import STYLE
+from curator.prompts.reply_fields import STYLE
 from curator.prompts.words import words_of
 
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})

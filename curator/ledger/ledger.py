@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.annotators.token_estimates import CountedReply
-from curator.keys.key import Key
 from curator.ledger.batches import BatchBook
 from curator.ledger.open_file import OpenFile
 from curator.ledger.queue import campaigns, canaries, catalogs, keys, looks, opinions, views
@@ -56,9 +54,11 @@ from curator.ledger.reports.projects import (
     project_use,
 )
 from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
-from curator.models.tier import Tier
-from curator.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
-from curator.prompts.request import Measure
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse, RemovedKey
+from shared.endpoints.request import Measure
+from shared.endpoints.token_estimates import CountedReply
 from shared.records import Listing
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from curator.ledger import CampaignReport
 from curator.ledger.queries.pairs import PromptVersions
 from curator.prompts.prompt_file import FieldType
 from curator.prompts.prompts import prompts_from
-from curator.prompts.request import DIFFICULTY, STYLE
+from curator.prompts.reply_fields import DIFFICULTY, STYLE
 from curator.status.telling_apart import told_apart
 from shared.errors import InputError
 from shared.records.column_kinds import ColumnKind, ExtraColumns

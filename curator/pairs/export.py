@@ -11,7 +11,6 @@ from typing import Final
 
 from curator.ledger import CampaignReport, Ledger
 from curator.ledger.queries.pairs import PromptVersions
-from curator.models.known import ModelCatalogue
 from curator.pairs.chosen import columns_of, described, versions_of
 from curator.pairs.in_thread import in_thread
 from curator.pairs.reviewed import ReviewedPairs
@@ -19,6 +18,7 @@ from curator.status.canaries import canaries_object
 from curator.status.spending import spending_object
 from curator.status.status import models_object, named_models
 from curator.status.words import listed
+from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport, report_progress
 from shared.records import QAPair, Split

@@ -14,8 +14,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from curator.annotators.annotator import Reply
-from curator.annotators.registry import Service
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.judging.rules import Verdict
@@ -34,7 +32,9 @@ from curator.ledger import (
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts, prompts_from
-from curator.refusals.refusal import Unavailable
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.refusals.refusal import Unavailable
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport
 

@@ -13,9 +13,9 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from curator.prompts.request import Request
 from curator.prompts.schema import schema_with
-from curator.refusals.foreign_json import loads
+from shared.endpoints.refusals.foreign_json import loads
+from shared.endpoints.request import Request
 
 FIELD: Final = "image_id"
 """The name of the field."""

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from curator.prompts.language import Language
 from curator.prompts.prompt_file import AnswerKind, PromptFile, default_prompt
-from curator.prompts.request import Measure, ReplySchema, Request, caption
 from curator.prompts.schema import ANSWER_SCHEMA, pairs_schema
 from curator.prompts.shares import allotted, draw
 from curator.prompts.template import LISTING_CHARACTERS, Template
@@ -27,6 +26,7 @@ from curator.prompts.wording import (
     pictures_text,
     styles_text,
 )
+from shared.endpoints.request import Measure, ReplySchema, Request, caption
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _ALONE: Final = {"questions", "answer_words"}

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from curator.prompts.language import ENGLISH, Language, language_of
-from curator.prompts.request import DIFFICULTIES, DIFFICULTY, STYLE
+from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY, STYLE
 from curator.prompts.template import LISTING, Template
 from shared.errors import InputError
 from shared.program.settings import Settings, validated

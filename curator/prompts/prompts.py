@@ -13,8 +13,9 @@ from typing import Any, Final
 from curator.catalog import Catalog, fields_of
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_prompt, prompt_from, read_prompt_file
-from curator.prompts.request import PICTURE, Measure
+from curator.prompts.reply_fields import PICTURE
 from curator.prompts.shares import chosen, draw
+from shared.endpoints.request import Measure
 from shared.errors import InputError
 
 DEFAULT_NAME: Final = "default"

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from curator.prompts.prompt_file import FieldType, ReplyField
-from curator.prompts.request import PICTURE, STYLE, ReplySchema
+from curator.prompts.reply_fields import PICTURE, STYLE
+from shared.endpoints.request import ReplySchema
 
 _TEXT: Final = {"type": "STRING"}
 _TYPES: Final[Mapping[FieldType, str]] = {

@@ -14,8 +14,9 @@ from curator.prompts.prompt_file import (
     ReplyField,
     Style,
 )
-from curator.prompts.request import PICTURE, STYLE, caption
+from curator.prompts.reply_fields import PICTURE, STYLE
 from curator.prompts.template import Template
+from shared.endpoints.request import caption
 
 _HOLDS: Final = {
     FieldType.STRING: "",

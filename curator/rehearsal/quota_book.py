@@ -1,7 +1,7 @@
 """Counts requests and tokens of each project and model, and says what would go over. Pure.
 
-It is the judge of the campaign, so it shares nothing with ``curator.pool.usage`` but the calendar.
-A minute is the last 60 seconds; a refused request is not counted.
+It is the judge of the campaign, so it shares nothing with ``shared.endpoints.pool.usage`` but the
+calendar. A minute is the last 60 seconds; a refused request is not counted.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
-from curator.keys.quota_day import next_day
 from curator.rehearsal.words.replies import Limit, Tier, Violation
+from shared.endpoints.keys.quota_day import next_day
 from shared.program.durations import MINUTE_S
 
 

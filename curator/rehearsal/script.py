@@ -7,7 +7,6 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from curator.keys.keyfile import KeyFile
 from curator.rehearsal.script_tables import (
     BatchTable,
     DayTable,
@@ -20,6 +19,7 @@ from curator.rehearsal.script_tables import (
     ProjectTable,
     QuotaTable,
 )
+from shared.endpoints.keys.keyfile import KeyFile
 from shared.errors import InputError
 from shared.program.settings import Settings, load_settings
 

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from curator.annotators.key_checks import Fitness, KeyCheck
-from curator.keys.quota import LIMITS, Quota, corrected
-from curator.models.known import FreeLimits, ModelCatalogue
-from curator.models.model_status import Retirement, retirement
-from curator.pool.records import Meter, ProjectRecord
 from curator.status.words import retirement_words
+from shared.endpoints.keys.quota import LIMITS, Quota, corrected
+from shared.endpoints.models.known import FreeLimits, ModelCatalogue
+from shared.endpoints.models.model_status import Retirement, retirement
+from shared.endpoints.pool.records import Meter, ProjectRecord
 from shared.program.durations import local_time
 
 _STYLES: Final = {Fitness.USABLE: "green", Fitness.NOT_KNOWN: "yellow"}

@@ -32,11 +32,11 @@ from curator.ledger import (
 from curator.ledger.reports.campaigns import DEAD_LETTERS
 from curator.ledger.reports.keys import why_none
 from curator.ledger.reports.pace import History, RecentRate, SpanCounts
-from curator.models.known import ModelCatalogue, packaged_models
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
-from curator.pool.records import Meter, ModelUse
 from curator.status.status import Standing
+from shared.endpoints.models.known import ModelCatalogue, packaged_models
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import Meter, ModelUse
 from shared.records import Listing
 
 _NO_TOKENS: Final = TokenUse()

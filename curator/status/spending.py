@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from curator.ledger import Answerers, CampaignReport, Outcome, TokenUse
-from curator.models.known import ModelCatalogue
-from curator.models.model_status import is_another_model
-from curator.models.prices import Price
-from curator.models.tier import Tier
+from shared.endpoints.models.known import ModelCatalogue
+from shared.endpoints.models.model_status import is_another_model
+from shared.endpoints.models.prices import Price
+from shared.endpoints.models.tier import Tier
 
 _COUNTED: Final = (Outcome.ANSWERED.value, Outcome.UNUSABLE.value)
 """What becomes of requests that the service counted tokens for."""

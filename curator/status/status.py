@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from curator.forecast.forecast import Forecast
 from curator.judging.facts import NO_CANDIDATE
-from curator.keys.quota_day import next_day
 from curator.ledger import BatchCounts, CampaignReport, KeyReport, Outcome
-from curator.models.known import ModelCatalogue, packaged_models
-from curator.models.model_status import Retirement, retirement
-from curator.pool.records import ModelUse
 from curator.status.canaries import canaries_object
 from curator.status.spending import budget_object, cost_usd, spending_object
+from shared.endpoints.keys.quota_day import next_day
+from shared.endpoints.models.known import ModelCatalogue, packaged_models
+from shared.endpoints.models.model_status import Retirement, retirement
+from shared.endpoints.pool.records import ModelUse
 
 UNKNOWN_MODEL: Final = "unknown model"
 SHED: Final = Outcome.SHED.value

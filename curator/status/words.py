@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from curator.ledger import BatchCounts, CampaignReport, LeftOut, TokenUse
-from curator.models.budget_limit import BudgetLimit, amount_words
-from curator.models.model_status import Retirement, is_another_model
-from curator.models.tier import Tier
 from curator.status.spending import Spending
 from curator.status.status import Standing
+from shared.endpoints.models.budget_limit import BudgetLimit, amount_words
+from shared.endpoints.models.model_status import Retirement, is_another_model
+from shared.endpoints.models.tier import Tier
 from shared.program.durations import duration, local_time
 
 REASONS_TOLD: Final = 3

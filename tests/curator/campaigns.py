@@ -16,8 +16,8 @@ import pytest
 from curator.__main__ import app
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run
-from curator.pool.exhaustion import OnExhausted
 from curator.rehearsal.server import RehearsalServer
+from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.errors import AboVqaError
 from shared.program.cli import run_program
 from shared.program.clock import Clock, SystemClock

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.annotators.registry import Service
 from curator.catalog.opening import FORMATS
+from shared.endpoints.protocols.registry import Service
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogues.md"
 ROWS = [

@@ -18,9 +18,9 @@ import aiohttp
 import pytest
 import structlog
 
-from curator.keys.keyfile import read_keys
-from curator.keys.variables import KEYS_VARIABLE
 from curator.ledger.database.coding import unpack_reply
+from shared.endpoints.keys.keyfile import read_keys
+from shared.endpoints.keys.variables import KEYS_VARIABLE
 from shared.program.reporting.events import set_up_events
 from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.campaigns import until_requests

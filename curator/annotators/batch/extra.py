@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from curator.keys.key import Key
+from shared.endpoints.keys.key import Key
 from shared.errors import InputError
 
 

@@ -2,7 +2,7 @@
 
 One client for each key; all share one HTTP session, which raises what is no success before the SDK
 reads it, and hands over what the SDK leaves out of a job. The SDK's own retries are off: a job that
-is made twice asks everything twice. Every error becomes a ``curator.refusals.refusal.Refusal``.
+is made twice asks everything twice. Every error becomes a ``Refusal``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from curator.annotators.annotator import Connection, proxy_for
 from curator.annotators.batch.operations import Operation, read_operation
-from curator.annotators.doors.addresses import server_and_version
-from curator.keys.key import Key
-from curator.refusals.error_answers import LONGEST_BODY, refusal_of
-from curator.refusals.refusal import (
+from shared.endpoints.keys.key import Key
+from shared.endpoints.protocols.annotator import Connection, proxy_for
+from shared.endpoints.protocols.doors.addresses import server_and_version
+from shared.endpoints.refusals.error_answers import LONGEST_BODY, refusal_of
+from shared.endpoints.refusals.refusal import (
     Refusal,
     Unavailable,
     Unreachable,

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import orjson
 
-from curator.annotators.annotator import Reply
 from curator.annotators.batch.rpc_errors import refusal_told
-from curator.annotators.gemini_wire import read_reply
-from curator.refusals.foreign_json import as_dict, loads
-from curator.refusals.refusal import Refusal, Unavailable
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.protocols.gemini_wire import read_reply
+from shared.endpoints.refusals.foreign_json import as_dict, loads
+from shared.endpoints.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
 
 _LONGEST_KEY: Final = 60

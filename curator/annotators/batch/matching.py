@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from curator.annotators.annotator import Reply
 from curator.annotators.batch.lines import ResultLine
 from curator.prompts.own_ids import named_id
-from curator.refusals.refusal import Refusal
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.refusals.refusal import Refusal
 
 
 @dataclass(slots=True)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curator.annotators.annotator import ending_of
 from curator.annotators.batch.job_state import JobState
 from curator.annotators.batch.rpc_errors import refusal_told
-from curator.refusals.foreign_json import as_count, as_dict, loads
-from curator.refusals.refusal import Refusal, Unavailable
+from shared.endpoints.protocols.annotator import ending_of
+from shared.endpoints.refusals.foreign_json import as_count, as_dict, loads
+from shared.endpoints.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
 
 _STATES: Final[Mapping[str, JobState]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from curator.refusals.error_answers import refusal_within
-from curator.refusals.foreign_json import as_count, as_dict
-from curator.refusals.refusal import Refusal
+from shared.endpoints.refusals.error_answers import refusal_within
+from shared.endpoints.refusals.foreign_json import as_count, as_dict
+from shared.endpoints.refusals.refusal import Refusal
 from shared.program.reporting.secret_mask import SecretMask
 
 # https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto

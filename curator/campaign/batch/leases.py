@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 
-from curator.keys.key import Key
 from curator.ledger import Attempt, BatchJob
-from curator.pool.lease import Lease
-from curator.pool.records import Meter
-from curator.pool.usage import Reservation
+from shared.endpoints.keys.key import Key
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.pool.usage import Reservation
 
 
 def job_lease(key: Key, job: BatchJob, attempt: Attempt | None = None) -> Lease:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from curator.campaign.batch.pace import MOST_IMAGES
-from curator.keys.key import Key
-from curator.pool.exhaustion import NoProjectMayUse
-from curator.pool.pool import KeyPool
-from curator.pool.records import Meter
-from curator.refusals.refusal import RateLimited
+from shared.endpoints.keys.key import Key
+from shared.endpoints.pool.exhaustion import NoProjectMayUse
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.refusals.refusal import RateLimited
 from shared.program.clock import Clock
 from shared.program.durations import MINUTE_S, local_time
 from shared.program.reporting.event_log import EventLog

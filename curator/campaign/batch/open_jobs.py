@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from curator.campaign.batch.pace import next_look_s
 from curator.campaign.loop import Curator
 from curator.ledger import BatchJob
-from curator.pool.records import Meter
+from shared.endpoints.pool.records import Meter
 
 
 @dataclass(slots=True)

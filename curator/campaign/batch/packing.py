@@ -6,20 +6,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from curator.annotators.annotator import AskedForm
 from curator.annotators.batch.lines import request_line
-from curator.annotators.gemini_wire import request_body
-from curator.annotators.image_encoding import Photo
 from curator.campaign.batch.pace import MOST_BYTES, MOST_IMAGES, most_images
 from curator.campaign.loop import Curator
 from curator.campaign.waiting.jobs import Job, views_of
 from curator.campaign.waiting.photos import PhotoQueue
-from curator.keys.key import Key
 from curator.ledger import Attempt, BatchRequest
-from curator.models.asked_settings import NO_SETTINGS, ModelSettings
-from curator.models.known import KnownModel
-from curator.models.tier import Tier
 from curator.prompts.own_ids import naming, own_id
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.asked_settings import NO_SETTINGS, ModelSettings
+from shared.endpoints.models.known import KnownModel
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.annotator import AskedForm
+from shared.endpoints.protocols.gemini_wire import request_body
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
-from curator.annotators.annotator import AskedForm, ask_without
 from curator.campaign.loop import Curator
 from curator.campaign.results import Try
 from curator.ledger import BatchJob
-from curator.models.asked_settings import AskedSettings, ModelSettings
-from curator.refusals.refusal import FormNotTaken, Refusal, SettingNotTaken
+from shared.endpoints.models.asked_settings import AskedSettings, ModelSettings
+from shared.endpoints.protocols.annotator import AskedForm, ask_without
+from shared.endpoints.refusals.refusal import FormNotTaken, Refusal, SettingNotTaken
 
 
 @dataclass(slots=True)

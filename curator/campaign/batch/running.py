@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from curator.annotators.annotator import AskedForm, Connection
 from curator.annotators.batch.gemini_batch import GeminiBatch
 from curator.campaign.batch.meters import BatchMeters
 from curator.campaign.batch.open_jobs import OpenJobs
@@ -23,8 +22,9 @@ from curator.campaign.loop import Curator
 from curator.campaign.waiting.jobs import Job
 from curator.campaign.waiting.photos import PhotoQueue
 from curator.campaign.waiting.queue import Queue
-from curator.keys.key import Key
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.keys.key import Key
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.protocols.annotator import AskedForm, Connection
 from shared.errors import AboVqaError, InputError, StoppedForNow, StoreUnreachable
 from shared.program.async_stopping import StopRequested
 from shared.program.reporting.event_log import EventLog

@@ -18,10 +18,10 @@ from curator.campaign.batch.packing import Pack, Packing
 from curator.campaign.batch.settling import Settling
 from curator.campaign.loop import Curator
 from curator.campaign.waiting.photos import PhotoQueue
-from curator.keys.key import Key
 from curator.ledger import BatchJob
-from curator.pool.records import Meter
-from curator.refusals.refusal import (
+from shared.endpoints.keys.key import Key
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.refusals.refusal import (
     InvalidKey,
     ModelRefused,
     ProjectRefused,

@@ -24,12 +24,12 @@ from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.loop import Curator
 from curator.campaign.results import Try
 from curator.campaign.waiting.jobs import Job, ListingJob, OpinionJob
-from curator.keys.key import Key
 from curator.ledger import BatchJob, HeldRequest, Outcome, WorkItem
-from curator.models.asked_settings import AskedSettings
-from curator.models.tier import Tier
-from curator.pool.records import Meter
-from curator.refusals.refusal import BadRequest, Refusal
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.refusals.refusal import BadRequest, Refusal
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.secret_mask import SecretMask

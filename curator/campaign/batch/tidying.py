@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from curator.annotators.batch.gemini_batch import GeminiBatch
 from curator.campaign.loop import Curator
-from curator.keys.key import Key
 from curator.ledger import BatchJob
-from curator.refusals.refusal import Refusal
+from shared.endpoints.keys.key import Key
+from shared.endpoints.refusals.refusal import Refusal
 from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)

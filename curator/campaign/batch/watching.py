@@ -12,9 +12,9 @@ from curator.campaign.batch.open_jobs import OpenJobs
 from curator.campaign.batch.pace import DOUBT_S, RESULTS_S, WAITED_FOR_S
 from curator.campaign.batch.settling import Settling
 from curator.campaign.loop import Curator
-from curator.keys.key import Key
 from curator.ledger import BatchJob
-from curator.refusals.refusal import (
+from shared.endpoints.keys.key import Key
+from shared.endpoints.refusals.refusal import (
     InvalidKey,
     ProjectRefused,
     RateLimited,

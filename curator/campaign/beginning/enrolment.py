@@ -8,7 +8,7 @@ from curator.campaign.beginning.looks import ask_once_per_look
 from curator.campaign.beginning.new_campaign import agree_to_new
 from curator.ledger import Ledger
 from curator.ledger.database.identity import LOG, beside
-from curator.pool.removals import tell_removed
+from shared.endpoints.pool.removals import tell_removed
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
@@ -35,7 +35,7 @@ async def enrolled(
     set_up_events(
         mask=plan.mask,
         json_file=beside(options.ledger, LOG),
-        file_only=("curator.items", "curator.pool.pool"),
+        file_only=("curator.items", "shared.endpoints.pool.pool"),
     )
     log.info("catalogue_read", path=str(options.catalog), **imported)
     await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from curator.annotators.annotator import Connection
 from curator.annotators.key_checks import (
     CHECKS_A_MINUTE,
     CONNECTIONS,
@@ -21,13 +20,14 @@ from curator.annotators.key_checks import (
     check_keys,
 )
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
-from curator.keys.key import Key
 from curator.ledger import KeyRemoval, Ledger, ProjectNews
-from curator.pool.exhaustion import no_key_left
-from curator.pool.rate import PlainRate
-from curator.pool.records import Meter, ProjectRecord
-from curator.pool.removals import removal_line
-from curator.refusals.refusal import InvalidKey, ModelRefused, Refusal
+from shared.endpoints.keys.key import Key
+from shared.endpoints.pool.exhaustion import no_key_left
+from shared.endpoints.pool.rate import PlainRate
+from shared.endpoints.pool.records import Meter, ProjectRecord
+from shared.endpoints.pool.removals import removal_line
+from shared.endpoints.protocols.annotator import Connection
+from shared.endpoints.refusals.refusal import InvalidKey, ModelRefused, Refusal
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog

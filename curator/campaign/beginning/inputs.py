@@ -7,26 +7,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.annotators.annotator import check_base_url, require_stated_address
 from curator.annotators.batch.extra import require_batch_sdk, require_key_for_jobs
-from curator.annotators.image_encoding import LONGEST_PX
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
-from curator.annotators.registry import Service
-from curator.annotators.token_estimates import TokenEstimates
 from curator.catalog import NO_COLUMNS, Catalog, NamedColumns, open_catalog
 from curator.judging.listing_map import ListingMap, read_map
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.keyfile import KeyFile, read_key_file
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
-from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings, ModelSettings
-from curator.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
-from curator.models.known import KnownModel, ModelCatalogue, packaged_models
-from curator.models.tier import Tier
-from curator.pool.exhaustion import OnExhausted
-from curator.pool.records import Meter, RemovedKey
 from curator.prompts.prompts import Prompts, read_prompts
+from shared.endpoints.image_encoding import LONGEST_PX
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.keyfile import KeyFile, read_key_file
+from shared.endpoints.models.asked_settings import (
+    AS_THE_MODEL_CHOOSES,
+    AskedSettings,
+    ModelSettings,
+)
+from shared.endpoints.models.budget_limit import NO_LIMIT, BudgetLimit, require_sensible
+from shared.endpoints.models.known import KnownModel, ModelCatalogue, packaged_models
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.records import Meter, RemovedKey
+from shared.endpoints.protocols.annotator import check_base_url, require_stated_address
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import InputError
 from shared.images.fitness import ANY_PICTURE, Fitness
 from shared.program.reporting.secret_mask import SecretMask

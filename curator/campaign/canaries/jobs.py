@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from curator.annotators.annotator import Reply
-from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, CanaryItem, WorkState
-from curator.models.asked_settings import AskedSettings
 from curator.prompts.prompts import Prompts
-from curator.prompts.request import Request
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.request import Request
 
 COLDEST: Final = 0.0
 """The temperature at which a model repeats itself most."""

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from curator.campaign.canaries.jobs import CanaryJob, asked_in_a_way, canary_job
 from curator.campaign.canaries.telling import tell_standing
-from curator.keys.quota_day import quota_date
 from curator.ledger import Ledger, WorkItem
-from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
-from curator.models.known import KnownModel
 from curator.status.live import LiveReport
+from shared.endpoints.keys.quota_day import quota_date
+from shared.endpoints.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from shared.endpoints.models.known import KnownModel
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curator.annotators.image_encoding import UnfitImage
 from curator.campaign.failures.streak import (
     AGAIN,
     FIRST_PHOTOS,
@@ -22,6 +21,7 @@ from curator.campaign.failures.streak import (
 from curator.campaign.failures.suspects import Source, UsefulSources
 from curator.campaign.results import Results
 from curator.campaign.waiting.jobs import Job
+from shared.endpoints.image_encoding import UnfitImage
 from shared.errors import AboVqaError, CorruptImage, StoreUnreachable
 from shared.images.source import require_images_folder
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from curator.pool.backoff import FIRST_S, LONGEST_S, jittered
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.backoff import FIRST_S, LONGEST_S, jittered
+from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.errors import StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock

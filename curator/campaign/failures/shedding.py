@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Final
 
 from curator.campaign.failures.outage import LONGEST_OUTAGE_S
-from curator.models.tier import Tier
-from curator.pool.backoff import backoff_s
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.backoff import backoff_s
 from shared.errors import StoppedForNow
 from shared.program.durations import duration
 from shared.program.reporting.event_log import EventLog

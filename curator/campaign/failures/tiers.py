@@ -10,8 +10,8 @@ from curator.campaign.failures.shedding import Shedding
 from curator.campaign.results import Results, Try
 from curator.campaign.waiting.jobs import Job
 from curator.ledger import Outcome, ProjectNews
-from curator.pool.pool import KeyPool
-from curator.refusals.refusal import ModelRefused, Shed, TierRefused
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.refusals.refusal import ModelRefused, Shed, TierRefused
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from curator.annotators.annotator import Reply
-from curator.annotators.image_encoding import Photo
 from curator.judging.judge import Judgement, judge, judge_answer
 from curator.judging.listing_map import ListingMap
 from curator.ledger import (
@@ -25,7 +23,9 @@ from curator.ledger import (
 )
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.prompts import Prompts
-from curator.prompts.request import Request
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.request import Request
 from shared.records import Listing
 
 

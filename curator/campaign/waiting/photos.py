@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from curator.annotators.image_encoding import Photo, UnfitImage, prepare_photo
 from curator.campaign.waiting.jobs import Job, ListingJob
 from curator.campaign.waiting.queue import Queue
+from shared.endpoints.image_encoding import Photo, UnfitImage, prepare_photo
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.fitness import ANY_PICTURE, Fitness
 

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from curator.commands.options import AsJson
-from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import images_dirs
@@ -21,6 +20,7 @@ from curator.review.desk import Desk
 from curator.review.gathering import review_reports, reviews_object
 from curator.review.report_view import report_view
 from curator.review.sitting import Sitting
+from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.errors import InputError
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.quota import Quota
 from curator.ledger.records.overview import LeftOut
 from curator.ledger.records.work import KeptReply
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.quota import Quota
 from shared.records import ImageRef, Listing
 
 Row = Mapping[str, Any]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
 from curator.ledger.records.work import WorkState
-from curator.prompts.request import STYLE
+from curator.prompts.reply_fields import STYLE
 from shared.records import Provenance, QAPair, pair_id
 
 PromptVersions = Mapping[int, Callable[[str], str]]

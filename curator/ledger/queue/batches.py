@@ -10,9 +10,9 @@ from curator.ledger.database.coding import listing_of, views_in
 from curator.ledger.records.batches import HeldRequest
 from curator.ledger.records.requests import Attempt
 from curator.ledger.records.work import PairItem, View, WorkItem, WorkState
-from curator.models.asked_settings import AskedSettings
-from curator.models.tier import Tier
-from curator.prompts.request import Measure
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.request import Measure
 
 IMAGE_IS_HELD: Final = """EXISTS (
   SELECT 1 FROM batch_requests AS held WHERE held.campaign_id = work.campaign_id

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from curator.keys.key import Key
 from curator.ledger.database.coding import Row
 from curator.ledger.reports.keys import NOT_IN_FILE
+from shared.endpoints.keys.key import Key
 
 _LEFT: Final = "UPDATE keys SET removed_because = ?, updated_at = ? WHERE removed_because = ''"
 _IN_SERVICE: Final = """

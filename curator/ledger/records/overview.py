@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
-from curator.keys.quota import Quota
 from curator.ledger.records.batches import NO_BATCHES, BatchCounts
 from curator.ledger.records.requests import TokenUse
 from curator.ledger.records.work import Campaign, WorkState
-from curator.models.model_status import ModelStatus, is_another_model
-from curator.models.tier import Tier
-from curator.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.models.model_status import ModelStatus, is_another_model
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from shared.records import Listing
 
 

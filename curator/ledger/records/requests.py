@@ -7,17 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from curator.judging.facts import ReplyFacts
-from curator.keys.key import Key
 from curator.ledger.records.work import WorkState
-from curator.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
-from curator.models.model_status import NO_STATUS, ModelStatus
-from curator.models.tier import Tier
-from curator.pool.records import ProjectRecord
-from curator.prompts.request import Measure
+from shared.endpoints.keys.key import Key
+from shared.endpoints.models.asked_settings import AS_THE_MODEL_CHOOSES, AskedSettings
+from shared.endpoints.models.model_status import NO_STATUS, ModelStatus
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.records import ProjectRecord
+from shared.endpoints.request import Measure
 
 if TYPE_CHECKING:
-    from curator.annotators.annotator import Reply
     from curator.judging.rules import Verdict
+    from shared.endpoints.protocols.annotator import Reply
 
 
 class Outcome(StrEnum):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from curator.keys.asked_model import AskedModel
-from curator.models.budget_limit import NO_LIMIT, BudgetLimit
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.models.budget_limit import NO_LIMIT, BudgetLimit
 from shared.records import Listing
 
 

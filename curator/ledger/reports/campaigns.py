@@ -29,9 +29,9 @@ from curator.ledger.reports.course import recent_pace
 from curator.ledger.reports.keys import key_reports
 from curator.ledger.reports.models import replies_by_model
 from curator.ledger.reports.projects import left_out_settings, project_records
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
-from curator.pool.records import ProjectRecord
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.records import ProjectRecord
 
 DEAD_LETTERS: Final = 20
 """How many of the latest are listed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from curator.annotators.token_estimates import CountedReply
 from curator.ledger.records.requests import Outcome
-from curator.models.asked_settings import AskedSettings
-from curator.models.tier import Tier
-from curator.prompts.request import Measure
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.request import Measure
+from shared.endpoints.token_estimates import CountedReply
 
 LATEST: Final = 5_000
 """Requests that are looked at, however many a ledger holds."""

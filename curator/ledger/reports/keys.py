@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.quota import Quota, corrected
-from curator.keys.quota_day import day_start
 from curator.ledger.records.overview import KeyReport
 from curator.ledger.reports.projects import requests_since
-from curator.pool.records import Meter, ModelUse, ProjectRecord, RemovedKey
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.quota import Quota, corrected
+from shared.endpoints.keys.quota_day import day_start
+from shared.endpoints.pool.records import Meter, ModelUse, ProjectRecord, RemovedKey
 
 NOT_IN_FILE: Final = "not among the keys of the last run"
 """Why a key does not serve that has not failed for good."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from curator.ledger.records.overview import ModelReplies
-from curator.models.model_status import ModelStatus
+from shared.endpoints.models.model_status import ModelStatus
 
 
 def asked_models(connection: sqlite3.Connection) -> frozenset[str]:

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from curator.keys.quota import LEARNED_FOR_S, LearnedLimit, Window
-from curator.keys.quota_day import day_counts_from
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
-from curator.pool.usage import LONGEST_ARRIVAL_S
+from shared.endpoints.keys.quota import LEARNED_FOR_S, LearnedLimit, Window
+from shared.endpoints.keys.quota_day import day_counts_from
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.pool.usage import LONGEST_ARRIVAL_S
 from shared.program.durations import MINUTE_S
 
 LOST_FOR_S: Final = 180.0

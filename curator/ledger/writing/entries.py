@@ -23,7 +23,7 @@ from curator.ledger.records.requests import (
 )
 from curator.ledger.writing import inbox
 from curator.ledger.writing.inbox import Inbox
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 
 Entry = (
     Attempt

@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from typing import Any, Final
 
 from curator.prompts.language import known_languages
-from curator.prompts.request import PICTURE, STYLE
+from curator.prompts.reply_fields import PICTURE, STYLE
 from curator.rehearsal.answers.answer_book import UNKNOWN_IMAGE, KnownImage
 from curator.rehearsal.answers.picture_facts import nearest, region_colours
 from curator.rehearsal.inbound import Inquiry

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from curator.prompts.language import known_languages
-from curator.prompts.request import PICTURE, STYLE
+from curator.prompts.reply_fields import PICTURE, STYLE
 from curator.prompts.words import words_of
 from curator.rehearsal.inbound import Inquiry
 from shared.records import QAPair

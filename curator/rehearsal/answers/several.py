@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Protocol
 
-from curator.prompts.request import PICTURE
+from curator.prompts.reply_fields import PICTURE
 from curator.rehearsal.answers.answer_book import KnownImage
 from curator.rehearsal.inbound import Inquiry
 from shared.records import QAPair

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger.errors import LedgerBusy, LedgerFailure
 from curator.ledger.reviews.candidates import Order
 from curator.review.desk import Desk
@@ -20,6 +19,7 @@ from curator.review.page.item_pictures import ItemPictures
 from curator.review.page.objects import facets_object, pair_object
 from curator.review.page.sitting_routes import sitting_routes
 from curator.review.sitting import REASONS, Sitting
+from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.questions.types import QUESTION_TYPES
 from shared.web.access import Access, Address, Handler, add_headers, listening
 from shared.web.pages import Login, health, login_routes, page_routes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curator.keys.variables import TOKEN_VARIABLE
+from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.web.access import Address, address_in
 
 

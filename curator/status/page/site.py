@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from curator.keys.variables import TOKEN_VARIABLE
 from curator.ledger import Ledger, NewestItem
 from curator.review.page.item_pictures import ItemPictures
 from curator.status.live import LiveReport
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.status import status_object
+from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.program.clock import Clock
 from shared.web.access import Access, Address, add_headers, listening
 from shared.web.pages import Login, health, login_routes, page_routes

@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from curator.annotators.gemini_wire import read_reply
 from curator.judging.judge import judge
-from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -21,6 +19,8 @@ from curator.ledger import (
     migrate,
 )
 from curator.prompts.prompt import Prompt
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.protocols.gemini_wire import read_reply
 from shared.records import ImageRef, Listing
 from tests.bench.asking.contenders import MODEL
 from tests.bench.asking.lean_server import REPLY

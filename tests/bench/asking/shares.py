@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from curator.annotators.gemini import Gemini
-from curator.annotators.gemini_wire import read_reply
-from curator.annotators.image_encoding import prepare_photo
 from curator.judging.judge import judge
-from curator.keys.keyfile import read_keys
 from curator.prompts.prompt import Prompt
+from shared.endpoints.image_encoding import prepare_photo
+from shared.endpoints.keys.keyfile import read_keys
+from shared.endpoints.protocols.gemini import Gemini
+from shared.endpoints.protocols.gemini_wire import read_reply
 from shared.program.reporting.events import set_up_events
 from shared.program.reporting.secret_mask import SecretMask
 from tests.bench.asking.contenders import KEYS, MODEL

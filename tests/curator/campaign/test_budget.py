@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from curator.models.asked_settings import AskedSettings
-from curator.models.budget_limit import BudgetLimit
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.budget_limit import BudgetLimit
 from tests.curator.campaigns import PICTURES, ended, until_requests
 
 MODEL = "gemini-3.5-flash-lite"

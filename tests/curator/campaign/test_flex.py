@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from curator.campaign.failures.shedding import NoRoom, Shedding
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import OnExhausted
 from tests.curator.campaigns import PICTURES
 from tests.fakes.jumping_clock import JumpingClock
 

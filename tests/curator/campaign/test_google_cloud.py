@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaigns import KEYS, PICTURES, Campaign
 from tests.fakes.service_account import write_service_account
 

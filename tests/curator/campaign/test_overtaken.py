@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from curator.annotators.registry import Service
-from curator.annotators.token_estimates import TokenEstimates
 from curator.campaign.budget import Budget
 from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.failures.holding import Holding
@@ -19,18 +17,20 @@ from curator.campaign.model_watch import ModelWatch
 from curator.campaign.results import Results
 from curator.campaign.waiting.queue import waiting_items
 from curator.judging.listing_map import packaged_map
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import Quota, Window
 from curator.ledger import Campaign, Ledger, migrate
-from curator.models.budget_limit import NO_LIMIT
-from curator.models.known import packaged_models
-from curator.pool.exhaustion import OnExhausted
-from curator.pool.pool import KeyPool
-from curator.pool.records import Meter
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts
-from curator.refusals.refusal import RateLimited
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.models.budget_limit import NO_LIMIT
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.refusals.refusal import RateLimited
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
 from shared.records import ImageRef, Listing
 from tests.fakes.jumping_clock import JumpingClock

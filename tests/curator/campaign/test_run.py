@@ -16,8 +16,8 @@ import pytest
 from curator.__main__ import app
 from curator.ledger import Ledger, LedgerFailure, migrate
 from curator.ledger.queue.functions import draw
-from curator.pool.exhaustion import OnExhausted
 from shared.corpus import read_json, read_pairs
+from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.program.cli import run_program
 from shared.program.clock import stopwatch
 from tests.curator.campaigns import KEYS, PICTURES, ended, until_requests

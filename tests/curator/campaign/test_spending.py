@@ -9,9 +9,9 @@ import pytest
 
 from curator.ledger import migrate
 from curator.ledger.database.upgrade import upgrade
-from curator.models.prices import Price
-from curator.models.users_file import models_with
 from shared.corpus import read_json
+from shared.endpoints.models.prices import Price
+from shared.endpoints.models.users_file import models_with
 from tests.curator.campaigns import PICTURES
 from tests.curator.ledger.ledgers import tallied
 

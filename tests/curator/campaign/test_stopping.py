@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
 from tests.curator.campaigns import KEYS, ended, until_requests
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaigns import KEYS, ended, start_process, until_requests
 from tests.curator.pictures import draw_picture
 from tests.fakes.openai_server import OpenAIServer

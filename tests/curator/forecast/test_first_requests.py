@@ -8,12 +8,12 @@ import pytest
 
 from curator.catalog import open_catalog
 from curator.forecast.first_requests import first_requests, taken_for_granted
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.keyfile import read_key_file
-from curator.keys.quota import Quota
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.keyfile import read_key_file
+from shared.endpoints.keys.quota import Quota
 from tests.curator.campaigns import ended, start_process
 from tests.curator.pictures import draw_picture
 from tests.fakes.openai_server import OpenAIServer

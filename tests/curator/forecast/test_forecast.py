@@ -16,10 +16,6 @@ from curator.forecast.forecast import (
     tries_an_item,
 )
 from curator.forecast.simulation import Load, simulate
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import Quota, Window
-from curator.keys.quota_day import next_day, quota_date
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -39,7 +35,11 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.keys.quota_day import next_day, quota_date
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.program.durations import DAY_S
 from shared.records import ImageRef, Listing
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock

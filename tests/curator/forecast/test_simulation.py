@@ -12,11 +12,11 @@ import pytest
 from curator.__main__ import app
 from curator.forecast.plan import Assumptions, RequestTokens, Work, plan_object
 from curator.forecast.simulation import Load, simulate
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import LearnedLimit, Quota
-from curator.keys.quota_day import PACIFIC
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import LearnedLimit, Quota
+from shared.endpoints.keys.quota_day import PACIFIC
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.cli import run_program
 from tests.curator.pictures import write_abo

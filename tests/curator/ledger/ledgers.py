@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from curator.judging.parser import Draft
 from curator.judging.rules import validate
-from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -24,6 +23,7 @@ from curator.ledger import (
     migrate,
 )
 from curator.ledger.database.plain import reading
+from shared.endpoints.keys.asked_model import AskedModel
 from shared.records import ImageRef, Listing
 
 FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"

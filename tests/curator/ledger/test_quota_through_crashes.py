@@ -13,10 +13,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import Quota, Window
-from curator.keys.quota_day import day_counts_from, day_start, next_day
 from curator.ledger import (
     Attempt,
     ItemChange,
@@ -28,13 +24,17 @@ from curator.ledger import (
     WorkState,
 )
 from curator.ledger.reports.projects import LOST_FOR_S
-from curator.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
-from curator.pool.lease import Lease
-from curator.pool.pool import KeyPool
-from curator.pool.project import PROBE_AFTER_S
-from curator.pool.records import Meter, ProjectRecord, ProjectUse
-from curator.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
-from curator.refusals.refusal import ModelRefused, RateLimited
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.keys.quota_day import day_counts_from, day_start, next_day
+from shared.endpoints.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
+from shared.endpoints.pool.lease import Lease
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.project import PROBE_AFTER_S
+from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
+from shared.endpoints.pool.usage import ARRIVAL_S, LONGEST_ARRIVAL_S, PROMPT_S
+from shared.endpoints.refusals.refusal import ModelRefused, RateLimited
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.durations import MINUTE_S
 from tests.curator.ledger.ledgers import enrolled, fresh_ledger

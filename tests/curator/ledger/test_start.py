@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
 from curator.ledger import Campaign, Ledger
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
 from shared.records import ImageRef, Listing
 from tests.curator.campaigns import ended
 from tests.curator.ledger.ledgers import fresh_ledger

@@ -12,7 +12,6 @@ import pytest
 from curator.__main__ import app
 from curator.judging.parser import Draft
 from curator.judging.rules import Verdict, validate
-from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -28,6 +27,7 @@ from curator.ledger import (
 from curator.prompts.prompt import Prompt
 from curator.status.status import reply_counts
 from shared.corpus import read_pairs
+from shared.endpoints.keys.asked_model import AskedModel
 from shared.program.cli import run_program
 from shared.records import ImageRef, Listing
 from tests.curator.ledger.ledgers import tallied

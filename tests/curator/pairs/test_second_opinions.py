@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.annotators.annotator import Reply
-from curator.annotators.token_estimates import TokenEstimates
 from curator.judging.facts import Form
 from curator.judging.judge import judge_answer
 from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
-from curator.models.known import packaged_models
 from curator.pairs.second_opinions import opinion_change
 from curator.prompts.language import language_of
 from curator.prompts.prompt import Prompt
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.token_estimates import TokenEstimates
 from shared.records import ImageRef, Listing
 from tests.curator.campaigns import PICTURES, Campaign, ended, until_requests
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.annotators.chat_completions import json_schema
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
 from curator.prompts.prompts import Prompts, prompts_from
 from curator.prompts.shares import allotted, chosen
+from shared.endpoints.protocols.chat_completions import json_schema
 
 STYLES = """
 [styles]

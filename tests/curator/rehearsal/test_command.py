@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from curator.commands.rehearse import _catalog_of
-from curator.keys.keyfile import read_keys
+from shared.endpoints.keys.keyfile import read_keys
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 from tests.fakes.service_account import write_service_account
 

@@ -24,9 +24,6 @@ from curator.forecast.forecast import Forecast
 from curator.judging.agreement import Agreement
 from curator.judging.parser import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
-from curator.keys.asked_model import AskedModel
-from curator.keys.key import Key
-from curator.keys.quota import Quota, Window
 from curator.ledger import (
     Attempt,
     Campaign,
@@ -44,15 +41,18 @@ from curator.ledger import (
     migrate,
 )
 from curator.ledger.queue import catalogs
-from curator.models.model_status import NO_STATUS, ModelStatus
-from curator.pool.exhaustion import OnExhausted
-from curator.pool.pool import KeyPool
-from curator.pool.records import Meter
-from curator.refusals.refusal import InvalidKey, RateLimited
 from curator.status.live import LiveReport
 from curator.status.page import Address, Watched, parse_address, served
 from curator.status.page.site import MOST_NEWEST
 from curator.status.status import Standing, status_object
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.models.model_status import NO_STATUS, ModelStatus
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.pool import KeyPool
+from shared.endpoints.pool.records import Meter
+from shared.endpoints.refusals.refusal import InvalidKey, RateLimited
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.records import ImageRef, Listing

@@ -10,8 +10,6 @@ import pytest
 from rich.console import Console
 
 from curator.forecast.forecast import Forecast, still_true
-from curator.keys.asked_model import AskedModel
-from curator.keys.quota import Quota, Window
 from curator.ledger import (
     Answerers,
     Campaign,
@@ -21,11 +19,13 @@ from curator.ledger import (
     Progress,
     TokenUse,
 )
-from curator.models.budget_limit import BudgetLimit
-from curator.pool.records import ModelUse, ProjectRecord
 from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
 from curator.status.view import status_view
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.pool.records import ModelUse, ProjectRecord
 from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
 
 NOW = NOON_IN_LOS_ANGELES

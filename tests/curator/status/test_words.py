@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from curator.ledger import BatchCounts
-from curator.models.budget_limit import BudgetLimit
 from curator.status.words import batch_words, budget_words, jobs_under_way
+from shared.endpoints.models.budget_limit import BudgetLimit
 
 
 @pytest.mark.parametrize(

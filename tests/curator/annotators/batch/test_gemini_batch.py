@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from curator.annotators.annotator import Connection
 from curator.annotators.batch.gemini_batch import GeminiBatch, NoSuchJob
 from curator.annotators.batch.job_state import JobState
-from curator.keys.key import Key
-from curator.keys.quota import Quota
-from curator.refusals.refusal import (
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.protocols.annotator import Connection
+from shared.endpoints.refusals.refusal import (
     InvalidKey,
     ModelRefused,
     RateLimited,

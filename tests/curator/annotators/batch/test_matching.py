@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from curator.annotators.batch.lines import request_line, result_lines
 from curator.annotators.batch.matching import matched
-from curator.annotators.gemini_wire import request_body
 from curator.prompts.own_ids import named_id, naming, own_id
 from curator.prompts.prompt import Prompt
-from curator.refusals.refusal import FormNotTaken, Unavailable
+from shared.endpoints.protocols.gemini_wire import request_body
+from shared.endpoints.refusals.refusal import FormNotTaken, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
 
 MASK = SecretMask(["AIzaSyKeyNumberOne001"])

@@ -8,7 +8,7 @@ import pytest
 
 from curator.annotators.batch.job_state import JobState
 from curator.annotators.batch.operations import read_operation
-from curator.refusals.refusal import BadRequest, Unavailable
+from shared.endpoints.refusals.refusal import BadRequest, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
 
 MASK = SecretMask([])

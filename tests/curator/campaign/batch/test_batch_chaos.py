@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaign.batch.test_batch_runs import count, pairs_of, right_pairs
 from tests.curator.campaigns import PICTURES
 from tests.fakes.jumping_clock import JumpingClock

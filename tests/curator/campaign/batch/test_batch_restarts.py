@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaign.batch.test_batch_runs import (
     assert_every_image_once,
 )

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from curator.models.asked_settings import AskedSettings
-from curator.models.tier import Tier
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaigns import PICTURES
 
 

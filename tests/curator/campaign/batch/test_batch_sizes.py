@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
 from tests.curator.campaign.batch.test_batch_runs import (
     assert_every_image_once,
     count,

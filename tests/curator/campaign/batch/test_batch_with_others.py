@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from curator.annotators.registry import Service
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.protocols.registry import Service
 from tests.curator.campaign.batch.test_batch_runs import (
     assert_every_image_once,
     count,

@@ -7,14 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from curator.annotators.annotator import AskedForm, ask_without
-from curator.annotators.registry import Service
-from curator.annotators.token_estimates import CountedReply, TokenEstimates
-from curator.models.asked_settings import AskedSettings, ModelSettings, settings_for
-from curator.models.known import packaged_models
 from curator.prompts.prompt import Prompt
-from curator.refusals.blame import row_for
-from curator.refusals.refusal import BadRequest, FormNotTaken, SettingNotTaken
+from shared.endpoints.models.asked_settings import AskedSettings, ModelSettings, settings_for
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.protocols.annotator import AskedForm, ask_without
+from shared.endpoints.protocols.registry import Service
+from shared.endpoints.refusals.blame import row_for
+from shared.endpoints.refusals.refusal import BadRequest, FormNotTaken, SettingNotTaken
+from shared.endpoints.token_estimates import CountedReply, TokenEstimates
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 from tests.curator.campaigns import PICTURES

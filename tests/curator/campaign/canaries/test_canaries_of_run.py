@@ -10,11 +10,11 @@ from itertools import groupby
 
 import pytest
 
-from curator.keys.quota_day import day_start
-from curator.models.asked_settings import AskedSettings
-from curator.models.budget_limit import BudgetLimit
-from curator.models.tier import Tier
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.keys.quota_day import day_start
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.program.durations import DAY_S
 from tests.curator.campaigns import KEYS, PICTURES, Campaign, ended, until_requests
 from tests.fakes.jumping_clock import JumpingClock

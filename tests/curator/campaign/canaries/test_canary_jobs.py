@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from curator.annotators.annotator import Reply
-from curator.annotators.gemini_wire import request_body
-from curator.annotators.image_encoding import Photo
 from curator.campaign.canaries.jobs import canary_job
 from curator.judging.listing_map import packaged_map
 from curator.ledger import CanaryItem, WorkState
-from curator.models.known import packaged_models
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts
+from shared.endpoints.image_encoding import Photo
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.protocols.gemini_wire import request_body
 from shared.records import ImageRef, Listing
 
 ITEM = CanaryItem(

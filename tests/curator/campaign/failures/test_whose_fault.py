@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from curator.pool.exhaustion import OnExhausted
+from shared.endpoints.pool.exhaustion import OnExhausted
 from tests.curator.campaigns import KEYS, Campaign
 from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock

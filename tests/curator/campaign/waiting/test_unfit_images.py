@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from curator.__main__ import app
-from curator.models.tier import Tier
+from shared.endpoints.models.tier import Tier
 from shared.images.fitness import Fitness
 from shared.program.cli import run_program
 from tests.curator.campaigns import KEYS, PICTURES

@@ -9,9 +9,9 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-from curator.keys.asked_model import AskedModel
 from curator.ledger import Campaign, Ledger, migrate
 from curator.ledger.database.upgrade import upgrade
+from shared.endpoints.keys.asked_model import AskedModel
 from tests.curator.ledger.ledgers import tallied
 
 

@@ -6,11 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from curator.annotators.registry import Service
 from shared.corpus import read_pairs
-from tests.curator.annotators.test_openai_sdk import known_pairs
+from shared.endpoints.protocols.registry import Service
 from tests.curator.campaigns import PICTURES
 from tests.fakes.openai_server import OpenAIServer
+from tests.shared.endpoints.protocols.test_openai_sdk import known_pairs
 
 FIRST, SECOND = "gemini-2.5-flash", "gemini-3-flash"
 

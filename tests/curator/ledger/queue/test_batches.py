@@ -11,9 +11,9 @@ import pytest
 from curator.annotators.batch.job_state import JobState
 from curator.ledger import BatchJob, BatchRequest, ItemChange, Outcome, Result, WorkState
 from curator.ledger.records.requests import Attempt
-from curator.models.asked_settings import AskedSettings
-from curator.models.tier import Tier
-from curator.prompts.request import Measure
+from shared.endpoints.models.asked_settings import AskedSettings
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.request import Measure
 from tests.curator.ledger.ledgers import answered, attempt, enrolled
 
 

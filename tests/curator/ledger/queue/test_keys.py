@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from curator.keys.key import Key
-from curator.keys.quota import LEARNED_FOR_S, LearnedLimit, Quota, Window
 from curator.ledger import (
     FormNews,
     KeyRemoval,
@@ -11,7 +9,9 @@ from curator.ledger import (
     ProjectNews,
     Result,
 )
-from curator.pool.records import ProjectRecord
+from shared.endpoints.keys.key import Key
+from shared.endpoints.keys.quota import LEARNED_FOR_S, LearnedLimit, Quota, Window
+from shared.endpoints.pool.records import ProjectRecord
 from tests.curator.ledger.ledgers import (
     attempt,
     enrolled,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from curator.keys.asked_model import AskedModel
 from curator.ledger import (
     Campaign,
     Ledger,
 )
 from curator.ledger.queue import campaigns, opinions
+from shared.endpoints.keys.asked_model import AskedModel
 from tests.curator.ledger.ledgers import (
     CAMPAIGN,
     enrolled,

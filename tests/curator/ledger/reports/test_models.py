@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from curator.ledger import Ledger, ModelReplies, migrate
 from curator.ledger.database.upgrade import upgrade
-from curator.models.model_status import NO_STATUS, ModelStatus
+from shared.endpoints.models.model_status import NO_STATUS, ModelStatus
 from tests.curator.ledger.ledgers import answered, attempt, enrolled, tallied
 
 ENDING = ModelStatus("DEPRECATED", 1_900_000_000.0)

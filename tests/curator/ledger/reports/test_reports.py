@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from curator.keys.key import Key
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports
 from curator.ledger.reports.course import history
 from curator.ledger.reports.forecasting import memory
+from shared.endpoints.keys.key import Key
 from tests.curator.ledger.ledgers import (
     answered,
     attempt,

@@ -10,8 +10,6 @@ from contextlib import closing
 import pytest
 from PIL import Image
 
-from curator.annotators.annotator import Reply
-from curator.annotators.gemini_wire import request_body
 from curator.judging.judge import judge, judge_answer
 from curator.judging.listing_map import packaged_map
 from curator.prompts.prompt import Prompt, with_numbers
@@ -20,6 +18,8 @@ from curator.rehearsal.answers.inventing import invented
 from curator.rehearsal.answers.picture_facts import region_colours
 from curator.rehearsal.answers.reply_text import answer_text, reply_text
 from curator.rehearsal.inbound import read_inquiry
+from shared.endpoints.protocols.annotator import Reply
+from shared.endpoints.protocols.gemini_wire import request_body
 from tests.curator.campaigns import PICTURES
 
 

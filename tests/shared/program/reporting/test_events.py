@@ -103,7 +103,7 @@ def log_a_librarys_exception(log):
 )
 def test_no_secret_gets_out(streams, write):
     terminal, file = streams
-    write(structlog.get_logger("curator.annotators.gemini"))
+    write(structlog.get_logger("shared.endpoints.protocols.gemini"))
     for text in (terminal.getvalue(), file.read_text()):
         assert MASK in text
         assert SECRET not in text

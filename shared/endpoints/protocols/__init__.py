@@ -1,0 +1,1 @@
+"""Who can be asked: one file for each protocol, behind one interface."""
