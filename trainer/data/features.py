@@ -2,8 +2,8 @@
 
 LoRA's default targets match nothing in BLIP's vision tower, so its outputs never change: not during
 a run, nor from one run to the next; what is kept of other families is the output of their frozen
-parts. It is float16 ``(L, D)``, one file an image, found by what decides it: the model, how it is
-held, and the image's bytes.
+parts. It is in float16, one safetensors file an image, found by what decides it: the model, how it
+is held, and the image's bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from shared.files.atomic import atomic_path
 from shared.files.digests import file_digest
@@ -34,16 +35,17 @@ log = EventLog(__name__)
 
 GIB = 2**30
 LOCK_FILE = "encoding.lock"
+SUFFIX = ".safetensors"
 ENCODE_BATCH = 32
-NPY_HEADER = 128
-"""Bytes that numpy writes before an array of so few dimensions."""
+HEADER = 128
+"""Bytes that safetensors writes before one tensor, rounded up."""
 
 
 class ImageFeatures(Protocol):
     """Looks up the features of images by file name."""
 
     def of(self, filenames: Sequence[str]) -> Features:
-        """Return the features of each name ``(L, D)``, on the model's device."""
+        """Return the features of each name, on the model's device."""
         ...
 
 
@@ -54,7 +56,7 @@ class FreshFeatures:
         self._learner, self._images_dir = learner, images_dir
 
     def of(self, filenames: Sequence[str]) -> Features:
-        """Return features ``(L, D)``; each distinct image is decoded and encoded once."""
+        """Return features; each distinct image is decoded and encoded once."""
         distinct = list(dict.fromkeys(filenames))
         with ThreadPoolExecutor() as pool:
             pixels = list(pool.map(self._pixels, distinct))
@@ -81,7 +83,7 @@ class AugmentedFeatures:
         self._std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
 
     def of(self, filenames: Sequence[str]) -> Features:
-        """Return features ``(L, D)``; each distinct image is changed and encoded once."""
+        """Return features; each distinct image is changed and encoded once."""
         distinct = list(dict.fromkeys(filenames))
         with ThreadPoolExecutor() as pool:
             pictures = list(pool.map(self._picture, distinct))
@@ -108,8 +110,7 @@ class StoredFeatures:
     def __init__(
         self, learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path
     ) -> None:
-        self._device, self._dtype = learner.model.device, learner.model.network.dtype
-        self._source = learner.feature_source
+        self._learner = learner
         self._files = _files_of(learner, images_dir, filenames, store)
         # Runs that start at the same time would all encode the same images.
         with in_turn(store / _encoder_key(learner) / LOCK_FILE):
@@ -120,7 +121,7 @@ class StoredFeatures:
         missing = {file: name for name, file in self._files.items() if not file.is_file()}
         log.info(
             "encoding_images_once",
-            features=self._source,
+            features=self._learner.feature_source,
             images=len(self._files),
             stored_before=len(self._files) - len(missing),
             store=str(store),
@@ -130,19 +131,36 @@ class StoredFeatures:
             for first in range(0, len(todo), ENCODE_BATCH):
                 batch = todo[first : first + ENCODE_BATCH]
                 encoded = fresh.of([name for _, name in batch])
-                for (file, _), features_LD in zip(batch, encoded, strict=True):
-                    with atomic_path(file) as part, part.open("wb") as stream:
-                        np.save(stream, features_LD.to("cpu", torch.float16).numpy())
+                for (file, _), image in zip(batch, encoded, strict=True):
+                    tensors = self._learner.tensors_of(image)
+                    with atomic_path(file) as part:
+                        save_file({name: _stored(value) for name, value in tensors.items()}, part)
                 progress.advance(len(batch))
 
     def of(self, filenames: Sequence[str]) -> Features:
-        """Return features ``(L, D)`` read from the store.
+        """Return features read from the store.
 
         Raises:
             KeyError: a name was not among those encoded.
         """
-        rows = [torch.from_numpy(np.load(self._files[name])) for name in filenames]
-        return [row.to(self._device, self._dtype) for row in rows]
+        return [self._read(self._files[name]) for name in filenames]
+
+    def _read(self, file: Path) -> object:
+        model = self._learner.model
+        tensors = {
+            name: value.to(model.device, model.network.dtype if value.is_floating_point() else None)
+            for name, value in load_file(file).items()
+        }
+        return self._learner.image_of(tensors)
+
+
+def _stored(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as it is stored: fractions in half the bits, where these hold them."""
+    tensor = tensor.detach().to("cpu").contiguous()
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if half.isfinite().all() else tensor.float()
 
 
 @dataclass(frozen=True)
@@ -183,9 +201,9 @@ def image_features(
 def _stored_or_fresh(
     learner: Learner[Any], images_dir: Path, filenames: Sequence[str], store: Path, store_gib: float
 ) -> ImageFeatures:
-    tokens, width = learner.feature_shape
-    each = tokens * width * np.dtype(np.float16).itemsize + NPY_HEADER
-    needed, limit = len(set(filenames)) * each, store_gib * GIB
+    distinct = list(dict.fromkeys(filenames))
+    each = learner.stored_bytes([images_dir / name for name in distinct]) + HEADER
+    needed, limit = len(distinct) * each, store_gib * GIB
     if needed > limit:
         log.info(
             "encoding_images_for_every_batch",
@@ -203,7 +221,8 @@ def _files_of(
     """Return the store's file for each image, whether it is there or not."""
     folder = store / _encoder_key(learner)
     return {
-        name: folder / f"{file_digest(images_dir / name)}.npy" for name in dict.fromkeys(filenames)
+        name: folder / f"{file_digest(images_dir / name)}{SUFFIX}"
+        for name in dict.fromkeys(filenames)
     }
 
 
@@ -215,7 +234,6 @@ def _encoder_key(learner: Learner[Any]) -> str:
         "quantization": model.quantization.value,
         "computed in": str(model.network.dtype),
         "kept": learner.feature_source,
-        "shape": learner.feature_shape,
         "preprocessing": model.image_processor.to_dict(),
         "decoder": DECODER,
     }
@@ -229,7 +247,7 @@ def _make_room(store: Path, wanted: set[Path], each: int, limit: float) -> None:
     What is wanted and there already counts as used now.
     """
     others = []
-    for file in store.glob("*/*.npy"):
+    for file in store.glob(f"*/*{SUFFIX}"):
         if file in wanted:
             file.touch()
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -28,7 +29,7 @@ from shared.vqa.blip.text import (
     question_batch,
 )
 from shared.vqa.inputs.preprocessing import to_device
-from trainer.learners.learner import Features, Learner
+from trainer.learners.learner import Features, Learner, half_bytes
 from trainer.learners.regions import (
     SMALLEST_SHARE,
     RegionSupervision,
@@ -80,6 +81,11 @@ class BlipLearner(Learner[BlipExamples]):
         """Image tokens with the class token, and their width."""
         vision = self.model.blip.config.vision_config
         return (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
+
+    def stored_bytes(self, pictures: Sequence[Path]) -> int:
+        """Return the bytes of the largest features, whatever the pictures are."""
+        del pictures
+        return half_bytes(self.feature_shape)
 
     def input_shape(self, image: Image.Image) -> tuple[int, int]:
         """Return the side of the square input, twice."""

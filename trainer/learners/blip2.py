@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ from shared.vqa.blip2 import (
 )
 from shared.vqa.greedy import end_tokens
 from shared.vqa.inputs.preprocessing import to_device
-from trainer.learners.learner import Features, Learner, TokenLimits
+from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
 
 DECODER_TARGETS = ("q_proj", "k_proj", "v_proj")
 ENCODER_DECODER_TARGETS = ("q", "k", "v")
@@ -101,6 +102,11 @@ class Blip2Learner(Learner[Blip2Examples]):
             return config.num_query_tokens, config.qformer_config.hidden_size
         vision = config.vision_config
         return (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
+
+    def stored_bytes(self, pictures: Sequence[Path]) -> int:
+        """Return the bytes of the largest features, whatever the pictures are."""
+        del pictures
+        return half_bytes(self.feature_shape)
 
     def input_shape(self, image: Image.Image) -> tuple[int, int]:
         """Return the side of the square input, twice."""

@@ -5,10 +5,12 @@ The counterpart of ``shared.vqa.answerer``: a learner trains the network that it
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 import torch
 from PIL import Image
@@ -21,8 +23,12 @@ from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS, lower_questio
 from shared.vqa.loaded import LoadedModel
 from trainer.recipe.recipe import RegionsRecipe
 
-Features = Sequence[torch.Tensor]
-"""Of each image what is computed once, ``(L, D)``; L may differ between images."""
+Features = Sequence[Any]
+"""Of each image what is computed once: ``(L, D)``, where L may differ between images, or what else
+a family makes of it."""
+
+HALF_BYTES: Final = 2
+"""Bytes of a number of a feature, as it is stored."""
 
 
 class Tokenised(Protocol):
@@ -43,6 +49,11 @@ class TokenLimits:
 
     question: int = MAX_QUESTION_TOKENS
     answer: int = MAX_QUESTION_TOKENS
+
+
+def half_bytes(shape: tuple[int, int]) -> int:
+    """Return how many bytes stored features of a shape take."""
+    return math.prod(shape) * HALF_BYTES
 
 
 class Learner(ABC, Generic[Examples]):
@@ -86,11 +97,6 @@ class Learner(ABC, Generic[Examples]):
         """The parts that an image's features come out of, by the beginning of their names."""
 
     @property
-    @abstractmethod
-    def feature_shape(self) -> tuple[int, int]:
-        """The largest ``(L, D)`` that an image's features can have."""
-
-    @property
     def trains_image_encoder(self) -> bool:
         """Whether training changes what an image's features are computed by."""
         return any(
@@ -106,6 +112,18 @@ class Learner(ABC, Generic[Examples]):
     @abstractmethod
     def encode(self, pixels: Sequence[torch.Tensor]) -> Features:
         """Return the features of images that the answerer prepared, differentiably."""
+
+    @abstractmethod
+    def stored_bytes(self, pictures: Sequence[Path]) -> int:
+        """Return how many bytes the stored features of one of these pictures take at most."""
+
+    def tensors_of(self, image: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401 (one of ``Features``)
+        """Return the features of one image as tensors that can be stored, by name."""
+        return {"features": image}
+
+    def image_of(self, tensors: Mapping[str, torch.Tensor]) -> Any:  # noqa: ANN401 (one of ``Features``)
+        """Return the features of one image again, from the tensors that they were stored as."""
+        return tensors["features"]
 
     @abstractmethod
     def remember(self, features: Features) -> object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from shared.vqa.adapting.added_labels import HEAD, grow_head, make_head_trainabl
 from shared.vqa.answerer import Answerer
 from shared.vqa.inputs.preprocessing import to_device
 from shared.vqa.vilt import PatchMemory, answer_logits, patch_embeddings
-from trainer.learners.learner import Features, Learner, TokenLimits
+from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
 
 MAX_STRETCH = 1333 / 800
 """ViLT's processor cuts no image longer than this many times its shorter side."""
@@ -67,6 +68,11 @@ class ViltLearner(Learner[ViltExamples]):
         longer = int(MAX_STRETCH * shorter)
         patch = config.patch_size
         return (shorter // patch) * (longer // patch) + 1, config.hidden_size
+
+    def stored_bytes(self, pictures: Sequence[Path]) -> int:
+        """Return the bytes of the largest features, whatever the pictures are."""
+        del pictures
+        return half_bytes(self.feature_shape)
 
     def input_shape(self, image: Image.Image) -> tuple[int, int]:
         """Return the size that the processor gives to an image, which keeps its shape."""

@@ -15,6 +15,7 @@ from trainer.data.features import (
     StoredFeatures,
     image_features,
 )
+from trainer.learners.learner import TokenLimits
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +81,10 @@ def test_the_reports_targets_leave_the_tower_frozen(tiny_model, folder, names, s
 
 def test_images_are_encoded_once_for_all_runs(learner, folder, names, store):
     features_for(learner, folder, names, store)
-    written = {file: file.stat().st_ctime_ns for file in store.rglob("*.npy")}
+    written = {file: file.stat().st_ctime_ns for file in store.rglob("*.safetensors")}
     # Same bytes, same features: two names may share a file, and nothing is encoded twice.
     StoredFeatures(learner, folder, names, store)
-    assert {file: file.stat().st_ctime_ns for file in store.rglob("*.npy")} == written
+    assert {file: file.stat().st_ctime_ns for file in store.rglob("*.safetensors")} == written
     assert len(written) == len(names)
 
 
@@ -111,15 +112,16 @@ def test_what_was_used_longest_ago_makes_room(learner, folder, names, store):
     for age, name in enumerate(names[:6]):
         os.utime(files[name], (1000 - age, 1000 - age))
     each = files[names[0]].stat().st_size
-    # Four of the six are wanted and two are new: there is room for seven, so one has to go.
+    # Four of the six are wanted and two are new: there is room for seven, so one has to go; how
+    # long a file will be is known roughly.
     wanted = [*names[:4], *names[6:8]]
-    features_for(learner, folder, wanted, store, gib=7 * each / 2**30)
+    features_for(learner, folder, wanted, store, gib=7.5 * each / 2**30)
     left = {name for name, file in files.items() if file.is_file()}
     assert left == set(names[:5])
 
 
 def _file_of(learner, folder, name, store):
-    return next(store.rglob(f"{file_digest(folder / name)}.npy"))
+    return next(store.rglob(f"{file_digest(folder / name)}.safetensors"))
 
 
 def test_augmented_images_are_encoded_anew_and_held_out_ones_are_not_augmented(
@@ -164,3 +166,16 @@ def test_a_broken_image_is_named(learner, tmp_path):
     (tmp_path / "a.png").write_bytes(b"no")
     with pytest.raises(CorruptImage, match=r"a\.png"):
         FreshFeatures(learner, tmp_path).of(["a.png"])
+
+
+def test_what_half_the_bits_do_not_hold_is_stored_in_all_of_them(learner, folder, names, store):
+    class Large(type(learner)):
+        def encode(self, pixels):
+            return [image * 1e6 for image in super().encode(pixels)]
+
+    large = Large(learner.answerer, TokenLimits(64, 64))
+    [stored] = StoredFeatures(large, folder, names[:1], store).of(names[:1])
+    with torch.no_grad():
+        [fresh] = FreshFeatures(large, folder).of(names[:1])
+    assert fresh.abs().max() > torch.finfo(torch.float16).max
+    assert torch.equal(stored, fresh)
