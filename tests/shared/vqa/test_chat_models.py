@@ -24,7 +24,8 @@ pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words"
 
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from tests.chat_models import CHAT_MODELS, save_llava
+from tests.chat_models import CHAT_MODELS, chat_model
+from tests.chat_models.whole import save_llava
 
 QUESTIONS = ("what color is the shape", "is it red?", "what")
 FAST = ("gemma3", "qwen2_5_vl")
@@ -34,16 +35,8 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    place = tmp_path_factory.mktemp("chat")
-    saved: dict[str, object] = {}
-
-    def folder(name):
-        if name not in saved:
-            saved[name] = CHAT_MODELS[name](place / name)
-        return saved[name]
-
-    return folder
+def folders():
+    return chat_model
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +92,7 @@ def test_every_question_is_answered_as_on_its_own(folders, scenes, name):
 def test_what_gemma_is_told_of_its_image_tokens_reaches_it(folders, scenes):
     """Left out, its image tokens do not see each other, in silence."""
     answerer = load(folders("gemma3"))
-    given = answerer._inputs(scenes[0], QUESTIONS[0])
+    given = answerer._inputs(answerer.prepare(scenes[0]), QUESTIONS[0])
     assert {"token_type_ids", "pixel_values", "attention_mask"} <= set(given)
     logits = answerer.model.network(**given).logits
     given.pop("token_type_ids")
@@ -109,7 +102,7 @@ def test_what_gemma_is_told_of_its_image_tokens_reaches_it(folders, scenes):
 def test_an_instruction_and_a_length_are_heeded(folders, scenes):
     template, question = "Q: {question} Answer in one word.", QUESTIONS[1]
     answerer = load(folders("qwen2_5_vl"), instruction=Instruction(template, 3))
-    [answer] = answerer.answer(answerer.remember(scenes[:1]), [0], [question])
+    [answer] = answerer.answer(answerer.remember([answerer.prepare(scenes[0])]), [0], [question])
     asked = template.replace("{question}", question)
     assert answer.text == own_answer(folders("qwen2_5_vl"), scenes[0], asked, tokens=3)
     assert answer.text != own_answer(folders("qwen2_5_vl"), scenes[0], question)
@@ -123,7 +116,7 @@ def test_a_template_that_takes_no_image_is_bad_input(folders, tmp_path, scenes, 
     (folder / "chat_template.jinja").write_text(template)
     answerer = load(folder)
     with pytest.raises(InputError, match="chat: its chat template cannot be used"):
-        answerer.answer(answerer.remember(scenes[:1]), [0], ["what"])
+        answerer.answer(answerer.remember([answerer.prepare(scenes[0])]), [0], ["what"])
 
 
 @pytest.mark.slow
@@ -131,9 +124,9 @@ def test_without_a_template_the_prompt_has_the_image(tmp_path, scenes):
     folder = save_llava(tmp_path / "llava", template=False)
     plain = load(folder)
     with pytest.raises(InputError, match=r"it may want the place of its image in --prompt"):
-        plain.answer(plain.remember(scenes[:1]), [0], ["what"])
+        plain.answer(plain.remember([plain.prepare(scenes[0])]), [0], ["what"])
     told = load(folder, instruction=Instruction("<image>{question}"))
-    assert told.answer(told.remember(scenes[:1]), [0], ["what"])[0].confidence > 0
+    assert told.answer(told.remember([told.prepare(scenes[0])]), [0], ["what"])[0].confidence > 0
 
 
 def save_adapter(folder, model):
@@ -169,7 +162,7 @@ def test_an_adapter_of_old_names_is_an_error(folders, tmp_path, scenes):
 @pytest.mark.parametrize("name", list(CHAT_MODELS))
 def test_in_4_bit_it_answers_too(folders, scenes, name):
     answerer = load_answerer(str(folders(name)), quantization=Quantization.NF4)
-    [answer] = answerer.answer(answerer.remember(scenes[:1]), [0], ["what"])
+    [answer] = answerer.answer(answerer.remember([answerer.prepare(scenes[0])]), [0], ["what"])
     assert 0 < answer.confidence <= 1
 
 

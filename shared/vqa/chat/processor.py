@@ -1,0 +1,149 @@
+"""A model's own processor, asked by its own chat template; pixels are computed once a picture.
+
+What a question is turned into is always what the processor itself returns for it. A picture's part
+of that is kept, and given again for its next question.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import logging
+from typing import Any, Final
+
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoProcessor, BatchFeature, ProcessorMixin
+
+from shared.errors import InputError
+from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
+
+_CHAT_BACKEND: Final = "torchvision"
+_OTHER_BACKEND: Final = "pil"
+"""Named, so that no answer depends on what is installed. A chat model's is transformers' own
+choice; its processor may need torchvision in any case, for a video part."""
+_WAY_OUT: Final = "install what answering needs: pip install 'abo-vqa[evaluator]'"
+
+
+class _PixelsOnce:
+    """Stands in the place of an image processor, for one picture."""
+
+    def __init__(self, own: Any) -> None:  # noqa: ANN401 (each model has its own class)
+        self._own = own
+        self._features: BatchFeature | None = None
+
+    def __call__(self, *args: object, **kwargs: object) -> BatchFeature:
+        if self._features is None:
+            self._features = self._own(*args, **kwargs)
+        # The processor may take away from it what the network does not want.
+        return copy.copy(self._features)
+
+    def drop(self) -> None:
+        """Keep the shapes of large tensors alone, from which the processor counts tokens."""
+        features = {} if self._features is None else self._features
+        for name, value in features.items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                features[name] = value.new_zeros(()).expand(value.shape)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._own, name)
+
+
+class Picture:
+    """A picture, and what the processor makes of questions about it."""
+
+    def __init__(self, processor: ProcessorMixin, image: Image.Image, name: str) -> None:
+        self._image, self._name = image, name
+        self._processor, self._plain = copy.copy(processor), processor
+        self._renew()
+
+    def _renew(self) -> None:
+        self._pixels = _PixelsOnce(self._plain.image_processor)
+        self._processor.image_processor = self._pixels
+        self._dropped = False
+
+    def asked(self, text: str) -> dict[str, Any]:
+        """Return all that the processor returns for a question, within its instruction.
+
+        Raises:
+            InputError: the chat template or the processor does not take it.
+        """
+        if self._dropped:
+            self._renew()
+        return dict(self._encoded(text))
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of the picture with a question.
+
+        Raises:
+            InputError: as ``asked``.
+        """
+        ids: list[int] = self._encoded(text)["input_ids"][0].tolist()
+        return ids
+
+    def drop_pixels(self) -> None:
+        """Forget the pixels, which ``asked`` computes again if it has to."""
+        self._pixels.drop()
+        self._dropped = True
+
+    def _encoded(self, text: str) -> BatchFeature:
+        if getattr(self._processor, "chat_template", None):
+            return self._by_template(text)
+        try:
+            return self._processor(images=self._image, text=text, return_tensors="pt")
+        except ValueError as error:
+            raise InputError(
+                f"{self._name}: cannot be asked {text!r} ({error}); it has no chat template, and "
+                "may want the place of its image in --prompt, such as '<image>{question}'"
+            ) from error
+
+    def _by_template(self, text: str) -> BatchFeature:
+        content = [{"type": "image", "image": self._image}, {"type": "text", "text": text}]
+        try:
+            return self._processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                **_quick_answer(self._processor.chat_template),
+            )
+        except Exception as error:
+            # A template is a program, and raises what it likes.
+            raise InputError(
+                f"{self._name}: its chat template cannot be used with an image and a question "
+                f"({error}); mend chat_template.jinja, or remove it and give --prompt"
+            ) from error
+
+
+def _quick_answer(template: object) -> dict[str, bool]:
+    """Switch thinking off where a template knows of it: others would hand the word on."""
+    return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
+
+
+def open_processor(model: str) -> ProcessorMixin:
+    """Return a model's processor.
+
+    Raises:
+        InputError: there is none, or it needs torchvision, which is not there.
+    """
+    source = resolve_model(model)
+    with quiet_transformers(), hub_errors(model):
+        try:
+            processor: ProcessorMixin = AutoProcessor.from_pretrained(
+                source, trust_remote_code=False
+            )
+        except ImportError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"{model}: its processor needs more ({reason}); {_WAY_OUT}") from error
+        chats = bool(getattr(processor, "chat_template", None))
+        if chats and importlib.util.find_spec("torchvision") is None:
+            raise InputError(f"{model}: its processor needs torchvision; {_WAY_OUT}")
+        backend = _CHAT_BACKEND if chats else _OTHER_BACKEND
+        processor.image_processor = AutoImageProcessor.from_pretrained(
+            source, backend=backend, trust_remote_code=False
+        )
+    if not chats:
+        # PaliGemma's says of every question that it had to find the picture's place.
+        logging.getLogger(type(processor).__module__).setLevel(logging.ERROR)
+    return processor

@@ -1,0 +1,75 @@
+"""A prompt is cut in two, and both together are what the processor returns for the question."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from shared.vqa.chat.processor import Picture, open_processor
+from shared.vqa.chat.prompt import split_prompts
+from shared.vqa.inputs.instruction import Instruction
+
+pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
+pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
+
+from tests.chat_models import CHAT_MODELS, chat_model
+
+# Of PaliGemma's own processor.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+INSTRUCTION = Instruction("Q: {question}\nAnswer with one word.")
+SHAPES = ((64, 64), (40, 80), (90, 30))
+
+
+def picture(name, shape):
+    noise = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    return Picture(open_processor(str(chat_model(name))), Image.fromarray(noise), name)
+
+
+@pytest.mark.parametrize("name", CHAT_MODELS)
+def test_both_parts_are_what_the_processor_returns(name):
+    split = split_prompts(picture(name, SHAPES[0]), INSTRUCTION)
+    for shape in SHAPES:
+        prefix = split.prefix(picture(name, shape))
+        for question in ("is it red?", "What is this", "  odd \u8272"):
+            whole = picture(name, shape).asked(INSTRUCTION.around(question))
+            ids = whole["input_ids"][0].tolist()
+            own = prefix.question(ids)
+            assert own
+            assert [*prefix.ids, *own] == ids
+            for key, value in prefix.inputs.items():
+                by_token = whole[key].shape == whole["input_ids"].shape
+                assert value.equal(whole[key][:, : len(prefix.ids)] if by_token else whole[key])
+
+
+def test_constant_words_are_of_the_part_before():
+    split = split_prompts(picture("llava", SHAPES[0]), INSTRUCTION)
+    prefix = split.prefix(picture("llava", SHAPES[0]))
+    own = prefix.question(picture("llava", SHAPES[0]).tokens(INSTRUCTION.around("is it?")))
+    processor = open_processor(str(chat_model("llava")))
+    assert processor.tokenizer.decode(prefix.ids).endswith("Q: ")
+    assert processor.tokenizer.decode(own) == "is it?\nAnswer with one word.<a>"
+
+
+def test_a_prompt_that_begins_otherwise_is_told():
+    prefix = split_prompts(picture("llava", SHAPES[0]), INSTRUCTION).prefix(
+        picture("llava", SHAPES[0])
+    )
+    assert prefix.question(picture("llava", SHAPES[0]).tokens("is it?")) is None
+
+
+@pytest.mark.parametrize("name", ["smolvlm", "qwen2_vl", "llava_onevision"])
+def test_pixels_are_dropped_and_had_again(name):
+    one = picture(name, SHAPES[1])
+    before, tokens = one.asked("what"), one.tokens("is it?")
+    one.drop_pixels()
+    assert one.tokens("is it?") == tokens
+    after = one.asked("what")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_pixels_are_computed_once_for_all_questions():
+    one = picture("llava", SHAPES[0])
+    first = one.asked("what")["pixel_values"]
+    assert one.asked("is it?")["pixel_values"].data_ptr() == first.data_ptr()
