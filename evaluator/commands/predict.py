@@ -18,6 +18,7 @@ from evaluator.commands.options import (
     Prompt,
     Quantized,
 )
+from evaluator.runs.submissions import Submission
 from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
@@ -48,13 +49,19 @@ def predict(
         ),
     ] = None,
     columns: Columns = None,
-    out: Annotated[Path | None, typer.Option(help="Where its answers go, a .csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where its answers go, a .csv; a .json for --submission.")
+    ] = None,
+    submission: Annotated[
+        Submission | None,
+        typer.Option(help="Write the answers as this benchmark's server takes them."),
+    ] = None,
     batch_size: BatchSize = 64,
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, or a file of them; no reference answers needed."""
     instruction = checked_instruction(prompt, max_new_tokens)
-    single, several = (image, question), (csv, images, out)
+    single, several = (image, question), (csv, images, out, submission)
     if image and question and not any(several):
         settings = _settings(
             model, adapter, quantize, image.parent, batch_size=1, instruction=instruction
@@ -67,9 +74,13 @@ def predict(
         settings = _settings(
             model, adapter, quantize, opened.images, batch_size=batch_size, instruction=instruction
         )
-        from evaluator.runs.predict import predict_csv  # noqa: PLC0415
+        from evaluator.runs.predict import predict_csv, predict_submission  # noqa: PLC0415
 
-        answers = predict_csv(settings, opened.rows, out, parse_columns(columns))
+        named = parse_columns(columns)
+        if submission is None:
+            answers = predict_csv(settings, opened.rows, out, named)
+        else:
+            answers = predict_submission(settings, opened.rows, out, submission, named)
         typer.echo(f"{out}: {answers} answers")
     else:
         raise InputError(

@@ -36,7 +36,8 @@ def metrics_for(pairs: Iterable[QAPair]) -> tuple[Metric, ...]:
     if any(pair.boxes for pair in rows):
         metrics = with_boxes(metrics)
     most = max((len(pair.references) for pair in rows), default=0)
-    return (*metrics, *(metric for metric in _of_several() if most >= metric.fewest_references))
+    of_several = [metric for metric in METRICS.values() if metric.by_default_of_several]
+    return (*metrics, *(metric for metric in of_several if most >= metric.fewest_references))
 
 
 def require_several_references(metrics: Iterable[Metric], pairs: Iterable[QAPair]) -> None:
@@ -45,7 +46,7 @@ def require_several_references(metrics: Iterable[Metric], pairs: Iterable[QAPair
     Raises:
         InputError: every row has too few references.
     """
-    asked = [metric for metric in metrics if metric in _of_several()]
+    asked = [metric for metric in metrics if metric.fewest_references > 1]
     most = max((len(pair.references) for pair in pairs), default=0) if asked else 0
     for metric in asked:
         if most < metric.fewest_references:
@@ -98,10 +99,6 @@ def require_tools(metrics: Iterable[Metric]) -> None:
     """
     for metric in metrics:
         metric.require_tool()
-
-
-def _of_several() -> list[Metric]:
-    return [metric for metric in METRICS.values() if metric.fewest_references > 1]
 
 
 def _of_group(group: MetricGroup) -> list[Metric]:

@@ -55,6 +55,8 @@ class Metric:
         depends_on_set: whether a row's score depends on the other rows that are scored with it.
         library: the distribution that computes it, where that is not our own code.
         by_default: whether it is computed of any data unless told otherwise.
+        by_default_of_several: whether it is computed, unless told otherwise, of any data with as
+            many references as it needs.
         groups: the names that stand for it and others.
         of_constants: whether constant answers are scored by it: exact, and cheap over every
             distinct reference.
@@ -74,6 +76,7 @@ class Metric:
     depends_on_set: bool = False
     library: str = ""
     by_default: bool = False
+    by_default_of_several: bool = False
     groups: frozenset[MetricGroup] = frozenset()
     of_constants: bool = False
     shows_spread: bool = False

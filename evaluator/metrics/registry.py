@@ -20,13 +20,13 @@ from evaluator.metrics.captioning import (
 from evaluator.metrics.corpus import CorpusFigure
 from evaluator.metrics.meaning import bertscore_f1, csns, vtgs, vtgs_boxes, vtgs_clip
 from evaluator.metrics.metric import Metric
+from evaluator.metrics.official import anls, gqa, textvqa, vizwiz, vqa_v2, vqa_v2_script
 from evaluator.metrics.texts import (
     exact_match,
     levenshtein,
     substring,
     token_f1,
     vqa_soft,
-    vqa_v2,
 )
 
 METRICS: Final[dict[str, Metric]] = {
@@ -55,6 +55,11 @@ METRICS: Final[dict[str, Metric]] = {
         rouge_l_f1.METRIC,
         rouge_l_stem.METRIC,
         meteor_nltk.METRIC,
+        vqa_v2_script.METRIC,
+        vizwiz.METRIC,
+        textvqa.METRIC,
+        gqa.METRIC,
+        anls.METRIC,
     )
 }
 """Every metric, in the order of tables."""

@@ -12,6 +12,7 @@ from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.answering.shards import cut_shards
 from evaluator.runs.rows.unseen import tell_unknown
+from evaluator.runs.submissions import Submission, asked_for, write_submission
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.dataset.training_images import Recogniser
 from shared.dataset.units import units_of
@@ -56,19 +57,11 @@ def predict_csv(
     Raises:
         InputError: the file or the model cannot be read, or ``out`` cannot be written.
     """
-    if out.suffix.lower() != ".csv":
-        raise InputError(f"--out {out}: name a .csv file")
+    _require_suffix(out, ".csv")
     table = read_questions(table_path, columns)
-    names = find_images((question.filename for question in table.questions), settings.images)
-    asked = names.renamed(table.questions)
+    asked = _asked(settings, table)
     seen = _seen(settings, asked)
-    replica = Replica(settings)
-    replies: dict[str, Reply] = {}
-    with report_progress("answering", len(table.questions)) as progress:
-        for shard in cut_shards(asked):
-            for reply in replica.answer(shard.questions):
-                replies[reply.question_id] = reply
-            progress.advance(len(shard.questions))
+    replies = _replies(settings, asked)
     added = (*ADDED_COLUMNS, *seen)
     own = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
     marked = {
@@ -78,6 +71,54 @@ def predict_csv(
     rows = _answered_rows(table, own, replies, marked)
     write_csv_rows((*own, *added), rows, out)
     return len(replies)
+
+
+def predict_submission(
+    settings: ReplicaSettings,
+    table_path: Path,
+    out: Path,
+    submission: Submission,
+    columns: ColumnNames = NO_COLUMNS,
+) -> int:
+    """Answer every row of a file and write the answers as a benchmark takes them; return how many.
+
+    Raises:
+        InputError: the file or the model cannot be read, rows lack what a submission calls them
+            by, or ``out`` cannot be written.
+    """
+    _require_suffix(out, ".json")
+    table = read_questions(table_path, columns)
+    names = asked_for(submission, table, table_path)
+    asked = _asked(settings, table)
+    # Whoever sends these in has to be told what the model had been given before.
+    _seen(settings, asked)
+    replies = _replies(settings, asked)
+    answers = [replies[question.id].answer for question in table.questions]
+    write_submission(submission, names, answers, out)
+    return len(answers)
+
+
+def _require_suffix(out: Path, suffix: str) -> None:
+    if out.suffix.lower() != suffix:
+        raise InputError(f"--out {out}: name a {suffix} file")
+
+
+def _asked(settings: ReplicaSettings, table: QuestionTable) -> Sequence[Question]:
+    """Return the questions with the names of their images' files."""
+    names = find_images((question.filename for question in table.questions), settings.images)
+    return names.renamed(table.questions)
+
+
+def _replies(settings: ReplicaSettings, asked: Sequence[Question]) -> Mapping[str, Reply]:
+    """Return the reply to each question by its id."""
+    replica = Replica(settings)
+    replies: dict[str, Reply] = {}
+    with report_progress("answering", len(asked)) as progress:
+        for shard in cut_shards(asked):
+            for reply in replica.answer(shard.questions):
+                replies[reply.question_id] = reply
+            progress.advance(len(shard.questions))
+    return replies
 
 
 def _seen(settings: ReplicaSettings, asked: Sequence[Question]) -> dict[str, set[str]]:

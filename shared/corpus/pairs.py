@@ -159,11 +159,15 @@ def _data_file(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class QuestionTable:
-    """Questions as a file holds them: all its columns, and one ``Question`` for each row used."""
+    """Questions as a file holds them: all its columns, and one ``Question`` for each row used.
+
+    ``ids`` are the file's own, "" where it has none; those of questions are numbers of rows.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Row]
     questions: Sequence[Question]
+    ids: Sequence[str]
 
 
 def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTable:
@@ -175,18 +179,19 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
     path = _data_file(path)
     table = read_table(path, ("question", "filename"), columns)
     left_out = list(table.raw.left_out)
-    rows, questions = [], []
+    rows, questions, ids = [], [], []
     for fields in table.rows:
         text, filename = fields.text("question"), fields.filename()
         if text and filename:
             rows.append(fields.row)
             questions.append(Question(str(fields.line), text, filename))
+            ids.append(fields.text("id"))
         else:
             left_out.append(LeftOut(fields.line, "no image name" if text else "no question"))
     require_some(path, questions, left_out, "questions")
     say_left_out(path, left_out)
     text_columns = [name for name in table.raw.columns if name not in table.raw.pictures]
-    return QuestionTable(text_columns, rows, questions)
+    return QuestionTable(text_columns, rows, questions, ids)
 
 
 def write_pairs(

@@ -4,7 +4,7 @@ The official score leaves each person out in turn and averages: with ten referen
 ``mean over i of min(1, matches among the other nine / 3)``.
 
 Deviations: the normalisation is this project's, not VQA's own, which also drops articles, expands
-contractions and turns number words into digits; ``evaluator.metrics.texts.vqa_v2`` has that one.
+contractions and turns number words into digits; ``evaluator.metrics.official.vqa_v2`` has that one.
 Where there are fewer than four references, the three of the formula becomes their number less one,
 so that full agreement still scores 1.
 """
@@ -64,4 +64,5 @@ METRIC: Final = Metric(
     score=against_all(vqa_soft),
     definition=of_texts(lambda: "leave one out, min(1, matches / 3)"),
     fewest_references=2,
+    by_default_of_several=True,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.metrics import captioning, meaning, texts
+from evaluator.metrics import captioning, meaning, official, texts
 from evaluator.metrics.metric import Metric, best_of, of_texts
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.rows import Rows
@@ -22,7 +22,7 @@ from tests.evaluator.predictions import predicted
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 MODULES = {
     name: import_module(name)
-    for room in (texts, meaning, captioning)
+    for room in (texts, official, meaning, captioning)
     for _, name, _ in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
 }
 METRIC_MODULES = {name: module for name, module in MODULES.items() if hasattr(module, "METRIC")}
