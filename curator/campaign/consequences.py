@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Final
 
 from curator.campaign.failures.holding import Holding
-from curator.campaign.failures.outage import Outage
 from curator.campaign.failures.streak import BringsNothing, Failure
 from curator.campaign.failures.suspects import Source
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
@@ -28,6 +27,7 @@ from curator.ledger import (
 )
 from curator.prompts.prompts import Prompts
 from curator.status.live import LiveReport
+from shared.endpoints.outage import Outage
 from shared.endpoints.pool.lease import Lease
 from shared.endpoints.pool.pool import KeyPool
 from shared.endpoints.protocols.annotator import Reply

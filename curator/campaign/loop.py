@@ -19,7 +19,6 @@ from curator.campaign.canaries.telling import tell_left
 from curator.campaign.canaries.turn import CanariesDue, CanaryTurn
 from curator.campaign.consequences import Again, Consequences
 from curator.campaign.failures.holding import Holding
-from curator.campaign.failures.outage import Outage, ServiceDown
 from curator.campaign.failures.shedding import NoRoom, Shedding
 from curator.campaign.failures.streak import BringsNothing
 from curator.campaign.failures.tiers import TierTrouble
@@ -35,6 +34,7 @@ from shared.endpoints.image_encoding import Photo
 from shared.endpoints.keys.quota_day import next_day, quota_date
 from shared.endpoints.models.known import KnownModel
 from shared.endpoints.models.tier import Tier
+from shared.endpoints.outage import Outage, ServiceDown
 from shared.endpoints.pool.exhaustion import KeysExhausted, NoProjectMayUse, OnExhausted
 from shared.endpoints.pool.lease import Lease
 from shared.endpoints.pool.pool import KeyPool

@@ -22,7 +22,6 @@ from curator.campaign.canaries.telling import tell_few
 from curator.campaign.canaries.turn import CanaryTurn
 from curator.campaign.ending import ended, removed_if_unused, report_of, tell_given_up
 from curator.campaign.failures.holding import held_by
-from curator.campaign.failures.outage import Outage, patience_s
 from curator.campaign.failures.shedding import Shedding
 from curator.campaign.item_log import ItemLog
 from curator.campaign.loop import Curator
@@ -38,6 +37,7 @@ from curator.status.words import jobs_under_way
 from shared.endpoints.image_encoding import LONGEST_PX
 from shared.endpoints.models.asked_settings import NO_SETTINGS, ModelSettings
 from shared.endpoints.models.tier import Tier
+from shared.endpoints.outage import Outage, patience_s
 from shared.endpoints.pool.exhaustion import NoProjectMayUse
 from shared.endpoints.pool.pool import KeyPool
 from shared.endpoints.pool.rate import PlainRate

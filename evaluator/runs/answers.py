@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evaluator.answering.attention import overlap_with_boxes
-from evaluator.answering.fleet import Fleet
+from evaluator.answering.fleet import Fleet, Heard
 from evaluator.answering.messages import Reply
 from evaluator.answering.shards import Shard
 from evaluator.runs.folder import shard_path
 from evaluator.runs.status import NoteBook, State
 from shared.corpus import read_predictions, write_predictions
 from shared.errors import AboVqaError
+from shared.program.clock import stopwatch
 from shared.program.reporting.event_log import EventLog
-from shared.program.reporting.progress import report_progress
+from shared.program.reporting.progress import ProgressReport, report_progress
 from shared.records import Prediction, QAPair
 
 log = EventLog(__name__)
@@ -66,7 +67,7 @@ def answer_shards(
     given_up: list[int] = []
     reasons: Counter[str] = Counter()
     with report_progress("answering", total, done=done) as progress:
-        for answers in fleet.answered_shards(todo):
+        for answers in fleet.answered_shards(todo, _told_to(progress, fleet)):
             shard = answers.shard
             if answers.replies is None:
                 given_up.append(shard.index)
@@ -76,8 +77,6 @@ def answer_shards(
             rows = _predictions(answers.replies, pairs)
             write_predictions(rows, shard_path(folder, shard.index), {})
             notes.shard_answered(len(rows), fleet.ready)
-            replicas = f"{fleet.ready} of {fleet.replicas} replicas"
-            progress.advance(len(rows), f"{notes.rate_per_s:.1f} questions/s, {replicas}")
     if given_up:
         notes.change_state(State.INCOMPLETE)
         [(reason, _)] = reasons.most_common(1)
@@ -95,6 +94,20 @@ def read_shards(folder: Path, shards: Sequence[Shard]) -> list[Prediction]:
         for shard in shards
         for prediction in read_predictions(shard_path(folder, shard.index))
     ]
+
+
+def _told_to(progress: ProgressReport, fleet: Fleet) -> Heard:
+    """Return what counts answers as they come, with their rate so far."""
+    started, answered = stopwatch(), 0
+
+    def heard(count: int) -> None:
+        nonlocal answered
+        answered += count
+        rate = answered / max(1e-9, stopwatch() - started)
+        at_work = f"{fleet.ready} of {fleet.replicas} {fleet.called}"
+        progress.advance(count, f"{rate:.1f} questions/s, {at_work}")
+
+    return heard
 
 
 def _predictions(replies: Sequence[Reply], pairs: Sequence[QAPair]) -> list[Prediction]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluator.answering.bundle import NO_REGIONS
-from evaluator.answering.fleet import Fleet, RayFleet
+from evaluator.answering.fleet import Fleet
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains
+from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.metrics.choice import (

@@ -33,6 +33,10 @@ class ReplySchema:
     content: Mapping[str, Any]
 
 
+NO_SCHEMA: Final = ReplySchema("", {})
+"""Of a reply that is plain text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request: the text before the image, the image as JPEG, the text after it.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import ray
 
-from evaluator.answering.fleet import RayFleet
+from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard, cut_shards

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluator.answering.fleet import LocalFleet, ShardAnswers
+from evaluator.answering.fleet import Heard, LocalFleet, ShardAnswers, heard_by_nobody
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
@@ -50,9 +50,11 @@ class CountingFleet(LocalFleet):
         super().__init__(Replica(settings))
         self.asked: list[int] = []
 
-    def answered_shards(self, shards: Sequence[Shard]) -> Iterator[ShardAnswers]:
+    def answered_shards(
+        self, shards: Sequence[Shard], heard: Heard = heard_by_nobody
+    ) -> Iterator[ShardAnswers]:
         self.asked.extend(shard.index for shard in shards)
-        yield from super().answered_shards(shards)
+        yield from super().answered_shards(shards, heard)
 
 
 class DeadlyReplica(Replica):

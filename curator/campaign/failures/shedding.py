@@ -7,8 +7,8 @@ import random
 from collections import Counter
 from typing import Final
 
-from curator.campaign.failures.outage import LONGEST_OUTAGE_S
 from shared.endpoints.models.tier import Tier
+from shared.endpoints.outage import LONGEST_OUTAGE_S
 from shared.endpoints.pool.backoff import backoff_s
 from shared.errors import StoppedForNow
 from shared.program.durations import duration

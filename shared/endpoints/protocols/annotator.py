@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -62,7 +62,8 @@ class Reply:
     those of its images, 0 where it does not say.
     ``model`` is what the server calls the model that answered; empty where it names none.
     ``status`` is what it tells of the life of the model that was asked, and ``tier`` the one at
-    which it says that it was served; ``None`` where it does not.
+    which it says that it was served; ``None`` where it does not. ``log_probability`` is that of
+    ``text`` under the model, ``None`` where it was not asked for or is not told.
     """
 
     body: str
@@ -76,6 +77,7 @@ class Reply:
     cached_tokens: int = 0
     image_tokens: int = 0
     tier: Tier | None = None
+    log_probability: float | None = None
 
 
 class Annotator(typing.Protocol):
@@ -103,7 +105,9 @@ class Connection:
     ``base_url`` is empty for the service's own address. ``forms`` are those that models are
     known to take, by name; all others are asked in the strictest. ``settings`` say to each model,
     by name, how to think and to look, and change where one refuses; ``tier`` is the one that all
-    are asked at. Secrets that come up on the way are registered with ``mask``.
+    are asked at. Secrets that come up on the way are registered with ``mask``. ``further_fields``
+    go into the body of each request; ``wants_logprobs`` asks for the probability of replies. Not
+    every service has a place for them.
     """
 
     base_url: str | None
@@ -113,6 +117,8 @@ class Connection:
     settings: MutableMapping[str, ModelSettings] = field(default_factory=dict)
     tier: Tier = Tier.STANDARD
     mask: SecretMask = field(default_factory=SecretMask, repr=False)
+    further_fields: Mapping[str, Any] = field(default_factory=dict)
+    wants_logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,11 @@ def read_completion(
     finish = str(choice.get("finish_reason") or "")
     ending = "REFUSAL" if message.get("refusal") else _ENDINGS.get(finish, finish.upper())
     output, thoughts = _output_tokens(usage)
+    said = _text(message.get("content"))
+    text = _THOUGHTS.sub("", said)
     return Reply(
         body=body,
-        text=_THOUGHTS.sub("", _text(message.get("content"))),
+        text=text,
         ending=ending_of(ending),
         input_tokens=as_count(usage.get("prompt_tokens")),
         output_tokens=output,
@@ -130,7 +132,16 @@ def read_completion(
         cached_tokens=as_count(taken.get("cached_tokens")),
         image_tokens=as_count(taken.get("image_tokens")),
         tier=_TIERS.get(str(content.get("service_tier"))),
+        log_probability=_log_probability(choice) if text == said else None,
     )
+
+
+def _log_probability(choice: Mapping[str, Any]) -> float | None:
+    """Return that of all the tokens of a choice together; ``None`` where one has none."""
+    tokens = list(dicts_in(as_dict(choice.get("logprobs")).get("content")))
+    each = [token.get("logprob") for token in tokens]
+    told = [float(value) for value in each if isinstance(value, (int, float))]
+    return min(0.0, sum(told)) if told and len(told) == len(each) else None
 
 
 def _output_tokens(usage: Mapping[str, Any]) -> tuple[int, int]:

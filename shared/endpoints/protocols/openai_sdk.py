@@ -38,6 +38,7 @@ from shared.endpoints.protocols.chat_completions import (
     setting_fields,
     tier_fields,
 )
+from shared.endpoints.protocols.optional_fields import OptionalFields
 from shared.endpoints.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from shared.endpoints.refusals.refusal import (
     BadRequest,
@@ -109,6 +110,7 @@ class OpenAIClient:
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
+        optional: OptionalFields | None = None,
     ) -> None:
         """The HTTP client stays the caller's to close; ``forms`` are what models take."""
         self._http_client = http_client
@@ -118,6 +120,7 @@ class OpenAIClient:
         self._forms = dict(forms)
         self._settings = {} if settings is None else settings
         self._tier = tier
+        self._optional = optional or OptionalFields({}, wants_logprobs=False)
         self._whose_form_is_taken: set[str] = set()
 
     @classmethod
@@ -130,6 +133,7 @@ class OpenAIClient:
         forms: Mapping[str, AskedForm] = NO_FORMS,
         settings: MutableMapping[str, ModelSettings] | None = None,
         tier: Tier = Tier.STANDARD,
+        optional: OptionalFields | None = None,
     ) -> AsyncIterator[OpenAIClient]:
         """Open connections for the time of the block.
 
@@ -155,6 +159,7 @@ class OpenAIClient:
                 forms=forms,
                 settings=settings,
                 tier=tier,
+                optional=optional,
             )
 
     async def generate(self, request: Request, key: Key, model: str) -> Reply:
@@ -172,15 +177,20 @@ class OpenAIClient:
             messages=messages(request, settings),
             **setting_fields(settings),
             **tier_fields(self._tier),
-            **({} if request.temperature is None else {"temperature": request.temperature}),
+            **self._optional.of(request, model),
             **form_fields(request.schema, form),
+            extra_body=dict(self._optional.further) or None,
         )
         try:
             body, headers = await self._answer(asked, key, _ASKED_PATH)
         except SettingNotTaken as error:
             refusal = ask_without(self._settings, model, settings, form, error)
         except (BadRequest, FormNotTaken) as error:
-            refusal = self._plainer(error, form, model)
+            left_out = self._optional.refused(request, model, error.reason)
+            if left_out:
+                refusal = FormNotTaken(error.reason, form, left_out)
+            else:
+                refusal = self._plainer(error, form, model)
         else:
             self._whose_form_is_taken.add(model)
             return read_completion(body, headers, SecretMask([key.secret]))
@@ -304,6 +314,9 @@ def _connected(connection: Connection) -> AbstractAsyncContextManager[OpenAIClie
         forms=connection.forms,
         settings=connection.settings,
         tier=connection.tier,
+        optional=OptionalFields(
+            connection.further_fields, wants_logprobs=connection.wants_logprobs
+        ),
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 import ray
 from ray import cloudpickle
 
-from evaluator.answering.fleet import LocalFleet, RayFleet
+from evaluator.answering.fleet import LocalFleet
+from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.shards import LARGEST_COST, cut_shards
 from evaluator.runs.run import evaluate

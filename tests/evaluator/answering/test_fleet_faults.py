@@ -23,7 +23,8 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from evaluator.answering.fleet import MAX_TRIES, LocalFleet, RayFleet
+from evaluator.answering.fleet import LocalFleet
+from evaluator.answering.ray_fleet import MAX_TRIES, RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.run import evaluate

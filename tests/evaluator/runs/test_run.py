@@ -185,8 +185,8 @@ def test_the_order_of_rows_changes_no_score(tmp_path, fleet, pairs):
 class GivesUpTheSecond(LocalFleet):
     """As a fleet does whose replicas all died of one shard."""
 
-    def answered_shards(self, shards):
-        for answers in super().answered_shards(shards):
+    def answered_shards(self, shards, heard):
+        for answers in super().answered_shards(shards, heard):
             given_up = answers.shard.index == 1
             yield replace(answers, replies=None, reason="died") if given_up else answers
 

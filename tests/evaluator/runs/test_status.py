@@ -33,8 +33,8 @@ class WatchedFleet(LocalFleet):
         self._stop_after, self._give_up = stop_after, give_up
         self.seen = []
 
-    def answered_shards(self, shards):
-        for count, answers in enumerate(super().answered_shards(shards)):
+    def answered_shards(self, shards, heard):
+        for count, answers in enumerate(super().answered_shards(shards, heard)):
             if count == self._stop_after:
                 raise KeyboardInterrupt
             self._clock.advance(SHARD_S)
@@ -128,10 +128,10 @@ def test_a_lost_shard_is_named_with_its_reason(working, capsys):
 
 def test_a_second_driver_is_refused(working, tmp_path):
     class Intruded(WatchedFleet):
-        def answered_shards(self, shards):
+        def answered_shards(self, shards, heard):
             with pytest.raises(InputError, match="another `evaluator run` works in this folder"):
                 working()
-            yield from super().answered_shards(shards)
+            yield from super().answered_shards(shards, heard)
 
     fleet = Intruded(tmp_path, working.run, working.clock)
     evaluate(evaluation_of(PAIRS), working.run, lambda: fleet, no_text_models, working.clock)
