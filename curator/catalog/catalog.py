@@ -73,7 +73,7 @@ def fields_of(catalog: Catalog) -> list[str]:
 def nothing_usable(catalog: Catalog, skipped: Skipped) -> InputError:
     """Return the error that says why a catalogue brings no listing, and the way out."""
     if not skipped.counts:
-        return InputError(f"{catalog.path}: holds no listing with an image")
+        return InputError(f"{catalog.path}: holds no listing with an image: nothing is in it")
     return InputError(
         f"{catalog.path}: holds no listing with an image in {catalog.images_dir}: "
         f"{skipped}; {skipped.way_out}"

@@ -13,6 +13,7 @@ from curator.commands.options import AnswerWords, ColumnsOfTable, ImagesFolder, 
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
 from curator.prompts.prompts import Prompts
+from curator.prompts.wording import words_text
 from shared.records import ImageRef, Listing
 
 PromptPath = Annotated[
@@ -69,8 +70,8 @@ def _shown(file: Path, made: Prompt, listing: Listing) -> str:
     request = made.request(listing.metadata, b"", 0, image=listing.image.path)
     schema = json.dumps(request.schema.content, indent=2, ensure_ascii=False)
     parts = {
-        f"{file}: version {made.version}, {made.questions} questions, answers of at most "
-        f"{made.answer_words} words, in {made.language.name}": "",
+        f"{file}: version {made.version}, {made.questions} questions, answers of "
+        f"{words_text(made.answer_words)}, in {made.language.name}": "",
         "before the image": request.prompt_text,
         f"the image: {listing.image.path}": "",
         "after the image": request.closing_text or "(nothing)",

@@ -29,14 +29,14 @@ def plan_view(plan: Mapping[str, Any]) -> RenderableType:
         Text(f"Left out: {entry['count']:,} {entry['reason']} (first: {entry['first']})")
         for entry in plan["left_out"]
     ]
-    along = plan.get("along", 0)
+    images, along = plan["images"], plan.get("along", 0)
     opinions, canaries = plan["second_opinions"], plan["canaries"]
     again = f" and {opinions:,} second opinions" if opinions else ""
     again += f", {canaries:,} canaries" if canaries else ""
     return Group(
         Text(
-            f"{plan['images']} images{again}: {duration(plan['duration_s'])}, until "
-            f"{local_time(plan['ends_at'])}",
+            f"{images:,} image{'' if images == 1 else 's'}{again}: "
+            f"{duration(plan['duration_s'])}, until {local_time(plan['ends_at'])}",
             style="bold",
         ),
         *([Text(f"{along:,} further images go along in these requests")] if along else []),

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared.corpus.extra_columns import cell_of, extra_cells, kind_of, with_extra
+from shared.corpus.formats.cells import shown
 from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -318,7 +319,7 @@ def _split(fields: Fields) -> Split | None:
     split = SPLIT_WORDS.get(word.lower().rstrip("0123456789_- "))
     if word and split is None:
         raise fields.refused(
-            f"unknown split {word!r}; use {', '.join(SPLITS)}, or give --columns split= to do "
+            f"unknown split {shown(word)}; use {', '.join(SPLITS)}, or give --columns split= to do "
             "without"
         )
     return split

@@ -15,6 +15,9 @@ from shared.records.records import COLUMN_ALIASES
 ColumnNames = Mapping[str, str]
 """The column of each field, as the user names it; an empty name: the file has none."""
 
+_MOST_SHOWN: Final = 50
+_LONGEST_SHOWN: Final = 60
+"""Columns that a message names, and characters of each name."""
 _COMPARED: Final = 1_000
 """Rows in which two columns that may be meant are compared."""
 _TOLD: Final = frozenset({"question", "answer", "answers", "filename", "prediction", "split"})
@@ -118,8 +121,14 @@ def column_key(name: str) -> str:
 
 
 def shown(columns: Iterable[object]) -> str:
-    """Return the names of columns for a message of one line, whatever is in them."""
-    return ", ".join(" ".join(str(name).split()) for name in columns) or "none"
+    """Return the names of columns for a short message of one line, whatever is in them."""
+    names = [" ".join(str(name).split()) for name in columns]
+    told = [
+        name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
+        for name in names[:_MOST_SHOWN]
+    ]
+    more = [f"and {len(names) - _MOST_SHOWN:,} more"] if len(names) > _MOST_SHOWN else []
+    return ", ".join([*told, *more]) or "none"
 
 
 def own_name(path: Path, columns: Sequence[str], wanted: str) -> str:

@@ -116,9 +116,11 @@ class Locator:
         if parts[:1] == self._bases[0][-1:] and (file := self._file(parts[1:])):
             # The images folder is named again.
             return file
-        if self._by_id is not None and (file := self._by_id.path_of("/".join(parts))):
+        # Nothing is left of "./", which is the folder itself.
+        path = "/".join(parts)
+        if self._by_id is not None and (file := self._by_id.path_of(path)):
             return file
-        return Reason.UNREADABLE_FORMAT if is_unread_format(parts[-1]) else Reason.MISSING
+        return Reason.UNREADABLE_FORMAT if is_unread_format(path) else Reason.MISSING
 
     def _climbing(self, parts: list[str], *, is_absolute: bool) -> str | Reason:
         start = [] if is_absolute else self._beside

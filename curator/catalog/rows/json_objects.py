@@ -50,15 +50,22 @@ def _whole(text: str, path: Path, line: int) -> list[Object]:
     """Return the products of one JSON text; a single object without any list is one itself."""
     if not text.strip():
         raise InputError(f"{path}: is empty; give a list of JSON objects, one for each product")
-    value = _parsed(text)
-    if value is None:
-        raise InputError(f"{path}: line {line} is not JSON")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {_place(error, line)}; have it written anew") from error
     products = [*products_in(value)]
     if not products and isinstance(value, dict) and value:
         products = [value]
     if not products:
         raise InputError(f"{path}: holds no list of JSON objects, one for each product")
     return products
+
+
+def _place(error: Exception, first_line: int) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return "is nested too deeply"
+    return f"line {first_line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno})"
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever it holds

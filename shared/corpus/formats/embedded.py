@@ -77,4 +77,8 @@ def with_named_pictures(raw: RawTable, column: str, name: Callable[[bytes], str]
 def _index(columns: Sequence[str], row: Row) -> str:
     by_key = {column_key(name): name for name in columns}
     name = next((by_key[key] for key in reversed(_ID_KEYS) if key in by_key), None)
-    return "" if name is None else cell_text(row.get(name))
+    try:
+        return "" if name is None else cell_text(row.get(name))
+    except ValueError:
+        # Nothing that another row could name it by.
+        return ""

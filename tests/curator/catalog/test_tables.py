@@ -170,6 +170,10 @@ def test_texts_are_without_markup_and_columns_that_tell_nothing_stay_out(shop):
         ("s3://bucket/b.jpg", Reason.URL),
         ("x/b.jpg", Reason.MISSING),
         ("x", Reason.MISSING),
+        (".", Reason.MISSING),
+        ("./", Reason.MISSING),
+        ("/", Reason.OUTSIDE),
+        ("file://", Reason.MISSING),
         ("x" * 5000 + ".jpg", Reason.MISSING),
         ("x/c.heic", Reason.UNREADABLE_FORMAT),
         ("x/.ipynb_checkpoints/a-checkpoint.jpg", Reason.HIDDEN),
@@ -229,6 +233,25 @@ def test_json_that_holds_no_products_is_refused(shop, text):
         shop(text, file="t.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('\n[{"image": "a.jpg"},\n {"image": "b.jpg"]', r"line 3 is not JSON .* column 19\)"),
+        ('["a.jpg", "Bowl"]\n["b.jpg", "Cup"]\n', "line 2 is not JSON .Extra data"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_where_json_is_broken_is_told(shop, text, told):
+    with pytest.raises(InputError, match=told):
+        shop(text, file="t.json")
+
+
+def test_a_table_without_rows_is_said_to_be_empty(shop, tmp_path):
+    _, skipped = shop("id,image\n")
+    error = nothing_usable(open_catalog(tmp_path / "t.csv", tmp_path / "images"), skipped)
+    assert str(error).endswith("holds no listing with an image: nothing is in it")
+
+
 def test_long_cells_and_brackets_without_end_are_read(shop):
     image = "data:image/png;base64," + "A" * 200_000
     text = table(("id", "image", "text"), ("1", "a.jpg", "x " * 100_000), ("2", image, "[" * 9_000))
@@ -248,7 +271,21 @@ def test_links_that_lead_in_circles_are_no_pictures(shop, tmp_path):
 FILES = ("t.csv", "t.json", "t.jsonl")
 PIECES = (
     *('"', "'", ",", ";", "\n", "\r", "[", "]", "{", "}", ":", "\0", "\ufeff", "\\", "<", "&", "|"),
-    *("..", "/", "a.jpg", ".jpg", "id", "image", "Handle", "Title", "Option1 Name", "ID", "Type"),
+    *(
+        "..",
+        ".",
+        "./",
+        "/",
+        "a.jpg",
+        ".jpg",
+        "id",
+        "image",
+        "Handle",
+        "Title",
+        "Option1 Name",
+        "ID",
+        "Type",
+    ),
     *("SKU", "Parent", "Images", "sep=;", "TemplateType=x", "https://", "//", "C:\\", "%00", "?"),
 )
 
@@ -265,6 +302,14 @@ def test_any_table_brings_listings_of_files_that_are_there_or_one_line(tmp_path,
     except InputError as error:
         refusal = str(error)
     assert file in refusal
+    assert "\n" not in refusal
+
+
+def test_a_refusal_is_short_however_many_columns_there_are(shop):
+    header = ",".join(["x" * 5_000, *(f"column_{number}" for number in range(5_000))])
+    with pytest.raises(InputError, match=r"column_0.* and 4,951 more; ") as refused:
+        shop(f"{header}\n{'v,' * 5_000}v\n")
+    assert len(str(refused.value)) < 2_000
 
 
 def test_listings_stream_whatever_the_tables_length(tmp_path):
