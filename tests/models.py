@@ -21,7 +21,8 @@ from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
 from trainer.learners.blip import BlipLearner
 from trainer.learners.learner import TokenLimits
-from trainer.pretraining.scratch import SPECIAL_TOKENS, Shape, new_model, new_processor
+from trainer.pretraining.recipe import Shape
+from trainer.pretraining.scratch import SPECIAL_TOKENS, new_model, new_processor
 
 SHAPE = Shape(
     width=64,

@@ -73,6 +73,30 @@ def test_help_and_the_version_import_nothing_slow(program: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "typed",
+    [
+        "trainer recipe",
+        "trainer recipe pretrain",
+        "trainer fit no-recipe.toml",
+        "trainer sweep no-recipe.toml",
+        "trainer pretrain no-recipe.toml",
+        "trainer merge no-run --out merged",
+        "trainer fuse no-run no-other --out fused",
+        "trainer export --model ./no-model --out exported",
+        "evaluator predict --model ./no-model --image a.png --question What?",
+        "evaluator serve --model ./no-model",
+    ],
+)
+def test_what_needs_no_torch_starts_without_it(typed: str) -> None:
+    program, *words = typed.split()
+    ended = ran("-c", IMPORTED, program, *words)
+    assert ended.returncode == (0 if words[0] == "recipe" else 2)
+    imported = ended.stderr.splitlines()[-1].split()
+    assert "shared.program.cli" in imported
+    assert {"torch", "transformers", "ray"} & set(imported) == set()
+
+
+@pytest.mark.parametrize(
     ("program", "commands"),
     [
         ("curator", {"reparse", "rehearse", "review"}),

@@ -22,6 +22,7 @@ from evaluator.runs.submissions import Submission
 from shared.corpus import parse_columns
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.names.model_names import resolve_model
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def predict(
 ) -> None:
     """Answer one question, or a file of them; no reference answers needed."""
     instruction = checked_instruction(prompt, max_new_tokens)
+    resolve_model(model)
     single, several = (image, question), (csv, images, out, submission)
     if image and question and not any(several):
         settings = _settings(
@@ -106,12 +108,15 @@ def serve(
     ] = 64,
 ) -> None:
     """Answer questions over HTTP: POST /answer, and a page to try it with."""
-    from evaluator.serve import Limits  # noqa: PLC0415
-    from evaluator.serve import serve as serve_replica  # noqa: PLC0415
     from shared.web.access import checked_address  # noqa: PLC0415
 
     instruction = checked_instruction(prompt, max_new_tokens)
+    resolve_model(model)
     address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
+    # torch takes seconds to import; what is misspelt need not wait for it.
+    from evaluator.serve import Limits  # noqa: PLC0415
+    from evaluator.serve import serve as serve_replica  # noqa: PLC0415
+
     serve_replica(
         _settings(model, adapter, quantize, Path(), batch_size=batch_size, instruction=instruction),
         address,

@@ -15,8 +15,10 @@ from rich.console import Console
 from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
+from shared.vqa.names.model_names import resolve_model
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
+from trainer.fitting.record import require_record
 
 _PACKAGES: Final = ("onnx", "onnxruntime", "onnxscript")
 
@@ -85,7 +87,11 @@ def export(
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
-    # torch takes seconds to import.
+    if adapter is not None:
+        require_record(adapter)
+    if model is not None:
+        resolve_model(model)
+    # torch takes seconds to import; what is misspelt need not wait for it.
     from trainer.export.export import ExportOrder  # noqa: PLC0415
     from trainer.export.export import export as export_model  # noqa: PLC0415
     from trainer.export.variants import Variant  # noqa: PLC0415

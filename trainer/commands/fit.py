@@ -18,12 +18,13 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a LoRA adapter by the recipe."""
-    # torch takes seconds to import; --help and bad recipes need not wait for it.
-    from trainer.fitting.fit import fit as fit_adapter  # noqa: PLC0415
     from trainer.recipe.opening import load_recipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
     settings = load_recipe(FitRecipe, recipe, overrides or ())
+    # torch takes seconds to import; --help and bad recipes need not wait for it.
+    from trainer.fitting.fit import fit as fit_adapter  # noqa: PLC0415
+
     stop = StopSignal()
     with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
         result = fit_adapter(settings, resume=resume, stop=stop)

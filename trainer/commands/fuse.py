@@ -14,6 +14,7 @@ from rich.console import Console
 from shared.errors import InputError
 from trainer.commands.options import AsJson, Out
 from trainer.commands.tables import fuse_table
+from trainer.fitting.record import require_record
 
 
 class FusionName(StrEnum):
@@ -52,6 +53,9 @@ def fuse(
     as_json: AsJson = False,
 ) -> None:
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
+    for adapter in adapters:
+        require_record(adapter)
+    # torch takes seconds to import; a folder that is no run's need not wait for it.
     from trainer.merging.fuse import fuse as fuse_adapters  # noqa: PLC0415
     from trainer.merging.fusion import Fusion  # noqa: PLC0415
 

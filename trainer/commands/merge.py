@@ -12,6 +12,7 @@ from rich.console import Console
 
 from trainer.commands.options import AsJson, Out
 from trainer.commands.tables import merge_table
+from trainer.fitting.record import require_record
 
 
 def merge(
@@ -24,6 +25,8 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
+    require_record(adapter)
+    # torch takes seconds to import; a folder that is no run's need not wait for it.
     from trainer.merging.merge import merge as merge_adapter  # noqa: PLC0415
 
     result = merge_adapter(adapter, out, images)

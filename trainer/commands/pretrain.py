@@ -25,11 +25,13 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
-    from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
     from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
     from trainer.recipe.opening import load_recipe  # noqa: PLC0415
 
     settings = load_recipe(PretrainRecipe, recipe, overrides or ())
+    # torch takes seconds to import; bad recipes need not wait for it.
+    from trainer.pretraining.pretrain import describe, make_model  # noqa: PLC0415
+
     if describe_only:
         result = describe(settings)
     else:

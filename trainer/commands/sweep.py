@@ -24,6 +24,9 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
         raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
     from trainer.recipe.opening import load_recipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+
+    settings = load_recipe(FitRecipe, recipe, overrides or ())
+    # Ray and torch take seconds to import; bad recipes need not wait for them.
     from trainer.sweep.files import findings_json  # noqa: PLC0415
     from trainer.sweep.findings import sentences  # noqa: PLC0415
     from trainer.sweep.run import (  # noqa: PLC0415
@@ -34,7 +37,6 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
     from trainer.sweep.run import sweep as run_sweep  # noqa: PLC0415
     from trainer.sweep.space import fit_command, trial_folder  # noqa: PLC0415
 
-    settings = load_recipe(FitRecipe, recipe, overrides or ())
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
         findings = run_sweep(settings)

@@ -21,14 +21,16 @@ from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.files.atomic import refilled_folder
 from shared.questions.folding import FOLDING_FILE, write_folding
-from shared.vqa.adapting.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import ADDED_LABELS, write_added_labels
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
+from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe.recipe import LoraRecipe, LoraStart
-from trainer.recipe.targets import ALL_LINEAR, AUTO, require_layers
+from trainer.recipe.targets import ALL_LINEAR, AUTO
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.vqa.adapting.adapters import TRAINING_RECORD, require_adapter
+from shared.vqa.adapting.adapter_files import TRAINING_RECORD, require_adapter
 
 DATASET = "dataset"
 

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from shared.errors import InputError
 from shared.questions.folding import read_folding, write_folding
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.inputs.question_length import limit_of_adapters, lower_question_limit
 from shared.vqa.quantization import Quantization

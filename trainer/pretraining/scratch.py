@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
 from tokenizers import BertWordPieceTokenizer
 from transformers import (
     BertTokenizerFast,
@@ -14,30 +13,10 @@ from transformers import (
     BlipProcessor,
 )
 
-from shared.program.settings import Settings
 from shared.vqa.blip.forward import heed_question_mask
+from trainer.pretraining.recipe import Shape
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]")
-
-
-class Shape(Settings):
-    """Sizes of the model to make."""
-
-    width: int = Field(160, gt=0, description="of the hidden states, a multiple of heads")
-    heads: int = Field(5, gt=0, description="of attention, in every layer")
-    vision_layers: int = Field(4, gt=0, description="of the image encoder")
-    question_layers: int = Field(
-        2, gt=0, description="of the question encoder, and as many of the decoder"
-    )
-    image_size: int = Field(
-        128, gt=0, description="side of the input in pixels, a multiple of patch_size"
-    )
-    patch_size: int = Field(16, gt=0, description="side of a patch in pixels")
-    vocabulary: int = Field(
-        4000, gt=100, description="word pieces at most, learned from the training pairs"
-    )
-    max_text_tokens: int = Field(128, gt=8, description="longest question or answer in tokens")
-    dropout: float = Field(0.1, ge=0, lt=1, description="while training")
 
 
 def train_tokenizer(texts: Sequence[str], shape: Shape) -> BertTokenizerFast:

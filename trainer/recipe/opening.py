@@ -8,15 +8,19 @@ from pathlib import Path
 from shared.dataset.opening import opened_data
 from shared.images.stores import is_url
 from shared.program.settings import AnySettings, read_tables, validated
+from shared.vqa.names.model_names import resolve_model
 
 
 def load_recipe(model: type[AnySettings], path: Path, overrides: Sequence[str] = ()) -> AnySettings:
     """Read a recipe as ``load_settings`` does, where `data` may be a URL and `images` missing.
 
     Raises:
-        InputError: as ``load_settings``, or the data cannot be had, or hold no pictures.
+        InputError: as ``load_settings``, there is no such model, or the data cannot be had or hold
+            no pictures.
     """
     tables = read_tables(path, overrides)
+    if isinstance(model_name := tables.get("model"), str):
+        resolve_model(model_name)
     data, images = tables.get("data"), tables.get("images")
     if isinstance(data, str) and data and (images is None or is_url(data) or is_url(str(images))):
         opened = opened_data(data, images, option="`images` in the recipe")

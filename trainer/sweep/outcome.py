@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.corpus import read_json, write_json
-from shared.vqa.adapting.adapters import TRAINING_RECORD
+from shared.vqa.adapting.adapter_files import TRAINING_RECORD
 from trainer.fitting.training_log import TrainingLog
 from trainer.sweep.space import Trial, trial_folder
 

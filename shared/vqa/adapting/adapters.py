@@ -23,6 +23,12 @@ from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
 from shared.program.reporting.event_log import EventLog
 from shared.questions.folding import FOLDING_FILE
+from shared.vqa.adapting.adapter_files import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    TRAINING_RECORD,
+    require_adapter,
+)
 from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.adapting.added_labels import (
     ADDED_LABELS,
@@ -30,12 +36,6 @@ from shared.vqa.adapting.added_labels import (
     make_head_trainable,
     read_added_labels,
 )
-from shared.vqa.names.hub_names import near_folder
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
-TRAINING_RECORD = "run.json"
-"""What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
 
 log = EventLog(__name__)
 
@@ -138,24 +138,6 @@ def _require_applied(
         )
     if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
         raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
-
-
-def require_adapter(adapter: Path) -> Path:
-    """Return the weights file of an adapter folder.
-
-    Raises:
-        InputError: the folder is missing or is not an adapter with safetensors.
-    """
-    if not adapter.exists():
-        raise InputError(f"{adapter}: no such adapter folder{near_folder(str(adapter))}")
-    if not (adapter / ADAPTER_CONFIG).is_file():
-        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
-    weights = adapter / ADAPTER_WEIGHTS
-    if not weights.is_file():
-        raise InputError(
-            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
-        )
-    return weights
 
 
 def require_applicable(adapter: Path, *, four_bit: bool) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Final
 
 from shared.corpus import read_json
 from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 MAX_QUESTION_TOKENS: Final = 128
 TOKENIZER_CONFIG: Final = "tokenizer_config.json"

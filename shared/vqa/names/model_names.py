@@ -1,20 +1,22 @@
-"""Where a model lies, by the name that a user gives; and what a hub's errors become."""
+"""Where a model lies, by the name that a user gives; and what a hub's errors become.
+
+A name is looked up before torch and transformers, which take seconds, are imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
-from huggingface_hub.utils import logging as hub_logging
-from transformers import PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from typing import TYPE_CHECKING
 
 from shared.errors import AboVqaError, InputError
 from shared.onnx_vqa import MANIFEST
 from shared.vqa.names.embedded import EMBEDDED_MODEL, EMBEDDED_MODEL_DIR
 from shared.vqa.names.hub_names import means_a_folder, near_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def resolve_model(model: str) -> str:
@@ -47,6 +49,9 @@ def resolve_model(model: str) -> str:
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Keep progress bars, retries and reports of unused weights off the terminal."""
+    from huggingface_hub.utils import logging as hub_logging  # noqa: PLC0415 - see above
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
@@ -72,9 +77,11 @@ def hub_errors(model: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AboVqaError, MemoryError, torch.OutOfMemoryError):
+    except (AboVqaError, MemoryError):
         raise
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise
         # Over a broken file the libraries raise whatever they stumbled on; tokenizers Exception.
         raise InputError(
             f"{model}: cannot be loaded ({_reason(error)}); give a model folder with safetensors, "
@@ -93,6 +100,12 @@ def require_words(model: str, tokenizer: PreTrainedTokenizerBase) -> None:
             f"{model}: its tokenizer knows no words; tokenizer.json, or what stands for it, is "
             "missing beside the weights"
         )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    from torch import OutOfMemoryError  # noqa: PLC0415 - see above
+
+    return isinstance(error, OutOfMemoryError)
 
 
 def _reason(error: Exception) -> str:

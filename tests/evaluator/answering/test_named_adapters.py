@@ -17,7 +17,7 @@ from shared.errors import InputError
 from shared.program.cli import run_program
 from shared.program.reporting.events import set_up_events
 from shared.records import QAPair, Question
-from shared.vqa.adapting.adapters import TRAINING_RECORD
+from shared.vqa.adapting.adapter_files import TRAINING_RECORD
 from tests.evaluator.replicas import CountingFleet, evaluation_of, no_text_models, settings_for
 from tests.fakes.clock import FakeClock
 from tests.models import load_float, save_tiny_adapter

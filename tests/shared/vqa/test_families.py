@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from transformers import BertConfig, BlipForConditionalGeneration
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS, quiet_renames
+from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.families import load_answerer, why_no_regions
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS

@@ -17,7 +17,7 @@ from shared.errors import InputError
 from shared.images.fingerprints import fingerprints
 from shared.images.source import ImageFolder
 from shared.program.settings import validated
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
 from tests.places import files_that_name

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from shared.errors import InputError, StoppedForNow
 from shared.program.settings import validated
 from shared.program.stopping import StopSignal
-from shared.vqa.adapting.adapters import ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
 from tests.models import learner_of_blip, load_float
 from tests.trainer.fitting.fits import recipe_for, rows, run_fit
 from tests.trainer.recipes import fit_settings, write_recipe

@@ -11,7 +11,7 @@ import pytest
 
 from evaluator.metrics.text_models.model_source import find_text_model
 from shared.errors import InputError
-from shared.vqa.adapting.adapters import require_adapter
+from shared.vqa.adapting.adapter_files import require_adapter
 from shared.vqa.names.hub_names import means_a_folder
 from shared.vqa.names.model_names import resolve_model
 

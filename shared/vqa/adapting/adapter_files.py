@@ -1,0 +1,32 @@
+"""The files of an adapter's folder, by name; looked for without loading torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from shared.errors import InputError
+from shared.vqa.names.hub_names import near_folder
+
+ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
+ADAPTER_CONFIG: Final = "adapter_config.json"
+TRAINING_RECORD: Final = "run.json"
+"""What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
+
+
+def require_adapter(adapter: Path) -> Path:
+    """Return the weights file of an adapter folder.
+
+    Raises:
+        InputError: the folder is missing or is not an adapter with safetensors.
+    """
+    if not adapter.exists():
+        raise InputError(f"{adapter}: no such adapter folder{near_folder(str(adapter))}")
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")
+    weights = adapter / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        raise InputError(
+            f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
+        )
+    return weights
