@@ -52,6 +52,9 @@ COMMANDS: Final = {
     "reparse": Command(
         "curator.commands.pairs", "reparse", "Judge the kept replies again, by today's rules."
     ),
+    "repair": Command(
+        "curator.commands.repair", "repair", "Save what can be read of a damaged ledger."
+    ),
     "rehearse": Command(
         "curator.commands.rehearse", "rehearse", "Play Gemini on this machine, at no cost."
     ),

@@ -99,7 +99,7 @@ def test_what_needs_no_torch_starts_without_it(typed: str) -> None:
 @pytest.mark.parametrize(
     ("program", "commands"),
     [
-        ("curator", {"reparse", "rehearse", "review"}),
+        ("curator", {"repair", "reparse", "rehearse", "review"}),
         ("evaluator", {"report"}),
         ("trainer", {"recipe"}),
     ],

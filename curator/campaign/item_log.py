@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from curator.campaign.waiting.jobs import Job
 from curator.judging.judge import Judgement
+from curator.ledger import Campaign
+from curator.ledger.database.coding import models_text
+from curator.ledger.records.logged import LOGGED_CHARACTERS
 from curator.prompts.prompts import Prompts
 from shared.endpoints.pool.lease import Lease
 from shared.endpoints.protocols.annotator import Reply
 from shared.program.reporting.event_log import EventLog
 
-LOGGED_CHARACTERS: Final = 2_000
+_LOGGER: Final = "curator.items"
+
+
+def log_campaign(campaign_id: int, campaign: Campaign) -> None:
+    """Log what a run asks for, so that a ledger that is lost can be made of its log again."""
+    EventLog(_LOGGER).info(
+        "campaign",
+        campaign=campaign_id,
+        annotator=campaign.annotator,
+        models=json.loads(models_text(campaign.models)),
+        prompt_version=campaign.prompt_version,
+        questions=campaign.questions,
+        prompts=campaign.prompts,
+    )
 
 
 class ItemLog:
@@ -20,7 +37,7 @@ class ItemLog:
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
         # Bound once, since a logger of the module would be made anew for each line.
-        self._log = EventLog("curator.items").bound()
+        self._log = EventLog(_LOGGER).bound()
 
     def reply(
         self, item: Job, reply: Reply, judgement: Judgement, *, lease: Lease, attempt_id: int

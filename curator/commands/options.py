@@ -144,6 +144,9 @@ Concurrency = Annotated[
     typer.Option(min=1, max=1024, help="Most requests in flight.", show_default="16; 128 at flex"),
 ]
 LedgerFile = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
+LedgerArgument = Annotated[
+    Path, typer.Argument(metavar="LEDGER", help="The campaign's file (SQLite).")
+]
 CampaignId = Annotated[
     int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
 ]

@@ -10,9 +10,8 @@ from shared.errors import AboVqaError
 
 _WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
 
-_OF_DAMAGE: Final = (
-    "put a copy in its place, or recover what can be read: sqlite3 LEDGER .recover | sqlite3 NEW"
-)
+REPAIR: Final = "`curator repair LEDGER --to NEW`"
+OF_DAMAGE: Final = f"put a copy in its place, or save what can be read: {REPAIR}"
 
 
 class LedgerFailure(AboVqaError):
@@ -27,7 +26,7 @@ def told(error: Exception) -> str:
     """Return what the database says, and the way out where its file is damaged."""
     said = str(error).partition("\n")[0]
     if "malformed" in said or "not a database" in said:
-        return f"{said}: the file is damaged; {_OF_DAMAGE}"
+        return f"{said}: the file is damaged; {OF_DAMAGE}"
     return said
 
 
@@ -42,5 +41,5 @@ def translated(kind: type[Exception]) -> Iterator[None]:
         yield
     except kind as error:
         reason = told(error)
-        way_out = "" if reason.endswith(_OF_DAMAGE) else f"; {_WAY_OUT}"
+        way_out = "" if reason.endswith(OF_DAMAGE) else f"; {_WAY_OUT}"
         raise LedgerFailure(f"the ledger cannot be used any more: {reason}{way_out}") from error

@@ -8,7 +8,7 @@ kind, is read again too, for earlier releases kept less of it. The replies stay 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -86,15 +86,23 @@ def prompts_of(campaign: Campaign, answer_words: int | None) -> Prompts:
 
 
 async def reparse(
-    ledger: Ledger, campaign_id: int, rules: Rules, now: float, progress: ProgressReport
+    ledger: Ledger,
+    campaign_id: int,
+    rules: Rules,
+    now: float,
+    progress: ProgressReport,
+    *,
+    only: Collection[int] | None = None,
 ) -> Rejudged:
-    """Judge every kept reply of a campaign again and replace its pairs.
+    """Judge every kept reply of a campaign again, or of ``only`` some items; replace the pairs.
 
     Raises:
         LedgerFailure: the ledger cannot be written.
     """
     total = Rejudged()
     replied = await ledger.pages.replied_attempts(campaign_id)
+    if only is not None:
+        replied = [(item_id, attempt) for item_id, attempt in replied if item_id in only]
     for page in _pages(replied):
         items = await ledger.pages.replied_items(campaign_id, [attempt for _, attempt in page])
         judged = [judge_again(item, campaign_id, rules, now) for item in items]

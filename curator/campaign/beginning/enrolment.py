@@ -6,6 +6,7 @@ from curator.annotators.models_to_ask import warn_of_unlisted
 from curator.campaign.beginning.inputs import RunOptions, RunPlan
 from curator.campaign.beginning.looks import ask_once_per_look
 from curator.campaign.beginning.new_campaign import agree_to_new
+from curator.campaign.item_log import log_campaign
 from curator.ledger import Ledger
 from curator.ledger.database.identity import LOG, beside
 from shared.endpoints.pool.removals import tell_removed
@@ -40,6 +41,7 @@ async def enrolled(
     log.info("catalogue_read", path=str(options.catalog), **imported)
     await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
+    log_campaign(campaign_id, plan.campaign)
     await ledger.remember_keys(plan.serving, clock.now())
     tell_removed(plan.keys, plan.removed)
     warn_of_unlisted(options.annotator, plan.models, options.known_models)

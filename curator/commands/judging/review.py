@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.commands.options import AsJson
+from curator.commands.options import AsJson, LedgerArgument
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import images_dirs
@@ -26,9 +26,6 @@ from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_o
 from shared.program.clock import SystemClock
 from shared.web.access import Address, address_in
 
-LedgerArgument = Annotated[
-    Path, typer.Argument(metavar="LEDGER", help="The campaign's file (SQLite).")
-]
 ListenAddress = Annotated[
     str, typer.Option("--listen", metavar="HOST:PORT", help="Address to serve the page at.")
 ]

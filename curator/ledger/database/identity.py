@@ -7,10 +7,14 @@ written under two names, and must not be made anew beside what another one left.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
+from curator.ledger.errors import REPAIR
+from curator.ledger.records.logged import REPLY_LINE
 from shared.errors import InputError
 from shared.files.locking import FileHold, LockHeld, is_held
 
@@ -87,21 +91,36 @@ def require_nothing_lost(path: Path) -> None:
         InputError: the file is gone or empty, and changes, a log or copies of it are there.
     """
     place = path.resolve()
-    newest = _newest_beside(place)
+    newest, log = _newest_beside(place), beside(place, LOG)
     if not place.exists():
-        if newest:
+        left = [*newest, *([log] if _tells_of_replies(log) else [])]
+        if left:
+            names = " and ".join(file.name for file in left)
             raise InputError(
-                f"{path}: is gone, but {newest[0].name} has its newest changes; put the ledger "
-                f"back, or move {newest[0].name} away to begin anew"
+                f"{path}: is gone, but {names} beside it tells of paid replies; put the ledger "
+                f"back, save what is left by {REPAIR}, or move {names} away to begin anew"
             )
         return
-    left = [*newest, *_filled([beside(place, LOG)]), *copies_of(place)]
+    left = [*newest, *_filled([log]), *copies_of(place)]
     if left:
         names = ", ".join(file.name for file in left)
         raise InputError(
             f"{path}: is empty, but was not ({names} beside it): something emptied it; put a copy "
-            "in its place, or move all of them away to begin anew"
+            f"in its place, save what is left by {REPAIR}, or move all of them away to begin anew"
         )
+
+
+def has_log(path: Path) -> bool:
+    """Return whether the log of a ledger lies beside what ``path`` leads to."""
+    return bool(_filled([beside(path, LOG)]))
+
+
+def _tells_of_replies(log: Path) -> bool:
+    """Return whether a log has a reply in it; one of a run that asked nothing has not."""
+    if not _filled([log]):
+        return False
+    with log.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return re.search(REPLY_LINE, content) is not None
 
 
 def copies_of(place: Path) -> list[Path]:

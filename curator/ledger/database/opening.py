@@ -13,14 +13,15 @@ from curator.ledger import database
 from curator.ledger.database.identity import (
     LOCK,
     beside,
+    has_log,
     require_nothing_lost,
     require_own_name,
 )
 from curator.ledger.database.plain import connected
-from curator.ledger.errors import LedgerFailure, told
+from curator.ledger.errors import OF_DAMAGE, LedgerFailure, told
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
-from shared.files.locking import FileHold, LockHeld, sole
+from shared.files.locking import FileHold, LockHeld, is_held, sole
 
 HEAD: Final = "0027"
 """The version that this release writes."""
@@ -28,6 +29,11 @@ KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 
 OLDEST_SQLITE: Final = (3, 35)
 """The first to drop columns, as migration 0005 does."""
 _WAIT: Final = "wait for it or stop it"
+_NO_DATABASE_BUT: Final = {
+    False: "not a ledger; give another --ledger",
+    True: f"cannot be read (its beginning is no database's: the file is damaged; {OF_DAMAGE})",
+}
+"""What a file is told that is no database, by whether a ledger's log lies beside it."""
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -63,7 +69,7 @@ def check_version(path: Path) -> str | None:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not is_sqlite:
-        raise InputError(f"{path}: not a ledger; give another --ledger")
+        raise InputError(f"{path}: {_NO_DATABASE_BUT[has_log(path)]}")
     version = _read_version(path)
     if version not in KNOWN_VERSIONS:
         raise InputError(
@@ -108,10 +114,10 @@ def migrate(path: Path) -> None:
     try:
         if version is None:
             with atomic_path(path.resolve()) as part:
-                _create(part)
+                create(part)
         else:
             _back_up(path, beside(path, f".{version}.backup"))
-            _upgrade(path)
+            upgrade_to(path)
     except (OSError, sqlite3.Error, LedgerFailure) as error:
         raise InputError(f"{path}: cannot be written ({error})") from error
 
@@ -128,18 +134,27 @@ def migrate_unless_busy(path: Path) -> None:
             held.migrate()
 
 
-def _create(path: Path) -> None:
-    """Make a ledger at once, as all the migrations one after the other would; a test holds that."""
+def create(path: Path) -> None:
+    """Make a ledger at once, as all the migrations one after the other would; a test holds that.
+
+    Raises:
+        sqlite3.Error: it cannot be written.
+    """
     schema = files(database).joinpath("schema.sql").read_text(encoding="utf-8")
     with closing(connected(path, "rwc")) as new:
         new.executescript(schema)
 
 
-def _upgrade(path: Path) -> None:
+def upgrade_to(path: Path, version: str = HEAD) -> None:
+    """Bring the file at ``path``, empty or a ledger, to ``version``, this release's as a rule.
+
+    Raises:
+        LedgerFailure: it cannot be written.
+    """
     # SQLAlchemy and Alembic take half a second to import, and most commands need no migration.
     from curator.ledger.database.upgrade import upgrade  # noqa: PLC0415
 
-    upgrade(path, HEAD)
+    upgrade(path, version)
 
 
 def _back_up(path: Path, copy: Path) -> None:
@@ -196,6 +211,22 @@ def sole_writer(path: Path) -> Iterator[HeldLedger]:
             yield held
         finally:
             held.release()
+
+
+@contextmanager
+def at_rest(path: Path) -> Iterator[None]:
+    """Keep runs from the ledger at ``path`` for the time of the block; writes nothing beside it.
+
+    Raises:
+        LockHeld: a run works on it.
+    """
+    hold = FileHold()
+    try:
+        if is_held(beside(path, LOCK)) or (path.exists() and not hold.take(path)):
+            raise LockHeld(f"{_held_words(path)}; {_WAIT}")
+        yield
+    finally:
+        hold.release()
 
 
 def _held_words(path: Path) -> str:

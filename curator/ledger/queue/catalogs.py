@@ -12,9 +12,14 @@ from curator.ledger.records.overview import LeftOut
 from shared.records import Listing
 
 IMPORT_BATCH: Final = 2_000
+# What a log alone told of, its catalogue describes.
 _NEW: Final = """
 INSERT INTO items (listing_id, image_id, image_path, metadata, product)
-VALUES (:listing_id, :image_id, :image_path, :metadata, :product) ON CONFLICT DO NOTHING
+VALUES (:listing_id, :image_id, :image_path, :metadata, :product)
+ON CONFLICT (image_path) DO UPDATE SET image_id = excluded.image_id, metadata = excluded.metadata,
+  product = excluded.product
+  WHERE items.metadata = '{}' AND excluded.metadata != '{}'
+  AND items.listing_id = excluded.listing_id
 """
 # Of listings whose image another one brought.
 _OTHERS: Final = """

@@ -19,8 +19,13 @@ _HIGHEST_RANK: Final = "SELECT coalesce(max(rank), 0) FROM work WHERE campaign_i
 _QUEUED: Final = """
 INSERT INTO work (campaign_id, item_id, state, attempts, reason, rank)
 SELECT :campaign_id, items.id, :pending, 0, '', row_number() OVER (ORDER BY {key}) + :last_rank
-FROM items WHERE items.id > :last_item
+FROM items WHERE {which}
 """
+_ADDED: Final = "items.id > :last_item"
+_MISSING: Final = (
+    "NOT EXISTS (SELECT 1 FROM work"
+    " WHERE (work.campaign_id, work.item_id) = (:campaign_id, items.id))"
+)
 _SHUFFLED: Final = """
 UPDATE work SET rank = places.place FROM (
   SELECT work.item_id, row_number() OVER (ORDER BY abo_draw(:seed, items.image_path)) AS place
@@ -32,10 +37,19 @@ WHERE work.campaign_id = :campaign_id AND work.item_id = places.item_id
 
 def enrol_new(connection: sqlite3.Connection, campaign_id: int, seed: int | None) -> None:
     """Queue all items that a campaign does not have yet, behind those that it has."""
+    _enrol(connection, campaign_id, seed, _ADDED)
+
+
+def enrol_missing(connection: sqlite3.Connection, campaign_id: int) -> None:
+    """Queue items whose place in a queue was lost, be others behind them or not."""
+    _enrol(connection, campaign_id, None, _MISSING)
+
+
+def _enrol(connection: sqlite3.Connection, campaign_id: int, seed: int | None, which: str) -> None:
     last_item, last_rank = _last(connection, campaign_id)
-    statement = _QUEUED.format(key=_BY_CATALOGUE if seed is None else _BY_SEED)
+    key = _BY_CATALOGUE if seed is None else _BY_SEED
     connection.execute(
-        statement,
+        _QUEUED.format(key=key, which=which),
         {
             "campaign_id": campaign_id,
             "pending": int(WorkState.PENDING),

@@ -151,9 +151,12 @@ async def test_changes_of_a_ledger_that_is_gone_go_into_no_other(stage):
     campaign.ledger.unlink()
     refused = await campaign.run()
     assert refused.code == 2
-    assert "is gone, but campaign.db-wal has its newest changes" in refused.err
+    left = "campaign.db-wal and campaign.db.log.jsonl"
+    assert f"is gone, but {left} beside it tells of paid replies" in refused.err
     assert not campaign.ledger.exists()
     campaign.ledger.with_name("campaign.db-wal").rename(campaign.folder / "away")
+    assert "but campaign.db.log.jsonl beside it" in (await campaign.run()).err
+    campaign.ledger.with_name("campaign.db.log.jsonl").rename(campaign.folder / "away too")
     assert (await campaign.run()).code == 0
     assert_whole(campaign.ledger)
 
@@ -181,4 +184,5 @@ def test_a_damaged_ledger_names_the_way_back_and_stays_as_it_is(tmp_path, damage
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "the file is damaged; put a copy in its place" in ended.stderr
+    assert "`curator repair LEDGER --to NEW`" in ended.stderr
     assert ledger.read_bytes() == broken
