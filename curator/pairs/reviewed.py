@@ -156,6 +156,7 @@ class ReviewedPairs:
             "outcomes": report["outcomes"],
             "reviewers": len(report["reviewers"]),
             "label_error": label_error(sample),
+            "skipped_in_sample": report["sample"]["skipped"],
             "right_by_type": review_report(sample)["sample"]["right_by"]["type"],
             "agreement_of_people": report["agreement"]["people"]["krippendorffs_alpha"],
             "corrected": self.corrected,

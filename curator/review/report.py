@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from curator.ledger.records.review import SeenPair
 from curator.review.agreement import cohens_kappa, krippendorffs_alpha, pairs_of_raters
-from curator.review.sample import fair_sample
+from curator.review.sample import fair_sample, skipped_in_sample
 from curator.review.verdicts import Outcome, deciding, verdict_on
 from shared.dataset.agreement_rate import AgreementRate
 from shared.questions.types import question_type
@@ -42,6 +42,7 @@ def review_report(pairs: Sequence[SeenPair]) -> dict[str, Any]:
         "reviewers": _reviewers(pairs),
         "sample": {
             "judged": len(sample),
+            "skipped": skipped_in_sample(pairs),
             "outcomes": _outcomes(sample),
             "right": share_of_right(sample),
             "right_by": {
@@ -70,7 +71,11 @@ def review_summary(pairs: Sequence[SeenPair]) -> dict[str, Any]:
     return {
         "judged": len(judged),
         "outcomes": _outcomes(judged),
-        "sample": {"judged": len(sample), "right": share_of_right(sample)},
+        "sample": {
+            "judged": len(sample),
+            "skipped": skipped_in_sample(pairs),
+            "right": share_of_right(sample),
+        },
     }
 
 

@@ -31,6 +31,8 @@ def report_line(report: Mapping[str, Any]) -> str:
     sample = report["sample"]
     outcomes = ", ".join(f"{count:,} {name}" for name, count in report["outcomes"].items() if count)
     right = f"; right: {percent(sample['right'])} by {sample['judged']:,} at random"
+    if sample["skipped"]:
+        right += f", without {sample['skipped']:,} of these that were only skipped"
     return f"{report['judged']:,} judged ({outcomes}){right if sample['judged'] else ''}"
 
 

@@ -2,8 +2,9 @@
 
 The random order of a seed is a permutation of all pairs, and people go through it from its start.
 So the pairs up to the last one that was drawn in that order are a simple random sample, whichever
-way each of them came to its reviewer: one that was judged before, in another order, is skipped
+way each of them came to its reviewer: one that was judged before, in another order, is passed over
 there and counts here. Judging by another order, or some kinds of pairs alone, adds nothing else.
+Pairs of it that everybody skipped are lacking; they are counted, for they may be the hard ones.
 """
 
 from __future__ import annotations
@@ -23,6 +24,20 @@ def fair_sample(pairs: Iterable[SeenPair]) -> list[SeenPair]:
     judged = [(pair, deciding(pair.reviews)) for pair in pairs]
     reach = _reach(judged)
     return [pair for pair, reviews in judged if _is_drawn(pair, reviews, reach)]
+
+
+def skipped_in_sample(pairs: Iterable[SeenPair]) -> int:
+    """Return how many pairs lie where the fair sample does and were skipped by all who saw them."""
+    seen = [pair for pair in pairs if pair.reviews]
+    reach = _reach((pair, deciding(pair.reviews)) for pair in seen)
+    return sum(
+        not deciding(pair.reviews)
+        and any(
+            review.position <= reach.get((pair.campaign_id, review.drawn_seed), -1.0)
+            for review in pair.reviews
+        )
+        for pair in seen
+    )
 
 
 def _reach(judged: Iterable[tuple[SeenPair, Sequence[Review]]]) -> dict[tuple[int, int], float]:

@@ -102,17 +102,24 @@ class Sitting:
         )
 
     async def take_back(self, reviewer: str, campaign_id: int) -> tuple[Review, SeenPair] | None:
-        """Undo a person's latest decision; return it and the pair, ``None`` if there is none."""
-        review = await self.desk.changed(decisions.take_back, reviewer, self._clock.now())
-        if review is None:
-            return None
-        found = await self.desk.told(browsing.pairs_at, campaign_id, [review.key])
-        pair = found.get(review.key)
-        return None if pair is None else (review, pair)
+        """Undo a person's latest decision on a pair of a campaign.
+
+        Return it and the pair; ``None`` if there is none.
+        """
+        return await self.desk.changed(_take_back, reviewer, campaign_id, self._clock.now())
 
     async def leave(self, reviewer: str) -> None:
         """Let others have what is in a person's hands."""
         await self.desk.changed(decisions.give_up, reviewer)
+
+
+def _take_back(
+    connection: sqlite3.Connection, reviewer: str, campaign_id: int, now: float
+) -> tuple[Review, SeenPair] | None:
+    review = decisions.take_back(connection, reviewer, campaign_id, now)
+    if review is None:
+        return None
+    return review, browsing.pairs_at(connection, campaign_id, [review.key])[review.key]
 
 
 def _decide(

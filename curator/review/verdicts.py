@@ -65,9 +65,3 @@ def verdict_of(reviews: Sequence[Review]) -> Verdict | None:
 def _answer(review: Review) -> tuple[Decision, str]:
     is_correction = review.decision is Decision.CORRECTED
     return review.decision, normalise(review.correction) if is_correction else ""
-
-
-def agreement_of_others(pair: SeenPair) -> float | None:
-    """Return the share of listing and second opinion that agree; ``None`` if neither tells."""
-    said = [says for says in (pair.agreement, pair.opinion) if says in {"agrees", "disagrees"}]
-    return sum(says == "agrees" for says in said) / len(said) if said else None

@@ -108,10 +108,19 @@ def put(connection: sqlite3.Connection, reviews: Iterable[Review]) -> None:
         connection.execute(f"DELETE FROM review_leases WHERE {_SAME} AND reviewer = ?", same)  # noqa: S608
 
 
-def take_back(connection: sqlite3.Connection, reviewer: str, now: float) -> Review | None:
-    """Remove a person's latest verdict and hand the pair out again; return what it was."""
+def take_back(
+    connection: sqlite3.Connection, reviewer: str, campaign_id: int, now: float
+) -> Review | None:
+    """Remove a person's latest verdict on a pair that the campaign has; return what it was.
+
+    The pair is handed out to them again. Verdicts on what the campaign does not have, or has no
+    more, stay: nobody would see them go.
+    """
     row = connection.execute(
-        "SELECT * FROM reviews WHERE reviewer = ? ORDER BY decided_at DESC LIMIT 1", (reviewer,)
+        "SELECT r.* FROM reviews AS r WHERE r.reviewer = ? AND EXISTS (SELECT 1 FROM pairs AS p "
+        "WHERE p.campaign_id = ? AND p.item_id = r.item_id AND p.question = r.question "
+        "AND p.answer = r.answer) ORDER BY r.decided_at DESC LIMIT 1",
+        (reviewer, campaign_id),
     ).fetchone()
     if row is None:
         return None

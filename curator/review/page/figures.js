@@ -67,7 +67,7 @@ export class Figures {
     const head = show(parent, "div", undefined, "finding");
     show(head, "b", sample.judged ? percent(sample.right.share) : "–");
     show(head, "span", sample.judged
-      ? `of the answers are right: ${interval(sample.right)} with 95 % confidence, by ${number(sample.judged)} pairs at random about ${number(sample.right.images)} images`
+      ? `of the answers are right: ${interval(sample.right)} with 95 % confidence, by ${number(sample.judged)} pairs at random about ${number(sample.right.images)} images${sample.skipped ? `, without ${number(sample.skipped)} of these that were only skipped` : ""}`
       : "How many answers are right cannot be said: no pair was judged in the random order.");
     const outcomes = Object.entries(report.outcomes).filter(([, count]) => count).map(([name, count]) => `${number(count)} ${name}`);
     show(parent, "p", `${number(report.judged)} pairs judged: ${outcomes.join(", ")}.`, "soft");

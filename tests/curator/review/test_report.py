@@ -11,6 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 from curator.ledger.records.review import Decision
 from curator.review.agreement import cohens_kappa, krippendorffs_alpha
 from curator.review.report import label_error, review_report, share_of_right
+from curator.review.report_view import report_line
 from curator.review.sample import fair_sample
 from curator.review.verdicts import Outcome, verdict_on
 from shared.dataset.agreement_rate import wilson_interval
@@ -60,6 +61,13 @@ def test_the_sample_holds_what_the_random_order_reached_and_nothing_else():
     skipped = reviewed(7, ("A", "skipped", drawn("random", 0.95)))
     pairs = [random_3, random_6, before, beyond, some, other_seed, skipped]
     assert fair_sample(pairs) == [random_3, random_6, before]
+    # Of what lies where the sample does, what everybody skipped is told.
+    assert review_report(pairs)["sample"]["skipped"] == 0
+    hard = reviewed(8, ("A", "skipped", drawn("random", 0.2)), ("B", "skipped"))
+    by_another = reviewed(9, ("A", "skipped", drawn("random", 0.2)), ("B", "accepted"))
+    report = review_report([*pairs, hard, by_another])
+    assert report["sample"]["skipped"] == 1
+    assert report_line(report).endswith("by 4 at random, without 1 of these that were only skipped")
 
 
 def test_a_share_knows_that_pairs_of_an_image_are_not_independent():

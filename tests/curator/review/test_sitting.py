@@ -136,6 +136,23 @@ async def test_undo_brings_the_pair_back_and_can_be_repeated(sit, clock):
     assert not {first, second} & set(await keys(sitting, "Bo", 9))
 
 
+async def test_undo_leaves_what_the_campaign_does_not_have(tmp_path, clock):
+    row = Row(1, QUESTIONS[0], "red")
+    rows = [row, Row(2, QUESTIONS[0], "blue"), Row(1, QUESTIONS[0], "green", campaign=2)]
+    sitting = Sitting(Desk(filled_ledger(tmp_path / "l.db", rows)), clock, Draw())
+    for answer in ("red", "blue"):
+        clock.time += 1
+        await say(sitting, "Ada", PairKey(1 + (answer == "blue"), QUESTIONS[0], answer))
+    assert await sitting.take_back("Ada", 2) is None
+    # The second one was judged away meanwhile.
+    change(tmp_path / "l.db", "DELETE FROM pairs WHERE answer = 'blue'")
+    review, pair = await sitting.take_back("Ada", 1)
+    assert review.key == pair.key == PairKey(1, QUESTIONS[0], "red")
+    with reading(tmp_path / "l.db") as connection:
+        rows = connection.execute("SELECT answer FROM reviews").fetchall()
+    assert [tuple(row) for row in rows] == [("blue",)]
+
+
 async def test_the_random_order_is_the_seeds_and_begins_anew_where_it_was(sit):
     orders = {seed: await keys(sit(seed=seed), f"n{seed}", 20) for seed in (1, 2, 3)}
     assert len({tuple(order) for order in orders.values()}) == 3

@@ -14,23 +14,8 @@ from shared.errors import InputError
 
 NAMES = st.sampled_from(
     [
-        "id",
-        "index",
-        "question",
-        "answer",
-        "answers",
-        "prediction",
-        "filename",
-        "image",
-        "split",
-        "choices",
-        "A",
-        "product",
-        "doc",
-        "messages",
-        "conversations",
-        "boxes",
-        "label_review",
+        *("id", "index", "question", "answer", "answers", "prediction", "filename", "image"),
+        *("split", "choices", "A", "product", "doc", "messages", "conversations", "boxes"),
     ]
 )
 PICTURE = "iVBORw0KGgo=" + "A" * 200
