@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,6 +16,7 @@ from aiohttp import web
 from evaluator.serve.batching import Asked
 from shared.images.pixels import TooManyPixels, UnreadablePicture, opened
 from shared.records import is_unicode
+from shared.web.bodies import form_in, json_in
 
 LARGEST_IMAGE_BYTES: Final = 10 * 2**20
 LARGEST_IMAGE_PIXELS: Final = 40_000_000
@@ -47,10 +47,7 @@ async def read_asked(request: web.Request) -> Asked:
 
 
 async def _from_form(request: web.Request) -> tuple[bytes, Any]:
-    try:
-        form = await request.post()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"not a form ({error})") from error
+    form = await form_in(request)
     image = form.get("image")
     if not isinstance(image, web.FileField):
         raise web.HTTPBadRequest(text="image: send a file")
@@ -58,10 +55,7 @@ async def _from_form(request: web.Request) -> tuple[bytes, Any]:
 
 
 async def _from_json(request: web.Request) -> tuple[bytes, Any]:
-    try:
-        value = json.loads(await request.read())
-    except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text="the body is not JSON") from error
+    value = await json_in(request)
     if not isinstance(value, dict) or not isinstance(value.get("image"), str):
         raise web.HTTPBadRequest(text="image: send a file's content as text in base64")
     # What a browser makes of a file starts with "data:image/png;base64,".

@@ -19,7 +19,8 @@ from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.records import Question
-from shared.web.access import Access, Address, listening
+from shared.web.access import Access, Address
+from shared.web.listening import listening
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -163,30 +162,6 @@ async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
-
-
-@asynccontextmanager
-async def listening(
-    application: web.Application, address: Address, option: str
-) -> AsyncIterator[Address]:
-    """Serve for the time of the block, then finish what is in flight; yields where (port 0: any).
-
-    Raises:
-        InputError: the port is taken, or the host is none of this machine's.
-    """
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, address.host, address.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise InputError(
-                f"{option} {address.host}:{address.port}: cannot listen there ({error.strerror})"
-            ) from error
-        yield replace(address, port=int(runner.addresses[0][1]))
-    finally:
-        await runner.cleanup()
 
 
 def _is_own_origin(request: web.Request) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from shared.web.access import Access, Handler
+from shared.web.bodies import form_in
 
 _HERE: Final = "shared.web"
 _TYPES: Final[Mapping[str, str]] = {
@@ -50,7 +51,7 @@ def login_routes(access: Access, login: Login) -> list[web.RouteDef]:
         return form("")
 
     async def log_in(request: web.Request) -> web.Response:
-        token = (await request.post()).get("token", "")
+        token = (await form_in(request)).get("token", "")
         if not (isinstance(token, str) and access.is_token(token.strip())):
             return form("That is not the token.", status=401)
         response = web.Response(status=303, headers={"Location": "./"})

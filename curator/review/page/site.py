@@ -21,7 +21,8 @@ from curator.review.page.sitting_routes import sitting_routes
 from curator.review.sitting import REASONS, Sitting
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.questions.types import QUESTION_TYPES
-from shared.web.access import Access, Address, Handler, add_headers, listening
+from shared.web.access import Access, Address, Handler, add_headers
+from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
 
 OPTION: Final = "--listen"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -13,6 +12,7 @@ from curator.ledger.reviews.candidates import Order
 from curator.review.page.asked import FilterAsked, bad_request, checked
 from curator.review.page.objects import pair_object, review_object
 from curator.review.sitting import NoSuchPair, Said, Sitting
+from shared.web.bodies import json_in
 
 MOST_AT_ONCE: Final = 5
 """Pairs that a page has ready, so that nobody waits for the next."""
@@ -55,14 +55,14 @@ def sitting_routes(sitting: Sitting) -> list[web.RouteDef]:
     """Return the routes; each takes and gives one JSON object."""
 
     async def hand_out(request: web.Request) -> web.Response:
-        asked = checked(_NextAsked, await _body(request))
+        asked = checked(_NextAsked, await json_in(request))
         wanted = asked.wanted.pair_filter()
         pairs = await sitting.hand_out(wanted, asked.order, asked.reviewer, asked.count)
         # What others said of it is kept from who is to say it independently.
         return web.json_response({"pairs": [pair_object(pair) | {"reviews": []} for pair in pairs]})
 
     async def decide(request: web.Request) -> web.Response:
-        asked = checked(_DecisionAsked, await _body(request))
+        asked = checked(_DecisionAsked, await json_in(request))
         said = Said(asked.reviewer, asked.decision, asked.correction, asked.reason)
         if complaint := said.complaint_about(asked.answer):
             raise bad_request(complaint)
@@ -74,7 +74,7 @@ def sitting_routes(sitting: Sitting) -> list[web.RouteDef]:
         return web.json_response(review_object(review))
 
     async def undo(request: web.Request) -> web.Response:
-        asked = checked(_UndoAsked, await _body(request))
+        asked = checked(_UndoAsked, await json_in(request))
         undone = await sitting.take_back(asked.reviewer, asked.campaign)
         if undone is None:
             return web.json_response({"review": None, "pair": None})
@@ -84,7 +84,7 @@ def sitting_routes(sitting: Sitting) -> list[web.RouteDef]:
         )
 
     async def leave(request: web.Request) -> web.Response:
-        await sitting.leave(checked(_Asked, await _body(request)).reviewer)
+        await sitting.leave(checked(_Asked, await json_in(request)).reviewer)
         return web.json_response({})
 
     return [
@@ -93,10 +93,3 @@ def sitting_routes(sitting: Sitting) -> list[web.RouteDef]:
         web.post("/api/review/undo", undo),
         web.post("/api/review/leave", leave),
     ]
-
-
-async def _body(request: web.Request) -> Any:  # noqa: ANN401 - what it is, pydantic says
-    try:
-        return json.loads(await request.text())
-    except ValueError as error:
-        raise bad_request(f"request: give a JSON object ({error})") from error

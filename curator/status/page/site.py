@@ -17,7 +17,8 @@ from curator.status.page.metrics import CONTENT_TYPE, metrics_text
 from curator.status.status import status_object
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.program.clock import Clock
-from shared.web.access import Access, Address, add_headers, listening
+from shared.web.access import Access, Address, add_headers
+from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
 
 NEWEST: Final = 12

@@ -25,7 +25,8 @@ from evaluator.serve.serving import ReceivingReplica
 from evaluator.serve.site import application
 from shared.program.cli import run_program
 from shared.records import Question
-from shared.web.access import Access, Address, listening
+from shared.web.access import Access, Address
+from shared.web.listening import listening
 from tests.evaluator.replicas import settings_for
 from tests.models import QUESTIONS
 

@@ -10,7 +10,8 @@ from importlib.resources import files
 import pytest
 from aiohttp import ClientSession, web
 
-from shared.web.access import Access, Address, add_headers, listening
+from shared.web.access import Access, Address, add_headers
+from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
 
 TOKEN = "a-token-of-some-length"
