@@ -263,8 +263,11 @@ async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
         await press("?")
         await expect(tab.locator("#keys")).to_contain_text("undo what you decided last")
         await press("Escape")
+        shown = await tab.locator("#frame img").bounding_box()
         await press("l")
         await expect(tab.locator("#large")).to_contain_text("Größer & Co")
+        # Also that of a small file.
+        assert (await tab.locator("#large img").bounding_box())["height"] > shown["height"]
         await press("Escape")
         # A telephone shows all that is needed, and nothing runs off its screen.
         await tab.set_viewport_size({"width": 390, "height": 800})
