@@ -35,7 +35,12 @@ COMMANDS: Final = {
     "compare": Command(
         "evaluator.commands.compare",
         "compare",
-        "Say which of two runs is better, by how much, and how sure that is.",
+        "Say which of several runs is better, by how much, and how sure that is.",
+    ),
+    "power": Command(
+        "evaluator.commands.power",
+        "power",
+        "Say how many images one needs to see a difference of so many points.",
     ),
     "serve": Command(
         "evaluator.commands.predict",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,32 +11,85 @@ import typer
 from rich.console import Console
 
 from evaluator.commands.options import AsJson
-from evaluator.comparing.differences import compare_runs, sentences
-from evaluator.comparing.tables import comparison_table, difference_table, signature_note
+from evaluator.comparing.differences import sentences
+from evaluator.comparing.gate import Gate, GateClosed, gates, require_interval
+from evaluator.comparing.several import SeveralRuns, compare_all, several_sentences
+from evaluator.comparing.tables import (
+    comparison_table,
+    difference_table,
+    several_table,
+    signature_note,
+)
 from evaluator.metrics.choice import parse_metrics
 from evaluator.report.page import write_report
 from evaluator.runs.folder import read_runs
+from shared.errors import InputError
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="A run folder: the one to start from.")],
-    run_b: Annotated[Path, typer.Argument(help="Another on the same data.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders on the same data, the first to start from.")
+    ],
     *,
     metrics: Annotated[
         str | None,
         typer.Option(help="Metrics with commas between them.", show_default="all in both"),
     ] = None,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            help="A gate: exit 1 where the 95 % interval of a run less the first begins below "
+            "this, such as -0.01 for a point."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="The metric of the gate.", show_default="the first that is compared"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which of two runs is better, by how much, and how sure that is."""
+    """Say which of several runs is better, by how much, and how sure that is."""
+    if len(runs) < 2:  # noqa: PLR2004
+        raise InputError("compare: give two run folders or more; `evaluator report` shows one")
+    if metric is not None and fail_below is None:
+        raise InputError(f"--metric {metric}: is the gate's; give --fail-below too, or --metrics")
     chosen = None if metrics is None else parse_metrics(metrics)
-    base, other = read_runs([run_a, run_b])
-    comparison = compare_runs(base, other, chosen)
+    gated = None if metric is None else parse_metrics(metric)
+    loaded = read_runs(runs)
+    if gated is not None:
+        require_interval(gated[0], loaded)
+        chosen = chosen and tuple(dict.fromkeys([*chosen, *gated]))
+    several = compare_all(loaded, chosen)
+    put = []
+    if fail_below is not None:
+        of_base = [each for each in several.comparisons if each.base == loaded[0].name]
+        put = gates(of_base, gated[0].name if gated else several.metric, fail_below)
     if as_json:
-        typer.echo(json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False))
-        return
-    Console().print(difference_table(comparison))
-    for sentence in sentences(comparison):
+        _print_json(several, put)
+    else:
+        _print_tables(several, put)
+    closed = [gate.sentence() for gate in put if not gate.passed]
+    if closed:
+        raise GateClosed("; ".join(closed))
+
+
+def _print_json(several: SeveralRuns, put: Sequence[Gate]) -> None:
+    only = several.comparisons[0] if len(several.comparisons) == 1 else None
+    value = several.to_json() if only is None else only.to_json()
+    if put:
+        value["gates"] = [gate.to_json() for gate in put]
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _print_tables(several: SeveralRuns, put: Sequence[Gate]) -> None:
+    if len(several.comparisons) == 1:
+        [only] = several.comparisons
+        Console().print(difference_table(only))
+        said = sentences(only)
+    else:
+        Console().print(several_table(several))
+        said = several_sentences(several)
+    for sentence in [*said, *(gate.sentence() for gate in put if gate.passed)]:
         typer.echo(sentence)
 
 

@@ -7,6 +7,7 @@ draws: p is below 0.05 where the 95 % interval leaves out zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.scoring.intervals import SEED, bootstrap_means, percentile_interval
+from evaluator.scoring.intervals import (
+    SEED,
+    Part,
+    bootstrap_sums,
+    means_of,
+    percentile_interval,
+)
 
 RESAMPLES: Final = 10_000
 """The smallest p-value is 2 in so many."""
@@ -73,17 +80,66 @@ def paired_difference(
     """
     if not len(gains_N):
         raise ValueError("a difference needs at least one row")
-    names, place_N = np.unique(np.asarray(units), return_inverse=True)
-    sums_U1 = np.bincount(place_N, weights=gains_N).astype(np.float64)[:, None]
-    counts_U1 = np.bincount(place_N).astype(np.float64)[:, None]
-    mean = float(gains_N.mean())
-    if len(names) < 2:  # noqa: PLR2004 (one unit says nothing about others)
-        return Difference(mean, None)
-    means_R = bootstrap_means(sums_U1, counts_U1, resamples=resamples, seed=seed)[:, 0]
+    _, place_N = np.unique(np.asarray(units), return_inverse=True)
+    [found] = paired_differences([gains_N], place_N, resamples=resamples, seed=seed)
+    if found is None:
+        raise ValueError("a difference needs at least one score")
+    return found
+
+
+def paired_differences(
+    gains: Sequence[NDArray[np.float64]],
+    place_N: NDArray[np.int64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> list[Difference | None]:
+    """Return ``paired_difference`` of several quantities, all from the same draws.
+
+    Args:
+        gains: for each quantity, the differences of N rows; NaN where a row has none.
+        place_N: the number of each row's unit.
+        resamples: how many times units are drawn.
+        seed: of the draws.
+
+    Returns:
+        The differences; ``None`` of a quantity that no row has.
+    """
+    parts = [_by_unit(gains_N, place_N) for gains_N in gains]
+    units = int(place_N.max()) + 1 if len(place_N) else 0
+    drawn = bootstrap_sums(units, parts, resamples=resamples, seed=seed) if units > 1 else []
+    found: list[Difference | None] = []
+    for index, (gains_N, part) in enumerate(zip(gains, parts, strict=True)):
+        if not len(part.values_PK):
+            found.append(None)
+            continue
+        mean = float(np.nanmean(gains_N))
+        # One unit says nothing about others.
+        alone = len(part.values_PK) < 2  # noqa: PLR2004
+        found.append(Difference(mean, None) if alone else _difference(mean, means_of(drawn[index])))
+    return found
+
+
+def _by_unit(gains_N: NDArray[np.float64], place_N: NDArray[np.int64]) -> Part:
+    """Return the sum and number of the gains of each unit that has any."""
+    known_N = ~np.isnan(gains_N)
+    counts_U = np.bincount(place_N[known_N])
+    sums_U = np.bincount(place_N[known_N], weights=gains_N[known_N])
+    places = np.flatnonzero(counts_U)
+    return Part(np.stack([sums_U, counts_U], axis=1)[places].astype(np.float64), places)
+
+
+def _difference(mean: float, means_R1: NDArray[np.float64]) -> Difference:
+    means_R = means_R1[:, 0][~np.isnan(means_R1[:, 0])]
     # The share of resamples on the far side of zero, counting the sample itself once.
     below, above = (means_R <= 0).sum() + 1, (means_R >= 0).sum() + 1
-    p_value = min(1.0, 2.0 * float(min(below, above)) / (resamples + 1))
+    p_value = min(1.0, 2.0 * float(min(below, above)) / (len(means_R) + 1))
     return Difference(mean, percentile_interval(means_R), p_value)
+
+
+def resamples_for(tests: int) -> int:
+    """Return how many resamples let one of so many tests be clear after Holm's correction."""
+    return max(RESAMPLES, math.ceil(4 / CLEAR) * tests)
 
 
 def mcnemar_exact(
@@ -120,3 +176,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty_like(values)
     corrected[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in corrected]
+
+
+def holm_known(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return ``holm`` of the p-values that there are; ``None`` stays, and is no test."""
+    corrected = iter(holm([p_value for p_value in p_values if p_value is not None]))
+    return [None if p_value is None else next(corrected) for p_value in p_values]

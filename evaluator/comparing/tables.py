@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
 from evaluator.comparing.differences import RunComparison, p_text
+from evaluator.comparing.several import SeveralRuns
 from evaluator.comparing.side_by_side import (
     Column,
     best_rows,
@@ -19,6 +21,10 @@ from evaluator.scoring.scorecard import Figure, Scorecard
 from shared.corpus import left_out_by_reason
 from shared.dataset.check import Bond, DataCheck
 from shared.dataset.units import counted
+
+if TYPE_CHECKING:
+    # With it comes scipy, which takes half a second.
+    from evaluator.comparing.power import Need
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
@@ -144,16 +150,61 @@ def difference_table(comparison: RunComparison) -> Table:
             f"{metric.other:.4f}",
             f"{gain.mean:+.4f}",
             _signed_interval(gain.ci95),
-            *(
-                "-" if p is None else p_text(p).removeprefix("p ").removeprefix("= ")
-                for p in (gain.p_value, metric.p_holm)
-            ),
+            *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
         )
     table.add_section()
     for kind, gain in comparison.by_question_type.items():
         row = (f"  {kind}", "", "", f"{gain.mean:+.4f}", _signed_interval(gain.ci95), "", "")
         table.add_row(*row, style="dim")
     return table
+
+
+def several_table(several: SeveralRuns) -> Table:
+    """Return the differences of all pairs of runs, a section for each metric."""
+    table = Table(
+        title="Each run less one before it; intervals by "
+        + " and by ".join(dict.fromkeys(each.clustered_by for each in several.comparisons)),
+        title_justify="left",
+        caption="p: paired bootstrap over units; Holm: corrected for all pairs and metrics.",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("")
+    for heading in ("gain", "95 % interval", "p", "Holm"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    names = dict.fromkeys(m.metric for each in several.comparisons for m in each.metrics)
+    for name in names:
+        table.add_section()
+        table.add_row(_heading(Column(name, "")), "", "", "", "")
+        for comparison in several.comparisons:
+            for metric in (m for m in comparison.metrics if m.metric == name):
+                gain = metric.difference
+                table.add_row(
+                    f"  {comparison.other} less {comparison.base}",
+                    f"{gain.mean:+.4f}",
+                    _signed_interval(gain.ci95),
+                    *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
+                )
+    return table
+
+
+def need_table(needed: Need) -> Table:
+    """Return how many units see which difference."""
+    table = Table(
+        title=f"To see a difference in {100 * needed.chance:.0f} of 100 tries, at the level of 5 %",
+        title_justify="left",
+    )
+    for heading in ("points", f"{needed.noun}s", "questions"):
+        table.add_column(heading, justify="right")
+    for points, units in needed.units_by_points:
+        questions = round(units * needed.variation.rows)
+        table.add_row(f"{points:g}", f"{units:,}", f"{questions:,}")
+    return table
+
+
+def _p_cell(p_value: float | None) -> str:
+    return "-" if p_value is None else p_text(p_value).removeprefix("p ").removeprefix("= ")
 
 
 def _signed_interval(ci95: tuple[float, float] | None) -> str:

@@ -18,8 +18,8 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluator.comparing.differences import RunComparison, compare_runs
 from evaluator.comparing.pairing import PairedRows, pair_rows
+from evaluator.comparing.several import attempt_all
 from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
@@ -34,7 +34,6 @@ from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
 from evaluator.runs.places import last_name, without_credentials
 from evaluator.scoring.scorecard import Breakdown, Group
-from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 
@@ -112,7 +111,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "comparison": comparison,
         "best": best_rows(comparison),
         "published": published_rows(runs),
-        "differences": [_difference(runs[0], other) for other in runs[1:]],
+        "differences": attempt_all(runs),
         "plots": _plots(runs),
         "reliabilities": {run.name: reliability(run.predictions) for run in runs},
         "distributions": distributions(runs),
@@ -143,22 +142,6 @@ def outcome_words(runs: Sequence[Run]) -> Mapping[str, tuple[str, str]]:
             "wrong in both" if several else "the answer differs from the reference",
         ),
     }
-
-
-@dataclass(frozen=True)
-class _Difference:
-    """A run against the base: the figures, or why there are none."""
-
-    name: str
-    comparison: RunComparison | None
-    reason: str
-
-
-def _difference(base: Run, other: Run) -> _Difference:
-    try:
-        return _Difference(other.name, compare_runs(base, other), "")
-    except InputError as error:
-        return _Difference(other.name, None, str(error))
 
 
 def _types(runs: Sequence[Run]) -> Sequence[str]:

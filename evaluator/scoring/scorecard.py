@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
-from evaluator.scoring.intervals import bootstrap_sums, percentile_interval
+from evaluator.scoring.intervals import Part, bootstrap_sums, percentile_interval
 from evaluator.scoring.right_labels import RightLabels
-from evaluator.scoring.tally import UNIT, Tally
+from evaluator.scoring.tally import UNIT, Tally, units_of_cells
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.questions.types import QUESTION_TYPES
@@ -182,25 +182,23 @@ def whole_group(tally: Tally) -> Group:
 
 
 def _groups(tally: Tally, masks: list[NDArray[np.bool_]]) -> list[Group]:
-    units, cell_unit = np.unique([cell.unit for cell in tally.cells], return_inverse=True)
-    sums: list[NDArray[np.float64]] = []
-    counts: list[NDArray[np.float64]] = []
+    cell_unit = units_of_cells(tally.cells)
+    parts = []
     for mask in masks:
-        for source, target in ((tally.sums_CM, sums), (tally.counts_CM, counts)):
-            by_unit = np.zeros((len(units), len(tally.metrics)), dtype=np.int64)
-            np.add.at(by_unit, cell_unit[mask], source[mask])
-            target.append(by_unit.astype(np.float64))
-    width = len(tally.metrics)
-    sums_RK, counts_RK = np.hsplit(bootstrap_sums(np.hstack([*sums, *counts])), 2)
+        # Cells are in the order of their units, so that a unit's cells stand together.
+        places, first = np.unique(cell_unit[mask], return_index=True)
+        both = np.hstack([tally.sums_CM[mask], tally.counts_CM[mask]])
+        by_unit = np.add.reduceat(both, first, axis=0) if len(places) else both
+        parts.append(Part(by_unit.astype(np.float64), places))
+    sums = bootstrap_sums(int(cell_unit[-1]) + 1 if len(cell_unit) else 0, parts)
     return [
-        _group(
-            tally,
-            mask,
-            np.count_nonzero(counts[index], axis=0),
-            sums_RK[:, index * width : (index + 1) * width] / UNIT,
-            counts_RK[:, index * width : (index + 1) * width],
+        _group(tally, mask, np.count_nonzero(counts_UM, axis=0), sums_RM / UNIT, counts_RM)
+        for mask, (sums_RM, counts_RM), (_, counts_UM) in zip(
+            masks,
+            (np.hsplit(part_RK, 2) for part_RK in sums),
+            (np.hsplit(part.values_PK, 2) for part in parts),
+            strict=True,
         )
-        for index, mask in enumerate(masks)
     ]
 
 

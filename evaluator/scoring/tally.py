@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -101,3 +102,9 @@ class Tally:
             np.add.at(total, row_cell, part)
             totals.append(total)
         return cls(metrics, tuple(distinct), *totals)
+
+
+def units_of_cells(cells: Sequence[Cell]) -> NDArray[np.int64]:
+    """Return the number of each cell's unit, from 0, shape (C,); cells as a tally has them."""
+    starts = [cell.unit != before.unit for before, cell in pairwise(cells)]
+    return np.cumsum([0, *starts], dtype=np.int64) if cells else np.zeros(0, dtype=np.int64)

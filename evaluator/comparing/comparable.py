@@ -1,0 +1,110 @@
+"""What can be compared at all: runs about the same data, with metrics measured alike.
+
+What cannot is refused in one line that says what differs, and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from evaluator.comparing.pairing import (
+    differing_rows,
+    other_references,
+    pair_rows,
+    why_none_pair,
+)
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.registry import corpus_figure
+from evaluator.runs.folder import Run
+from shared.errors import InputError
+from shared.records import QAPair
+
+SHOWN: Final = 3
+"""Differing rows that a refusal names."""
+
+
+def require_same_data(base: Run, other: Run) -> None:
+    """Check that two runs answer the same questions with the same references.
+
+    Raises:
+        InputError: they do not; some rows that differ are named.
+    """
+    only_base, only_other = differing_rows(base, other)
+    if not only_base and not only_other:
+        return
+    asked = {_asked_for(run) for run in (base, other)}
+    if len(asked) == 1 and None not in asked:
+        if not pair_rows([base, other]).rows:
+            raise InputError(
+                f"{base.name} and {other.name} have no row in common that neither model was "
+                "trained on; give data that both have not seen"
+            )
+        return
+    names = f"{base.name} and {other.name}"
+    if len(only_base) == len(base.predictions) and (why := why_none_pair(base, other)):
+        raise InputError(f"{names} have no row in common: {why}")
+    twins = other_references(only_base, only_other)
+    if len(twins) == len(only_base) == len(only_other):
+        raise InputError(
+            f"{names} answer the same questions, but {len(twins):,} have "
+            f"another reference: {_twins_text(twins)}; score both against the same references"
+        )
+    parts = [
+        f"{len(pairs):,} {'row is' if len(pairs) == 1 else 'rows are'} only in {run.name}: "
+        + "; ".join(_row_text(pair) for pair in pairs[:SHOWN])
+        + ("; and others" if len(pairs) > SHOWN else "")
+        for run, pairs in ((base, only_base), (other, only_other))
+        if pairs
+    ]
+    raise InputError(
+        f"{names} answer different data, so their scores do not compare. " + ". ".join(parts)
+    )
+
+
+def _asked_for(run: Run) -> str | None:
+    """Return the digest of the rows before those were left out that the model was trained on."""
+    trained_on = run.record.trained_on
+    return trained_on.asked_sha256 if trained_on else run.record.data_sha256
+
+
+def _twins_text(twins: Sequence[tuple[QAPair, QAPair]]) -> str:
+    more = "; and others" if len(twins) > SHOWN else ""
+    return (
+        "; ".join(f"{_row_text(pair)} and {twin.answer!r}" for pair, twin in twins[:SHOWN]) + more
+    )
+
+
+def _row_text(pair: QAPair) -> str:
+    return f"{pair.filename} {pair.question!r} = {pair.answer!r}"
+
+
+def common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> list[str]:
+    """Return the metrics to compare: those ``chosen``, or all that both runs have.
+
+    Raises:
+        InputError: one is not in both, or was measured differently in each.
+    """
+    common = (name for name in base.columns if name in other.columns)
+    both = [name for name in common if corpus_figure(name) is None]
+    wanted = both if chosen is None else [metric.name for metric in chosen]
+    missing = [name for name in wanted if name not in both]
+    if missing or not wanted:
+        raise InputError(
+            f"{base.name} and {other.name}: no common figures for "
+            f"{', '.join(missing) or 'any metric'}; both have: {', '.join(both) or 'none'}"
+        )
+    signatures = [run.scorecard.signatures for run in (base, other)]
+    differing = [name for name in wanted if len({of_run.get(name) for of_run in signatures}) > 1]
+    if differing:
+        ways = "; ".join(
+            f"{name}: {signatures[0].get(name)!r} against {signatures[1].get(name)!r}"
+            for name in differing
+        )
+        alike = ",".join(name for name in both if name not in differing)
+        way_out = f", or leave out what differs: --metrics {alike}" if alike else ""
+        raise InputError(
+            f"{base.name} and {other.name} were measured differently ({ways}); score both in the "
+            f"same way{way_out}"
+        )
+    return wanted
