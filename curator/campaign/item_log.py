@@ -14,6 +14,7 @@ from curator.prompts.prompts import Prompts
 from shared.endpoints.pool.lease import Lease
 from shared.endpoints.protocols.annotator import Reply
 from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.events import info_writer
 
 _LOGGER: Final = "curator.items"
 
@@ -36,8 +37,8 @@ class ItemLog:
 
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
-        # Bound once, since a logger of the module would be made anew for each line.
-        self._log = EventLog(_LOGGER).bound()
+        self._log = EventLog(_LOGGER)
+        self._write_reply = info_writer(_LOGGER, "reply")
 
     def reply(
         self, item: Job, reply: Reply, judgement: Judgement, *, lease: Lease, attempt_id: int
@@ -49,8 +50,7 @@ class ItemLog:
             if verdict is not None
             else {}
         )
-        self._log.info(
-            "reply",
+        self._write_reply(
             listing=item.listing.listing_id,
             image=item.listing.image.path,
             key=lease.key.label,

@@ -37,11 +37,6 @@ class EventLog:
         logger: BoundLogger = structlog.stdlib.get_logger(self._name)
         return logger
 
-    def bound(self) -> BoundLogger:
-        """Return structlog's own logger as it is set up now, for whoever logs line after line."""
-        logger: BoundLogger = self._logger.bind()
-        return logger
-
     def debug(self, event: str, **fields: object) -> None:
         """Log what helps to find a fault."""
         self._logger.debug(event, **fields)

@@ -15,6 +15,9 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from threading import Lock
@@ -29,6 +32,8 @@ from shared.program.reporting.secret_mask import SecretMask
 
 LOOK_EVERY_S = 1.0
 """How often a log file's name is looked at."""
+BUFFERED_BYTES: Final = 65_536
+"""Lines that are gathered are handed over to the system so many bytes at a time at most."""
 Event = Mapping[str, object]
 
 _OF_EVERY_LEVEL: Final = structlog.make_filtering_bound_logger(logging.NOTSET)
@@ -80,6 +85,9 @@ class _File(WatchedFileHandler):
         if stopwatch() >= self._looks_again_at:
             self._looks_again_at = stopwatch() + LOOK_EVERY_S
             super().reopenIfNeeded()
+
+    def _open(self) -> TextIOWrapper:
+        return Path(self.baseFilename).open("a", BUFFERED_BYTES, self.encoding)
 
     def write(self, event: Event, mask: SecretMask) -> None:
         line = mask(_as_json(event))
@@ -260,6 +268,26 @@ def set_up_events(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+def info_writer(name: str, event: str) -> Callable[..., None]:
+    """Return what writes one kind of event of the level info, as events are set up now.
+
+    It writes what structlog would, in a third of the time: for an event that comes a thousand times
+    a second.
+    """
+    outlet = next(
+        (each for each in logging.getLogger().handlers if isinstance(each, _Outlet)), None
+    )
+    if outlet is None:
+        return partial(structlog.stdlib.get_logger(name).bind().info, event)
+    is_of_all: Event = {"event": event, "level": "info", "logger": name}
+
+    def write(**fields: object) -> None:
+        now = datetime.now(UTC).isoformat().removesuffix("+00:00")
+        outlet.write({**is_of_all, "timestamp": f"{now}Z", **fields})
+
+    return write
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from shared.program.reporting import events
-from shared.program.reporting.events import lines_gathered, set_up_events
+from shared.program.reporting.events import info_writer, lines_gathered, set_up_events
 from shared.program.reporting.secret_mask import MASK, SecretMask
 
 SECRET = "AIzaSy-very-secret-key"
@@ -285,6 +285,26 @@ def test_a_terminal_that_is_gone_stops_nothing(tmp_path):
     structlog.get_logger("curator").warning("alone")
     set_up_events()
     assert [row["event"] for row in lines(tmp_path / "log.jsonl")] == ["alone"]
+
+
+def test_an_event_that_comes_often_is_written_as_any_other(streams):
+    terminal, file = streams
+    fields = {"image": "\u00e9\U0001f600.jpg"}
+    structlog.get_logger("curator.chatty").info("reply", key=SECRET, **fields)
+    info_writer("curator.chatty", "reply")(key=SECRET, **fields)
+    assert terminal.getvalue() == ""
+    usual, ours = lines(file)
+    assert list(ours) == list(usual)
+    assert len(ours.pop("timestamp")) == len(usual.pop("timestamp"))
+    assert ours == usual
+    assert ours["key"] == MASK
+
+
+def test_an_event_that_comes_often_goes_to_a_terminal_too(streams):
+    terminal, file = streams
+    info_writer("curator.pool", "reply")(key="k1")
+    assert "key=k1" in terminal.getvalue()
+    assert len(lines(file)) == 1
 
 
 def test_lines_are_gathered_until_they_are_flushed_once_for_all(streams):
