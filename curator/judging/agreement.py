@@ -87,8 +87,10 @@ def agreement(
     draft: Draft, metadata: Mapping[str, str], listing_map: ListingMap | None = None
 ) -> Agreement:
     """Compare an answer with the fields that ``listing_map``, or the packaged one, names."""
+    if not metadata:
+        return Agreement.UNKNOWN
     mapping = listing_map or packaged_map()
-    question = " ".join(words(draft.question)) if metadata else ""
+    question = " ".join(words(draft.question))
     if not mapping.pattern.search(question):
         return Agreement.UNKNOWN
     for subject in mapping.subject.values():
@@ -154,6 +156,8 @@ def _compared(
     return Agreement.AGREES if ours & theirs else Agreement.DISAGREES
 
 
+# A reply's questions are all compared with one listing, and few answers are in use.
+@lru_cache(maxsize=1_024)
 def _stems(text: str) -> frozenset[str]:
     """Return the words of ``text``, each also without a final s."""
     tokens = _WORD.findall(text.lower())

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from curator.judging.facts import Form
@@ -27,6 +28,7 @@ LONGEST_ANSWER: Final = 200
 EXACT: Final = 2.0**63
 """Numbers from here on have lost digits on the way."""
 _ASKED_FOR: Final = {"question", "answer", DIFFICULTY}
+_NO_OTHERS: Final[Mapping[str, object]] = MappingProxyType({})
 
 # Also as models call them that were asked in German or Hindi, and hold to no schema.
 _QUESTION_NAMES: Final = ("question", "q", "frage", "प्रश्न", "सवाल")
@@ -256,12 +258,14 @@ def _drafts_in(value: object) -> Iterator[Draft]:
 
 def _draft(value: dict[str, object]) -> Draft | None:
     fields: Mapping[str, object] = value
-    others: Mapping[str, object] = {}
-    if not value.keys() <= _ASKED_FOR:
+    others: Mapping[str, object] = _NO_OTHERS
+    if value.keys() <= _ASKED_FOR:
+        asked, answered = value.get("question"), value.get("answer")
+    else:
         fields = {name.strip().lower(): field for name, field in value.items()}
         others = {name: field for name, field in fields.items() if name not in _CORE}
-    question = _text(_first(fields, _QUESTION_NAMES))
-    answer = _text(_first(fields, _ANSWER_NAMES))
+        asked, answered = _first(fields, _QUESTION_NAMES), _first(fields, _ANSWER_NAMES)
+    question, answer = _text(asked), _text(answered)
     if not question or not answer:
         return None
     difficulty = _text(fields.get(DIFFICULTY)).lower()

@@ -6,7 +6,7 @@ language, the prompt file says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from curator.prompts.prompt_file import (
     AnswerKind,
     PromptFile,
     QuestionLength,
+    ReplyField,
     Style,
     default_prompt,
 )
@@ -29,6 +30,7 @@ from curator.prompts.reply_fields import STYLE
 from curator.prompts.words import words_of
 
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_FIELDS: Final[Mapping[str, ReplyField]] = MappingProxyType({})
 
 
 class Rule(StrEnum):
@@ -92,7 +94,7 @@ def validate(
     request had several pictures, each draft names the one it is about, one of ``pictures``.
     """
     bench = _Bench(prompt or default_prompt(), answer_words, tuple(styles))
-    rules = bench.prompt.rules
+    rules = bench.rules
     accepted: list[Draft] = []
     rejected: list[RejectedDraft] = []
     seen: set[tuple[int, str]] = set()
@@ -118,43 +120,19 @@ def validate(
     return Verdict(tuple(accepted), tuple(rejected), agreements)
 
 
-# Not frozen: there is one for each draft, and that would take three times as long.
-@dataclass(slots=True)
-class _Read:
-    """A draft, the words of its question and of its answer, and its style."""
-
-    draft: Draft
-    question: Sequence[str]
-    answer: Sequence[str]
-    style: Style | None
-
-    @property
-    def is_unanswerable(self) -> bool:
-        return self.style is not None and self.style.answer is AnswerKind.UNANSWERABLE
-
-
 class _Bench:
     """A prompt's rules, for the drafts of one reply."""
 
+    __slots__ = ("_answer_words", "_asked", "_fields", "_is_plain", "_language", "prompt", "rules")
+
     def __init__(self, prompt: PromptFile, answer_words: int, styles: Sequence[str]) -> None:
         self.prompt = prompt
+        self.rules = prompt.rules
         self._language: Language = prompt.spoken
         self._answer_words = answer_words
         self._asked = styles
-        self._fields = prompt.extra_fields
-        self._required = [name for name, field in self._fields.items() if field.required]
+        self._fields = prompt.extra_fields if prompt.fields else _NO_FIELDS
         self._is_plain = not prompt.styles and not self._fields
-        rules = prompt.rules
-        checks: Sequence[tuple[Rule, object, Callable[[_Read], bool]]] = (
-            (Rule.QUESTION_LENGTH, rules.question_length, self._has_odd_length),
-            (Rule.REFUSAL, rules.refusal, self._is_refusal),
-            (Rule.WORD_COUNT, rules.word_count, self._is_too_long),
-            (Rule.ANSWER_IN_QUESTION, rules.answer_in_question, self._is_given_away),
-            (Rule.LANGUAGE, rules.language, self._is_foreign),
-            (Rule.STYLE, rules.style and prompt.styles, self._is_of_no_style),
-            (Rule.FIELD, rules.field and self._required, self._lacks_field),
-        )
-        self._checks = [(rule, is_broken) for rule, applies, is_broken in checks if applies]
 
     def in_its_style(self, draft: Draft) -> Draft:
         """Return ``draft`` with the fields and the style that its prompt has, and no others.
@@ -183,51 +161,72 @@ class _Bench:
         if not question or not answer:
             return Rule.EMPTY
         style = self.prompt.styles.get(draft.style) if draft.style else None
-        read = _Read(draft, question, answer, style)
-        for rule, is_broken in self._checks:
-            if is_broken(read):
-                return rule
+        rule = self._broken_by_form(draft, question, answer, style)
+        if rule is None:
+            rule = self._broken_by_words(draft, question, answer)
+        if rule is None and not self._is_plain:
+            rule = self._broken_of_its_own(draft, answer, style)
+        return rule
+
+    def _broken_by_form(
+        self, draft: Draft, question: Sequence[str], answer: Sequence[str], style: Style | None
+    ) -> Rule | None:
+        rules, length = self.rules, self.rules.question_length
+        if isinstance(length, QuestionLength) and (
+            len(question) < length.words or len(draft.question) > length.characters
+        ):
+            return Rule.QUESTION_LENGTH
+        is_answerable = style is None or style.answer is not AnswerKind.UNANSWERABLE
+        if rules.refusal and is_answerable and self._language.refuses(answer):
+            return Rule.REFUSAL
+        longest = (style and style.answer_words) or self._answer_words
+        if rules.word_count and len(draft.answer.split()) > longest:
+            return Rule.WORD_COUNT
         return None
 
-    def _has_odd_length(self, read: _Read) -> bool:
-        length = self.prompt.rules.question_length
-        return isinstance(length, QuestionLength) and (
-            len(read.question) < length.words or len(read.draft.question) > length.characters
-        )
+    def _broken_by_words(
+        self, draft: Draft, question: Sequence[str], answer: Sequence[str]
+    ) -> Rule | None:
+        rules, language = self.rules, self._language
+        if (
+            rules.answer_in_question
+            and _contains(question, answer)
+            and not offers(draft.question, answer, language)
+        ):
+            return Rule.ANSWER_IN_QUESTION
+        if rules.language and not (
+            language.asks(question) and language.is_written_in(draft.question + draft.answer)
+        ):
+            return Rule.LANGUAGE
+        return None
 
-    def _is_refusal(self, read: _Read) -> bool:
-        return not read.is_unanswerable and self._language.refuses(read.answer)
+    def _broken_of_its_own(
+        self, draft: Draft, answer: Sequence[str], style: Style | None
+    ) -> Rule | None:
+        """Return which rule a draft breaks that only prompts with styles or fields have."""
+        rules = self.rules
+        if rules.style and self.prompt.styles and self._is_of_no_style(draft, answer, style):
+            return Rule.STYLE
+        if rules.field and any(
+            field.required and draft.others.get(name) is MISSING
+            for name, field in self._fields.items()
+        ):
+            return Rule.FIELD
+        return None
 
-    def _is_too_long(self, read: _Read) -> bool:
-        longest = (read.style and read.style.answer_words) or self._answer_words
-        return len(read.draft.answer.split()) > longest
-
-    def _is_given_away(self, read: _Read) -> bool:
-        return _contains(read.question, read.answer) and not offers(
-            read.draft.question, read.answer, self._language
-        )
-
-    def _is_foreign(self, read: _Read) -> bool:
-        text = read.draft.question + read.draft.answer
-        return not (self._language.is_written_in(text) and self._language.asks(read.question))
-
-    def _is_of_no_style(self, read: _Read) -> bool:
+    def _is_of_no_style(self, draft: Draft, answer: Sequence[str], style: Style | None) -> bool:
         """Return whether a style was not asked for, or the answer is none of it."""
-        name, style = read.draft.style, read.style
-        if style is None or (self._asked and name not in self._asked):
-            return bool(name)
+        if style is None or (self._asked and draft.style not in self._asked):
+            return bool(draft.style)
         match style.answer:
             case AnswerKind.NUMBER:
-                return not self._language.number(read.draft.answer)
+                return not self._language.number(draft.answer)
             case AnswerKind.YES_NO:
-                return self._language.truth(read.draft.answer) is None
+                return self._language.truth(draft.answer) is None
             case AnswerKind.UNANSWERABLE:
-                return not self._language.refuses(read.answer)
+                return not self._language.refuses(answer)
             case _:
                 return False
-
-    def _lacks_field(self, read: _Read) -> bool:
-        return any(read.draft.others.get(name) is MISSING for name in self._required)
 
 
 def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:

@@ -10,8 +10,11 @@ import re
 import unicodedata
 from typing import Final
 
-_WORD: Final = re.compile(r"\w+")
-_GAPS: Final = {code: " " for code in range(128) if not _WORD.fullmatch(chr(code))}
+_IN_LOWER_CASE: Final = bytes(
+    ord(chr(code).lower()) if chr(code).isascii() and re.match(r"\w", chr(code)) else ord(" ")
+    for code in range(256)
+)
+"""Of each byte of an ASCII text: letters in lower case, digits and the underscore; else a gap."""
 
 
 def words_of(text: str) -> list[str]:
@@ -20,11 +23,10 @@ def words_of(text: str) -> list[str]:
     >>> words_of("Is it a T-shirt?")
     ['is', 'it', 'a', 't', 'shirt']
     """
-    lower = text.lower()
-    if lower.isascii():
-        # The same as the regular expression, in a third of the time.
-        return lower.translate(_GAPS).split()
-    composed = unicodedata.normalize("NFC", lower)
+    if text.isascii():
+        # The same as what follows, in a fraction of the time: nearly all that is read goes by here.
+        return text.encode().translate(_IN_LOWER_CASE).decode().split()
+    composed = unicodedata.normalize("NFC", text.lower())
     return "".join(letter if _is_of_word(letter) else " " for letter in composed).split()
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 _DROPPED = re.compile(r"[^\w\s]")
+_DROPPED_ASCII = "".join(filter(_DROPPED.fullmatch, map(chr, range(128)))).encode()
 
 
 def normalise(text: str) -> str:
@@ -16,7 +17,8 @@ def normalise(text: str) -> str:
     """
     lower = text.lower().strip()
     if lower.isascii():
-        return _DROPPED.sub("", lower)
+        # The same as what follows, in a fraction of the time: nearly all that is read goes by here.
+        return lower.encode().translate(None, _DROPPED_ASCII).decode()
     return _DROPPED.sub(_mark, unicodedata.normalize("NFC", lower))
 
 
