@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,7 @@ from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
 
+_NO_LIMIT: Final = nullcontext(None)
 _EVERY_MODELS_LIMIT: Final = 8_192
 """Every model may write so many tokens: a larger limit than its own, a service would refuse."""
 
@@ -123,8 +124,9 @@ class Budget:
             self._spent += self._upper(attempt.measure)
             self._lost += 1
 
-    @asynccontextmanager
-    async def admitted(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[int | None]:
+    def admitted(
+        self, measure: Measure, stop: AsyncStopSignal
+    ) -> AbstractAsyncContextManager[int | None]:
         """Wait until a request fits beside those under way, and hold its cost for the block.
 
         Yields how many tokens it may write at most; ``None`` for as many as it likes.
@@ -133,9 +135,10 @@ class Budget:
             BudgetSpent: it does not fit, and nothing is under way that may turn out cheaper.
             StopRequested: the run is to stop.
         """
-        if not self._limit.is_given:
-            yield None
-            return
+        return self._held_for(measure, stop) if self._limit.is_given else _NO_LIMIT
+
+    @asynccontextmanager
+    async def _held_for(self, measure: Measure, stop: AsyncStopSignal) -> AsyncIterator[int | None]:
         while not self._fits(cost := self._upper(measure), measure):
             if not self._under_way or self._is_unpriced:
                 raise self._spent_up(cost)

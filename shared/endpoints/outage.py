@@ -7,7 +7,7 @@ import math
 import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 from shared.endpoints.pool.backoff import FIRST_S, LONGEST_S, jittered
@@ -29,6 +29,7 @@ CHANCE: Final = 1e-4
 """How likely it may be that a service which fails now and then failed an item so often in a row."""
 LATEST: Final = 100
 """Items whose first tries tell how often the service fails now."""
+_AT_ONCE: Final = nullcontext()
 IN_DOUBT: Final = 2
 """After so many failures of an item without any answer, what was answered before is asked again."""
 
@@ -161,19 +162,23 @@ class Outage:
         if not self.is_suspected:
             await stop.sleep(clock, self.pause_s(clock.now(), rng))
 
-    @asynccontextmanager
-    async def admitted(
+    def admitted(
         self, clock: Clock, stop: AsyncStopSignal, rng: random.Random
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Wait, while the service seems to be down, for the turn to knock.
 
         Raises:
             StopRequested: the run is to stop.
         """
-        if self.is_suspected:
-            async with self._turn:
-                if self.is_suspected:
-                    await stop.sleep(clock, self.pause_s(clock.now(), rng))
-                    yield
-                    return
+        return self._one_at_a_time(clock, stop, rng) if self.is_suspected else _AT_ONCE
+
+    @asynccontextmanager
+    async def _one_at_a_time(
+        self, clock: Clock, stop: AsyncStopSignal, rng: random.Random
+    ) -> AsyncIterator[None]:
+        async with self._turn:
+            if self.is_suspected:
+                await stop.sleep(clock, self.pause_s(clock.now(), rng))
+                yield
+                return
         yield

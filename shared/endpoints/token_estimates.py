@@ -28,7 +28,8 @@ _REMEMBERED: Final = 1_000
 """After so many replies of a kind, the older ones count half: a service may count anew."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as each request makes one, and that would take four times as long. None is changed.
+@dataclass(slots=True)
 class CountedReply:
     """A request, and the tokens that the service counted for it; ``images`` is 0 if not told."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -40,6 +41,10 @@ _WAYS_OUT: Final = {
     errno.ESTALE: "mount the folder again",
 }
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
+
+_FOR_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+_CHUNK_BYTES: Final = 2**20
 
 _told: Counter[str] = Counter()
 log = EventLog(__name__)
@@ -91,7 +96,7 @@ def read_image_file(path: Path) -> bytes:
     try:
         # What is no file, such as a pipe, might never end.
         facts = path.stat()
-        content = path.read_bytes() if _is_plain(facts.st_mode, facts.st_size) else b""
+        content = _content(path, facts.st_size) if _is_plain(facts.st_mode, facts.st_size) else b""
     except ValueError as error:
         raise CorruptImage(f"{path}: not a readable image (no such image: {error})") from error
     except OSError as error:
@@ -101,6 +106,19 @@ def read_image_file(path: Path) -> bytes:
         raise StoreUnreachable(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
     if not content:
         raise CorruptImage(f"{path}: not a readable image (empty, no file, or of over 1 GiB)")
+    return content
+
+
+def _content(path: Path, size_bytes: int) -> bytes:
+    """Return what a file holds, in fewer steps than ``Path.read_bytes`` takes."""
+    file = os.open(path, _FOR_READING)
+    try:
+        content = os.read(file, size_bytes + 1)
+        # A network's store may give less at a time, and state no size.
+        while len(content) != size_bytes and (more := os.read(file, _CHUNK_BYTES)):
+            content += more
+    finally:
+        os.close(file)
     return content
 
 

@@ -43,7 +43,8 @@ class Outcome(StrEnum):
 NO_MEASURE: Final = Measure(0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as each request makes one, and that would take four times as long. None is changed.
+@dataclass(slots=True)
 class Attempt:
     """A request that is about to be sent; ``question`` is the one that is asked again, if any is.
 
@@ -158,7 +159,8 @@ class CanaryChange:
     is_equal: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as each request makes one, and that would take four times as long. None is changed.
+@dataclass(slots=True)
 class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 

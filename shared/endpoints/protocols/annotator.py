@@ -51,7 +51,8 @@ class AskedForm(StrEnum):
 NO_FORMS: Final[Mapping[str, AskedForm]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as each request makes one, and that would take four times as long. None is changed.
+@dataclass(slots=True)
 class Reply:
     """What a successful request brought: the body as received and what of it matters.
 

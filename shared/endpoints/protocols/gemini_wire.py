@@ -38,6 +38,9 @@ COUNTED_BODY: Final = b'{"contents": [{"role": "user", "parts": [{"text": "?"}]}
 """What is counted to learn whether a model may be asked."""
 _TRAFFIC: Final = {"ON_DEMAND": Tier.STANDARD, "ON_DEMAND_FLEX": Tier.FLEX}
 """What Google Cloud calls the tiers."""
+_NO_SECRETS: Final = SecretMask()
+"""Whoever hands a body over has masked it."""
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _IMAGE_ENDS: Final = '"}}'
 
 
@@ -187,8 +190,8 @@ def _content(body: str) -> dict[str, Any]:
     try:
         content = loads(body)
     except (ValueError, RecursionError) as error:
-        raise unreadable_reply(body, SecretMask()) from error
-    if refusal := refusal_within(content, {}, SecretMask()):
+        raise unreadable_reply(body, _NO_SECRETS) from error
+    if refusal := refusal_within(content, _NO_HEADERS, _NO_SECRETS):
         raise refusal
     if not isinstance(content, dict):
         raise Unanswered("a reply that is not a JSON object")
