@@ -1,6 +1,6 @@
 // What people found out: how many pairs are right, by what they are about, and how far people agree.
 
-import { at, get, number, show, words } from "./elements.js";
+import { at, counted, get, number, show, words } from "./elements.js";
 
 const percent = value => `${(100 * value).toFixed(1)} %`;
 const figure = value => value === null ? "not defined" : value.toFixed(2);
@@ -67,10 +67,10 @@ export class Figures {
     const head = show(parent, "div", undefined, "finding");
     show(head, "b", sample.judged ? percent(sample.right.share) : "–");
     show(head, "span", sample.judged
-      ? `of the answers are right: ${interval(sample.right)} with 95 % confidence, by ${number(sample.judged)} pairs at random about ${number(sample.right.images)} images${sample.skipped ? `, without ${number(sample.skipped)} of these that were only skipped` : ""}`
+      ? `of the answers are right: ${interval(sample.right)} with 95 % confidence, by ${counted(sample.judged, "pair")} at random about ${counted(sample.right.images, "image")}${sample.skipped ? `, without ${number(sample.skipped)} of these that were only skipped` : ""}`
       : "How many answers are right cannot be said: no pair was judged in the random order.");
     const outcomes = Object.entries(report.outcomes).filter(([, count]) => count).map(([name, count]) => `${number(count)} ${name}`);
-    show(parent, "p", `${number(report.judged)} pairs judged: ${outcomes.join(", ")}.`, "soft");
+    show(parent, "p", `${counted(report.judged, "pair")} judged: ${outcomes.join(", ")}.`, "soft");
     const groups = Object.entries(sample.right_by).flatMap(([by, shares]) => Object.entries(shares)
       .map(([value, share]) => [value, words(by), number(share.pairs), percent(share.share), interval(share), drawRange(share)]));
     if (sample.judged) drawTable(parent, "Right answers", ["", "by", "judged", "right", "95 % interval", ""], groups);

@@ -21,7 +21,7 @@ let open = null;
 const remember = () => history.replaceState(null, "", `#${open}?${filters.query}`);
 const turnTo = name => {
   open = name;
-  document.body.classList.toggle("reviewing", name !== "browse");
+  document.body.className = { review: "reviewing", figures: "telling" }[name] ?? "";
   for (const view of Object.keys(NAMES)) at(view).hidden = view !== name;
   for (const link of at("tabs").children) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");

@@ -96,6 +96,8 @@ export class Reviewer {
     at("choices").hidden = true;
     // On a phone a field would bring up its keyboard, over the reasons.
     if (form === "correcting" || matchMedia("(pointer: fine)").matches) at(form).querySelector("input").focus({ preventScroll: true });
+    // Where the form stands over the pair, its picture shrinks: then all of it is seen above the form.
+    if (matchMedia("(max-width: 760px)").matches) at("pair").scrollIntoView({ block: "start" });
   }
 
   close() {

@@ -20,7 +20,7 @@ from curator.review.sitting import Sitting
 from shared.program.clock import SystemClock
 from shared.web.access import Address
 from tests.curator.campaigns import start_process, until_requests
-from tests.curator.review.ledgers import Row, filled_ledger
+from tests.curator.review.ledgers import Row, change, filled_ledger
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 EVIL = "<img src=x onerror=\"document.title='taken'\">"
@@ -210,6 +210,13 @@ async def test_the_command_serves_a_page_on_which_people_decide(ledger):
     assert len(kept(ledger)) == 1
 
 
+async def is_above(upper, lower) -> None:
+    """Hold that ``upper`` is on the screen and nothing of it is under ``lower``."""
+    first, second = await upper.bounding_box(), await lower.bounding_box()
+    assert first["y"] >= 0
+    assert first["y"] + first["height"] <= second["y"]
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
 async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
     async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
@@ -270,10 +277,12 @@ async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
         assert (await tab.locator("#large img").bounding_box())["height"] > shown["height"]
         await press("Escape")
         # A telephone shows all that is needed, and nothing runs off its screen.
-        await tab.set_viewport_size({"width": 390, "height": 800})
-        assert await tab.evaluate("document.documentElement.scrollWidth") == 390
+        await tab.set_viewport_size({"width": 360, "height": 600})
+        assert await tab.evaluate("document.documentElement.scrollWidth") == 360
+        await is_above(answer, tab.locator("#choices"))
         await tab.locator("[data-act=reject]").click()
-        assert await tab.evaluate("document.documentElement.scrollWidth") == 390
+        assert await tab.evaluate("document.documentElement.scrollWidth") == 360
+        await is_above(answer, tab.locator("#rejecting"))
         await tab.get_by_text("the picture is no good").click()
         await expect(tab.locator("#over")).to_be_visible()
         await tab.get_by_role("link", name="Browse").click()
@@ -294,6 +303,11 @@ async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
 async def test_a_decision_that_cannot_be_written_now_is_kept_by_the_page(ledger):
+    change(
+        ledger,
+        "INSERT INTO campaigns (id, annotator, models, prompt_version, questions, created_at) "
+        "VALUES (2, 'gemini', '[]', '2-abc', 3, 1.0)",
+    )
     async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
     async with (
         served(Address("127.0.0.1", 0), looked(ledger, "Ada", busy_s=0.05)) as where,
@@ -310,5 +324,9 @@ async def test_a_decision_that_cannot_be_written_now_is_kept_by_the_page(ledger)
             await expect(tab.locator("#unsaved")).to_contain_text("Not saved yet: 1")
             other.execute("ROLLBACK")
         await expect(tab.locator("#unsaved")).to_be_hidden()
+        # Of several campaigns it is seen which one is judged.
+        chosen = tab.get_by_label("campaign")
+        await expect(chosen).to_be_visible()
+        await expect(chosen).to_have_value("1")
         await browser.close()
     assert [row[2] for row in kept(ledger)] == ["accepted"]
