@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz lint check bench bench-peers format architecture clean
+.PHONY: help install demo test test-slow fuzz lint check bench bench-peers load format architecture clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ check: lint test  ## lint and the default tests
 
 bench: $(STAMP)  ## ours against the plain way of doing it, in one run
 	$(BIN)/python -m tests.bench
+
+load: $(STAMP)  ## hundreds of connections to each of our pages, polite, slow and broken
+	$(BIN)/python -m tests.bench.load
 
 # Each peer in an environment of its own; one that cannot be installed is left out.
 bench-peers: $(STAMP)  ## the curator against LiteLLM, bespokelabs-curator, and its commit BEFORE
