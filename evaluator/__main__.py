@@ -42,6 +42,11 @@ COMMANDS: Final = {
         "power",
         "Say how many images one needs to see a difference of so many points.",
     ),
+    "history": Command(
+        "evaluator.commands.history",
+        "history",
+        "Say what runs there are, what changed from one to the next, and which is best.",
+    ),
     "serve": Command(
         "evaluator.commands.predict",
         "serve",

@@ -8,9 +8,7 @@ see ``beside``.
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,14 +30,12 @@ from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outco
 from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
-from evaluator.runs.places import last_name, without_credentials
+from evaluator.runs.record import shown_facts
 from evaluator.scoring.scorecard import Breakdown, Group
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
-_TEXTS: Final = frozenset({"command", "name", "prompt"})
-"""Facts that are no place, however they begin; of a command, the places are shown already."""
 _COLOURS: Final = 5
 """Kinds of marks that ``report.css`` has for runs."""
 
@@ -120,7 +116,10 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "outcomes": count_outcomes(runs, paired),
         "types": _types(runs),
         "paired": paired,
-        "provenance": {run.name: _provenance(run) for run in runs},
+        "provenance": {
+            run.name: shown_facts(run.record, run.scorecard.provenance, run.scorecard.signatures)
+            for run in runs
+        },
         "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         "script": Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704
     }
@@ -200,26 +199,3 @@ def _plots(runs: Sequence[Run]) -> list[_Plot]:
         # A single band would say once more what the table says.
         if key == "types" or any(len(of(breakdown)) > 1 for _, breakdown in contestants)
     ]
-
-
-def _provenance(run: Run) -> Sequence[tuple[str, str]]:
-    """Return what is known about a run as names and texts, inner tables by dotted names.
-
-    A page travels: of a path or URL it has the last name, and nothing of where pictures lie.
-    """
-    facts = {**run.record.facts(), **run.scorecard.provenance}
-    facts.pop("images", None)
-    facts["command"] = shlex.join(run.record.shown_command())
-    facts |= {f"signature of {name}": text for name, text in run.scorecard.signatures.items()}
-    return [
-        (name, text if name in _TEXTS else without_credentials(last_name(text)))
-        for name, text in _flat(facts)
-    ]
-
-
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            yield prefix + name, value if isinstance(value, str) else json.dumps(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,13 +11,15 @@ from typing import Any, Final
 
 from pydantic import ConfigDict
 
-from evaluator.runs.places import shown_place
+from evaluator.runs.places import last_name, shown_place, without_credentials
 from evaluator.runs.rows.trained_on import Counts
 from evaluator.runs.settings import RunSettings, ScoreSettings
 from shared.corpus import read_json, write_json
 from shared.program.settings import Settings, validated
 
 RUN_FILE: Final = "run.json"
+_TEXTS: Final = frozenset({"command", "name", "prompt"})
+"""Facts that are no place, however they begin; of a command, the places are shown already."""
 _TEXT_OPTIONS: Final = frozenset({"--name", "--prompt"})
 """Options whose values are no places, whatever they hold."""
 
@@ -96,6 +100,31 @@ def read_record(folder: Path) -> EvaluationRecord:
         if path.is_file()
         else EvaluationRecord()
     )
+
+
+def shown_facts(
+    record: EvaluationRecord, provenance: Mapping[str, Any], signatures: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return what is known about a run as names and texts, inner tables by dotted names.
+
+    Pages travel: of a path or URL this has the last name, and nothing of where pictures lie.
+    """
+    facts = {**record.facts(), **provenance}
+    facts.pop("images", None)
+    facts["command"] = shlex.join(record.shown_command())
+    facts |= {f"signature of {name}": text for name, text in signatures.items()}
+    return [
+        (name, text if name in _TEXTS else without_credentials(last_name(text)))
+        for name, text in _flat(facts)
+    ]
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield prefix + name, value if isinstance(value, str) else json.dumps(value)
 
 
 def _shown_words(words: Sequence[str]) -> Iterator[str]:

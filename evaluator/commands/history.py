@@ -1,0 +1,55 @@
+"""``evaluator history``: all runs of a folder, what changed between them, and who leads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evaluator.commands.options import AsJson
+from evaluator.history.history import read_history
+from evaluator.history.page import write_history
+from evaluator.history.tables import leaderboard_table, runs_table
+
+
+def history(
+    runs: Annotated[
+        list[Path], typer.Argument(help="A folder of run folders; or some runs, such as two.")
+    ],
+    *,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="By which the runs are ranked.", show_default="exact_match"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write an HTML page here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what runs there are, what changed from one to the next, and which is best."""
+    found = read_history(runs, metric)
+    if out is not None:
+        write_history(found, out)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False))
+        return
+    console = Console()
+    for of_data in found.data:
+        console.print(leaderboard_table(of_data))
+        console.print(runs_table(of_data))
+        # Of two runs, all that changed has room here.
+        if len(of_data.steps) == 2:  # noqa: PLR2004
+            for change in of_data.steps[1].changed:
+                typer.echo(f"  {change.text}")
+        for reason in dict.fromkeys(
+            [
+                *(step.reason for step in of_data.steps if step.reason),
+                *(place.reason for place in of_data.places if place.reason),
+            ]
+        ):
+            typer.echo(f"not compared: {reason}")
+    for left_out in found.unread:
+        typer.echo(f"left out: {left_out.name}: {left_out.reason}")
+    if out is not None:
+        typer.echo(f"history: {out}")

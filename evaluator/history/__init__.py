@@ -1,0 +1,1 @@
+"""All runs of a folder: which there are, what changed from one to the next, and who leads."""

@@ -1,0 +1,120 @@
+"""The finished runs below some folders, with what their small files say; and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from evaluator.runs.folder import SCORECARD_FILE
+from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, shown_facts
+from evaluator.runs.status import STATUS_FILE
+from evaluator.scoring.scorecard import Scorecard, read_scorecard
+from shared.corpus import read_json
+from shared.errors import InputError
+
+_DEPTH: Final = 4
+"""Folders below the one that is given are looked through so far down."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished run: its name below the folder that was given, and when it was finished.
+
+    ``finished_at`` is in seconds since the epoch. ``facts`` are what is known of how it was made.
+    """
+
+    name: str
+    folder: Path
+    finished_at: float
+    record: EvaluationRecord
+    scorecard: Scorecard
+    facts: Mapping[str, str]
+
+    @property
+    def model(self) -> str:
+        """Return the model that answered; the file of predictions where nobody knows."""
+        return self.facts.get("model") or self.facts.get("predictions", "")
+
+    @property
+    def adapter(self) -> str:
+        """Return the adapter, or the names of several, or nothing."""
+        return self.facts.get("adapter") or ", ".join(self.record.adapters)
+
+    @property
+    def data(self) -> str:
+        """Return what the data is called."""
+        return self.facts.get("data") or self.facts.get("references_from", "")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run folder that is no entry, and why."""
+
+    name: str
+    reason: str
+
+
+def find_entries(folders: Sequence[Path]) -> tuple[list[Entry], list[Unread]]:
+    """Return the finished runs in and below some folders, the oldest first, and those left out.
+
+    Raises:
+        InputError: a folder is missing, or no run is finished.
+    """
+    entries: list[Entry] = []
+    unread: list[Unread] = []
+    for root in folders:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder")
+        for folder in _run_folders(root, _DEPTH):
+            name = _name(folder, root)
+            try:
+                entries.append(_entry(name, folder))
+            except InputError as error:
+                unread.append(Unread(name, str(error)))
+    if not entries:
+        places = ", ".join(str(root) for root in folders)
+        why = f" ({unread[0].reason})" if unread else ""
+        raise InputError(f"{places}: no finished run{why}; `evaluator run --out` makes one")
+    return sorted(_named_apart(entries), key=lambda entry: (entry.finished_at, entry.name)), unread
+
+
+def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if any((folder / name).is_file() for name in (SCORECARD_FILE, RUN_FILE)):
+        yield folder
+    elif depth:
+        for below in sorted(folder.iterdir()):
+            if below.is_dir() and not below.is_symlink():
+                yield from _run_folders(below, depth - 1)
+
+
+def _entry(name: str, folder: Path) -> Entry:
+    path = folder / SCORECARD_FILE
+    if not path.is_file():
+        raise InputError(f"{folder}: not finished; the same command goes on with it")
+    scorecard, record = read_scorecard(path), read_record(folder)
+    facts = dict(shown_facts(record, scorecard.provenance, scorecard.signatures))
+    return Entry(name, folder, _finished_at(folder, path), record, scorecard, facts)
+
+
+def _finished_at(folder: Path, scorecard: Path) -> float:
+    """Return when the driver noted last; of a file that was scored, when that was written."""
+    if (folder / STATUS_FILE).is_file():
+        noted = read_json(folder / STATUS_FILE).get("updated_at")
+        if isinstance(noted, int | float):
+            return float(noted)
+    return scorecard.stat().st_mtime
+
+
+def _name(folder: Path, root: Path) -> str:
+    below = folder.relative_to(root).as_posix()
+    return folder.resolve().name if below == "." else below
+
+
+def _named_apart(entries: Sequence[Entry]) -> list[Entry]:
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name}: two of the runs are called so; give the folder above both")
+    return list(entries)

@@ -1,0 +1,83 @@
+"""The history on a terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from evaluator.history.changes import summary
+from evaluator.history.history import DataHistory, Step
+from evaluator.history.leaderboard import Place
+from evaluator.metrics.registry import label
+from evaluator.runs.status import utc
+from evaluator.scoring.scorecard import Figure
+from shared.dataset.units import counted
+
+
+def runs_table(of_data: DataHistory) -> Table:
+    """Return the runs about one data in time, and what changed from each to the next."""
+    table = _table(f"{of_data.title}: {counted(len(of_data.steps), 'run')} in time")
+    for heading in ("run", "finished", "model", "adapter"):
+        table.add_column(heading, overflow="fold")
+    for heading in (label(of_data.metric.name), "gain on the run before"):
+        table.add_column(heading, justify="right")
+    table.add_column("changed", overflow="fold")
+    for step in of_data.steps:
+        figure = step.entry.scorecard.scores.metrics.get(of_data.metric.name)
+        names = (step.entry.name, utc(step.entry.finished_at)[:16], step.entry.model)
+        table.add_row(
+            *map(escape, (*names, step.entry.adapter)),
+            "-" if figure is None else f"{figure.mean:.4f}",
+            gain_text(step),
+            escape(summary(step.changed)),
+        )
+    return table
+
+
+def leaderboard_table(of_data: DataHistory) -> Table:
+    """Return who leads, with intervals; runs of one place are a tie."""
+    table = _table(f"{of_data.title}: best first by {label(of_data.metric.name)}")
+    table.caption = (
+        "Runs of one place are a tie: none is clearly worse than the first of them (paired "
+        "bootstrap, Holm)."
+    )
+    table.caption_justify = "left"
+    for heading in ("place", "run", "mean", "95 % interval", "n"):
+        table.add_column(heading, justify="left" if heading == "run" else "right")
+    for place in of_data.places:
+        table.add_row(
+            place_text(place),
+            escape(place.entry.name),
+            f"{place.figure.mean:.4f}",
+            interval_text(place.figure),
+            f"{place.figure.n:,}",
+        )
+    return table
+
+
+def place_text(place: Place) -> str:
+    """Return a place in words."""
+    if place.place is None:
+        return "-"
+    return f"{place.place} (tie)" if place.is_tie else f"{place.place}"
+
+
+def gain_text(step: Step) -> str:
+    """Return how much more a run scores than the one before, in points."""
+    if step.gain is None:
+        return "-"
+    gain = step.gain.difference
+    if gain.ci95 is None:
+        return f"{100 * gain.mean:+.1f}"
+    low, high = gain.ci95
+    return f"{100 * gain.mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def interval_text(figure: Figure) -> str:
+    """Return an interval, or a dash."""
+    return "-" if figure.ci95 is None else f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+
+
+def _table(title: str) -> Table:
+    return Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -1,0 +1,146 @@
+"""`evaluator history`: the runs of a folder, what changed between them, and who leads."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from evaluator.__main__ import app
+from evaluator.history.changes import changes, summary
+from evaluator.history.history import read_history
+from shared.corpus import read_json, write_json
+from shared.errors import InputError
+from shared.program.cli import run_program
+from tests.evaluator.predictions import predicted
+from tests.evaluator.run_folders import answers, make_run
+
+
+def evaluator(*arguments) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", [str(argument) for argument in arguments])
+    return leaving.value.code
+
+
+def finished(folder, when):
+    write_json({"updated_at": when}, folder / "status.json")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Four runs on one data, the third <named> & made to be a nuisance, and one on other data."""
+    runs = tmp_path_factory.mktemp("history") / "runs"
+    of = {"first": range(40), "deep/best": range(8), "close": range(2, 10), "<b>bad</b>": range(60)}
+    for when, (name, wrong) in enumerate(of.items()):
+        make_run(runs / name, answers(80, wrong=wrong), model=f"model {name}")
+        finished(runs / name, 1_700_000_000 + when)
+    make_run(runs / "other", [predicted("red", "red", image=f"x{n}.png") for n in range(9)])
+    (runs / "unfinished").mkdir()
+    write_json({}, runs / "unfinished" / "run.json")
+    (runs / "no run").mkdir()
+    return runs
+
+
+def test_runs_stand_by_their_data_in_time(made):
+    history = read_history([made])
+    assert [[step.entry.name for step in of.steps] for of in history.data] == [
+        ["first", "deep/best", "close", "<b>bad</b>"],
+        ["other"],
+    ]
+    assert history.data[0].title == "80 questions on 80 images"
+    [left_out] = history.unread
+    assert left_out.name == "unfinished"
+    assert "not finished" in left_out.reason
+
+
+def test_the_best_comes_first_and_ties_share_a_place(made):
+    places = read_history([made]).data[0].places
+    assert [(place.entry.name, place.place, place.is_tie) for place in places] == [
+        ("deep/best", 1, True),
+        ("close", 1, True),
+        ("first", 3, False),
+        ("<b>bad</b>", 4, False),
+    ]
+    assert [place.figure.mean for place in places] == pytest.approx([0.9, 0.9, 0.5, 0.25])
+
+
+def test_what_changed_and_what_was_gained_is_told_since_the_run_before(made):
+    first, best, close, bad = read_history([made]).data[0].steps
+    assert (first.changed, first.gain) == ((), None)
+    assert [change.text for change in best.changed] == ["model: model first → model deep/best"]
+    assert best.gain.difference.mean == pytest.approx(0.4)
+    assert best.gain.difference.is_clear
+    assert not close.gain.difference.is_clear
+    assert bad.gain.difference.ci95[1] < 0
+
+
+def test_facts_that_follow_from_others_are_no_change():
+    before = {"command": "a", "versions.torch": "1", "prompt": "x", "adapter": "rank8"}
+    after = {"command": "b", "versions.torch": "2", "versions.ray": "3", "prompt": "x"}
+    found = changes(before, after)
+    assert [change.text for change in found] == [
+        "versions.torch: 1 → 2",
+        "adapter: rank8 → none",
+        "versions.ray: none → 3",
+    ]
+    assert summary(found) == "versions, adapter"
+
+
+def test_it_is_printed_is_one_object_and_a_page(made, tmp_path, capsys):
+    page = tmp_path / "history.html"
+    assert evaluator("history", made, "--out", page) == 0
+    out = capsys.readouterr().out
+    assert "1 (tie)" in out
+    assert "left out: unfinished: " in out
+    assert evaluator("history", made, "--json", "--metric", "token_f1") == 0
+    value = json.loads(capsys.readouterr().out)
+    of_data = value["data"][0]
+    assert (of_data["metric"], len(of_data["runs"])) == ("token_f1", 4)
+    assert of_data["runs"][1]["changed"][0]["fact"] == "model"
+    assert of_data["runs"][1]["gain_ci95"][0] > 0
+    assert [run["tie"] for run in of_data["leaderboard"]] == [True, True, False, False]
+    html = page.read_text(encoding="utf-8")
+    assert "<b>bad</b>" not in html.replace("&lt;b&gt;bad&lt;/b&gt;", "")
+    assert "http" not in html
+    assert "model: model first → model deep/best" in html
+
+
+def test_two_runs_are_told_apart_in_full(made, capsys):
+    assert evaluator("history", made / "first", made / "close") == 0
+    assert "  model: model first → model close" in capsys.readouterr().out
+
+
+def test_runs_that_were_measured_differently_have_no_common_place(made, tmp_path):
+    for name in ("first", "close"):
+        shutil.copytree(made / name, tmp_path / name)
+    path = tmp_path / "first" / "scorecard.json"
+    card = read_json(path)
+    card["signatures"]["exact_match"] = "another way"
+    write_json(card, path)
+    [of_data] = read_history([tmp_path]).data
+    assert [(place.entry.name, place.place) for place in of_data.places] == [
+        ("close", 1),
+        ("first", None),
+    ]
+    assert "measured differently" in of_data.places[1].reason
+    assert "measured differently" in of_data.steps[1].reason
+
+
+def test_the_same_rows_in_another_order_are_the_same_data(tmp_path):
+    rows = answers(20, wrong=[1])
+    make_run(tmp_path / "a", rows)
+    louder = [replace(r, pair=replace(r.pair, question=r.pair.question.title())) for r in rows]
+    make_run(tmp_path / "b", louder[::-1])
+    assert len(read_history([tmp_path]).data) == 1
+
+
+def test_nothing_to_tell_is_one_line(made, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert evaluator("history", tmp_path, "--out", page) == 2
+    assert "no finished run; `evaluator run --out` makes one" in capsys.readouterr().err
+    assert evaluator("history", tmp_path / "gone") == 2
+    assert evaluator("history", made, "--metric", "csns", "--out", page) == 2
+    assert "no run has it; they have: exact_match, token_f1" in capsys.readouterr().err
+    assert not page.exists()
+    with pytest.raises(InputError, match="two of the runs are called so"):
+        read_history([made / "close", made / "close"])
