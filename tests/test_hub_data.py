@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from shared.corpus import write_pairs
+from shared.corpus import read_pairs, write_pairs
 from shared.dataset.folder import write_dataset
 from tests.fakes.hub import serve_hub
 from tests.pictures import draw_gallery
@@ -32,6 +32,10 @@ def repositories(tmp_path):
     (folder / "table").mkdir()
     write_pairs(pairs, folder / "table" / "qa [1].csv")
     shutil.copytree(images, folder / "table" / "pictures")
+    rows = [f"{number},mug,pictures/{file.name}" for number, file in enumerate(images.iterdir())]
+    (folder / "table" / "products.txt").write_text("\n".join(["sku,title,image", *rows]))
+    (folder / "addresses").mkdir()
+    (folder / "addresses" / "products.csv").write_text("image\nhttp://127.0.0.1:9/a.jpg\n")
     for name in ("de", "en"):
         (folder / "choice" / name).mkdir(parents=True)
         shutil.copy(folder / "ours" / "qa.parquet", folder / "choice" / name / "a.parquet")
@@ -99,6 +103,47 @@ def test_a_file_and_a_folder_of_pictures_are_fetched(ask):
     assert checked(again)["pairs"] == 20
 
 
+CATALOGUES = {
+    "shards": 10,
+    "shards/data/train-00000-of-00001.parquet": 6,
+    "table/products.txt": 10,
+    "table/pictures": 10,
+    "addresses/products.csv": 0,
+}
+
+
+def test_a_catalogue_is_fetched_with_its_pictures(ask, hub, tmp_path):
+    addresses = [f"hf://datasets/shop/{name}" for name in CATALOGUES]
+    told = ask("tests.hub_catalogues", *addresses)
+    assert told.returncode == 0, told.stderr
+    assert list(map(int, told.stdout.split())) == list(CATALOGUES.values())
+    # Those within are written into our cache, and the hub's stays as it is.
+    assert list((tmp_path / "cache").rglob("*.png"))
+    hub.sent.clear()
+    assert ask("tests.hub_catalogues", *addresses, HF_HUB_OFFLINE="1").stdout == told.stdout
+    assert hub.sent == []
+
+
+def test_a_campaign_file_names_a_catalogue_of_the_hub(ask, tmp_path):
+    (tmp_path / "campaign.toml").write_text('catalog = "hf://datasets/shop/table/products.txt"')
+    planned = ask("curator", "plan", tmp_path / "campaign.toml", "--json", GEMINI_API_KEYS="key-1")
+    assert checked(planned)["images"] == 10
+    watched = ask("curator", "run", tmp_path / "campaign.toml", "--ledger", "l.db", "--watch")
+    assert watched.returncode == 2
+    assert "--watch looks at files on this machine" in watched.stderr
+
+
+def test_predictions_and_training_data_of_the_hub_are_scored(ask, repositories):
+    pairs = read_pairs(repositories / "shop" / "ours")
+    lines = ["filename,question,answer,prediction"]
+    lines += [f"{p.filename},{p.question},{p.answer},x" for p in pairs if p.split == "test"]
+    (repositories / "shop" / "table" / "predictions.csv").write_text("\n".join(lines))
+    words = ["hf://datasets/shop/table/predictions.csv", "--train", "hf://datasets/shop/ours"]
+    scored = checked(ask("evaluator", "score", *words, "--metrics", "exact_match", "--json"))
+    assert scored["provenance"]["prior_from"] == "ours"
+    assert scored["provenance"]["predictions"] == "predictions.csv"
+
+
 @pytest.mark.slow
 def test_an_adapter_is_fitted_to_a_data_set_of_the_hub(ask, tiny_model, tmp_path):
     settings = fit_settings(tiny_model, tmp_path, data="hf://datasets/shop/shards", epochs=1)
@@ -144,6 +189,20 @@ def test_a_machine_without_a_network_says_so_in_one_line(name, ask):
         assert refused.returncode == 2, refused.stderr
         [line] = refused.stderr.strip().splitlines()
         assert "the hub cannot be reached" in line
+
+
+def test_a_hub_that_says_nothing_is_given_up(ask):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        refused = ask(
+            "evaluator",
+            "check",
+            "hf://datasets/shop/ours",
+            HF_ENDPOINT=nobody,
+            HF_HUB_ETAG_TIMEOUT="1",
+        )
+        assert refused.returncode == 2
+        assert "the hub cannot be reached (timed out)" in refused.stderr
 
 
 def test_half_a_data_set_in_the_cache_is_not_taken_for_all(ask, repositories):

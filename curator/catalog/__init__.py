@@ -1,6 +1,7 @@
 """Catalogues of products, in the forms that they come in, as listings."""
 
 from curator.catalog.catalog import Catalog, fields_of, nothing_usable
+from curator.catalog.given import local_catalogue
 from curator.catalog.named_columns import NO_COLUMNS, NamedColumns, catalog_columns
 from curator.catalog.opening import open_catalog, picture_urls
 from curator.catalog.skipped import MAY_APPEAR, Reason, Skipped
@@ -14,6 +15,7 @@ __all__ = [
     "Skipped",
     "catalog_columns",
     "fields_of",
+    "local_catalogue",
     "nothing_usable",
     "open_catalog",
     "picture_urls",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,8 +14,6 @@ from curator.catalog.tables.table import TableCatalog, table_catalog
 from curator.catalog.tables.table_folder import table_folder_catalog
 from shared.errors import InputError
 
-_WEB: Final = re.compile(r"https?:/")
-"""How an address begins once it was taken for a path."""
 FORMATS: Final[Sequence[Callable[[Path, AsGiven], Catalog | None]]] = (
     abo_catalog,
     table_catalog,
@@ -37,8 +34,6 @@ def open_catalog(
     Raises:
         InputError: nothing there, not a catalogue, no images folder, or no such column.
     """
-    if _WEB.match(str(path)):
-        raise InputError(f"{path}: is an address of the web; download the file, and give that")
     if not path.exists():
         raise InputError(f"{path}: no such catalogue; give an ABO download, a table or a folder")
     if images_dir is not None:

@@ -19,6 +19,7 @@ import typer
 from pydantic import Field, create_model
 
 from shared.errors import InputError
+from shared.images.stores import is_url
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import read_toml
 
@@ -31,6 +32,8 @@ _ONCE: Final[Mapping[str, str]] = {
     "status_token": "is a secret; set the variable CURATOR_STATUS_TOKEN",
 }
 """Options that have no place in the file, and why."""
+_PLACES: Final = frozenset({"catalog", "images"})
+"""Options that take a path or an address."""
 
 
 class PromptTable(Settings):
@@ -86,6 +89,9 @@ def read_campaign_file(path: Path) -> dict[str, Any]:
     keys = _keys_of(import_module("curator.commands.run").run)
     said = validated(_model_of(keys), tables, source=str(path))
     values = {name: getattr(said, name) for name in said.model_fields_set}
+    for name in _PLACES & values.keys():
+        # A path or an address.
+        values[name] = values[name] if is_url(values[name]) else Path(values[name])
     typed = {name: _typed(value, path.parent) for name, value in values.items()}
     return {keys[name].parameter: _several(keys[name], value) for name, value in typed.items()}
 

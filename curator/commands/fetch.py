@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from curator.catalog import catalog_columns, picture_urls
+from curator.catalog import catalog_columns, local_catalogue, picture_urls
 from curator.catalog.finding.fetched_names import fetched_name
 from curator.commands.options import ColumnsOfTable
 from curator.fetching.failures import FailuresFile
@@ -22,7 +22,11 @@ from shared.program.clock import SystemClock, stopwatch
 from shared.program.reporting.progress import ProgressReport, report_progress
 
 CatalogFile = Annotated[
-    Path, typer.Argument(metavar="CATALOGUE", help="Table or feed that names pictures by URL.")
+    str,
+    typer.Argument(
+        metavar="CATALOGUE",
+        help="Table or feed that names pictures by URL; a path, or hf://datasets/OWNER/NAME/FILE.",
+    ),
 ]
 PicturesFolder = Annotated[
     Path, typer.Option("--to", metavar="DIR", help="Folder to bring them to, for `--images DIR`.")
@@ -86,10 +90,11 @@ def fetch(
         Guard(parse_networks(allow_private or ())),
     )
     started = stopwatch()
+    table, _ = local_catalogue(catalog, None, with_pictures=False)
     _make(to)
     # By the file that each becomes: what differs in scheme or fragment alone is one picture.
     urls = {
-        fetched_name(url) or url: url for url in picture_urls(catalog, to, catalog_columns(columns))
+        fetched_name(url) or url: url for url in picture_urls(table, to, catalog_columns(columns))
     }
     if not urls:
         raise InputError(f"{catalog}: names no picture by URL, so that there is none to fetch")

@@ -18,15 +18,19 @@ from shared.endpoints.models.tier import Tier
 from shared.endpoints.protocols.registry import Service
 
 CatalogPath = Annotated[
-    Path,
-    typer.Option(help="Catalogue: an ABO download, a table with an image column, or a folder."),
+    str,
+    typer.Option(
+        help="Catalogue: an ABO download, a table with an image column, or a folder; a path, or "
+        "hf://datasets/OWNER/NAME."
+    ),
 ]
 KeysFile = Annotated[
     Path | None,
     typer.Option(help="API keys: TOML, or a list (lines, .env, JSON, CSV); else GEMINI_API_KEYS."),
 ]
 ImagesFolder = Annotated[
-    Path | None, typer.Option(help="Images folder, if not the catalogue's own.")
+    str | None,
+    typer.Option(help="Images folder, if not the catalogue's own; a path, or of the hub as well."),
 ]
 ColumnsOfTable = Annotated[
     str | None,

@@ -35,13 +35,14 @@ from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
 from curator.review.exchange.tasks import Page
 from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
+from shared.images.stores import local_folder
 from shared.program.clock import SystemClock
 from shared.program.reporting.progress import report_progress
 
 OutPath = Annotated[
     Path, typer.Option(help="File to write (.csv, .jsonl or .parquet), or a folder.")
 ]
-MovedImages = Annotated[Path | None, typer.Option(help="Images folder, if it moved since the run.")]
+MovedImages = Annotated[str | None, typer.Option(help="Images folder, if it moved since the run.")]
 PairsOf = Annotated[
     list[str] | None,
     typer.Option(
@@ -134,7 +135,7 @@ def export(
             campaigns=campaign or (),
             count=sample,
             seed=seed,
-            images=images,
+            images=local_folder(images),
             images_at=images_at,
         )
         return
@@ -144,7 +145,7 @@ def export(
             ledger,
             out,
             campaign or (),
-            images,
+            local_folder(images),
             models=model or (),
             choice=choice,
             known_models=catalogue_of(models),

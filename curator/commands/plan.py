@@ -22,7 +22,7 @@ from curator.annotators.models_to_ask import (
     require_free,
     settings_of_models,
 )
-from curator.catalog import catalog_columns, open_catalog
+from curator.catalog import catalog_columns, local_catalogue, open_catalog
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
     AnnotatorName,
@@ -185,7 +185,7 @@ def plan(
     serving = heeded.serving_keys(keys_there, wanted)
     asked = heeded.served_models(serving, wanted)
     described = [known_models.known(each.name) for each in asked]
-    opened = open_catalog(catalog, images, catalog_columns(columns))
+    opened = open_catalog(*local_catalogue(catalog, images), catalog_columns(columns))
     prompts.require_fields(opened)
     size = measure_catalog(opened, prompts, described, estimates).limited_to(limit)
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)

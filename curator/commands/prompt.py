@@ -8,7 +8,14 @@ from typing import Annotated, Final
 
 import typer
 
-from curator.catalog import Catalog, Skipped, catalog_columns, nothing_usable, open_catalog
+from curator.catalog import (
+    Catalog,
+    Skipped,
+    catalog_columns,
+    local_catalogue,
+    nothing_usable,
+    open_catalog,
+)
 from curator.commands.options import AnswerWords, ColumnsOfTable, ImagesFolder, QuestionsPerImage
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
@@ -20,7 +27,7 @@ PromptPath = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Prompt file to check, if any.")
 ]
 ExampleCatalog = Annotated[
-    Path | None, typer.Option("--catalog", help="Catalogue whose first listing is the example.")
+    str | None, typer.Option("--catalog", help="Catalogue whose first listing is the example.")
 ]
 _EXAMPLE: Final = Listing(
     "example",
@@ -53,7 +60,7 @@ def prompt(
     made = with_numbers(read_prompt_file(file), questions, answer_words)
     listing = _EXAMPLE
     if catalog is not None:
-        opened = open_catalog(catalog, images, catalog_columns(columns))
+        opened = open_catalog(*local_catalogue(catalog, images), catalog_columns(columns))
         Prompts.alone(made, file.stem).require_fields(opened)
         listing = _first_listing(opened)
     print(_shown(file, made, listing))

@@ -29,6 +29,7 @@ from shared.dataset.opening import opened_data
 from shared.endpoints.keys.keyfile import read_key_file
 from shared.errors import InputError
 from shared.files.atomic import atomic_private_path
+from shared.images.stores import local_folder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
 from shared.program.reporting.events import set_up_events
@@ -47,7 +48,7 @@ AnswersFile = Annotated[
     typer.Option(help="Known questions and answers: CSV, JSON or Parquet; a path or a URL."),
 ]
 AnsweredImages = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         help="Folder of the images that the answers name.",
         show_default="the pictures within the answers, or in a folder `images` beside them",
@@ -124,20 +125,21 @@ def rehearse(
     _sum_up(server)
 
 
-def _scene(script: Path | None, answers: str | None, images: Path | None) -> RehearsalScript:
+def _scene(script: Path | None, answers: str | None, images: str | None) -> RehearsalScript:
     if script is not None:
         scene = read_script(script)
-        images = images or scene.images
+        if images is None and scene.images is not None:
+            images = str(scene.images)
         if answers is None:
-            return scene.model_copy(update={"images": images})
+            return scene.model_copy(update={"images": local_folder(images)})
         return scene.model_copy(update=_opened(answers, images))
-    told = {"images": images} if answers is None else _opened(answers, images)
+    told = {"images": local_folder(images)} if answers is None else _opened(answers, images)
     return RehearsalScript(**told, accept_unlisted_keys=True)
 
 
-def _opened(answers: str, images: Path | None) -> dict[str, Path | None]:
+def _opened(answers: str, images: str | None) -> dict[str, Path | None]:
     """Return where the answers are, and the pictures within or beside them unless they are told."""
-    opened = opened_data(answers, None if images is None else str(images))
+    opened = opened_data(answers, images)
     return {"answers": opened.rows, "images": Path(opened.images)}
 
 

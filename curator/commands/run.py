@@ -10,7 +10,7 @@ import typer
 
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run as run_campaign
-from curator.catalog import catalog_columns
+from curator.catalog import catalog_columns, local_catalogue
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
     AnnotatorName,
@@ -50,7 +50,9 @@ from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
+from shared.errors import InputError
 from shared.images.fitness import Fitness
+from shared.images.stores import is_url
 from shared.program.clock import SystemClock, stopwatch
 
 SettledLimit = Annotated[
@@ -164,11 +166,17 @@ def run(
 
     The same command goes on where it stopped.
     """
+    if watch and is_url(catalog):
+        raise InputError(
+            "--watch looks at files on this machine, and what the hub has is fetched once; run "
+            "again to take in what it has then"
+        )
+    catalog_here, images_here = local_catalogue(catalog, images)
     options = RunOptions(
-        catalog=catalog,
+        catalog=catalog_here,
         keys=keys,
         ledger=ledger,
-        images=images,
+        images=images_here,
         columns=catalog_columns(columns),
         agreement=agreement,
         annotator=annotator,

@@ -19,9 +19,11 @@ from curator.rehearsal.script_tables import (
     ProjectTable,
     QuotaTable,
 )
+from shared.dataset.opening import with_data_opened
 from shared.endpoints.keys.keyfile import KeyFile
 from shared.errors import InputError
-from shared.program.settings import Settings, load_settings
+from shared.program.settings import Settings, validated
+from shared.program.toml_files import read_toml
 
 
 class RehearsalScript(Settings):
@@ -89,8 +91,9 @@ def read_script(path: Path) -> RehearsalScript:
     Raises:
         InputError: unreadable, an unknown key, a value that does not fit, or twins.
     """
-    script = load_settings(RehearsalScript, path)
-    folder = path.parent
+    folder = path.parent.resolve()
+    tables = with_data_opened(read_toml(path), "answers", folder, option=f"`images` in {path.name}")
+    script = validated(RehearsalScript, tables, source=str(path))
     paths = {"answers": script.answers, "images": script.images}
     return script.model_copy(
         update={name: folder / path for name, path in paths.items() if path is not None}

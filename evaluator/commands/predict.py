@@ -38,7 +38,9 @@ def predict(
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
-    image: Annotated[Path | None, typer.Option(help="One image file.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="One image file; a path, or of the hub.")
+    ] = None,
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
     csv: Annotated[
         str | None, typer.Option(help="Many: a file of questions; a path or a URL.")
@@ -65,10 +67,13 @@ def predict(
     resolve_model(model)
     single, several = (image, question), (csv, images, out, submission)
     if image and question and not any(several):
+        from shared.images.stores import local_file  # noqa: PLC0415
+
+        file = local_file(image)
         settings = _settings(
-            model, adapter, quantize, image.parent, batch_size=1, instruction=instruction
+            model, adapter, quantize, file.parent, batch_size=1, instruction=instruction
         )
-        _predict_one(settings, image, question, as_json)
+        _predict_one(settings, file, question, as_json)
     elif csv and out and not any(single):
         from shared.dataset.opening import opened_data  # noqa: PLC0415
 

@@ -68,8 +68,10 @@ Split = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(help="Only so many images.", min=1)]
 Train = Annotated[
-    Path | None,
-    typer.Option(help="Training data for the prior; by default the data's own split."),
+    str | None,
+    typer.Option(
+        help="Training data for the prior, a path or a URL; by default the data's own split."
+    ),
 ]
 ShuffleImages = Annotated[
     int, typer.Option(metavar="SEED", help="Draws the control that sees another picture.")

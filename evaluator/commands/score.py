@@ -27,8 +27,10 @@ from evaluator.runs.score_files import ScoredFile, score_files, write_run_folder
 from evaluator.runs.settings import ScoreSettings
 
 Predictions = Annotated[
-    list[Path],
-    typer.Argument(help="Predictions, with references or with --data: CSV, JSON or Parquet."),
+    list[str],
+    typer.Argument(
+        help="Predictions, with references or with --data: CSV, JSON or Parquet; paths or URLs."
+    ),
 ]
 Data = Annotated[
     str | None,
@@ -37,9 +39,11 @@ Data = Annotated[
         "question id, or by image and question."
     ),
 ]
-Train = Annotated[Path | None, typer.Option(help="Training data, for the question-only prior.")]
+Train = Annotated[
+    str | None, typer.Option(help="Training data, for the question-only prior; a path or a URL.")
+]
 Images = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Also write run folders here.")]

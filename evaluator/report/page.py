@@ -34,6 +34,7 @@ from evaluator.runs.record import shown_facts
 from evaluator.scoring.scorecard import Breakdown, Group
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
+from shared.images.stores import local_images
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _COLOURS: Final = 5
@@ -55,7 +56,7 @@ def write_report(
         InputError: the image folder is missing, or the page cannot be written.
     """
     place = images or next((run.images for run in runs if run.images), None)
-    source = image_source(place) if place else None
+    source = image_source(local_images(place)) if place else None
     environment = _environment()
     marks, words = _marks(runs), outcome_words(runs)
     show = environment.get_template("card.html.j2").module.show  # type: ignore[attr-defined]

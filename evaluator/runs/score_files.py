@@ -29,7 +29,7 @@ from shared.corpus.results import read_results
 from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
-from shared.images.stores import local_data
+from shared.images.stores import local_data, local_images
 from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
@@ -51,20 +51,22 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
     """
     named, columns = settings.named_metrics, settings.named_columns
     asked = None if settings.data is None else read_pairs(local_data(settings.data))
+    images = None if settings.images is None else local_images(settings.images)
     files = {
-        name: _read(name, path, settings, columns, asked)
-        for name, path in _named(settings.predictions).items()
+        name: _read(name, path, settings, columns, asked=asked, images=images)
+        for name, path in _named([local_data(place) for place in settings.predictions]).items()
     }
     train_pairs = None
     if settings.train is not None:
-        train_pairs = training_pairs(settings.train, settings.images, columns)
+        train = local_data(settings.train)
+        train_pairs = training_pairs(train, images, columns)
         for file in files.values():
-            refuse_leak(file.path, [row.pair for row in file.rows], settings.train, train_pairs)
+            refuse_leak(file.path, [row.pair for row in file.rows], train, train_pairs)
     chosen = {name: named or measured_metrics(file.rows) for name, file in files.items()}
     text_models = text_models_for(
         {metric for metrics in chosen.values() for metric in metrics},
         settings,
-        None if settings.images is None else str(settings.images),
+        images,
     )
     scored = {}
     with report_progress("scoring files", len(files)) as progress:
@@ -76,7 +78,7 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
                 train_pairs=train_pairs,
                 provenance={
                     **file.provenance,
-                    "prior_from": None if settings.train is None else settings.train.name,
+                    "prior_from": None if settings.train is None else last_name(settings.train),
                 },
             )
             scored[name] = ScoredFile(file.rows, scores, scorecard)
@@ -118,14 +120,16 @@ def _read(
     path: Path,
     settings: ScoreSettings,
     columns: ColumnNames,
+    *,
     asked: Sequence[QAPair] | None,
+    images: str | None,
 ) -> _PredictionFile:
     """Read a file of predictions; ``asked`` are the pairs of the data that they answer."""
     if asked is None:
         table = read_prediction_table(path, columns)
     else:
         table = read_results(path, asked, columns)
-    predictions = _with_files(table.predictions, settings.images)
+    predictions = _with_files(table.predictions, images)
     rows, trained_on = _heeding(name, predictions, settings.trained_on)
     return _PredictionFile(
         path,
@@ -140,7 +144,7 @@ def _read(
     )
 
 
-def _with_files(predictions: Sequence[Prediction], images: Path | None) -> Sequence[Prediction]:
+def _with_files(predictions: Sequence[Prediction], images: str | None) -> Sequence[Prediction]:
     """Return predictions whose images are named as the files below ``images`` are."""
     if images is None:
         return predictions
@@ -181,7 +185,7 @@ def write_run_folders(
         record = EvaluationRecord(
             command="evaluator score",
             name=name,
-            images=None if whole.images is None else str(whole.images),
+            images=None if whole.images is None else local_images(whole.images),
             settings=whole,
         )
         write_record(folders[name], record)

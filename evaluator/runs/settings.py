@@ -85,7 +85,7 @@ class ScoringSettings(CommandSettings):
 
     metrics: str | None = None
     columns: str | None = None
-    train: Path | None = None
+    train: str | None = None
     include_trained_on: bool = False
     sentence_model: str = MINILM
     bertscore_model: str = AUTOMATIC
@@ -129,7 +129,7 @@ class ScoringSettings(CommandSettings):
 
     def _whole_places(self) -> dict[str, object]:
         return {
-            "train": self.train and self.train.resolve(),
+            "train": self.train and whole_place(self.train),
             "sentence_model": whole_place(self.sentence_model),
             "bertscore_model": whole_place(self.bertscore_model, but=AUTOMATIC),
             "clip_weights": whole_file(self.clip_weights),
@@ -139,9 +139,9 @@ class ScoringSettings(CommandSettings):
 class ScoreSettings(ScoringSettings):
     """What ``evaluator score`` is asked for; see its ``--help``."""
 
-    predictions: tuple[Path, ...]
+    predictions: tuple[str, ...]
     data: str | None = None
-    images: Path | None = None
+    images: str | None = None
     out: Path | None = None
 
     argument: ClassVar[str] = "predictions"
@@ -149,9 +149,9 @@ class ScoreSettings(ScoringSettings):
 
     def _whole_places(self) -> dict[str, object]:
         return super()._whole_places() | {
-            "predictions": tuple(path.resolve() for path in self.predictions),
+            "predictions": tuple(map(whole_place, self.predictions)),
             "data": self.data and whole_place(self.data),
-            "images": self.images and self.images.resolve(),
+            "images": self.images and whole_place(self.images),
             "out": self.out and self.out.resolve(),
         }
 

@@ -35,7 +35,7 @@ from shared.dataset.opening import OpenedData, opened_data
 from shared.errors import InputError
 from shared.images.pixels import DECODER
 from shared.images.source import image_source, require_images
-from shared.images.stores import is_url
+from shared.images.stores import is_url, local_data
 from shared.onnx_vqa import is_bundle
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
@@ -97,7 +97,7 @@ def _rows(settings: RunSettings, replica: ReplicaSettings, opened: OpenedData) -
         opened.rows,
         settings.split,
         images=opened.images,
-        train=settings.train,
+        train=None if settings.train is None else local_data(settings.train),
         columns=settings.named_columns,
     )
     require_images(replica.images, (pair.filename for pair in selection.pairs))

@@ -7,10 +7,10 @@ that reads pictures from a folder reads them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from shared.corpus import QA_FILE
 from shared.corpus.unpacking import (
@@ -24,7 +24,7 @@ from shared.corpus.unpacking import (
 )
 from shared.errors import InputError
 from shared.files.cache import cache_folder
-from shared.images.stores import local_data, local_images
+from shared.images.stores import is_url, local_data, local_images
 from shared.program.reporting.event_log import EventLog
 
 _PICTURES: Final = "pictures"
@@ -60,6 +60,30 @@ def opened_data(data: str, images: str | None, *, option: str = "--images") -> O
     if found is None:
         raise InputError(f"{data}: holds no pictures; say with {option} where they lie")
     return found
+
+
+def with_data_opened(
+    tables: Mapping[str, Any], name: str, folder: Path, *, option: str
+) -> dict[str, Any]:
+    """Return a file's settings, its data opened where they are behind a URL or hold their pictures.
+
+    ``name`` is the setting of the data, and `images` that of their pictures; paths are below
+    ``folder``, and ``option`` is what names another place of pictures.
+
+    Raises:
+        InputError: as ``opened_data``.
+        StoreUnreachable: the store of a URL does not answer.
+    """
+    data, images = tables.get(name), tables.get("images")
+    if not isinstance(data, str) or not data or not isinstance(images, str | None):
+        return dict(tables)
+    if images is not None and not is_url(data) and not is_url(images):
+        return dict(tables)
+    rows, pictures = (
+        place if place is None or is_url(place) else str(folder / place) for place in (data, images)
+    )
+    opened = opened_data(rows or "", pictures, option=option)
+    return {**tables, name: str(opened.rows), "images": opened.images}
 
 
 def data_with_pictures(data: Path) -> OpenedData | None:

@@ -72,7 +72,7 @@ def open_store(url: str) -> Store:
     Raises:
         InputError: no such kind of store, its package is not installed, or secrets in the URL.
     """
-    scheme = _without_credentials(url)
+    scheme = scheme_of(url)
     # Slow to import, and most places are folders.
     import fsspec  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def local_data(location: str) -> Path:
     if not is_url(location):
         return Path(location)
     # Here too: the last name alone is not opened as a store.
-    scheme = _without_credentials(location)
+    scheme = scheme_of(location)
     if scheme == HUB_SCHEME:
         from shared.images.hub import hub_data  # noqa: PLC0415 (a package that few need)
 
@@ -126,14 +126,32 @@ def local_images(location: str) -> str:
     Raises:
         InputError: the hub has no such folder, or cannot be reached.
     """
-    if not is_url(location) or _without_credentials(location) != HUB_SCHEME:
+    if not is_url(location) or scheme_of(location) != HUB_SCHEME:
         return location
     from shared.images.hub import hub_folder  # noqa: PLC0415 (a package that few need)
 
     return str(hub_folder(location))
 
 
-def _without_credentials(url: str) -> str:
+def local_file(location: str) -> Path:
+    """Return where a file lies on this machine: a path as it is, one of the hub fetched.
+
+    Raises:
+        InputError: the hub has no such file, or cannot be reached.
+    """
+    if not is_url(location) or scheme_of(location) != HUB_SCHEME:
+        return Path(location)
+    from shared.images.hub import hub_file  # noqa: PLC0415 (a package that few need)
+
+    return hub_file(location)
+
+
+def local_folder(location: str | None) -> Path | None:
+    """Return a folder of images as ``local_images`` does; ``None`` where none is named."""
+    return None if location is None else Path(local_images(location))
+
+
+def scheme_of(url: str) -> str:
     """Return the scheme of a URL that may be kept and shown.
 
     Raises:

@@ -15,6 +15,7 @@ from rich.console import Console
 from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
+from shared.images.stores import local_folder
 from shared.vqa.names.model_names import resolve_model
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
@@ -55,7 +56,7 @@ Data = Annotated[
     ),
 ]
 Images = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Folder of its images.", show_default="as trained, or those within --data"),
 ]
 Columns = Annotated[
@@ -119,9 +120,9 @@ def export(
     typer.echo("\n".join(bundles))
 
 
-def _opened(data: str | None, images: Path | None) -> tuple[Path | None, Path | None]:
+def _opened(data: str | None, images: str | None) -> tuple[Path | None, Path | None]:
     """Return the rows and the pictures to check with; nothing where the run's own are meant."""
     if data is None:
-        return None, images
-    opened = opened_data(data, None if images is None else str(images))
+        return None, local_folder(images)
+    opened = opened_data(data, images)
     return opened.rows, Path(opened.images)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from shared.errors import InputError
+from shared.images.stores import local_images
 from trainer.commands.options import AsJson, Out
 from trainer.commands.tables import fuse_table
 from trainer.fitting.record import require_record
@@ -44,7 +45,7 @@ def fuse(
         float, typer.Option(help="Share of an update that TIES and DARE keep.", min=0.01, max=1)
     ] = 0.5,
     images: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             help="Folder of the images, or one for each adapter.", show_default="as trained"
         ),
@@ -65,7 +66,7 @@ def fuse(
         method=Fusion(method.value),
         weights=_numbers(weights),
         density=density,
-        images=images or (),
+        images=[Path(local_images(folder)) for folder in images or ()],
         seed=seed,
     )
     if as_json:

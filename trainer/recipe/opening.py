@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.dataset.opening import opened_data
-from shared.images.stores import is_url
+from shared.dataset.opening import with_data_opened
 from shared.program.settings import AnySettings, read_tables, validated
 from shared.vqa.names.model_names import resolve_model
 
@@ -21,8 +20,5 @@ def load_recipe(model: type[AnySettings], path: Path, overrides: Sequence[str] =
     tables = read_tables(path, overrides)
     if isinstance(model_name := tables.get("model"), str):
         resolve_model(model_name)
-    data, images = tables.get("data"), tables.get("images")
-    if isinstance(data, str) and data and (images is None or is_url(data) or is_url(str(images))):
-        opened = opened_data(data, images, option="`images` in the recipe")
-        tables |= {"data": str(opened.rows), "images": opened.images}
+    tables = with_data_opened(tables, "data", Path(), option="`images` in the recipe")
     return validated(model, tables, source=str(path))

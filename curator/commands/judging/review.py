@@ -22,6 +22,7 @@ from curator.review.report_view import report_view
 from curator.review.sitting import Sitting
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.errors import InputError
+from shared.images.stores import local_folder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
 from shared.web.access import Address, address_in
@@ -37,7 +38,7 @@ PageToken = Annotated[
         help="Token that the page asks for; needed where others can reach it.",
     ),
 ]
-MovedImages = Annotated[Path | None, typer.Option(help="Images folder, if it moved since the run.")]
+MovedImages = Annotated[str | None, typer.Option(help="Images folder, if it moved since the run.")]
 ReviewerName = Annotated[
     str, typer.Option(metavar="NAME", help="Who reviews, if the page is not to ask for it.")
 ]
@@ -76,8 +77,9 @@ def view(
 
     Also while a run works; nothing is changed.
     """
-    address = _address(ledger, listen, images, token)
-    asyncio.run(_serve(Desk(ledger), address, images))
+    folder = local_folder(images)
+    address = _address(ledger, listen, folder, token)
+    asyncio.run(_serve(Desk(ledger), address, folder))
 
 
 def review(
@@ -108,10 +110,11 @@ def review(
     if report or as_json:
         _tell(ledger, as_json=as_json)
         return
-    address = _address(ledger, listen, images, token)
+    folder = local_folder(images)
+    address = _address(ledger, listen, folder, token)
     desk = Desk(ledger)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double))
-    asyncio.run(_serve(desk, address, images, sitting, reviewer))
+    asyncio.run(_serve(desk, address, folder, sitting, reviewer))
 
 
 def _tell(ledger: Path, *, as_json: bool) -> None:

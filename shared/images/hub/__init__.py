@@ -4,6 +4,6 @@ What is fetched stays in the hub's own cache, by its own rules: `HF_ENDPOINT`, `
 `HF_HOME` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`.
 """
 
-from shared.images.hub.data import hub_catalogue, hub_data, hub_folder
+from shared.images.hub.data import hub_catalogue, hub_data, hub_file, hub_folder
 
-__all__ = ["hub_catalogue", "hub_data", "hub_folder"]
+__all__ = ["hub_catalogue", "hub_data", "hub_file", "hub_folder"]

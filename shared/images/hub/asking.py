@@ -15,7 +15,6 @@ from shared.images.hub.place import Place
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
 
-_PATIENCE_S: Final = 10.0
 _CLIENTS: Final = ("http", "requests", "urllib3")
 """How the names of packages begin with which releases of `huggingface_hub` ask the hub."""
 
@@ -26,14 +25,17 @@ def silence_of(place: Place) -> str:
     Its package would ask it for minutes; what it does about a busy one it tells.
     """
     with _errors(place):
-        from huggingface_hub import HfApi, errors, is_offline_mode  # noqa: PLC0415
+        from huggingface_hub import HfApi, constants, errors, is_offline_mode  # noqa: PLC0415
 
         if is_offline_mode():
             return "HF_HUB_OFFLINE is set"
         _log_once()
         try:
             HfApi().dataset_info(
-                place.name, revision=place.revision, timeout=_PATIENCE_S, expand=["sha"]
+                place.name,
+                revision=place.revision,
+                timeout=constants.HF_HUB_ETAG_TIMEOUT,
+                expand=["sha"],
             )
         except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
             raise

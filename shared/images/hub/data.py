@@ -48,6 +48,15 @@ def hub_data(address: str) -> Path:
     return _file(place) if _has_suffix(place, DATA_SUFFIXES) else _taken(place, data_files)
 
 
+def hub_file(address: str) -> Path:
+    """Return a single file, fetched from the hub unless it was before.
+
+    Raises:
+        InputError: there is no such file, or the hub cannot be reached.
+    """
+    return _file(place_of(address))
+
+
 def hub_folder(address: str) -> Path:
     """Return a folder of pictures, fetched from the hub unless it was before.
 

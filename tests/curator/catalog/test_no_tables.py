@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from curator.catalog import Reason, open_catalog
+from curator.catalog import Reason, local_catalogue, open_catalog
 from shared.errors import InputError
 from tests.curator.catalog.tables import places
 
@@ -46,9 +44,10 @@ def test_a_download_that_went_wrong_is_told_by_how_it_begins(tmp_path, name, con
         open_catalog(tmp_path / name)
 
 
-def test_an_address_of_the_web_is_no_catalogue():
-    with pytest.raises(InputError, match="download the file"):
-        open_catalog(Path("https://shop.example/feed.xml"))
+@pytest.mark.parametrize("address", ["https://shop.example/feed.xml", "s3://shop/photos"])
+def test_an_address_that_is_not_the_hubs_is_no_catalogue(address):
+    with pytest.raises(InputError, match="is an address; download what is there"):
+        local_catalogue(address, None)
 
 
 def test_pictures_as_data_within_a_text_are_counted_as_such(shop):

@@ -91,7 +91,6 @@ def test_paths_are_below_the_script(tmp_path: Path):
         ('"secret-two"', '"secret-one"', "same api_key"),
         ('label = "first"', 'label = "key-2"', "'key-2' occurs twice"),
         ("[[project]]", '[[project]]\nname = "ours"\n[[project]]', "'ours' occurs twice"),
-        ('images = "data/images"', "", "answers need the folder of their images"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, words: str):
@@ -163,3 +162,12 @@ def test_the_examples_of_the_document_are_scripts(example: str):
     script = validated(RehearsalScript, rest | given, source="the document")
     told = script.model_dump(include=set(given))
     assert told != RehearsalScript(answers=Path(), images=Path()).model_dump(include=set(given))
+
+
+def test_answers_of_a_script_without_their_images_hold_them_or_are_refused(tmp_path: Path):
+    path = written(tmp_path, 'answers = "answers.csv"\naccept_unlisted_keys = true\n')
+    (tmp_path / "answers.csv").write_text("question,answer,filename\nWhich?,red,a.jpg\n")
+    with pytest.raises(InputError, match=r"holds no pictures; say with `images` in script.toml"):
+        read_script(path)
+    (tmp_path / "images").mkdir()
+    assert read_script(path).images == tmp_path / "images"

@@ -17,7 +17,7 @@ ASKED = RunSettings(data="d", images="i", model="m", out=Path("/r"), adapter=("a
 
 
 @pytest.mark.parametrize(
-    "settings", [ASKED, ScoreSettings(predictions=(Path("/x.csv"),), number_words=True)]
+    "settings", [ASKED, ScoreSettings(predictions=("/x.csv",), number_words=True)]
 )
 def test_settings_are_read_back_as_they_were_written(tmp_path, settings):
     record = EvaluationRecord(command="evaluator run", name="a", settings=settings)
