@@ -31,10 +31,10 @@ test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m slow
 
 # Not installed with the rest: it is built for few platforms.
-fuzz: $(STAMP)  ## look for a reply that breaks the parser, for FUZZ_SECONDS
+fuzz: $(STAMP)  ## look for files and replies that break their readers, FUZZ_SECONDS for each
 	$(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
-	$(BIN)/python -m tests.curator.judging.fuzz_replies -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

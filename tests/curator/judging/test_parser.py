@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curator.judging.facts import Form
 from curator.judging.parser import Draft, Parsed, Unparsable, parse_reply
-from tests.curator.judging.fuzz_replies import PIECES, check_reply
+from tests.fuzz.replies import PIECES, check_reply
 
 COLOUR = Draft("What is the colour of the shoe?", "white")
 SHAPE = Draft("What shape has its toe?", "pointed")

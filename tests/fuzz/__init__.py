@@ -1,0 +1,1 @@
+"""Looks for inputs that break what reads a user's files or a service's replies."""
