@@ -36,6 +36,8 @@ class ModelFacts:
     """What is computed once per image and not for each of its questions."""
     question_folding: str = ""
     """What of a question's spelling the model does not hear, see ``shared.questions.folding``."""
+    answer_cleaning: str = ""
+    """By which rule answers are taken out of what is said, see ``shared.vqa.inputs.cleaning``."""
 
 
 @dataclass(frozen=True, slots=True)

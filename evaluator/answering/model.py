@@ -45,6 +45,7 @@ def model_facts(answerer: Answerer[Any, Any]) -> ModelFacts:
         architecture=type(model.network).__name__,
         computed_once=answerer.computed_once or "nothing: the model's own generate",
         question_folding=_foldings_text(model.foldings),
+        answer_cleaning=answerer.cleaning,
     )
 
 

@@ -11,7 +11,7 @@ from shared.images.source import image_source
 from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapters import require_applicable
-from shared.vqa.families import require_instruction
+from shared.vqa.families import effective_instruction, require_instruction
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.inputs.question_length import limit_of_adapters
 from shared.vqa.names.model_names import resolve_model
@@ -63,6 +63,7 @@ def replica_settings(
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     if not is_bundle(model):
+        instruction = effective_instruction(model, instruction, asked)
         require_instruction(model, instruction)
     elif instruction != NO_INSTRUCTION:
         raise InputError(f"{model}: an exported model takes no --prompt and no --max-new-tokens")

@@ -199,7 +199,7 @@ def _evaluation(
         quantization=settings.quantize.value,
         adapter=replica.adapter,
         adapter_sha256="" if adapters.single is None else adapter_digest(adapters.single),
-        prompt=settings.prompt,
+        prompt=replica.instruction.template,
         max_new_tokens=settings.max_new_tokens,
         grounding=REGIONS if replica.measure_grounding else "",
         left_out={metric.name: reason for metric, reason in left_out.items()},

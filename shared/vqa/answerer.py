@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from PIL import Image
 
@@ -30,8 +30,10 @@ class Answerer(ABC, Generic[Prepared, Memory]):
     classifier) says to that question alone, whatever stands beside it in a batch.
     """
 
-    computed_once: ClassVar[str]
+    computed_once: str
     """What is computed once per image, for provenance; empty where nothing is."""
+    cleaning: str = ""
+    """By which rule answers are taken out of what is said, for provenance; empty without one."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model

@@ -1,12 +1,13 @@
 """Which answerer serves which architecture, and loading one.
 
-What is not named here but known to transformers for questions about images is answered by its own
-``generate``; a warning and the run's provenance say so.
+What is not named here but known to transformers for questions about images is answered as a chat
+model, which keeps of a picture what it is able to. Where that is nothing, its own ``generate``
+answers; a warning and the run's provenance say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,16 @@ from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
-from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
+from shared.vqa.chat.abilities import has_picture_tokens
+from shared.vqa.chat.answerer import ChatAnswerer
+from shared.vqa.chat.processor import open_processor
+from shared.vqa.chat.prompt import require_picture
+from shared.vqa.inputs.instruction import (
+    NO_INSTRUCTION,
+    Instruction,
+    default_prompt,
+    instruction_of_adapters,
+)
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import (
@@ -44,7 +54,6 @@ from shared.vqa.loading import (
     read_config,
 )
 from shared.vqa.names.embedded import EMBEDDED_MODEL
-from shared.vqa.plain import PlainAnswerer
 from shared.vqa.quantization import Quantization
 from shared.vqa.vilt import ViltAnswerer
 
@@ -70,7 +79,7 @@ _FAMILIES: Final[Mapping[str, _Family]] = {
 }
 _ROOM_FOR_A_QUESTION: Final = 32
 """Tokens; longer questions about products are rare."""
-_PLAIN: Final = _Family(PlainAnswerer, AutoImageProcessor)
+_CHAT: Final = _Family(ChatAnswerer, AutoImageProcessor)
 
 
 def load_answerer(
@@ -93,6 +102,8 @@ def load_answerer(
     """
     config = read_config(model)
     family = _family(model, config)
+    folders = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
+    instruction = effective_instruction(model, instruction, folders)
     require_instruction(model, instruction)
     loaded = load_network(
         model,
@@ -104,16 +115,17 @@ def load_answerer(
         quantization=quantization,
         device=device,
     )
-    if family.answerer is PlainAnswerer:
+    if family is not _CHAT:
+        _require_room(loaded, instruction)
+    answerer = family.answerer(replace(loaded, instruction=instruction))
+    if not answerer.computed_once:
         log.warning(
             "answers_by_plain_generate",
             model=model,
             architecture=architecture(config),
-            reason="no family of ours; every question is asked alone and encodes its image anew",
+            reason="it keeps nothing of a picture; every question is asked alone",
         )
-    else:
-        _require_room(loaded, instruction)
-    return family.answerer(replace(loaded, instruction=instruction))
+    return answerer
 
 
 def training_folding(model: str) -> QuestionFolding:
@@ -126,17 +138,41 @@ def training_folding(model: str) -> QuestionFolding:
     return _family(model, read_config(model)).trained_with if own == AS_IT_COMES else own
 
 
+def effective_instruction(
+    model: str, instruction: Instruction, adapters: Iterable[Path] = ()
+) -> Instruction:
+    """Return how a model is asked: as said, as its adapters were trained, or as its family is.
+
+    The template stays empty for models that have a way of their own.
+
+    Raises:
+        InputError: ``model`` cannot be found, or its adapters were trained with different prompts.
+    """
+    asked = instruction_of_adapters(instruction, adapters)
+    config = read_config(model)
+    if asked.template or not is_chat_model(config):
+        return asked
+    return replace(asked, template=default_prompt(config.model_type))
+
+
+def is_chat_model(config: PretrainedConfig) -> bool:
+    """Return whether a model reads a picture as tokens of a prompt, and is no family of its own."""
+    return not is_known_family(config) and has_picture_tokens(config)
+
+
 def require_instruction(model: str, instruction: Instruction) -> None:
     """Check, before a model is loaded, that it can follow an instruction.
 
     Raises:
         InputError: an answer's length is given for a model that chooses among labels, or is more
-            than a model has places for.
+            than a model has places for; or its processor puts no picture into the prompt.
     """
     length = instruction.max_new_tokens
+    config = read_config(model)
+    if is_chat_model(config):
+        require_picture(model, config, open_processor(model, config), instruction)
     if length == NO_INSTRUCTION.max_new_tokens:
         return
-    config = read_config(model)
     if architecture(config) == VILT:
         raise InputError(
             f"--max-new-tokens {length}: {model} chooses among labels and generates nothing; "
@@ -198,7 +234,7 @@ def _family(model: str, config: PretrainedConfig) -> _Family:
         *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values(),
     }
     if named in answering:
-        return _PLAIN
+        return _CHAT
     raise InputError(
         f"{model}: is a {config.model_type!r} model ({named or 'no architecture named'}), which "
         f"answers no questions about images; give a BLIP, ViLT or BLIP-2 for VQA, another "

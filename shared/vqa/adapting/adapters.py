@@ -36,6 +36,7 @@ from shared.vqa.adapting.added_labels import (
     make_head_trainable,
     read_added_labels,
 )
+from shared.vqa.inputs.instruction import INSTRUCTION_FILE
 
 log = EventLog(__name__)
 
@@ -186,9 +187,9 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
 
 
 def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration, weights, labels and folding."""
+    """Return the SHA-256 of an adapter's configuration, weights, labels, folding and prompt."""
     digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE):
         if (adapter / name).is_file():
             digest.update((adapter / name).read_bytes())
     return digest.hexdigest()

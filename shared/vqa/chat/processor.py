@@ -13,15 +13,23 @@ from typing import Any, Final
 
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoProcessor, BatchFeature, ProcessorMixin
+from transformers import (
+    AutoImageProcessor,
+    AutoProcessor,
+    BatchFeature,
+    PretrainedConfig,
+    ProcessorMixin,
+)
 
 from shared.errors import InputError
+from shared.vqa.chat.abilities import has_picture_tokens
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
 _CHAT_BACKEND: Final = "torchvision"
 _OTHER_BACKEND: Final = "pil"
-"""Named, so that no answer depends on what is installed. A chat model's is transformers' own
-choice; its processor may need torchvision in any case, for a video part."""
+"""Named, so that no answer depends on what is installed. That of models with picture tokens is
+transformers' own choice; their processor may need torchvision in any case, for a video part."""
+GIVE_ITS_PLACE: Final = "give the picture's place in --prompt, such as '<image>{question}'"
 _WAY_OUT: Final = "install what answering needs: pip install 'abo-vqa[evaluator]'"
 
 
@@ -53,7 +61,7 @@ class Picture:
     """A picture, and what the processor makes of questions about it."""
 
     def __init__(self, processor: ProcessorMixin, image: Image.Image, name: str) -> None:
-        self._image, self._name = image, name
+        self._image, self.name = image, name
         self._processor, self._plain = copy.copy(processor), processor
         self._renew()
 
@@ -93,8 +101,8 @@ class Picture:
             return self._processor(images=self._image, text=text, return_tensors="pt")
         except ValueError as error:
             raise InputError(
-                f"{self._name}: cannot be asked {text!r} ({error}); it has no chat template, and "
-                "may want the place of its image in --prompt, such as '<image>{question}'"
+                f"{self.name}: has no chat template, and its processor does not take {text!r} "
+                f"({error}); {GIVE_ITS_PLACE}"
             ) from error
 
     def _by_template(self, text: str) -> BatchFeature:
@@ -111,7 +119,7 @@ class Picture:
         except Exception as error:
             # A template is a program, and raises what it likes.
             raise InputError(
-                f"{self._name}: its chat template cannot be used with an image and a question "
+                f"{self.name}: its chat template cannot be used with an image and a question "
                 f"({error}); mend chat_template.jinja, or remove it and give --prompt"
             ) from error
 
@@ -121,8 +129,8 @@ def _quick_answer(template: object) -> dict[str, bool]:
     return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
 
 
-def open_processor(model: str) -> ProcessorMixin:
-    """Return a model's processor.
+def open_processor(model: str, config: PretrainedConfig) -> ProcessorMixin:
+    """Return the processor of a model with this configuration.
 
     Raises:
         InputError: there is none, or it needs torchvision, which is not there.
@@ -136,14 +144,14 @@ def open_processor(model: str) -> ProcessorMixin:
         except ImportError as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{model}: its processor needs more ({reason}); {_WAY_OUT}") from error
-        chats = bool(getattr(processor, "chat_template", None))
+        chats = has_picture_tokens(config)
         if chats and importlib.util.find_spec("torchvision") is None:
             raise InputError(f"{model}: its processor needs torchvision; {_WAY_OUT}")
         backend = _CHAT_BACKEND if chats else _OTHER_BACKEND
         processor.image_processor = AutoImageProcessor.from_pretrained(
             source, backend=backend, trust_remote_code=False
         )
-    if not chats:
+    if not getattr(processor, "chat_template", None):
         # PaliGemma's says of every question that it had to find the picture's place.
         logging.getLogger(type(processor).__module__).setLevel(logging.ERROR)
     return processor

@@ -11,8 +11,11 @@ from itertools import takewhile
 from typing import Any, Final
 
 import torch
+from PIL import Image
+from transformers import PretrainedConfig, ProcessorMixin
 
-from shared.vqa.chat.processor import Picture
+from shared.errors import InputError
+from shared.vqa.chat.processor import GIVE_ITS_PLACE, Picture
 from shared.vqa.inputs.instruction import Instruction
 
 _PROBES: Final = ("What", "is it?", "0", "\u00c9", "\u8272")
@@ -71,6 +74,30 @@ def split_prompts(picture: Picture, instruction: Instruction) -> PromptSplit:
     rows = [picture.tokens(instruction.around(probe)) for probe in _PROBES]
     alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*rows, strict=False))
     return PromptSplit(instruction, len(rows[0]) - len(list(alike)))
+
+
+def blank_picture(model: str, processor: ProcessorMixin) -> Picture:
+    """Return a small picture of nothing, to see what a processor makes of one."""
+    return Picture(processor, Image.new("RGB", (64, 64), "gray"), model)
+
+
+def require_picture(
+    model: str, config: PretrainedConfig, processor: ProcessorMixin, instruction: Instruction
+) -> None:
+    """Check that a picture stands in what a model is asked.
+
+    Raises:
+        InputError: the processor does not take a picture and a question, or leaves the picture out.
+    """
+    text = instruction.around(_PROBES[0])
+    if config.image_token_id in blank_picture(model, processor).tokens(text):
+        return
+    if getattr(processor, "chat_template", None):
+        raise InputError(
+            f"{model}: its chat template leaves the picture out; mend chat_template.jinja, or "
+            f"remove it and {GIVE_ITS_PLACE}"
+        )
+    raise InputError(f"{model}: its processor has no chat template; {GIVE_ITS_PLACE}")
 
 
 def _by_token(value: object, ids: torch.Tensor) -> bool:

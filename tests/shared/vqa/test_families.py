@@ -19,9 +19,9 @@ from shared.errors import AdapterNotApplied, InputError
 from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
+from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.families import load_answerer, why_no_regions
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
-from shared.vqa.plain import PlainAnswerer
 from shared.vqa.quantization import Quantization
 from tests.families import SAVED, processor_of
 from tests.models import QUESTIONS
@@ -170,7 +170,7 @@ def test_an_adapter_for_another_family_is_an_error(folders, adapters):
 def test_a_model_without_family_answers_by_itself_and_says_so(folders):
     with capture_logs() as events:
         answerer = load(folders["git"])
-    assert isinstance(answerer, PlainAnswerer)
+    assert isinstance(answerer, ChatAnswerer)
     [event] = events
     assert (event["event"], event["log_level"]) == ("answers_by_plain_generate", "warning")
     assert event["architecture"] == "GitForCausalLM"

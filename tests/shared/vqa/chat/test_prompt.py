@@ -12,6 +12,8 @@ from shared.vqa.inputs.instruction import Instruction
 pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
 pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
 
+from transformers import AutoConfig
+
 from tests.chat_models import CHAT_MODELS, chat_model
 
 # Of PaliGemma's own processor.
@@ -21,9 +23,14 @@ INSTRUCTION = Instruction("Q: {question}\nAnswer with one word.")
 SHAPES = ((64, 64), (40, 80), (90, 30))
 
 
+def opened(name):
+    folder = str(chat_model(name))
+    return open_processor(folder, AutoConfig.from_pretrained(folder))
+
+
 def picture(name, shape):
     noise = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
-    return Picture(open_processor(str(chat_model(name))), Image.fromarray(noise), name)
+    return Picture(opened(name), Image.fromarray(noise), name)
 
 
 @pytest.mark.parametrize("name", CHAT_MODELS)
@@ -46,7 +53,7 @@ def test_constant_words_are_of_the_part_before():
     split = split_prompts(picture("llava", SHAPES[0]), INSTRUCTION)
     prefix = split.prefix(picture("llava", SHAPES[0]))
     own = prefix.question(picture("llava", SHAPES[0]).tokens(INSTRUCTION.around("is it?")))
-    processor = open_processor(str(chat_model("llava")))
+    processor = opened("llava")
     assert processor.tokenizer.decode(prefix.ids).endswith("Q: ")
     assert processor.tokenizer.decode(own) == "is it?\nAnswer with one word.<a>"
 

@@ -1,0 +1,88 @@
+"""A picture's features, as the language model reads them: vision tower and projector, run once."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import BatchFeature, PreTrainedModel
+
+from shared.vqa.chat.abilities import IMAGE_FEATURES
+
+Features = Any
+"""A model's own output of ``get_image_features``; ``pooler_output`` is what takes the places of the
+image tokens."""
+
+
+def on_device(
+    network: PreTrainedModel, inputs: Mapping[str, Any], device: torch.device
+) -> dict[str, Any]:
+    """Return all that a processor returned and the network has a place for, on its device."""
+    taken = BatchFeature(dict(inputs)).to(device, network.dtype)
+    names = names_taken(network)
+    return {name: value for name, value in taken.items() if name in names}
+
+
+def names_taken(network: PreTrainedModel) -> frozenset[str]:
+    """Return the names of inputs that ``generate`` hands on; it raises over others."""
+    functions = (network.forward, network.prepare_inputs_for_generation)
+    return frozenset(
+        name for function in functions for name in inspect.signature(function).parameters
+    )
+
+
+def image_features(network: PreTrainedModel, inputs: Mapping[str, Any]) -> Features:
+    """Run vision tower and projector over the pictures of ``inputs``.
+
+    The encoder takes what it has a parameter for, as in transformers' own ``generate``.
+    """
+    encode = getattr(network.base_model, IMAGE_FEATURES)
+    takes = inspect.signature(encode).parameters
+    own = {name: value for name, value in inputs.items() if name in takes and name != "kwargs"}
+    return encode(**own, return_dict=True)
+
+
+def without_pixels(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs that stand beside features; sizes and grids still tell where a picture is."""
+    return {
+        name: value
+        for name, value in inputs.items()
+        if not (isinstance(value, torch.Tensor) and value.is_floating_point())
+    }
+
+
+def can_be_repeated(features: Features) -> bool:
+    """Return whether ``repeated`` knows all that the language model reads of these features."""
+    return getattr(features, "deepstack_features", None) is None
+
+
+def repeated(features: Features, times: int) -> Features:
+    """Return one picture's features for several rows, each with the picture in it."""
+    copied = copy.copy(features)
+    pooled = features.pooler_output
+    copied.pooler_output = (
+        pooled.repeat(times, *(1 for _ in pooled.shape[1:]))
+        if isinstance(pooled, torch.Tensor)
+        else [*pooled] * times
+    )
+    return copied
+
+
+def together(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the inputs of several pictures of one shape as those of one batch."""
+    return {name: torch.cat([one[name] for one in inputs]) for name in inputs[0]}
+
+
+def of_one_shape(inputs: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether pictures' inputs can stand in one batch without padding."""
+    shapes = [
+        {
+            name: value.shape if name == "input_ids" else value.shape[1:]
+            for name, value in one.items()
+        }
+        for one in inputs
+    ]
+    return all(shape == shapes[0] for shape in shapes)

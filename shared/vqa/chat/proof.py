@@ -1,0 +1,154 @@
+"""Tries, before the first question, whether a network may keep what its configuration promises.
+
+A short prompt with two questions is read as a whole, and in parts. That takes a few passes over
+some dozens of tokens: of the picture's tokens two stand for all, and what is in them is of no
+matter, so that the vision tower does not run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from transformers import DynamicCache, PreTrainedModel, ProcessorMixin
+
+from shared.program.reporting.event_log import EventLog
+from shared.vqa.chat.abilities import Keeping, follows_the_shape, keeping_of
+from shared.vqa.chat.cache import Shelf
+from shared.vqa.chat.decoding import Prefixes, RowDecoder, RowQuestion
+from shared.vqa.chat.processor import Picture
+from shared.vqa.chat.prompt import PromptSplit, blank_picture, split_prompts
+from shared.vqa.inputs.instruction import Instruction
+
+log = EventLog(__name__)
+
+_PICTURE_TOKENS: Final = 2
+_SAME_PASS: Final = 1e-3
+"""Of the largest number: how much two passes over rows of one length may differ."""
+_ROUNDING: Final = {torch.float32: 0.01, torch.float16: 0.1, torch.bfloat16: 0.3}
+"""Of the logits' deviation: how much reading in parts may differ. What is read wrongly differs by
+about 1."""
+_QUESTIONS: Final = ("What is it?", "Is it one?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A whole prompt, shortened: tensors ``(1, T)``, of which ``prefix`` tokens are shared."""
+
+    inputs: Mapping[str, torch.Tensor]
+    prefix: int
+
+    @property
+    def ids(self) -> list[int]:
+        tokens: list[int] = self.inputs["input_ids"][0].tolist()
+        return tokens
+
+    @property
+    def before(self) -> dict[str, torch.Tensor]:
+        return {name: value[:, : self.prefix] for name, value in self.inputs.items()}
+
+    def with_other_question(self) -> _Prompt:
+        """Return the same with the question's tokens in another order."""
+        ids = self.inputs["input_ids"].clone()
+        ids[:, self.prefix :] = ids[:, self.prefix :].roll(1, dims=1)
+        return _Prompt({**self.inputs, "input_ids": ids}, self.prefix)
+
+
+@torch.inference_mode()
+def proved_keeping(
+    model: str,
+    network: PreTrainedModel,
+    processor: ProcessorMixin,
+    instruction: Instruction,
+    device: torch.device,
+) -> tuple[Keeping, PromptSplit]:
+    """Return what a network keeps rightly, and where prompts within an instruction are cut.
+
+    Raises:
+        InputError: the processor does not take a picture and a question.
+    """
+    picture = blank_picture(model, processor)
+    split = split_prompts(picture, instruction)
+    keeping = keeping_of(network)
+    if keeping not in (Keeping.ROWS, Keeping.COPIES):
+        return keeping, split
+    prompts = [_short(network, picture, split, text, device) for text in _QUESTIONS]
+    if _sees_question(network, prompts[0]):
+        return Keeping.FEATURES, split
+    wholes_QV = torch.cat([_logits(network, prompt) for prompt in prompts])
+    in_parts = _from_rows if keeping is Keeping.ROWS else _from_copies
+    off = (in_parts(network, prompts, device) - wholes_QV).abs().max() / wholes_QV.std()
+    if off <= _ROUNDING.get(network.dtype, _ROUNDING[torch.bfloat16]):
+        return keeping, split
+    log.warning("prefix_cannot_be_kept", model=model, off_by=round(float(off), 3))
+    return Keeping.FEATURES, split
+
+
+def _short(
+    network: PreTrainedModel,
+    picture: Picture,
+    split: PromptSplit,
+    text: str,
+    device: torch.device,
+) -> _Prompt:
+    """Return a prompt without most of the picture's tokens, and without the picture."""
+    whole = picture.asked(split.instruction.around(text))
+    ids_T = whole["input_ids"][0]
+    is_image_T = ids_T == network.config.image_token_id
+    kept_T = ~is_image_T | (is_image_T.cumsum(0) <= _PICTURE_TOKENS)
+    takes = inspect.signature(network.base_model.forward).parameters
+    inputs = {
+        name: value[:, kept_T].to(device)
+        for name, value in whole.items()
+        if name in takes and value.shape == whole["input_ids"].shape
+    }
+    prefix = len(split.prefix(picture).ids)
+    return _Prompt(inputs, int(kept_T[:prefix].sum()))
+
+
+def _sees_question(network: PreTrainedModel, prompt: _Prompt) -> bool:
+    """Return whether what is made of the prefix depends on the question after it."""
+    one, other = (
+        network.base_model(**asked.inputs).last_hidden_state[:, : prompt.prefix]
+        for asked in (prompt, prompt.with_other_question())
+    )
+    return bool((one - other).abs().max() > _SAME_PASS * one.abs().max())
+
+
+def _logits(network: PreTrainedModel, prompt: _Prompt) -> torch.Tensor:
+    logits_1V: torch.Tensor = network(**prompt.inputs, logits_to_keep=1).logits[:, -1].float()
+    return logits_1V
+
+
+def _from_rows(
+    network: PreTrainedModel, prompts: Sequence[_Prompt], device: torch.device
+) -> torch.Tensor:
+    """Return the logits of both questions in one row behind one prefix."""
+    before = prompts[0].prefix
+    length = before + sum(len(prompt.ids) for prompt in prompts)
+    shelf = Shelf.of(network, 1, length)
+    network.base_model(**prompts[0].before, past_key_values=shelf.cache(0, 1, 0), use_cache=True)
+    questions = [
+        RowQuestion(0, tuple(prompt.ids[before:]), tuple(prompt.ids[:before])) for prompt in prompts
+    ]
+    prefixes = Prefixes(shelf.cache(0, 1, before), (before,), (before,))
+    return RowDecoder(network, device, prompts[0].ids[0]).first_logits(prefixes, questions)
+
+
+def _from_copies(
+    network: PreTrainedModel, prompts: Sequence[_Prompt], device: torch.device
+) -> torch.Tensor:
+    """Return the logits of each question after a state that was kept."""
+    logits = []
+    for prompt in prompts:
+        cache = DynamicCache(config=network.config.get_text_config(decoder=True))
+        network.base_model(**prompt.before, past_key_values=cache, use_cache=True)
+        own = prompt.inputs["input_ids"][:, prompt.prefix :]
+        positions = torch.arange(prompt.prefix, len(prompt.ids), device=device).unsqueeze(0)
+        rows = positions.expand(3, -1, -1) if follows_the_shape(network) else positions
+        output = network(input_ids=own, position_ids=rows, past_key_values=cache, logits_to_keep=1)
+        logits.append(output.logits[:, -1].float())
+    return torch.cat(logits)
