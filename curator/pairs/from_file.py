@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,7 @@ def dataset_from_file(
     table, extra = read_whole_pairs(opened.rows, columns)
     say_left_out(opened.rows, table.left_out)
     pairs = with_file_names(table.pairs, images_dir, data)
+    _say_repeated(pairs)
     _require_images(pairs, images_dir)
     looks = looks_in(images_dir, dict.fromkeys(pair.filename for pair in pairs))
     own = _has_splits(pairs, data)
@@ -79,6 +81,15 @@ def dataset_from_file(
         extra=extra,
         license_name=license_name,
     )
+
+
+def _say_repeated(pairs: Sequence[QAPair]) -> None:
+    """Say how many rows say what another one says, as where rows were pasted twice."""
+    said = Counter((pair.filename, pair.question, pair.answer) for pair in pairs)
+    repeated = len(pairs) - len(said)
+    if repeated:
+        first = next(" | ".join(each) for each, count in said.items() if count > 1)
+        log.warning("rows_say_the_same_again", rows=repeated, first=first)
 
 
 def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
@@ -123,4 +134,11 @@ def _with_units(
         )
         for pair in pairs
     ]
-    return [pair for pair in placed if pair.has_right_answer or pair.split != "train"]
+    fit = [pair for pair in placed if pair.has_right_answer or pair.split != "train"]
+    if len(fit) < len(placed):
+        log.warning(
+            "rows_left_out",
+            reason="without a right answer, which would be trained on",
+            rows=len(placed) - len(fit),
+        )
+    return fit

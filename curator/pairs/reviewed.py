@@ -15,12 +15,10 @@ from curator.review.sample import fair_sample
 from curator.review.verdicts import Outcome, Verdict, verdict_on
 from shared.questions.answers import exact_match, normalise
 from shared.questions.types import question_type
-from shared.records import QAPair, Split
+from shared.records import WHOLE_SAMPLE, WITHOUT_REJECTED, QAPair, Split
 
 LEAST_SHARE: Final = 0.01
 """The share of pairs from which on a type or an answer counts as one that is to be balanced."""
-WHOLE: Final = "whole"
-WITHOUT_REJECTED: Final = "without rejected"
 
 
 class Balance(StrEnum):
@@ -49,13 +47,15 @@ class Choice:
 class ReviewedPairs:
     """The pairs that people judged, and what an export makes of them.
 
-    ``left_out`` counts, of the latest pass, what was left out and why.
+    ``left_out`` counts, of the latest pass, what was left out and why, ``kept_from_training`` what
+    would have come into the training split without a right answer.
     """
 
     judged: Sequence[SeenPair]
     choice: Choice
     left_out: Counter[str] = field(default_factory=Counter)
     corrected: int = 0
+    kept_from_training: int = 0
     _passed: set[tuple[str, str, str]] = field(default_factory=set)
     _largest: Mapping[tuple[str, ...], float] | None = None
 
@@ -68,8 +68,10 @@ class ReviewedPairs:
         self._drawn = {_key(pair) for pair in self._sample}
         outcomes = {self._verdicts[drawn].outcome for drawn in self._drawn}
         are_all_right = outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
-        self._mark_without_rejected = WHOLE if are_all_right else WITHOUT_REJECTED
-        self._sample_mark = WHOLE if self.choice.keeps_rejected else self._mark_without_rejected
+        self._mark_without_rejected = WHOLE_SAMPLE if are_all_right else WITHOUT_REJECTED
+        self._sample_mark = (
+            WHOLE_SAMPLE if self.choice.keeps_rejected else self._mark_without_rejected
+        )
 
     def chosen(self, pairs: Callable[[], Iterable[QAPair]]) -> Iterator[QAPair]:
         """Yield the pairs of an export; ``pairs`` yields those of the campaign, each time anew."""
@@ -80,7 +82,7 @@ class ReviewedPairs:
     def _as_judged(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
         self.left_out.clear()
         self._passed.clear()
-        self.corrected = 0
+        self.corrected = self.kept_from_training = 0
         for pair in pairs:
             key = (pair.filename, pair.question, pair.answer)
             # What would not be here without a verdict is no fair sample of what is.
@@ -117,6 +119,7 @@ class ReviewedPairs:
         if split != "train":
             return placed
         if not pair.has_right_answer:
+            self.kept_from_training += 1
             return None
         mark = pair.label_sample and self._mark_without_rejected
         return replace(placed, label_sample=mark)
@@ -145,7 +148,10 @@ class ReviewedPairs:
 
     def lines(self) -> list[str]:
         """Return what was left out, a line for each reason."""
-        return [f"{count:,} pairs {why}" for why, count in sorted(self.left_out.items())]
+        reasons = dict(sorted(self.left_out.items()))
+        if self.kept_from_training:
+            reasons["without a right answer, which would be trained on"] = self.kept_from_training
+        return [f"{count:,} pairs {why}" for why, count in reasons.items()]
 
     def described(self) -> dict[str, Any]:
         """Return what the manifest tells, once the pairs have passed."""

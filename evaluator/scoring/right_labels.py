@@ -24,10 +24,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as students_t
 
 from shared.questions.answers import exact_match
-from shared.records import Prediction
+from shared.records import WITHOUT_REJECTED, Prediction
 
-WITHOUT_REJECTED: Final = "without rejected"
-"""What marks a sample whose pairs without a right answer are not among the rows."""
 _FEWEST_UNITS: Final = 2
 
 

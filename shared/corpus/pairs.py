@@ -29,6 +29,8 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import (
     COLUMN_ALIASES,
+    LABEL_REVIEWS,
+    LABEL_SAMPLES,
     SPLIT_WORDS,
     SPLITS,
     Provenance,
@@ -304,9 +306,9 @@ def _pair(fields: Fields) -> QAPair | LeftOut:
         answers=answers,
         second_answer=text("second_answer"),
         second_opinion=text("second_opinion"),
-        label_review=text("label_review"),
+        label_review=fields.word("label_review", LABEL_REVIEWS),
         label_before_review=text("label_before_review"),
-        label_sample=text("label_sample"),
+        label_sample=fields.word("label_sample", LABEL_SAMPLES),
         boxes=fields.boxes(),
         domain=text("domain"),
         product=text("product"),

@@ -25,7 +25,15 @@ from shared.corpus.rows import (
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
-from shared.records import Prediction, Provenance, QAPair, pair_id, unnamed_image
+from shared.records import (
+    LABEL_REVIEWS,
+    LABEL_SAMPLES,
+    Prediction,
+    Provenance,
+    QAPair,
+    pair_id,
+    unnamed_image,
+)
 from shared.records.boxes import boxes_json
 from shared.records.columns import ColumnNames
 
@@ -201,9 +209,9 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
             product=text("product"),
             provenance=Provenance(listing_id=text("listing_id")),
             unit_id=text("unit_id"),
-            label_review=text("label_review"),
+            label_review=fields.word("label_review", LABEL_REVIEWS),
             label_before_review=text("label_before_review"),
-            label_sample=text("label_sample"),
+            label_sample=fields.word("label_sample", LABEL_SAMPLES),
             trained_on=fields.truth("trained_on"),
             pretrained_on=fields.truth("pretrained_on"),
         ),

@@ -14,7 +14,7 @@ from shared.corpus.rows import NO_COLUMNS, Fields, Table, read_table, require_so
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 from shared.records import Prediction, QAPair
-from shared.records.columns import ColumnNames, column_key, shown
+from shared.records.columns import ColumnNames, column_key, columns_text
 
 _NOT_ASKED: Final = "its question is not in the data"
 _CONTRADICTED: Final = "its id is that of another question or image in the data"
@@ -74,7 +74,7 @@ def _with_predictions(table: Table) -> Table:
     candidates = (table.names.get("prediction"), table.names.get("answer"), *others)
     column = next(filter(None, candidates), None)
     if column is None:
-        have = shown(table.raw.columns)
+        have = columns_text(table.raw.columns)
         raise InputError(
             f"{table.path}: no column of predictions; its columns: {have}; say which it is with "
             "--columns prediction=NAME"

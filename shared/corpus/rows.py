@@ -15,6 +15,7 @@ from shared.corpus.formats.cells import (
     file_name,
     looks_listed,
     reference_texts,
+    shown,
 )
 from shared.corpus.formats.choices import with_chosen_answers
 from shared.corpus.formats.embedded import picture_bytes, with_named_pictures
@@ -26,7 +27,7 @@ from shared.files.embedded_pictures import picture_name
 from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
-from shared.records.columns import ColumnNames, chosen_columns, shown
+from shared.records.columns import ColumnNames, chosen_columns, columns_text
 
 NO_COLUMNS: Final[ColumnNames] = {}
 """Every column goes by a name that is known."""
@@ -76,6 +77,20 @@ class Fields:
         except ValueError as error:
             way_out = "" if field in _CORE else f"; --columns {field}= does without the column"
             raise self.refused(f"column {self.names[field]} {error}{way_out}") from error
+
+    def word(self, field: str, known: Sequence[str]) -> str:
+        """Return a cell that holds one of the words ``known``, in any case; "" for an empty one.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        word = self.text(field).lower()
+        if word and word not in known:
+            raise self.refused(
+                f"column {self.names[field]} holds {shown(self.cell(field))}; use "
+                f"{', '.join(known)}, or give --columns {field}= to do without it"
+            )
+        return word
 
     def filename(self) -> str:
         """Return the name of the picture; "" where there is none.
@@ -175,7 +190,7 @@ def read_table(path: Path, needed: Sequence[str], named: ColumnNames = NO_COLUMN
     missing = [field for field in needed if field not in there]
     if missing:
         wanted = "; no column ".join(_names_of(field) for field in missing)
-        have = shown(raw.columns)
+        have = columns_text(raw.columns)
         way_out = raw.hint or f"say which it is with --columns {missing[0]}=NAME"
         raise InputError(f"{path}: no column {wanted}; its columns: {have}; {way_out}")
     pictures = names.get("filename", "")
@@ -256,7 +271,7 @@ def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[floa
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(missing)}; its columns: {shown(table.columns)}"
+            f"{path}: no column {', '.join(missing)}; its columns: {columns_text(table.columns)}"
         )
     try:
         return {

@@ -104,11 +104,12 @@ def _asked(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         language = (
             part["language"] if isinstance(part["language"], str) else part["language"]["name"]
         )
+        words = part["answer_words"]
         share = "" if part["share"] == 1 else f", of {part['share']:.0%} of the images"
         yield (
             f"Prompt `{part['name']}`, version `{part['version']}`: {part['questions']} questions "
-            f"about each image{share}, answers of at most {part['answer_words']} words, language "
-            f"`{language}`."
+            f"about each image{share}, answers of at most {words} word{'' if words == 1 else 's'}, "
+            f"language `{language}`."
         )
         # Longer than any run of such marks within.
         yield f"````text\n{part['text']}\n````"

@@ -2,8 +2,12 @@
 
 from shared.records.records import (
     COLUMN_ALIASES,
+    LABEL_REVIEWS,
+    LABEL_SAMPLES,
     SPLIT_WORDS,
     SPLITS,
+    WHOLE_SAMPLE,
+    WITHOUT_REJECTED,
     ImageRef,
     Listing,
     Prediction,
@@ -18,8 +22,12 @@ from shared.records.records import (
 
 __all__ = [
     "COLUMN_ALIASES",
+    "LABEL_REVIEWS",
+    "LABEL_SAMPLES",
     "SPLITS",
     "SPLIT_WORDS",
+    "WHOLE_SAMPLE",
+    "WITHOUT_REJECTED",
     "ImageRef",
     "Listing",
     "Prediction",

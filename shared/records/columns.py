@@ -120,7 +120,7 @@ def column_key(name: str) -> str:
     return _NO_NAME_CHARACTERS.sub("", str(name).lower())
 
 
-def shown(columns: Iterable[object]) -> str:
+def columns_text(columns: Iterable[object]) -> str:
     """Return the names of columns for a short message of one line, whatever is in them."""
     names = [" ".join(str(name).split()) for name in columns]
     told = [
@@ -140,7 +140,7 @@ def own_name(path: Path, columns: Sequence[str], wanted: str) -> str:
     alike = [name for name in columns if column_key(name) == column_key(wanted)]
     for name in (*(name for name in alike if str(name).strip() == wanted), *alike):
         return name
-    have = shown(columns)
+    have = columns_text(columns)
     raise InputError(f"{path}: no column {wanted!r}; its columns: {have}")
 
 

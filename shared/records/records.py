@@ -70,8 +70,15 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Names that a column may carry, any case, most specific first."""
 
+LABEL_REVIEWS: Final = ("accepted", "corrected", "rejected", "disputed")
+"""What people say of an answer, in ``label_review``."""
 NO_RIGHT_ANSWER: Final = frozenset({"rejected", "disputed"})
 """What people say of pairs whose right answer is not known, if there is one."""
+WHOLE_SAMPLE: Final = "whole"
+WITHOUT_REJECTED: Final = "without rejected"
+"""What marks a sample whose pairs without a right answer are not among the rows."""
+LABEL_SAMPLES: Final = (WHOLE_SAMPLE, WITHOUT_REJECTED)
+"""What ``label_sample`` says of a pair that was drawn fairly."""
 _UNNAMED: Final = re.compile(r"row \d+")
 
 

@@ -22,7 +22,7 @@ from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.cells import picture_names
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
-from shared.records.columns import own_name, shown
+from shared.records.columns import columns_text, own_name
 
 LISTING_COLUMNS: Final = (
     *("listing_id", "item_id", "product_id", "id", "handle", "handleid", "product_code"),
@@ -147,7 +147,7 @@ def layout_of(
     if not columns:
         raise InputError(f"{path}: is empty; give a table that names images in a column `filename`")
     if not images:
-        have = shown(columns)
+        have = columns_text(columns)
         raise InputError(
             f"{path}: no image column by name ({', '.join(_USUAL)}, ...) or content; "
             f"its columns: {have}; name the images in a column `filename`, say which column it is "

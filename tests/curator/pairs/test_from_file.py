@@ -137,12 +137,17 @@ def test_a_folder_is_divided_anew_where_that_is_asked(pairs, images, tmp_path):
 
 def test_what_people_found_wrong_teaches_nobody(exported, images, tmp_path):
     def change(row):
-        return row | {"split": "train", "label_review": "rejected" if row["shelf"] == "3" else ""}
+        return row | {"split": "train", "label_review": "Rejected" if row["shelf"] == "3" else ""}
 
     edited(exported, change)
+    # Pasted twice.
+    exported.write_text(exported.read_text() + exported.read_text().splitlines()[-1] + "\n")
     words = [exported, "--images", images, "--out", tmp_path / "out"]
-    assert command("curator", "dataset", *words) == 0
-    assert len(read_pairs(tmp_path / "out")) == 39
+    with capture_logs() as logs:
+        assert command("curator", "dataset", *words) == 0
+    assert len(read_pairs(tmp_path / "out")) == 40
+    told = {log["event"]: log["rows"] for log in logs if log["log_level"] == "warning"}
+    assert told == {"rows_say_the_same_again": 1, "rows_left_out": 1}
 
 
 @pytest.mark.parametrize(
@@ -150,6 +155,8 @@ def test_what_people_found_wrong_teaches_nobody(exported, images, tmp_path):
     [
         (lambda row: row | {"filename": row["filename"].replace("003", "x")}, "1 of the images"),
         (lambda row: row | {"split": "train" if row["shelf"] == "3" else ""}, "have no split"),
+        (lambda row: row | {"label_review": "acepted"}, "holds 'acepted'; use accepted, corrected"),
+        (lambda row: row | {"label_sample": "some"}, "holds 'some'; use whole, without rejected"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_and_makes_nothing(

@@ -160,11 +160,13 @@ async def test_a_data_set_folder_tells_the_label_error(ledger, tmp_path):
 
 async def test_rejected_pairs_are_kept_for_evaluation_alone(ledger, tmp_path):
     change(ledger, "UPDATE reviews SET decision = 'rejected' WHERE item_id % 2")
-    await export(ledger, tmp_path / "set", "--keep-rejected")
+    out = await export(ledger, tmp_path / "set", "--keep-rejected")
     pairs = read_pairs(tmp_path / "set")
     rejected = [pair for pair in pairs if not pair.has_right_answer]
     assert rejected
     assert {pair.split for pair in rejected} <= {"validation", "test"}
+    missing = 30 - len(pairs)
+    assert f"left out: {missing} pairs without a right answer, which would be trained on" in out
     # The sample is whole where its rejected pairs are, and not in the training split.
     marks = {(pair.split == "train", pair.label_sample) for pair in pairs if pair.label_sample}
     assert marks == {(True, "without rejected"), (False, "whole")}
