@@ -81,7 +81,8 @@ def _of_leader(
         else:
             compared.append((entry, found))
     p_values = holm_known([found.difference.p_value for _, found in compared])
-    tied, worse = [], []
+    tied: list[Entry] = []
+    worse: list[Entry] = []
     for (entry, _), p_value in zip(compared, p_values, strict=True):
         (worse if p_value is not None and p_value < CLEAR else tied).append(entry)
     return tied, worse, refused
