@@ -42,6 +42,11 @@ COMMANDS: Final = {
         "power",
         "Say how many images one needs to see a difference of so many points.",
     ),
+    "calibrate": Command(
+        "evaluator.commands.calibrate",
+        "calibrate",
+        "Find from which confidence on a model is sure, and check it on other pictures.",
+    ),
     "history": Command(
         "evaluator.commands.history",
         "history",

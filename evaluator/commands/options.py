@@ -68,4 +68,8 @@ Prompt = Annotated[
     ),
 ]
 MaxNewTokens = Annotated[int, typer.Option(help="The longest answer, in tokens.", min=1)]
+Sure = Annotated[
+    Path | None,
+    typer.Option(help="A file of `evaluator calibrate`: says of each answer whether it is sure."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

@@ -17,6 +17,7 @@ from evaluator.commands.options import (
     Model,
     Prompt,
     Quantized,
+    Sure,
 )
 from evaluator.runs.submissions import Submission
 from shared.corpus import parse_columns
@@ -59,6 +60,7 @@ def predict(
         Submission | None,
         typer.Option(help="Write the answers as this benchmark's server takes them."),
     ] = None,
+    sure: Sure = None,
     batch_size: BatchSize = 64,
     as_json: AsJson = False,
 ) -> None:
@@ -73,7 +75,7 @@ def predict(
         settings = _settings(
             model, adapter, quantize, file.parent, batch_size=1, instruction=instruction
         )
-        _predict_one(settings, file, question, as_json)
+        _predict_one(settings, file, question, sure, as_json)
     elif csv and out and not any(single):
         from shared.dataset.opening import opened_data  # noqa: PLC0415
 
@@ -81,11 +83,17 @@ def predict(
         settings = _settings(
             model, adapter, quantize, opened.images, batch_size=batch_size, instruction=instruction
         )
-        from evaluator.runs.predict import predict_csv, predict_submission  # noqa: PLC0415
+        from evaluator.runs.predict import (  # noqa: PLC0415
+            predict_csv,
+            predict_submission,
+            read_sure,
+        )
 
         named = parse_columns(columns)
+        if submission is not None and sure is not None:
+            raise InputError("--sure: a server takes no more than answers; leave --submission out")
         if submission is None:
-            answers = predict_csv(settings, opened.rows, out, named)
+            answers = predict_csv(settings, opened.rows, out, named, read_sure(sure))
         else:
             answers = predict_submission(settings, opened.rows, out, submission, named)
         typer.echo(f"{out}: {answers} answers")
@@ -107,6 +115,7 @@ def serve(
     token: Annotated[
         str | None, typer.Option(envvar=SERVE_TOKEN, help="What is asked for, if given.")
     ] = None,
+    sure: Sure = None,
     batch_size: BatchSize = 32,
     queue: Annotated[
         int, typer.Option(help="Questions that may wait; more are told to come back.", min=1)
@@ -126,6 +135,7 @@ def serve(
         _settings(model, adapter, quantize, Path(), batch_size=batch_size, instruction=instruction),
         address,
         Limits(batch_size, queue),
+        sure,
         lambda url: typer.echo(f"{model} answers at {url}; Ctrl-C ends it"),
     )
 
@@ -146,11 +156,17 @@ def _settings(
     )
 
 
-def _predict_one(settings: ReplicaSettings, image: Path, question: str, as_json: bool) -> None:
-    from evaluator.runs.predict import predict_one  # noqa: PLC0415
+def _predict_one(
+    settings: ReplicaSettings, image: Path, question: str, sure: Path | None, as_json: bool
+) -> None:
+    from evaluator.answering.sureness import sure_cells  # noqa: PLC0415
+    from evaluator.runs.predict import predict_one, read_sure  # noqa: PLC0415
 
-    reply = predict_one(settings, image, question)
+    known = read_sure(sure)
+    reply = predict_one(settings, image, question, known)
+    told = {} if known is None else sure_cells(known.sureness, reply.confidence)
     if as_json:
-        typer.echo(json.dumps({"answer": reply.answer, "confidence": reply.confidence}))
+        said = {"answer": reply.answer, "confidence": reply.confidence, **told}
+        typer.echo(json.dumps(said))
     else:
-        typer.echo(reply.answer)
+        typer.echo(reply.answer + ("" if told.get("sure", True) else " (not sure: ask a person)"))

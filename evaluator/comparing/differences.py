@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from evaluator.comparing.comparable import common_metrics, require_same_data
 from evaluator.comparing.pairing import (
-    correct,
     pair_rows,
     spelled_otherwise,
     units_between,
@@ -32,6 +31,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
+from evaluator.scoring.coverage import is_right
 from shared.dataset.units import counted, independent_unit
 from shared.errors import InputError
 from shared.questions.types import QUESTION_TYPES, question_type
@@ -123,7 +123,7 @@ def compare_runs(
     kinds = np.array([question_type(pair.question) for pair, _ in compared], dtype=object)
     found, by_type = _differences(scores, kinds, unit_of_row, resamples)
     right = [
-        np.array([correct(run.predictions[row[place]]) for row in paired.rows])
+        np.array([is_right(run.predictions[row[place]]) for row in paired.rows])
         for place, run in enumerate((base, other))
     ]
     return RunComparison(

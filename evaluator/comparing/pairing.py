@@ -11,9 +11,10 @@ import numpy as np
 
 from evaluator.comparing.significance import Difference, paired_difference
 from evaluator.runs.folder import Run
+from evaluator.scoring.coverage import is_right
 from shared.dataset.units import units_of
-from shared.questions.answers import exact_match, spaced
-from shared.records import Prediction, QAPair, pair_id
+from shared.questions.answers import spaced
+from shared.records import QAPair, pair_id
 
 RowKey = tuple[str, str, str]
 """What identifies a row: its image (or its id, where images have no names), question, reference."""
@@ -114,11 +115,6 @@ def _have_one_order(runs: Sequence[Run]) -> bool:
     return len(orders) == 1
 
 
-def correct(prediction: Prediction) -> bool:
-    """Tell whether an answer equals its reference once normalised, and its picture was seen."""
-    return not prediction.broken_image and exact_match(prediction.answer, prediction.pair.answer)
-
-
 def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
     """Return how much more ``other`` answers exactly than ``base``, in [-1, 1].
 
@@ -128,7 +124,7 @@ def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
         paired: rows of exactly these two runs.
     """
     both = [(base.predictions[row], other.predictions[twin]) for row, twin in paired.rows]
-    gains_N = np.array([correct(after) - correct(before) for before, after in both], np.float64)
+    gains_N = np.array([is_right(after) - is_right(before) for before, after in both], np.float64)
     units = units_between(base, other)
     return paired_difference(gains_N, [units[before.pair.filename] for before, _ in both])
 

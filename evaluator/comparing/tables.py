@@ -264,7 +264,12 @@ def _interval(figure: Figure) -> str:
 
 
 def _notes(scorecard: Scorecard) -> str | None:
-    notes = [*trained_on_notes(scorecard), *label_notes(scorecard), _broken_note(scorecard)]
+    notes = [
+        *trained_on_notes(scorecard),
+        *label_notes(scorecard),
+        _broken_note(scorecard),
+        _coverage_note(scorecard),
+    ]
     return "\n".join(filter(None, notes)) or None
 
 
@@ -272,3 +277,13 @@ def _broken_note(scorecard: Scorecard) -> str | None:
     if not scorecard.broken_images:
         return None
     return f"broken images: {scorecard.broken_images:,}; their questions score 0"
+
+
+def _coverage_note(scorecard: Scorecard) -> str | None:
+    """Return how often the surest answers are right; nothing where none has a confidence."""
+    shares = [
+        f"{100 * each.coverage:.0f} %: {100 * each.accuracy:.1f}"
+        + (f" ({100 * each.ci95[0]:.1f} to {100 * each.ci95[1]:.1f})" if each.ci95 else "")
+        for each in scorecard.at_coverage
+    ]
+    return f"right in percent among the surest {'; '.join(shares)}" if shares else None

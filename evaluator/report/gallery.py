@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 
 from evaluator.answering.attention import unpack_attention
-from evaluator.comparing.pairing import PairedRows, correct
+from evaluator.comparing.pairing import PairedRows
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.heat import HeatMap, heat_map
 from evaluator.report.small_pictures import small_picture
 from evaluator.runs.folder import Run
+from evaluator.scoring.coverage import is_right
 from shared.images.source import ImageFiles
 from shared.program.reporting.progress import report_progress
 from shared.questions.types import question_type
@@ -88,9 +89,9 @@ class Card:
 
 def outcome_of(first: Prediction, last: Prediction) -> Outcome:
     """Return what happened to a question; with a single run both arguments are the same."""
-    if correct(first):
-        return Outcome.CORRECT if correct(last) else Outcome.BROKEN
-    return Outcome.FIXED if correct(last) else Outcome.WRONG
+    if is_right(first):
+        return Outcome.CORRECT if is_right(last) else Outcome.BROKEN
+    return Outcome.FIXED if is_right(last) else Outcome.WRONG
 
 
 def count_outcomes(runs: Sequence[Run], paired: PairedRows) -> Mapping[Outcome, int]:
@@ -166,7 +167,7 @@ def _answer(run: Run, index: int) -> ShownAnswer:
     return ShownAnswer(
         run.name,
         prediction.answer,
-        correct(prediction),
+        is_right(prediction),
         prediction.confidence,
         scores,
         None if seen is None else heat_map(seen),

@@ -29,6 +29,7 @@ from evaluator.report.findings import findings
 from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outcomes
 from evaluator.report.published import published_rows
 from evaluator.report.reliability import reliability
+from evaluator.report.selective import selective
 from evaluator.runs.folder import Run
 from evaluator.runs.record import shown_facts
 from evaluator.scoring.scorecard import Breakdown, Group
@@ -110,6 +111,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "published": published_rows(runs),
         "differences": attempt_all(runs),
         "plots": _plots(runs),
+        "coverages": {run.name: selective(run) for run in runs},
         "reliabilities": {run.name: reliability(run.predictions) for run in runs},
         "distributions": distributions(runs),
         "confusion": confusion(runs[-1].predictions),

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from evaluator.comparing.pairing import correct
+from evaluator.scoring.coverage import is_right
 from shared.records import Prediction
 
 BINS: Final = 10
@@ -44,7 +44,7 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability | None:
     if not sure:
         return None
     sure_N = np.array([p.confidence for p in sure], dtype=np.float64)
-    right_N = np.array([correct(p) for p in sure], dtype=np.float64)
+    right_N = np.array([is_right(p) for p in sure], dtype=np.float64)
     # A confidence of exactly 1 belongs to the last bin.
     place_N = np.minimum((sure_N * BINS).astype(np.int64), BINS - 1)
     bins = []

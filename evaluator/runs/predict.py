@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.answering.shards import cut_shards
+from evaluator.answering.sureness import Sureness, read_sureness, sure_cells
 from evaluator.runs.rows.unseen import tell_unknown
 from evaluator.runs.submissions import Submission, asked_for, write_submission
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
@@ -31,9 +32,31 @@ log = EventLog(__name__)
 ADDED_COLUMNS = ("prediction", "confidence", "broken_image")
 SEEN_COLUMNS = TRAINED_ON, PRETRAINED_ON = ("trained_on", "pretrained_on")
 """Columns more, where it is known what the model was trained on; `evaluator score` heeds them."""
+SURE_COLUMNS: Final = ("chance", "sure")
+"""Columns more, where it is known from when on the model is sure; `curator review` heeds them."""
+_OURS: Final = frozenset({*ADDED_COLUMNS, *SEEN_COLUMNS, *SURE_COLUMNS})
 
 
-def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
+@dataclass(frozen=True)
+class SurenessFile:
+    """A file of `evaluator calibrate`, and what it holds."""
+
+    path: Path
+    sureness: Sureness
+
+
+def read_sure(path: Path | None) -> SurenessFile | None:
+    """Read the file of ``--sure``, if one is given.
+
+    Raises:
+        InputError: it is something else.
+    """
+    return None if path is None else SurenessFile(path, read_sureness(path))
+
+
+def predict_one(
+    settings: ReplicaSettings, image: Path, question: str, sure: SurenessFile | None = None
+) -> Reply:
     """Answer one question about one image file.
 
     Raises:
@@ -42,17 +65,29 @@ def predict_one(settings: ReplicaSettings, image: Path, question: str) -> Reply:
     if not question.strip():
         raise InputError("--question: is empty")
     open_image(image)
-    replica = Replica(replace(settings, images=str(image.parent)))
+    replica = _replica(replace(settings, images=str(image.parent)), sure)
     [reply] = replica.answer([Question("1", question, image.name)])
     return reply
 
 
+def _replica(settings: ReplicaSettings, sure: SurenessFile | None) -> Replica:
+    replica = Replica(settings)
+    if sure is not None:
+        sure.sureness.require_model(sure.path, replica.facts(), settings.instruction)
+    return replica
+
+
 def predict_csv(
-    settings: ReplicaSettings, table_path: Path, out: Path, columns: ColumnNames = NO_COLUMNS
+    settings: ReplicaSettings,
+    table_path: Path,
+    out: Path,
+    columns: ColumnNames = NO_COLUMNS,
+    sure: SurenessFile | None = None,
 ) -> int:
     """Answer every row of a file and write it again with the answers beside; return how many.
 
-    Where it is known what the model was trained on, each row says whether its image was.
+    Where it is known what the model was trained on, each row says whether its image was; where it
+    is known from when on the model is sure, each row says whether it is.
 
     Raises:
         InputError: the file or the model cannot be read, or ``out`` cannot be written.
@@ -61,14 +96,16 @@ def predict_csv(
     table = read_questions(table_path, columns)
     asked = _asked(settings, table)
     seen = _seen(settings, asked)
-    replies = _replies(settings, asked)
-    added = (*ADDED_COLUMNS, *seen)
-    own = [name for name in table.columns if name not in {*ADDED_COLUMNS, *SEEN_COLUMNS}]
+    replies = _replies(_replica(settings, sure), asked)
+    added = (*ADDED_COLUMNS, *(SURE_COLUMNS if sure else ()), *seen)
+    own = [name for name in table.columns if name not in _OURS]
     marked = {
         column: {question.id for question in asked if question.filename in images}
         for column, images in seen.items()
     }
     rows = _answered_rows(table, own, replies, marked)
+    if sure is not None:
+        rows = [{**row, **sure_cells(sure.sureness, row["confidence"])} for row in rows]
     write_csv_rows((*own, *added), rows, out)
     return len(replies)
 
@@ -92,7 +129,7 @@ def predict_submission(
     asked = _asked(settings, table)
     # Whoever sends these in has to be told what the model had been given before.
     _seen(settings, asked)
-    replies = _replies(settings, asked)
+    replies = _replies(Replica(settings), asked)
     answers = [replies[question.id].answer for question in table.questions]
     write_submission(submission, names, answers, out)
     return len(answers)
@@ -109,9 +146,8 @@ def _asked(settings: ReplicaSettings, table: QuestionTable) -> Sequence[Question
     return names.renamed(table.questions)
 
 
-def _replies(settings: ReplicaSettings, asked: Sequence[Question]) -> Mapping[str, Reply]:
+def _replies(replica: Replica, asked: Sequence[Question]) -> Mapping[str, Reply]:
     """Return the reply to each question by its id."""
-    replica = Replica(settings)
     replies: dict[str, Reply] = {}
     with report_progress("answering", len(asked)) as progress:
         for shard in cut_shards(asked):

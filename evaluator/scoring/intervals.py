@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -106,6 +106,17 @@ def bootstrap_sums(
         for of_piece in waiting:
             of_piece.result()
     return sums
+
+
+def resampled_counts(
+    units: int, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each unit was drawn, some resamples at a time, shape (some, U)."""
+    generator = np.random.default_rng(seed)
+    size = max(1, min(100, _DRAWN_AT_ONCE // max(units, 1)))
+    for start in range(0, resamples, size):
+        drawn = generator.integers(units, size=(min(size, resamples - start), units), dtype="u4")
+        yield np.array([np.bincount(row, minlength=units) for row in drawn], dtype=np.float64)
 
 
 def percentile_interval(

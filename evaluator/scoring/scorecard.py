@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
+from evaluator.scoring.coverage import AtCoverage
 from evaluator.scoring.intervals import Part, bootstrap_sums, percentile_interval
 from evaluator.scoring.right_labels import RightLabels
 from evaluator.scoring.tally import UNIT, Tally, units_of_cells
@@ -72,6 +73,7 @@ class Scorecard:
     ``signatures`` says for each metric which model, version and options it used; ``provenance``
     is whatever the caller knows about how the answers were made. ``right_labels`` is what people
     who judged a sample of the labels make of exact match; ``None`` where nobody did.
+    ``at_coverage`` is exact match among the surest answers; empty where none has a confidence.
     """
 
     images: int
@@ -87,6 +89,7 @@ class Scorecard:
     signatures: Mapping[str, str]
     provenance: Mapping[str, Any]
     right_labels: RightLabels | None = None
+    at_coverage: tuple[AtCoverage, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``scorecard.json`` and ``--json`` hold."""
@@ -103,6 +106,7 @@ class Scorecard:
             "clustered_by": self.clustered_by,
             "broken_images": self.broken_images,
             "right_labels": self.right_labels and self.right_labels.to_json(),
+            "at_coverage": [asdict(each) for each in self.at_coverage],
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
         }
@@ -110,6 +114,11 @@ class Scorecard:
 
 def _right_labels_from(value: Mapping[str, Any] | None) -> RightLabels | None:
     return None if value is None else RightLabels.from_json(value)
+
+
+def _at_coverage_from(value: Mapping[str, Any]) -> AtCoverage:
+    ci95 = None if value["ci95"] is None else (value["ci95"][0], value["ci95"][1])
+    return AtCoverage(float(value["coverage"]), float(value["accuracy"]), int(value["n"]), ci95)
 
 
 def write_scorecard(scorecard: Scorecard, path: Path) -> None:
@@ -142,6 +151,8 @@ def read_scorecard(path: Path) -> Scorecard:
             signatures=dict(value["signatures"]),
             provenance=dict(value["provenance"]),
             right_labels=_right_labels_from(value.get("right_labels")),
+            # Scorecards of before have none.
+            at_coverage=tuple(map(_at_coverage_from, value.get("at_coverage", []))),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a damaged scorecard ({error!r}); score the run again") from error

@@ -12,6 +12,7 @@ from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.cells import cells_of
 from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.controls import Scored, constant_groups, prior_control, shuffled_control
+from evaluator.scoring.coverage import Surest, accuracy_at
 from evaluator.scoring.right_labels import right_labels
 from evaluator.scoring.scorecard import Scorecard, break_down
 from evaluator.scoring.tally import Tally
@@ -58,8 +59,10 @@ def score_predictions(
     scored = Scored(predictions, cells, columns, metrics, text_models)
     prior = prior_control(scored, train_pairs)
     blind = shuffled_control(scored, shuffled)
+    units = [cell.unit for cell in cells]
+    surest = Surest.of(predictions, units)
     scorecard = Scorecard(
-        units=len({cell.unit for cell in cells}),
+        units=len(set(units)),
         clustered_by=independent_unit(pairs),
         images=len({pair.filename for pair in pairs if pair.names_image}),
         broken_images=len({p.pair.filename for p in predictions if p.broken_image}),
@@ -71,7 +74,8 @@ def score_predictions(
         constants=constant_groups(scored),
         signatures={metric.name: metric.signature(text_models, provenance) for metric in metrics},
         provenance={**provenance, **_boxed(pairs), "versions": installed_versions(_VERSIONS_OF)},
-        right_labels=right_labels(predictions, [cell.unit for cell in cells]),
+        right_labels=right_labels(predictions, units),
+        at_coverage=() if surest is None else accuracy_at(surest),
     )
     return scorecard, columns
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from evaluator.answering.messages import Reply
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings
+from evaluator.answering.sureness import Sureness, read_sureness
 from evaluator.serve.batching import Asked, Batcher
 from evaluator.serve.site import application
 from shared.images.decoding import decode_image
@@ -74,28 +76,36 @@ class ReceivingReplica:
 
 
 def serve(
-    settings: ReplicaSettings, address: Address, limits: Limits, announce: Callable[[str], None]
+    settings: ReplicaSettings,
+    address: Address,
+    limits: Limits,
+    sure: Path | None,
+    announce: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer what has come in.
 
-    ``announce`` is told the URL once it works.
+    ``announce`` is told the URL once it works. ``sure`` is a file of `evaluator calibrate`.
 
     Raises:
         InputError: the model, the adapter or the address cannot be used.
     """
+    sureness = None if sure is None else read_sureness(sure)
     replica = ReceivingReplica(settings)
-    asyncio.run(_serve(replica, address, limits, announce))
+    if sureness is not None and sure is not None:
+        sureness.require_model(sure, replica.facts, settings.instruction)
+    asyncio.run(_serve(replica, address, limits, sureness, announce))
 
 
 async def _serve(
     replica: ReceivingReplica,
     address: Address,
     limits: Limits,
+    sureness: Sureness | None,
     announce: Callable[[str], None],
 ) -> None:
     stop = AsyncStopSignal()
     batcher = Batcher(replica.answer, batch_size=limits.batch_size, capacity=limits.capacity)
-    site = application(Access(address, "evaluator-serve"), batcher, replica.facts)
+    site = application(Access(address, "evaluator-serve"), batcher, replica.facts, sureness)
     with stop_on_signals(stop, "evaluator", ENDED_AT_ONCE):
         async with batcher.working(), listening(site, address, "--host") as where:
             announce(where.url)

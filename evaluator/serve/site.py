@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from evaluator.answering.messages import ModelFacts
+from evaluator.answering.sureness import Sureness, sure_cells
 from evaluator.serve.batching import Batcher, QueueFull
 from evaluator.serve.receiving import LARGEST_BODY_BYTES, read_asked
 from shared.program.clock import stopwatch
@@ -43,8 +44,10 @@ class Meters:
             Gauge(name, text, registry=self.registry).set_function(value)
 
 
-def application(access: Access, batcher: Batcher, facts: ModelFacts) -> web.Application:
-    """Return the site, which answers by ``batcher``."""
+def application(
+    access: Access, batcher: Batcher, facts: ModelFacts, sureness: Sureness | None = None
+) -> web.Application:
+    """Return the site, which answers by ``batcher`` and says whether it is sure."""
     site = web.Application(
         middlewares=[_json_errors, access.guard()], client_max_size=LARGEST_BODY_BYTES
     )
@@ -52,7 +55,7 @@ def application(access: Access, batcher: Batcher, facts: ModelFacts) -> web.Appl
     meters = Meters(batcher)
     site.add_routes(
         [
-            web.post("/answer", _counted(_answer(batcher), meters)),
+            web.post("/answer", _counted(_answer(batcher, sureness), meters)),
             *page_routes("evaluator.serve", _FILES),
             *login_routes(access, _LOGIN),
             web.get("/healthz", health),
@@ -75,7 +78,7 @@ async def _json_errors(
         return web.json_response({"error": text}, status=error.status, headers=headers)
 
 
-def _answer(batcher: Batcher) -> Handler:
+def _answer(batcher: Batcher, sureness: Sureness | None) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
             # Before the body is read, so that those who cannot be answered take no memory.
@@ -91,7 +94,9 @@ def _answer(batcher: Batcher) -> Handler:
             raise web.HTTPInternalServerError(text="the model failed; see the log") from error
         if reply.broken_image:
             raise web.HTTPBadRequest(text="image: cannot be decoded; it is cut off or damaged")
-        return web.json_response({"answer": reply.answer, "confidence": reply.confidence})
+        told = {} if sureness is None else sure_cells(sureness, reply.confidence)
+        said = {"answer": reply.answer, "confidence": reply.confidence, **told}
+        return web.json_response(said)
 
     return answer
 

@@ -62,6 +62,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "label_before_review": ("label_before_review",),
     "label_sample": ("label_sample",),
     "confidence": ("confidence",),
+    "sure": ("sure",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
     "attention": ("attention",),

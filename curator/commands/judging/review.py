@@ -62,6 +62,15 @@ ImportedFile = Annotated[
         help="Take in what came back from Label Studio or Argilla, and serve nothing.",
     ),
 ]
+OnlyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--only",
+        metavar="FILE",
+        help="Judge only the pairs whose image and question this file has; of what "
+        "`evaluator predict --sure` wrote, the rows that are not sure.",
+    ),
+]
 ShowsReport = Annotated[
     bool, typer.Option("--report", help="Print what people found out so far, and serve nothing.")
 ]
@@ -93,6 +102,7 @@ def review(
     images: MovedImages = None,
     token: PageToken = None,
     taken: ImportedFile = None,
+    only: OnlyFile = None,
     report: ShowsReport = False,
     as_json: AsJson = False,
 ) -> None:
@@ -112,8 +122,14 @@ def review(
         return
     folder = local_folder(images)
     address = _address(ledger, listen, folder, token)
+    named = None
+    if only is not None:
+        # With it comes Arrow, which nothing else here needs.
+        from curator.review.named import named_pairs  # noqa: PLC0415
+
+        named = named_pairs(only, ledger)
     desk = Desk(ledger)
-    sitting = Sitting(desk, SystemClock(), Draw(order, seed, double))
+    sitting = Sitting(desk, SystemClock(), Draw(order, seed, double, only=named))
     asyncio.run(_serve(desk, address, folder, sitting, reviewer))
 
 

@@ -6,6 +6,7 @@ sample of what the filter lets through, whoever looks at them and however often 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -56,18 +57,21 @@ class Order(StrEnum):
 class Draw:
     """How pairs come to people: in which order, by which seed, and the share that two look at.
 
-    ``is_of_all`` says that no filter chose among the pairs of the campaign.
+    ``is_of_all`` says that no filter chose among the pairs of the campaign. ``only`` are the
+    images, by path, and questions of the pairs that are looked at, where somebody named them.
     """
 
     order: Order = Order.RANDOM
     seed: int = 0
     double: float = 0.0
     is_of_all: bool = True
+    only: frozenset[tuple[str, str]] | None = None
 
     @property
     def name(self) -> str:
         """What is kept of it with each verdict: only "random" tells of a fair sample."""
-        return self.order.value if self.is_of_all else f"{self.order.value} of some"
+        is_of_all = self.is_of_all and self.only is None
+        return self.order.value if is_of_all else f"{self.order.value} of some"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,6 +110,11 @@ _URGENCY: Final = {
     ),
 }
 """The SQL of a pair's class, lowest first, and the condition under which it is a candidate."""
+_NAMED: Final = (
+    " AND (i.image_path, p.question) IN (SELECT json_extract(value, '$[0]'), "
+    "json_extract(value, '$[1]') FROM json_each(:only))"
+)
+"""The SQL condition under which a pair is one that somebody named."""
 
 
 def candidates(
@@ -118,6 +127,7 @@ def candidates(
     teach_conditions(connection)
     conditions = conditions_of(wanted)
     urgency, condition = _URGENCY[draw.order]
+    condition += "" if draw.only is None else _NAMED
     decided = _decided(connection)
     limit = (LOOKED_AT_BY_TYPE if draw.order is Order.TYPE else AT_ONCE) + len(decided)
     rows = connection.execute(
@@ -133,6 +143,7 @@ def candidates(
             "item": after.item_id,
             "number": after.number,
             "limit": limit,
+            **({} if draw.only is None else {"only": json.dumps(sorted(draw.only))}),
         },
     )
     found = [
@@ -142,6 +153,16 @@ def candidates(
     rest = found[-1].rank if len(found) == limit else None
     needed = [each for each in found if decided[each.key] < each.people(draw.double)]
     return (_in_turns(needed) if draw.order is Order.TYPE else needed), rest
+
+
+def count_named(connection: sqlite3.Connection, only: frozenset[tuple[str, str]]) -> int:
+    """Return how many of the named images and questions are pairs of the ledger."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM (SELECT DISTINCT p.item_id, p.question FROM pairs AS p "  # noqa: S608
+        f"JOIN items AS i ON i.id = p.item_id WHERE 1{_NAMED})",
+        {"only": json.dumps(sorted(only))},
+    ).fetchone()
+    return int(count)
 
 
 def _decided(connection: sqlite3.Connection) -> Counter[PairKey]:

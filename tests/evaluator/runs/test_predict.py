@@ -7,6 +7,7 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.answering.replica import BROKEN_IMAGE_ANSWER
+from evaluator.answering.sureness import Sureness, chance_at, write_sureness
 from shared.images.decoding import open_image
 from shared.program.cli import run_program
 from shared.vqa.blip.inference import answer_questions, remember_images
@@ -113,3 +114,38 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert reason in error
     assert "\n" not in error
     assert not list(tmp_path.glob("out.*"))
+
+
+def test_answers_that_are_not_sure_are_marked(tiny_model, pictures, asked, tmp_path, capsys):
+    out, sure = tmp_path / "answered.csv", tmp_path / "sure.json"
+    given = ["--csv", asked, "--images", pictures[0], "--out", out, "--sure", sure]
+    write_sureness(Sureness(2.0, 0.5), sure)
+    assert predict(tiny_model, *given) == 0
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["note"] == "broken":
+            assert (row["chance"], row["sure"]) == ("", "False")
+        else:
+            chance = chance_at(float(row["confidence"]), 2.0)
+            assert float(row["chance"]) == pytest.approx(chance, abs=1e-4)
+            assert row["sure"] == str(chance >= 0.5)
+    write_sureness(Sureness(1.0, 1.0), sure)
+    single = ["--image", pictures[0] / "001.png", "--question", QUESTIONS[0], "--sure", sure]
+    capsys.readouterr()
+    assert predict(tiny_model, *single, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["sure"] is False
+    assert predict(tiny_model, *single) == 0
+    assert capsys.readouterr().out.strip().endswith("(not sure: ask a person)")
+
+
+def test_a_sureness_of_another_model_is_refused_before_anything_is_answered(
+    tiny_model, pictures, asked, tmp_path, capsys
+):
+    out, sure = tmp_path / "answered.csv", tmp_path / "sure.json"
+    write_sureness(Sureness(2.0, 0.5, {"quantization": "nf4", "prompt": ""}), sure)
+    given = ["--csv", asked, "--images", pictures[0], "--out", out]
+    assert predict(tiny_model, *given, "--sure", sure) == 2
+    assert "belongs to another model (quantization nf4, now none)" in capsys.readouterr().err
+    assert predict(tiny_model, *given, "--sure", tmp_path / "no.json") == 2
+    assert not out.exists()

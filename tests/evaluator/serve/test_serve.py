@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from evaluator.__main__ import app
 from evaluator.answering.replica import Replica
+from evaluator.answering.sureness import Sureness
 from evaluator.serve.batching import Batcher
 from evaluator.serve.receiving import LARGEST_IMAGE_BYTES, LONGEST_QUESTION
 from evaluator.serve.serving import ReceivingReplica
@@ -51,10 +52,11 @@ def expected(tiny_model, pictures) -> dict[tuple[str, str], str]:
 
 
 @asynccontextmanager
-async def site(replica, token=None, capacity=64):
+async def site(replica, token=None, capacity=64, sureness=None):
     batcher = Batcher(replica.answer, batch_size=16, capacity=capacity)
     address = Address("127.0.0.1", 0, token)
-    served = application(Access(address, "evaluator-serve"), batcher, replica.facts)
+    access = Access(address, "evaluator-serve")
+    served = application(access, batcher, replica.facts, sureness)
     async with (
         batcher.working(),
         listening(served, address, "--host") as where,
@@ -72,6 +74,19 @@ def form(content: bytes, question: str) -> aiohttp.FormData:
 
 def in_json(content: bytes, question: str, prefix: str = "") -> dict[str, str]:
     return {"image": prefix + base64.b64encode(content).decode(), "question": question}
+
+
+async def test_it_says_whether_it_is_sure(replica, pictures):
+    content = (pictures[0] / NAMES[0]).read_bytes()
+    told = []
+    for threshold in (0.0, 1.0):
+        async with (
+            site(replica, sureness=Sureness(1.0, threshold)) as (session, _),
+            session.post("/answer", data=form(content, QUESTIONS[0])) as answered,
+        ):
+            told.append(await answered.json())
+    assert [answer["sure"] for answer in told] == [True, False]
+    assert told[0]["chance"] == pytest.approx(told[0]["confidence"], abs=1e-3)
 
 
 async def test_answers_equal_those_of_predict_and_come_in_batches(replica, pictures, expected):

@@ -1,0 +1,56 @@
+"""``evaluator calibrate``: from which confidence on a model needs no person."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evaluator.answering.sureness import write_sureness
+from evaluator.calibrating.checking import checked, fitted, require_other_data
+from evaluator.calibrating.tables import check_table, verdict
+from evaluator.commands.options import AsJson
+from evaluator.runs.folder import read_runs
+from shared.errors import InputError
+
+
+def calibrate(
+    validation: Annotated[Path, typer.Argument(help="A run about validation data: fitted on it.")],
+    *,
+    check: Annotated[Path, typer.Option(help="A run of the same model about other pictures.")],
+    out: Annotated[Path, typer.Option(help="The file for --sure of predict and serve.")],
+    accuracy: Annotated[
+        float | None,
+        typer.Option(help="How often a sure answer is to be right, such as 0.9.", min=0, max=1),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Or: the share of answers that is to be sure.", min=0.01, max=1),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find from which confidence on a model is sure, and check it on other pictures."""
+    if (accuracy is None) == (coverage is None):
+        raise InputError("calibrate: give either --accuracy or --coverage")
+    runs = read_runs([validation, check])
+    require_other_data(*runs)
+    sureness = fitted(runs[0], accuracy, coverage)
+    found = {"validation": checked(sureness, runs[0]), "check": checked(sureness, runs[1])}
+    told = {
+        "wanted": {"accuracy": accuracy, "coverage": coverage},
+        **{name: each.to_json() for name, each in found.items()},
+    }
+    write_sureness(replace(sureness, told=told), out)
+    if as_json:
+        value = {"temperature": sureness.temperature, "threshold": sureness.threshold, **told}
+        typer.echo(json.dumps(value, allow_nan=False))
+        return
+    Console().print(
+        check_table({f"{run.name}": each for run, each in zip(runs, found.values(), strict=True)})
+    )
+    typer.echo(verdict(sureness, found["check"], accuracy))
+    typer.echo(f"sureness: {out}")
