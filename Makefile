@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz lint check bench bench-peers load format architecture clean
+.PHONY: help install demo test test-slow fuzz audit lint check bench bench-peers load format architecture clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,16 @@ fuzz: $(STAMP)  ## look for files and replies that break their readers, FUZZ_SEC
 	$(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+# In an environment of its own, for what looks for weaknesses need not suit what it looks at.
+audit:  ## known weaknesses of the pinned packages, and secrets in the files
+	test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && \
+	  .audit/bin/python -m pip install --quiet --constraint constraints.txt \
+	    detect-secrets pip-audit; }
+	git ls-files -z | xargs -0 .audit/bin/detect-secrets-hook --plugin .ci/google_api_key.py \
+	  --disable-plugin KeywordDetector --disable-plugin HexHighEntropyString \
+	  --disable-plugin Base64HighEntropyString
+	.audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -67,4 +77,4 @@ architecture: $(STAMP)  ## renew docs/architecture.md from the modules
 	$(BIN)/python -m tests.architecture
 
 clean:  ## forget the environment and the demo's output
-	rm -rf $(VENV) .peers demo-run
+	rm -rf $(VENV) .peers .audit demo-run

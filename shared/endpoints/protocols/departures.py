@@ -21,6 +21,8 @@ class Departure:
     left: Callable[[], None]
 
 
+UNTOLD: Final = Departure(lambda: None, lambda: None)
+"""Of a request that nobody counts."""
 _DEPARTURE: Final[ContextVar[Departure | None]] = ContextVar("departure", default=None)
 
 

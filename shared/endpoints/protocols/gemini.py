@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.variables import GEMINI_KEYS
@@ -31,7 +30,7 @@ from shared.endpoints.protocols.annotator import (
     ask_without,
     check_base_url,
 )
-from shared.endpoints.protocols.departures import Departure, departure_of_request
+from shared.endpoints.protocols.departures import UNTOLD, departure_of_request
 from shared.endpoints.protocols.doors.credentials import require_credentials
 from shared.endpoints.protocols.doors.door import Door, Doors
 from shared.endpoints.protocols.doors.tokens import AccessTokens, TokenRefused, account_refused
@@ -44,6 +43,7 @@ from shared.endpoints.protocols.gemini_wire import (
     read_reply,
     request_body,
 )
+from shared.endpoints.protocols.line import OK, Answer, Lines
 from shared.endpoints.refusals.error_answers import LONGEST_BODY, refusal_of, shed_or_not
 from shared.endpoints.refusals.refusal import (
     BadRequest,
@@ -59,29 +59,9 @@ from shared.endpoints.refusals.refusal import (
 from shared.endpoints.request import Request
 from shared.program.reporting.secret_mask import SecretMask
 
-_OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _SILENT_S: Final = 60
 """Longest silence of a connection, in seconds."""
-
-
-class DepartingBody(aiohttp.BytesPayload):
-    """A request's body that tells when it leaves, which is after its connection was made.
-
-    A trace of the session tells the same, and takes a tenth of a request's CPU time.
-    """
-
-    def __init__(self, body: bytes, departure: Departure | None) -> None:
-        super().__init__(body)
-        self._departure = departure
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        """Write the body, then tell."""
-        await super().write_with_length(writer, content_length)
-        if self._departure is not None:
-            self._departure.left()
 
 
 class Gemini:
@@ -103,9 +83,8 @@ class Gemini:
         ``settings`` say to each model how to think and to look, and change where one refuses; all
         are asked at ``tier``. Access tokens are registered with ``mask``.
         """
-        self._session = session
         self._timeout_s = timeout_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._lines = Lines(session, timeout_s)
         self._doors = Doors(base_url, timeout_s)
         self._tokens = AccessTokens(session, self._doors.token_mask, mask or SecretMask())
         self._forms = dict(forms)
@@ -207,26 +186,12 @@ class Gemini:
         self, method: str, url: str, door: Door, headers: Mapping[str, str], body: bytes | None
     ) -> str:
         refusal: Refusal
-        departure = departure_of_request()
-        if departure is not None:
-            departure.waits()
+        departure = departure_of_request() or UNTOLD
+        departure.waits()
         try:
-            async with self._session.request(
-                method,
-                url,
-                data=body if body is None else DepartingBody(body, departure),
-                headers=headers,
-                timeout=self._timeout,
-                proxy=door.proxy,
-                allow_redirects=False,
-            ) as response:
-                if response.status == _OK:
-                    text = await response.text("utf-8")
-                else:
-                    refusal = await _refused(response, url, door)
-                    if self._tier is Tier.FLEX and method == "POST":
-                        refusal = shed_or_not(response.status, refusal)
-                    text = None
+            line = self._lines.to(method, url, headers, door.proxy)
+            answer = await self._lines.send(line, body, departure.left, LONGEST_BODY)
+            text = answer.body.decode() if answer.status == OK else None
         except TimeoutError:
             refusal = Unanswered(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientConnectorCertificateError as error:
@@ -244,6 +209,9 @@ class Gemini:
             if text is not None:
                 # Nothing says that a reply will not repeat the key, and the body is kept for good.
                 return door.mask(text)
+            refusal = _refused(answer, url, door)
+            if self._tier is Tier.FLEX and method == "POST":
+                refusal = shed_or_not(answer.status, refusal)
         # Raised out here so that no error, which may quote the key, becomes its context.
         raise refusal
 
@@ -264,20 +232,11 @@ def lasting_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     return made
 
 
-async def _refused(response: aiohttp.ClientResponse, url: str, door: Door) -> Refusal:
+def _refused(answer: Answer, url: str, door: Door) -> Refusal:
     """Return what an answer means that is no success, also where its body cannot be read."""
-    body = b""
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > LONGEST_BODY:
-                break
-    except (aiohttp.ClientError, OSError, ValueError):
-        # The status is known; of the body, what came counts.
-        pass
-    text = body.decode(errors="replace")
-    refusal = refusal_of(response.status, text, response.headers, door.mask, url=url)
-    is_of_token = door.account is not None and response.status == _UNAUTHORIZED
+    text = answer.body.decode(errors="replace")
+    refusal = refusal_of(answer.status, text, answer.headers, door.mask, url=url)
+    is_of_token = door.account is not None and answer.status == _UNAUTHORIZED
     if not (is_of_token and isinstance(refusal, InvalidKey)):
         return refusal
     refused = TokenRefused(refusal.reason)

@@ -69,7 +69,7 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(server):
     [
         ("file:///etc/hostname", "leads to file"),
         ("ftp://127.0.0.1/a.jpg", "leads to ftp"),
-        ("http://user:word@127.0.0.1/a.jpg", "holds a password"),
+        ("http://user:word@127.0.0.1/a.jpg", "holds a password"),  # pragma: allowlist secret
         ("http://other.example/a.jpg", "leads to other.example, which --hosts does not name"),
     ],
 )

@@ -1,0 +1,168 @@
+"""Requests over the connections of an aiohttp session: one is written, its answer is read.
+
+What else a session does is for browsers (redirects, cookies, traces, bodies that are read piece by
+piece), and takes almost half of a request's HTTP in CPU time. Connections, with their pool, TLS and
+proxies, and the parser of what comes back are aiohttp's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.hdrs import CONTENT_LENGTH
+from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
+from yarl import URL
+
+OK: Final = 200
+REMEMBERED: Final = 4_096
+"""Lines that are kept: one for each key and model."""
+_INFORMATIVE: Final = range(100, 200)
+_BUFFER_BYTES: Final = 2**16
+_LENGTH: Final = CONTENT_LENGTH.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, the headers, and the body or what came of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Line:
+    """Where requests of one kind go: method, address, headers and proxy are always the same."""
+
+    def __init__(self, request: aiohttp.ClientRequest) -> None:
+        self.request = request
+        self._head = b""
+
+    def head(self) -> bytes:
+        """Return all that stands before the length of a body.
+
+        To be asked for once there is a connection, which adds what its proxy is to be told.
+
+        Raises:
+            ValueError: a header is none.
+        """
+        if not self._head:
+            request = self.request
+            is_for_proxy = request.proxy is not None and not request.is_ssl()
+            target = str(request.url) if is_for_proxy else request.url.raw_path_qs
+            fields = [f"{name}: {value}" for name, value in request.headers.items()]
+            lines = [f"{request.method} {target} HTTP/1.1", *fields]
+            if any(not line.isprintable() for line in lines):
+                raise ValueError("a header with a control character")
+            kept = [line for line in lines if not line.startswith(f"{CONTENT_LENGTH}:")]
+            self._head = "".join(f"{line}\r\n" for line in kept).encode()
+        return self._head
+
+
+class Lines:
+    """Sends over the connections of ``session``, and waits for each answer at most so long."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeout_s: float) -> None:
+        assert session.connector is not None
+        self._session = session
+        self._connector = session.connector
+        self._timeout_s = timeout_s
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._line = lru_cache(REMEMBERED)(self._new_line)
+
+    def to(self, method: str, url: str, headers: Mapping[str, str], proxy: str | None) -> Line:
+        """Return the line to ``url``."""
+        return self._line(method, url, tuple(headers.items()), proxy)
+
+    def _new_line(
+        self, method: str, url: str, headers: tuple[tuple[str, str], ...], proxy: str | None
+    ) -> Line:
+        request = aiohttp.ClientRequest(
+            method,
+            URL(url),
+            headers=dict(headers),
+            loop=asyncio.get_running_loop(),
+            proxy=None if proxy is None else URL(proxy),
+            session=self._session,
+        )
+        return Line(request)
+
+    async def send(
+        self, line: Line, body: bytes | None, left: Callable[[], None], longest_refusal: int
+    ) -> Answer:
+        """Send one request; ``left`` is called once it has its connection and is written.
+
+        Of an answer that is no success, ``longest_refusal`` bytes are read, or what comes of them.
+
+        Raises:
+            TimeoutError: there was no whole answer in time.
+            aiohttp.ClientError, OSError: the connection failed.
+            ValueError: what is sent, or what came, is no HTTP.
+        """
+        async with asyncio.timeout(self._timeout_s) as limit:
+            connection = await self._connector.connect(line.request, [], self._timeout)
+            try:
+                await _write(connection, line.head(), body)
+                left()
+                message, content = await _answered(connection, line.request)
+                if message.code == OK:
+                    read = await content.read()
+                else:
+                    until = limit.when()
+                    limit.reschedule(None)
+                    read = await _beginning(content, longest_refusal, until)
+            except BaseException:
+                connection.close()
+                raise
+            connection.release()
+        return Answer(message.code, message.headers, read)
+
+
+async def _write(connection: Connection, head: bytes, body: bytes | None) -> None:
+    """Write a request; where the connection is slow, until nearly all of it has gone."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or transport.is_closing():
+        raise aiohttp.ClientConnectionResetError("the connection is gone")
+    protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
+    if body is None:
+        transport.write(head + b"\r\n")
+    else:
+        transport.writelines((head, b"%s: %d\r\n\r\n" % (_LENGTH, len(body)), body))
+    if protocol.writing_paused:
+        await StreamWriter(protocol, asyncio.get_running_loop()).drain()
+
+
+async def _answered(
+    connection: Connection, request: aiohttp.ClientRequest
+) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    assert connection.protocol is not None
+    try:
+        message, content = await connection.protocol.read()
+        while message.code in _INFORMATIVE:
+            message, content = await connection.protocol.read()
+    except HttpProcessingError as error:
+        raise aiohttp.ClientResponseError(
+            request.request_info, (), status=error.code, message=error.message
+        ) from error
+    return message, content
+
+
+async def _beginning(
+    content: aiohttp.StreamReader, longest_bytes: int, until: float | None
+) -> bytes:
+    """Return what can be read of a body: the status is known, and counts."""
+    body = b""
+    try:
+        async with asyncio.timeout_at(until):
+            async for chunk in content.iter_any():
+                body += chunk
+                if len(body) > longest_bytes:
+                    break
+    except (aiohttp.ClientError, OSError, ValueError):
+        pass
+    return body

@@ -1,0 +1,173 @@
+"""What is written on a connection, and what comes of the answers that servers give."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+import pytest
+
+from shared.endpoints.protocols.line import Answer, Lines
+
+HEADERS = {"Content-Type": "application/json", "x-goog-api-key": "AIza-secret"}
+BODY = b'{"a": 1}'
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ndo\r\n2\r\nne\r\n0\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+
+
+class Server:
+    """Answers each request with the next of ``answers``; an empty one cuts the connection."""
+
+    def __init__(self, answers: list[bytes]) -> None:
+        self._answers = answers
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+        self.hangs = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.reads.set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        await self.reads.wait()
+        while self._answers:
+            try:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            except asyncio.IncompleteReadError:
+                break
+            first, *lines = head.strip().split("\r\n")
+            headers = {name.lower(): value for name, value in (line.split(": ") for line in lines)}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.requests.append((first, headers, body))
+            answer = self._answers.pop(0)
+            writer.write(answer)
+            if not answer:
+                break
+            if b"hangs" in answer:
+                await self.hangs.wait()
+        writer.close()
+
+    async def close(self) -> None:
+        self.hangs.set()
+        self.reads.set()
+        for writer in self.writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@asynccontextmanager
+async def served(
+    *answers: bytes, timeout_s: float = 20.0
+) -> AsyncIterator[tuple[Server, str, Lines]]:
+    server = Server(list(answers))
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield server, f"http://127.0.0.1:{port}", Lines(session, timeout_s)
+    finally:
+        await server.close()
+        listening.close()
+
+
+async def sent(
+    lines: Lines,
+    url: str,
+    proxy: str | None = None,
+    body: bytes | None = BODY,
+    left: Callable[[], None] = lambda: None,
+) -> Answer:
+    method = "GET" if body is None else "POST"
+    return await lines.send(lines.to(method, f"{url}/v1/x?y=1", HEADERS, proxy), body, left, 100)
+
+
+async def test_a_request_is_written_whole_and_its_connection_is_used_again():
+    departures: list[str] = []
+    async with served(OK, OK, OK) as (server, url, lines):
+        answer = await sent(lines, url, left=lambda: departures.append("left"))
+        assert (answer.status, answer.body, departures) == (200, b"done", ["left"])
+        await sent(lines, url, body="ä".encode())
+        await sent(lines, url, body=None)
+    (first, headers, body), (_, _, second), (look, of_look, _) = server.requests
+    assert (first, body, second) == ("POST /v1/x?y=1 HTTP/1.1", BODY, "ä".encode())
+    assert headers["x-goog-api-key"] == "AIza-secret"
+    assert headers["content-type"] == "application/json"
+    assert headers["host"] == url.removeprefix("http://")
+    assert look == "GET /v1/x?y=1 HTTP/1.1"
+    assert "content-length" not in of_look
+    assert len(server.writers) == 1
+
+
+async def test_a_request_has_left_once_a_slow_connection_has_taken_it():
+    was_read_when_it_left: list[bool] = []
+    async with served(OK) as (server, url, lines):
+        server.reads.clear()
+        asyncio.get_running_loop().call_later(0.1, server.reads.set)
+        await sent(
+            lines,
+            url,
+            body=bytes(2**25),
+            left=lambda: was_read_when_it_left.append(server.reads.is_set()),
+        )
+    assert was_read_when_it_left == [True]
+
+
+async def test_a_proxy_is_told_the_whole_address_and_who_asks():
+    async with served(OK, OK) as (server, url, lines):
+        proxy = url.replace("//", "//me:word@")
+        for _ in range(2):
+            answer = await sent(lines, "http://service.example", proxy)
+            assert answer.body == b"done"
+    for first, headers, _ in server.requests:
+        assert first == "POST http://service.example/v1/x?y=1 HTTP/1.1"
+        assert headers["host"] == "service.example"
+        assert headers["proxy-authorization"] == "Basic bWU6d29yZA=="
+
+
+@pytest.mark.parametrize(
+    ("wire", "status", "body"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"done"),
+        (CHUNKED, 200, b"done"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /z\r\nContent-Length: 0\r\n\r\n", 302, b""),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 300\r\n\r\n" + b"x" * 300, 500, b"x" * 300),
+    ],
+)
+async def test_answers_are_read_as_they_come(wire: bytes, status: int, body: bytes):
+    async with served(wire) as (_, url, lines):
+        answer = await sent(lines, url)
+    assert (answer.status, answer.body) == (status, body)
+
+
+async def test_of_a_refusal_whose_body_does_not_come_the_status_counts():
+    wire = b"HTTP/1.1 429 Slow\r\nContent-Length: 90\r\nRetry-After: 7\r\n\r\nhangs"
+    async with served(wire, timeout_s=0.3) as (_, url, lines):
+        answer = await sent(lines, url)
+    assert (answer.status, answer.body, answer.headers["retry-after"]) == (429, b"hangs", "7")
+
+
+@pytest.mark.parametrize(
+    ("wire", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhangs", TimeoutError),
+        (b"", aiohttp.ServerDisconnectedError),
+        (b"hangs? this is no HTTP\r\n\r\n", aiohttp.ClientResponseError),
+    ],
+)
+async def test_what_is_no_answer_is_an_error_and_the_next_request_has_a_new_connection(
+    wire: bytes, error: type[Exception]
+):
+    async with served(wire, OK, timeout_s=0.5) as (server, url, lines):
+        with pytest.raises(error):
+            await sent(lines, url)
+        assert (await sent(lines, url)).body == b"done"
+    assert len(server.writers) == 2
+
+
+async def test_no_header_can_hold_another_one():
+    async with served(OK) as (server, url, lines):
+        with pytest.raises(ValueError, match="control character"):
+            await lines.send(lines.to("POST", url, {"a": "b\r\nc: d"}, None), BODY, list, 100)
+    assert server.requests == []
