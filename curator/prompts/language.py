@@ -52,6 +52,15 @@ class Language(Settings):
                 )
         return scripts
 
+    @property
+    def fault(self) -> str:
+        """What in it cannot be meant; empty where all fits."""
+        for name, words in (("yes", self.yes), ("no", self.no), ("refusals", self.refusals)):
+            if not all(map(words_of, words)):
+                return f"{name}: holds a text without a word"
+        both = sorted(self._affirming & self._denying)
+        return f"{both[0]!r} is both yes and no" if both else ""
+
     def is_written_in(self, text: str) -> bool:
         """Return whether every letter of ``text`` is of the language's scripts."""
         if text.isascii():
@@ -82,7 +91,10 @@ class Language(Settings):
         """Return a number, in digits or words, in ASCII's digits; empty for anything else."""
         plain = self._plain(answer)
         digits = self._counting.get(plain, plain)
-        return str(int(digits)) if digits.isdecimal() else ""
+        if not digits.isdecimal():
+            return ""
+        # Not through int: a model may repeat a digit for ever.
+        return "".join(str(unicodedata.decimal(digit)) for digit in digits).lstrip("0") or "0"
 
     def is_same(self, one: str, other: str) -> bool:
         """Return whether two answers say the same: whatever their case, marks and articles.

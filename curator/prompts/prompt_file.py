@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -254,7 +254,7 @@ def read_prompt_file(path: Path) -> PromptFile:
     """
     usual = default_prompt().model_dump(include={"text", "context", "question_text"})
     prompt = validated(PromptFile, usual | read_toml(path), source=str(path))
-    if fault := _contradiction(prompt):
+    if fault := next(_contradictions(prompt), ""):
         raise InputError(f"{path}: {fault}")
     return prompt
 
@@ -268,8 +268,16 @@ def prompt_from(content: Mapping[str, Any], source: str) -> PromptFile:
     return validated(PromptFile, content, source=source)
 
 
-def _contradiction(prompt: PromptFile) -> str:
-    """Return what is said in one place of a file and missing in another; empty where all fits."""
+def _contradictions(prompt: PromptFile) -> Iterator[str]:
+    """Yield what of a file does not go together.
+
+    What a ledger keeps of older files is not held to it.
+    """
+    if fault := prompt.spoken.fault:
+        yield f"language: {fault}"
+    for name, field in prompt.fields.items():
+        if len(set(map(str.lower, field.choices))) < len(field.choices):
+            yield f"fields.{name}: a choice is there twice; services refuse that"
     text = Template(prompt.text)
     given = {
         "styles": bool(prompt.styles),
@@ -278,17 +286,18 @@ def _contradiction(prompt: PromptFile) -> str:
     }
     for name, is_given in given.items():
         if is_given and not text.names(name):
-            return f"text: has no {{{name}}}, so that no model would hear of the {name}"
+            yield f"text: has no {{{name}}}, so that no model would hear of the {name}"
     for example in prompt.examples:
         for name, value in example.fields.items():
             field = prompt.fields.get(name)
             if field is None:
-                return f"examples: there is no [fields.{name}]"
-            if not field.holds(value):
-                return f"examples: {name} is no {field.type.value}; {value!r} was given"
-        if example.style not in {"", *prompt.styles} or bool(prompt.styles) > bool(example.style):
-            return f"examples: {example.question!r} needs a style of {', '.join(prompt.styles)}"
-    return ""
+                yield f"examples: there is no [fields.{name}]"
+            elif not field.holds(value):
+                yield f"examples: {name} is no {field.type.value}; {value!r} was given"
+        if example.style and not prompt.styles:
+            yield f"examples: {example.question!r} has a style, and there are no [styles]"
+        if prompt.styles and example.style not in prompt.styles:
+            yield f"examples: {example.question!r} needs a style of {', '.join(prompt.styles)}"
 
 
 def _table(model: type[Settings], value: object, name: str) -> object:

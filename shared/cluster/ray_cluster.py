@@ -162,5 +162,5 @@ def _temporary_folder() -> str:
 def _require_listener(address: str) -> None:
     """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
+    if host and port.isdecimal() and len(port) <= 5:  # noqa: PLR2004 - as long as ports are
         socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()

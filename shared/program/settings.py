@@ -47,6 +47,8 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "bool_type": "true or false was expected",
     "bool_parsing": "true or false was expected",
     "missing": "has to be given",
+    "string_too_short": "may not be empty",
+    "too_short": "may not be empty",
     "path_type": 'a path in quotes was expected, such as "images"',
 }
 """In TOML's words, where pydantic's own speak of Python."""

@@ -64,7 +64,7 @@ def address_in(text: str, token: str | None, *, option: str, variable: str) -> A
     """
     host, colon, port = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004
+    if not colon or not port.isdecimal() or int(port[:6]) > 65_535:  # noqa: PLR2004
         raise InputError(f"{option} {text!r}: give HOST:PORT, such as 127.0.0.1:8765")
     return checked_address(host, int(port), token, option=f"{option} {text!r}", variable=variable)
 

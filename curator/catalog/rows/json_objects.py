@@ -63,8 +63,10 @@ def _whole(text: str, path: Path, line: int) -> list[Object]:
 
 
 def _place(error: Exception, first_line: int) -> str:
-    if not isinstance(error, json.JSONDecodeError):
+    if isinstance(error, RecursionError):
         return "is nested too deeply"
+    if not isinstance(error, json.JSONDecodeError):
+        return "holds a number that is too long"
     return f"line {first_line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno})"
 
 

@@ -149,7 +149,7 @@ def _blank(kind: str) -> object:
 
 def _limit(value: object) -> int | None:
     text = str(value)
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004
 
 
 def _table(value: object) -> Mapping[str, Any]:

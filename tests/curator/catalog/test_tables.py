@@ -239,6 +239,7 @@ def test_json_that_holds_no_products_is_refused(shop, text):
         ('\n[{"image": "a.jpg"},\n {"image": "b.jpg"]', r"line 3 is not JSON .* column 19\)"),
         ('["a.jpg", "Bowl"]\n["b.jpg", "Cup"]\n', "line 2 is not JSON .Extra data"),
         ("[" * 100_000, "nested too deeply"),
+        (f'[{{"image": "a.jpg", "id": {5_000 * "1"}}}]', "a number that is too long"),
     ],
 )
 def test_where_json_is_broken_is_told(shop, text, told):

@@ -84,6 +84,8 @@ def test_answers_that_say_something_else_are_not_the_same(language, one, other):
         (HINDI, "जी हाँ", True, ""),
         (HINDI, "नहीं", False, ""),
         (HINDI, "१२", None, "12"),
+        # As a model writes that does not come to an end.
+        (ENGLISH, "0" + 5_000 * "1", None, 5_000 * "1"),
     ],
 )
 def test_yes_no_and_numbers_are_known(language, answer, truth, number):

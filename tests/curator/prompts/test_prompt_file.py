@@ -17,6 +17,9 @@ from shared.errors import InputError
 TEXT = 'text = "{styles} {fields} {examples}"\n'
 
 
+DUTCH = '[language]\nname = "Dutch"\nunknown = "onbekend"\nunanswerable = "onbeantwoordbaar"\n'
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -68,6 +71,15 @@ TEXT = 'text = "{styles} {fields} {examples}"\n'
             ),
             "examples: view is no choice; 'side' was given",
         ),
+        (
+            '[fields.view]\ntype = "choice"\nchoices = ["top", "Top"]',
+            "fields.view: a choice is there twice",
+        ),
+        ('[[examples]]\nquestion = "What?"\nanswer = "x"\nstyle = "a"', "there are no [styles]"),
+        ('text = ""', "text: may not be empty"),
+        (f'{DUTCH}yes = ["ja"]\nno = ["nee", "Ja."]', "'ja' is both yes and no"),
+        (f'{DUTCH}yes = ["ja"]\nno = ["nee", "?"]', "no: holds a text without a word"),
+        (f'{DUTCH}yes = []\nno = ["nee"]', "yes: may not be empty"),
         ("qestions = 5", "unknown key 'qestions'; did you mean 'questions'?"),
         ("text = [", "not valid TOML"),
     ],

@@ -103,7 +103,11 @@ def test_a_needed_setting_is_missed(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"epochs = ", "not valid TOML"), (b"\xff\xfe", "cannot be read"), (None, "no such file")],
+    [
+        (b"epochs = ", "not valid TOML"),
+        (b"\xff\xfe", "is no text in UTF-8"),
+        (None, "no such file"),
+    ],
 )
 def test_a_file_that_is_no_toml_is_bad_input(tmp_path, content, reason):
     path = tmp_path / "r.toml"
