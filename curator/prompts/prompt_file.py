@@ -275,8 +275,8 @@ def _contradictions(prompt: PromptFile) -> Iterator[str]:
     """
     if fault := prompt.spoken.fault:
         yield f"language: {fault}"
-    for name, field in prompt.fields.items():
-        if len(set(map(str.lower, field.choices))) < len(field.choices):
+    for name, asked in prompt.fields.items():
+        if len(set(map(str.lower, asked.choices))) < len(asked.choices):
             yield f"fields.{name}: a choice is there twice; services refuse that"
     text = Template(prompt.text)
     given = {

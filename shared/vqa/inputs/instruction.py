@@ -5,7 +5,6 @@ An adapter keeps the instruction that it was trained with beside its weights.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
+from shared.program.toml_files import read_toml
 
 MAX_NEW_TOKENS: Final = 10
 PLACE: Final = "{question}"
@@ -56,7 +56,7 @@ def checked_instruction(template: str, max_new_tokens: int) -> Instruction:
 def default_prompts() -> Mapping[str, str]:
     """Return the prompts that chat models are asked in by default, by the type of model."""
     path = Path(__file__).with_name("default_prompts.toml")
-    kinds = tomllib.loads(path.read_text(encoding="utf-8"))["prompts"]
+    kinds = read_toml(path)["prompts"]
     return {kind: entry["prompt"] for kind, entry in kinds.items()}
 
 
