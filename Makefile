@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 FUZZ_SECONDS ?= 60
+SEEDS ?= 0-999
+MINUTES ?= 15
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit lint check bench bench-peers load format architecture clean
+.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers load format architecture clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +47,9 @@ audit:  ## known weaknesses of the pinned packages, and secrets in the files
 	  --disable-plugin KeywordDetector --disable-plugin HexHighEntropyString \
 	  --disable-plugin Base64HighEntropyString
 	.audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+chaos: $(STAMP)  ## try to lose something of campaigns: SEEDS, for MINUTES at most
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES)
 
 lint: $(STAMP)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -10,17 +10,22 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from curator.__main__ import app
 from curator.campaign.beginning.inputs import RunOptions, plan_run
 from curator.campaign.run import run
+from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
+from curator.rehearsal.wiring import build_server, read_answers
 from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.errors import AboVqaError
 from shared.program.cli import run_program
 from shared.program.clock import Clock, SystemClock
+from shared.program.settings import validated
+from tests.curator.pictures import write_answers
 
 KEYS = ("AIzaSyKeyNumberOne001", "AIzaSyKeyNumberTwo002", "AIzaSyKeyNumberTri003")
 PICTURES = 12
@@ -31,6 +36,19 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+def rehearsal_of(
+    folder: Path, images: Path, clock: Clock | None = None, **tables: Any
+) -> RehearsalServer:
+    """Return a server that answers about ``images``; what it keeps lies in ``folder``."""
+    defaults = {
+        "images": images,
+        "answers": write_answers(images, folder / "answers.csv"),
+        "accept_unlisted_keys": True,
+    }
+    script = validated(RehearsalScript, defaults | tables, source="test")
+    return build_server(script, read_answers(script, folder / "thumbnails"), clock or SystemClock())
 
 
 async def start_process(*arguments: str) -> asyncio.subprocess.Process:
@@ -52,6 +70,13 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
+class Captured(Protocol):
+    """What was written to standard output and standard error since it was asked last."""
+
+    def readouterr(self) -> tuple[str, str]:
+        """Return both."""
+
+
 @dataclass(frozen=True)
 class Campaign:
     """The arguments of one campaign in a folder of its own."""
@@ -60,7 +85,7 @@ class Campaign:
     catalog: Path
     server: RehearsalServer
     url: str
-    capsys: pytest.CaptureFixture[str]
+    capsys: Captured
 
     @property
     def ledger(self) -> Path:
@@ -97,8 +122,8 @@ class Campaign:
         try:
             await run(options, plan_run(options), clock or SystemClock())
         except AboVqaError as error:
-            return Ended(error.exit_code, "", f"{self.capsys.readouterr().err}curator: {error}")
-        return Ended(0, "", self.capsys.readouterr().err)
+            return Ended(error.exit_code, "", f"{self.capsys.readouterr()[1]}curator: {error}")
+        return Ended(0, "", self.capsys.readouterr()[1])
 
     async def command(self, *arguments: str) -> Ended:
         """Run another command of the program in this process."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from curator.catalog import Skipped, open_catalog
-from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.server import RehearsalServer
-from curator.rehearsal.wiring import build_server, read_answers
-from shared.program.clock import Clock, SystemClock
 from shared.program.reporting.events import set_up_events
-from shared.program.settings import validated
-from tests.curator.campaigns import KEYS, PICTURES, Campaign
-from tests.curator.pictures import write_abo, write_answers
+from tests.curator.campaigns import KEYS, PICTURES, Campaign, rehearsal_of
+from tests.curator.pictures import write_abo
 from tests.fakes.jumping_clock import JumpingClock
 
 
@@ -41,18 +37,7 @@ def abo(tmp_path: Path) -> Path:
 def rehearsal(tmp_path: Path) -> Callable[..., RehearsalServer]:
     """Make servers that answer about the pictures in a folder, by the tables of a script."""
 
-    def make(images: Path, clock: Clock | None = None, **tables: Any) -> RehearsalServer:
-        defaults = {
-            "images": images,
-            "answers": write_answers(images, tmp_path / "answers.csv"),
-            "accept_unlisted_keys": True,
-        }
-        script = validated(RehearsalScript, defaults | tables, source="test")
-        return build_server(
-            script, read_answers(script, tmp_path / "thumbnails"), clock or SystemClock()
-        )
-
-    return make
+    return partial(rehearsal_of, tmp_path)
 
 
 @pytest.fixture

@@ -51,6 +51,10 @@ class FakeClock:
         while self._sleepers and self._sleepers[0].wakes_at <= self._now:
             heapq.heappop(self._sleepers).woken.set()
 
+    def next_waking(self) -> float | None:
+        """Return the seconds to the first waking; ``None`` where nothing sleeps."""
+        return self._sleepers[0].wakes_at - self._now if self._sleepers else None
+
     async def until_asleep(self) -> float:
         """Wait until something sleeps on this clock; return the seconds to the first waking."""
         while not self._sleepers:

@@ -9,41 +9,24 @@ import time
 import pytest
 
 from shared.endpoints.models.tier import Tier
+from tests.chaos.scene import OF_JOBS, OF_REQUESTS_OF_JOBS
+from tests.chaos.within import broken_off
 from tests.curator.campaign.batch.test_batch_runs import count, pairs_of, right_pairs
 from tests.curator.campaigns import PICTURES
 from tests.fakes.jumping_clock import JumpingClock
 
 SEEDS = range(6)
-OF_JOBS = (
-    *("late", "empty", "blank", "failed", "expired", "cancelled", "gone", "unknown_state"),
-    *("shuffled", "output_late", "create_dropped", "create_refused"),
-)
-OF_THE_REST = (
-    *("swapped", "missing", "row_error", "twice", "broken_line", "nonsense"),
-    *("upload_failed", "upload_dropped", "look_failed", "look_cut"),
-    *("download_failed", "download_cut"),
-)
-
-
-async def broken_off(campaign, clock, die: random.Random):
-    """Run for a moment; return how the run ended, or nothing where it was cut short."""
-    running = asyncio.create_task(
-        campaign.run(clock, tier=die.choice([Tier.BATCH, Tier.BATCH, Tier.STANDARD]))
-    )
-    await asyncio.wait([running], timeout=die.uniform(0.05, 0.6))
-    running.cancel()
-    [ended] = await asyncio.gather(running, return_exceptions=True)
-    return None if isinstance(ended, BaseException) else ended
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_goes_wrong_every_image_is_answered_once(stage, seed):
     die, clock = random.Random(seed), JumpingClock(time.time())
     faults = [{"kind": kind, "rate": 0.04} for kind in OF_JOBS]
-    faults += [{"kind": kind, "rate": 0.06} for kind in OF_THE_REST]
+    faults += [{"kind": kind, "rate": 0.06} for kind in OF_REQUESTS_OF_JOBS]
     campaign = await stage(clock=clock, seed=seed, batch={"fault": faults, "running_s": 600})
     for _ in range(4):
-        await broken_off(campaign, clock, die)
+        tier = die.choice([Tier.BATCH, Tier.BATCH, Tier.STANDARD])
+        await broken_off(campaign, clock, asyncio.sleep(die.uniform(0.05, 0.6)), tier=tier)
     for _ in range(20):
         result = await campaign.run(clock, tier=Tier.BATCH, retry_dead=True)
         assert result.code in {0, 1, 75}, result.err
