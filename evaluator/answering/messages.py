@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.records import Question
+
+BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
+FAILED_ANSWER: Final = "[no answer came]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Reply:
     grounding: float | None
     broken_image: bool
     attention: bytes = b""
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

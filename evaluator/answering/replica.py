@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from evaluator.answering.attention import pack_attention
 from evaluator.answering.batches import QUESTIONS_PER_IMAGE, Batch, batches
 from evaluator.answering.bundle import BundleAnswerer
-from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
+from evaluator.answering.messages import BROKEN_IMAGE_ANSWER, AdapterEffect, ModelFacts, Reply
 from evaluator.answering.model import loaded_model, model_facts
 from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.metrics.meaning.vtgs import jaccard
@@ -26,8 +26,6 @@ from shared.vqa.adapting.adapter_start import base_is_whole
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.memory import OUT_OF_MEMORY, halved
-
-BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,14 @@ from evaluator.commands.options import (
     SentenceModel,
 )
 from evaluator.comparing.tables import controls_table, detail_table, signature_note
+from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
+from shared.endpoints.models.asked_settings import Thinking
+from shared.endpoints.protocols.registry import Service
 from shared.program.clock import SystemClock
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.quantization import Quantization
@@ -53,6 +56,68 @@ Adapters = Annotated[
         metavar="[NAME=]DIR",
         help="A PEFT adapter folder; several by name, each for the questions whose `domain` "
         "(or whose image's first folder) has its name.",
+    ),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Ask --model at a server that speaks OpenAI's chat completions: vLLM, SGLang, Ollama, "
+        "llama.cpp, LiteLLM. --adapter is then the name of a LoRA module there.",
+    ),
+]
+Whose = Annotated[
+    Service | None,
+    typer.Option(
+        "--service",
+        help="Whose protocol: openai, or gemini, whose own address needs no --endpoint.",
+        show_default="openai",
+    ),
+]
+Keys = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="API keys, in any form that `curator run` takes.",
+        show_default="OPENAI_API_KEY or none; GEMINI_API_KEYS",
+    ),
+]
+InFlight = Annotated[int, typer.Option(help="Requests at once.", min=1)]
+Timeout = Annotated[float, typer.Option(help="Longest wait for an answer, in seconds.", min=0.1)]
+ImagePx = Annotated[
+    int, typer.Option(help="Pictures are sent with so many pixels on the longer side.", min=16)
+]
+ThinkingLevel = Annotated[
+    Thinking | None, typer.Option(help="How hard to think.", show_default="the model's choice")
+]
+ExtraBody = Annotated[
+    str,
+    typer.Option(
+        metavar="JSON",
+        help="Fields for each request, such as "
+        '\'{"chat_template_kwargs": {"enable_thinking": false}}\'.',
+        show_default="none",
+    ),
+]
+PriceIn = Annotated[
+    float | None,
+    typer.Option(
+        metavar="USD",
+        help="What a million tokens cost that go in.",
+        show_default="as models.toml says",
+        min=0,
+    ),
+]
+PriceOut = Annotated[
+    float | None, typer.Option(metavar="USD", help="The same that come out.", min=0)
+]
+PricePerHour = Annotated[
+    float | None,
+    typer.Option(
+        metavar="USD",
+        help="What an hour of the machines costs that answer, for the cost of 1,000 answers.",
+        show_default="not counted",
+        min=0,
     ),
 ]
 Replicas = Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)]
@@ -90,6 +155,17 @@ def run(
     *,
     images: Images = None,
     adapter: Adapters = None,
+    endpoint: Endpoint = None,
+    service: Whose = None,
+    keys: Keys = None,
+    in_flight: InFlight = IN_FLIGHT,
+    timeout: Timeout = TIMEOUT_S,
+    image_px: ImagePx = LONGEST_PX,
+    thinking: ThinkingLevel = None,
+    extra_body: ExtraBody = "",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    price_per_hour: PricePerHour = None,
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
@@ -114,7 +190,7 @@ def run(
     clip_weights: ClipWeights = "",
     as_json: AsJson = False,
 ) -> None:
-    """Answer a data set's questions with Ray actors and score the answers."""
+    """Answer a data set's questions, with Ray actors or at an address, and score the answers."""
     # Ray and torch take seconds to import; the other commands need not wait for them.
     from evaluator.runs.wiring import run_evaluation  # noqa: PLC0415
 

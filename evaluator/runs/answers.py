@@ -123,6 +123,7 @@ def _prediction(reply: Reply, pair: QAPair) -> Prediction:
         grounding=reply.grounding,
         broken_image=reply.broken_image,
         attention=reply.attention,
+        failure=reply.failure,
         # Here, since replicas are not told of boxes: nothing must see what it is judged by.
         grounding_boxes=overlap_with_boxes(reply.attention, pair.boxes),
     )

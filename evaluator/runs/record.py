@@ -25,11 +25,14 @@ _TEXT_OPTIONS: Final = frozenset({"--name", "--prompt"})
 
 
 class NamedAdapter(Settings):
-    """One of several adapters: its folder, its hash, and the digest of the questions it answers."""
+    """One of several adapters: its folder, its hash, and the digest of the questions it answers.
+
+    Behind an address it is a name without a hash.
+    """
 
     folder: str
     sha256: str
-    questions_sha256: str
+    questions_sha256: str = ""
 
 
 class EvaluationRecord(Settings):
@@ -37,7 +40,9 @@ class EvaluationRecord(Settings):
 
     ``settings`` are what was asked for. The rest is what came of it, and what a resumed run must
     share: ``data_sha256`` of the scored pairs, which ``images`` below which folder or URL, how the
-    pictures were decoded, the split, the model and its adapters, and so on.
+    pictures were decoded, the split, the model and its adapters, and so on. ``service`` is whose
+    protocol a model behind an address speaks, ``image_px``, ``thinking`` and ``extra_body`` how it
+    was asked.
 
     A folder of a release before has ``arguments`` for ``settings``: the command line, word by word.
     What no field is called is passed over.
@@ -54,6 +59,7 @@ class EvaluationRecord(Settings):
     decoder: int | None = None
     split: str | None = None
     limit: int | None = None
+    service: str | None = None
     model: str | None = None
     quantization: str | None = None
     adapter: str | None = None
@@ -61,6 +67,9 @@ class EvaluationRecord(Settings):
     adapters: Mapping[str, NamedAdapter] = {}
     prompt: str | None = None
     max_new_tokens: int | None = None
+    image_px: int | None = None
+    thinking: str | None = None
+    extra_body: Mapping[str, Any] | None = None
     grounding: str | None = None
     left_out: Mapping[str, str] = {}
     shuffle_images: int | None = None

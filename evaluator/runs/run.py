@@ -16,7 +16,8 @@ from evaluator.runs.answers import answer_shards, question_count, read_shards, u
 from evaluator.runs.folder import remove_leftovers, write_results
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, write_record
 from evaluator.runs.same_model import agree_on_model, model_facts
-from evaluator.runs.status import NoteBook, State, sole_driver
+from evaluator.runs.status import NoteBook, Pace, State, sole_driver
+from evaluator.scoring.cost import Cost
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
 from shared.corpus import pairs_digest
@@ -52,11 +53,13 @@ def evaluate(
     fleet: Callable[[], Fleet],
     text_models: Callable[[], TextModels],
     clock: Clock,
+    *,
+    cost: Callable[[Pace | None], Cost | None] = lambda _: None,
 ) -> Scorecard:
     """Answer what ``folder`` lacks, score everything and write the scorecard.
 
     ``fleet`` and ``text_models`` are called when they are needed: a run whose shards are all there
-    loads no model.
+    loads no model. ``cost`` is asked at the end, and told how fast answers came.
 
     Raises:
         InputError: the folder holds a run with other settings, or another driver works in it.
@@ -84,6 +87,7 @@ def evaluate(
             train_pairs=evaluation.train_pairs or None,
             provenance={**evaluation.record.facts(), **model_facts(folder)},
             shuffled=read_shards(folder, shuffled),
+            cost=cost(notes.pace),
         )
         write_results(folder, predictions, columns, scorecard)
         notes.change_state(State.FINISHED)

@@ -14,7 +14,6 @@ from evaluator.runs.record import EvaluationRecord
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.records import Question
-from shared.vqa.adapting.adapters import warn_of_another_base
 
 MODEL_FILE: Final = "model.json"
 """Written before the first shard."""
@@ -31,9 +30,8 @@ def agree_on_model(
         InputError: it is another.
     """
     facts = asdict(fleet.facts())
-    for adapter in _adapters(record):
-        # A replica says so where nobody reads it.
-        warn_of_another_base(adapter, facts["revision"])
+    if record.service is None:
+        _warn_of_another_base(record, facts["revision"])
     if not (folder / MODEL_FILE).is_file():
         effect = _effect(fleet, shards, record)
         changed = None if effect is None else asdict(effect)
@@ -51,9 +49,19 @@ def agree_on_model(
         )
 
 
-def _adapters(record: EvaluationRecord) -> list[Path]:
-    folders = [record.adapter, *(adapter.folder for adapter in record.adapters.values())]
-    return [Path(folder) for folder in folders if folder]
+def _warn_of_another_base(record: EvaluationRecord, revision: str) -> None:
+    """Say where an adapter was trained on another base: a replica would where nobody reads it."""
+    # With it comes torch, which a model behind an address does without.
+    from shared.vqa.adapting.adapters import warn_of_another_base  # noqa: PLC0415
+
+    for adapter in _adapters(record):
+        warn_of_another_base(Path(adapter), revision)
+
+
+def _adapters(record: EvaluationRecord) -> list[str]:
+    """Return the folders of the adapters, or their names behind an address."""
+    named = [record.adapter, *(adapter.folder for adapter in record.adapters.values())]
+    return [name for name in named if name]
 
 
 def _effect(

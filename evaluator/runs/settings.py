@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 from pydantic import ConfigDict, field_validator
 
 from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
+from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
@@ -21,6 +22,10 @@ from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.corpus import ColumnNames, parse_columns
+from shared.endpoints.models.asked_settings import Thinking
+from shared.endpoints.models.prices import Price
+from shared.endpoints.protocols.registry import Service
+from shared.errors import InputError
 from shared.program.settings import Settings
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
 from shared.vqa.names.embedded import EMBEDDED_MODEL
@@ -164,6 +169,17 @@ class RunSettings(ScoringSettings):
     out: Path
     images: str | None = None
     adapter: tuple[str, ...] = ()
+    endpoint: str | None = None
+    service: Service | None = None
+    keys: Path | None = None
+    in_flight: int = IN_FLIGHT
+    timeout: float = TIMEOUT_S
+    image_px: int = LONGEST_PX
+    thinking: Thinking | None = None
+    extra_body: str = ""
+    price_in: float | None = None
+    price_out: float | None = None
+    price_per_hour: float | None = None
     quantize: Quantization = Quantization.NF4
     prompt: str = ""
     max_new_tokens: int = MAX_NEW_TOKENS
@@ -181,7 +197,18 @@ class RunSettings(ScoringSettings):
     placeholders: ClassVar[Mapping[str, str]] = {
         **ScoringSettings.placeholders,
         "address": "ADDRESS",
+        "endpoint": "URL",
+        "keys": "FILE",
     }
+    of_replicas: ClassVar[Sequence[str]] = (
+        *("quantize", "replicas", "gpus_per_replica", "address", "batch_size"),
+    )
+    """Fields that say nothing to a model behind an address."""
+    of_addresses: ClassVar[Sequence[str]] = (
+        *("keys", "in_flight", "timeout", "image_px", "thinking", "extra_body"),
+        *("price_in", "price_out"),
+    )
+    """Fields that say nothing to a model that is loaded."""
 
     @field_validator("adapter", mode="before")
     @classmethod
@@ -193,6 +220,36 @@ class RunSettings(ScoringSettings):
     def run_name(self) -> str:
         """Return what reports call the run."""
         return self.name or self.out.resolve().name
+
+    @property
+    def is_behind_an_address(self) -> bool:
+        """Return whether the model is asked over HTTP."""
+        return self.endpoint is not None or self.service is not None
+
+    def require_sense(self) -> None:
+        """Check that no option is given that would say nothing.
+
+        Raises:
+            InputError: one is, or half of a price.
+        """
+        senseless = self.of_replicas if self.is_behind_an_address else self.of_addresses
+        for name in senseless:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(
+                    f"{option}: the server behind --endpoint decides that; leave it out"
+                    if self.is_behind_an_address
+                    else f"{option}: goes with --endpoint URL; give that, or leave it out"
+                )
+        if (self.price_in is None) != (self.price_out is None):
+            raise InputError("--price-in and --price-out: give both, in dollars a million tokens")
+
+    @property
+    def given_price(self) -> Price | None:
+        """Return the price of tokens that is given."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(self.price_in, self.price_out)
 
     @property
     def adapters(self) -> AdapterChoice:
@@ -213,13 +270,18 @@ class RunSettings(ScoringSettings):
         return checked_instruction(self.prompt, self.max_new_tokens)
 
     def _whole_places(self) -> dict[str, object]:
-        adapters = self.adapters
-        words = [f"{name}={folder.resolve()}" for name, folder in adapters.named.items()]
-        return super()._whole_places() | {
+        places = super()._whole_places() | {
             "data": whole_place(self.data),
             "images": self.images and whole_place(self.images),
-            "model": whole_place(self.model, but=EMBEDDED_MODEL),
             "out": self.out.resolve(),
+        }
+        if self.is_behind_an_address:
+            # Model and adapters are names there.
+            return places | {"keys": self.keys and self.keys.resolve()}
+        adapters = self.adapters
+        words = [f"{name}={folder.resolve()}" for name, folder in adapters.named.items()]
+        return places | {
+            "model": whole_place(self.model, but=EMBEDDED_MODEL),
             "adapter": tuple(
                 words if adapters.single is None else [str(adapters.single.resolve())]
             ),

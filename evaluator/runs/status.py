@@ -45,8 +45,9 @@ class State(StrEnum):
 class Notes:
     """The driver's notes. Times are seconds since the epoch.
 
-    ``answered`` counts questions since ``answering_since``, by this driver alone. ``given_up``
-    maps a shard's number to the reason.
+    ``answered`` counts questions from ``answering_since`` to ``answered_at``, by this driver alone;
+    ``before`` are questions and seconds of the drivers before it. ``given_up`` maps a shard's
+    number to the reason.
     """
 
     state: State
@@ -61,6 +62,16 @@ class Notes:
     answering_since: float | None
     answered: int
     given_up: Mapping[str, str]
+    answered_at: float | None = None
+    before: tuple[int, float] = (0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many questions were answered, and in how many seconds of answering, by all drivers."""
+
+    answers: int
+    seconds: float
 
 
 class NoteBook:
@@ -69,6 +80,7 @@ class NoteBook:
     def __init__(self, folder: Path, clock: Clock, *, shards: int, questions: int) -> None:
         self._path, self._clock = folder / STATUS_FILE, clock
         now = clock.now()
+        earlier = _read_notes(self._path)
         self._notes = Notes(
             state=State.LOADING,
             host=socket.gethostname(),
@@ -82,6 +94,7 @@ class NoteBook:
             answering_since=None,
             answered=0,
             given_up={},
+            before=(0, 0.0) if earlier is None else _all_so_far(earlier),
         )
         self._write()
 
@@ -89,6 +102,12 @@ class NoteBook:
     def rate_per_s(self) -> float:
         """Return questions per second over all replicas, of this driver."""
         return _rate_per_s(self._notes)
+
+    @property
+    def pace(self) -> Pace | None:
+        """Return how fast answers came in this run; ``None`` where nobody measured."""
+        answers, seconds = _all_so_far(self._notes)
+        return Pace(answers, seconds) if answers and seconds > 0 else None
 
     def answering(self, replicas: int, ready: int) -> None:
         """Note that the first replica is ready."""
@@ -101,7 +120,11 @@ class NoteBook:
 
     def shard_answered(self, questions: int, ready: int) -> None:
         """Note a finished shard."""
-        self._change(answered=self._notes.answered + questions, replicas_ready=ready)
+        self._change(
+            answered=self._notes.answered + questions,
+            answered_at=self._clock.now(),
+            replicas_ready=ready,
+        )
 
     def shard_given_up(self, shard: int, reason: str) -> None:
         """Note a shard that is not tried again."""
@@ -232,6 +255,14 @@ def _state(notes: Notes | None, *, finished: bool, alive: bool) -> State:
     return State.INCOMPLETE if notes and notes.state is State.INCOMPLETE else State.STOPPED
 
 
+def _all_so_far(notes: Notes) -> tuple[int, float]:
+    """Return questions and seconds of answering, of one driver and those before it."""
+    answers, seconds = notes.before
+    if notes.answering_since is not None and notes.answered_at is not None:
+        seconds += notes.answered_at - notes.answering_since
+    return answers + notes.answered, seconds
+
+
 def _rate_per_s(notes: Notes) -> float:
     if notes.answering_since is None or notes.updated_at <= notes.answering_since:
         return 0.0
@@ -243,6 +274,7 @@ def _read_notes(path: Path) -> Notes | None:
         return None
     value = read_json(path)
     try:
-        return Notes(**{**value, "state": State(value["state"])})
+        answers, seconds = value.get("before", (0, 0.0))
+        return Notes(**{**value, "state": State(value["state"]), "before": (answers, seconds)})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not the notes of a run ({error})") from error

@@ -31,7 +31,7 @@ def score_columns(
         InputError: a metric is asked for that no row has what it takes for.
     """
     rows = Rows.of(predictions)
-    broken_N = np.array([prediction.broken_image for prediction in predictions])
+    broken_N = np.array([prediction.is_unanswered for prediction in predictions])
     has_right_N = np.array([prediction.pair.has_right_answer for prediction in predictions])
     columns: dict[str, NDArray[np.float64]] = {}
     counters: dict[str, Counter] = {}

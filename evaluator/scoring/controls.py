@@ -144,6 +144,7 @@ def _without_picture(prediction: Prediction, answer: str) -> Prediction:
         grounding=None,
         grounding_boxes=None,
         broken_image=False,
+        failure="",
     )
 
 

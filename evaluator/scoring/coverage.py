@@ -69,7 +69,7 @@ class Surest:
 
 def is_right(prediction: Prediction) -> bool:
     """Tell whether an answer equals its reference once normalised, and its picture was seen."""
-    return not prediction.broken_image and exact_match(prediction.answer, prediction.pair.answer)
+    return not prediction.is_unanswered and exact_match(prediction.answer, prediction.pair.answer)
 
 
 def accuracy_at(surest: Surest, coverages: Sequence[float] = COVERAGES) -> tuple[AtCoverage, ...]:

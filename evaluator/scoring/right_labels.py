@@ -175,7 +175,7 @@ def _interval(
 def _matches(predictions: Sequence[Prediction], answers: Sequence[str]) -> NDArray[np.bool_]:
     return np.array(
         [
-            not prediction.broken_image and exact_match(prediction.answer, answer)
+            not prediction.is_unanswered and exact_match(prediction.answer, answer)
             for prediction, answer in zip(predictions, answers, strict=True)
         ]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
+from evaluator.scoring.cost import Cost
 from evaluator.scoring.coverage import AtCoverage
 from evaluator.scoring.intervals import Part, bootstrap_sums, percentile_interval
 from evaluator.scoring.right_labels import RightLabels
@@ -74,6 +75,8 @@ class Scorecard:
     is whatever the caller knows about how the answers were made. ``right_labels`` is what people
     who judged a sample of the labels make of exact match; ``None`` where nobody did.
     ``at_coverage`` is exact match among the surest answers; empty where none has a confidence.
+    ``failed_answers`` counts rows that a model behind an address gave no answer to. ``cost`` is
+    what the answers took, ``None`` where nobody measured; it tells no two scorecards apart.
     """
 
     images: int
@@ -90,6 +93,8 @@ class Scorecard:
     provenance: Mapping[str, Any]
     right_labels: RightLabels | None = None
     at_coverage: tuple[AtCoverage, ...] = ()
+    failed_answers: int = 0
+    cost: Cost | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``scorecard.json`` and ``--json`` hold."""
@@ -105,8 +110,10 @@ class Scorecard:
             "units": self.units,
             "clustered_by": self.clustered_by,
             "broken_images": self.broken_images,
+            "failed_answers": self.failed_answers,
             "right_labels": self.right_labels and self.right_labels.to_json(),
             "at_coverage": [asdict(each) for each in self.at_coverage],
+            "cost": self.cost and self.cost.to_json(),
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
         }
@@ -119,6 +126,10 @@ def _right_labels_from(value: Mapping[str, Any] | None) -> RightLabels | None:
 def _at_coverage_from(value: Mapping[str, Any]) -> AtCoverage:
     ci95 = None if value["ci95"] is None else (value["ci95"][0], value["ci95"][1])
     return AtCoverage(float(value["coverage"]), float(value["accuracy"]), int(value["n"]), ci95)
+
+
+def _cost_from(value: Mapping[str, Any] | None) -> Cost | None:
+    return None if value is None else Cost.from_json(value)
 
 
 def write_scorecard(scorecard: Scorecard, path: Path) -> None:
@@ -142,6 +153,7 @@ def read_scorecard(path: Path) -> Scorecard:
             units=int(value.get("units", value["images"])),
             clustered_by=str(value.get("clustered_by", "image")),
             broken_images=int(value["broken_images"]),
+            failed_answers=int(value.get("failed_answers", 0)),
             scores=_breakdown_from(value),
             prior=None if value["prior"] is None else _breakdown_from(value["prior"]),
             over_prior=_figures_from(value["over_prior"]),
@@ -153,6 +165,7 @@ def read_scorecard(path: Path) -> Scorecard:
             right_labels=_right_labels_from(value.get("right_labels")),
             # Scorecards of before have none.
             at_coverage=tuple(map(_at_coverage_from, value.get("at_coverage", []))),
+            cost=_cost_from(value.get("cost")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a damaged scorecard ({error!r}); score the run again") from error

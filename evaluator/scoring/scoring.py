@@ -12,6 +12,7 @@ from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.cells import cells_of
 from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.controls import Scored, constant_groups, prior_control, shuffled_control
+from evaluator.scoring.cost import Cost
 from evaluator.scoring.coverage import Surest, accuracy_at
 from evaluator.scoring.right_labels import right_labels
 from evaluator.scoring.scorecard import Scorecard, break_down
@@ -32,6 +33,7 @@ def score_predictions(
     train_pairs: Sequence[QAPair] | None,
     provenance: Mapping[str, Any],
     shuffled: Sequence[Prediction] = (),
+    cost: Cost | None = None,
 ) -> tuple[Scorecard, Columns]:
     """Score predictions and, beside them, those who did not see the picture.
 
@@ -42,6 +44,7 @@ def score_predictions(
         train_pairs: what the prior learns from; never rows that are scored here.
         provenance: what is known about how the answers were made.
         shuffled: the same model's answers to some of the pairs, shown another picture.
+        cost: what the answers took.
 
     Returns:
         The scorecard, and the score of each prediction in the order given.
@@ -76,6 +79,8 @@ def score_predictions(
         provenance={**provenance, **_boxed(pairs), "versions": installed_versions(_VERSIONS_OF)},
         right_labels=right_labels(predictions, units),
         at_coverage=() if surest is None else accuracy_at(surest),
+        failed_answers=sum(bool(prediction.failure) for prediction in predictions),
+        cost=cost,
     )
     return scorecard, columns
 

@@ -154,6 +154,8 @@ def _prediction_table(
         "grounding": pa.array([p.grounding for p in predictions], pa.float64()),
         "broken_image": pa.array([p.broken_image for p in predictions], pa.bool_()),
     }
+    if any(p.failure for p in predictions):
+        arrays["failure"] = pa.array([p.failure for p in predictions], pa.string())
     if any(p.pair.agreement for p in predictions):
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
     if any(p.pair.domain for p in predictions):
@@ -221,4 +223,5 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
         broken_image=fields.truth("broken_image"),
         attention=fields.packed("attention"),
         grounding_boxes=fields.number("grounding_boxes"),
+        failure=text("failure"),
     )

@@ -1,4 +1,4 @@
-"""Makes an image fit for a request: JPEG, upright, RGB, at most 512 px on its longer side."""
+"""Makes an image fit for a request: JPEG, upright, RGB, only so large."""
 
 from __future__ import annotations
 
@@ -65,16 +65,30 @@ def prepare_photo(path: Path, wanted: Fitness = ANY_PICTURE) -> Photo:
         return _encoded(picture)
 
 
+def photo_of(content: bytes, place: str, longest_px: int) -> Photo:
+    """Return an image file's content as a photo of at most ``longest_px``; a JPEG that fits as is.
+
+    Raises:
+        CorruptImage: empty, not an image, cut off, or absurdly large.
+    """
+    with opened_image(content, place) as image:
+        if _fits(image, longest_px):
+            _require_end(image, content)
+            return Photo(content, max(image.size))
+        tell_losses(image, place)
+        return _encoded(_scaled(image, longest_px))
+
+
 def _require(unfit: str) -> None:
     if unfit:
         raise UnfitImage(unfit)
 
 
-def _fits(image: Image.Image) -> bool:
+def _fits(image: Image.Image, longest_px: int = LONGEST_PX) -> bool:
     return (
         image.format == "JPEG"
         and image.mode == "RGB"
-        and max(image.size) <= LONGEST_PX
+        and max(image.size) <= longest_px
         and orientation(image) == 1
     )
 
@@ -86,12 +100,12 @@ def _require_end(image: Image.Image, content: bytes) -> None:
         image.load()
 
 
-def _scaled(image: Image.Image) -> Image.Image:
-    if max(image.size) > LONGEST_PX:
+def _scaled(image: Image.Image, longest_px: int = LONGEST_PX) -> Image.Image:
+    if max(image.size) > longest_px:
         # Lets the JPEG decoder scale by itself, which is many times faster for large photos.
-        image.draft(None, (LONGEST_PX, LONGEST_PX))
+        image.draft(None, (longest_px, longest_px))
     picture = rgb(image)
-    picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS)
+    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     return picture
 
 

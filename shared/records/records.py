@@ -65,6 +65,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "sure": ("sure",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
+    "failure": ("failure",),
     "attention": ("attention",),
     "boxes": ("boxes",),
     "grounding_boxes": ("grounding_boxes",),
@@ -227,8 +228,9 @@ class Prediction:
     ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
     ``grounding`` is VTGS's visual term in [0, 1], ``grounding_boxes`` the same against the pair's
     boxes. Each is ``None`` where it was not asked for, the last also where there are no boxes.
-    ``broken_image`` marks an answer that stands for an image that could not be read. ``attention``
-    is where the model looked, packed by the evaluator; empty where nobody asked.
+    ``broken_image`` marks an answer that stands for an image that could not be read, ``failure``
+    says why there is none where a model that is asked over a network gave none. ``attention`` is
+    where the model looked, packed by the evaluator; empty where nobody asked.
     """
 
     pair: QAPair
@@ -238,6 +240,12 @@ class Prediction:
     broken_image: bool = False
     attention: bytes = b""
     grounding_boxes: float | None = None
+    failure: str = ""
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the answer stands for one that never came; it is never right."""
+        return self.broken_image or bool(self.failure)
 
 
 def unnamed_image(row: int) -> str:

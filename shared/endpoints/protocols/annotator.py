@@ -193,7 +193,7 @@ def tier_of(word: object) -> Tier | None:
     return _TIERS.get(str(word or "").lower())
 
 
-def check_base_url(base_url: str | None) -> str:
+def check_base_url(base_url: str | None, option: str = "--base-url") -> str:
     """Return the host in ``base_url``, empty for the service's own.
 
     Raises:
@@ -205,24 +205,27 @@ def check_base_url(base_url: str | None) -> str:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"--base-url {base_url!r}: not an address ({error})") from error
+        raise InputError(f"{option} {base_url!r}: not an address ({error})") from error
     if parts.scheme not in {"http", "https"} or not host:
-        raise InputError(f"--base-url {base_url!r}: give something like http://127.0.0.1:8080")
+        raise InputError(f"{option} {base_url!r}: give something like http://127.0.0.1:8080")
     return host
 
 
 def require_stated_address(
-    variable: str, base_url: str | None, environment: Mapping[str, str] = os.environ
+    variable: str,
+    base_url: str | None,
+    environment: Mapping[str, str] = os.environ,
+    option: str = "--base-url",
 ) -> None:
     """Check that ``variable`` does not say where requests are to go, and the command line nothing.
 
-    The services' own libraries look there for an address; here, only ``--base-url`` counts.
+    The services' own libraries look there for an address; here, only ``option`` counts.
 
     Raises:
         InputError: it does; a key is not to go elsewhere than either side thinks.
     """
     if base_url is None and environment.get(variable):
-        raise InputError(f"{variable} is set: give --base-url ADDRESS, or unset the variable")
+        raise InputError(f"{variable} is set: give {option} ADDRESS, or unset the variable")
 
 
 def proxy_for(url: str) -> str | None:

@@ -38,7 +38,8 @@ def messages(request: Request, settings: ModelSettings = NO_SETTINGS) -> list[di
     """Return a request's one message: the prompt, the images as data URIs, the text after them."""
     parts: list[dict[str, Any]] = []
     for words, jpeg in [(request.prompt_text, request.image_jpeg), *request.further]:
-        parts += [{"type": "text", "text": words}, _picture(jpeg, settings)]
+        parts += [{"type": "text", "text": words}] if words else []
+        parts.append(_picture(jpeg, settings))
     if request.closing_text:
         parts.append({"type": "text", "text": request.closing_text})
     return [{"role": "user", "content": parts}]

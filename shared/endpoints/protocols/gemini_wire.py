@@ -89,9 +89,8 @@ def _around_the_image(
 ) -> tuple[bytes, bytes]:
     """Return what stands before the image's data and what after the parts."""
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
-    content: dict[str, Any] = {
-        "contents": [{"role": "user", "parts": [{"text": prompt_text}, image]}]
-    }
+    before = [{"text": prompt_text}] if prompt_text else []
+    content: dict[str, Any] = {"contents": [{"role": "user", "parts": [*before, image]}]}
     config = _setting_fields(settings)
     if temperature is not None:
         config["temperature"] = temperature

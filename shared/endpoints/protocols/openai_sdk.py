@@ -172,12 +172,13 @@ class OpenAIClient:
         refusal: Refusal
         create: Any = self._client(key).chat.completions.with_raw_response.create
         settings = self._settings.get(model, NO_SETTINGS)
+        optional = self._optional.of(request, model)
         asked = create(
             model=model,
             messages=messages(request, settings),
             **setting_fields(settings),
             **tier_fields(self._tier),
-            **self._optional.of(request, model),
+            **optional,
             **form_fields(request.schema, form),
             extra_body=dict(self._optional.further) or None,
         )
@@ -186,7 +187,7 @@ class OpenAIClient:
         except SettingNotTaken as error:
             refusal = ask_without(self._settings, model, settings, form, error)
         except (BadRequest, FormNotTaken) as error:
-            left_out = self._optional.refused(request, model, error.reason)
+            left_out = self._optional.refused(optional, model, error.reason)
             if left_out:
                 refusal = FormNotTaken(error.reason, form, left_out)
             else:

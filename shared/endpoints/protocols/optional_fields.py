@@ -42,12 +42,13 @@ class OptionalFields:
             fields["logprobs"] = True
         return {name: value for name, value in fields.items() if name not in self._refused[model]}
 
-    def refused(self, request: Request, model: str, reason: str) -> str:
+    def refused(self, sent: Mapping[str, Any], model: str, reason: str) -> str:
         """Return which field a refusal is about, such as ``logprobs=True``; empty if none of ours.
 
-        It is not sent to ``model`` any more; an output limit goes by its other name.
+        It is not sent to ``model`` any more; an output limit goes by its other name. ``sent`` are
+        the fields of the request that was refused: others were refused meanwhile.
         """
-        for name, value in self.of(request, model).items():
+        for name, value in sent.items():
             if name in reason and name not in self._further:
                 self._refused[model].add(name)
                 return f"{name}={value}"

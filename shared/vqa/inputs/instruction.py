@@ -17,7 +17,8 @@ from shared.program.toml_files import read_toml
 MAX_NEW_TOKENS: Final = 10
 PLACE: Final = "{question}"
 INSTRUCTION_FILE: Final = "instruction.json"
-_OTHERS: Final = "*"
+ANY_CHAT_MODEL: Final = "*"
+"""Stands for the type of all that have no prompt of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def default_prompts() -> Mapping[str, str]:
 
 def default_prompt(model_type: str) -> str:
     """Return the prompt of chat models of one type."""
-    return default_prompts().get(model_type, default_prompts()[_OTHERS])
+    return default_prompts().get(model_type, default_prompts()[ANY_CHAT_MODEL])
 
 
 def write_instruction(instruction: Instruction, folder: Path) -> None:

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from evaluator.answering.replica import BROKEN_IMAGE_ANSWER, Replica
+from evaluator.answering.messages import BROKEN_IMAGE_ANSWER
+from evaluator.answering.replica import Replica
 from shared.errors import InputError, StoreUnreachable
 from shared.images.decoding import open_image
 from shared.records import Question

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.answering.replica import BROKEN_IMAGE_ANSWER
+from evaluator.answering.messages import BROKEN_IMAGE_ANSWER
 from evaluator.answering.sureness import Sureness, chance_at, write_sureness
 from shared.images.decoding import open_image
 from shared.program.cli import run_program

@@ -7,7 +7,8 @@ import pytest
 
 from evaluator.answering.attention import unpack_attention
 from evaluator.answering.fleet import LocalFleet
-from evaluator.answering.replica import BROKEN_IMAGE_ANSWER, Replica
+from evaluator.answering.messages import BROKEN_IMAGE_ANSWER
+from evaluator.answering.replica import Replica
 from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.folder import read_run, shard_path
 from evaluator.runs.run import evaluate

@@ -1,0 +1,1 @@
+"""Models behind an address: they answer shards as replicas do, with neither Ray nor torch."""

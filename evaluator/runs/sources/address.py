@@ -1,0 +1,165 @@
+"""A model behind an address as the source of answers: what is asked there, checked before it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+from evaluator.answering.fleet import Fleet
+from evaluator.endpoints.endpoint import Endpoint, further_fields
+from evaluator.endpoints.fleet import EndpointFleet
+from evaluator.endpoints.journal import JOURNAL_FILE, Journal
+from evaluator.endpoints.spent import Prices, cost_of
+from evaluator.runs.record import NamedAdapter
+from evaluator.runs.settings import RunSettings
+from evaluator.runs.status import Pace
+from evaluator.scoring.cost import Cost
+from shared.endpoints.keys.asked_model import AskedModel
+from shared.endpoints.keys.keyfile import read_key_file
+from shared.endpoints.keys.quota import Quota
+from shared.endpoints.models.known import packaged_models
+from shared.endpoints.protocols.annotator import check_base_url, require_stated_address
+from shared.endpoints.protocols.registry import Service
+from shared.errors import InputError
+from shared.program.clock import Clock
+from shared.vqa.inputs.instruction import (
+    ANY_CHAT_MODEL,
+    MAX_NEW_TOKENS,
+    Instruction,
+    checked_instruction,
+    default_prompt,
+)
+from shared.vqa.trained_on import KnownTraining
+
+MOST_TOKENS: Final = 256
+"""What bounds a reply where nobody says: chat models end short answers themselves, some think."""
+NO_GRADIENTS: Final = "regions behind an answer need gradients, which no address gives"
+
+
+class AddressSource:
+    """Satisfies ``evaluator.runs.sources.source.AnswerSource``."""
+
+    def __init__(self, settings: RunSettings, images: str, clock: Clock) -> None:
+        """Look at keys and options.
+
+        Raises:
+            InputError: they cannot be used.
+        """
+        self._settings = settings
+        self._images = images
+        self._clock = clock
+        self._endpoint = endpoint_of(settings)
+        self._fleet: EndpointFleet | None = None
+
+    def training(self) -> KnownTraining:
+        """Return that nothing is known."""
+        return KnownTraining(None)
+
+    def why_no_regions(self) -> str:
+        """Return why regions behind an answer cannot be had."""
+        return NO_GRADIENTS
+
+    def facts(self, *, with_regions: bool) -> Mapping[str, Any]:
+        """Return what a run's record says of the model.
+
+        Where it is asked is not among it: a run goes on where the same model is served elsewhere.
+        """
+        assert not with_regions
+        endpoint = self._endpoint
+        return {
+            "service": endpoint.service.value,
+            "model": endpoint.model,
+            "adapter": endpoint.adapter,
+            "prompt": endpoint.instruction.template,
+            "max_new_tokens": endpoint.most_output_tokens,
+            "image_px": endpoint.longest_px,
+            "thinking": endpoint.thinking,
+            "extra_body": dict(endpoint.further_fields),
+        }
+
+    def named_adapters(self) -> Mapping[str, NamedAdapter]:
+        """Return the modules that answer by domain."""
+        return {
+            domain: NamedAdapter(folder=module, sha256="")
+            for domain, module in self._endpoint.adapters.items()
+        }
+
+    def fleet(self, *, with_regions: bool) -> Fleet:
+        """Return who asks."""
+        assert not with_regions
+        self._fleet = EndpointFleet(self._endpoint, self._images, self._settings.out, self._clock)
+        return self._fleet
+
+    def cost(self, pace: Pace | None) -> Cost | None:
+        """Return what the journal says; ``pace`` knows no more."""
+        del pace
+        endpoint, settings = self._endpoint, self._settings
+        journal = Journal(settings.out / JOURNAL_FILE)
+        asked = {endpoint.module_for(domain) for domain in ("", *endpoint.adapters)}
+        prices = Prices(endpoint.price_of, settings.given_price, settings.price_per_hour)
+        return cost_of([one for one in journal.answers.values() if one.model in asked], prices)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._fleet is not None:
+            self._fleet.close()
+
+
+def endpoint_of(settings: RunSettings) -> Endpoint:
+    """Return the address that settings name.
+
+    Raises:
+        InputError: address, keys, prompt or another option cannot be used.
+    """
+    service = settings.service or Service.OPENAI
+    protocol = service.protocol
+    if service is Service.OPENAI and find_spec("openai") is None:
+        raise InputError("--endpoint needs an extra: pip install 'abo-vqa[evaluator,openai]'")
+    check_base_url(settings.endpoint, "--endpoint")
+    require_stated_address(protocol.address_variable, settings.endpoint, option="--endpoint")
+    file = read_key_file(settings.keys, source=protocol.keys)
+    protocol.require_credentials(file.keys)
+    model = protocol.model_name(settings.model)
+    limits = {protocol.model_name(table.name): table.quota for table in file.models}
+    adapters = settings.adapters
+    single = "" if adapters.single is None else str(adapters.single)
+    named = {domain: str(module) for domain, module in adapters.named.items()}
+    names = [name for name in dict.fromkeys([model, single, *named.values()]) if name]
+    catalogue = packaged_models()
+    endpoint = Endpoint(
+        service,
+        settings.endpoint,
+        model,
+        file.keys,
+        tuple(AskedModel(name, limits.get(name, Quota())) for name in names),
+        {name: catalogue.known(name) for name in names},
+        adapter=single,
+        adapters=named,
+        in_flight=settings.in_flight,
+        timeout_s=settings.timeout,
+        longest_px=settings.image_px,
+        instruction=_instruction(settings),
+        most_output_tokens=_most_tokens(settings, service),
+        thinking=settings.thinking or "",
+        further_fields=further_fields(settings.extra_body),
+    )
+    # Refused before anything is written.
+    _ = endpoint.settings_of_models
+    return endpoint
+
+
+def _instruction(settings: RunSettings) -> Instruction:
+    return checked_instruction(
+        settings.prompt or default_prompt(ANY_CHAT_MODEL), settings.max_new_tokens
+    )
+
+
+def _most_tokens(settings: RunSettings, service: Service) -> int | None:
+    """Return the limit that is sent; ``None`` for none.
+
+    Gemini counts thinking as output, so that no limit is right for all its models.
+    """
+    if settings.max_new_tokens != MAX_NEW_TOKENS:
+        return settings.max_new_tokens
+    return None if service is Service.GEMINI else MOST_TOKENS

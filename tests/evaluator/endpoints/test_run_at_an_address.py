@@ -1,0 +1,279 @@
+"""`evaluator run --endpoint`: a model behind an address is evaluated as one on this machine is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from evaluator.__main__ import app
+from evaluator.answering.messages import BROKEN_IMAGE_ANSWER, FAILED_ANSWER
+from evaluator.endpoints.journal import JOURNAL_FILE
+from evaluator.runs.folder import read_run
+from shared.corpus import read_json, write_pairs
+from shared.program.cli import run_program
+from shared.records import QAPair
+from tests.fakes.chat_server import ChatServer, completion, slowly, text_of
+
+IMAGES = 12
+QUESTIONS = ("what color is it", "what shape is it")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """24 questions about twelve pictures, one of which is broken; all answers are red."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for n in range(IMAGES):
+        colour = (20 * n, 255 - 20 * n, 40)
+        Image.new("RGB", (40 + 3 * n, 30), colour).save(folder / f"{n:02d}.png")
+    (folder / "03.png").write_bytes(b"no picture")
+    pairs = [
+        QAPair(f"{n}-{text[5]}", text, "red", f"{n:02d}.png")
+        for n in range(IMAGES)
+        for text in QUESTIONS
+    ]
+    write_pairs(pairs, tmp_path / "qa.csv")
+    return tmp_path / "qa.csv"
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def words(data, url, *more, out="run"):
+    return [
+        *("run", "--data", str(data), "--images", str(data.parent / "images")),
+        *("--endpoint", url, "--out", str(data.parent / out)),
+        *("--metrics", "exact_match", "--shuffle-sample", "0", *map(str, more)),
+    ]
+
+
+def evaluate(data, url, *more, out="run"):
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", words(data, url, "--model", "vlm", *more, out=out))
+    return leaving.value.code
+
+
+def last_line(capsys):
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_answers_are_scored_with_tokens_money_time_and_confidence(data):
+    with ChatServer({"vlm": "The color is red."}).serving() as server:
+        assert evaluate(data, server.url, "--price-in", 1, "--price-out", 10) == 0
+    run = read_run(data.parent / "run")
+    assert run.scorecard.scores.metrics["exact_match"].mean == pytest.approx(22 / 24)
+    assert run.scorecard.broken_images == 1
+    assert run.scorecard.failed_answers == 0
+    rows = {row.pair.id: row for row in run.predictions}
+    assert rows["0-c"].answer == "red"
+    assert rows["0-c"].confidence == pytest.approx(0.6065, abs=1e-4)
+    assert rows["3-c"].answer == BROKEN_IMAGE_ANSWER
+    cost = run.scorecard.cost
+    assert (cost.answers, cost.input_tokens_k, cost.output_tokens_k) == (22, 200_000, 3_000)
+    assert cost.usd_k == pytest.approx(0.2 + 0.03)
+    assert cost.models == ("vlm",)
+    assert 0 < cost.latency_s[0] <= cost.latency_s[1]
+
+
+def test_a_request_holds_one_picture_and_the_question_in_its_prompt(data):
+    with ChatServer({"vlm": "red"}).serving() as server:
+        assert evaluate(data, server.url, "--prompt", "Q: {question}?", "--max-new-tokens", 7) == 0
+    assert Counter(text for _, text in server.asked()) == {f"Q: {q}?": 11 for q in QUESTIONS}
+    body = server.seen[0]
+    assert (body["temperature"], body["max_tokens"], body["logprobs"]) == (0, 7, True)
+    [picture, text] = body["messages"][0]["content"]
+    assert picture["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert text["type"] == "text"
+    assert "response_format" not in body
+
+
+def test_lora_modules_are_reached_by_name_and_their_effect_is_counted(data):
+    with ChatServer({"vlm": "blue", "lora": "red"}).serving() as server:
+        assert evaluate(data, server.url, "--adapter", "lora") == 0
+    run = data.parent / "run"
+    assert read_json(run / "model.json")["adapter_effect"] == {"checked": 22, "changed": 22}
+    assert read_run(run).scorecard.scores.metrics["exact_match"].mean == pytest.approx(22 / 24)
+    # The sample's answers are the run's own: nothing is asked twice.
+    assert Counter(model for model, _ in server.asked()) == {"lora": 22, "vlm": 22}
+    assert read_run(run).scorecard.cost.answers == 22
+
+
+def test_a_failed_question_is_counted_and_the_rest_completes(data):
+    def refuses_shapes(_, text):
+        return (400, {"error": {"message": "no shapes"}}) if "shape" in text else None
+
+    with ChatServer({"vlm": "red"}, refuses_shapes).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 1) == 0
+    run = read_run(data.parent / "run")
+    assert run.scorecard.failed_answers == 11
+    assert run.scorecard.scores.metrics["exact_match"].mean == pytest.approx(11 / 24)
+    failed = [row for row in run.predictions if row.failure]
+    assert {row.answer for row in failed} == {FAILED_ANSWER}
+    assert {row.failure for row in failed} == {"400: no shapes"}
+    assert run.scorecard.cost.failures == {"400: no shapes": 11}
+
+
+def test_a_field_that_is_not_taken_is_left_out_and_confidence_with_it(data):
+    def knows_no_logprobs(body, _):
+        told = "Unsupported parameter: 'logprobs' is not supported with this model."
+        return (400, {"error": {"message": told}}) if "logprobs" in body else None
+
+    with ChatServer({"vlm": "red"}, knows_no_logprobs).serving() as server:
+        assert evaluate(data, server.url) == 0
+    run = read_run(data.parent / "run")
+    assert run.scorecard.failed_answers == 0
+    assert {row.confidence for row in run.predictions} == {None}
+
+
+@pytest.mark.parametrize(
+    ("mood", "code", "said"),
+    [
+        (lambda *_: (200, "<html>Welcome</html>"), 2, "the server answers with a web page"),
+        (lambda *_: (200, {"object": "nothing"}), 1, "a reply without an answer (no choices)"),
+        (lambda *_: (400, {"error": {"message": "no images here"}}), 2, "no images here"),
+        (
+            lambda *_: (
+                200,
+                completion("vlm", "", finish_reason="length"),
+            ),
+            1,
+            "raise --max-new-tokens",
+        ),
+    ],
+    ids=["a page", "no choices", "no images", "only thoughts"],
+)
+def test_an_address_that_never_answers_ends_the_run_in_one_line(data, capsys, mood, code, said):
+    with ChatServer({"vlm": "red"}, mood).serving() as server:
+        assert evaluate(data, server.url) == code
+    line = last_line(capsys)
+    assert line.startswith(f"evaluator: --endpoint {server.url}: ")
+    assert said in line
+    # Nothing was given up: a server that was mended is asked all of it.
+    with ChatServer({"vlm": "red"}).serving() as mended:
+        assert evaluate(data, mended.url) == 0
+    assert len(mended.seen) == 22
+
+
+def test_nobody_at_the_address_is_one_line_at_once(data, capsys):
+    server = ChatServer({})
+    server.server_close()
+    assert evaluate(data, server.url) == 2
+    assert "no connection" in last_line(capsys)
+
+
+def test_a_slow_server_is_waited_for_as_long_as_asked(data, capsys):
+    with ChatServer({"vlm": "red"}, slowly(0.6)).serving() as server:
+        assert evaluate(data, server.url, "--timeout", 0.2, "--in-flight", 16) == 1
+    assert "no answer within 0.2 s" in last_line(capsys)
+
+
+def test_a_model_that_is_not_served_is_named(data, capsys):
+    with ChatServer({"other": "red"}).serving() as server:
+        assert evaluate(data, server.url) == 2
+    assert last_line(capsys).startswith("evaluator: --model vlm: ")
+    assert not server.seen
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--replicas", "2"], "--replicas: the server behind --endpoint decides that"),
+        (["--quantize", "none"], "--quantize: the server"),
+        (["--price-in", "1"], "--price-in and --price-out: give both"),
+        (["--extra-body", "[1]"], "give a JSON object"),
+        (["--prompt", "what?"], "say where the question goes"),
+        (["--metrics", "vtgs"], "regions behind an answer need gradients"),
+        (["--keys", "nowhere.txt"], "nowhere.txt"),
+    ],
+)
+def test_bad_input_is_one_line_and_asks_nothing(data, capsys, options, said):
+    with ChatServer({"vlm": "red"}).serving() as server:
+        assert evaluate(data, server.url, *options) == 2
+    assert said in last_line(capsys)
+    assert not server.seen
+    assert not (data.parent / "run").exists()
+
+
+def test_options_of_addresses_need_one(data, capsys):
+    arguments = ["run", "--data", data, "--model", "x", "--out", data.parent / "run"]
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", [*map(str, arguments), "--in-flight", "3"])
+    assert leaving.value.code == 2
+    assert "--in-flight: goes with --endpoint URL" in last_line(capsys)
+
+
+def test_a_key_is_sent_and_shown_nowhere(data, capsys, monkeypatch):
+    secret = "sk-verysecret0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", secret)
+
+    def repeats_the_key(_, text):
+        told = f"bad shape for key {secret}"
+        return (400, {"error": {"message": told}}) if "shape" in text else None
+
+    with ChatServer({"vlm": "red"}, repeats_the_key).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 1) == 0
+    assert server.keys == {f"Bearer {secret}"}
+    written = [path for path in (data.parent / "run").rglob("*") if path.is_file()]
+    assert all(secret.encode() not in path.read_bytes() for path in written)
+    shown = capsys.readouterr()
+    assert secret not in shown.out + shown.err
+
+
+def test_a_run_that_was_killed_asks_nothing_twice(data):
+    with ChatServer({"vlm": "red"}, slowly(0.1)).serving() as server:
+        command = words(data, server.url, "--model", "vlm", "--in-flight", "1")
+        process = subprocess.Popen([sys.executable, "-m", "evaluator", *command], env=os.environ)
+        journal = data.parent / "run" / JOURNAL_FILE
+        while not journal.is_file() or journal.read_bytes().count(b"\n") < 5:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept = journal.read_bytes().count(b"\n")
+        with journal.open("ab") as file:
+            file.write(b'{"key": "cut o')
+        before = len(server.seen)
+        server.mood = lambda *_: None
+        assert evaluate(data, server.url, "--in-flight", "1") == 0
+    assert len(server.seen) - before == 22 - kept
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert len({line["key"] for line in lines}) == len(lines) == 22
+
+
+def test_a_signal_lets_what_is_in_flight_come_in(data, capsys):
+    arrived = threading.Barrier(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def waits_for_others(*_):
+        arrived.wait(timeout=60)
+        time.sleep(0.2)
+
+    with ChatServer({"vlm": "red"}, waits_for_others).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 3) == 75
+    assert len(server.seen) == 3
+    assert "SIGTERM: 3 answers are kept; run the same command again" in last_line(capsys)
+
+
+def test_the_driver_needs_neither_torch_nor_ray():
+    code = (
+        "import sys, evaluator.runs.wiring, evaluator.runs.sources.address\n"
+        "assert not {'torch', 'ray', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_extra_fields_reach_the_server(data):
+    extra = {"chat_template_kwargs": {"enable_thinking": False}}
+    with ChatServer({"vlm": "red"}).serving() as server:
+        assert evaluate(data, server.url, "--extra-body", json.dumps(extra)) == 0
+    assert all(body["chat_template_kwargs"] == {"enable_thinking": False} for body in server.seen)
+    assert text_of(server.seen[0])
