@@ -62,7 +62,6 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "label_before_review": ("label_before_review",),
     "label_sample": ("label_sample",),
     "confidence": ("confidence",),
-    "sure": ("sure",),
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
     "failure": ("failure",),

@@ -50,6 +50,12 @@ def test_a_file_that_says_nothing_of_being_sure_counts_whole(path, tmp_path):
     assert named_pairs(file, path) == frozenset(rows)
 
 
+def test_a_field_of_a_prompt_that_is_called_so_marks_nothing(path, tmp_path):
+    rows = [("1.png", "colour?", 0.9), ("2.png", "shape?", 0.1)]
+    file = answered(tmp_path / "some.csv", rows, ("filename", "question", "sure"))
+    assert named_pairs(file, path) == {row[:2] for row in rows}
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
