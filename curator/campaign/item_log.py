@@ -55,7 +55,7 @@ class ItemLog:
             image=item.listing.image.path,
             key=lease.key.label,
             model=lease.model,
-            prompt_version=self._prompts.of(item.listing.image.path).version,
+            prompt_version=self._prompts.of_listing(item.listing).version,
             attempt=attempt_id,
             ending=reply.ending,
             form=judgement.facts.form.value,

@@ -66,7 +66,7 @@ def _requests(catalog: Catalog, prompts: Prompts) -> Iterator[FirstRequest]:
                 width_px, height_px = sent.size
         except (CorruptImage, StoreUnreachable):
             continue
-        prompt = prompts.of(image)
+        prompt = prompts.of_listing(listing)
         further = {view: read for view in views if (read := _read(catalog, view)) is not None}
         request = prompt.request(
             listing.metadata,

@@ -188,7 +188,7 @@ def _measures(listing: Listing, prompts: Prompts, longest_px: int, place: int) -
     request begins with it.
     """
     image = listing.image.path
-    prompt = prompts.of(image)
+    prompt = prompts.of_listing(listing)
     return [
         prompt.request(
             listing.metadata, b"", longest_px, image=image, further_jpegs=(b"",) * further

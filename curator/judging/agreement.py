@@ -14,8 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from curator.judging.drafts import Draft
 from curator.judging.listing_map import ListingMap, Subject, field_key, packaged_map
-from curator.judging.parser import Draft
 from shared.questions.answers import words
 
 

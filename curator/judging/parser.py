@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
+from curator.judging.drafts import ANSWER_NAMES, ANSWERS, ASKS, QUESTION_NAMES, Draft, plain_text
 from curator.judging.facts import Form
+from curator.judging.list_replies import bare_answer, list_drafts
 from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY
 from shared.endpoints.refusals.foreign_json import loads
 
@@ -30,51 +31,19 @@ EXACT: Final = 2.0**63
 _ASKED_FOR: Final = {"question", "answer", DIFFICULTY}
 _NO_OTHERS: Final[Mapping[str, object]] = MappingProxyType({})
 
-# Also as models call them that were asked in German or Hindi, and hold to no schema.
-_QUESTION_NAMES: Final = ("question", "q", "frage", "प्रश्न", "सवाल")
-_ANSWER_NAMES: Final = ("answer", "a", "ans", "antwort", "उत्तर", "जवाब")
-_ASKS: Final = "|".join(_QUESTION_NAMES)
-_ANSWERS: Final = "|".join(_ANSWER_NAMES)
-_CORE: Final = frozenset({*_QUESTION_NAMES, *_ANSWER_NAMES, DIFFICULTY})
-_QUESTION = re.compile(rf"^(?:{_ASKS})\s*\d*\s*[:.)\-]\s*(?P<rest>.+)$", re.IGNORECASE)
-_ANSWER = re.compile(rf"^(?:{_ANSWERS})\s*\d*\s*[:.)\-=]\s*(?P<rest>.+)$", re.IGNORECASE)
-_NUMBER = re.compile(r"^\(?\d{1,3}\s*[.):\-]\s*(?P<rest>.+)$")
-_INLINE_ANSWER = re.compile(rf"(?<!\w)(?:{_ANSWERS})\s*\d*\s*[:=]\s*", re.IGNORECASE)
+_CORE: Final = frozenset({*QUESTION_NAMES, *ANSWER_NAMES, DIFFICULTY})
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*("?)|[\[\]{}]', re.DOTALL)
-_MARKUP = re.compile(r"[*_`#]+")
 _JSON_FOLLOWS = frozenset('"{[ \n\r\t')
-_UNFIT = frozenset({"Cc", "Cs"})
 _QUOTE = "[\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}]"
-_JSON_NAME = re.compile(rf"{_QUOTE}(?:{_ASKS}){_QUOTE}\s*:", re.IGNORECASE)
-_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:{_ANSWERS}){_QUOTE}\s*:", re.IGNORECASE)
+_JSON_NAME = re.compile(rf"{_QUOTE}(?:{ASKS}){_QUOTE}\s*:", re.IGNORECASE)
+_ANSWER_NAME = re.compile(rf"{_QUOTE}(?:{ANSWERS}){_QUOTE}\s*:", re.IGNORECASE)
 _LOOSE_PAIR = re.compile(
-    rf"{_QUOTE}(?:{_ASKS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
-    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:{_ANSWERS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
+    rf"{_QUOTE}(?:{ASKS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}(?P<question>[^\n]{{1,300}}?){_QUOTE}"
+    rf"\s{{0,9}},?\s{{0,9}}{_QUOTE}(?:{ANSWERS}){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}"
     rf"(?P<answer>[^\n]{{1,100}}?){_QUOTE}\s{{0,9}}[,}}]",
     re.IGNORECASE,
 )
-_DASHES = "-\N{EN DASH}\N{EM DASH}"
-_BULLETS = f"{_DASHES}\N{BULLET} "
-_SEPARATORS = f"{_DASHES} \t:|>=,;()[]"
-
-
-# Not frozen: there is one for each pair, and that would take four times as long. None is changed.
-@dataclass(slots=True, unsafe_hash=True)
-class Draft:
-    """A question and its answer as they stand in a reply, not yet validated.
-
-    ``difficulty`` is one of ``DIFFICULTIES`` or empty, ``others`` what else the reply says of it,
-    by names in small letters. ``style``, and which of several pictures it is about, are known once
-    it is validated.
-    """
-
-    question: str
-    answer: str
-    difficulty: str = ""
-    style: str = ""
-    others: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    picture: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +69,7 @@ def parse_reply(text: str) -> Parsed | Unparsable:
         return Unparsable("empty reply", Form.EMPTY)
     if parsed := _json_reply(text):
         return parsed
-    if drafts := tuple(_list_drafts(text)):
+    if drafts := tuple(list_drafts(text)):
         return Parsed(drafts, Form.LIST)
     return Unparsable("no question with an answer in the reply")
 
@@ -124,15 +93,13 @@ def parse_answer(text: str) -> ParsedAnswer | Unparsable:
         value, form = _inner_object(text), Form.FENCED
     if isinstance(value, dict):
         fields = {name.strip().lower(): field for name, field in value.items()}
-        answer = _text(_first(fields, _ANSWER_NAMES))
+        answer = _text(_first(fields, ANSWER_NAMES))
         return ParsedAnswer(answer, form) if answer else Unparsable("no answer in the reply")
     if _ANSWER_NAME.search(text):
         cut = _is_cut_off(text)
         return Unparsable("JSON that cannot be read", Form.CUT_OFF if cut else Form.UNPARSABLE)
     # Models that know no JSON give the bare word, or "Answer: word".
-    line = _plain(_MARKUP.sub(" ", text))
-    named = _ANSWER.match(line)
-    answer = _answer(named["rest"] if named else line)
+    answer = bare_answer(text)
     if not answer or len(answer) > LONGEST_ANSWER:
         return Unparsable("no answer in the reply")
     return ParsedAnswer(answer, Form.LIST)
@@ -264,7 +231,7 @@ def _draft(value: dict[str, object]) -> Draft | None:
     else:
         fields = {name.strip().lower(): field for name, field in value.items()}
         others = {name: field for name, field in fields.items() if name not in _CORE}
-        asked, answered = _first(fields, _QUESTION_NAMES), _first(fields, _ANSWER_NAMES)
+        asked, answered = _first(fields, QUESTION_NAMES), _first(fields, ANSWER_NAMES)
     question, answer = _text(asked), _text(answered)
     if not question or not answer:
         return None
@@ -283,59 +250,9 @@ def _first(fields: Mapping[str, object], names: Sequence[str]) -> object:
 def _text(value: object) -> str:
     if isinstance(value, str):
         # Nearly all that is read comes by here.
-        return value.strip() if value.isprintable() and "  " not in value else _plain(value)
+        return value.strip() if value.isprintable() and "  " not in value else plain_text(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and abs(value) >= EXACT:
         return ""
-    return _plain(str(value)) if isinstance(value, (int, float)) else ""
-
-
-def _plain(text: str) -> str:
-    """Return ``text`` on one line, without control characters and halves of characters."""
-    if not text.isprintable():
-        text = "".join(" " if unicodedata.category(letter) in _UNFIT else letter for letter in text)
-    elif "  " not in text:
-        return text.strip()
-    return " ".join(text.split())
-
-
-def _list_drafts(text: str) -> Iterator[Draft]:
-    pending = ""
-    for raw in text.splitlines():
-        line = _plain(_MARKUP.sub(" ", raw)).lstrip(_BULLETS)
-        if not line:
-            continue
-        if answer := _ANSWER.match(line):
-            if pending and (answer_text := _answer(answer["rest"])):
-                yield Draft(pending, answer_text)
-            pending = ""
-            continue
-        question, answer_text = _question_of(line)
-        if question and answer_text:
-            yield Draft(question, answer_text)
-            pending = ""
-        elif question:
-            pending = question
-        elif pending:
-            if answer_text := _answer(line):
-                yield Draft(pending, answer_text)
-            pending = ""
-
-
-def _question_of(line: str) -> tuple[str, str]:
-    """Return the question and the answer on a line, each empty where there is none."""
-    numbered = _NUMBER.match(line)
-    rest = numbered["rest"] if numbered else line
-    named = _QUESTION.match(rest)
-    rest = named["rest"] if named else rest
-    if inline := _INLINE_ANSWER.search(rest, 1):
-        return rest[: inline.start()].rstrip(_SEPARATORS), _answer(rest[inline.end() :])
-    head, mark, tail = rest.partition("?")
-    if mark and head.strip():
-        return f"{head.strip()}?", _answer(tail)
-    return (rest.strip(), "") if named else ("", "")
-
-
-def _answer(text: str) -> str:
-    return text.strip(_SEPARATORS).rstrip(".").strip()
+    return plain_text(str(value)) if isinstance(value, (int, float)) else ""

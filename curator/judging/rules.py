@@ -14,8 +14,8 @@ from typing import Final
 
 from curator.judging.agreement import Agreement, agreement
 from curator.judging.choices import offers
+from curator.judging.drafts import Draft
 from curator.judging.listing_map import ListingMap
-from curator.judging.parser import Draft
 from curator.judging.reply_fields import MISSING, picture_named, typed_fields
 from curator.prompts.language import Language
 from curator.prompts.prompt_file import (

@@ -60,12 +60,12 @@ def versions_of(reports: Sequence[CampaignReport]) -> PromptVersions:
     return {report.campaign_id: _version_of(report) for report in reports}
 
 
-def _version_of(report: CampaignReport) -> Callable[[str], str]:
+def _version_of(report: CampaignReport) -> Callable[[str, str], str]:
     campaign = report.campaign
     if len(campaign.prompts) < 2:  # noqa: PLR2004 - of several, each image has its own
-        return lambda _: campaign.prompt_version
+        return lambda *_: campaign.prompt_version
     prompts = prompts_from(campaign.prompts, f"prompt {campaign.prompt_version}")
-    return lambda image: prompts.of(image).version
+    return lambda image, listing_id: prompts.of(image, listing_id).version
 
 
 def columns_of(reports: Sequence[CampaignReport]) -> ExtraColumns:

@@ -123,7 +123,7 @@ async def _reparse_opinions(ledger: Ledger, campaign_id: int, prompts: Prompts, 
 
 
 def _opinion(pair: RepliedPair, campaign_id: int, prompts: Prompts, now: float) -> Result:
-    language = prompts.of(pair.image).language
+    language = prompts.of(pair.image, pair.listing_id).language
     reply = _reply(pair.reply)
     judgement = judge_answer(reply, pair.answer, language)
     waits = WorkState.PENDING if pair.state is WorkState.PENDING else WorkState.DEAD
@@ -206,7 +206,7 @@ def _judgement(reply: Reply, item: RepliedItem, rules: Rules, views: Sequence[in
     image = listing.image.path
     return judge(
         reply,
-        rules.prompts.of(image),
+        rules.prompts.of_listing(listing),
         image=image,
         metadata=listing.metadata,
         listing_map=rules.listing_map,

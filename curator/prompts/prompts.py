@@ -17,6 +17,7 @@ from curator.prompts.reply_fields import PICTURE
 from curator.prompts.shares import chosen, draw
 from shared.endpoints.request import Measure
 from shared.errors import InputError
+from shared.records import Listing
 
 DEFAULT_NAME: Final = "default"
 _TOLERANCE: Final = 1e-3
@@ -42,11 +43,18 @@ class Prompts:
         """Return the one prompt of all images."""
         return cls((PromptPart(name, 1.0, prompt),))
 
-    def of(self, image: str) -> Prompt:
-        """Return the prompt of the image with that path, always the same."""
+    def of(self, image: str, listing_id: str) -> Prompt:
+        """Return the prompt of the image with that path, always the same.
+
+        Where requests have several pictures of a listing, all of that listing have the same.
+        """
         if len(self.parts) == 1:
             return self.parts[0].prompt
-        return chosen(self._shares, draw("prompt", image))
+        return chosen(self._shares, draw("prompt", image if self.views == 1 else listing_id))
+
+    def of_listing(self, listing: Listing) -> Prompt:
+        """Return the prompt of a listing's image."""
+        return self.of(listing.image.path, listing.listing_id)
 
     @cached_property
     def _shares(self) -> Sequence[tuple[Prompt, float]]:
@@ -115,14 +123,15 @@ class Prompts:
         """
         if views == 1:
             return self
-        if len(self.parts) > 1:
-            raise InputError("--views: a listing's pictures are asked by one prompt; give only one")
-        part = self.parts[0]
-        if PICTURE in part.prompt.file.fields:
-            raise InputError(
-                f"--views: prompt {part.name} has a field {PICTURE} of its own; call it otherwise"
-            )
-        return Prompts((replace(part, prompt=replace(part.prompt, views=views)),))
+        for part in self.parts:
+            if PICTURE in part.prompt.file.fields:
+                raise InputError(
+                    f"--views: prompt {part.name} has a field {PICTURE} of its own; call it "
+                    "otherwise"
+                )
+        return Prompts(
+            tuple(replace(part, prompt=replace(part.prompt, views=views)) for part in self.parts)
+        )
 
     def plain(self) -> list[dict[str, Any]]:
         """Return all of them as plain values, for ledgers and manifests."""

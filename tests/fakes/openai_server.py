@@ -88,12 +88,16 @@ class OpenAIServer:
 
     def _reply(self, body: Mapping[str, Any], form: str | None) -> str:
         parts = body["messages"][0]["content"]
-        url = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
-        head, _, data = url.partition(",")
-        assert head == "data:image/jpeg;base64"
-        digest = hashlib.sha256(base64.b64decode(data, validate=True)).hexdigest()
-        pairs = self.known.get(digest, ())
-        asked = re.search(r"^Question: (.+)$", parts[-1]["text"], re.MULTILINE)
+        digests = []
+        for part in (part for part in parts if part["type"] == "image_url"):
+            head, _, data = part["image_url"]["url"].partition(",")
+            assert head == "data:image/jpeg;base64"
+            digests.append(hashlib.sha256(base64.b64decode(data, validate=True)).hexdigest())
+        if len(digests) > 1:
+            return self._reply_about(digests, form, body)
+        pairs = self.known.get(digests[0], ())
+        texts = [part["text"] for part in parts if part["type"] == "text"]
+        asked = re.search(r"^Question: (.+)$", texts[-1], re.MULTILINE)
         if asked:
             answer = dict(pairs).get(asked[1], "unknown")
             return json.dumps({"answer": answer}) if form else answer
@@ -107,6 +111,23 @@ class OpenAIServer:
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False
         (name,) = schema["required"]
+        return json.dumps({name: items})
+
+    def _reply_about(
+        self, digests: Sequence[str], form: str | None, body: Mapping[str, Any]
+    ) -> str:
+        """Return what is known of several pictures, each pair with the one that it is about."""
+        known = [
+            (number, *pair)
+            for number, digest in enumerate(digests, start=1)
+            for pair in self.known.get(digest, ())
+        ]
+        if form is None:
+            return "\n".join(f"- {q} (Picture {p})\n  Answer: {a}" for p, q, a in known)
+        items = [{"question": q, "answer": a, "picture": p} for p, q, a in known]
+        if form == "json_object":
+            return json.dumps({"questions": items})
+        (name,) = body["response_format"]["json_schema"]["schema"]["required"]
         return json.dumps({name: items})
 
 

@@ -52,7 +52,7 @@ class CanaryJob(CanaryItem):
 
     def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Ask the question alone; the answer to compare with is not shown."""
-        prompt = prompts.of(self.listing.image.path)
+        prompt = prompts.of_listing(self.listing)
         request = prompt.question_request(self.question, photo.jpeg, photo.longest_px)
         return replace(request, temperature=self.temperature)
 
@@ -63,7 +63,7 @@ class CanaryJob(CanaryItem):
         listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
         """Return whether a reply is an answer, and whether it says the same as the first one."""
-        language = prompts.of(self.listing.image.path).language
+        language = prompts.of_listing(self.listing).language
         return judge_answer(reply, self.first_answer or "", language)
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:

@@ -125,7 +125,7 @@ class ListingJob(WorkItem, _OfAnyModel):
         """Ask for questions and answers about the photo, and the further ones that were read."""
         listing = self.listing
         image = listing.image.path
-        prompt = prompts.of(image)
+        prompt = prompts.of_listing(listing)
         further = [each for each in photo.further if each is not None]
         longest_px = max(each.longest_px for each in (photo, *further))
         jpegs = tuple(each.jpeg for each in further)
@@ -145,7 +145,7 @@ class ListingJob(WorkItem, _OfAnyModel):
         image = listing.image.path
         return judge(
             reply,
-            prompts.of(image),
+            prompts.of_listing(listing),
             image=image,
             metadata=listing.metadata,
             listing_map=listing_map,
@@ -188,7 +188,7 @@ class OpinionJob(PairItem, _OfAnyModel):
 
     def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Ask the question alone; the answer to compare with is not shown."""
-        prompt = prompts.of(self.listing.image.path)
+        prompt = prompts.of_listing(self.listing)
         return prompt.question_request(self.question, photo.jpeg, photo.longest_px)
 
     def judged(
@@ -198,7 +198,7 @@ class OpinionJob(PairItem, _OfAnyModel):
         listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
         """Return whether a reply is an answer, and whether it says the same as the first one."""
-        language = prompts.of(self.listing.image.path).language
+        language = prompts.of_listing(self.listing).language
         return judge_answer(reply, self.answer, language)
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:

@@ -14,8 +14,8 @@ from curator.ledger.records.work import WorkState
 from curator.prompts.reply_fields import STYLE
 from shared.records import Provenance, QAPair, pair_id
 
-PromptVersions = Mapping[int, Callable[[str], str]]
-"""For campaigns by id, what gives the version of the prompt that an image had, by its path."""
+PromptVersions = Mapping[int, Callable[[str, str], str]]
+"""For campaigns by id, what gives the version of an image's prompt, by its path and listing."""
 _AGREES: Final = {None: "", 0: "disagrees", 1: "agrees"}
 _pairs, _items, _work = tables.pairs, tables.items, tables.work
 _opinions, _attempts = tables.second_opinions, tables.attempts
@@ -47,7 +47,7 @@ async def pairs_after(
         {(row.item_id, row.question): row for row in reversed(rows)} if len(campaigns) > 1 else {}
     )
     return [
-        _pair(row, campaigns[row.campaign_id](row.image_path))
+        _pair(row, campaigns[row.campaign_id](row.image_path, row.listing_id))
         for row in rows
         if not first or first[row.item_id, row.question] is row
     ], last

@@ -122,7 +122,8 @@ async def replied_pairs(
         .add_columns(_attempts.c.model_version, _attempts.c.views, _replies.c.body)
         .add_columns(_opinions.c.item_id)
         .add_columns(_opinions.c.question, _opinions.c.state, _opinions.c.attempts)
-        .add_columns(_pairs.c.answer.label("first_answer"), _items.c.image_path)
+        .add_columns(_pairs.c.answer.label("first_answer"))
+        .add_columns(_items.c.image_path, _items.c.listing_id)
         .join(_replies, _replies.c.attempt_id == _attempts.c.id)
         .join(
             _opinions,
@@ -150,4 +151,5 @@ def _replied_pair(row: RowMapping) -> RepliedPair:
         attempts=row["attempts"],
         reply=kept_reply(row),
         image=row["image_path"],
+        listing_id=row["listing_id"],
     )

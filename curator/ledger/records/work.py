@@ -136,7 +136,7 @@ class KeptReply:
 class RepliedPair:
     """A pair with the latest reply to its question, and the failures before it.
 
-    ``image`` is the path of its image.
+    ``image`` is the path of its image, which is one of the listing ``listing_id``.
     """
 
     item_id: int
@@ -146,6 +146,7 @@ class RepliedPair:
     attempts: int
     reply: KeptReply
     image: str
+    listing_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,18 +162,19 @@ def with_prompts(connection: sqlite3.Connection, pairs: Iterable[SeenPair]) -> t
         for row in connection.execute("SELECT id, prompt_version, prompts FROM campaigns")
     }
     return tuple(
-        replace(pair, prompt_version=versions[pair.campaign_id](pair.image_path)) for pair in pairs
+        replace(pair, prompt_version=versions[pair.campaign_id](pair.image_path, pair.listing_id))
+        for pair in pairs
     )
 
 
-def _version_of(version: str, prompts: Sequence[Any]) -> Callable[[str], str]:
+def _version_of(version: str, prompts: Sequence[Any]) -> Callable[[str, str], str]:
     if len(prompts) < 2:  # noqa: PLR2004 - of several, each image has its own
-        return lambda _: version
+        return lambda *_: version
     # Prompts take pydantic, which `curator status` does without.
     from curator.prompts.prompts import prompts_from  # noqa: PLC0415
 
     parts = prompts_from(prompts, f"prompt {version}")
-    return lambda image: parts.of(image).version
+    return lambda image, listing_id: parts.of(image, listing_id).version
 
 
 def with_reviews(connection: sqlite3.Connection, pairs: Sequence[SeenPair]) -> tuple[SeenPair, ...]:

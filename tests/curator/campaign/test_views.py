@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import csv
+import hashlib
 import json
 import signal
 import sqlite3
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from shared.endpoints.models.budget_limit import BudgetLimit
 from shared.endpoints.models.tier import Tier
 from tests.curator.campaigns import KEYS, ended, start_process, until_requests
 from tests.curator.pictures import draw_picture
@@ -257,21 +258,30 @@ async def test_the_plan_counts_requests_and_says_what_goes_along(tmp_path):
     assert told["3"]["assumptions"]["input_tokens"].popitem()[1] > each + 200
 
 
-async def test_other_services_are_shown_the_same_pictures_in_the_same_order(tmp_path):
+@pytest.mark.parametrize("is_plain", [False, True], ids=["by schema", "in a numbered list"])
+async def test_other_services_see_the_pictures_in_order_and_name_them(tmp_path, is_plain):
     images = write_album(tmp_path / "album")
     (tmp_path / "keys.txt").write_text(KEYS[0])
-    server = OpenAIServer({})
+    files = {path.relative_to(images).as_posix(): path for path in images.rglob("*.jpg")}
+    known = {
+        hashlib.sha256(path.read_bytes()).hexdigest(): [("Which of them is it?", name[8])]
+        for name, path in files.items()
+    }
+    server = OpenAIServer(known, plain_models=frozenset({"llava"} if is_plain else ()))
     async with server.serving() as url:
         process = await start_process(
             *("run", "--catalog", str(images), "--ledger", str(tmp_path / "l.db")),
             *("--annotator", "openai", "--model", "llava", "--base-url", url, "--views", "3"),
             *("--concurrency", "1", "--keys", str(tmp_path / "keys.txt")),
         )
-        async with asyncio.timeout(60):
-            while not server.seen:  # noqa: ASYNC110 - the server is watched from outside
-                await asyncio.sleep(0.01)
-        process.kill()
-        await ended(process)
+        done = await ended(process)
+    assert done.code == 0, done.err
+    with closing(sqlite3.connect(tmp_path / "l.db")) as database:
+        statement = "SELECT image_path, answer FROM pairs JOIN items ON items.id = pairs.item_id"
+        pairs = database.execute(statement).fetchall()
+    assert sorted(pairs) == [(name, name[8]) for name in sorted(files)]
+    if is_plain:
+        return
     parts = server.seen[0]["messages"][0]["content"]
     shown = [
         base64.b64decode(part["image_url"]["url"].partition(",")[2])
@@ -285,12 +295,42 @@ async def test_other_services_are_shown_the_same_pictures_in_the_same_order(tmp_
     assert "picture" in json.dumps(server.seen[0]["response_format"])
 
 
-async def test_several_prompts_and_a_field_of_that_name_are_refused_in_one_line(album):
-    first, second = album.folder / "a.toml", album.folder / "b.toml"
-    first.write_text('[fields.picture]\ntype = "string"\n')
-    second.write_text("answer_words = 2\n")
-    both = await album.run(views=2, prompts=[(first, None), (second, None)])
-    own = await album.run(views=2, prompts=[(first, None)])
-    assert (both.code, own.code, album.requests) == (2, 2, 0)
-    assert "give only one" in both.err
+async def test_a_field_of_that_name_is_refused_in_one_line(album):
+    prompt = album.folder / "a.toml"
+    prompt.write_text('[fields.picture]\ntype = "string"\n')
+    own = await album.run(views=2, prompts=[(prompt, None)])
+    assert (own.code, album.requests) == (2, 0)
     assert "field picture of its own" in own.err
+
+
+async def test_all_pictures_of_a_listing_have_the_same_of_several_prompts(album):
+    files = album.folder / "a.toml", album.folder / "b.toml"
+    for rule, file in zip(("surplus", "duplicate_question"), files, strict=True):
+        file.write_text(f"[rules]\n{rule} = false\n")
+    done = await album.run(views=3, questions=6, prompts=[(file, 0.5) for file in files])
+    assert (done.code, album.requests) == (0, REQUESTS), done.err
+    out = album.folder / "qa.jsonl"
+    await album.command("export", "--out", str(out))
+    made_by: dict[str, set[str]] = {}
+    for row in map(json.loads, out.read_text().splitlines()):
+        made_by.setdefault(row["filename"].partition("/")[0], set()).add(row["prompt_version"])
+    assert made_by.keys() == ALBUM.keys()
+    assert {len(versions) for versions in made_by.values()} == {1}
+    # Judged again, each reply is judged by the prompt that it answers.
+    before = named_pairs(album)
+    assert (await album.command("reparse")).code == 0
+    assert sorted(named_pairs(album)) == sorted(before)
+
+
+async def test_a_budget_ends_a_run_in_good_order_and_the_rest_is_asked_later(album):
+    await album.run(views=3, questions=6, limit=1)
+    first = (await album.status())["tokens"]
+    most = 3 * (first["input"] + first["output"])
+    stopped = await album.run(views=3, questions=6, budget=BudgetLimit(tokens=most), concurrency=1)
+    assert stopped.code == 75, stopped.err
+    spent = (await album.status())["tokens"]
+    assert spent["input"] + spent["output"] <= most
+    assert 1 < album.requests < REQUESTS
+    assert (await album.run(views=3, questions=6)).code == 0
+    assert album.requests == REQUESTS
+    assert set(named_pairs(album)) <= answer_book(album)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curator.catalog import Skipped, open_catalog
 from curator.judging.agreement import Agreement, agreement
-from curator.judging.parser import Draft
+from curator.judging.drafts import Draft
 from curator.judging.rules import Rule, validate
 from shared.corpus import read_pairs
 

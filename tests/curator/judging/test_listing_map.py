@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from curator.judging.agreement import Agreement, agreement
+from curator.judging.drafts import Draft
 from curator.judging.listing_map import map_text, packaged_map, read_map
-from curator.judging.parser import Draft
 from shared.errors import InputError
 
 OWN = """

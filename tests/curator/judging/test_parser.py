@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.judging.drafts import Draft
 from curator.judging.facts import Form
-from curator.judging.parser import Draft, Parsed, Unparsable, parse_reply
+from curator.judging.parser import Parsed, Unparsable, parse_reply
 from tests.fuzz.replies import PIECES, check_reply
 
 COLOUR = Draft("What is the colour of the shoe?", "white")
@@ -200,3 +201,20 @@ def test_names_that_were_translated_are_read(text: str, form: Form) -> None:
 )
 def test_hindi_lists_are_read(text: str) -> None:
     assert drafts_of(text) == (Draft("यह कहाँ है?", "ऊपर"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures"),
+    [
+        ("1. What is it? (Picture 2)\nAnswer: cup\n2. How many?\nAnswer: 4\nPicture: 1", "21"),
+        ("Picture 2:\n1. What is it? cup\nQ: how many? A: 4\n\n**Picture 1**\n3. What? cup", "221"),
+        ("1. Picture 3: What is it? - cup", "3"),
+        ("1. Was ist das? [Bild 2]\nAntwort: Tasse", "2"),
+        ("1. What is it?\nAnswer: cup (picture 2)", "2"),
+        ("1. What is it?\nAnswer: cup", " "),
+    ],
+)
+def test_pairs_of_a_list_say_which_picture_they_are_about(text, pictures):
+    parsed = parse_reply(text)
+    assert [draft.others.get("picture", " ") for draft in parsed.drafts] == list(pictures)
+    assert not any("icture" in draft.question + draft.answer for draft in parsed.drafts)

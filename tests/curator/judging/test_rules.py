@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.judging.parser import Draft
+from curator.judging.drafts import Draft
 from curator.judging.rules import Rule, validate
 from curator.prompts.prompt_file import PromptFile, Rules
 from curator.prompts.words import words_of

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from curator.judging.parser import Draft
+from curator.judging.drafts import Draft
 from curator.judging.rules import validate
 from curator.ledger import (
     Attempt,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from curator.__main__ import app
-from curator.judging.parser import Draft
+from curator.judging.drafts import Draft
 from curator.judging.rules import Verdict, validate
 from curator.ledger import (
     Attempt,
@@ -92,7 +92,9 @@ def state(path: Path) -> tuple:
     async def read() -> tuple:
         async with Ledger.opened(path) as ledger:
             (report,) = await ledger.reports(10.0)
-            pairs, _ = await ledger.pages.pairs_after({1: lambda _: CAMPAIGN.prompt_version}, 0, 10)
+            pairs, _ = await ledger.pages.pairs_after(
+                {1: lambda *_: CAMPAIGN.prompt_version}, 0, 10
+            )
             found = [(one.filename, one.question, one.agreement) for one in pairs]
             return report, found, await ledger.retry_dead(1)
 

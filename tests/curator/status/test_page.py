@@ -22,7 +22,7 @@ from sqlalchemy import event
 
 from curator.forecast.forecast import Forecast
 from curator.judging.agreement import Agreement
-from curator.judging.parser import Draft
+from curator.judging.drafts import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
 from curator.ledger import (
     Attempt,

@@ -145,7 +145,9 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
         async with Ledger.opened(path) as ledger:
             campaign = Campaign((AskedModel("newest"),), "1-abc", 3)
             assert await ledger.enrol(campaign, 9.0) == 1
-            pairs, _ = await ledger.pages.pairs_after({1: lambda _: campaign.prompt_version}, 0, 10)
+            pairs, _ = await ledger.pages.pairs_after(
+                {1: lambda *_: campaign.prompt_version}, 0, 10
+            )
             assert [(pair.filename, pair.answer, pair.provenance.model) for pair in pairs] == [
                 ("1.jpg", "green", "served"),
                 ("3.jpg", "blue", "old-001"),

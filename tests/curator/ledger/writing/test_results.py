@@ -32,7 +32,7 @@ async def test_a_result_is_written_whole(ledger):
     assert report.rejected == {"answer_in_question": 1}
     assert report.tokens == TokenUse(90, 40, 3, cached=20, images=60)
     pairs, last = await ledger.pages.pairs_after(
-        {campaign_id: lambda _: CAMPAIGN.prompt_version}, 0, 10
+        {campaign_id: lambda *_: CAMPAIGN.prompt_version}, 0, 10
     )
     assert [(pair.question, pair.answer, pair.difficulty) for pair in pairs] == [
         ("What is the colour of it?", "red", "easy"),
@@ -41,7 +41,7 @@ async def test_a_result_is_written_whole(ledger):
     assert {(pair.filename, pair.provenance.listing_id) for pair in pairs} == {("0.jpg", "L0")}
     assert {pair.agreement for pair in pairs} == {"unknown"}
     assert await ledger.pages.pairs_after(
-        {campaign_id: lambda _: CAMPAIGN.prompt_version}, last, 10
+        {campaign_id: lambda *_: CAMPAIGN.prompt_version}, last, 10
     ) == ([], last)
 
 
