@@ -268,7 +268,9 @@ def _notes(scorecard: Scorecard) -> str | None:
         *trained_on_notes(scorecard),
         *label_notes(scorecard),
         _broken_note(scorecard),
+        _failed_note(scorecard),
         _coverage_note(scorecard),
+        _cost_note(scorecard),
     ]
     return "\n".join(filter(None, notes)) or None
 
@@ -277,6 +279,26 @@ def _broken_note(scorecard: Scorecard) -> str | None:
     if not scorecard.broken_images:
         return None
     return f"broken images: {scorecard.broken_images:,}; their questions score 0"
+
+
+def _failed_note(scorecard: Scorecard) -> str | None:
+    if not scorecard.failed_answers:
+        return None
+    return f"without an answer: {counted(scorecard.failed_answers, 'question')}; these score 0"
+
+
+def _cost_note(scorecard: Scorecard) -> str | None:
+    cost = scorecard.cost
+    if cost is None:
+        return None
+    parts = [] if cost.usd_k is None else [f"{cost.usd_k:.4g} US dollars ({cost.price})"]
+    parts.append(f"{cost.seconds_k:,.1f} s")
+    if cost.input_tokens_k is not None and cost.output_tokens_k is not None:
+        out = cost.output_tokens_k + (cost.thought_tokens_k or 0)
+        parts.append(f"{cost.input_tokens_k:,.0f} tokens in, {out:,.0f} out")
+    if cost.latency_s is not None:
+        parts.append(f"{cost.latency_s[0]:.2f} s each (95 % below {cost.latency_s[1]:.2f} s)")
+    return f"1,000 answers take {'; '.join(parts)}"
 
 
 def _coverage_note(scorecard: Scorecard) -> str | None:

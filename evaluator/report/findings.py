@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
@@ -11,6 +12,7 @@ from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.reliability import reliability
 from evaluator.runs.folder import Run
 from evaluator.scoring.scorecard import Figure
+from shared.dataset.units import counted
 
 
 def findings(runs: Sequence[Run]) -> list[str]:
@@ -21,6 +23,8 @@ def findings(runs: Sequence[Run]) -> list[str]:
     sentences += [_gain(runs[0], other) for other in runs[1:]]
     sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
+    sentences += [_failed(run) for run in runs if run.scorecard.failed_answers]
+    sentences += [_unsure(run) for run in runs if _tells_no_confidence(run)]
     sentences += [f"{run.name}: {note}" for run in runs for note in label_notes(run.scorecard)]
     sentences += [f"{run.name}: {note}" for run in runs for note in trained_on_notes(run.scorecard)]
     return sentences
@@ -96,6 +100,27 @@ def _broken(run: Run) -> str:
     count = run.scorecard.broken_images
     which = "1 picture" if count == 1 else f"{count:,} pictures"
     return f"In {run.name} {which} could not be read; every question about it scores 0."
+
+
+def _failed(run: Run) -> str:
+    failures = [row.failure for row in run.predictions if row.failure]
+    [(reason, count)] = Counter(failures).most_common(1)
+    return (
+        f"In {run.name} {counted(len(failures), 'question')} got no answer and score 0, "
+        f"{counted(count, 'time')} because of: {reason}."
+    )
+
+
+def _tells_no_confidence(run: Run) -> bool:
+    is_of_address = run.record.service is not None
+    return is_of_address and all(row.confidence is None for row in run.predictions)
+
+
+def _unsure(run: Run) -> str:
+    return (
+        f"The server of {run.name} does not tell how likely its answers are: what needs a "
+        "confidence, such as its calibration, is left out."
+    )
 
 
 def _percent(share: float) -> str:

@@ -23,6 +23,7 @@ from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.report.beside import Beside, remove_beside, write_beside
 from evaluator.report.confusion import confusion
+from evaluator.report.cost_plot import cost_plot
 from evaluator.report.distributions import distributions
 from evaluator.report.dot_plot import DotPlot, dot_plot
 from evaluator.report.findings import findings
@@ -113,6 +114,8 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "plots": _plots(runs),
         "coverages": {run.name: selective(run) for run in runs},
         "reliabilities": {run.name: reliability(run.predictions) for run in runs},
+        "costs": {run.name: run.scorecard.cost for run in runs if run.scorecard.cost},
+        "cost_plot": cost_plot(runs),
         "distributions": distributions(runs),
         "confusion": confusion(runs[-1].predictions),
         "label": label,

@@ -1,6 +1,7 @@
 """How far a run is: what its driver notes while it works, and what anyone may read from it.
 
-RUN/status.json   the driver's notes; all times of a run stand here, none in the scorecard
+RUN/status.json   the driver's notes; all times of a run stand here; of them, the scorecard
+                  has what 1,000 answers cost alone
 RUN/run.lock      held by the driver while it lives
 
 Shards are counted from their files, so a driver that was killed leaves a true count behind.

@@ -84,17 +84,16 @@ class ReplicaSource:
         return RayFleet(Replica, [replica], settings.replicas, share)
 
     def cost(self, pace: Pace | None) -> Cost | None:
-        """Return how long answers took, and what that costs where the machine's price is known."""
-        if pace is None:
+        """Return what answers cost where the machine's price is known.
+
+        Else a scorecard says nothing of time: it is the same on every machine.
+        """
+        hourly = self._settings.price_per_hour
+        if pace is None or hourly is None:
             return None
         seconds_k = THOUSAND * pace.seconds / pace.answers
-        hourly = self._settings.price_per_hour
-        return Cost(
-            pace.answers,
-            seconds_k,
-            usd_k=None if hourly is None else usd_of_hours(seconds_k, hourly),
-            price="" if hourly is None else f"{hourly:g} US dollars an hour",
-        )
+        usd_k = usd_of_hours(seconds_k, hourly)
+        return Cost(pace.answers, seconds_k, usd_k=usd_k, price=f"{hourly:g} US dollars an hour")
 
     def close(self) -> None:
         """Leave the cluster."""
