@@ -25,6 +25,8 @@ from shared.program.clock import Clock
 from shared.questions.answers import normalise
 
 MOST_LINES: Final = 16
+LONGEST_TEXT: Final = 200
+"""Characters of a correction or a reason."""
 CHOSEN: Final = "chosen"
 """How a pair was drawn that somebody picked out, in no order."""
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -60,9 +62,30 @@ class Said:
                 return "correction: give the right answer"
             if normalise(self.correction) == normalise(answer):
                 return "correction: that is the answer which is there; accept it"
+            if len(self.correction) > LONGEST_TEXT:
+                return f"correction: give at most {LONGEST_TEXT} characters"
         if self.decision is Decision.REJECTED and not self.reason.strip():
             return f"reason: give one of {', '.join(REASONS)}, or your own words"
         return ""
+
+    def review_of(self, key: PairKey, at: float, drawn: tuple[str, int, float]) -> Review:
+        """Return it as the verdict on a pair that was drawn as ``drawn``: order, seed, position."""
+        is_correction = self.decision is Decision.CORRECTED
+        is_rejection = self.decision is Decision.REJECTED
+        return Review(
+            key,
+            self.reviewer,
+            self.decision,
+            at,
+            _one_line(self.correction) if is_correction else "",
+            _one_line(self.reason)[:LONGEST_TEXT] if is_rejection else "",
+            *drawn,
+        )
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())
 
 
 class Sitting:
@@ -137,16 +160,6 @@ def _decide(
     if drawn is None:
         position = position_of(connection, campaign_id, key, seed)
         drawn = (CHOSEN, seed, 1.0 if position is None else position)
-    is_correction = said.decision is Decision.CORRECTED
-    is_rejection = said.decision is Decision.REJECTED
-    review = Review(
-        key,
-        said.reviewer,
-        said.decision,
-        now,
-        " ".join(said.correction.split()) if is_correction else "",
-        " ".join(said.reason.split()) if is_rejection else "",
-        *drawn,
-    )
+    review = said.review_of(key, now, drawn)
     decisions.put(connection, [review])
     return review

@@ -63,5 +63,10 @@ def take_tasks(ledger: Path, path: Path) -> None:
     with changing(ledger) as connection:
         told = write_returned(connection, returned, SystemClock().now())
     print(f"{told.verdicts:,} verdicts taken from {path}; {told.unanswered:,} pairs unanswered")
+    if told.without_pair:
+        print(
+            f"{told.without_pair:,} of them are about questions and answers that the ledger does "
+            "not have: they count once it has them; edit no task elsewhere"
+        )
     for why, count in told.left_out.items():
         print(f"left out: {count:,} {why}")

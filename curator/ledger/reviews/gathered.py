@@ -16,11 +16,11 @@ def judged_pairs(connection: sqlite3.Connection, campaign_id: int) -> list[SeenP
     return sorted(pairs.values(), key=lambda pair: pair.place)
 
 
-def without_pair(connection: sqlite3.Connection) -> int:
-    """Return how many verdicts are about pairs that no campaign has any more."""
-    (count,) = connection.execute(
-        "SELECT count(*) FROM reviews AS r WHERE NOT EXISTS (SELECT 1 FROM campaigns AS c "
-        "JOIN pairs AS p ON p.campaign_id = c.id AND p.item_id = r.item_id "
-        "WHERE p.question = r.question AND p.answer = r.answer)"
+def has_pair(connection: sqlite3.Connection, key: PairKey) -> bool:
+    """Return whether some campaign has the pair that a verdict is about."""
+    (is_there,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM campaigns AS c JOIN pairs AS p "
+        "ON p.campaign_id = c.id AND p.item_id = ? WHERE p.question = ? AND p.answer = ?)",
+        (key.item_id, key.question, key.answer),
     ).fetchone()
-    return int(count)
+    return bool(is_there)

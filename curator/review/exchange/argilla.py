@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from curator.ledger.records.review import Decision
-from curator.review.exchange.tasks import Answer, Returned, Task
+from curator.review.exchange.tasks import Answer, Origin, Returned, Task
 
 RECORDS: Final = "records.json"
 SETTINGS: Final = ".argilla/settings.json"
@@ -79,13 +79,7 @@ def record_object(task: Task) -> dict[str, Any]:
     return {
         "id": f"{pair.campaign_id}.{pair.place.item_id}.{pair.place.number}",
         "fields": {name: text for name, text in fields.items() if text},
-        "metadata": {
-            "campaign": pair.campaign_id,
-            "item": pair.place.item_id,
-            "image_path": pair.image_path,
-            "seed": task.seed,
-            "position": task.position,
-        },
+        "metadata": Origin.of(task).model_dump(),
         "suggestions": suggestions,
         "responses": {},
         "vectors": {},
@@ -101,14 +95,6 @@ class _Fields(_Loose):
     answer: str
 
 
-class _Metadata(_Loose):
-    campaign: int
-    item: int
-    image_path: str
-    seed: int
-    position: float
-
-
 class _Response(_Loose):
     value: Any = None
     user_id: str = "unknown"
@@ -119,7 +105,7 @@ class ArgillaRecord(_Loose):
     """A record as Argilla writes it."""
 
     fields: _Fields
-    metadata: _Metadata
+    metadata: Origin
     responses: dict[str, list[_Response]] = {}
 
     def returned(self) -> Returned:
@@ -143,13 +129,4 @@ class ArgillaRecord(_Loose):
             for user, texts in sorted(said.items())
             if texts.get("decision") in _DECISIONS and user not in discarded
         ]
-        return Returned(
-            self.metadata.campaign,
-            self.metadata.item,
-            self.metadata.image_path,
-            self.fields.question,
-            self.fields.answer,
-            self.metadata.seed,
-            self.metadata.position,
-            tuple(answers),
-        )
+        return Returned(self.metadata, self.fields.question, self.fields.answer, tuple(answers))

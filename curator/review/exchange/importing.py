@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from curator.ledger.records.review import Decision, PairKey, Review
 from curator.ledger.reviews.browsing import image_path
 from curator.ledger.reviews.decisions import put
+from curator.ledger.reviews.gathered import has_pair
 from curator.review.exchange.argilla import RECORDS, ArgillaRecord
 from curator.review.exchange.label_studio import LabelStudioTask
 from curator.review.exchange.tasks import Answer, Returned
@@ -31,10 +32,14 @@ UNTOLD: Final = "not told"
 
 @dataclass
 class Imported:
-    """How many verdicts were written, and why others were not."""
+    """How many verdicts were written, and why others were not.
+
+    ``without_pair`` of them are about what no campaign has: judged away, or edited elsewhere.
+    """
 
     verdicts: int = 0
     unanswered: int = 0
+    without_pair: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -66,9 +71,9 @@ def _task(entry: Any, where: str) -> Returned:  # noqa: ANN401 - what it is, pyd
         return model.model_validate(entry).returned()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ": ".join([where, ".".join(map(str, first["loc"]))] if first["loc"] else [where])
         raise InputError(
-            f"{where}: {place}: {first['msg']}; give a file of tasks that "
+            f"{place}: {first['msg']}; give a file of tasks that "
             "`curator export --to` wrote, as they came back"
         ) from error
 
@@ -80,19 +85,25 @@ def write_returned(
     told = Imported()
     ours = []
     for task in returned:
-        if image_path(connection, task.item_id) == task.image_path:
+        if image_path(connection, task.origin.item) == task.origin.image_path:
             ours.append(task)
         else:
             told.left_out["of images that this ledger does not have"] += 1
+    verdicts: dict[tuple[PairKey, str], Review] = {}
     for task, drawn in _as_drawn(ours):
+        key = PairKey(task.origin.item, task.question, task.answer)
         told.unanswered += not task.answers
         for answer in task.answers:
             said = Said(answer.reviewer, answer.decision, answer.correction, _reason(answer))
             if said.complaint_about(task.answer):
-                told.left_out["corrections that say nothing, or the same"] += 1
+                told.left_out["corrections that say nothing, the same, or too much"] += 1
                 continue
-            put(connection, [_review(task, said, drawn, answer.at or now)])
-            told.verdicts += 1
+            place = (drawn, task.origin.seed, task.origin.position)
+            review = said.review_of(key, answer.at or now, place)
+            verdicts[key, review.reviewer] = review
+    put(connection, verdicts.values())
+    told.verdicts = len(verdicts)
+    told.without_pair = sum(not has_pair(connection, review.key) for review in verdicts.values())
     return told
 
 
@@ -103,10 +114,10 @@ def _as_drawn(tasks: Iterable[Returned]) -> Iterator[tuple[Returned, str]]:
     """
 
     def order(task: Returned) -> tuple[int, int]:
-        return task.campaign_id, task.seed
+        return task.origin.campaign, task.origin.seed
 
     for _, group in groupby(
-        sorted(tasks, key=lambda task: (order(task), task.position)), key=order
+        sorted(tasks, key=lambda task: (order(task), task.origin.position)), key=order
     ):
         drawn = FAIR
         for task in group:
@@ -116,18 +127,3 @@ def _as_drawn(tasks: Iterable[Returned]) -> Iterator[tuple[Returned, str]]:
 
 def _reason(answer: Answer) -> str:
     return answer.reason.strip() or (UNTOLD if answer.decision is Decision.REJECTED else "")
-
-
-def _review(task: Returned, said: Said, drawn: str, at: float) -> Review:
-    is_correction = said.decision is Decision.CORRECTED
-    return Review(
-        PairKey(task.item_id, task.question, task.answer),
-        said.reviewer,
-        said.decision,
-        at,
-        " ".join(said.correction.split()) if is_correction else "",
-        said.reason if said.decision is Decision.REJECTED else "",
-        drawn,
-        task.seed,
-        task.position,
-    )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from curator.ledger.records.review import Decision
-from curator.review.exchange.tasks import Answer, Returned, Task
+from curator.review.exchange.tasks import Answer, Origin, Returned, Task
 
 CONFIGURATION: Final = """<View>
   <Image name="image" value="$image" zoom="true"/>
@@ -46,13 +46,7 @@ def task_object(task: Task) -> dict[str, Any]:
             "answer": pair.answer,
             "second_answer": pair.second_answer or "none",
             "listing": "; ".join(f"{name}: {text}" for name, text in pair.metadata.items()) or "-",
-            "curator": {
-                "campaign": pair.campaign_id,
-                "item": pair.place.item_id,
-                "image_path": pair.image_path,
-                "seed": task.seed,
-                "position": task.position,
-            },
+            "curator": Origin.of(task).model_dump(),
         },
         "predictions": [_prediction(task)],
     }
@@ -75,18 +69,10 @@ class _Loose(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _Origin(_Loose):
-    campaign: int
-    item: int
-    image_path: str
-    seed: int
-    position: float
-
-
 class _Data(_Loose):
     question: str
     answer: str
-    curator: _Origin
+    curator: Origin
 
 
 class _Value(_Loose):
@@ -100,7 +86,7 @@ class _Result(_Loose):
 
 
 class _Annotation(_Loose):
-    completed_by: int | dict[str, Any] | None = None
+    completed_by: int | str | dict[str, Any] | None = None
     was_cancelled: bool = False
     created_at: datetime | None = None
     result: list[_Result] = []
@@ -114,16 +100,11 @@ class LabelStudioTask(_Loose):
 
     def returned(self) -> Returned:
         """Return it in our words."""
-        origin = self.data.curator
         answers = (_answer(annotation) for annotation in self.annotations)
         return Returned(
-            origin.campaign,
-            origin.item,
-            origin.image_path,
+            self.data.curator,
             self.data.question,
             self.data.answer,
-            origin.seed,
-            origin.position,
             tuple(answer for answer in answers if answer is not None),
         )
 
@@ -144,7 +125,7 @@ def _answer(annotation: _Annotation) -> Answer | None:
     return Answer(reviewer, decision, said.get("correction", ""), said.get("reason", ""), at)
 
 
-def _person(completed_by: int | Mapping[str, Any] | None) -> str:
+def _person(completed_by: int | str | Mapping[str, Any] | None) -> str:
     if isinstance(completed_by, Mapping):
         return str(completed_by.get("email") or completed_by.get("id") or "unknown")
     return "unknown" if completed_by is None else str(completed_by)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from curator.ledger.records.review import Decision, PairFilter, SeenPair
 from curator.ledger.reviews.browsing import pairs_at
@@ -18,6 +20,7 @@ from shared.images.decoding import read_image_file
 from shared.images.thumbnails import thumbnail
 
 PICTURE_PX: Final = 768
+LARGEST_ID: Final = 2**62
 
 
 class Page(StrEnum):
@@ -45,6 +48,30 @@ class Task:
         return Decision.ACCEPTED, ""
 
 
+class Origin(BaseModel):
+    """What goes out with a task and has to come back: which pair it is, and how it was drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    campaign: int = Field(ge=1, le=LARGEST_ID)
+    item: int = Field(ge=1, le=LARGEST_ID)
+    image_path: str
+    seed: int = Field(ge=0, lt=2**31)
+    position: float = Field(ge=0, lt=1)
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """Return that of ``task``."""
+        pair = task.pair
+        return cls(
+            campaign=pair.campaign_id,
+            item=pair.place.item_id,
+            image_path=pair.image_path,
+            seed=task.seed,
+            position=task.position,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What one person said of a pair elsewhere; ``at`` is ``None`` where that was not told."""
@@ -60,13 +87,9 @@ class Answer:
 class Returned:
     """A task that came back, with the answers that it got, if it got any."""
 
-    campaign_id: int
-    item_id: int
-    image_path: str
+    origin: Origin
     question: str
     answer: str
-    seed: int
-    position: float
     answers: tuple[Answer, ...] = field(default=())
 
 

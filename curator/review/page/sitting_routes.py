@@ -11,7 +11,7 @@ from curator.ledger.records.review import Decision, PairKey
 from curator.ledger.reviews.candidates import Order
 from curator.review.page.asked import FilterAsked, bad_request, checked
 from curator.review.page.objects import pair_object, review_object
-from curator.review.sitting import NoSuchPair, Said, Sitting
+from curator.review.sitting import LONGEST_TEXT, NoSuchPair, Said, Sitting
 from shared.web.bodies import json_in
 
 MOST_AT_ONCE: Final = 5
@@ -22,7 +22,7 @@ Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_ONE_LINE),
 ]
-Text = Annotated[str, StringConstraints(max_length=200, pattern=_ONE_LINE)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT, pattern=_ONE_LINE)]
 
 
 class _Asked(BaseModel):

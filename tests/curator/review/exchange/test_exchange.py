@@ -159,6 +159,36 @@ def test_another_ledgers_tasks_change_nothing(ledger, tmp_path):
     assert "left out: 3 of images that this ledger does not have" in told
 
 
+def test_what_was_edited_elsewhere_is_told_and_what_is_too_much_is_left_out(ledger, tmp_path):
+    out = tmp_path / "tasks.json"
+    sent(ledger, out, "label-studio", "--sample", 3)
+    tasks = json.loads(out.read_text())
+    tasks[0]["data"]["question"] = "Is it a new question?"
+    tasks[0]["annotations"] = [annotation("accepted", "ada"), annotation("accepted", "ada")]
+    tasks[1]["annotations"] = [annotation("corrected", correction="x" * 201)]
+    tasks[2]["annotations"] = [annotation("rejected", reason="too\ndark\x00" + "x" * 300)]
+    out.write_text(json.dumps(tasks))
+    told = taken(ledger, out)
+    assert "2 verdicts taken" in told
+    assert "1 of them are about questions and answers that the ledger does not have" in told
+    assert "left out: 1 corrections" in told
+    with closing(sqlite3.connect(ledger)) as database:
+        rows = database.execute("SELECT reviewer, reason FROM reviews ORDER BY reviewer").fetchall()
+    assert [row[0] for row in rows] == ["label-studio 7", "label-studio ada"]
+    assert rows[0][1].startswith("too dark xx")
+    assert len(rows[0][1]) == 200
+
+
+@pytest.mark.parametrize("position", [-1, 1, 99])
+def test_a_place_in_no_order_is_refused(ledger, tmp_path, position):
+    out = tmp_path / "tasks.json"
+    sent(ledger, out, "label-studio", "--sample", 1)
+    tasks = json.loads(out.read_text())
+    tasks[0]["data"]["curator"]["position"] = position
+    out.write_text(json.dumps(tasks))
+    assert "data.curator.position" in command("review", ledger, "--import", out).err
+
+
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
