@@ -19,6 +19,7 @@ from evaluator.endpoints.journal import Asked
 from evaluator.endpoints.reading import answer_of
 from shared.endpoints.models.known import KnownModel
 from shared.endpoints.outage import Outage
+from shared.endpoints.pool.exhaustion import KeysExhausted
 from shared.endpoints.pool.lease import Lease
 from shared.endpoints.pool.pool import KeyPool
 from shared.endpoints.protocols.annotator import Annotator, Reply
@@ -121,7 +122,7 @@ class Asker:
         """Send a request; return what came of the question, or when it is tried again."""
         model = sent.model
         tokens = self.estimates.input_tokens(self.models[model], sent.request.measure)
-        lease = await self.pool.lease({model: tokens})
+        lease = await self._lease({model: tokens})
         started = self.clock.now()
         outcome: Settled | _Again = _Again.AT_ONCE
         try:
@@ -153,6 +154,15 @@ class Asker:
             else:
                 self.outage.is_back()
         return outcome
+
+    async def _lease(self, tokens: Mapping[str, int]) -> Lease:
+        """Return a key that can ask now; where none ever will, that is no day's affair."""
+        try:
+            return await self.pool.lease(tokens)
+        except KeysExhausted as end:
+            if end.opens_at is not None:
+                raise
+            raise InputError(f"--endpoint {self.address}: {end}") from None
 
     async def _send(self, request: Request, lease: Lease) -> Reply:
         departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))
@@ -191,6 +201,7 @@ class Asker:
                 answer.text,
                 answer.confidence,
                 answer.failure,
+                said="" if answer.text == reply.text else reply.text,
                 input_tokens=reply.input_tokens,
                 output_tokens=reply.output_tokens,
                 thought_tokens=reply.thought_tokens,

@@ -23,7 +23,8 @@ JOURNAL_FILE: Final = "asked.jsonl"
 class Asked:
     """What came of a question.
 
-    ``failure`` says why there is no answer; empty where there is one. Tokens are as the server
+    ``failure`` says why there is no answer; empty where there is one. ``said`` is all that was said
+    where the answer is a part of it. Tokens are as the server
     counted them. ``latency_s`` is the time of the request that was answered, ``at`` when that was,
     seconds since the epoch; ``requests`` counts those before it too. ``answered_by`` is what the
     server calls the model, ``project`` the one whose quota it took.
@@ -32,6 +33,7 @@ class Asked:
     answer: str
     confidence: float | None = None
     failure: str = ""
+    said: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
     thought_tokens: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "content_filter": "SAFETY",
 }
 _TIERS: Final[Mapping[str, Tier]] = {"default": Tier.STANDARD, "flex": Tier.FLEX}
+_NAMES_SHOWN: Final = 3
+"""Names of models that a message shows, the nearest first."""
 _THOUGHTS: Final = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 
@@ -159,7 +162,9 @@ def _output_tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def require_listed(model: str, body: str, mask: SecretMask = NO_SECRET) -> None:
-    """Check that a server's list of models holds ``model``; an empty one says nothing.
+    """Check that a server's list of models holds ``model``.
+
+    An empty one says nothing, nor does one with patterns, as routers have them.
 
     Raises:
         Refusal: the list has others alone, or the body is no list.
@@ -170,10 +175,14 @@ def require_listed(model: str, body: str, mask: SecretMask = NO_SECRET) -> None:
         raise unreadable_reply(body, mask) from error
     if refusal := refusal_within(content, NO_HEADERS, mask):
         raise refusal
-    listed = {str(entry.get("id")) for entry in dicts_in(as_dict(content).get("data"))}
+    listed = {model_of(str(entry.get("id"))) for entry in dicts_in(as_dict(content).get("data"))}
+    if not listed or any("*" in name for name in listed):
+        return
     # Google's route writes models/ before a name, Ollama :latest behind it.
-    if listed and not listed & {model, f"models/{model}", f"{model}:latest"}:
-        raise ModelRefused(f"the server lists {len(listed)} models, and this one is not among them")
+    if not listed & {model, f"models/{model}", f"{model}:latest"}:
+        names = get_close_matches(model, listed, _NAMES_SHOWN, cutoff=0.0)
+        more = f" and {len(listed) - len(names)} more" if len(listed) > len(names) else ""
+        raise ModelRefused(mask(f"the server has {', '.join(names)}{more}"))
 
 
 def _text(content: object) -> str:

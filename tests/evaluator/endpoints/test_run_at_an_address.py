@@ -1,5 +1,6 @@
 """`evaluator run --endpoint`: a model behind an address is evaluated as one on this machine is."""
 
+import itertools
 import json
 import os
 import signal
@@ -83,6 +84,9 @@ def test_answers_are_scored_with_tokens_money_time_and_confidence(data):
     assert cost.usd_k == pytest.approx(0.2 + 0.03)
     assert cost.models == ("vlm",)
     assert 0 < cost.latency_s[0] <= cost.latency_s[1]
+    # A run that is finished asks nobody, and costs what it cost.
+    assert evaluate(data, server.url, "--price-in", 1, "--price-out", 10) == 0
+    assert read_run(data.parent / "run").scorecard.cost == cost
 
 
 def test_a_request_holds_one_picture_and_the_question_in_its_prompt(data):
@@ -108,6 +112,47 @@ def test_lora_modules_are_reached_by_name_and_their_effect_is_counted(data):
     assert read_run(run).scorecard.cost.answers == 22
 
 
+def test_of_several_modules_each_answers_the_questions_of_its_domain(data):
+    rows = data.read_text().splitlines()
+    head, rest = rows[0], rows[1:]
+    domains = ["chairs" if "color" in row else "lamps" for row in rest]
+    more = [f"{row},{domain}" for row, domain in zip(rest, domains, strict=True)]
+    data.write_text("\n".join([f"{head},domain", *more]))
+    modules = ("--adapter", "chairs=lora-1", "--adapter", "lamps=lora-2")
+    with ChatServer({"vlm": "red", "lora-1": "red", "lora-2": "blue"}).serving() as server:
+        assert evaluate(data, server.url, *modules) == 0
+    by_domain = read_run(data.parent / "run").scorecard.scores.by_domain
+    means = {name: group.metrics["exact_match"].mean for name, group in by_domain.items()}
+    assert means == {"chairs": pytest.approx(11 / 12), "lamps": 0}
+    assert Counter(m for m, _ in server.asked()) == {"lora-1": 11, "lora-2": 11, "vlm": 22}
+
+
+def test_a_key_that_is_not_taken_is_one_line(data, capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-0123456789abcdefghij")
+
+    def takes_no_key(*_):
+        return 401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
+
+    with ChatServer({"vlm": "red"}, takes_no_key).serving() as server:
+        assert evaluate(data, server.url) == 2
+    line = last_line(capsys)
+    assert "Incorrect API key" in line
+    assert "sk-wrong" not in line
+
+
+def test_a_server_that_goes_away_is_waited_for(data):
+    broken = itertools.count()
+
+    def away(*_):
+        return (503, {"error": {"message": "loading"}}) if 3 <= next(broken) < 9 else None
+
+    with ChatServer({"vlm": "red"}, away).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 4) == 0
+    run = read_run(data.parent / "run")
+    assert run.scorecard.failed_answers == 0
+    assert run.scorecard.cost.requests_k == pytest.approx(1_000 * (22 + 6) / 22)
+
+
 def test_a_failed_question_is_counted_and_the_rest_completes(data):
     def refuses_shapes(_, text):
         return (400, {"error": {"message": "no shapes"}}) if "shape" in text else None
@@ -123,16 +168,19 @@ def test_a_failed_question_is_counted_and_the_rest_completes(data):
     assert run.scorecard.cost.failures == {"400: no shapes": 11}
 
 
-def test_a_field_that_is_not_taken_is_left_out_and_confidence_with_it(data):
-    def knows_no_logprobs(body, _):
-        told = "Unsupported parameter: 'logprobs' is not supported with this model."
-        return (400, {"error": {"message": told}}) if "logprobs" in body else None
+@pytest.mark.parametrize("field", ["logprobs", "temperature", "max_tokens"])
+def test_a_field_that_is_not_taken_is_left_out(data, field):
+    def does_not_take_it(body, _):
+        told = f"Unsupported parameter: '{field}' is not supported with this model."
+        return (400, {"error": {"message": told}}) if field in body else None
 
-    with ChatServer({"vlm": "red"}, knows_no_logprobs).serving() as server:
+    with ChatServer({"vlm": "red"}, does_not_take_it).serving() as server:
         assert evaluate(data, server.url) == 0
     run = read_run(data.parent / "run")
     assert run.scorecard.failed_answers == 0
-    assert {row.confidence for row in run.predictions} == {None}
+    sure = {row.confidence is None for row in run.predictions if not row.broken_image}
+    assert sure == {field == "logprobs"}
+    assert ("max_completion_tokens" in server.seen[-1]) == (field == "max_tokens")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +228,9 @@ def test_a_slow_server_is_waited_for_as_long_as_asked(data, capsys):
 def test_a_model_that_is_not_served_is_named(data, capsys):
     with ChatServer({"other": "red"}).serving() as server:
         assert evaluate(data, server.url) == 2
-    assert last_line(capsys).startswith("evaluator: --model vlm: ")
+    line = last_line(capsys)
+    assert line.startswith("evaluator: --model vlm: ")
+    assert "the server has other" in line
     assert not server.seen
 
 
