@@ -105,6 +105,9 @@ def _kill_running() -> None:
     for process in _RUNNING:
         # Not by `wait`, whose lock the interrupted wait may hold.
         with suppress(ProcessLookupError, ChildProcessError):
+            if os.name == "nt":
+                process.kill()
+                continue
             os.kill(process.pid, signal.SIGKILL)
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 

@@ -7,7 +7,6 @@ read it too; ``tempfile`` would make it for its owner alone. Keys are the except
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import secrets
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import AboVqaError, InputError
+from shared.files import locks
 from shared.program.full_disk import MAKE_ROOM, NotWritten, why_disk_takes_no_more
 from shared.program.stopping import unfinished
 
@@ -65,13 +65,48 @@ def _replacing(target: Path, mode: int) -> Iterator[Path]:
     try:
         with unfinished(part), _told_of_full_disk(target):
             yield part
+        held.prepare_to_move()
         try:
             part.replace(target)
         except OSError as error:
             raise _unwritable(target, error) from error
     finally:
+        held.prepare_to_move()
         part.unlink(missing_ok=True)
-        os.close(held)
+        held.close()
+
+
+class _Held:
+    """An open file, and with it the lock on it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._is_open = True
+
+    def close(self) -> None:
+        """Close the file, which lets go of the lock; again: nothing."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.descriptor)
+
+    def prepare_to_move(self) -> None:
+        """Close the file where none can be renamed or removed while it is open."""
+        if not locks.MOVES_OPEN_FILES:
+            self.close()
+
+    def is_locked(self) -> bool | None:
+        """Return whether the lock was free and is ours now; ``None`` where no locks are known."""
+        try:
+            return locks.take(self.descriptor)
+        except OSError:
+            return None
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether the file is the one at ``path``."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), path.stat())
+        except OSError:
+            return False
 
 
 def _unwritable(target: Path, error: OSError) -> AboVqaError:
@@ -94,7 +129,7 @@ def _told_of_full_disk(target: Path) -> Iterator[None]:
         raise NotWritten(f"{target}: cannot be written ({reason}); {MAKE_ROOM}") from error
 
 
-def _new_held_file(target: Path, mode: int) -> tuple[Path, int]:
+def _new_held_file(target: Path, mode: int) -> tuple[Path, _Held]:
     """Make an empty file beside ``target`` and hold a lock on it, for the time it is filled.
 
     What a killed process left of the same target is removed.
@@ -102,7 +137,7 @@ def _new_held_file(target: Path, mode: int) -> tuple[Path, int]:
     part = target.with_name(f".{target.name}.part{target.suffix}")
     while True:
         try:
-            held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+            held = _Held(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         except FileExistsError:
             if not _removed_if_left(part):
                 # Another process, or thread, writes the same target.
@@ -111,37 +146,31 @@ def _new_held_file(target: Path, mode: int) -> tuple[Path, int]:
                 )
             continue
         # Another process may take it for left before the lock is ours.
-        if _locked(held) is not False and _is_at(held, part):
+        if held.is_locked() is not False and held.is_at(part):
             return part, held
-        os.close(held)
+        held.close()
 
 
 def _removed_if_left(part: Path) -> bool:
     """Return whether ``part`` is gone: it is removed if nobody holds it."""
     try:
-        descriptor = os.open(part, os.O_RDONLY)
+        left = _Held(os.open(part, os.O_RDONLY))
     except FileNotFoundError:
         return True
     except OSError:
         return False
     try:
-        if not _locked(descriptor):
+        if not left.is_locked():
             return False
-        if _is_at(descriptor, part):
+        if left.is_at(part):
+            left.prepare_to_move()
             part.unlink(missing_ok=True)
     except OSError:
         return False
     else:
         return True
     finally:
-        os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
+        left.close()
 
 
 @contextmanager
@@ -257,43 +286,49 @@ def _filled(target: Path) -> Iterator[Path]:
             yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        os.close(held)
+        _let_go(part, held)
 
 
-def _new_held_folder(target: Path) -> tuple[Path, int]:
+def _lock_of(folder: Path) -> Path:
+    """Return what is locked for the time that ``folder`` is filled."""
+    return folder if locks.MOVES_OPEN_FILES else folder.with_name(f"{folder.name}.lock")
+
+
+def _held_lock(folder: Path) -> _Held:
+    flags = os.O_RDONLY if locks.MOVES_OPEN_FILES else os.O_RDWR | os.O_CREAT
+    return _Held(os.open(_lock_of(folder), flags))
+
+
+def _let_go(folder: Path, held: _Held) -> None:
+    held.close()
+    if (lock := _lock_of(folder)) != folder:
+        with contextlib.suppress(OSError):
+            lock.unlink(missing_ok=True)
+
+
+def _new_held_folder(target: Path) -> tuple[Path, _Held]:
     """Make an empty folder beside ``target`` and hold a lock on it, for the time it is filled."""
     while True:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         part.mkdir()
         # Another process that removes what was left may take it before the lock is ours.
         with contextlib.suppress(FileNotFoundError):
-            held = os.open(part, os.O_RDONLY)
-            if _locked(held) is not False and part.exists():
+            held = _held_lock(part)
+            if held.is_locked() is not False and part.exists():
                 return part, held
-            os.close(held)
+            held.close()
 
 
 def _remove_left_folders(target: Path) -> None:
     """Remove what a killed process left of ``target``: such a folder is held by nobody."""
     for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
         with contextlib.suppress(OSError):
-            descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                if _locked(descriptor):
-                    shutil.rmtree(part, ignore_errors=True)
-            finally:
-                os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool | None:
-    """Return whether the lock was free and is ours now; ``None`` where no locks are known."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
+            left = _held_lock(part)
+            is_ours = left.is_locked()
+            if is_ours:
+                shutil.rmtree(part, ignore_errors=True)
+                _let_go(part, left)
+            left.close()
 
 
 def _open_to_readers(folder: Path) -> None:

@@ -6,19 +6,17 @@ Who holds one stands in the file, for whoever is refused.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, TextIO
+from typing import IO, Any, TextIO
 
 from shared.errors import InputError
+from shared.files import locks
 from shared.program.durations import local_time
-
-_LAST_BYTE: Final = 2**62
 
 
 class LockHeld(InputError):
@@ -78,19 +76,11 @@ def _is_at(file: IO[Any], path: Path) -> bool:
 
 def _taken(file: IO[Any]) -> bool:
     """Return whether the lock is ours now."""
-    while not _locked(file, fcntl.LOCK_EX):
+    while not locks.take(file.fileno()):
         # Whoever looks shares the lock for a moment, which nobody can do with a holder's.
-        if not _locked(file, fcntl.LOCK_SH):
+        if not locks.share(file.fileno()):
             return False
-        fcntl.flock(file, fcntl.LOCK_UN)
-    return True
-
-
-def _locked(file: IO[Any], mode: int) -> bool:
-    try:
-        fcntl.flock(file, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        locks.release(file.fileno())
     return True
 
 
@@ -125,7 +115,7 @@ def in_turn(path: Path) -> Iterator[None]:
 
 
 def _waited_for(file: TextIO) -> bool:
-    fcntl.flock(file, fcntl.LOCK_EX)
+    locks.wait(file.fileno())
     return True
 
 
@@ -145,7 +135,7 @@ def is_held(path: Path) -> bool:
     """Return whether a process holds the lock file ``path`` at present."""
     try:
         with path.open("rb") as file:
-            return not _locked(file, fcntl.LOCK_SH)
+            return not locks.share(file.fileno())
     except OSError:
         return False
 
@@ -178,7 +168,7 @@ class FileHold:
         except OSError:
             file.close()
             return True
-        if is_ours and _leaves_record_locks(path):
+        if is_ours and locks.leaves_record_locks(path):
             self._file = file
         else:
             file.close()
@@ -189,14 +179,3 @@ class FileHold:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _leaves_record_locks(path: Path) -> bool:
-    """Return whether the file at ``path``, locked as a whole by us, still takes record locks."""
-    # Of all bytes the last: no database of ours locks it.
-    try:
-        with path.open("rb") as file:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _LAST_BYTE)
-    except OSError:
-        return False
-    return True

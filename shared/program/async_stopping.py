@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any, Final
 
 from shared.program.clock import Clock
@@ -105,19 +106,46 @@ def stop_on_signals(
 
     def first(received: signal.Signals) -> None:
         for number in SIGNALS:
-            loop.remove_signal_handler(number)
+            _forget(loop, number)
         next_one_ends(program, at_once)
         stop.request(reason_of(received))
         on_first()
 
     for number in SIGNALS:
-        loop.add_signal_handler(number, first, number)
+        _handle(loop, number, first)
     try:
         yield
     finally:
         # What was there before is not put back: in asyncio.run that may be a handler of its own,
         # which would stay for good where the block ends after it, as when the loop is closed over a
         # running task.
-        was_asked = [not loop.remove_signal_handler(number) for number in SIGNALS]
+        was_asked = [not _forget(loop, number) for number in SIGNALS]
         if not all(was_asked):
             interrupt_once(program)
+
+
+def _handle(
+    loop: asyncio.AbstractEventLoop,
+    number: signal.Signals,
+    handler: Callable[[signal.Signals], None],
+) -> None:
+    """Let ``loop`` call ``handler`` when the signal comes."""
+    try:
+        loop.add_signal_handler(number, handler, number)
+    except NotImplementedError:  # Windows, whose loops know no signals
+
+        def handed_on(_: int, __: FrameType | None) -> None:
+            loop.call_soon_threadsafe(handler, number)
+
+        signal.signal(number, handed_on)
+
+
+def _forget(loop: asyncio.AbstractEventLoop, number: signal.Signals) -> bool:
+    """Let the signal be nothing to ``loop``; return whether it was something."""
+    try:
+        return loop.remove_signal_handler(number)
+    except NotImplementedError:
+        was_there = getattr(signal.getsignal(number), "__name__", "") == "handed_on"
+        if was_there:
+            signal.signal(number, signal.SIG_DFL)
+        return was_there

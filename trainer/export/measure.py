@@ -7,7 +7,6 @@ image, and one with the peak memory. Of a bundle no torch is loaded, as on a dev
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections import deque
@@ -22,10 +21,10 @@ from typing import Any, Final
 from shared.errors import AboVqaError
 from shared.images.decoding import open_image
 from shared.program.clock import stopwatch
+from shared.program.peak_memory import peak_bytes
 from shared.program.reporting.progress import report_progress
 
 MIB: Final = 2**20
-_STATUS: Final = Path("/proc/self/status")
 
 
 class Kind(StrEnum):
@@ -128,17 +127,7 @@ def _measured(
             answer_ms.append(1e3 * (stopwatch() - started))
             answers.append(answer.text)
         yield {"answers": answers, "encode_ms": encode_ms, "answer_ms": answer_ms}
-    yield {"peak_mib": _peak_mib()}
-
-
-def _peak_mib() -> float:
-    if _STATUS.is_file():
-        # Of this program alone: what getrusage tells began before its start, in its parent.
-        for line in _STATUS.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / MIB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / MIB if sys.platform == "darwin" else peak * 1024 / MIB
+    yield {"peak_mib": peak_bytes() / MIB}
 
 
 def _load(kind: Kind, place: str, threads: int) -> Any:  # noqa: ANN401 (see _measured)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 from collections.abc import Iterator
 
 import torch
 
 from shared.errors import AboVqaError
+from shared.program.peak_memory import peak_bytes
 from shared.vqa.memory import OUT_OF_MEMORY, is_out_of_memory
 
 GIB = 2**30
@@ -38,5 +38,4 @@ def peak_memory_gib(device: torch.device) -> float:
     """Return the most memory in use so far: the GPU's, or this process's on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / GIB
-    # Linux counts KiB.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
+    return peak_bytes() / GIB

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import Final
 
 from shared.errors import InputError
@@ -21,9 +20,10 @@ def affordable_concurrency(wanted: int) -> int:
     Raises:
         InputError: not even one.
     """
-    if sys.platform == "win32":
+    try:
+        import resource  # noqa: PLC0415
+    except ModuleNotFoundError:  # Windows has neither the module nor the limit
         return wanted
-    import resource  # noqa: PLC0415 - Windows has neither the module nor the limit
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + OTHER_FILES
