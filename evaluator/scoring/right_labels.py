@@ -21,7 +21,6 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as students_t
 
 from shared.questions.answers import exact_match
 from shared.records import WITHOUT_REJECTED, Prediction
@@ -168,6 +167,9 @@ def _interval(
     if sampled < _FEWEST_UNITS:
         return None
     variance = (influence_U**2).sum() * sampled / (sampled - 1)
+    # scipy takes half a second to import, and few data have judged labels.
+    from scipy.stats import t as students_t  # noqa: PLC0415
+
     half = float(students_t.ppf(0.975, sampled - 1)) * math.sqrt(variance)
     return max(0.0, float(mean - half)), min(1.0, float(mean + half))
 

@@ -10,7 +10,7 @@ from evaluator.answering.fleet import LocalFleet
 from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.folder import shard_path
 from evaluator.runs.run import evaluate
-from evaluator.runs.status import STATUS_FILE, State, read_status
+from evaluator.runs.status import STATUS_FILE, Pace, State, read_status
 from shared.corpus import read_json
 from shared.errors import InputError
 from shared.program.cli import run_program
@@ -113,6 +113,23 @@ def test_a_run_whose_driver_stopped_says_so_and_rates_the_next_driver_by_its_own
     [after] = working().seen
     assert (after.questions_done, after.rate_per_s) == (24, pytest.approx(2.0))
     assert not list(working.run.rglob(".*"))
+
+
+def test_the_pace_is_that_of_all_drivers_while_they_answered(working, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        working(stop_after=3)
+    working.clock.advance(3600)
+    told = []
+    fleet = WatchedFleet(tmp_path, working.run, working.clock)
+    evaluate(
+        evaluation_of(PAIRS),
+        working.run,
+        lambda: fleet,
+        no_text_models,
+        working.clock,
+        cost=told.append,
+    )
+    assert told == [Pace(24, 4 * SHARD_S)]
 
 
 def test_a_lost_shard_is_named_with_its_reason(working, capsys):
