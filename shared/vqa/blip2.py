@@ -127,14 +127,14 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
             return []
         rows = token_lists(
             self.model.tokenizer,
-            self._prompts(questions),
+            self.prompts(questions),
             self.model.max_question_tokens,
         )
         index_B = torch.tensor(image_of, device=self.model.device)
         decode = self._continue if self._decoder_only else self._translate
         return answers_of(self.model.tokenizer, decode(memory, index_B, rows))
 
-    def _prompts(self, questions: Sequence[str]) -> list[str]:
+    def prompts(self, questions: Sequence[str]) -> list[str]:
         """Return the questions in the instruction, or as BLIP-2's paper asks them."""
         if self.model.instruction.template:
             return self.model.asked(questions)

@@ -37,10 +37,12 @@ from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.chat.processor import open_processor
 from shared.vqa.chat.prompt import require_picture
 from shared.vqa.inputs.instruction import (
+    INSTRUCTION_FILE,
     NO_INSTRUCTION,
     Instruction,
     default_prompt,
     instruction_of_adapters,
+    trained_prompt,
 )
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.loaded import LoadedModel
@@ -50,6 +52,7 @@ from shared.vqa.loading import (
     VILT,
     architecture,
     base_folding,
+    beside_base,
     load_network,
     read_config,
 )
@@ -141,7 +144,7 @@ def training_folding(model: str) -> QuestionFolding:
 def effective_instruction(
     model: str, instruction: Instruction, adapters: Iterable[Path] = ()
 ) -> Instruction:
-    """Return how a model is asked: as said, as its adapters were trained, or as its family is.
+    """Return how a model is asked: as said, as it or adapters were trained, or as its family is.
 
     The template stays empty for models that have a way of their own.
 
@@ -152,6 +155,9 @@ def effective_instruction(
     config = read_config(model)
     if asked.template or not is_chat_model(config):
         return asked
+    merged = beside_base(model, INSTRUCTION_FILE)
+    if merged is not None:
+        return replace(asked, template=trained_prompt(merged.parent))
     return replace(asked, template=default_prompt(config.model_type))
 
 

@@ -193,17 +193,28 @@ def base_folding(model: str) -> QuestionFolding:
     Raises:
         InputError: no such model, or its folding is not known here.
     """
+    record = beside_base(model, FOLDING_FILE)
+    return AS_IT_COMES if record is None else read_folding(record.parent)
+
+
+def beside_base(model: str, name: str) -> Path | None:
+    """Return a file beside a base's weights, fetched if these are on a hub; ``None`` without it.
+
+    Raises:
+        InputError: no such model.
+    """
     source = resolve_model(model)
     if Path(source).is_dir():
-        return read_folding(Path(source))
+        path = Path(source, name)
+        return path if path.is_file() else None
     with quiet_transformers(), hub_errors(model):
-        record = cached_file(
+        fetched = cached_file(
             source,
-            FOLDING_FILE,
+            name,
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,
         )
-    return AS_IT_COMES if record is None else read_folding(Path(record).parent)
+    return None if fetched is None else Path(fetched)
 
 
 def _foldings(

@@ -78,9 +78,6 @@ class AugmentedFeatures:
 
     def __init__(self, learner: Learner[Any], images_dir: Path) -> None:
         self._learner, self._images_dir = learner, images_dir
-        processor = learner.model.image_processor
-        self._mean = torch.tensor(processor.image_mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
 
     def of(self, filenames: Sequence[str]) -> Features:
         """Return features; each distinct image is changed and encoded once."""
@@ -89,8 +86,8 @@ class AugmentedFeatures:
             pictures = list(pool.map(self._picture, distinct))
         seed = int(torch.randint(2**62, ()))
         random = np.random.default_rng(seed)
-        pixels = [augment(picture_1CHW, shape, random) for picture_1CHW, shape in pictures]
-        encoded = self._learner.encode([(picture - self._mean) / self._std for picture in pixels])
+        changed = [augment(picture_1CHW, shape, random) for picture_1CHW, shape in pictures]
+        encoded = self._learner.encode(list(map(self._learner.prepare_changed, changed)))
         of_name = dict(zip(distinct, encoded, strict=True))
         return [of_name[name] for name in filenames]
 

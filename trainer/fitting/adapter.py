@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
@@ -24,6 +24,7 @@ from shared.questions.folding import FOLDING_FILE, write_folding
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import ADDED_LABELS, write_added_labels
+from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
 from trainer.fitting.layers import require_layers
@@ -31,6 +32,9 @@ from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
 from trainer.recipe.recipe import LoraRecipe, LoraStart
 from trainer.recipe.targets import ALL_LINEAR, AUTO
+
+_BESIDE_WEIGHTS: Final = (ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE)
+"""Files that not every adapter has."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class NewAdapter:
 
     def save(self, folder: Path) -> None:
         """Write adapter and processor into ``folder``, replacing an older adapter whole."""
-        with refilled_folder(folder, ADAPTER_WEIGHTS, stale=(ADDED_LABELS, FOLDING_FILE)) as part:
+        with refilled_folder(folder, ADAPTER_WEIGHTS, stale=_BESIDE_WEIGHTS) as part:
             if self.first is None:
                 self.peft.save_pretrained(str(part), safe_serialization=True)
             else:
@@ -66,6 +70,7 @@ class NewAdapter:
             self.learner.model.image_processor.save_pretrained(str(part))
             write_added_labels(self.learner.added_labels, part)
             write_folding(self.learner.model.folding, part)
+            write_instruction(self.learner.model.instruction, part)
 
     def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
         """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.

@@ -11,6 +11,7 @@ import torch
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
+from shared.vqa.inputs.instruction import Instruction
 from trainer.data.dataset import SplitPairs
 from trainer.data.features import RunFeatures, image_features
 from trainer.fitting.adapter import (
@@ -48,7 +49,12 @@ def prepare(recipe: FitRecipe, pairs: SplitPairs) -> Preparation:
         InputError: the recipe's model, its adapter or its answers do not go together.
     """
     limits = TokenLimits(recipe.max_question_tokens, recipe.max_answer_tokens)
-    learner = load_learner(recipe.model, quantization=recipe.quantize, limits=limits)
+    learner = load_learner(
+        recipe.model,
+        quantization=recipe.quantize,
+        limits=limits,
+        instruction=Instruction(recipe.prompt),
+    )
     # Before anything slow: a target that matches nothing is an error in the recipe.
     training = _learnable(learner, recipe, pairs)
     adapter = _with_adapter(learner, recipe)

@@ -112,7 +112,7 @@ class BlipLearner(Learner[BlipExamples]):
             questions += [pair.question for pair in targets.extra]
         return BlipExamples(
             question_batch(
-                tokenizer, self.model.folded(questions), ids, self.model.max_question_tokens
+                tokenizer, self.model.asked(questions), ids, self.model.max_question_tokens
             ),
             answer_batch(tokenizer, answers, ids, self._limits.answer),
             targets,

@@ -26,7 +26,6 @@ from shared.vqa.blip2 import (
     QueryMemory,
     padding_id,
     projected_queries,
-    prompt_of,
     query_outputs,
     vision_features,
 )
@@ -67,7 +66,7 @@ class Blip2Learner(Learner[Blip2Examples]):
         network = self.model.network
         self._language = network.language_model
         self._translates = bool(self._language.config.is_encoder_decoder)
-        self._prompt, self._pad = prompt_of(network), padding_id(network)
+        self._pad = padding_id(network)
         ends = end_tokens(self._language)
         if not ends:
             raise InputError(f"{self.model.name}: its language model names no end token")
@@ -137,8 +136,8 @@ class Blip2Learner(Learner[Blip2Examples]):
     def tokenise(self, pairs: Sequence[QAPair]) -> Blip2Examples:
         """Tokenise the prompts as the answerer does, and the answers as they are generated."""
         tokenizer = self.model.tokenizer
-        questions = self.model.folded([pair.question for pair in pairs])
-        prompts = [self._prompt.format(question) for question in questions]
+        assert isinstance(self.answerer, Blip2Answerer)
+        prompts = self.answerer.prompts([pair.question for pair in pairs])
         # A decoder goes on after "Answer:" with a space, which is part of its next token.
         spoken = [pair.answer if self._translates else f" {pair.answer}" for pair in pairs]
         answers = tokenizer(

@@ -60,12 +60,14 @@ class Learner(ABC, Generic[Examples]):
     """A loaded model that learns."""
 
     family: ClassVar[str]
-    towers: ClassVar[tuple[str, ...]]
+    towers: tuple[str, ...]
     """The parts of the network, by the beginning of their layers' names."""
     layer_names: ClassVar[str]
     """Ends of names that an adapter can be put on, for people."""
-    says_the_answer: ClassVar[tuple[str, ...]] = ()
+    says_the_answer: tuple[str, ...] = ()
     """Ends of names of last layers that PEFT takes for one among all linear ones."""
+    cuts_questions: ClassVar[bool] = True
+    """Whether the model reads so many tokens of a question alone."""
     added_labels: tuple[str, ...] = ()
     """Answers that training added to those of the base."""
     trained_whole: tuple[str, ...] = ()
@@ -73,8 +75,9 @@ class Learner(ABC, Generic[Examples]):
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:
         self.answerer, self._limits = answerer, limits
-        # Kept beside the adapter, so that questions are cut alike when the model answers.
-        lower_question_limit(answerer.model.tokenizer, limits.question)
+        if self.cuts_questions:
+            # Kept beside the adapter, so that questions are cut alike when the model answers.
+            lower_question_limit(answerer.model.tokenizer, limits.question)
 
     @property
     def model(self) -> LoadedModel:
@@ -83,8 +86,8 @@ class Learner(ABC, Generic[Examples]):
 
     @property
     @abstractmethod
-    def default_targets(self) -> tuple[str, ...]:
-        """The ends of the names of the layers that get an adapter unless the recipe names some."""
+    def default_targets(self) -> tuple[str, ...] | str:
+        """The layers that get an adapter unless the recipe names some, as PEFT takes them."""
 
     @property
     @abstractmethod
@@ -109,8 +112,17 @@ class Learner(ABC, Generic[Examples]):
     def input_shape(self, image: Image.Image) -> tuple[int, int]:
         """Return the height and width that an image is resized to, in pixels."""
 
+    def prepare_changed(self, picture_1CHW: torch.Tensor) -> Any:  # noqa: ANN401 (as the answerer prepares it)
+        """Return what ``encode`` takes of a picture in [0, 1] that has the right size already."""
+        processor = self.model.image_processor
+        mean, std = (
+            torch.tensor(numbers).view(1, 3, 1, 1)
+            for numbers in (processor.image_mean, processor.image_std)
+        )
+        return (picture_1CHW - mean) / std
+
     @abstractmethod
-    def encode(self, pixels: Sequence[torch.Tensor]) -> Features:
+    def encode(self, pixels: Sequence[Any]) -> Features:
         """Return the features of images that the answerer prepared, differentiably."""
 
     @abstractmethod

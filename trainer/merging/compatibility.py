@@ -11,6 +11,7 @@ from shared.errors import InputError
 from shared.questions.folding import read_folding
 from shared.vqa.adapting.adapter_start import require_start, rewrites_base
 from shared.vqa.adapting.adapters import adapter_config
+from shared.vqa.inputs.instruction import trained_prompt
 from shared.vqa.inputs.question_length import limit_of_adapters
 from trainer.fitting.record import RunRecord
 
@@ -29,6 +30,7 @@ def require_compatible(
         _require_same_base(both, records[0], record)
         _require_same_targets(both, configs[0], config)
     _require_one_folding(adapters)
+    _require_one_prompt(adapters)
     limit_of_adapters(adapters)
 
 
@@ -81,6 +83,16 @@ def _require_one_folding(adapters: Sequence[Path]) -> None:
             raise InputError(
                 f"{first} was trained on questions folded by {foldings[first]}, {adapter} by "
                 f"{folding}; train the older one again"
+            )
+
+
+def _require_one_prompt(adapters: Sequence[Path]) -> None:
+    first, *others = adapters
+    for other in others:
+        if trained_prompt(other) != trained_prompt(first):
+            raise InputError(
+                f"{first} was trained with the prompt {trained_prompt(first)!r}, {other} with "
+                f"{trained_prompt(other)!r}; train one of them again with the other's prompt"
             )
 
 

@@ -17,6 +17,11 @@ from shared.questions.folding import read_folding, write_folding
 from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
+from shared.vqa.inputs.instruction import (
+    NO_INSTRUCTION,
+    instruction_of_adapters,
+    write_instruction,
+)
 from shared.vqa.inputs.question_length import limit_of_adapters, lower_question_limit
 from shared.vqa.quantization import Quantization
 from trainer.fitting.adapter import name_base
@@ -82,7 +87,13 @@ def write_fused(
         method: how their updates are combined.
         density: share of an update that TIES and DARE keep.
     """
-    model = load_answerer(base, quantization=Quantization.NONE, device=torch.device("cpu")).model
+    instruction = instruction_of_adapters(NO_INSTRUCTION, adapters)
+    model = load_answerer(
+        base,
+        quantization=Quantization.NONE,
+        device=torch.device("cpu"),
+        instruction=instruction,
+    ).model
     ids = [f"adapter_{number}" for number in range(len(adapters))]
     with quiet_renames():
         peft = PeftModel.from_pretrained(model.network, str(adapters[0]), adapter_name=ids[0])
@@ -110,4 +121,5 @@ def write_fused(
     model.tokenizer.save_pretrained(str(folder))
     model.image_processor.save_pretrained(str(folder))
     write_folding(read_folding(adapters[0]), folder)
+    write_instruction(model.instruction, folder)
     return rank

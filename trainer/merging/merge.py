@@ -14,6 +14,7 @@ from shared.files.atomic import new_folder
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
+from shared.vqa.inputs.instruction import write_instruction
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
@@ -125,3 +126,4 @@ def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
     processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
     processor.save_pretrained(folder)
     write_folding(trained.folding, folder)
+    write_instruction(trained.instruction, folder)

@@ -6,9 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.program.settings import Seed, Settings
+from shared.vqa.inputs.instruction import PLACE
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.quantization import Quantization
 from trainer.recipe.schedule import Schedule
@@ -178,6 +179,15 @@ DataColumns = Annotated[
 ]
 
 
+def _with_a_place(prompt: str) -> str:
+    if prompt and PLACE not in prompt:
+        raise ValueError(f"{prompt!r} does not say where the question goes ({PLACE})")
+    return prompt
+
+
+Prompt = Annotated[str, AfterValidator(_with_a_place)]
+
+
 class FitRecipe(Settings):
     """Everything that decides what ``trainer fit`` makes."""
 
@@ -216,6 +226,11 @@ class FitRecipe(Settings):
     )
     evaluation_batch_size: int = Field(
         16, gt=0, description="questions answered at a time; batches hold whole images"
+    )
+    prompt: Prompt = Field(
+        "",
+        description="what questions are put into, such as '{question} Answer in one word.', here "
+        "and whenever the adapter answers; empty: as a model of this kind is asked",
     )
     max_question_tokens: int = Field(
         MAX_QUESTION_TOKENS,

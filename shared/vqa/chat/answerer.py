@@ -38,16 +38,16 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
 
     def __init__(self, model: LoadedModel) -> None:
         super().__init__(model)
-        self._processor = open_processor(model.name, model.network.config)
-        self.keeping, split = proved_keeping(
-            model.name, model.network, self._processor, model.instruction, model.device
+        self.processor = open_processor(model.name, model.network.config)
+        self.keeping, self.split = proved_keeping(
+            model.name, model.network, self.processor, model.instruction, model.device
         )
         self.computed_once = self.keeping.value
         if has_picture_tokens(model.network.config):
             self.cleaning = CLEANING
         longest = model.instruction.max_new_tokens
         ends = end_tokens(model.network) | {model.tokenizer.sep_token_id}
-        self._shared = Shared(model.network, model.device, split, longest, ends)
+        self._shared = Shared(model.network, model.device, self.split, longest, ends)
         self._memory_bytes = _room(model.device)
         self._decoder = (
             RowDecoder(model.network, model.device, _any_token(model))
@@ -57,7 +57,7 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
 
     def prepare(self, image: Image.Image) -> Picture:
         """Return the picture; its pixels are computed here if nobody else wants the cores."""
-        picture = Picture(self._processor, image, self.model.name)
+        picture = Picture(self.processor, image, self.model.name)
         if self.model.device.type != "cpu":
             picture.asked(self.model.instruction.around(""))
         return picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import BatchFeature, PreTrainedModel
@@ -15,6 +15,9 @@ from shared.vqa.chat.abilities import IMAGE_FEATURES
 Features = Any
 """A model's own output of ``get_image_features``; ``pooler_output`` is what takes the places of the
 image tokens."""
+
+ENCODED: Final = "mm_encoder_outputs"
+"""Under which a network takes features in the place of pixels."""
 
 
 def on_device(
@@ -35,10 +38,12 @@ def names_taken(network: PreTrainedModel) -> frozenset[str]:
 
 
 def image_features(network: PreTrainedModel, inputs: Mapping[str, Any]) -> Features:
-    """Run vision tower and projector over the pictures of ``inputs``.
+    """Run vision tower and projector over the pictures of ``inputs``, unless these are known.
 
     The encoder takes what it has a parameter for, as in transformers' own ``generate``.
     """
+    if ENCODED in inputs:
+        return inputs[ENCODED]["image"]
     encode = getattr(network.base_model, IMAGE_FEATURES)
     takes = inspect.signature(encode).parameters
     own = {name: value for name, value in inputs.items() if name in takes and name != "kwargs"}
@@ -50,7 +55,7 @@ def without_pixels(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in inputs.items()
-        if not (isinstance(value, torch.Tensor) and value.is_floating_point())
+        if name != ENCODED and not (isinstance(value, torch.Tensor) and value.is_floating_point())
     }
 
 
@@ -73,7 +78,27 @@ def repeated(features: Features, times: int) -> Features:
 
 def together(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the inputs of several pictures of one shape as those of one batch."""
-    return {name: torch.cat([one[name] for one in inputs]) for name in inputs[0]}
+    return {
+        name: {"image": joined([one[name]["image"] for one in inputs])}
+        if name == ENCODED
+        else torch.cat([one[name] for one in inputs])
+        for name in inputs[0]
+    }
+
+
+def joined(features: Sequence[Features]) -> Features:
+    """Return the features of several pictures, in the order of their rows, as those of a batch."""
+    whole = copy.copy(features[0])
+    pooled = [one.pooler_output for one in features]
+    whole.pooler_output = (
+        torch.cat(pooled)
+        if isinstance(pooled[0], torch.Tensor)
+        else [image for images in pooled for image in images]
+    )
+    if getattr(whole, "deepstack_features", None) is not None:
+        levels = zip(*(one.deepstack_features for one in features), strict=True)
+        whole.deepstack_features = [[part for parts in level for part in parts] for level in levels]
+    return whole
 
 
 def of_one_shape(inputs: Sequence[Mapping[str, Any]]) -> bool:
@@ -82,6 +107,7 @@ def of_one_shape(inputs: Sequence[Mapping[str, Any]]) -> bool:
         {
             name: value.shape if name == "input_ids" else value.shape[1:]
             for name, value in one.items()
+            if name != ENCODED
         }
         for one in inputs
     ]

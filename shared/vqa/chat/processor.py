@@ -114,7 +114,7 @@ class Picture:
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
-                **_quick_answer(self._processor.chat_template),
+                **quick_answer(self._processor.chat_template),
             )
         except Exception as error:
             # A template is a program, and raises what it likes.
@@ -124,7 +124,7 @@ class Picture:
             ) from error
 
 
-def _quick_answer(template: object) -> dict[str, bool]:
+def quick_answer(template: object) -> dict[str, bool]:
     """Switch thinking off where a template knows of it: others would hand the word on."""
     return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
 

@@ -89,7 +89,7 @@ def instruction_of_adapters(instruction: Instruction, adapters: Iterable[Path]) 
         return instruction
     prompts: dict[str, Path] = {}
     for adapter in adapters:
-        prompts.setdefault(_prompt_of(adapter), adapter)
+        prompts.setdefault(trained_prompt(adapter), adapter)
     if len(prompts) > 1:
         (one, first), (other, second), *_ = prompts.items()
         raise InputError(
@@ -99,8 +99,13 @@ def instruction_of_adapters(instruction: Instruction, adapters: Iterable[Path]) 
     return replace(instruction, template=next(iter(prompts), ""))
 
 
-def _prompt_of(adapter: Path) -> str:
-    path = adapter / INSTRUCTION_FILE
+def trained_prompt(folder: Path) -> str:
+    """Return the prompt that an adapter, or a model with one merged into it, was trained with.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    path = folder / INSTRUCTION_FILE
     if not path.is_file():
         return ""
     from shared.corpus import read_json  # noqa: PLC0415 (as above)
