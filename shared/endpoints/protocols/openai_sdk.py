@@ -44,6 +44,7 @@ from shared.endpoints.refusals.refusal import (
     BadRequest,
     FormNotTaken,
     InvalidKey,
+    ProjectRefused,
     Refusal,
     SettingNotTaken,
     Unanswered,
@@ -186,12 +187,15 @@ class OpenAIClient:
             body, headers = await self._answer(asked, key, _ASKED_PATH)
         except SettingNotTaken as error:
             refusal = ask_without(self._settings, model, settings, form, error)
-        except (BadRequest, FormNotTaken) as error:
+        except (BadRequest, FormNotTaken, InvalidKey, ProjectRefused) as error:
+            # Some call it a lack of permission what a model does not take.
             left_out = self._optional.refused(optional, model, error.reason)
             if left_out:
                 refusal = FormNotTaken(error.reason, form, left_out)
-            else:
+            elif isinstance(error, (BadRequest, FormNotTaken)):
                 refusal = self._plainer(error, form, model)
+            else:
+                refusal = error
         else:
             self._whose_form_is_taken.add(model)
             return read_completion(body, headers, SecretMask([key.secret]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +12,7 @@ from shared.endpoints.request import Request
 _LIMIT: Final = "max_tokens"
 _NEWER_LIMIT: Final = "max_completion_tokens"
 """What OpenAI's reasoning models want in its place; many servers know the older name alone."""
+_OF_THIS_REQUEST: Final = re.compile(r"too (large|long|many|big)|maximum|exceed", re.IGNORECASE)
 
 
 class OptionalFields:
@@ -46,8 +48,11 @@ class OptionalFields:
         """Return which field a refusal is about, such as ``logprobs=True``; empty if none of ours.
 
         It is not sent to ``model`` any more; an output limit goes by its other name. ``sent`` are
-        the fields of the request that was refused: others were refused meanwhile.
+        the fields of the request that was refused: others were refused meanwhile. That a value is
+        too large for this one request says nothing of the field.
         """
+        if _OF_THIS_REQUEST.search(reason):
+            return ""
         for name, value in sent.items():
             if name in reason and name not in self._further:
                 self._refused[model].add(name)

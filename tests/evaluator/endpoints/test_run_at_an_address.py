@@ -140,6 +140,17 @@ def test_a_key_that_is_not_taken_is_one_line(data, capsys, monkeypatch):
     assert "sk-wrong" not in line
 
 
+def test_a_question_that_is_too_long_changes_nothing_for_the_others(data):
+    def has_no_room(_, text):
+        told = "'max_tokens' is too large: 256. This model's maximum context length is 200 tokens"
+        return (400, {"error": {"message": told}}) if "shape" in text else None
+
+    with ChatServer({"vlm": "red"}, has_no_room).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 1) == 0
+    assert all(body["max_tokens"] == 256 for body in server.seen)
+    assert read_run(data.parent / "run").scorecard.failed_answers == 11
+
+
 def test_a_server_that_goes_away_is_waited_for(data):
     broken = itertools.count()
 
@@ -168,11 +179,17 @@ def test_a_failed_question_is_counted_and_the_rest_completes(data):
     assert run.scorecard.cost.failures == {"400: no shapes": 11}
 
 
-@pytest.mark.parametrize("field", ["logprobs", "temperature", "max_tokens"])
-def test_a_field_that_is_not_taken_is_left_out(data, field):
+@pytest.mark.parametrize(
+    ("field", "status", "told"),
+    [
+        ("logprobs", 403, "You are not allowed to request logprobs from this model"),
+        ("temperature", 400, "Unsupported value: 'temperature' does not support 0 with this model"),
+        ("max_tokens", 400, "Unsupported parameter: 'max_tokens' is not supported"),
+    ],
+)
+def test_a_field_that_is_not_taken_is_left_out(data, field, status, told):
     def does_not_take_it(body, _):
-        told = f"Unsupported parameter: '{field}' is not supported with this model."
-        return (400, {"error": {"message": told}}) if field in body else None
+        return (status, {"error": {"message": told}}) if field in body else None
 
     with ChatServer({"vlm": "red"}, does_not_take_it).serving() as server:
         assert evaluate(data, server.url) == 0
