@@ -22,6 +22,12 @@ from shared.records import QAPair
 
 SHOWN: Final = 3
 """Differing rows that a refusal names."""
+_WAYS_OF_ASKING: Final = {
+    "prompt": "prompt",
+    "max_new_tokens": "longest answer",
+    "answer_cleaning": "cleaning of answers",
+}
+"""Facts of a run, by the name that each has in its record."""
 
 
 def require_same_data(base: Run, other: Run) -> None:
@@ -108,3 +114,16 @@ def common_metrics(base: Run, other: Run, chosen: Sequence[Metric] | None) -> li
             f"same way{way_out}"
         )
     return wanted
+
+
+def asked_differently(base: Run, other: Run) -> tuple[str, ...]:
+    """Return in what two runs were asked differently, in words that quote both.
+
+    It stops no comparison: models are asked each in its own way, and a prompt may be what is tried.
+    """
+    ways = []
+    for fact, words in _WAYS_OF_ASKING.items():
+        before, after = (run.scorecard.provenance.get(fact) for run in (base, other))
+        if before != after and None not in (before, after):
+            ways.append(f"{words} {before or 'none'!r} against {after or 'none'!r}")
+    return tuple(ways)

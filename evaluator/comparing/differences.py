@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.comparing.comparable import common_metrics, require_same_data
+from evaluator.comparing.comparable import asked_differently, common_metrics, require_same_data
 from evaluator.comparing.pairing import (
     pair_rows,
     spelled_otherwise,
@@ -60,7 +60,8 @@ class RunComparison:
     counts the rows that one run alone answers, since the other's model was trained on them, and
     ``trained_on`` those that are compared although a model was trained on them;
     ``pretrained_on`` those that only a base was pretrained on. ``spelled_otherwise`` counts those
-    whose reference is the same but for its spelling.
+    whose reference is the same but for its spelling. ``asked_differently`` says in what the models
+    were asked differently.
     """
 
     base: str
@@ -76,6 +77,7 @@ class RunComparison:
     metrics: Sequence[MetricDifference]
     by_question_type: Mapping[str, Difference]
     mcnemar: McNemar
+    asked_differently: Sequence[str] = ()
 
     @property
     def noun(self) -> str:
@@ -140,6 +142,7 @@ def compare_runs(
         found,
         by_type,
         mcnemar_exact(right[0], right[1], unit_of_row),
+        asked_differently(base, other),
     )
 
 
@@ -187,6 +190,10 @@ def cautions(comparison: RunComparison) -> list[str]:
         told.append(
             f"The references of {comparison.spelled_otherwise:,} rows are spelled differently in "
             "the two runs; metrics that heed case or marks differ for that too."
+        )
+    if comparison.asked_differently:
+        told.append(
+            f"The models were asked differently: {'; '.join(comparison.asked_differently)}."
         )
     if comparison.units < FEW_UNITS:
         units = counted(comparison.units, comparison.noun)

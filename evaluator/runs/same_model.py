@@ -38,7 +38,8 @@ def agree_on_model(
         write_json({**facts, "adapter_effect": changed}, folder / MODEL_FILE)
         return
     before = read_json(folder / MODEL_FILE)
-    differing = [name for name in facts if before.get(name) != facts[name]]
+    # A folder of a release before lacks what was not known of a model then, such as its cleaning.
+    differing = [name for name in facts if before.get(name, "") != facts[name]]
     if differing:
         changes = ", ".join(
             f"{name} {before.get(name)!r}, now {facts[name]!r}" for name in differing

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tests.bench.asking.benches import bench_ledger, bench_requests
 from tests.bench.asking.full_ledger import bench_full_ledger
+from tests.bench.chat import bench_chat
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.measure import Comparison
@@ -29,6 +30,7 @@ BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "ledger": bench_ledger,
     "ledger-full-size": bench_full_ledger,
     "answers": bench_answers,
+    "answers-of-chat": bench_chat,
     "fit": bench_fit,
     "fleet": bench_fleet,
     "scores": bench_sentence_scores,

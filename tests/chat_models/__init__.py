@@ -14,9 +14,10 @@ from tests.chat_models.tiled import (
     save_llava_onevision,
     save_smolvlm,
 )
-from tests.chat_models.whole import save_gemma3, save_llava, save_paligemma2
+from tests.chat_models.whole import save_florence2, save_gemma3, save_llava, save_paligemma2
 
 CHAT_MODELS: dict[str, Callable[[Path], Path]] = {
+    "florence2": save_florence2,
     "gemma3": save_gemma3,
     "idefics3": save_idefics3,
     "internvl": save_internvl,

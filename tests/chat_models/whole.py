@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from transformers import (
+    BartConfig,
     CLIPImageProcessor,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
     Gemma3Config,
     Gemma3ForConditionalGeneration,
     Gemma3ImageProcessor,
@@ -90,3 +94,45 @@ def save_paligemma2(folder: Path) -> Path:
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
     )
     return save(PaliGemmaForConditionalGeneration(config), processor, folder)
+
+
+def save_florence2(folder: Path) -> Path:
+    """Florence-2, an encoder-decoder; its processor puts the picture before every prompt."""
+    tokenizer = byte_tokenizer({"image_token": "<image>"})
+    images = CLIPImageProcessor(
+        size={"height": 2 * SIDE, "width": 2 * SIDE}, do_center_crop=False, do_resize=True
+    )
+    images.image_seq_length = 5
+    ids = language(tokenizer)
+    text = BartConfig(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        max_position_embeddings=1024,
+        decoder_start_token_id=tokenizer.bos_token_id,
+        forced_eos_token_id=None,
+        dropout=0.0,
+        **{name: ids[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")},
+    )
+    sizes = [8, 8, 16, 32]
+    config = Florence2Config(
+        text_config=text.to_dict(),
+        vision_config={
+            "depths": [1, 1, 1, 1],
+            "embed_dim": sizes,
+            "num_heads": [1, 1, 2, 2],
+            "num_groups": [1, 1, 2, 2],
+            "window_size": 4,
+            "projection_dim": 32,
+            "drop_path_rate": 0.0,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        tie_word_embeddings=True,
+    )
+    processor = Florence2Processor(images, tokenizer)
+    return save(Florence2ForConditionalGeneration(config), processor, folder)

@@ -2,7 +2,7 @@
 
 A short prompt with two questions is read as a whole, and in parts. That takes a few passes over
 some dozens of tokens: of the picture's tokens two stand for all, and what is in them is of no
-matter, so that the vision tower does not run.
+matter, so that the vision tower does not run. Where features alone are kept, it runs once or twice.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from shared.program.reporting.event_log import EventLog
 from shared.vqa.chat.abilities import Keeping, follows_the_shape, keeping_of
 from shared.vqa.chat.cache import Shelf
 from shared.vqa.chat.decoding import Prefixes, RowDecoder, RowQuestion
+from shared.vqa.chat.features import image_features, on_device, without_pixels
 from shared.vqa.chat.processor import Picture
 from shared.vqa.chat.prompt import PromptSplit, blank_picture, split_prompts
+from shared.vqa.greedy import generated
 from shared.vqa.inputs.instruction import Instruction
 
 log = EventLog(__name__)
@@ -73,18 +75,44 @@ def proved_keeping(
     picture = blank_picture(model, processor)
     split = split_prompts(picture, instruction)
     keeping = keeping_of(network)
-    if keeping not in (Keeping.ROWS, Keeping.COPIES):
-        return keeping, split
+    if keeping in (Keeping.ROWS, Keeping.COPIES):
+        keeping = _of_decoder(network, picture, split, keeping, device)
+    if keeping is Keeping.FEATURES and not _reads_features(network, picture, split, device):
+        log.warning("features_cannot_be_kept", model=model)
+        keeping = Keeping.NOTHING
+    return keeping, split
+
+
+def _of_decoder(
+    network: PreTrainedModel,
+    picture: Picture,
+    split: PromptSplit,
+    keeping: Keeping,
+    device: torch.device,
+) -> Keeping:
+    """Return what a decoder keeps rightly: its prefix, or a picture's features."""
     prompts = [_short(network, picture, split, text, device) for text in _QUESTIONS]
     if _sees_question(network, prompts[0]):
-        return Keeping.FEATURES, split
+        return Keeping.FEATURES
     wholes_QV = torch.cat([_logits(network, prompt) for prompt in prompts])
     in_parts = _from_rows if keeping is Keeping.ROWS else _from_copies
     off = (in_parts(network, prompts, device) - wholes_QV).abs().max() / wholes_QV.std()
     if off <= _ROUNDING.get(network.dtype, _ROUNDING[torch.bfloat16]):
-        return keeping, split
-    log.warning("prefix_cannot_be_kept", model=model, off_by=round(float(off), 3))
-    return Keeping.FEATURES, split
+        return keeping
+    log.warning("prefix_cannot_be_kept", model=picture.name, off_by=round(float(off), 3))
+    return Keeping.FEATURES
+
+
+def _reads_features(
+    network: PreTrainedModel, picture: Picture, split: PromptSplit, device: torch.device
+) -> bool:
+    """Return whether ``generate`` takes features in the place of pixels; it may pass them over."""
+    inputs = on_device(network, picture.asked(split.instruction.around(_QUESTIONS[0])), device)
+    features = {"image": image_features(network, inputs)}
+    [plain] = generated(network, 1, **inputs)
+    [kept] = generated(network, 1, **without_pixels(inputs), mm_encoder_outputs=features)
+    off = abs(plain.log_probability - kept.log_probability)
+    return plain.tokens == kept.tokens and off <= _ROUNDING.get(network.dtype, 1)
 
 
 def _short(

@@ -132,3 +132,17 @@ def test_references_that_differ_in_spelling_alone_are_paired_and_told(tmp_path):
     assert any(
         "The references of 9 rows are spelled differently" in s for s in sentences(comparison)
     )
+
+
+def test_models_that_were_asked_differently_are_compared_and_it_is_told(folders, capsys):
+    prompts = ("{question}", "{question} One word.")
+    for folder, prompt, cleaning in zip(folders, prompts, ("", "short answer 1"), strict=True):
+        card = read_json(folder / "scorecard.json")
+        card["provenance"] |= {"prompt": prompt, "answer_cleaning": cleaning}
+        write_json(card, folder / "scorecard.json")
+    assert evaluator("compare", *folders) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "The models were asked differently: prompt '{question}' against '{question} One word.'; "
+        "cleaning of answers 'none' against 'short answer 1'."
+    ) in out

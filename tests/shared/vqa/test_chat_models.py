@@ -35,6 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 QUESTIONS = ("what color is the shape", "is it red?", "what", "is it odd?")
 BARE = Instruction("{question}")
 KEPT = {
+    "florence2": Keeping.FEATURES,
     "gemma3": Keeping.ROWS,
     "idefics3": Keeping.ROWS,
     "internvl": Keeping.ROWS,
@@ -77,7 +78,7 @@ def own_answer(network, processor, image, question, *, tokens=10):
     """What the model's card would say: its template, its processor, its generate; nothing kept."""
     if processor.chat_template is None:
         inputs = processor(images=image, text=question, return_tensors="pt")
-        del inputs["labels"]
+        inputs.pop("labels", None)
     else:
         content = [{"type": "image"}, {"type": "text", "text": question}]
         text = processor.apply_chat_template(
@@ -86,7 +87,7 @@ def own_answer(network, processor, image, question, *, tokens=10):
         inputs = processor(images=image, text=text, add_special_tokens=False, return_tensors="pt")
     inputs = inputs.to(network.device, network.dtype)
     output = network.generate(**inputs, max_new_tokens=tokens, do_sample=False, num_beams=1)
-    asked = inputs["input_ids"].shape[1]
+    asked = 0 if network.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     return processor.tokenizer.decode(output[0, asked:], skip_special_tokens=True).strip()
 
 
