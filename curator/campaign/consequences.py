@@ -64,7 +64,7 @@ class Consequences:
     """Draws what follows from a reply or a refusal; what is to be tried again is returned."""
 
     prompts: Prompts
-    listing_map: ListingMap
+    listing_map: ListingMap | None
     ledger: Ledger
     pool: KeyPool
     clock: Clock

@@ -72,7 +72,7 @@ class Curator:
     models: Sequence[KnownModel]
     service: Service
     prompts: Prompts
-    listing_map: ListingMap
+    listing_map: ListingMap | None
     images_dir: Path
     ledger: Ledger
     pool: KeyPool

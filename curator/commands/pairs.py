@@ -236,7 +236,7 @@ def reparse(
 
 
 async def _reparse(
-    path: Path, wanted: int | None, answer_words: int | None, listing_map: ListingMap
+    path: Path, wanted: int | None, answer_words: int | None, listing_map: ListingMap | None
 ) -> Rejudged:
     now = SystemClock().now()
     with sole_writer(path) as held:

@@ -14,8 +14,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from curator.judging.agreement_by_words import is_about_the_whole, says_the_same, subject_asked
 from curator.judging.drafts import Draft
 from curator.judging.listing_map import ListingMap, Subject, field_key, packaged_map
+from curator.prompts.language import ENGLISH
 from shared.questions.answers import words
 
 
@@ -84,12 +86,20 @@ def _phrasing(called: frozenset[str]) -> _Phrasing:
 
 
 def agreement(
-    draft: Draft, metadata: Mapping[str, str], listing_map: ListingMap | None = None
+    draft: Draft,
+    metadata: Mapping[str, str],
+    listing_map: ListingMap | None = None,
+    language: str = ENGLISH,
 ) -> Agreement:
-    """Compare an answer with the fields that ``listing_map``, or the packaged one, names."""
-    if not metadata:
+    """Compare an answer with the fields that ``listing_map``, or the packaged one, names.
+
+    The packaged one is that for questions in ``language``, a code; without one nothing is known.
+    """
+    mapping = listing_map or packaged_map(language)
+    if not metadata or mapping is None:
         return Agreement.UNKNOWN
-    mapping = listing_map or packaged_map()
+    if mapping.passed_over:
+        return _by_words(draft, metadata, mapping)
     question = " ".join(words(draft.question))
     if not mapping.pattern.search(question):
         return Agreement.UNKNOWN
@@ -104,6 +114,20 @@ def agreement(
                 return Agreement.UNKNOWN
             return _compared(_stems(draft.answer), stated, subject.family_of)
     return Agreement.UNKNOWN
+
+
+def _by_words(draft: Draft, metadata: Mapping[str, str], mapping: ListingMap) -> Agreement:
+    subject = subject_asked(draft.question, mapping)
+    if subject is None:
+        return Agreement.UNKNOWN
+    listing = {field_key(name): text for name, text in metadata.items()}
+    stated = mapping.text_of(subject.fields, listing)
+    if not stated or not is_about_the_whole(draft.question, subject, listing, mapping):
+        return Agreement.UNKNOWN
+    same = says_the_same(draft.answer, stated, subject, mapping)
+    if same is None:
+        return Agreement.UNKNOWN
+    return Agreement.AGREES if same else Agreement.DISAGREES
 
 
 def _is_about_the_whole(

@@ -11,10 +11,17 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
+from curator.prompts.language import ENGLISH
 from shared.program.settings import Settings, load_settings, validated
 from shared.program.toml_files import parsed_toml
 
-_FILE: Final = "agreement.toml"
+_FILES: Final = {
+    ENGLISH: "agreement.toml",
+    "de": "agreement.de.toml",
+    "hi": "agreement.hi.toml",
+}
+MAPPED: Final = tuple(_FILES)
+"""The languages of questions, by their codes, for which there is a packaged mapping."""
 _BETWEEN: Final = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -47,10 +54,18 @@ class Subject(Settings):
 
 
 class ListingMap(Settings):
-    """Subjects in the order in which they are looked for, and where products are named."""
+    """Subjects in the order in which they are looked for, and where products are named.
+
+    With words that are ``passed_over``, questions are read by their words alone, as those of
+    other languages than English are.
+    """
 
     names: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    general: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
+    compounds: bool = False
     subject: dict[str, Subject] = Field(min_length=1)
 
     @cached_property
@@ -85,20 +100,26 @@ def field_key(name: str) -> str:
 
 
 @cache
-def packaged_map() -> ListingMap:
-    """Return the mapping that counts where a user gives none."""
-    return validated(ListingMap, parsed_toml(map_text(), _FILE), source=_FILE)
+def packaged_map(language: str = ENGLISH) -> ListingMap | None:
+    """Return the mapping for questions in a language, by its code, where a user gives none.
+
+    ``None`` where nothing is known of how listings and questions in it go together.
+    """
+    if language not in MAPPED:
+        return None
+    name = _FILES[language]
+    return validated(ListingMap, parsed_toml(map_text(language), name), source=name)
 
 
-def map_text() -> str:
-    """Return the packaged mapping as it is written."""
-    return files("curator.judging").joinpath(_FILE).read_text(encoding="utf-8")
+def map_text(language: str = ENGLISH) -> str:
+    """Return the packaged mapping for a language as it is written."""
+    return files("curator.judging").joinpath(_FILES[language]).read_text(encoding="utf-8")
 
 
-def read_map(path: Path | None) -> ListingMap:
-    """Return the mapping in a user's file; the packaged one without a file.
+def read_map(path: Path | None) -> ListingMap | None:
+    """Return the mapping in a user's file; ``None`` without a file, for the packaged ones.
 
     Raises:
         InputError: the file cannot be used.
     """
-    return packaged_map() if path is None else load_settings(ListingMap, path)
+    return None if path is None else load_settings(ListingMap, path)

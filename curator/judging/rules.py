@@ -90,8 +90,9 @@ def validate(
 
     ``answer_words`` is the longest answer, ``most`` the number of pairs that were asked for,
     ``metadata`` what the listing says about the product, ``styles`` are those that were asked for.
-    ``listing_map`` says which of its fields answer what, if not the packaged mapping. Where the
-    request had several pictures, each draft names the one it is about, one of ``pictures``.
+    ``listing_map`` says which of its fields answer what, if not the packaged mapping for the
+    prompt's language. Where the request had several pictures, each draft names the one it is about,
+    one of ``pictures``.
     """
     bench = _Bench(prompt or default_prompt(), answer_words, tuple(styles))
     rules = bench.rules
@@ -116,7 +117,8 @@ def validate(
             accepted.append(draft)
         else:
             rejected.append(RejectedDraft(draft, rule))
-    agreements = tuple(agreement(draft, metadata, listing_map) for draft in accepted)
+    code = bench.prompt.language if isinstance(bench.prompt.language, str) else ""
+    agreements = tuple(agreement(draft, metadata, listing_map, code) for draft in accepted)
     return Verdict(tuple(accepted), tuple(rejected), agreements)
 
 

@@ -49,7 +49,7 @@ class Rules:
     """By what replies are judged: the prompt, and which fields of a listing answer what."""
 
     prompts: Prompts
-    listing_map: ListingMap
+    listing_map: ListingMap | None
 
 
 @dataclass(frozen=True, slots=True)

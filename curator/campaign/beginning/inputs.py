@@ -94,7 +94,7 @@ class RunPlan:
     keys: Sequence[Key]
     models: Sequence[KnownModel]
     prompts: Prompts
-    listing_map: ListingMap
+    listing_map: ListingMap | None
     campaign: Campaign
     address: Address | None
     serving: Sequence[Key] = ()

@@ -60,7 +60,7 @@ class CanaryJob(CanaryItem):
         self,
         reply: Reply,
         prompts: Prompts,
-        listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
+        listing_map: ListingMap | None,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
         """Return whether a reply is an answer, and whether it says the same as the first one."""
         language = prompts.of_listing(self.listing).language

@@ -67,7 +67,7 @@ class Job(Protocol):
     def request(self, photo: Photo, prompts: Prompts) -> Request:
         """Return what is sent."""
 
-    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap) -> Judgement:
+    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap | None) -> Judgement:
         """Return what a reply is worth."""
 
     def log_fields(self, answer: str = "") -> Mapping[str, str]:
@@ -139,7 +139,7 @@ class ListingJob(WorkItem, _OfAnyModel):
         unread = [view for view, each in read.items() if each is None]
         return replace(self, views=tuple(view for view in read if view not in unread)), unread
 
-    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap) -> Judgement:
+    def judged(self, reply: Reply, prompts: Prompts, listing_map: ListingMap | None) -> Judgement:
         """Return which pairs of a reply are fit for the data set."""
         listing = self.listing
         image = listing.image.path
@@ -195,7 +195,7 @@ class OpinionJob(PairItem, _OfAnyModel):
         self,
         reply: Reply,
         prompts: Prompts,
-        listing_map: ListingMap,  # noqa: ARG002 (it does not look at the listing)
+        listing_map: ListingMap | None,  # noqa: ARG002 (it does not look at the listing)
     ) -> Judgement:
         """Return whether a reply is an answer, and whether it says the same as the first one."""
         language = prompts.of_listing(self.listing).language

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
-from curator.judging.listing_map import map_text
+import typer
+
+from curator.judging.listing_map import MAPPED, map_text
+from curator.prompts.language import ENGLISH
+from shared.errors import InputError
+
+MapLanguage = Annotated[
+    str, typer.Option("--language", metavar="CODE", help="Of the questions: en, de or hi.")
+]
 
 
-def agreement() -> None:
+def agreement(language: MapLanguage = ENGLISH) -> None:
     """Print which fields of a listing answer which questions.
 
     Edited, the file is given to `run` and `reparse` with --agreement FILE.
     """
-    sys.stdout.write(map_text())
+    if language not in MAPPED:
+        raise InputError(
+            f"--language {language}: there are {', '.join(MAPPED)}; a file of your own may be in "
+            "any, see docs/catalogues.md"
+        )
+    sys.stdout.write(map_text(language))

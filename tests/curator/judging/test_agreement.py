@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from curator.catalog import Skipped, open_catalog
 from curator.judging.agreement import Agreement, agreement
 from curator.judging.drafts import Draft
+from curator.judging.listing_map import packaged_map
 from curator.judging.rules import Rule, validate
+from curator.prompts.prompt_file import default_prompt
 from shared.corpus import read_pairs
 
 ABO_SAMPLE = Path(__file__).parents[4] / "shared" / "abo"
@@ -103,3 +105,69 @@ def test_on_the_sample_few_answers_disagree_and_no_english_is_refused():
     assert told[Agreement.DISAGREES] / known < 0.06
     assert set(rules) == {Rule.ANSWER_IN_QUESTION}
     assert rules.total() < 0.022 * sum(map(len, drafts.values()))
+
+
+CHAIR = {
+    "item_name": "Office Chair with armrests",
+    "product_type": "CHAIR",
+    "color": "Navy Blue",
+    "material": "Oak wood",
+}
+STUHL = {"Titel": "Bürostuhl Max", "Farbe": "Dunkelblau", "Material": "Eichenholz"}
+YES, NO, NOTHING = Agreement.AGREES, Agreement.DISAGREES, Agreement.UNKNOWN
+
+
+@pytest.mark.parametrize("listing", [CHAIR, STUHL], ids=["in English", "in German"])
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("Welche Farbe hat der Stuhl?", "blau", YES),
+        ("Welche Hauptfarbe hat das Produkt?", "dunkelblau", YES),
+        ("Welche Farbe hat der abgebildete Bürostuhl?", "rote", NO),
+        ("Welche Farbe haben die Beine?", "rot", NOTHING),
+        ("Welche Farbe haben die Beine des Stuhls?", "rot", NOTHING),
+        ("Welche Farbe hat der Tisch?", "rot", NOTHING),
+        ("Welche Farbe hat der Stuhl?", "espresso", NOTHING),
+        ("Aus welchem Material besteht der Stuhl?", "Holz", YES),
+        ("Woraus besteht er?", "Metall", NO),
+        ("Wie viele Beine hat er?", "vier", NOTHING),
+    ],
+)
+def test_german_answers_are_compared_with_listings_in_either_language(
+    question, answer, expected, listing
+):
+    assert agreement(Draft(question, answer), listing, language="de") is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("इस कुर्सी का मुख्य रंग क्या है?", "नीला", YES),
+        ("इस उत्पाद का रंग क्या है?", "लाल", NO),
+        ("पैरों का रंग क्या है?", "लाल", NOTHING),
+        ("यह किससे बना है?", "लकड़ी", YES),
+        ("यह किस प्रकार का उत्पाद है?", "कुर्सी", YES),
+        ("यह किस प्रकार का उत्पाद है?", "मेज", NO),
+    ],
+)
+def test_hindi_answers_are_compared_too(question, answer, expected):
+    assert agreement(Draft(question, answer), CHAIR, language="hi") is expected
+
+
+@pytest.mark.parametrize("language", ["", "nl"])
+def test_a_language_without_a_mapping_is_compared_with_nothing(language):
+    draft = Draft("What is the main color of the chair?", "red")
+    assert agreement(draft, CHAIR, language=language) is Agreement.UNKNOWN
+    assert agreement(draft, CHAIR, packaged_map(), language) is Agreement.DISAGREES
+
+
+def test_a_listing_in_another_language_than_the_mapping_says_nothing():
+    draft = Draft("Welche Farbe hat das Produkt?", "rot")
+    assert agreement(draft, {"color": "ネイビー"}, language="de") is Agreement.UNKNOWN
+
+
+def test_the_language_of_the_prompt_decides():
+    german = default_prompt().model_copy(update={"language": "de"})
+    draft = Draft("Welche Farbe hat der Stuhl?", "rot")
+    verdict = validate([draft], answer_words=1, metadata=CHAIR, prompt=german)
+    assert verdict.agreements == (Agreement.DISAGREES,)

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from curator.commands.judging.agreement import agreement as print_mapping
 from curator.judging.agreement import Agreement, agreement
 from curator.judging.drafts import Draft
-from curator.judging.listing_map import map_text, packaged_map, read_map
+from curator.judging.listing_map import MAPPED, map_text, packaged_map, read_map
 from shared.errors import InputError
 
 OWN = """
@@ -74,7 +75,8 @@ def test_what_the_command_prints_is_the_packaged_mapping(tmp_path):
     ).stdout
     assert printed == map_text()
     (tmp_path / "copy.toml").write_text(printed)
-    assert read_map(tmp_path / "copy.toml") == packaged_map() == read_map(None)
+    assert read_map(tmp_path / "copy.toml") == packaged_map()
+    assert read_map(None) is None
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,16 @@ def test_signs_in_a_users_phrases_are_no_patterns(tmp_path):
         "[subject.x]\nasked = ['a (b', 'c+']\nfields = ['x']\nfamilies = ['q']\n"
     )
     assert agreement(Draft("Is it c?", "q"), {"x": "q"}, read_map(tmp_path / "own.toml"))
+
+
+@pytest.mark.parametrize("language", MAPPED)
+def test_the_packaged_mapping_of_each_language_can_be_edited(language, tmp_path):
+    (tmp_path / "copy.toml").write_text(map_text(language), encoding="utf-8")
+    assert read_map(tmp_path / "copy.toml") == packaged_map(language)
+
+
+def test_a_language_without_a_mapping_is_bad_input(capsys):
+    with pytest.raises(InputError, match="there are en, de, hi"):
+        print_mapping("nl")
+    print_mapping("de")
+    assert capsys.readouterr().out == map_text("de")
