@@ -40,6 +40,7 @@ from shared.endpoints.pool.records import Meter, ModelUse
 from shared.records import Listing
 
 _NO_TOKENS: Final = TokenUse()
+_NAMES: Final = {outcome: outcome.value for outcome in Outcome}
 _ANSWERED: Final = SpanCounts(answered=1)
 _LIMITED: Final = SpanCounts(limited=1)
 _FAILED: Final = SpanCounts(failed=1)
@@ -166,7 +167,8 @@ class LiveReport:
             self._replies[result.facts] += 1
         if result.verdict is not None:
             self._pairs[result.model_version or model] += len(result.verdict.accepted)
-            self._rejected.update(rejected.rule.value for rejected in result.verdict.rejected)
+            for rejected in result.verdict.rejected:
+                self._rejected[rejected.rule.value] += 1
         if isinstance(result.change, ItemChange) and result.change.state is not WorkState.PENDING:
             self._states[WorkState.PENDING] -= 1
             self._states[result.change.state] += 1
@@ -188,7 +190,7 @@ class LiveReport:
         self._by_model[who] = ModelReplies(asked, version, status, count, latest)
 
     def _count_outcome(self, lease: Lease, outcome: Outcome, amount: int) -> None:
-        name = outcome.value
+        name = _NAMES[outcome]
         self._by_key[lease.key.fingerprint][name] += amount
         self._outcomes_by_model[lease.model][name] += amount
 

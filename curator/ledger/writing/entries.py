@@ -97,7 +97,8 @@ def _put_verdict(changes: Inbox, result: Result) -> None:
     pairs, rejected = defaultdict(list), defaultdict(list)
     for draft, agreement in zip(verdict.accepted, verdict.agreements, strict=True):
         texts = draft.question, draft.answer, draft.difficulty, agreement, draft.style
-        pairs[result.item_of(draft.picture)].append((*texts, draft.others or None))
+        item_id = result.item_of(draft.picture) if result.views else change.item_id
+        pairs[item_id].append((*texts, draft.others or None))
     for refused in verdict.rejected:
         draft = refused.draft
         told = refused.rule, draft.question, draft.answer

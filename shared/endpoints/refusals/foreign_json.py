@@ -39,6 +39,8 @@ def dicts_in(value: object) -> Iterator[dict[str, Any]]:
 
 def as_count(value: object) -> int:
     """Return ``value`` as a number of things, 0 where it is none; what no ledger holds is cut."""
+    if value is None:
+        return 0
     try:
         count = value if type(value) is int else int(str(value))
     except ValueError:
