@@ -20,6 +20,7 @@ from typer.core import TyperCommand
 from shared.errors import AboVqaError
 
 DISTRIBUTION: Final = "abo-vqa"
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def application(
         name=program,
         help=purpose,
         no_args_is_help=True,
+        context_settings=_HELP,
         # Panels and colours would cost as much time again as all else that `--help` does.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -138,5 +140,5 @@ def _deferred(name: str, command: Command) -> type[TyperCommand]:
 
 def _command_of(name: str, command: Command) -> Any:  # noqa: ANN401
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name)(command.load())
+    app.command(name, context_settings=_HELP)(command.load())
     return typer.main.get_command(app)

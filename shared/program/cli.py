@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,7 @@ from shared.program.stopping import GOES_ON, interrupt_once
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
 
+_NO_CHOICE: Final = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.*)")
 _INSTALLS_COMPLETION: Final = "--install-completion"
 _OURS: Final = frozenset({"curator", "evaluator", "shared", "trainer"})
 _FURTHER_EXTRAS: Final[Mapping[tuple[str, str], str]] = {
@@ -102,10 +105,8 @@ def run_program(
         # What was printed may still wait for room on the disk that it goes to.
         sys.stdout.flush()
     except TyperException as error:
-        if error.format_message():  # empty where the help was shown instead
-            # What a type of ours says comes with the name of its exception in front.
-            message = error.format_message().replace(": Value error, ", ": ").rstrip(".")
-            print(f"{name}: {message}; see --help", file=sys.stderr)
+        if message := error.format_message():  # empty where the help was shown instead
+            print(_told(name, message), file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (typer.Abort, KeyboardInterrupt):
         outcome = _INTERRUPTED
@@ -121,6 +122,19 @@ def run_program(
         print(f"{name}: {line}", file=sys.stderr)
         raise SystemExit(EXIT_STOPPED_FOR_NOW)
     raise SystemExit(outcome if isinstance(outcome, int) else EXIT_DONE)
+
+
+def _told(name: str, message: str) -> str:
+    """Return what is told of a wrong command line: one line, or the help where it is empty."""
+    if message.startswith("Usage:"):
+        return message
+    # What a type of ours says comes with the name of its exception in front.
+    line = message.replace(": Value error, ", ": ").rstrip(".")
+    if wrong := _NO_CHOICE.search(line):
+        choices = re.findall(r"'([^']+)'", wrong["choices"])
+        near = difflib.get_close_matches(wrong["given"], choices, n=1)
+        line += "".join(f"; did you mean {each!r}?" for each in near)
+    return f"{name}: {line}; see --help"
 
 
 def _end_of_os_error(name: str, words: Sequence[str], error: OSError) -> NoReturn:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from enum import StrEnum
+from importlib import import_module
 
 import pytest
 import typer
@@ -104,3 +106,39 @@ def test_an_interrupt_while_text_is_run_as_code_means_stopped_for_now_too(tmp_pa
     )
     assert ran.returncode == 75, ran.stderr
     assert "run the same command again" in ran.stderr
+
+
+def test_nothing_typed_shows_the_help_and_a_near_choice_is_named(capsys):
+    class Answer(StrEnum):
+        STOP = "stop"
+        WAIT = "wait"
+
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+    @app.command()
+    def ask(answer: Answer) -> None: ...
+
+    @app.callback()
+    def both() -> None: ...
+
+    for words, start, end in (
+        ([], "Usage: taster [OPTIONS] COMMAND", ""),
+        (["ask", "wiat"], "taster: Invalid value", "did you mean 'wait'?; see --help\n"),
+        (["ask", "no"], "taster: Invalid value", "one of 'stop', 'wait'; see --help\n"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run_program(app, "taster", words)
+        told = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert told.startswith(start)
+        assert told.endswith(end)
+
+
+@pytest.mark.parametrize("program", ["curator", "evaluator", "trainer"])
+def test_h_is_help(program, capsys):
+    app = import_module(f"{program}.__main__").app
+    for words in (["-h"], [next(iter(import_module(f"{program}.__main__").COMMANDS)), "-h"]):
+        with pytest.raises(SystemExit) as ended:
+            run_program(app, program, words)
+        assert ended.value.code == 0
+        assert capsys.readouterr().out.startswith(f"Usage: {program}")
