@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "run": Command(
         "evaluator.commands.run",
         "run",
-        "Answer a data set's questions with Ray actors and score the answers.",
+        "Answer a data set's questions, with Ray actors or at an address, and score the answers.",
     ),
     "status": Command(
         "evaluator.commands.run", "status", "Say how far a run is, also where its driver died."

@@ -119,7 +119,7 @@ def test_several_files_make_run_folders_and_a_report(answers, tmp_path, capsys):
     ("arguments", "reason"),
     [
         (["missing.csv"], "missing.csv: no such file"),
-        (["{answers}", "--metrics", "exakt"], "did you mean 'exact_match'"),
+        (["{answers}", "--metrics", "exact_mach"], "did you mean 'exact_match'"),
         (["{answers}", "--metrics", "vtgs"], "no prediction has a value in column `grounding`"),
         (["{answers}", "--train", "{answers}"], "holds 2 of the images scored in"),
         (
