@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from evaluator.commands.address_options import (
+    Endpoint,
+    ExtraBody,
+    ImagePx,
+    InFlight,
+    Keys,
+    ThinkingLevel,
+    Timeout,
+    Whose,
+)
 from evaluator.commands.options import (
     Adapter,
     AsJson,
@@ -19,8 +29,9 @@ from evaluator.commands.options import (
     Quantized,
     Sure,
 )
+from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S, AddressOptions
 from evaluator.runs.submissions import Submission
-from shared.corpus import parse_columns
+from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
 from shared.vqa.names.model_names import resolve_model
@@ -28,14 +39,32 @@ from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
     from evaluator.answering.replica_settings import ReplicaSettings
+    from evaluator.runs.sources.predictors import Predictor
 
+BATCH: Final = 64
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
+
+
+AdapterOrModule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR", help="A PEFT adapter folder; with --endpoint the name of a LoRA module."
+    ),
+]
 
 
 def predict(
     model: Model,
     *,
-    adapter: Adapter = None,
+    adapter: AdapterOrModule = None,
+    endpoint: Endpoint = None,
+    service: Whose = None,
+    keys: Keys = None,
+    in_flight: InFlight = IN_FLIGHT,
+    timeout: Timeout = TIMEOUT_S,
+    image_px: ImagePx = LONGEST_PX,
+    thinking: ThinkingLevel = None,
+    extra_body: ExtraBody = "",
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
@@ -61,42 +90,37 @@ def predict(
         typer.Option(help="Write the answers as this benchmark's server takes them."),
     ] = None,
     sure: Sure = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = BATCH,
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, or a file of them; no reference answers needed."""
     instruction = checked_instruction(prompt, max_new_tokens)
-    resolve_model(model)
+    address = AddressOptions(
+        endpoint, service, keys, in_flight, timeout, image_px, thinking, extra_body
+    )
+    given = {"quantize": quantize is not Quantization.NF4, "batch_size": batch_size != BATCH}
+    address.require_sense(name for name, is_given in given.items() if is_given)
+    if not address.is_given:
+        resolve_model(model)
+
+    def predictor(images: str, size: int) -> Predictor:
+        if address.is_given:
+            return _at_an_address(address, model, adapter, images, instruction)
+        folder = None if adapter is None else Path(adapter)
+        return _loaded(model, folder, quantize, images, batch_size=size, instruction=instruction)
+
     single, several = (image, question), (csv, images, out, submission)
     if image and question and not any(several):
         from shared.images.stores import local_file  # noqa: PLC0415
 
         file = local_file(image)
-        settings = _settings(
-            model, adapter, quantize, file.parent, batch_size=1, instruction=instruction
-        )
-        _predict_one(settings, file, question, sure, as_json)
+        _predict_one(predictor(str(file.parent), 1), file, question, sure, as_json)
     elif csv and out and not any(single):
         from shared.dataset.opening import opened_data  # noqa: PLC0415
 
         opened = opened_data(csv, images)
-        settings = _settings(
-            model, adapter, quantize, opened.images, batch_size=batch_size, instruction=instruction
-        )
-        from evaluator.runs.predict import (  # noqa: PLC0415
-            predict_csv,
-            predict_submission,
-            read_sure,
-        )
-
-        named = parse_columns(columns)
-        if submission is not None and sure is not None:
-            raise InputError("--sure: a server takes no more than answers; leave --submission out")
-        if submission is None:
-            answers = predict_csv(settings, opened.rows, out, named, read_sure(sure))
-        else:
-            answers = predict_submission(settings, opened.rows, out, submission, named)
-        typer.echo(f"{out}: {answers} answers")
+        chosen = predictor(opened.images, batch_size)
+        _predict_file(chosen, opened.rows, out, parse_columns(columns), submission, sure=sure)
     else:
         raise InputError(
             "predict: give --image FILE --question TEXT, or --csv FILE [--images DIR] --out FILE"
@@ -156,17 +180,75 @@ def _settings(
     )
 
 
+def _loaded(
+    model: str,
+    adapter: Path | None,
+    quantize: Quantization,
+    images: str,
+    *,
+    batch_size: int,
+    instruction: Instruction,
+) -> Predictor:
+    """Return a model that is loaded in this process."""
+    from evaluator.runs.sources.predictors import LoadedPredictor  # noqa: PLC0415
+
+    return LoadedPredictor(
+        _settings(model, adapter, quantize, images, batch_size=batch_size, instruction=instruction)
+    )
+
+
+def _at_an_address(
+    address: AddressOptions,
+    model: str,
+    adapter: str | None,
+    images: str,
+    instruction: Instruction,
+) -> Predictor:
+    """Return a model that is asked over HTTP; ``adapter`` is the name of a module there."""
+    from evaluator.answering.named_adapters import AdapterChoice  # noqa: PLC0415
+    from evaluator.runs.sources.address import endpoint_of  # noqa: PLC0415
+    from evaluator.runs.sources.predictors import AddressPredictor  # noqa: PLC0415
+
+    module = AdapterChoice(None if adapter is None else Path(adapter), {})
+    return AddressPredictor(endpoint_of(address, model, module, instruction), images)
+
+
+def _predict_file(
+    predictor: Predictor,
+    rows: Path,
+    out: Path,
+    columns: ColumnNames,
+    submission: Submission | None,
+    *,
+    sure: Path | None,
+) -> None:
+    from evaluator.runs.predict import (  # noqa: PLC0415
+        predict_csv,
+        predict_submission,
+        read_sure,
+    )
+
+    if submission is not None and sure is not None:
+        raise InputError("--sure: a server takes no more than answers; leave --submission out")
+    if submission is None:
+        answers = predict_csv(predictor, rows, out, columns, read_sure(sure))
+    else:
+        answers = predict_submission(predictor, rows, out, submission, columns)
+    typer.echo(f"{out}: {answers} answers")
+
+
 def _predict_one(
-    settings: ReplicaSettings, image: Path, question: str, sure: Path | None, as_json: bool
+    predictor: Predictor, image: Path, question: str, sure: Path | None, as_json: bool
 ) -> None:
     from evaluator.answering.sureness import sure_cells  # noqa: PLC0415
     from evaluator.runs.predict import predict_one, read_sure  # noqa: PLC0415
 
     known = read_sure(sure)
-    reply = predict_one(settings, image, question, known)
+    reply = predict_one(predictor, image, question, known)
     told = {} if known is None else sure_cells(known.sureness, reply.confidence)
     if as_json:
-        said = {"answer": reply.answer, "confidence": reply.confidence, **told}
+        failure = {"failure": reply.failure} if reply.failure else {}
+        said = {"answer": reply.answer, "confidence": reply.confidence, **failure, **told}
         typer.echo(json.dumps(said))
     else:
         typer.echo(reply.answer + ("" if told.get("sure", True) else " (not sure: ask a person)"))

@@ -11,6 +11,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from evaluator.commands.address_options import (
+    Endpoint,
+    ExtraBody,
+    ImagePx,
+    InFlight,
+    Keys,
+    ThinkingLevel,
+    Timeout,
+    Whose,
+)
 from evaluator.commands.options import (
     AsJson,
     BatchSize,
@@ -35,8 +45,6 @@ from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
-from shared.endpoints.models.asked_settings import Thinking
-from shared.endpoints.protocols.registry import Service
 from shared.program.clock import SystemClock
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.quantization import Quantization
@@ -56,47 +64,6 @@ Adapters = Annotated[
         metavar="[NAME=]DIR",
         help="A PEFT adapter folder; several by name, each for the questions whose `domain` "
         "(or whose image's first folder) has its name.",
-    ),
-]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Ask --model at a server that speaks OpenAI's chat completions: vLLM, SGLang, Ollama, "
-        "llama.cpp, LiteLLM. --adapter is then the name of a LoRA module there.",
-    ),
-]
-Whose = Annotated[
-    Service | None,
-    typer.Option(
-        "--service",
-        help="Whose protocol: openai, or gemini, whose own address needs no --endpoint.",
-        show_default="openai",
-    ),
-]
-Keys = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="API keys, in any form that `curator run` takes.",
-        show_default="OPENAI_API_KEY or none; GEMINI_API_KEYS",
-    ),
-]
-InFlight = Annotated[int, typer.Option(help="Requests at once.", min=1)]
-Timeout = Annotated[float, typer.Option(help="Longest wait for an answer, in seconds.", min=0.1)]
-ImagePx = Annotated[
-    int, typer.Option(help="Pictures are sent with so many pixels on the longer side.", min=16)
-]
-ThinkingLevel = Annotated[
-    Thinking | None, typer.Option(help="How hard to think.", show_default="the model's choice")
-]
-ExtraBody = Annotated[
-    str,
-    typer.Option(
-        metavar="JSON",
-        help="Fields for each request, such as "
-        '\'{"chat_template_kwargs": {"enable_thinking": false}}\'.',
-        show_default="none",
     ),
 ]
 PriceIn = Annotated[

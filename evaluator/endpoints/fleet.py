@@ -26,7 +26,7 @@ from evaluator.answering.shards import Shard
 from evaluator.endpoints.asking import Asker, Question, Settled
 from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
-from evaluator.endpoints.journal import JOURNAL_FILE, Asked, Journal, question_key
+from evaluator.endpoints.journal import Asked, Journal, question_key
 from evaluator.endpoints.opening import opened_asker, require_models
 from evaluator.endpoints.pictures import Pictures
 from shared.endpoints.request import NO_SCHEMA, Request
@@ -46,19 +46,19 @@ _Result = tuple[str, Asked | None]
 
 
 class EndpointFleet:
-    """Satisfies ``evaluator.answering.fleet.Fleet``; ``folder`` keeps the journal.
+    """Satisfies ``evaluator.answering.fleet.Fleet``; ``journal`` is a file.
 
     It has to be closed: connections stay open between the calls.
     """
 
     called = "requests in flight"
 
-    def __init__(self, endpoint: Endpoint, images: str, folder: Path, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, images: str, journal: Path, clock: Clock) -> None:
         self.replicas = endpoint.in_flight
         self._endpoint = endpoint
         self._source = image_source(images)
         self._clock = clock
-        self._journal = Journal(folder / JOURNAL_FILE)
+        self._journal = Journal(journal)
         proven = any(not asked.failure for asked in self._journal.answers.values())
         self._failing = Failing(endpoint.address, is_proven=proven)
         self._runner = asyncio.Runner()
@@ -109,6 +109,15 @@ class EndpointFleet:
             if one is not None and other is not None and not one.failure and not other.failure
         ]
         return AdapterEffect(len(pairs), sum(one != other for one, other in pairs))
+
+    def answer(self, questions: Sequence[AskedQuestion]) -> list[Reply]:
+        """Answer questions, in any order.
+
+        Raises:
+            StoppedForNow, InputError, AboVqaError: as for ``answered_shards``.
+        """
+        [answers] = self.answered_shards([Shard(0, tuple(questions))])
+        return list(answers.replies or ())
 
     def answered_shards(
         self, shards: Sequence[Shard], heard: Heard = heard_by_nobody

@@ -1,18 +1,17 @@
-"""Answers single questions or a file of them with one replica in this process."""
+"""Answers single questions or a file of them with one model, in this process or at an address."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.answering.messages import Reply
-from evaluator.answering.replica import Replica
-from evaluator.answering.replica_settings import ReplicaSettings
+from evaluator.answering.messages import Answering, Reply
 from evaluator.answering.shards import cut_shards
 from evaluator.answering.sureness import Sureness, read_sureness, sure_cells
 from evaluator.runs.rows.unseen import tell_unknown
+from evaluator.runs.sources.predictors import Predictor
 from evaluator.runs.submissions import Submission, asked_for, write_submission
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.dataset.training_images import Recogniser
@@ -25,7 +24,6 @@ from shared.images.source import image_source
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
 from shared.records import Question
-from shared.vqa.trained_on import known_training
 
 log = EventLog(__name__)
 
@@ -34,7 +32,9 @@ SEEN_COLUMNS = TRAINED_ON, PRETRAINED_ON = ("trained_on", "pretrained_on")
 """Columns more, where it is known what the model was trained on; `evaluator score` heeds them."""
 SURE_COLUMNS: Final = ("chance", "sure")
 """Columns more, where it is known from when on the model is sure; `curator review` heeds them."""
-_OURS: Final = frozenset({*ADDED_COLUMNS, *SEEN_COLUMNS, *SURE_COLUMNS})
+FAILURE: Final = "failure"
+"""The column that says why there is no answer, where a model behind an address gave none."""
+_OURS: Final = frozenset({FAILURE, *ADDED_COLUMNS, *SEEN_COLUMNS, *SURE_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_sure(path: Path | None) -> SurenessFile | None:
 
 
 def predict_one(
-    settings: ReplicaSettings, image: Path, question: str, sure: SurenessFile | None = None
+    predictor: Predictor, image: Path, question: str, sure: SurenessFile | None = None
 ) -> Reply:
     """Answer one question about one image file.
 
@@ -65,20 +65,20 @@ def predict_one(
     if not question.strip():
         raise InputError("--question: is empty")
     open_image(image)
-    replica = _replica(replace(settings, images=str(image.parent)), sure)
-    [reply] = replica.answer([Question("1", question, image.name)])
+    with predictor.answering(None) as model:
+        _require_model(sure, model, predictor)
+        [reply] = model.answer([Question("1", question, image.name)])
     return reply
 
 
-def _replica(settings: ReplicaSettings, sure: SurenessFile | None) -> Replica:
-    replica = Replica(settings)
+def _require_model(sure: SurenessFile | None, model: Answering, predictor: Predictor) -> None:
+    """Check that what is known of the model's sureness is known of this one."""
     if sure is not None:
-        sure.sureness.require_model(sure.path, replica.facts(), settings.instruction)
-    return replica
+        sure.sureness.require_model(sure.path, model.facts(), predictor.instruction)
 
 
 def predict_csv(
-    settings: ReplicaSettings,
+    predictor: Predictor,
     table_path: Path,
     out: Path,
     columns: ColumnNames = NO_COLUMNS,
@@ -94,24 +94,30 @@ def predict_csv(
     """
     _require_suffix(out, ".csv")
     table = read_questions(table_path, columns)
-    asked = _asked(settings, table)
-    seen = _seen(settings, asked)
-    replies = _replies(_replica(settings, sure), asked)
-    added = (*ADDED_COLUMNS, *(SURE_COLUMNS if sure else ()), *seen)
-    own = [name for name in table.columns if name not in _OURS]
-    marked = {
-        column: {question.id for question in asked if question.filename in images}
-        for column, images in seen.items()
-    }
-    rows = _answered_rows(table, own, replies, marked)
-    if sure is not None:
-        rows = [{**row, **sure_cells(sure.sureness, row["confidence"])} for row in rows]
-    write_csv_rows((*own, *added), rows, out)
+    asked = _asked(predictor, table)
+    seen = _seen(predictor, asked)
+    with predictor.answering(out) as model:
+        _require_model(sure, model, predictor)
+        replies = _replies(model, asked)
+        failed = [reply.failure for reply in replies.values() if reply.failure]
+        if failed:
+            log.warning("questions_without_an_answer", count=len(failed), because=failed[0])
+        added = (*ADDED_COLUMNS, *((FAILURE,) if failed else ()))
+        added = (*added, *(SURE_COLUMNS if sure else ()), *seen)
+        own = [name for name in table.columns if name not in _OURS]
+        marked = {
+            column: {question.id for question in asked if question.filename in images}
+            for column, images in seen.items()
+        }
+        rows = _answered_rows(table, own, replies, marked)
+        if sure is not None:
+            rows = [{**row, **sure_cells(sure.sureness, row["confidence"])} for row in rows]
+        write_csv_rows((*own, *added), rows, out)
     return len(replies)
 
 
 def predict_submission(
-    settings: ReplicaSettings,
+    predictor: Predictor,
     table_path: Path,
     out: Path,
     submission: Submission,
@@ -126,12 +132,13 @@ def predict_submission(
     _require_suffix(out, ".json")
     table = read_questions(table_path, columns)
     names = asked_for(submission, table, table_path)
-    asked = _asked(settings, table)
+    asked = _asked(predictor, table)
     # Whoever sends these in has to be told what the model had been given before.
-    _seen(settings, asked)
-    replies = _replies(Replica(settings), asked)
-    answers = [replies[question.id].answer for question in table.questions]
-    write_submission(submission, names, answers, out)
+    _seen(predictor, asked)
+    with predictor.answering(out) as model:
+        replies = _replies(model, asked)
+        answers = [replies[question.id].answer for question in table.questions]
+        write_submission(submission, names, answers, out)
     return len(answers)
 
 
@@ -140,34 +147,34 @@ def _require_suffix(out: Path, suffix: str) -> None:
         raise InputError(f"--out {out}: name a {suffix} file")
 
 
-def _asked(settings: ReplicaSettings, table: QuestionTable) -> Sequence[Question]:
+def _asked(predictor: Predictor, table: QuestionTable) -> Sequence[Question]:
     """Return the questions with the names of their images' files."""
-    names = find_images((question.filename for question in table.questions), settings.images)
+    names = find_images((question.filename for question in table.questions), predictor.images)
     return names.renamed(table.questions)
 
 
-def _replies(replica: Replica, asked: Sequence[Question]) -> Mapping[str, Reply]:
+def _replies(model: Answering, asked: Sequence[Question]) -> Mapping[str, Reply]:
     """Return the reply to each question by its id."""
     replies: dict[str, Reply] = {}
     with report_progress("answering", len(asked)) as progress:
         for shard in cut_shards(asked):
-            for reply in replica.answer(shard.questions):
+            for reply in model.answer(shard.questions):
                 replies[reply.question_id] = reply
             progress.advance(len(shard.questions))
     return replies
 
 
-def _seen(settings: ReplicaSettings, asked: Sequence[Question]) -> dict[str, set[str]]:
+def _seen(predictor: Predictor, asked: Sequence[Question]) -> dict[str, set[str]]:
     """Return the images that the model was trained on, by column, and say how many.
 
     Where nothing is known of them there is no column, nor one of pretraining without an image.
     """
-    training = known_training(settings.model, [Path(settings.adapter)] if settings.adapter else [])
+    training = predictor.training()
     tell_unknown(training)
     if training.images is None:
         return {}
     names = {question.filename for question in asked}
-    prints = fingerprints(image_source(settings.images), names)
+    prints = fingerprints(image_source(predictor.images), names)
     units = units_of((), looks_of(prints))
     trained = _recognised(training.images.trained_on, units, prints)
     pretrained = _recognised(training.images.pretrained_on, units, prints) - trained
@@ -215,6 +222,7 @@ def _answered_rows(
                 "prediction": reply.answer,
                 "confidence": reply.confidence,
                 "broken_image": reply.broken_image,
+                FAILURE: reply.failure,
                 **{column: question.id in ids for column, ids in marked.items()},
             }
         )

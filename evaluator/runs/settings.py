@@ -7,13 +7,19 @@ report shows the command that makes the run again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import ConfigDict, field_validator
 
 from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
-from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
+from evaluator.endpoints.endpoint import (
+    IN_FLIGHT,
+    LONGEST_PX,
+    TIMEOUT_S,
+    AddressOptions,
+)
 from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
@@ -204,11 +210,6 @@ class RunSettings(ScoringSettings):
         *("quantize", "replicas", "gpus_per_replica", "address", "batch_size"),
     )
     """Fields that say nothing to a model behind an address."""
-    of_addresses: ClassVar[Sequence[str]] = (
-        *("keys", "in_flight", "timeout", "image_px", "thinking", "extra_body"),
-        *("price_in", "price_out"),
-    )
-    """Fields that say nothing to a model that is loaded."""
 
     @field_validator("adapter", mode="before")
     @classmethod
@@ -222,9 +223,10 @@ class RunSettings(ScoringSettings):
         return self.name or self.out.resolve().name
 
     @property
-    def is_behind_an_address(self) -> bool:
-        """Return whether the model is asked over HTTP."""
-        return self.endpoint is not None or self.service is not None
+    def address_options(self) -> AddressOptions:
+        """Return what is asked for of an address."""
+        names = [field.name for field in fields(AddressOptions)]
+        return AddressOptions(**{name: getattr(self, name) for name in names})
 
     def require_sense(self) -> None:
         """Check that no option is given that would say nothing.
@@ -232,17 +234,13 @@ class RunSettings(ScoringSettings):
         Raises:
             InputError: one is, or half of a price.
         """
-        senseless = self.of_replicas if self.is_behind_an_address else self.of_addresses
-        for name in senseless:
-            if getattr(self, name) != type(self).model_fields[name].default:
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(
-                    f"{option}: the server behind --endpoint decides that; leave it out"
-                    if self.is_behind_an_address
-                    else f"{option}: goes with --endpoint URL; give that, or leave it out"
-                )
+        defaults = type(self).model_fields
+        given = [name for name in self.of_replicas if getattr(self, name) != defaults[name].default]
+        self.address_options.require_sense(given)
         if (self.price_in is None) != (self.price_out is None):
             raise InputError("--price-in and --price-out: give both, in dollars a million tokens")
+        if self.price_in is not None and not self.address_options.is_given:
+            raise InputError("--price-in: goes with --endpoint URL; give that, or leave it out")
 
     @property
     def given_price(self) -> Price | None:
@@ -275,7 +273,7 @@ class RunSettings(ScoringSettings):
             "images": self.images and whole_place(self.images),
             "out": self.out.resolve(),
         }
-        if self.is_behind_an_address:
+        if self.address_options.is_given:
             # Model and adapters are names there.
             return places | {"keys": self.keys and self.keys.resolve()}
         adapters = self.adapters

@@ -71,7 +71,7 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
 
 def _source(settings: RunSettings, images: str, clock: Clock) -> AnswerSource:
     """Return who answers; each brings along what the other does without."""
-    if settings.is_behind_an_address:
+    if settings.address_options.is_given:
         from evaluator.runs.sources.address import AddressSource  # noqa: PLC0415 (HTTP)
 
         return AddressSource(settings, images, clock)

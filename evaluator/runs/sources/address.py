@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Final
 
 from evaluator.answering.fleet import Fleet
-from evaluator.endpoints.endpoint import Endpoint, further_fields
+from evaluator.answering.named_adapters import AdapterChoice
+from evaluator.endpoints.endpoint import AddressOptions, Endpoint, further_fields
 from evaluator.endpoints.fleet import EndpointFleet
 from evaluator.endpoints.journal import JOURNAL_FILE, Journal
 from evaluator.endpoints.spent import Prices, cost_of
@@ -27,7 +29,6 @@ from shared.vqa.inputs.instruction import (
     ANY_CHAT_MODEL,
     MAX_NEW_TOKENS,
     Instruction,
-    checked_instruction,
     default_prompt,
 )
 from shared.vqa.trained_on import KnownTraining
@@ -49,7 +50,9 @@ class AddressSource:
         self._settings = settings
         self._images = images
         self._clock = clock
-        self._endpoint = endpoint_of(settings)
+        self._endpoint = endpoint_of(
+            settings.address_options, settings.model, settings.adapters, settings.instruction
+        )
         self._fleet: EndpointFleet | None = None
 
     def training(self) -> KnownTraining:
@@ -88,7 +91,9 @@ class AddressSource:
     def fleet(self, *, with_regions: bool) -> Fleet:
         """Return who asks."""
         assert not with_regions
-        self._fleet = EndpointFleet(self._endpoint, self._images, self._settings.out, self._clock)
+        self._fleet = EndpointFleet(
+            self._endpoint, self._images, self._settings.out / JOURNAL_FILE, self._clock
+        )
         return self._fleet
 
     def cost(self, pace: Pace | None) -> Cost | None:
@@ -106,60 +111,61 @@ class AddressSource:
             self._fleet.close()
 
 
-def endpoint_of(settings: RunSettings) -> Endpoint:
-    """Return the address that settings name.
+def endpoint_of(
+    options: AddressOptions, model: str, adapters: AdapterChoice, instruction: Instruction
+) -> Endpoint:
+    """Return the address that options name.
 
     Raises:
-        InputError: address, keys, prompt or another option cannot be used.
+        InputError: address, keys or another option cannot be used.
     """
-    service = settings.service or Service.OPENAI
+    service = options.service or Service.OPENAI
     protocol = service.protocol
     if service is Service.OPENAI and find_spec("openai") is None:
         raise InputError("--endpoint needs an extra: pip install 'abo-vqa[evaluator,openai]'")
-    check_base_url(settings.endpoint, "--endpoint")
-    require_stated_address(protocol.address_variable, settings.endpoint, option="--endpoint")
-    file = read_key_file(settings.keys, source=protocol.keys)
+    check_base_url(options.endpoint, "--endpoint")
+    require_stated_address(protocol.address_variable, options.endpoint, option="--endpoint")
+    file = read_key_file(options.keys, source=protocol.keys)
     protocol.require_credentials(file.keys)
-    model = protocol.model_name(settings.model)
+    model = protocol.model_name(model)
     limits = {protocol.model_name(table.name): table.quota for table in file.models}
-    adapters = settings.adapters
     single = "" if adapters.single is None else str(adapters.single)
     named = {domain: str(module) for domain, module in adapters.named.items()}
     names = [name for name in dict.fromkeys([model, single, *named.values()]) if name]
     catalogue = packaged_models()
     endpoint = Endpoint(
         service,
-        settings.endpoint,
+        options.endpoint,
         model,
         file.keys,
         tuple(AskedModel(name, limits.get(name, Quota())) for name in names),
         {name: catalogue.known(name) for name in names},
         adapter=single,
         adapters=named,
-        in_flight=settings.in_flight,
-        timeout_s=settings.timeout,
-        longest_px=settings.image_px,
-        instruction=_instruction(settings),
-        most_output_tokens=_most_tokens(settings, service),
-        thinking=settings.thinking or "",
-        further_fields=further_fields(settings.extra_body),
+        in_flight=options.in_flight,
+        timeout_s=options.timeout,
+        longest_px=options.image_px,
+        instruction=_in_a_prompt(instruction),
+        most_output_tokens=_most_tokens(instruction, service),
+        thinking=options.thinking or "",
+        further_fields=further_fields(options.extra_body),
     )
     # Refused before anything is written.
     _ = endpoint.settings_of_models
     return endpoint
 
 
-def _instruction(settings: RunSettings) -> Instruction:
-    return checked_instruction(
-        settings.prompt or default_prompt(ANY_CHAT_MODEL), settings.max_new_tokens
-    )
+def _in_a_prompt(instruction: Instruction) -> Instruction:
+    """Return the instruction, with the chat models' prompt where none is given."""
+    template = instruction.template or default_prompt(ANY_CHAT_MODEL)
+    return replace(instruction, template=template)
 
 
-def _most_tokens(settings: RunSettings, service: Service) -> int | None:
+def _most_tokens(instruction: Instruction, service: Service) -> int | None:
     """Return the limit that is sent; ``None`` for none.
 
     Gemini counts thinking as output, so that no limit is right for all its models.
     """
-    if settings.max_new_tokens != MAX_NEW_TOKENS:
-        return settings.max_new_tokens
+    if instruction.max_new_tokens != MAX_NEW_TOKENS:
+        return instruction.max_new_tokens
     return None if service is Service.GEMINI else MOST_TOKENS

@@ -1,5 +1,6 @@
 """`evaluator run --endpoint`: a model behind an address is evaluated as one on this machine is."""
 
+import csv
 import itertools
 import json
 import os
@@ -344,3 +345,34 @@ def test_extra_fields_reach_the_server(data):
         assert evaluate(data, server.url, "--extra-body", json.dumps(extra)) == 0
     assert all(body["chat_template_kwargs"] == {"enable_thinking": False} for body in server.seen)
     assert text_of(server.seen[0])
+
+
+def predict(*arguments):
+    with pytest.raises(SystemExit) as leaving:
+        run_program(app, "evaluator", ["predict", *map(str, arguments)])
+    return leaving.value.code
+
+
+def test_single_questions_and_files_are_answered_at_an_address_too(data, capsys):
+    images, out = data.parent / "images", data.parent / "answered.csv"
+
+    def refuses_shapes(_, text):
+        return (400, {"error": {"message": "no shapes"}}) if "shape" in text else None
+
+    with ChatServer(
+        {"vlm": "The color is red.", "lora": "blue"}, refuses_shapes
+    ).serving() as server:
+        at = ("--endpoint", server.url, "--model", "vlm")
+        one = ("--image", images / "00.png", "--question", "what color is it")
+        assert predict(*at, *one) == 0
+        assert predict(*at, *one, "--adapter", "lora", "--json") == 0
+        said = capsys.readouterr().out.splitlines()
+        assert said[0] == "red"
+        assert json.loads(said[1])["answer"] == "blue"
+        many = ("--csv", data, "--images", images, "--out", out, "--in-flight", 1)
+        assert predict(*at, *many) == 0
+        assert predict(*at, *many, "--batch-size", 3) == 2
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    assert Counter(row["failure"] for row in rows) == {"": 13, "400: no shapes": 11}
+    assert {row["prediction"] for row in rows if not row["failure"]} == {"red", BROKEN_IMAGE_ANSWER}
+    assert [path.name for path in data.parent.glob("*.jsonl")] == []
