@@ -31,6 +31,7 @@ from curator.ledger.records.requests import (
     SettingNews,
     Withdrawal,
 )
+from curator.ledger.records.review import SeenPair
 from curator.ledger.records.work import (
     Campaign,
     CanaryItem,
@@ -53,6 +54,7 @@ from curator.ledger.reports.projects import (
     project_records,
     project_use,
 )
+from curator.ledger.reviews.gathered import judged_pairs
 from curator.ledger.writing.entries import opinion_replacements_by, replacements_by
 from shared.endpoints.keys.key import Key
 from shared.endpoints.models.tier import Tier
@@ -202,6 +204,10 @@ class Ledger:
     async def retry_dead(self, campaign_id: int) -> int:
         """Return the dead letters of a campaign to its queue, as new; return how many."""
         return await self._file.changed(campaigns.retry_dead, campaign_id)
+
+    async def judged_pairs(self, campaign_id: int) -> list[SeenPair]:
+        """Return the pairs of a campaign that people decided on, in the order of its images."""
+        return await self._file.told(judged_pairs, campaign_id)
 
     async def unseen_looks(self, after: int, limit: int) -> list[tuple[int, str]]:
         """Return up to ``limit`` items above ``after`` of whose looks nothing is known."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curator.ledger.database.plain import reading
+from curator.ledger.records.review import SeenPair
 from curator.ledger.reviews.browsing import facets
 from curator.ledger.reviews.gathered import judged_pairs
 from curator.review.report import review_report, review_summary
@@ -47,6 +48,12 @@ def review_lines(path: Path) -> dict[int, str]:
             for campaign in facets(connection)
         }
     return {campaign_id: line for campaign_id, line in lines.items() if line}
+
+
+def summary_object(campaign_id: int, pairs: Sequence[SeenPair]) -> dict[str, Any]:
+    """Return what is known of a campaign's judged pairs, in few figures and in words."""
+    summary = review_summary(pairs)
+    return {"campaign": campaign_id, **summary, "in_words": report_line(summary)}
 
 
 def reviews_object(reports: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def review_report(pairs: Sequence[SeenPair]) -> dict[str, Any]:
             "skipped": skipped_in_sample(pairs),
             "outcomes": _outcomes(sample),
             "right": share_of_right(sample),
+            "label_error": label_error(sample),
             "right_by": {
                 name: {
                     value: share_of_right(each)
@@ -75,6 +76,7 @@ def review_summary(pairs: Sequence[SeenPair]) -> dict[str, Any]:
             "judged": len(sample),
             "skipped": skipped_in_sample(pairs),
             "right": share_of_right(sample),
+            "label_error": label_error(sample),
         },
     }
 

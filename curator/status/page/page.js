@@ -197,7 +197,7 @@ const drawCanaries = campaign => {
   }));
 };
 
-const drawReplies = campaign => {
+const drawReplies = (campaign, reviews) => {
   const { by_form, by_ending, wrong_count, rejected } = campaign.replies, opinions = campaign.second_opinions;
   const rows = [
     ["forms", counts(by_form)],
@@ -205,6 +205,7 @@ const drawReplies = campaign => {
     ["of no use", counts(rejected)],
     ["wrong number of pairs", wrong_count ? number(wrong_count) : ""],
     ["second opinions", Object.values(opinions).some(count => count) ? opinionWords(opinions) : ""],
+    ["people", reviews.find(review => review.campaign === campaign.id)?.in_words],
   ];
   at("replies").replaceChildren(...rows.filter(([, told], place) => told || place < 3).map(([name, told]) => {
     const row = document.createElement("tr");
@@ -294,8 +295,8 @@ const found = isThere => {
 };
 
 const refreshStatus = async () => {
-  const [campaign] = (await get("api/status")).campaigns;
-  [drawProgress, drawState, drawTiles, drawKeys, drawAsked, drawErrors, drawModels, drawCanaries, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign));
+  const { campaigns: [campaign], reviews } = await get("api/status");
+  [drawProgress, drawState, drawTiles, drawKeys, drawAsked, drawErrors, drawModels, drawCanaries, drawReplies, drawSpending, drawDead].forEach(draw => draw(campaign, reviews));
 };
 const refreshNewest = async () => drawNewest((await get("api/newest")).items);
 const refreshHistory = async () => drawChart(at("chart"), await get("api/history"));

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from curator.ledger import Ledger, NewestItem
+from curator.review.gathering import summary_object
 from curator.review.page.item_pictures import ItemPictures
 from curator.status.live import LiveReport
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
@@ -69,7 +70,10 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
 
     async def status(_: web.Request) -> web.Response:
         now = clock.now()
-        return web.json_response(status_object([live.standing(now)], now))
+        told = status_object([live.standing(now)], now)
+        judged = await watched.ledger.judged_pairs(live.campaign_id)
+        reviews = [summary_object(live.campaign_id, judged)] if judged else []
+        return web.json_response(told | {"reviews": reviews})
 
     async def history(_: web.Request) -> web.Response:
         bins = [{"at": at, **asdict(counts)} for at, counts in live.history.bins(clock.now())]

@@ -40,7 +40,10 @@ from curator.ledger import (
     WorkState,
     migrate,
 )
+from curator.ledger.database.plain import changing
 from curator.ledger.queue import catalogs
+from curator.ledger.records.review import Decision, PairKey, Review
+from curator.ledger.reviews.decisions import put
 from curator.status.live import LiveReport
 from curator.status.page import Address, Watched, parse_address, served
 from curator.status.page.site import MOST_NEWEST
@@ -224,6 +227,22 @@ async def test_the_live_figures_are_those_of_the_ledger(stage):
     states = {key["label"]: key["state"] for key in shown["keys"]}
     assert sorted(states.values()) == ["cooling down", "ready", "removed"]
     assert states["old"] == "removed"
+
+
+async def test_what_people_found_out_is_told(stage, tmp_path):
+    await play(stage)
+    async with page(stage) as session:
+        assert (await read_json(session, "api/status"))["reviews"] == []
+        items = await stage.watched.ledger.pages.newest(1, 9)
+        item = next(item for item in items if item.pairs)
+        pair = next(pair for pair in item.pairs if not pair.rule)
+        key = PairKey(item.item_id, pair.question, pair.answer)
+        with changing(tmp_path / "l.db") as connection:
+            put(connection, [Review(key, "Mia", Decision.REJECTED, 9.0, reason="wrong_answer")])
+        [told] = (await read_json(session, "api/status"))["reviews"]
+    assert (told["campaign"], told["judged"], told["outcomes"]["rejected"]) == (1, 1, 1)
+    assert told["sample"]["label_error"].keys() == {"pairs", "share", "ci95"}
+    assert told["in_words"].startswith("1 judged (1 rejected)")
 
 
 async def test_the_newest_images_come_with_every_verdict(stage):
