@@ -203,11 +203,12 @@ def signals_held() -> Iterator[None]:
 
 def _running_loop() -> AbstractEventLoop | None:
     # Whoever runs a loop has imported asyncio; it takes as long as all else that `--help` needs.
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    # A signal may come while it is imported: then it is there, and knows nothing yet.
+    running = getattr(sys.modules.get("asyncio"), "get_running_loop", None)
+    if running is None:
         return None
     with contextlib.suppress(RuntimeError):
-        loop: AbstractEventLoop = asyncio.get_running_loop()
+        loop: AbstractEventLoop = running()
         return loop
     return None
 

@@ -55,6 +55,25 @@ def test_a_signal_while_a_library_handles_it_stops_the_program_and_a_second_ends
     assert ended.stderr == "evaluator: stopped; run the same command again to go on\n"
 
 
+HALF_IMPORTED = """
+import signal, sys, types
+from shared.program.stopping import interrupt_once
+
+interrupt_once("curator", "stopped")
+sys.modules["asyncio"] = types.ModuleType("asyncio")
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_a_signal_that_comes_while_asyncio_is_imported_interrupts():
+    ended = run([sys.executable, "-c", HALF_IMPORTED], capture_output=True, text=True, check=False)
+    assert ended.stdout == "interrupted\n"
+    assert "Traceback" not in ended.stderr
+
+
 def test_the_handler_of_a_library_is_gone_after_the_block():
     before = signal.getsignal(signal.SIGTERM)
     with own_signals("evaluator"):
