@@ -13,14 +13,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.corpus.formats.embedded import picture_column, with_named_pictures
-from shared.corpus.formats.tables import DATA_SUFFIXES, Row, holds_pictures, read_raw
+from shared.corpus.formats.tables import (
+    DATA_SUFFIXES,
+    Row,
+    holds_picture_lists,
+    holds_pictures,
+    read_raw,
+)
 from shared.errors import InputError
 from shared.files.atomic import atomic_path, new_folder
 from shared.files.embedded_pictures import picture_written
+from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
 from shared.records import SPLIT_WORDS
 
@@ -31,6 +39,7 @@ _PARQUET: Final = ".parquet"
 _FILENAME: Final = "filename"
 _BATCH_ROWS: Final = 64
 """Rows whose pictures are held at once."""
+log = EventLog(__name__)
 _SHARD: Final = re.compile(r"([a-zA-Z]+)-\d+-of-\d+(?:-[0-9a-f]{16})?")
 
 
@@ -124,7 +133,7 @@ def has_pictures(file: Path) -> bool:
     """
     if file.suffix.lower() == _PARQUET:
         try:
-            return any(map(holds_pictures, pq.read_schema(file)))
+            return any(map(_holds_pictures, pq.read_schema(file)))
         except (OSError, pyarrow.lib.ArrowException) as error:
             raise _unreadable(file, error) from error
     if file.suffix.lower() not in DATA_SUFFIXES:
@@ -181,16 +190,37 @@ def _tables(files: Sequence[Path], images: Path) -> Iterator[pa.Table]:
         for path in files:
             try:
                 file = pq.ParquetFile(path)
+                several = 0
                 for batch in file.iter_batches(_BATCH_ROWS):
+                    several += _rows_with_several(batch)
                     yield _with_split(path, _named(pa.Table.from_batches([batch]), images))
+                if several:
+                    log.warning(
+                        "first_of_several_pictures_taken", data=path.name, rows_with_several=several
+                    )
             except (OSError, pyarrow.lib.ArrowException) as error:
                 raise _unreadable(path, error) from error
             progress.advance()
 
 
+def _rows_with_several(batch: pa.RecordBatch) -> int:
+    """Return how many rows hold more than one picture: a question is about one."""
+    column = next((field.name for field in batch.schema if holds_picture_lists(field)), None)
+    if column is None or any(map(holds_pictures, batch.schema)):
+        return 0
+    lengths = pc.fill_null(pc.list_value_length(batch.column(column)), 0)
+    return int(pc.sum(pc.greater(lengths, 1)).as_py() or 0)
+
+
 def _named(table: pa.Table, images: Path) -> pa.Table:
     """Return a table whose first column of pictures names their files, without any other."""
-    columns = [field.name for field in table.schema if holds_pictures(field)]
+    # Of one and of several, the column that has one each is meant.
+    columns = [
+        field.name
+        for holds in (holds_pictures, holds_picture_lists)
+        for field in table.schema
+        if holds(field)
+    ]
     if not columns:
         return table
     names = [_written(cell, images) for cell in table.column(columns[0]).to_pylist()]
@@ -200,7 +230,13 @@ def _named(table: pa.Table, images: Path) -> pa.Table:
     return table.append_column(_FILENAME, pa.array(names, pa.string()))
 
 
+def _holds_pictures(field: pa.Field) -> bool:
+    return holds_pictures(field) or holds_picture_lists(field)
+
+
 def _written(cell: Any, images: Path) -> str | None:  # noqa: ANN401 (as it is in the file)
+    if isinstance(cell, list):
+        return _written(cell[0], images) if cell else None
     struct = cell if isinstance(cell, dict) else {"bytes": cell}
     content = next((part for part in struct.values() if isinstance(part, bytes) and part), None)
     if content is None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from shared.images.stores import local_folder
 from trainer.commands.options import AsJson, Out
 from trainer.commands.tables import merge_table
 from trainer.fitting.record import require_record
@@ -19,7 +20,7 @@ def merge(
     adapter: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     out: Out,
     images: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Folder of the kept pairs' images.", show_default="as trained"),
     ] = None,
     as_json: AsJson = False,
@@ -29,7 +30,7 @@ def merge(
     # torch takes seconds to import; a folder that is no run's need not wait for it.
     from trainer.merging.merge import merge as merge_adapter  # noqa: PLC0415
 
-    result = merge_adapter(adapter, out, images)
+    result = merge_adapter(adapter, out, local_folder(images))
     if as_json:
         typer.echo(
             json.dumps({**asdict(result), "folder": str(out), "difference": result.difference})

@@ -22,7 +22,7 @@ from curator.review.report_view import report_view
 from curator.review.sitting import Sitting
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.errors import InputError
-from shared.images.stores import local_folder
+from shared.images.stores import local_data, local_folder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
 from shared.web.access import Address, address_in
@@ -63,11 +63,11 @@ ImportedFile = Annotated[
     ),
 ]
 OnlyFile = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--only",
         metavar="FILE",
-        help="Judge only the pairs whose image and question this file has; of what "
+        help="Judge only the pairs whose image and question this file has, of the hub too; of what "
         "`evaluator predict --sure` wrote, the rows that are not sure.",
     ),
 ]
@@ -127,7 +127,7 @@ def review(
         # With it comes Arrow, which nothing else here needs.
         from curator.review.named import named_pairs  # noqa: PLC0415
 
-        named = named_pairs(only, ledger)
+        named = named_pairs(local_data(only), ledger)
     desk = Desk(ledger)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double, only=named))
     asyncio.run(_serve(desk, address, folder, sitting, reviewer))

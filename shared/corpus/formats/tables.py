@@ -200,6 +200,14 @@ def holds_pictures(field: pa.Field) -> bool:
     return _is_bytes(field.type) and column_key(field.name) in _PICTURE_NAMES - {"path", "filename"}
 
 
+def holds_picture_lists(field: pa.Field) -> bool:
+    """Return whether a column of Parquet holds lists of pictures, as chats about some have them."""
+    kind = field.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return False
+    return holds_pictures(pa.field(field.name, kind.value_type))
+
+
 def _parts_to_read(field: pa.Field, pictures: frozenset[str]) -> list[str]:
     if field.name not in pictures:
         return [field.name]

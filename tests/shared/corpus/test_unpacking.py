@@ -95,3 +95,19 @@ def test_what_cannot_be_unpacked_is_one_line_and_makes_nothing(tmp_path, capsys)
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert reason in error
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_of_a_list_of_pictures_the_first_is_taken_and_told(tmp_path, capsys):
+    path = tmp_path / "rows.parquet"
+    cells = [[{"bytes": p, "path": None} for p in row] for row in ([RED], [BLUE, RED], [])]
+    columns = {"images": pa.array(cells, pa.list_(STRUCT)), "question": list("abc")}
+    pq.write_table(pa.table({**columns, "answer": list("abc")}), path)
+    assert command("check", path, "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["images"] == 2
+    assert "first_of_several_pictures_taken" in said.err
+    assert "rows_with_several=1" in said.err
+    assert unpack_pictures([path], tmp_path / "out").images == 2
+    [first, second] = read_pairs(tmp_path / "out" / "rows.parquet")
+    assert (tmp_path / "out" / "images" / first.filename).read_bytes() == RED
+    assert (tmp_path / "out" / "images" / second.filename).read_bytes() == BLUE
