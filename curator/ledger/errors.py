@@ -10,6 +10,8 @@ from shared.errors import AboVqaError
 
 _WAY_OUT: Final = "mend that (free space on its disk?) and run the same command again"
 
+_NO_ROOM_BESIDE: Final = "SQLITE_IOERR_SHMSIZE"
+"""What SQLite says of a full disk where one only wants to read."""
 REPAIR: Final = "`curator repair LEDGER --to NEW`"
 OF_DAMAGE: Final = f"put a copy in its place, or save what can be read: {REPAIR}"
 
@@ -27,6 +29,8 @@ def told(error: Exception) -> str:
     said = str(error).partition("\n")[0]
     if "malformed" in said or "not a database" in said:
         return f"{said}: the file is damaged; {OF_DAMAGE}"
+    if getattr(error, "sqlite_errorname", "") == _NO_ROOM_BESIDE:
+        return "no room on its disk, where a file beside it has to grow"
     return said
 
 
