@@ -31,13 +31,12 @@ _PICTURE_TOKENS: Final = 2
 _SAME_PASS: Final = 1e-3
 """Of the largest number: how much two passes over rows of one length may differ."""
 _ROUNDING: Final = {torch.float32: 0.01, torch.float16: 0.1, torch.bfloat16: 0.3}
-"""Of the logits' deviation: how much reading in parts may differ. What is read wrongly differs by
-about 1."""
+"""Of the logits' deviation: how much reading in parts may differ."""
 _QUESTIONS: Final = ("What is it?", "Is it one?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Prompt:
+class ShortPrompt:
     """A whole prompt, shortened: tensors ``(1, T)``, of which ``prefix`` tokens are shared."""
 
     inputs: Mapping[str, torch.Tensor]
@@ -45,18 +44,20 @@ class _Prompt:
 
     @property
     def ids(self) -> list[int]:
+        """Return its tokens."""
         tokens: list[int] = self.inputs["input_ids"][0].tolist()
         return tokens
 
     @property
     def before(self) -> dict[str, torch.Tensor]:
+        """Return what is shared of it."""
         return {name: value[:, : self.prefix] for name, value in self.inputs.items()}
 
-    def with_other_question(self) -> _Prompt:
+    def with_other_question(self) -> ShortPrompt:
         """Return the same with the question's tokens in another order."""
         ids = self.inputs["input_ids"].clone()
         ids[:, self.prefix :] = ids[:, self.prefix :].roll(1, dims=1)
-        return _Prompt({**self.inputs, "input_ids": ids}, self.prefix)
+        return ShortPrompt({**self.inputs, "input_ids": ids}, self.prefix)
 
 
 @torch.inference_mode()
@@ -91,16 +92,38 @@ def _of_decoder(
     device: torch.device,
 ) -> Keeping:
     """Return what a decoder keeps rightly: its prefix, or a picture's features."""
-    prompts = [_short(network, picture, split, text, device) for text in _QUESTIONS]
+    prompts = short_prompts(network, picture, split, device)
     if _sees_question(network, prompts[0]):
         return Keeping.FEATURES
-    wholes_QV = torch.cat([_logits(network, prompt) for prompt in prompts])
     in_parts = _from_rows if keeping is Keeping.ROWS else _from_copies
-    off = (in_parts(network, prompts, device) - wholes_QV).abs().max() / wholes_QV.std()
-    if off <= _ROUNDING.get(network.dtype, _ROUNDING[torch.bfloat16]):
+    off = off_by(network, prompts, in_parts(network, prompts, device))
+    if off <= allowed_rounding(network):
         return keeping
-    log.warning("prefix_cannot_be_kept", model=picture.name, off_by=round(float(off), 3))
+    log.warning("prefix_cannot_be_kept", model=picture.name, off_by=round(off, 3))
     return Keeping.FEATURES
+
+
+def short_prompts(
+    network: PreTrainedModel, picture: Picture, split: PromptSplit, device: torch.device
+) -> list[ShortPrompt]:
+    """Return prompts about a picture, without most of its tokens and without what is in them."""
+    return [_short(network, picture, split, text, device) for text in _QUESTIONS]
+
+
+def off_by(
+    network: PreTrainedModel, prompts: Sequence[ShortPrompt], in_parts_QV: torch.Tensor
+) -> float:
+    """Return how far logits are from those of whole prompts, in deviations of these.
+
+    What is read wrongly differs by about 1.
+    """
+    wholes_QV = torch.cat([_logits(network, prompt) for prompt in prompts])
+    return float((in_parts_QV - wholes_QV).abs().max() / wholes_QV.std())
+
+
+def allowed_rounding(network: PreTrainedModel) -> float:
+    """Return how far they may be, by the numbers that the network computes with."""
+    return _ROUNDING.get(network.dtype, _ROUNDING[torch.bfloat16])
 
 
 def _reads_features(
@@ -121,7 +144,7 @@ def _short(
     split: PromptSplit,
     text: str,
     device: torch.device,
-) -> _Prompt:
+) -> ShortPrompt:
     """Return a prompt without most of the picture's tokens, and without the picture."""
     whole = picture.asked(split.instruction.around(text))
     ids_T = whole["input_ids"][0]
@@ -134,10 +157,10 @@ def _short(
         if name in takes and value.shape == whole["input_ids"].shape
     }
     prefix = len(split.prefix(picture).ids)
-    return _Prompt(inputs, int(kept_T[:prefix].sum()))
+    return ShortPrompt(inputs, int(kept_T[:prefix].sum()))
 
 
-def _sees_question(network: PreTrainedModel, prompt: _Prompt) -> bool:
+def _sees_question(network: PreTrainedModel, prompt: ShortPrompt) -> bool:
     """Return whether what is made of the prefix depends on the question after it."""
     one, other = (
         network.base_model(**asked.inputs).last_hidden_state[:, : prompt.prefix]
@@ -146,13 +169,13 @@ def _sees_question(network: PreTrainedModel, prompt: _Prompt) -> bool:
     return bool((one - other).abs().max() > _SAME_PASS * one.abs().max())
 
 
-def _logits(network: PreTrainedModel, prompt: _Prompt) -> torch.Tensor:
+def _logits(network: PreTrainedModel, prompt: ShortPrompt) -> torch.Tensor:
     logits_1V: torch.Tensor = network(**prompt.inputs, logits_to_keep=1).logits[:, -1].float()
     return logits_1V
 
 
 def _from_rows(
-    network: PreTrainedModel, prompts: Sequence[_Prompt], device: torch.device
+    network: PreTrainedModel, prompts: Sequence[ShortPrompt], device: torch.device
 ) -> torch.Tensor:
     """Return the logits of both questions in one row behind one prefix."""
     before = prompts[0].prefix
@@ -167,7 +190,7 @@ def _from_rows(
 
 
 def _from_copies(
-    network: PreTrainedModel, prompts: Sequence[_Prompt], device: torch.device
+    network: PreTrainedModel, prompts: Sequence[ShortPrompt], device: torch.device
 ) -> torch.Tensor:
     """Return the logits of each question after a state that was kept."""
     logits = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -11,7 +12,8 @@ from torch.nn.utils.rnn import pad_sequence
 from trainer.learners.chat.pictures import SeenPicture
 from trainer.learners.chat.rows import Turn
 
-TYPES = "token_type_ids"
+TYPES: Final = "token_type_ids"
+"""By which some networks tell kinds of tokens that see each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def own_rows(
     mask_RS = torch.arange(ids_RS.shape[1], device=device) < lengths[:, None]
     inputs = {"input_ids": ids_RS, "attention_mask": mask_RS.long()}
     for name in seen[0].by_token:
-        kind = 1 if prompt_is_one and name == TYPES else 0
+        # In Gemma 3's way to count, 1 is a token of an image.
+        counts_answers = name == TYPES and not (seen[0].by_token[name] == 1).any()
+        kind = int(prompt_is_one and counts_answers)
         kinds = [
             _kinds(one.by_token[name], turn, kind) for one, turn in zip(seen, turns, strict=True)
         ]

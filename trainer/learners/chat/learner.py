@@ -8,17 +8,16 @@ row of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from PIL import Image
-from torch.nn.functional import cross_entropy, pad
-from transformers import PreTrainedModel
+from torch.nn.functional import cross_entropy
 
+from shared.errors import InputError
 from shared.images.decoding import open_image
 from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
@@ -28,12 +27,15 @@ from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.chat.features import on_device
 from shared.vqa.chat.known import KnownPicture
 from shared.vqa.chat.processor import Picture
+from shared.vqa.chat.proof import allowed_rounding, short_prompts
 from shared.vqa.greedy import end_tokens
 from trainer.learners.chat.answers import spoken_answer
 from trainer.learners.chat.apart import TYPES, own_rows
 from trainer.learners.chat.parts import attention_targets, parts_of
+from trainer.learners.chat.passes import groups_of, said_apart, said_together
 from trainer.learners.chat.pictures import SeenPicture, encoder_outputs, positions_of, see
-from trainer.learners.chat.rows import Before, Turn, packed, rows_of
+from trainer.learners.chat.proof import sharing_differs_by
+from trainer.learners.chat.rows import Before, Turn, rows_of
 from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
 
 log = EventLog(__name__)
@@ -48,7 +50,9 @@ _BYTES_OF_A_TOKEN: Final = 16
 """Its id, and what kind it is of."""
 
 
+_WHY_TOGETHER: Final = "a mask keeps them apart"
 _WHY_APART: Final[Mapping[Keeping, str]] = {
+    Keeping.ROWS: "it has a rule of its own for which tokens see each other",
     Keeping.COPIES: "its layers with linear attention let no mask part them",
     Keeping.FEATURES: "what it makes of an image depends on the question",
 }
@@ -84,9 +88,15 @@ class ChatLearner(Learner[ChatExamples]):
         self.towers = self._parts.all
         self.says_the_answer = (self._parts.saying,)
         self._keeping, self._split = answerer.keeping, answerer.split
+        if self._keeping is Keeping.NOTHING:
+            raise InputError(
+                f"{self.model.name}: does not take features in the place of pixels, so that it is "
+                "not trained here; give another chat model"
+            )
         another = answerer.prepare(Image.new("RGB", (_SIDE, _SIDE)))
         self._another = another, len(self._split.prefix(another).ids)
         self.window = window_of(network)
+        self.shares_rows = self._can_share_rows()
         self._spoken = spoken_answer(answerer.processor, end_tokens(network), self.model.name)
 
     @property
@@ -99,17 +109,22 @@ class ChatLearner(Learner[ChatExamples]):
         """The vision tower and the projector."""
         return self._parts.seeing
 
-    @property
-    def shares_rows(self) -> bool:
-        """Whether a mask keeps questions of one row apart, so that they can share it."""
-        return self._keeping is Keeping.ROWS
+    def _can_share_rows(self) -> bool:
+        """Return whether a mask keeps questions of one row apart, so that they can share it."""
+        if self._keeping is not Keeping.ROWS:
+            return False
+        network, (another, _) = self.model.network, self._another
+        off = sharing_differs_by(
+            network, short_prompts(network, another, self._split, self.model.device)
+        )
+        return off <= allowed_rounding(network)
 
     def adapter_added(self) -> None:
         """Say how questions will be read."""
         log.info(
             "questions_of_an_image",
             read="in one row" if self.shares_rows else "each in a row of its own",
-            reason="a mask keeps them apart" if self.shares_rows else _WHY_APART[self._keeping],
+            reason=_WHY_TOGETHER if self.shares_rows else _WHY_APART[self._keeping],
         )
 
     def stored_bytes(self, pictures: Sequence[Path]) -> int:
@@ -202,58 +217,27 @@ class ChatLearner(Learner[ChatExamples]):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits ``(A, V)`` and labels ``(A,)``, the questions of an image in one row."""
         network = self.model.network
-        before = [_before(network, picture) for picture in seen]
+        before = [
+            Before(
+                one.ids_P,
+                positions_of(network, one),
+                groups_of(one.by_token.get(TYPES), one.ids_P),
+            )
+            for one in seen
+        ]
         rows = rows_of(list(map(len, before)), image_of, turns, self.window)
-        read = packed(rows, before, self._padding, network.dtype)
-        positions_XRS = read.positions_XRS
-        with _words_at(network, read.said_A):
-            logits_1AV = network(
-                input_ids=read.ids_RS,
-                attention_mask=read.mask_R1SS,
-                position_ids=positions_XRS if len(positions_XRS) > 1 else positions_XRS[0],
-                mm_encoder_outputs=encoder_outputs([seen[row.image] for row in rows]),
-                use_cache=False,
-            ).logits
-        return logits_1AV[0], read.labels_A
+        encoded = encoder_outputs([seen[row.image] for row in rows])
+        return said_together(network, rows, before, self._padding, encoded)
 
     def _apart(
         self, seen: Sequence[SeenPicture], turns: Sequence[Turn]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits ``(A, V)`` and labels ``(A,)``, each question in a row of its own."""
-        network = self.model.network
-        read = own_rows(seen, turns, self._padding, prompt_is_one=self._keeping is Keeping.FEATURES)
-        with _words_at(network, read.said_A):
-            logits_1AV = network(
-                **read.inputs, mm_encoder_outputs=encoder_outputs(seen), use_cache=False
-            ).logits
-        return logits_1AV[0], read.labels_A
+        whole = self._keeping is Keeping.FEATURES
+        rows = own_rows(seen, turns, self._padding, prompt_is_one=whole)
+        return said_apart(self.model.network, rows, encoder_outputs(seen))
 
     @property
     def _padding(self) -> int:
         pad_id = self.model.network.config.get_text_config().pad_token_id
         return 0 if pad_id is None else int(pad_id)
-
-
-def _before(network: PreTrainedModel, seen: SeenPicture) -> Before:
-    """Return what stands before the questions, image tokens that see each other as groups."""
-    positions_XP, types_P = positions_of(network, seen), seen.by_token.get(TYPES)
-    if types_P is None:
-        return Before(seen.ids_P, positions_XP, torch.full_like(seen.ids_P, -1))
-    of_image_P = types_P == 1
-    begins_P = of_image_P & ~pad(of_image_P[:-1], (1, 0))
-    return Before(seen.ids_P, positions_XP, torch.where(of_image_P, begins_P.cumsum(0) - 1, -1))
-
-
-@contextmanager
-def _words_at(network: PreTrainedModel, places_A: torch.Tensor) -> Iterator[None]:
-    """Have the last layer say words at these places alone, counted through all rows."""
-
-    def chosen(_: object, states: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-        [states_RSD] = states
-        return (states_RSD.flatten(0, 1)[places_A][None],)
-
-    hook = network.get_output_embeddings().register_forward_pre_hook(chosen)
-    try:
-        yield
-    finally:
-        hook.remove()

@@ -13,9 +13,11 @@ import torch
 from shared.images.decoding import open_image
 from shared.records import QAPair
 from shared.vqa.chat.processor import Picture
-from tests.chat_models import chat_model
+from tests.chat_models import CHAT_MODELS, chat_model
 
 END = "</s>"
+TRAINED = [name for name in CHAT_MODELS if name != "florence2"]
+"""All but the encoder-decoder."""
 
 
 @cache

@@ -4,17 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from shared.images.decoding import open_image
+from shared.vqa.chat.proof import allowed_rounding, short_prompts
 from shared.vqa.families import load_answerer
 from shared.vqa.quantization import Quantization
-from tests.chat_models import CHAT_MODELS
-from tests.trainer.learners.chat.models import own_loss, trainable
+from tests.trainer.learners.chat.models import TRAINED, own_loss, trainable
 from tests.trainer.learners.families import draw_noise, load_learner
 from tests.trainer.runs import Setup, base_weights
 from trainer.data.features import AugmentedFeatures, FreshFeatures, StoredFeatures
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.fitting.adapter import add_adapter, matched_layers
+from trainer.learners.chat.proof import sharing_differs_by
 from trainer.recipe.recipe import LoraRecipe
 
 pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
@@ -25,9 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FAST = ("gemma3", "paligemma2", "qwen2_5_vl", "smolvlm")
 """One of each way to read a picture."""
-NAMES = [
-    name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CHAT_MODELS
-]
+NAMES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in TRAINED]
 APART = {"paligemma2", "qwen3_5"}
 LANGUAGE = r"model\.(language|text)_model\..*\.(q|k|v|o|gate|up|down)_proj|lm_head"
 BY_HEART = LoraRecipe(rank=32, alpha=64, dropout=0, targets=LANGUAGE)
@@ -76,7 +76,7 @@ def test_rows_longer_than_a_sliding_window_are_cut(noise, name, tmp_path):
     ("name", "quantization"),
     [
         ("smolvlm", Quantization.NONE),
-        *(pytest.param(name, Quantization.NF4, marks=pytest.mark.slow) for name in CHAT_MODELS),
+        *(pytest.param(name, Quantization.NF4, marks=pytest.mark.slow) for name in TRAINED),
     ],
 )
 def test_ten_pairs_are_learned_by_heart_and_the_base_stays_as_it_was(noise, name, quantization):
@@ -187,3 +187,14 @@ def test_a_picture_of_a_store_is_answered_like_one_that_was_opened(noise, tmp_pa
         for memory in (learner.remember(stored.of(names)), answerer.remember(opened))
     ]
     assert said[0] == said[1]
+
+
+def test_a_rule_for_who_sees_whom_that_is_not_known_is_noticed():
+    learner = load_learner(trainable("gemma3"))
+    network, answerer = learner.model.network, learner.answerer
+    picture = answerer.prepare(Image.new("RGB", (64, 64)))
+    prompts = short_prompts(network, picture, answerer.split, learner.model.device)
+    assert sharing_differs_by(network, prompts) < allowed_rounding(network)
+    # As if it were not known that image tokens see each other.
+    unknown = sharing_differs_by(network, prompts, lambda _, ids: torch.full_like(ids, -1))
+    assert unknown > allowed_rounding(network)

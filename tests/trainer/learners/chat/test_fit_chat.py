@@ -25,6 +25,7 @@ from shared.vqa.families import load_answerer
 from shared.vqa.inputs.cleaning import cleaned
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, Instruction
 from shared.vqa.quantization import Quantization
+from tests.chat_models import CHAT_MODELS
 from tests.families import save_git
 from tests.trainer.learners.chat.models import trainable
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
@@ -161,9 +162,10 @@ def test_what_fit_scores_is_what_evaluation_scores(data, tmp_path, name):
     assert scorecard["metrics"]["exact_match"]["mean"] == pytest.approx(printed["exact_match"])
 
 
-def test_a_model_that_keeps_nothing_of_a_picture_is_refused(data, tmp_path):
+@pytest.mark.parametrize("save", [save_git, CHAT_MODELS["florence2"]])
+def test_a_model_that_is_not_trained_here_is_refused(data, tmp_path, save):
     with pytest.raises(InputError, match="is not trained here"):
-        fit_on(save_git(tmp_path / "git"), data, tmp_path / "adapter")
+        fit_on(save(tmp_path / "model"), data, tmp_path / "adapter")
     assert not (tmp_path / "adapter").exists()
 
 
