@@ -15,7 +15,8 @@ from shared.program.reporting.event_log import EventLog
 
 Row = Mapping[str, Any]
 
-_TURNS: Final = ("conversations", "messages")
+TURNS: Final = ("conversations", "messages")
+"""The columns that hold them."""
 _SPEAKERS: Final = ("from", "role")
 _WORDS: Final = ("value", "content")
 _ASKING: Final = frozenset({"human", "user"})
@@ -43,7 +44,7 @@ def unfolded(path: Path, rows: Sequence[Row]) -> list[Row]:
 
 
 def _turns(row: Row) -> Sequence[Row]:
-    turns: list[Row] = next((row[n] for n in _TURNS if isinstance(row.get(n), list)), [])
+    turns: list[Row] = next((row[n] for n in TURNS if isinstance(row.get(n), list)), [])
     return turns if all(isinstance(turn, dict) for turn in turns) else ()
 
 
@@ -51,7 +52,7 @@ def _rows_of(row: Row) -> Iterator[Row]:
     turns = _turns(row)
     if not turns:
         yield row
-    others = {name: cell for name, cell in row.items() if name not in (*_TURNS, "id")}
+    others = {name: cell for name, cell in row.items() if name not in (*TURNS, "id")}
     for before, after in pairwise(turns):
         if _first(before, _SPEAKERS) in _ASKING and _first(after, _SPEAKERS) in _ANSWERING:
             yield {**others, "question": _text(before), "answer": _text(after)}

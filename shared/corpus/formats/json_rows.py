@@ -50,10 +50,15 @@ def read_json_rows(path: Path, encoding: str) -> Rows:
         ValueError: there are none; the message says what was expected.
     """
     rows, hint = _rows_of(path, path.read_text(encoding=encoding))
+    return [_with_document(row) for row in told_apart(path, rows)], hint
+
+
+def told_apart(path: Path, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return rows as they are, or a row for each answered question where they are conversations."""
     # A harness keeps the conversation beside the answer that it judges.
     if any(map(holds_conversation, rows)) and not any(map(_is_row, rows)):
-        rows = unfolded(path, rows)
-    return [_with_document(row) for row in rows], hint
+        return unfolded(path, rows)
+    return rows
 
 
 def _with_document(row: Mapping[str, Any]) -> Mapping[str, Any]:

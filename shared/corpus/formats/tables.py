@@ -20,7 +20,8 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.corpus.formats.contents import refuse_other_contents
-from shared.corpus.formats.json_rows import read_json_rows
+from shared.corpus.formats.conversations import TURNS
+from shared.corpus.formats.json_rows import read_json_rows, told_apart
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 from shared.records.columns import column_key
@@ -190,7 +191,9 @@ def _read_parquet(path: Path) -> RawTable:
             table = table.set_column(place, field.name, _as_written(table.column(place)))
     # Pictures without any name leave a table without columns, whose rows must still be counted.
     rows = table.to_pylist() if table.num_columns else [{}] * file.metadata.num_rows
-    return RawTable(schema.names, rows, range(1, len(rows) + 1), pictures=pictures)
+    asked = told_apart(path, rows) if set(TURNS).intersection(schema.names) else rows
+    columns = schema.names if asked is rows else [*schema.names, "question", "answer"]
+    return RawTable(columns, asked, range(1, len(asked) + 1), pictures=pictures)
 
 
 def holds_pictures(field: pa.Field) -> bool:

@@ -111,3 +111,25 @@ def test_of_a_list_of_pictures_the_first_is_taken_and_told(tmp_path, capsys):
     [first, second] = read_pairs(tmp_path / "out" / "rows.parquet")
     assert (tmp_path / "out" / "images" / first.filename).read_bytes() == RED
     assert (tmp_path / "out" / "images" / second.filename).read_bytes() == BLUE
+
+
+def test_chats_about_pictures_are_read_out_of_parquet(tmp_path):
+    """As the hub has them for fine-tuning: a list of pictures, and what was said about them."""
+    said = [
+        {"role": "user", "content": [{"type": "image", "text": None}, {"type": "text", "text": q}]}
+        for q in ("What is it?", "Which colour?")
+    ]
+    replied = [
+        {"role": "assistant", "content": [{"type": "text", "text": text}]}
+        for text in ("a mug", "red")
+    ]
+    chat = [said[0], replied[0], said[1], replied[1]]
+    table = {"images": pa.array([[{"bytes": RED, "path": None}]], pa.list_(STRUCT))}
+    pq.write_table(pa.table({**table, "messages": [chat]}), tmp_path / "chat.parquet")
+    unpack_pictures([tmp_path / "chat.parquet"], tmp_path / "out")
+    pairs = read_pairs(tmp_path / "out" / "rows.parquet")
+    assert [(pair.question, pair.answer) for pair in pairs] == [
+        ("What is it?", "a mug"),
+        ("Which colour?", "red"),
+    ]
+    assert {(tmp_path / "out" / "images" / p.filename).read_bytes() for p in pairs} == {RED}
