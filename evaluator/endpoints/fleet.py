@@ -32,7 +32,7 @@ from evaluator.endpoints.pictures import Pictures
 from shared.endpoints.request import NO_SCHEMA, Request
 from shared.errors import CorruptImage, StoppedForNow
 from shared.images.source import image_source
-from shared.program.async_stopping import StopRequested, stop_on_signals
+from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 from shared.records import Question as AskedQuestion
@@ -63,6 +63,7 @@ class EndpointFleet:
         self._failing = Failing(endpoint.address, is_proven=proven)
         self._runner = asyncio.Runner()
         self._open = AsyncExitStack()
+        self._stop = AsyncStopSignal()
         self._asker: Asker | None = None
         self._pictures: Pictures | None = None
 
@@ -136,12 +137,13 @@ class EndpointFleet:
     async def _next_shard(
         self, work: _Work, results: AsyncIterator[_Result], heard: Heard
     ) -> Shard | None:
-        while not work.finished:
-            try:
-                key, asked = await anext(results)
-            except StopAsyncIteration:
-                return None
-            heard(work.settle(key, asked))
+        with stop_on_signals(self._stop, "evaluator"):
+            while not work.finished:
+                try:
+                    key, asked = await anext(results)
+                except StopAsyncIteration:
+                    return None
+                heard(work.settle(key, asked))
         return work.finished.popleft()
 
     def _reply(self, work: _Work, question: AskedQuestion) -> Reply:
@@ -160,7 +162,9 @@ class EndpointFleet:
     async def _begin(self) -> Asker:
         if self._asker is None:
             self._asker = await self._open.enter_async_context(
-                opened_asker(self._endpoint, self._journal.answers.values(), self._clock)
+                opened_asker(
+                    self._endpoint, self._journal.answers.values(), self._clock, self._stop
+                )
             )
             self._pictures = Pictures(
                 self._source, self._endpoint.longest_px, kept=2 * self._endpoint.in_flight + 2
@@ -171,7 +175,8 @@ class EndpointFleet:
     async def _answers_to(
         self, asked: Iterable[tuple[str, AskedQuestion]]
     ) -> dict[str, Asked | None]:
-        return {key: answer async for key, answer in self._results(asked)}
+        with stop_on_signals(self._stop, "evaluator"):
+            return {key: answer async for key, answer in self._results(asked)}
 
     async def _results(self, asked: Iterable[tuple[str, AskedQuestion]]) -> AsyncIterator[_Result]:
         """Yield each question's key with what came of it, ``None`` for a broken picture.
@@ -209,8 +214,7 @@ class EndpointFleet:
         """
         ends: list[_End] = []
         while len(ends) < workers:
-            with stop_on_signals(asker.stop, "evaluator"):
-                result = await results.get()
+            result = await results.get()
             if not isinstance(result, _End):
                 yield result
                 continue

@@ -41,7 +41,7 @@ _LONGEST_LOOK_S: Final = 15.0
 
 @asynccontextmanager
 async def opened_asker(
-    endpoint: Endpoint, before: Iterable[Asked], clock: Clock
+    endpoint: Endpoint, before: Iterable[Asked], clock: Clock, stop: AsyncStopSignal
 ) -> AsyncIterator[Asker]:
     """Open connections to an address for the time of the block.
 
@@ -51,7 +51,6 @@ async def opened_asker(
     Raises:
         InputError: the address is none, or a package is missing.
     """
-    stop = AsyncStopSignal()
     settings = endpoint.settings_of_models
     connection = Connection(
         base_url=endpoint.base_url,

@@ -123,6 +123,7 @@ def endpoint_of(
     protocol = service.protocol
     if service is Service.OPENAI and find_spec("openai") is None:
         raise InputError("--endpoint needs an extra: pip install 'abo-vqa[evaluator,openai]'")
+    _require_no_secret(options.endpoint or "")
     check_base_url(options.endpoint, "--endpoint")
     require_stated_address(protocol.address_variable, options.endpoint, option="--endpoint")
     file = read_key_file(options.keys, source=protocol.keys)
@@ -153,6 +154,19 @@ def endpoint_of(
     # Refused before anything is written.
     _ = endpoint.settings_of_models
     return endpoint
+
+
+def _require_no_secret(url: str) -> None:
+    """Check that an address may be shown: it stands in messages and in the run folder.
+
+    Raises:
+        InputError: it holds a user, a password or a query.
+    """
+    if "@" in url or "?" in url or "#" in url:
+        raise InputError(
+            "--endpoint: an address takes no user, password or query, which messages would show; "
+            "give a key by --keys FILE or OPENAI_API_KEY"
+        )
 
 
 def _in_a_prompt(instruction: Instruction) -> Instruction:

@@ -272,6 +272,14 @@ def test_bad_input_is_one_line_and_asks_nothing(data, capsys, options, said):
     assert not (data.parent / "run").exists()
 
 
+@pytest.mark.parametrize("secret", ["http://me:pa55word@127.0.0.1/v1", "http://h/v1?key=pa55word"])
+def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(data, capsys, secret):
+    assert evaluate(data, secret) == 2
+    line = last_line(capsys)
+    assert "an address takes no user, password or query" in line
+    assert "pa55word" not in line
+
+
 def test_options_of_addresses_need_one(data, capsys):
     arguments = ["run", "--data", data, "--model", "x", "--out", data.parent / "run"]
     with pytest.raises(SystemExit) as leaving:
