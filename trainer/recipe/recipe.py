@@ -236,7 +236,8 @@ class FitRecipe(Settings):
         MAX_QUESTION_TOKENS,
         gt=4,
         le=MAX_QUESTION_TOKENS,
-        description="longer questions are cut, here and whenever the adapter answers",
+        description="longer questions are cut, here and whenever the adapter answers; a chat model "
+        "reads them whole",
     )
     max_answer_tokens: int = Field(MAX_QUESTION_TOKENS, gt=2, description="longer answers are cut")
     answers: AnswerChoice = Field(

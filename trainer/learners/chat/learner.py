@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,8 @@ _SIDE: Final = 64
 """Of the picture that stands in for any other where questions are tokenised, in pixels."""
 _LOOKED_AT: Final = 16
 """Pictures, evenly drawn, of which the largest tells how much room all of them take."""
+_KEPT_QUESTIONS: Final = 2**16
+"""Whose tokens are kept for the next epoch: a processor takes milliseconds for each."""
 _BYTES_BESIDE: Final = 1024
 """What names, sizes and grids of stored tensors take at most."""
 _BYTES_OF_A_TOKEN: Final = 16
@@ -94,9 +97,11 @@ class ChatLearner(Learner[ChatExamples]):
                 "not trained here; give another chat model"
             )
         another = answerer.prepare(Image.new("RGB", (_SIDE, _SIDE)))
+        self._question = lru_cache(_KEPT_QUESTIONS)(self._tokens_of_question)
         self._another = another, len(self._split.prefix(another).ids)
         self.window = window_of(network)
         self.shares_rows = self._can_share_rows()
+        another.drop_pixels()
         self._spoken = spoken_answer(answerer.processor, end_tokens(network), self.model.name)
 
     @property
@@ -182,7 +187,7 @@ class ChatLearner(Learner[ChatExamples]):
             )
         )
 
-    def _question(self, text: str) -> tuple[int, ...]:
+    def _tokens_of_question(self, text: str) -> tuple[int, ...]:
         # What stands after a picture does not depend on it.
         another, before = self._another
         return tuple(another.tokens(text)[before:])
