@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evaluator.comparing.pairing import (
+    PairedRows,
     differing_rows,
     other_references,
     pair_rows,
@@ -30,23 +31,24 @@ _WAYS_OF_ASKING: Final = {
 """Facts of a run, by the name that each has in its record."""
 
 
-def require_same_data(base: Run, other: Run) -> None:
-    """Check that two runs answer the same questions with the same references.
+def same_rows(base: Run, other: Run) -> PairedRows:
+    """Return the rows of two runs that answer the same questions with the same references.
 
     Raises:
         InputError: they do not; some rows that differ are named.
     """
-    only_base, only_other = differing_rows(base, other)
+    paired = pair_rows([base, other])
+    only_base, only_other = differing_rows(base, other, paired)
     if not only_base and not only_other:
-        return
+        return paired
     asked = {_asked_for(run) for run in (base, other)}
     if len(asked) == 1 and None not in asked:
-        if not pair_rows([base, other]).rows:
+        if not paired.rows:
             raise InputError(
                 f"{base.name} and {other.name} have no row in common that neither model was "
                 "trained on; give data that both have not seen"
             )
-        return
+        return paired
     names = f"{base.name} and {other.name}"
     if len(only_base) == len(base.predictions) and (why := why_none_pair(base, other)):
         raise InputError(f"{names} have no row in common: {why}")

@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.comparing.comparable import asked_differently, common_metrics, require_same_data
+from evaluator.comparing.comparable import asked_differently, common_metrics, same_rows
 from evaluator.comparing.pairing import (
-    pair_rows,
     spelled_otherwise,
     units_between,
 )
@@ -108,9 +107,8 @@ def compare_runs(
         InputError: the runs are about different data, no metric is in both, or one was measured
             differently in each.
     """
-    require_same_data(base, other)
+    paired = same_rows(base, other)
     metrics = common_metrics(base, other, chosen)
-    paired = pair_rows([base, other])
     rows_N2 = np.array(paired.rows)
     compared = [
         (base.predictions[before].pair, other.predictions[after].pair)

@@ -39,15 +39,20 @@ def pair_rows(runs: Sequence[Run]) -> PairedRows:
     that say the same, and stands for the image where a file names none.
     """
     groups = _groups(runs)
-    one_order = _have_one_order(runs)
+    one_order: bool | None = None
     rows: list[tuple[int, ...]] = []
     missing = 0
     for row in dict.fromkeys(row for of_run in groups for row in of_run):
         alike = [of_run.get(row, []) for of_run in groups]
         most = max(map(len, alike))
-        # Where nothing but their order tells rows apart, another order pairs none of them.
-        told_apart = row[0] or most == 1 or one_order
-        matched = list(zip(*_by_id(runs, alike), strict=False)) if told_apart else []
+        if most == 1:
+            matched = list(zip(*alike, strict=False))
+        else:
+            # Where nothing but their order tells rows apart, another order pairs none of them.
+            if not row[0] and one_order is None:
+                one_order = _have_one_order(runs)
+            told_apart = bool(row[0]) or one_order
+            matched = list(zip(*_by_id(runs, alike), strict=False)) if told_apart else []
         rows += matched
         missing += most - len(matched)
     return PairedRows(sorted(rows), missing)
@@ -136,10 +141,9 @@ def units_between(base: Run, other: Run) -> Mapping[str, str]:
     return units_of([*(prediction.pair for prediction in base.predictions), *named])
 
 
-def differing_rows(base: Run, other: Run) -> tuple[list[QAPair], list[QAPair]]:
+def differing_rows(base: Run, other: Run, paired: PairedRows) -> tuple[list[QAPair], list[QAPair]]:
     """Return the pairs that only ``base`` answers, and those that only ``other`` does."""
-    rows = pair_rows([base, other]).rows
-    matched = [set(places) for places in zip(*rows, strict=True)] or [set(), set()]
+    matched = [set(places) for places in zip(*paired.rows, strict=True)] or [set(), set()]
     only_base, only_other = (
         [prediction.pair for index, prediction in enumerate(run.predictions) if index not in there]
         for run, there in zip((base, other), matched, strict=True)

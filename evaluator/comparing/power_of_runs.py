@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluator.comparing.comparable import common_metrics, require_same_data
-from evaluator.comparing.pairing import pair_rows, units_between
+from evaluator.comparing.comparable import common_metrics, same_rows
+from evaluator.comparing.pairing import units_between
 from evaluator.comparing.power import Variation, measured
 from evaluator.metrics.choice import parse_metrics
 from evaluator.runs.folder import Run
@@ -20,8 +20,7 @@ def variation_of_runs(base: Run, other: Run, metric: str) -> tuple[Variation, st
         InputError: the runs cannot be compared, lack the metric, or have one unit.
     """
     [name] = common_metrics(base, other, parse_metrics(metric))
-    require_same_data(base, other)
-    rows = np.array(pair_rows([base, other]).rows)
+    rows = np.array(same_rows(base, other).rows)
     gains_N = other.columns[name][rows[:, 1]] - base.columns[name][rows[:, 0]]
     known_N = ~np.isnan(gains_N)
     units = units_between(base, other)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
+from evaluator.comparing.several import Attempt
 from evaluator.comparing.side_by_side import label_notes, trained_on_notes
 from evaluator.comparing.significance import Difference
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
@@ -15,12 +16,15 @@ from evaluator.scoring.scorecard import Figure
 from shared.dataset.units import counted
 
 
-def findings(runs: Sequence[Run]) -> list[str]:
-    """Return sentences about exact match: the last run, its gain, and what needs care."""
+def findings(runs: Sequence[Run], attempts: Sequence[Attempt] = ()) -> list[str]:
+    """Return sentences about exact match: the last run, its gain, and what needs care.
+
+    ``attempts`` are comparisons that are made already.
+    """
     last = runs[-1]
     sentences = [_level(last)] if EXACT_MATCH.name in last.scorecard.scores.metrics else []
     sentences += [_blind(last)] if EXACT_MATCH.name in last.scorecard.over_shuffled else []
-    sentences += [_gain(runs[0], other) for other in runs[1:]]
+    sentences += [_gain(runs[0], other, attempts) for other in runs[1:]]
     sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
     sentences += [_failed(run) for run in runs if run.scorecard.failed_answers]
@@ -80,20 +84,36 @@ def _points_of(gain: Difference) -> str:
     return f"{100 * gain.mean:.1f} points{spread}"
 
 
-def _gain(base: Run, other: Run) -> str:
-    paired = pair_rows([base, other])
-    if not paired.rows:
-        return f"{other.name} and {base.name} have no question in common and cannot be compared."
-    gain = exact_match_gain(base, other, paired)
-    note = ""
-    if paired.missing:
-        note = f" Compared on the {len(paired.rows):,} questions that both answered."
+def _gain(base: Run, other: Run, attempts: Sequence[Attempt]) -> str:
+    measured = _measured(base, other, attempts)
+    if measured is None:
+        paired = pair_rows([base, other])
+        if not paired.rows:
+            names = f"{other.name} and {base.name}"
+            return f"{names} have no question in common and cannot be compared."
+        measured = exact_match_gain(base, other, paired), len(paired.rows), paired.missing
+    gain, n, missing = measured
+    note = f" Compared on the {n:,} questions that both answered." if missing else ""
     if not gain.is_clear:
         return (
             f"Between {other.name} and {base.name} there is no clear difference: "
             f"{_points(gain)}.{note}"
         )
     return f"{other.name} gets {_more_or_less(gain)} right than {base.name}.{note}"
+
+
+def _measured(
+    base: Run, other: Run, attempts: Sequence[Attempt]
+) -> tuple[Difference, int, int] | None:
+    """Return the gain in exact match, of how many rows, and how many are left out, where known."""
+    for attempt in attempts:
+        compared = attempt.comparison
+        if compared is None or (attempt.base, attempt.other) != (base.name, other.name):
+            continue
+        for metric in compared.metrics:
+            if metric.metric == EXACT_MATCH.name and metric.n == compared.n:
+                return metric.difference, compared.n, compared.left_out
+    return None
 
 
 def _broken(run: Run) -> str:

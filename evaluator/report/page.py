@@ -103,14 +103,15 @@ def _environment() -> Environment:
 def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
     """Return all that the page says beside its pictures."""
     comparison = compare_scorecards({run.name: run.scorecard for run in runs})
+    attempts = attempt_all(runs)
     return {
         "runs": runs,
-        "findings": findings(runs),
+        "findings": findings(runs, attempts),
         "clustered_by": " and by ".join(dict.fromkeys(run.scorecard.clustered_by for run in runs)),
         "comparison": comparison,
         "best": best_rows(comparison),
         "published": published_rows(runs),
-        "differences": attempt_all(runs),
+        "differences": attempts,
         "plots": _plots(runs),
         "coverages": {run.name: selective(run) for run in runs},
         "reliabilities": {run.name: reliability(run.predictions) for run in runs},

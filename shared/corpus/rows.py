@@ -72,8 +72,12 @@ class Fields:
         Raises:
             InputError: the cell holds what is no text, see ``shared.corpus.formats.cells``.
         """
+        value = self.cell(field)
+        # What nearly all cells are; a file of 50,000 rows is asked for a million of them.
+        if value is None or isinstance(value, str):
+            return (value or "").strip()
         try:
-            return cell_text(self.cell(field))
+            return cell_text(value)
         except ValueError as error:
             way_out = "" if field in _CORE else f"; --columns {field}= does without the column"
             raise self.refused(f"column {self.names[field]} {error}{way_out}") from error

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+from typing import Final
 
-_DROPPED = re.compile(r"[^\w\s]")
+_DROPPED: Final = re.compile(r"[^\w\s]")
+_REMEMBERED: Final = 2**17
+"""Texts: sets of questions and answers repeat few of them, and are gone through several times."""
 _DROPPED_ASCII = "".join(filter(_DROPPED.fullmatch, map(chr, range(128)))).encode()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def normalise(text: str) -> str:
     """Lower the case, strip, and remove all that is neither part of a word nor white space.
 
@@ -37,6 +42,7 @@ def words(text: str) -> list[str]:
     return normalise(text).split()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def spaced(text: str) -> str:
     """Return the words of the normalised text with one space between them."""
     return " ".join(words(text))
