@@ -5,7 +5,7 @@
     │   └── CorruptImage        one image cannot be decoded; counted, never fatal for a run
     ├── StoreUnreachable        exit 1: nobody knows how a file is; never an image's fault
     ├── StoppedForNow           exit 75: run the same command again
-    └── AdapterNotApplied       exit 1: an adapter was loaded but changes nothing
+    └── AdapterNotApplied       exit 2: an adapter that is of another base, or changes nothing
 
 Parts add their own leaves below these, next to the code that raises them.
 """
@@ -47,3 +47,5 @@ class StoppedForNow(AboVqaError):
 
 class AdapterNotApplied(AboVqaError):
     """The adapter's weights do not reach the model: missing, unexpected or all-zero tensors."""
+
+    exit_code = EXIT_BAD_INPUT

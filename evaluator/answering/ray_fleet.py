@@ -23,6 +23,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from evaluator.answering.fleet import Heard, ShardAnswers, heard_by_nobody
 from evaluator.answering.messages import AdapterEffect, Answering, ModelFacts
 from evaluator.answering.shards import Shard
+from shared import errors
 from shared.cluster.ray_cluster import ReplicaShare, last_line
 from shared.errors import AboVqaError
 from shared.program.reporting.event_log import EventLog
@@ -164,7 +165,7 @@ class RayFleet:
             self._start_replica()
             return
         if not self.ready and not self._starting:
-            raise AboVqaError(f"no replica could start: {last_line(error)}") from error
+            raise _why_none_starts(last_line(error)) from error
         log.warning("replica_not_started", going_on_with=self.ready, reason=last_line(error))
 
     def _collect(self, done: Any) -> ShardAnswers:  # noqa: ANN401
@@ -184,3 +185,15 @@ class RayFleet:
             return ShardAnswers(shard, None, f"{kind}: {last_line(error)}")
         self._idle.append(actor)
         return ShardAnswers(shard, replies)
+
+
+def _why_none_starts(reason: str) -> AboVqaError:
+    """Return the error that ends a run, of the kind that the model's loading raised.
+
+    What an actor raises as it starts arrives as text alone, ``module.Name: message``.
+    """
+    name, _, message = reason.partition(": ")
+    kind = getattr(errors, name.removeprefix(f"{errors.__name__}."), None)
+    text = f"no replica could start: {message if kind else reason}"
+    bad_input = kind is not None and kind.exit_code == errors.EXIT_BAD_INPUT
+    return errors.InputError(text) if bad_input else AboVqaError(text)

@@ -15,7 +15,6 @@ Memory is the most that a process of its own held, of which one asks one row at 
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -207,27 +206,11 @@ def _parts(answerer: ChatAnswerer, images: Path, rows: Sequence[Question]) -> di
 def _memory(name: str, model: Path, images: Path) -> Comparison:
     """Return what each way held at most; the ratio is ours to the loop's."""
     held = {}
-    for way in WAYS:
-        command = [sys.executable, "-m", "tests.bench.chat", way, str(model), str(images)]
+    for way in ("loop", "ours"):
+        command = [sys.executable, "-m", "tests.bench.chat_memory", way, str(model), str(images)]
         ended = subprocess.run(command, capture_output=True, text=True, check=True)
         held[way] = float(ended.stdout.split()[-1])
     return Comparison(f"{name}, peak memory", "MB", held["loop"], held["ours"])
-
-
-def _hold_loop(answerer: ChatAnswerer, images: Path) -> None:
-    processor = open_processor(answerer.model.name, answerer.model.network.config)
-    harness_loop(answerer, processor, images, questions(images, 1), 1)
-
-
-def _hold_ours(answerer: ChatAnswerer, images: Path) -> None:
-    settings = replica_settings(answerer.model.name, None, "none", images, batch_size=64)
-    Replica(settings, answerer=answerer).answer(questions(images, 10))
-
-
-WAYS: Final[dict[str, Callable[[ChatAnswerer, Path], None]]] = {
-    "loop": _hold_loop,
-    "ours": _hold_ours,
-}
 
 
 def save_smolvlm(folder: Path) -> Path:
@@ -308,14 +291,3 @@ def _save(
     network(config).save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
-
-
-def _print_peak(way: str, model: str, images: str) -> None:
-    answerer = load_answerer(model, quantization=Quantization.NONE)
-    assert isinstance(answerer, ChatAnswerer)
-    WAYS[way](answerer, Path(images))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
-if __name__ == "__main__":
-    _print_peak(*sys.argv[1:])

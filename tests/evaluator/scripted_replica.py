@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
+from shared.errors import AdapterNotApplied
 from shared.records import Question
 
 
@@ -21,6 +22,8 @@ class ScriptedReplica:
         self._revision = "1"
         if start == "raises":
             raise OSError("weights.safetensors: not a safetensors file")
+        if start == "bad input":
+            raise AdapterNotApplied("adapter: was it trained on another base?")
         if start == "dies once" and self._first("has-not-started"):
             os._exit(1)
         if start == "dies":

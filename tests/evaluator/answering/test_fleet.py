@@ -125,12 +125,18 @@ def test_a_replica_that_dies_while_it_loads_is_started_again(scripted):
 
 
 @pytest.mark.parametrize(
-    ("start", "reason"),
-    [("raises", "not a safetensors file"), pytest.param("dies", "", marks=pytest.mark.slow)],
+    ("start", "reason", "code"),
+    [
+        ("raises", "not a safetensors file", 1),
+        ("bad input", "adapter: was it trained on another base", 2),
+        pytest.param("dies", "", 1, marks=pytest.mark.slow),
+    ],
 )
-def test_replicas_that_never_start_are_one_clear_error(scripted, start, reason):
-    with pytest.raises(AboVqaError, match=f"no replica could start: .*{reason}"):
+def test_replicas_that_never_start_are_one_clear_error(scripted, start, reason, code):
+    with pytest.raises(AboVqaError, match=f"no replica could start: .*{reason}") as raised:
         scripted(1, start=start).facts()
+    assert raised.value.exit_code == code
+    assert "shared.errors" not in str(raised.value)
 
 
 def test_replicas_with_different_models_do_not_work_together(scripted):
