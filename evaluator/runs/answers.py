@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evaluator.answering.attention import overlap_with_boxes
-from evaluator.answering.fleet import Fleet, Heard
+from evaluator.answering.fleet import Fleet, Heard, LocalFleet
 from evaluator.answering.messages import Reply
 from evaluator.answering.shards import Shard
 from evaluator.runs.folder import shard_path
@@ -61,7 +61,7 @@ def answer_shards(
     Raises:
         ShardsGivenUp: some could not be answered; the others are written.
     """
-    notes.answering(fleet.replicas, fleet.ready)
+    notes.answering(fleet.replicas, fleet.ready, asks_an_address=fleet.called != LocalFleet.called)
     total = question_count(shards)
     done = total - question_count(todo)
     given_up: list[int] = []

@@ -64,6 +64,7 @@ class Notes:
     answered: int
     given_up: Mapping[str, str]
     answered_at: float | None = None
+    asks_an_address: bool = False
     before: tuple[int, float] = (0, 0.0)
 
 
@@ -110,9 +111,10 @@ class NoteBook:
         answers, seconds = _all_so_far(self._notes)
         return Pace(answers, seconds) if answers and seconds > 0 else None
 
-    def answering(self, replicas: int, ready: int) -> None:
-        """Note that the first replica is ready."""
+    def answering(self, replicas: int, ready: int, *, asks_an_address: bool = False) -> None:
+        """Note that the first replica is ready, or that an address can be asked."""
         self._change(
+            asks_an_address=asks_an_address,
             state=State.ANSWERING,
             replicas=replicas,
             replicas_ready=ready,
@@ -231,7 +233,7 @@ def status_lines(status: RunStatus) -> list[str]:
         lines += [
             f"shards     {status.shards_done} of {notes.shards}",
             f"questions  {status.questions_done} of {notes.questions}{rate}{left}",
-            f"replicas   {notes.replicas_ready} of {notes.replicas} ready",
+            _at_work(notes),
             f"driver     {notes.host}, process {notes.pid}, last heard of {utc(notes.updated_at)}",
         ]
         lines += [f"given up   shard {shard}: {why}" for shard, why in notes.given_up.items()]
@@ -241,6 +243,12 @@ def status_lines(status: RunStatus) -> list[str]:
         means = {name: figure["mean"] for name, figure in status.scorecard["metrics"].items()}
         lines += [f"{name:<10} {mean:.4f}" for name, mean in means.items()]
     return lines
+
+
+def _at_work(notes: Notes) -> str:
+    if notes.asks_an_address:
+        return f"requests   {notes.replicas} at once"
+    return f"replicas   {notes.replicas_ready} of {notes.replicas} ready"
 
 
 def utc(seconds: float) -> str:

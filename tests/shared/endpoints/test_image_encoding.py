@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from shared.endpoints.image_encoding import prepare_photo
+from shared.endpoints.image_encoding import photo_of, prepare_photo
 from shared.errors import CorruptImage
 
 
@@ -79,3 +79,13 @@ def test_a_file_that_was_cut_off_is_a_corrupt_image(tmp_path, progressive, kept)
 def test_a_missing_file_is_a_corrupt_image(tmp_path):
     with pytest.raises(CorruptImage, match="no such image"):
         prepare_photo(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize(("longest_px", "size"), [(1024, (900, 300)), (300, (300, 100))])
+def test_a_picture_is_no_larger_than_asked(longest_px, size):
+    buffer = io.BytesIO()
+    Image.new("RGB", (900, 300), "red").save(buffer, "PNG")
+    photo = photo_of(buffer.getvalue(), "red.png", longest_px)
+    with Image.open(io.BytesIO(photo.jpeg)) as image:
+        assert (image.format, image.size) == ("JPEG", size)
+    assert photo.longest_px == max(size)
