@@ -95,8 +95,8 @@ def agreement(
 
     The packaged one is that for questions in ``language``, a code; without one nothing is known.
     """
-    mapping = listing_map or packaged_map(language)
-    if not metadata or mapping is None:
+    mapping = (listing_map or packaged_map(language)) if metadata else None
+    if mapping is None:
         return Agreement.UNKNOWN
     if mapping.passed_over:
         return _by_words(draft, metadata, mapping)

@@ -235,8 +235,14 @@ def _draft(value: dict[str, object]) -> Draft | None:
     question, answer = _text(asked), _text(answered)
     if not question or not answer:
         return None
-    difficulty = _text(fields.get(DIFFICULTY)).lower()
-    return Draft(question, answer, difficulty if difficulty in DIFFICULTIES else "", others=others)
+    return Draft(question, answer, _difficulty(fields.get(DIFFICULTY)), others=others)
+
+
+def _difficulty(value: object) -> str:
+    if isinstance(value, str) and value in DIFFICULTIES:
+        return value
+    difficulty = _text(value).lower()
+    return difficulty if difficulty in DIFFICULTIES else ""
 
 
 def _first(fields: Mapping[str, object], names: Sequence[str]) -> object:

@@ -100,7 +100,7 @@ def validate(
     rejected: list[RejectedDraft] = []
     seen: set[tuple[int, str]] = set()
     for written in drafts:
-        draft = bench.in_its_style(written)
+        draft = written if bench.is_plain and not written.others else bench.in_its_style(written)
         if pictures is not None:
             draft = replace(draft, picture=picture_named(written.others))
         question = words_of(draft.question)
@@ -125,7 +125,7 @@ def validate(
 class _Bench:
     """A prompt's rules, for the drafts of one reply."""
 
-    __slots__ = ("_answer_words", "_asked", "_fields", "_is_plain", "_language", "prompt", "rules")
+    __slots__ = ("_answer_words", "_asked", "_fields", "_language", "is_plain", "prompt", "rules")
 
     def __init__(self, prompt: PromptFile, answer_words: int, styles: Sequence[str]) -> None:
         self.prompt = prompt
@@ -134,15 +134,13 @@ class _Bench:
         self._answer_words = answer_words
         self._asked = styles
         self._fields = prompt.extra_fields if prompt.fields else _NO_FIELDS
-        self._is_plain = not prompt.styles and not self._fields
+        self.is_plain = not prompt.styles and not self._fields
 
     def in_its_style(self, draft: Draft) -> Draft:
         """Return ``draft`` with the fields and the style that its prompt has, and no others.
 
         Where a question cannot be answered, the answer says so in one word.
         """
-        if self._is_plain and not draft.others:
-            return draft
         prompt = self.prompt
         name = str(draft.others.get(STYLE, "")).strip().lower() if prompt.styles else ""
         if not name and len(self._asked) == 1:
@@ -166,7 +164,7 @@ class _Bench:
         rule = self._broken_by_form(draft, question, answer, style)
         if rule is None:
             rule = self._broken_by_words(draft, question, answer)
-        if rule is None and not self._is_plain:
+        if rule is None and not self.is_plain:
             rule = self._broken_of_its_own(draft, answer, style)
         return rule
 

@@ -57,10 +57,14 @@ class Template:
             part for _, parts in self._lines for part in parts if isinstance(part, Placeholder)
         )
 
+    @cached_property
+    def _of_listing(self) -> Sequence[Placeholder]:
+        return [each for each in self.placeholders if each.is_of_listing]
+
     @property
     def heeds_listing(self) -> bool:
         """Return whether it differs from listing to listing."""
-        return any(each.is_of_listing for each in self.placeholders)
+        return bool(self._of_listing)
 
     def names(self, name: str) -> bool:
         """Return whether it has a placeholder of that name."""
@@ -122,7 +126,7 @@ class Template:
 
     def says_anything_of(self, listing: Mapping[str, str]) -> bool:
         """Return whether the ``listing`` fills one of its places, or has none to fill."""
-        places = [each for each in self.placeholders if each.is_of_listing]
+        places = self._of_listing
         return not places or any(_value(each, {}, listing) for each in places)
 
     @property
