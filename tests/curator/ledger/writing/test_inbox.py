@@ -74,6 +74,45 @@ def test_each_reply_keeps_its_own_bytes(database):
     assert stored == [(body,) for body in bodies]
 
 
+@pytest.mark.parametrize("finish", [inbox.FINISH_ATTEMPT, inbox.FINISH_LATE_ATTEMPT])
+def test_what_is_made_as_one_change_comes_to_the_same_as_each_by_itself(tmp_path, finish):
+    told = attempt(1) | {"outcome": "answered", "model_version": "m", "input_tokens": 7}
+    work = {"campaign_id": 1, "item_id": 1, "attempt_id": 1, "state": 1, "attempts": 0}
+    pairs = [("Q?", "red", "easy", "", "", None), ("R?", "one", "hard", "", "", {"a": 1})]
+    rows = [
+        (finish, told | {"started_at": 2.0, "finished_at": 3.0}, b""),
+        (inbox.ADD_REPLY, {"attempt_id": 1}, b"a reply"),
+        (inbox.CHANGE_WORK, work | {"reason": "", "finished_at": 3.0}, b""),
+        (inbox.ADD_PAIRS, work | {"rows": pairs}, b""),
+        (inbox.ADD_PAIRS, work | {"item_id": 2, "rows": pairs}, b""),
+        (inbox.ADD_REPLY, {"attempt_id": 2}, b"another"),
+    ]
+    together = Inbox()
+    for row in rows:
+        together.put(*row)
+    assert str(together.parameters()["changes"]).count("answer_") == 1
+    apart = [Inbox() for _ in rows]
+    for alone, row in zip(apart, rows, strict=True):
+        alone.put(*row)
+    dumps = []
+    for name, inboxes in (("together", [together]), ("apart", apart)):
+        fresh_ledger(tmp_path / name)
+        with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as database:
+            for definition in inbox_definitions():
+                database.execute(definition)
+            database.execute(
+                "INSERT INTO work (campaign_id, item_id, state, attempts, reason)"
+                " VALUES (1, 1, 0, 0, '')"
+            )
+            begun = Inbox()
+            begun.put(inbox.ADD_ATTEMPT, attempt(1))
+            for each in (begun, *inboxes):
+                put(database, each)
+            dumps.append(list(database.iterdump()))
+    assert dumps[0] == dumps[1]
+    assert sum('INTO "pairs"' in line for line in dumps[0]) == 4
+
+
 @pytest.mark.parametrize(
     ("text", "stored"),
     [
