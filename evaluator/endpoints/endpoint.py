@@ -104,6 +104,13 @@ class Endpoint:
         return self.adapters.get(domain) or self.adapter or self.model
 
     @property
+    def modules(self) -> str:
+        """Return which modules lie over the base, in words; empty for none."""
+        named = [f"{domain}={module}" for domain, module in self.adapters.items()]
+        modules = [self.adapter] if self.adapter else named
+        return f"with {', '.join(modules)}" if modules else ""
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All names that are asked, the base among them."""
         names = [self.model, self.adapter, *self.adapters.values()]

@@ -86,7 +86,7 @@ class EndpointFleet:
         self._runner.run(self._begin())
         return ModelFacts(
             model=self._endpoint.model,
-            revision="",
+            revision=self._endpoint.modules,
             quantization="",
             adapter_sha256="",
             device=f"{self._endpoint.service.value} endpoint",

@@ -108,7 +108,9 @@ def test_lora_modules_are_reached_by_name_and_their_effect_is_counted(data):
     with ChatServer({"vlm": "blue", "lora": "red"}).serving() as server:
         assert evaluate(data, server.url, "--adapter", "lora") == 0
     run = data.parent / "run"
-    assert read_json(run / "model.json")["adapter_effect"] == {"checked": 22, "changed": 22}
+    facts = read_json(run / "model.json")
+    assert (facts["model"], facts["revision"]) == ("vlm", "with lora")
+    assert facts["adapter_effect"] == {"checked": 22, "changed": 22}
     assert read_run(run).scorecard.scores.metrics["exact_match"].mean == pytest.approx(22 / 24)
     # The sample's answers are the run's own: nothing is asked twice.
     assert Counter(model for model, _ in server.asked()) == {"lora": 22, "vlm": 22}
