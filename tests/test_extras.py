@@ -43,7 +43,6 @@ def run_without(absent, program, *arguments):
         ("evaluator report run", "evaluator"),
         ("evaluator score predictions.csv", "evaluator"),
         ("trainer fit recipe.toml", "trainer"),
-        ("trainer recipe", "trainer"),
         ("trainer sweep recipe.toml", "trainer,sweep"),
         ("trainer export adapter --out exported", "trainer,onnx"),
         ("curator run --catalog here --ledger here.db", "curator"),

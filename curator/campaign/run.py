@@ -59,8 +59,10 @@ FLUSH_AFTER_S: Final = 0.05
 log = EventLog(__name__)
 
 
-async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
-    """Work on the campaign until it is done; return how far it is.
+async def run(
+    options: RunOptions, plan: RunPlan, clock: Clock, stop: AsyncStopSignal | None = None
+) -> Progress:
+    """Work on the campaign until it is done, or ``stop`` is requested; return how far it is.
 
     Raises:
         StoppedForNow: keys exhausted or a signal; the same command goes on.
@@ -68,7 +70,7 @@ async def run(options: RunOptions, plan: RunPlan, clock: Clock) -> Progress:
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
-    stop, told = AsyncStopSignal(), ""
+    stop, told = stop or AsyncStopSignal(), ""
     with (
         _nearest_told(options, plan),
         stop_on_signals(stop, "curator", on_first=_tell_stopping),

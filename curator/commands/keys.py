@@ -21,13 +21,13 @@ from curator.annotators.key_checks import (
     check_keys,
 )
 from curator.annotators.models_to_ask import models_to_ask, names_not_listed
+from curator.campaign.beginning.as_given import catalogue_of
 from curator.commands.options import (
     AnnotatorName,
     AsJson,
     BaseUrl,
     KeysFile,
     ModelsPath,
-    catalogue_of,
 )
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading

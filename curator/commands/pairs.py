@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from curator.campaign.beginning.as_given import catalogue_of
 from curator.commands.options import (
     CampaignId,
     CampaignIds,
     LedgerFile,
     ListingMapFile,
     ModelsPath,
-    catalogue_of,
 )
 from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate_unless_busy, require_ledger, sole_writer

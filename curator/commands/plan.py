@@ -22,6 +22,12 @@ from curator.annotators.models_to_ask import (
     require_free,
     settings_of_models,
 )
+from curator.campaign.beginning.as_given import (
+    catalogue_of,
+    concurrency_at,
+    prompt_files,
+    settings_asked,
+)
 from curator.catalog import catalog_columns, local_catalogue, open_catalog
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
@@ -46,10 +52,6 @@ from curator.commands.options import (
     TierName,
     VerifiedShare,
     ViewsPerRequest,
-    catalogue_of,
-    concurrency_at,
-    prompt_files,
-    settings_asked,
 )
 from curator.forecast.comparison import compared, comparison_view, free_way, tier_way
 from curator.forecast.first_requests import (

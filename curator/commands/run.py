@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from curator.campaign.beginning.inputs import RunOptions, plan_run
-from curator.campaign.run import run as run_campaign
-from curator.catalog import catalog_columns, local_catalogue
+from curator.api import curate
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
     AnnotatorName,
@@ -36,24 +33,16 @@ from curator.commands.options import (
     TierName,
     VerifiedShare,
     ViewsPerRequest,
-    catalogue_of,
-    concurrency_at,
-    prompt_files,
-    settings_asked,
 )
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.status.words import left_out_words
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
-from shared.endpoints.models.budget_limit import BudgetLimit
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
-from shared.errors import InputError
-from shared.images.fitness import Fitness
-from shared.images.stores import is_url
-from shared.program.clock import SystemClock, stopwatch
+from shared.program.clock import stopwatch
 
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
@@ -122,7 +111,7 @@ RetryKeys = Annotated[
 
 
 def run(
-    file: CampaignFile = None,  # noqa: ARG001 - its callback acts
+    file: CampaignFile = None,
     *,
     catalog: CatalogPath,
     ledger: LedgerFile,
@@ -166,58 +155,15 @@ def run(
 
     The same command goes on where it stopped.
     """
-    if watch and is_url(catalog):
-        raise InputError(
-            "--watch looks at files on this machine, and what the hub has is fetched once; run "
-            "again to take in what it has then"
-        )
-    catalog_here, images_here = local_catalogue(catalog, images)
-    options = RunOptions(
-        catalog=catalog_here,
-        keys=keys,
-        ledger=ledger,
-        images=images_here,
-        columns=catalog_columns(columns),
-        agreement=agreement,
-        annotator=annotator,
-        models=model or (),
-        known_models=catalogue_of(models),
-        base_url=base_url,
-        prompts=prompt_files(prompt),
-        questions=questions,
-        answer_words=answer_words,
-        limit=limit,
-        concurrency=concurrency_at(tier, concurrency),
-        requests_per_minute=requests_per_minute,
-        on_exhausted=on_exhausted,
-        status=status,
-        status_token=status_token,
-        timeout_s=timeout_s or (FLEX_TIMEOUT_S if tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
-        watch=watch,
-        once_per_look=once_per_look,
-        views=views,
-        retry_dead=retry_dead,
-        retry_keys=retry_keys,
-        yes=yes,
-        verify=verify,
-        canary=canary,
-        fitness=Fitness(min_pixels, min_contrast, min_sharpness),
-        shuffle=shuffle,
-        budget=BudgetLimit(budget_usd, budget_tokens),
-        settings=settings_asked(thinking, image_detail),
-        tier=tier,
-    )
-    _run(options)
-
-
-def _run(options: RunOptions) -> None:
+    given = dict(locals())
+    del given["file"]
     started = stopwatch()
-    progress = asyncio.run(run_campaign(options, plan_run(options), SystemClock()))
+    progress = curate(**given)
     print(
         f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
         f"{progress.pending} waiting; {stopwatch() - started:.1f} s"
     )
-    if words := _left_out_words(options.ledger):
+    if words := _left_out_words(ledger):
         print(f"left out of the catalogue: {words}")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from curator.commands.options import AsJson, CampaignIds, LedgerFile, ModelsPath, catalogue_of
+from curator.campaign.beginning.as_given import catalogue_of
+from curator.commands.options import AsJson, CampaignIds, LedgerFile, ModelsPath
 from curator.forecast.forecast import forecast
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, Final
@@ -102,6 +103,10 @@ def stop_on_signals(
         at_once: the rest of that line.
         on_first: is called at the first signal.
     """
+    if threading.current_thread() is not threading.main_thread():
+        # No signal reaches another thread; whoever started it requests the stop.
+        yield
+        return
     loop = asyncio.get_running_loop()
 
     def first(received: signal.Signals) -> None:

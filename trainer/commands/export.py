@@ -16,10 +16,8 @@ from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.images.stores import local_folder
-from shared.vqa.names.model_names import resolve_model
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
-from trainer.fitting.record import require_record
 
 _PACKAGES: Final = ("onnx", "onnxruntime", "onnxscript")
 
@@ -88,6 +86,9 @@ def export(
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
+    from shared.vqa.names.model_names import resolve_model  # noqa: PLC0415 - of the extra
+    from trainer.fitting.record import require_record  # noqa: PLC0415
+
     if adapter is not None:
         require_record(adapter)
     if model is not None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rich.markup import escape
+
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
 from shared.files.atomic import require_writable_folder
+from shared.program.notebook import html_of
 from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.vqa.families import training_folding
@@ -51,6 +54,16 @@ class FitResult:
     exact_match: float
     best_epoch: int
     resumed_at_step: int
+
+    def sentence(self) -> str:
+        """Return the result in a line."""
+        return (
+            f"{self.adapter}: held-out exact match {self.exact_match:.4f} "
+            f"(base alone {self.base_exact_match:.4f}), epoch {self.best_epoch}, {self.steps} steps"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_of(escape(self.sentence()))
 
 
 def fit(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from shared.dataset.opening import with_data_opened
 from shared.program.settings import AnySettings, read_tables, validated
@@ -17,8 +18,18 @@ def load_recipe(model: type[AnySettings], path: Path, overrides: Sequence[str] =
         InputError: as ``load_settings``, there is no such model, or the data cannot be had or hold
             no pictures.
     """
-    tables = read_tables(path, overrides)
+    return opened_recipe(model, read_tables(path, overrides), source=str(path))
+
+
+def opened_recipe(
+    model: type[AnySettings], tables: Mapping[str, Any], *, source: str
+) -> AnySettings:
+    """Return the recipe in ``tables``, its data opened; ``source`` names them in errors.
+
+    Raises:
+        InputError: as ``load_recipe``.
+    """
     if isinstance(model_name := tables.get("model"), str):
         resolve_model(model_name)
-    tables = with_data_opened(tables, "data", Path(), option="`images` in the recipe")
-    return validated(model, tables, source=str(path))
+    opened = with_data_opened(tables, "data", Path(), option="`images` in the recipe")
+    return validated(model, opened, source=source)

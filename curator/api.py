@@ -1,0 +1,216 @@
+"""The curator from Python: what ``curator run`` does, with values in and out.
+
+    from curator import curate
+
+    curate("abo", "campaign.db", keys="keys.toml", limit=100)
+
+Bad input raises ``shared.errors.InputError``, a run that stopped in good order ``StoppedForNow``,
+to go on by the same call; both are ``AboVqaError``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike, fspath
+from pathlib import Path
+
+from curator.campaign.beginning.as_given import (
+    catalogue_of,
+    concurrency_at,
+    prompt_files,
+    settings_asked,
+)
+from curator.campaign.beginning.inputs import RunOptions, plan_run
+from curator.campaign.run import run
+from curator.catalog import catalog_columns, local_catalogue
+from curator.ledger import Progress
+from shared.endpoints.models.asked_settings import ImageDetail, Thinking
+from shared.endpoints.models.budget_limit import BudgetLimit
+from shared.endpoints.models.tier import Tier
+from shared.endpoints.pool.exhaustion import OnExhausted
+from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
+from shared.endpoints.protocols.registry import Service
+from shared.errors import InputError
+from shared.images.fitness import Fitness
+from shared.images.stores import is_url
+from shared.program.async_stopping import AsyncStopSignal
+from shared.program.clock import SystemClock
+
+Place = str | PathLike[str]
+
+
+def curate(
+    catalog: Place,
+    ledger: Place,
+    *,
+    keys: Place | None = None,
+    images: Place | None = None,
+    columns: str | Mapping[str, str] | None = None,
+    agreement: Place | None = None,
+    annotator: Service = Service.GEMINI,
+    model: Sequence[str] | str | None = None,
+    models: Place | None = None,
+    base_url: str | None = None,
+    prompt: Sequence[Place] | Place | None = None,
+    questions: int | None = None,
+    answer_words: int | None = None,
+    views: int = 1,
+    thinking: Thinking | None = None,
+    image_detail: ImageDetail | None = None,
+    tier: Tier = Tier.STANDARD,
+    limit: int | None = None,
+    concurrency: int | None = None,
+    requests_per_minute: int | None = None,
+    on_exhausted: OnExhausted = OnExhausted.STOP,
+    status: str | None = None,
+    status_token: str | None = None,
+    timeout_s: float | None = None,
+    watch: bool = False,
+    once_per_look: bool = False,
+    verify: float = 0.0,
+    canary: int = 0,
+    min_pixels: int = 0,
+    min_contrast: float = 0.0,
+    min_sharpness: float = 0.0,
+    shuffle: int | None = None,
+    budget_usd: float | None = None,
+    budget_tokens: int | None = None,
+    retry_dead: bool = False,
+    retry_keys: bool = False,
+    yes: bool = False,
+) -> Progress:
+    """Ask for questions and answers about every image of a catalogue; return how far it is.
+
+    The same call goes on where it stopped. Each argument is the option of its name; ``curator run
+    --help`` says what each does.
+
+    Args:
+        catalog: an ABO download, a table with a column of images, or a folder.
+        ledger: the SQLite file that keeps all that was asked and answered.
+        keys: the keys file; by default the service's environment variables.
+        images: the images folder, if not the catalogue's own.
+        columns: columns whose names cannot be guessed, by what they hold, or as one types them.
+        agreement: a TOML file that says which texts of a listing answers are compared with.
+        annotator: the service that is asked.
+        model: one model, or several in order of preference.
+        models: a TOML file of models, laid over the packaged one.
+        base_url: where the service is, if not at its usual address.
+        prompt: a prompt file, or several, each with ``=SHARE`` after it.
+        questions: how many are asked about an image.
+        answer_words: the longest answer, in words.
+        views: how many pictures of a listing go along in a request.
+        thinking: how hard models think, if not as they choose.
+        image_detail: in what detail they look, if not as they choose.
+        tier: the service's tier: standard, flex or batch.
+        limit: so many images, settled in all, after which to stop.
+        concurrency: requests in flight.
+        requests_per_minute: most requests a minute, with all keys together or without any.
+        on_exhausted: with no quota left, stop or wait for the next day.
+        status: HOST:PORT of a status page.
+        status_token: the token that the page asks for, where others can reach it.
+        timeout_s: longest wait for a reply, in seconds.
+        watch: stay, and look twice a minute for listings that were added.
+        once_per_look: ask about one of several near-identical images alone.
+        verify: share of the pairs, in [0, 1], of which another model is asked too.
+        canary: so many images are asked about again each day.
+        min_pixels: smallest shorter side of an image.
+        min_contrast: least contrast of an image.
+        min_sharpness: least sharpness of an image.
+        shuffle: seed of a random order, kept with the campaign.
+        budget_usd: US dollars, by list price, that the campaign may cost in all.
+        budget_tokens: tokens, in and out, that it may take in all.
+        retry_dead: return what was given up to the queue first.
+        retry_keys: try keys again that failed for good before.
+        yes: begin a new campaign beside others without asking.
+
+    Raises:
+        InputError: something that was given cannot be used.
+        StoppedForNow: no quota is left, or it was interrupted; the same call goes on.
+        OnlyDeadLetters: all that it settled was given up.
+        LedgerFailure: the ledger cannot be written any more.
+    """
+    if watch and is_url(fspath(catalog)):
+        raise InputError(
+            "--watch looks at files on this machine, and what the hub has is fetched once; run "
+            "again to take in what it has then"
+        )
+    catalog_here, images_here = local_catalogue(
+        fspath(catalog), None if images is None else fspath(images)
+    )
+    options = RunOptions(
+        catalog=catalog_here,
+        keys=_path(keys),
+        ledger=Path(ledger),
+        images=images_here,
+        columns=catalog_columns(_columns(columns)),
+        agreement=_path(agreement),
+        annotator=Service(annotator),
+        models=[model] if isinstance(model, str) else model or (),
+        known_models=catalogue_of(_path(models)),
+        base_url=base_url,
+        prompts=prompt_files(_texts(prompt)),
+        questions=questions,
+        answer_words=answer_words,
+        limit=limit,
+        concurrency=concurrency_at(tier, concurrency),
+        requests_per_minute=requests_per_minute,
+        on_exhausted=OnExhausted(on_exhausted),
+        status=status,
+        status_token=status_token,
+        timeout_s=timeout_s or (FLEX_TIMEOUT_S if tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
+        watch=watch,
+        once_per_look=once_per_look,
+        views=views,
+        retry_dead=retry_dead,
+        retry_keys=retry_keys,
+        yes=yes,
+        verify=verify,
+        canary=canary,
+        fitness=Fitness(min_pixels, min_contrast, min_sharpness),
+        shuffle=shuffle,
+        budget=BudgetLimit(budget_usd, budget_tokens),
+        settings=settings_asked(thinking, image_detail),
+        tier=tier,
+    )
+    return _run(options)
+
+
+def _run(options: RunOptions) -> Progress:
+    plan, clock = plan_run(options), SystemClock()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run(options, plan, clock))
+    # A notebook runs a loop of its own; the campaign has one in a thread, which no signal reaches.
+    stop, loops = AsyncStopSignal(), list[asyncio.AbstractEventLoop]()
+
+    async def in_its_loop() -> Progress:
+        loops.append(asyncio.get_running_loop())
+        return await run(options, plan, clock, stop)
+
+    with ThreadPoolExecutor(1, "curate") as thread:
+        running = thread.submit(asyncio.run, in_its_loop())
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            for loop in loops:
+                loop.call_soon_threadsafe(stop.request, "interrupted")
+            return running.result()
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place)
+
+
+def _texts(places: Sequence[Place] | Place | None) -> list[str]:
+    if places is None:
+        return []
+    return [fspath(places)] if isinstance(places, (str, PathLike)) else [*map(str, places)]
+
+
+def _columns(columns: str | Mapping[str, str] | None) -> str | None:
+    if not isinstance(columns, Mapping):
+        return columns
+    return ",".join(f"{field}={column}" for field, column in columns.items())
