@@ -5,7 +5,6 @@ python -m tests.bench.chat_memory loop|ours MODEL IMAGES
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import replica_settings
+from shared.program.peak_memory import peak_bytes
 from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.chat.processor import open_processor
 from shared.vqa.families import load_answerer
@@ -37,4 +37,4 @@ if __name__ == "__main__":
     loaded = load_answerer(model, quantization=Quantization.NONE)
     assert isinstance(loaded, ChatAnswerer)
     WAYS[way](loaded, Path(folder))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_bytes() / 2**20)

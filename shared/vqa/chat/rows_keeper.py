@@ -17,8 +17,8 @@ from shared.vqa.chat.processor import Picture
 from shared.vqa.chat.reading import read_prefixes
 from shared.vqa.greedy import Decoded
 
-TOKENS_READ_TOGETHER: Final = 512
-"""Pictures of one shape are read together up to so many tokens; more of them fill any machine."""
+TOKENS_READ_TOGETHER: Final = {"cpu": 512, "cuda": 4096}
+"""Pictures of one shape are read together up to so many tokens, by the kind of device."""
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class RowsKeeper(Keeper):
         self._decoder = decoder
         self._most_tokens = max(1, memory_bytes // bytes_per_token(shared.network))
         self._window = window_of(shared.network)
+        self._read_together = TOKENS_READ_TOGETHER.get(shared.device.type, 0)
         self._kept: _Group | None = None
 
     def about(self, asked: Mapping[int, Mapping[int, str]]) -> dict[int, Decoded]:
@@ -120,7 +121,7 @@ class RowsKeeper(Keeper):
         if before and not of_one_shape(batch):
             self._read_now(group, before)
             batch = [last]
-        if sum(one["input_ids"].shape[1] for one in batch) >= TOKENS_READ_TOGETHER:
+        if sum(one["input_ids"].shape[1] for one in batch) >= self._read_together:
             self._read_now(group, batch)
             return []
         return batch

@@ -32,7 +32,7 @@ from tests.chat_models.whole import save_gemma3, save_llava
 # Of PaliGemma's own processor.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-QUESTIONS = ("what color is the shape", "is it red?", "what", "is it odd?")
+QUESTIONS = ("what color is the shape", "is it red?", "is it odd?")
 BARE = Instruction("{question}")
 KEPT = {
     "florence2": Keeping.FEATURES,
@@ -53,6 +53,10 @@ NAMES = [
     name if name in ONE_OF_EACH_KIND else pytest.param(name, marks=pytest.mark.slow)
     for name in CHAT_MODELS
 ]
+ADAPTED = [
+    name if name in ("paligemma2", "qwen2_5_vl") else pytest.param(name, marks=pytest.mark.slow)
+    for name in CHAT_MODELS
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +66,11 @@ def folders():
 
 @pytest.fixture(scope="module")
 def scenes():
-    """Of different shapes, since some models' positions follow them."""
+    """Two of one shape, which are read together, and one of another, which positions follow."""
     noise = np.random.default_rng(0)
     return [
         Image.fromarray(noise.integers(0, 255, (height, width, 3), dtype=np.uint8))
-        for height, width in ((64, 64), (40, 80), (90, 30))
+        for height, width in ((64, 64), (64, 64), (40, 80))
     ]
 
 
@@ -155,7 +159,7 @@ def test_a_rule_against_saying_things_twice_is_heeded(folders, scenes, tmp_path)
 def test_a_row_longer_than_the_window_is_asked_alone(scenes, tmp_path):
     """Its own cache lets go of what is further back, which no row of several questions can."""
     folder = save_gemma3(tmp_path / "gemma3", window=24)
-    asked = in_disorder(scenes)
+    asked = in_disorder(scenes)[:6]
     answerer = load(folder, instruction=BARE)
     assert answerer.keeping is Keeping.ROWS
     wanted = [cleaned(text) for text in own_answers(folder, scenes, asked)]
@@ -240,7 +244,7 @@ def test_an_adapter_of_old_names_is_an_error(folders, tmp_path, scenes):
         load(model, adapter=adapter)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ADAPTED)
 def test_an_adapter_of_peft_answers_as_it_does_there(folders, scenes, tmp_path, name):
     adapter = save_adapter(tmp_path / "adapter", folders(name))
     asked = in_disorder(scenes)[:4]

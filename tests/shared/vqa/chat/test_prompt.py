@@ -80,3 +80,11 @@ def test_pixels_are_computed_once_for_all_questions():
     one = picture("llava", SHAPES[0])
     first = one.asked("what")["pixel_values"]
     assert one.asked("is it?")["pixel_values"].data_ptr() == first.data_ptr()
+
+
+def test_thinking_is_switched_off_where_a_template_knows_of_it():
+    processor = opened("llava")
+    processor.chat_template += "{% if not enable_thinking | default(true) %}no{% endif %}"
+    image = Image.new("RGB", (64, 64))
+    ids = Picture(processor, image, "llava").tokens("what")
+    assert processor.tokenizer.decode(ids).endswith("<a>no")
