@@ -47,9 +47,9 @@ from evaluator.answering.replica_settings import replica_settings
 from shared.images.decoding import open_image
 from shared.records import Question
 from shared.vqa.chat.answerer import ChatAnswerer
-from shared.vqa.chat.cache import Shelf
-from shared.vqa.chat.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.features import image_features, on_device
+from shared.vqa.chat.keeping.cache import Shelf
+from shared.vqa.chat.keeping.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.processor import open_processor
 from shared.vqa.chat.reading import read_prefixes
 from shared.vqa.families import load_answerer

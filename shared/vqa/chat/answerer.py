@@ -14,11 +14,17 @@ from PIL import Image
 
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.chat.abilities import Keeping, has_picture_tokens
-from shared.vqa.chat.decoding import RowDecoder
-from shared.vqa.chat.keepers import CopiesKeeper, FeaturesKeeper, Keeper, PlainKeeper, Shared
+from shared.vqa.chat.keeping.decoding import RowDecoder
+from shared.vqa.chat.keeping.keepers import (
+    CopiesKeeper,
+    FeaturesKeeper,
+    Keeper,
+    PlainKeeper,
+    Shared,
+)
+from shared.vqa.chat.keeping.rows_keeper import RowsKeeper
 from shared.vqa.chat.processor import Picture, open_processor
 from shared.vqa.chat.proof import proved_keeping
-from shared.vqa.chat.rows_keeper import RowsKeeper
 from shared.vqa.greedy import answers_of, end_tokens
 from shared.vqa.inputs.cleaning import CLEANING, cleaned
 from shared.vqa.loaded import LoadedModel

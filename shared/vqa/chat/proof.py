@@ -17,9 +17,9 @@ from transformers import DynamicCache, PreTrainedModel, ProcessorMixin
 
 from shared.program.reporting.event_log import EventLog
 from shared.vqa.chat.abilities import Keeping, follows_the_shape, keeping_of
-from shared.vqa.chat.cache import Shelf
-from shared.vqa.chat.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.features import image_features, on_device, without_pixels
+from shared.vqa.chat.keeping.cache import Shelf
+from shared.vqa.chat.keeping.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.processor import Picture
 from shared.vqa.chat.prompt import PromptSplit, blank_picture, split_prompts
 from shared.vqa.greedy import generated

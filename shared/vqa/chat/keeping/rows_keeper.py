@@ -9,10 +9,10 @@ from typing import Any, Final
 from transformers import PreTrainedModel
 
 from shared.vqa.chat.abilities import window_of
-from shared.vqa.chat.cache import Shelf
-from shared.vqa.chat.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.features import of_one_shape, together
-from shared.vqa.chat.keepers import Keeper, Shared
+from shared.vqa.chat.keeping.cache import Shelf
+from shared.vqa.chat.keeping.decoding import Prefixes, RowDecoder, RowQuestion
+from shared.vqa.chat.keeping.keepers import Keeper, Shared
 from shared.vqa.chat.processor import Picture
 from shared.vqa.chat.reading import read_prefixes
 from shared.vqa.greedy import Decoded
