@@ -53,7 +53,7 @@ from shared.endpoints.refusals.refusal import (
     Unreachable,
     WrongAddress,
 )
-from shared.endpoints.request import Request
+from shared.endpoints.request import Measure, Request
 from shared.endpoints.token_estimates import CountedReply, TokenEstimates
 from shared.errors import InputError, StoreUnreachable
 from shared.images.fitness import ANY_PICTURE, Fitness
@@ -217,17 +217,19 @@ class Curator:
                 async with self.outage.admitted(self.clock, self.stop, self.rng):
                     in_doubt = self.outage.is_in_doubt(item.key)
                     tried = (self.then.answerable if in_doubt else None) or request
-                    async with self.budget.admitted(tried.measure, self.stop) as most:
-                        answered = await self._try(item, tried, most)
+                    async with self.budget.admitted(measure := tried.measure, self.stop) as most:
+                        answered = await self._try(item, tried, measure, most)
             except CanariesDue as due:
                 await self._ask_canaries_of(due.model)
                 continue
             if answered is not Again.AT_ONCE:
                 return answered
 
-    async def _try(self, item: Job, request: Request, most: int | None) -> Sequence[Job] | Again:
+    async def _try(
+        self, item: Job, request: Request, measure: Measure, most: int | None
+    ) -> Sequence[Job] | Again:
         """Make one request for ``most`` output tokens; return what is to be tried again."""
-        lease, attempt = await self._begin(item, request)
+        lease, attempt = await self._begin(item, measure)
         self.live.begun(lease)
         tried = Try(item, lease, attempt.attempt_id, attempt.tier)
         again: Sequence[Job] | Again = Again.AT_ONCE
@@ -286,7 +288,7 @@ class Curator:
             finally:
                 self.pool.over(lease)
 
-    async def _begin(self, item: Job, request: Request) -> tuple[Lease, Attempt]:
+    async def _begin(self, item: Job, measure: Measure) -> tuple[Lease, Attempt]:
         """Reserve a request and make that durable; a stop or a refusal meanwhile takes it back.
 
         Raises:
@@ -294,7 +296,7 @@ class Curator:
             KeysExhausted: no key can serve before the next quota day.
             CanariesDue: the model whose turn it is has its canaries to answer first.
         """
-        measure, estimates = request.measure, self.estimates
+        estimates = self.estimates
         models = [each for each in self.models if item.only_model in {"", each.name}]
         tokens = {model.name: estimates.input_tokens(model, measure) for model in models}
         while True:

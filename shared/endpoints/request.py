@@ -67,7 +67,8 @@ class Request:
     def measure(self) -> Measure:
         """What of it its tokens depend on."""
         characters = len(self.prompt_text) + len(self.closing_text)
-        characters += sum(len(words) for words, _ in self.further)
+        if self.further_jpegs:
+            characters += sum(len(words) for words, _ in self.further)
         return Measure(characters, self.longest_px, self.questions, 1 + len(self.further_jpegs))
 
 

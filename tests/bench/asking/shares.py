@@ -9,15 +9,13 @@ from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import structlog
-
 from curator.judging.judge import judge
 from curator.prompts.prompt import Prompt
 from shared.endpoints.image_encoding import prepare_photo
 from shared.endpoints.keys.keyfile import read_keys
 from shared.endpoints.protocols.gemini import Gemini
 from shared.endpoints.protocols.gemini_wire import read_reply
-from shared.program.reporting.events import set_up_events
+from shared.program.reporting.events import info_writer, set_up_events
 from shared.program.reporting.secret_mask import SecretMask
 from tests.bench.asking.contenders import KEYS, MODEL
 from tests.bench.asking.race import lean_server
@@ -97,10 +95,9 @@ def _log_ms(text: str) -> float:
         set_up_events(
             mask=SecretMask(KEYS), json_file=Path(name) / "log.jsonl", file_only=("curator.items",)
         )
-        log = structlog.stdlib.get_logger("curator.items")
+        write = info_writer("curator.items", "reply")
         least = _least_ms(
-            lambda: log.info(
-                "reply",
+            lambda: write(
                 listing="000001",
                 image="000001.jpg",
                 key="key 1",
