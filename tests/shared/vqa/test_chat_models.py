@@ -135,6 +135,24 @@ def test_answers_are_those_of_each_question_alone(folders, scenes, name):
     )
 
 
+def test_pictures_that_were_kept_and_others_between_them_are_all_answered(folders, scenes):
+    answerer = load(folders("llava"), instruction=BARE)
+    memory = answerer.remember([answerer.prepare(image) for image in scenes])
+    outer = answers(answerer, memory, [(0, "what"), (2, "what")])
+    every = answers(answerer, memory, [(at, "what") for at in range(3)])
+    assert [every[0].text, every[2].text] == [answer.text for answer in outer]
+
+
+def test_more_questions_than_there_is_room_for_wait(folders, scenes):
+    answerer = load(folders("llava"), instruction=BARE)
+    asked = [(at % 2, f"what is {at}") for at in range(160)]
+    memory = answerer.remember([answerer.prepare(image) for image in scenes])
+    together = answers(answerer, memory, asked)
+    assert memory._kept.shelf.length < 1200
+    some = answers(answerer, memory, asked[100:130])
+    assert [answer.text for answer in some] == [answer.text for answer in together[100:130]]
+
+
 @pytest.mark.parametrize("name", ["gemma3", "qwen2_5_vl"])
 def test_answers_do_not_depend_on_how_many_pictures_fit(folders, scenes, name):
     answerer = load(folders(name), instruction=BARE)

@@ -19,6 +19,9 @@ from shared.vqa.greedy import Decoded
 
 TOKENS_READ_TOGETHER: Final = {"cpu": 512, "cuda": 4096}
 """Pictures of one shape are read together up to so many tokens, by the kind of device."""
+LEAST_ROOM: Final = 1024
+"""Tokens of questions and answers about a picture for which there is room at once; as many as its
+prefix has, if these are more. Further questions wait."""
 
 
 @dataclass(slots=True)
@@ -64,8 +67,9 @@ class RowsKeeper(Keeper):
             group, questions = self._next_group(waiting, asked)
             for picture, own in questions.items():
                 said |= {at: self.alone(picture, text) for at, text in own.others.items()}
-            said |= self._of_group(group, {at: own.own for at, own in questions.items()})
-            waiting = waiting[len(questions) :]
+            for part in self._parts(group, questions):
+                said |= self._of_group(group, part)
+            waiting = [picture for picture in waiting if picture not in questions]
         return said
 
     def _next_group(
@@ -94,7 +98,8 @@ class RowsKeeper(Keeper):
         batch: list[Mapping[str, Any]] = []
         for picture in waiting:
             own = self._own(picture, asked[picture])
-            needed = len(self.prefix(picture).ids) + own.room(self.shared.max_new_tokens)
+            before = len(self.prefix(picture).ids)
+            needed = before + min(own.room(self.shared.max_new_tokens), max(before, LEAST_ROOM))
             if group is None:
                 rows = min(len(waiting), max(1, self._most_tokens // needed))
                 group = _Group([], Shelf.of(self.shared.network, rows, needed), [], [])
@@ -133,16 +138,26 @@ class RowsKeeper(Keeper):
         cache = group.shelf.cache(first, first + len(batch), 0)
         group.starts += read_prefixes(self.shared.network, together(batch), cache)
 
+    def _parts(
+        self, group: _Group, questions: Mapping[int, _Questions]
+    ) -> Iterator[dict[int, dict[int, tuple[int, ...]]]]:
+        """Yield questions of each picture in parts for which there is room behind the prefixes."""
+        waiting = {picture: list(own.own.items()) for picture, own in questions.items() if own.own}
+        longest = max((len(row) for own in waiting.values() for _, row in own), default=0)
+        room = group.shelf.length - max(group.lengths)
+        each = max(1, room // (longest + self.shared.max_new_tokens))
+        while waiting:
+            yield {picture: dict(own[:each]) for picture, own in waiting.items()}
+            waiting = {picture: own[each:] for picture, own in waiting.items() if own[each:]}
+
     def _of_group(
         self, group: _Group, own: Mapping[int, Mapping[int, tuple[int, ...]]]
     ) -> dict[int, Decoded]:
-        """Answer questions of some pictures of a group, which stand together in it."""
+        """Answer questions of some pictures of a group."""
         rows = [group.pictures.index(picture) for picture in own]
         first, last = min(rows), max(rows) + 1
         lengths = group.lengths[first:last]
         asked = list(self._rows(group, own, first))
-        if not asked:
-            return {}
         new = self.shared.max_new_tokens
         # The longest prefix, the longest questions and the most answers may be in three rows.
         body = max(sum(map(len, questions.values())) for questions in own.values())
