@@ -123,12 +123,12 @@ def evaluate(
         InputError: something that was given cannot be used; nothing was begun.
         StoppedForNow: a signal came; the same call goes on.
     """
+    given = settings | {"data": fspath(data), "model": model, "out": Path(out)}
+    named = given | {"adapter": _adapters(adapter), **_texts(metrics, columns)}
+    read = _read(RunSettings, named, "evaluate").with_model()
     # Ray and torch take seconds to import.
     from evaluator.runs.wiring import run_evaluation  # noqa: PLC0415
 
-    given = settings | {"data": fspath(data), "model": model, "out": Path(out)}
-    named = given | {"adapter": _adapters(adapter), **_texts(metrics, columns)}
-    read = _read(RunSettings, named, "evaluate")
     return Evaluated(read.out, run_evaluation(read, SystemClock()))
 
 

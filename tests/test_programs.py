@@ -85,6 +85,8 @@ def test_help_and_the_version_import_nothing_slow(program: str) -> None:
         "trainer export --model ./no-model --out exported",
         "evaluator predict --model ./no-model --image a.png --question What?",
         "evaluator serve --model ./no-model",
+        "evaluator run --data d.csv --model ./no-model --out run",
+        "evaluator run --data d.csv --adapter no-adapter --out run",
     ],
 )
 def test_what_needs_no_torch_starts_without_it(typed: str) -> None:

@@ -10,7 +10,12 @@ import typer
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.vqa.quantization import Quantization
 
-Model = Annotated[str, typer.Option(help="A model folder, a hub id or blip-vqa-tiny.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A model folder, a hub id or blip-vqa-tiny.", show_default="the adapter's base"
+    ),
+]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")]
 Quantized = Annotated[Quantization, typer.Option("--quantize", help="How the base is held.")]
 BatchSize = Annotated[int, typer.Option(help="Questions per batch.", min=1)]

@@ -34,7 +34,7 @@ from evaluator.runs.submissions import Submission
 from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
-from shared.vqa.names.model_names import resolve_model
+from shared.vqa.names.adapter_base import model_or_base
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ AdapterOrModule = Annotated[
 
 
 def predict(
-    model: Model,
     *,
+    model: Model = "",
     adapter: AdapterOrModule = None,
     endpoint: Endpoint = None,
     service: Whose = None,
@@ -101,7 +101,7 @@ def predict(
     given = {"quantize": quantize is not Quantization.NF4, "batch_size": batch_size != BATCH}
     address.require_sense(name for name, is_given in given.items() if is_given)
     if not address.is_given:
-        resolve_model(model)
+        model = model_or_base(model, [] if adapter is None else [Path(adapter)])
 
     def predictor(images: str, size: int) -> Predictor:
         if address.is_given:
@@ -128,8 +128,8 @@ def predict(
 
 
 def serve(
-    model: Model,
     *,
+    model: Model = "",
     adapter: Adapter = None,
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
@@ -149,7 +149,7 @@ def serve(
     from shared.web.access import checked_address  # noqa: PLC0415
 
     instruction = checked_instruction(prompt, max_new_tokens)
-    resolve_model(model)
+    model = model_or_base(model, [] if adapter is None else [adapter])
     address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
     # torch takes seconds to import; what is misspelt need not wait for it.
     from evaluator.serve import Limits  # noqa: PLC0415

@@ -117,9 +117,9 @@ Name = Annotated[
 def run(
     context: typer.Context,
     data: Data,
-    model: Model,
     out: Out,
     *,
+    model: Model = "",
     images: Images = None,
     adapter: Adapters = None,
     endpoint: Endpoint = None,
@@ -158,10 +158,10 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Answer a data set's questions, with Ray actors or at an address, and score the answers."""
-    # Ray and torch take seconds to import; the other commands need not wait for them.
+    settings = RunSettings.model_validate(context.params).with_model()
+    # Ray and torch take seconds to import; what is misspelt need not wait for them.
     from evaluator.runs.wiring import run_evaluation  # noqa: PLC0415
 
-    settings = RunSettings.model_validate(context.params)
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
         scorecard = run_evaluation(settings, SystemClock())

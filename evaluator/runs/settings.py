@@ -34,6 +34,7 @@ from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.program.settings import Settings
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.names.adapter_base import model_or_base
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
 
@@ -171,7 +172,7 @@ class RunSettings(ScoringSettings):
     """What ``evaluator run`` is asked for; see its ``--help``."""
 
     data: str
-    model: str
+    model: str = ""
     out: Path
     images: str | None = None
     adapter: tuple[str, ...] = ()
@@ -227,6 +228,19 @@ class RunSettings(ScoringSettings):
         """Return what is asked for of an address."""
         names = [field.name for field in fields(AddressOptions)]
         return AddressOptions(**{name: getattr(self, name) for name in names})
+
+    def with_model(self) -> Self:
+        """Return the same with its model found, or with the base of its adapters for one.
+
+        Raises:
+            InputError: there is none, or no such model.
+        """
+        if self.address_options.is_given:
+            if not self.model:
+                raise InputError("--model: give the model's name at the address")
+            return self
+        adapters = self.adapters.folders
+        return self.model_copy(update={"model": model_or_base(self.model, adapters)})
 
     def require_sense(self) -> None:
         """Check that no option is given that would say nothing.

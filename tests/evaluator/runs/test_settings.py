@@ -23,7 +23,7 @@ TEXTS = WORDS | st.text(string.printable.replace("\x00", ""), max_size=12)
 PATHS = (WORDS | TEXTS.filter(bool)).map(Path)
 KINDS = {"run": RunSettings, "score": ScoreSettings}
 REQUIRED = {
-    "run": ["--data", "d.csv", "--model", "m", "--out", "run"],
+    "run": ["--data", "d.csv", "--out", "run"],
     "score": ["answers.csv"],
 }
 
@@ -136,9 +136,9 @@ def test_local_paths_are_kept_whole_and_nothing_else_is_taken_for_one(tmp_path, 
     )
     whole = asked.whole()
     assert whole.arguments() == [
-        *("--data", "s3://bucket/d.csv"),
-        *("--model", EMBEDDED_MODEL, "--out", f"{tmp_path}/x=run"),
-        *("--sentence-model", f"{tmp_path}/test", "--images", f"{tmp_path}/pictures"),
+        *("--data", "s3://bucket/d.csv", "--out", f"{tmp_path}/x=run"),
+        *("--sentence-model", f"{tmp_path}/test", "--model", EMBEDDED_MODEL),
+        *("--images", f"{tmp_path}/pictures"),
         *("--adapter", f"lamps={tmp_path}/lamps", "--split", "test", "--name", "test"),
     ]
     assert whole.whole() == whole
