@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import logging
+import threading
 from typing import Any, Final
 
 import torch
@@ -30,6 +31,8 @@ _OTHER_BACKEND: Final = "pil"
 """Named, so that no answer depends on what is installed. That of models with picture tokens is
 transformers' own choice; their processor may need torchvision in any case, for a video part."""
 GIVE_ITS_PLACE: Final = "give the picture's place in --prompt, such as '<image>{question}'"
+_ONE_TEXT_AT_A_TIME: Final = threading.Lock()
+"""All pictures share a tokenizer, which threads must not; pixels are computed without the lock."""
 _WAY_OUT: Final = "install what answering needs: pip install 'abo-vqa[evaluator]'"
 
 
@@ -42,7 +45,11 @@ class _PixelsOnce:
 
     def __call__(self, *args: object, **kwargs: object) -> BatchFeature:
         if self._features is None:
-            self._features = self._own(*args, **kwargs)
+            _ONE_TEXT_AT_A_TIME.release()
+            try:
+                self._features = self._own(*args, **kwargs)
+            finally:
+                _ONE_TEXT_AT_A_TIME.acquire()
         # The processor may take away from it what the network does not want.
         return copy.copy(self._features)
 
@@ -95,6 +102,10 @@ class Picture:
         self._dropped = True
 
     def _encoded(self, text: str) -> BatchFeature:
+        with _ONE_TEXT_AT_A_TIME:
+            return self._asked_of_processor(text)
+
+    def _asked_of_processor(self, text: str) -> BatchFeature:
         if getattr(self._processor, "chat_template", None):
             return self._by_template(text)
         try:

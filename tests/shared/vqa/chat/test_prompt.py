@@ -1,5 +1,7 @@
 """A prompt is cut in two, and both together are what the processor returns for the question."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +90,18 @@ def test_thinking_is_switched_off_where_a_template_knows_of_it():
     image = Image.new("RGB", (64, 64))
     ids = Picture(processor, image, "llava").tokens("what")
     assert processor.tokenizer.decode(ids).endswith("<a>no")
+
+
+def test_pictures_are_read_by_several_threads():
+    processor = opened("smolvlm")
+    noise = np.random.default_rng(0)
+    images = [
+        Image.fromarray(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8)) for _ in range(16)
+    ]
+
+    def read(image):
+        return Picture(processor, image, "smolvlm").asked("what")["pixel_values"]
+
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(read, images))
+    assert all(pixels.equal(read(image)) for pixels, image in zip(together, images, strict=True))
