@@ -62,6 +62,8 @@ def write_report(
     environment = _environment()
     marks, words = _marks(runs), outcome_words(runs)
     show = environment.get_template("card.html.j2").module.show  # type: ignore[attr-defined]
+    legend = environment.get_template("marks.html.j2").module.legend  # type: ignore[attr-defined]
+    keys = {run.name: legend(marks[run.name]) for run in runs}
     paired = pair_rows(runs)
     chosen, rest = arrange(runs, paired)
     beside = Beside((), 0)
@@ -71,7 +73,7 @@ def write_report(
             runs,
             rest,
             source,
-            lambda card: str(show(card, words, marks)),
+            lambda card: str(show(card, words, keys)),
             first_number=len(chosen),
         )
     else:
@@ -81,6 +83,7 @@ def write_report(
         **_values(runs, paired),
         marks=marks,
         words=words,
+        keys=keys,
         cards=cards,
         heated=any(answer.heat for card in cards for answer in card.answers),
         boxed=any(card.boxes for card in cards),

@@ -76,14 +76,24 @@ def bootstrap_sums(
     """
     generator = np.random.default_rng(seed)
     sums = [np.empty((resamples, part.values_PK.shape[1])) for part in parts]
+    everywhere = [index for index, part in enumerate(parts) if _is_everywhere(part, units)]
+    ends = np.cumsum([parts[index].values_PK.shape[1] for index in everywhere])
+    # What all units have is summed by one product.
+    values_UK = np.hstack(
+        [parts[index].values_PK for index in everywhere] or [np.empty((units, 0))]
+    )
 
     def count(start: int, drawn: NDArray[np.uint32]) -> None:
         times_RU = np.empty((len(drawn), units))
         for row, of_resample in enumerate(drawn):
             times_RU[row] = np.bincount(of_resample, minlength=units)
-        for part, target in zip(parts, sums, strict=True):
-            own = times_RU if part.places is None else times_RU.take(part.places, axis=1)
-            target[start : start + len(drawn)] = own @ part.values_PK
+        whole_RK = times_RU @ values_UK
+        for index, own_RK in zip(everywhere, np.split(whole_RK, ends[:-1], axis=1), strict=False):
+            sums[index][start : start + len(drawn)] = own_RK
+        for index, part in enumerate(parts):
+            if part.places is not None and not _is_everywhere(part, units):
+                own_RP = times_RU.take(part.places, axis=1)
+                sums[index][start : start + len(drawn)] = own_RP @ part.values_PK
 
     size = max(1, min(100, _DRAWN_AT_ONCE // max(units, 1)))
     starts = range(0, resamples, size)
@@ -106,6 +116,10 @@ def bootstrap_sums(
         for of_piece in waiting:
             of_piece.result()
     return sums
+
+
+def _is_everywhere(part: Part, units: int) -> bool:
+    return part.places is None or len(part.places) == units
 
 
 def resampled_counts(

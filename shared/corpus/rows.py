@@ -72,10 +72,12 @@ class Fields:
         Raises:
             InputError: the cell holds what is no text, see ``shared.corpus.formats.cells``.
         """
-        value = self.cell(field)
-        # What nearly all cells are; a file of 50,000 rows is asked for a million of them.
-        if value is None or isinstance(value, str):
-            return (value or "").strip()
+        # A file of 50,000 rows is asked for a million cells, of which most are texts or not there.
+        if field not in self.names:
+            return ""
+        value = self.row.get(self.names[field])
+        if isinstance(value, str):
+            return value.strip()
         try:
             return cell_text(value)
         except ValueError as error:
@@ -158,6 +160,8 @@ class Fields:
         Raises:
             InputError: the cell holds something else, see ``shared.records.boxes``.
         """
+        if "boxes" not in self.names:
+            return ()
         try:
             return parse_boxes(self.cell("boxes"))
         except ValueError as error:

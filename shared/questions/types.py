@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from shared.questions.answers import normalise
@@ -86,6 +87,7 @@ QUESTION_TYPES: Final = (*(name for name, _ in _RULES), OTHER)
 """Every type, in the order of tables and plots."""
 
 
+@lru_cache(maxsize=2**16)
 def question_type(question: str) -> str:
     """Return one of ``QUESTION_TYPES``."""
     text = american(normalise(question))
