@@ -39,6 +39,8 @@ from curator.ledger.records.work import (
     PairItem,
     WorkItem,
 )
+from curator.ledger.repair import mending
+from curator.ledger.repair.log_replies import replies_after
 from curator.ledger.reports import campaigns as reports
 from curator.ledger.reports.canaries import canary_days
 from curator.ledger.reports.counted import counted_replies, lost_requests
@@ -107,6 +109,18 @@ class Ledger:
         """Return a number that no attempt in this ledger has."""
         self._next_attempt_id += 1
         return self._next_attempt_id - 1
+
+    async def take_in_from_log(self, campaign_id: int) -> frozenset[int]:
+        """Add the replies that the log beside it has and it has not; return the items to judge.
+
+        So it is where its newest changes got lost, or an older copy was put in its place.
+        """
+        found = await asyncio.to_thread(replies_after, self._file.path, self._next_attempt_id - 1)
+        if not found:
+            return frozenset()
+        items = await self._file.changed(mending.take_in, campaign_id, found)
+        self._next_attempt_id = await self._file.told(reports.last_attempt_id) + 1
+        return items
 
     async def begin(self, attempt: Attempt) -> None:
         """Make an attempt durable; only then may its request be sent."""

@@ -12,20 +12,20 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from curator.ledger.database.plain import BUSY_S, PRAGMAS
+from curator.ledger.database.plain import BUSY_S, read_only_address
 
 
 def ledger_engine(path: Path) -> AsyncEngine:
-    """Return an engine for the ledger at ``path``."""
-    # Not as text: a name may hold a question mark, or a percent sign.
-    address = URL.create("sqlite+aiosqlite", database=str(path.resolve()))
-    engine = create_async_engine(address, connect_args={"timeout": BUSY_S})
+    """Return an engine that reads the ledger at ``path``."""
+    address, _, words = read_only_address(path).partition("?")
+    query = dict(word.split("=") for word in words.split("&"))
+    url = URL.create("sqlite+aiosqlite", database=address, query={**query, "uri": "true"})
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for pragma in (*PRAGMAS, "PRAGMA cache_size = -16000"):
-        cursor.execute(pragma)
+    cursor.execute("PRAGMA cache_size = -16000")
     cursor.close()

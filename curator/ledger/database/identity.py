@@ -42,7 +42,7 @@ def require_own_name(path: Path) -> None:
         links = place.stat().st_nlink
     except FileNotFoundError:
         return
-    if links > 1 and not _newest_beside(place):
+    if links > 1 and not newest_beside(place):
         _require_no_other(path, place, links)
     if _held_under_another_name(place):
         raise LockHeld(
@@ -58,7 +58,7 @@ def _require_no_other(path: Path, place: Path, links: int) -> None:
         if entry.is_file(follow_symlinks=False) and place.samefile(entry.path)
     ]
     for name in names:
-        if newest := _newest_beside(name):
+        if newest := newest_beside(name):
             raise InputError(
                 f"{path}: is a hard link of {name}, which has the newest changes beside it "
                 f"({newest[0].name}); give --ledger {name}"
@@ -91,7 +91,7 @@ def require_nothing_lost(path: Path) -> None:
         InputError: the file is gone or empty, and changes, a log or copies of it are there.
     """
     place = path.resolve()
-    newest, log = _newest_beside(place), beside(place, LOG)
+    newest, log = newest_beside(place), beside(place, LOG)
     if not place.exists():
         left = [*newest, *([log] if _tells_of_replies(log) else [])]
         if left:
@@ -134,7 +134,8 @@ def copies_of(place: Path) -> list[Path]:
     ]
 
 
-def _newest_beside(place: Path) -> list[Path]:
+def newest_beside(place: Path) -> list[Path]:
+    """Return the files with newer changes than the ledger at ``place`` has itself."""
     return _filled(place.with_name(place.name + suffix) for suffix in _NEWEST)
 
 

@@ -18,7 +18,7 @@ from curator.ledger.database.identity import (
     require_own_name,
 )
 from curator.ledger.database.plain import connected
-from curator.ledger.errors import OF_DAMAGE, LedgerFailure, told
+from curator.ledger.errors import OF_DAMAGE, LedgerBusy, LedgerFailure, is_busy, told
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.files.locking import FileHold, LockHeld, is_held, sole
@@ -56,6 +56,8 @@ def check_version(path: Path) -> str | None:
         InputError: the file is not a ledger, made by a newer release, or gone while what belongs
             to it is there; or its newest changes lie beside another name of it.
         LockHeld: a run works on it under another name.
+        LedgerBusy: another process holds it for itself.
+        LedgerFailure: its disk is full or fails.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; --ledger wants a file")
@@ -85,6 +87,10 @@ def _read_version(path: Path) -> str:
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
         reason = told(error)
+        if is_busy(error):
+            raise LedgerBusy(f"{path}: cannot be read ({reason})") from error
+        if "disk I/O error" in reason:
+            raise LedgerFailure(f"{path}: cannot be read ({reason})") from error
         if reason != str(error):
             raise InputError(f"{path}: cannot be read ({reason})") from error
         if "no such table" not in reason:
@@ -119,7 +125,7 @@ def migrate(path: Path) -> None:
             _back_up(path, beside(path, f".{version}.backup"))
             upgrade_to(path)
     except (OSError, sqlite3.Error, LedgerFailure) as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
+        raise InputError(f"{path}: cannot be written ({told(error)})") from error
 
 
 def migrate_unless_busy(path: Path) -> None:

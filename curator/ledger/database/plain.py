@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from curator.ledger.errors import LedgerBusy, LedgerFailure, told
+from curator.ledger.database.identity import newest_beside
+from curator.ledger.errors import LedgerBusy, LedgerFailure, is_busy, told
 
 BUSY_S: Final = 10.0
 """Longest wait for another process that opens, closes or writes the ledger."""
@@ -22,6 +23,11 @@ PRAGMAS: Final = (
     "PRAGMA synchronous = NORMAL",
 )
 """What every connection that writes begins with."""
+_NO_ROOM: Final = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+)
+PATIENCE_S: Final = 60.0
+"""Longest wait of a run, whose replies are paid for, for whoever holds the ledger."""
 
 
 def connected(
@@ -34,13 +40,35 @@ def connected(
     Raises:
         sqlite3.Error: it cannot be opened.
     """
+    address = f"{path.resolve().as_uri()}?mode={mode}"
+    return _connected(read_only_address(path) if mode == "ro" else address, busy_s)
+
+
+def read_only_address(path: Path) -> str:
+    """Return the URI by which the ledger at ``path`` is read.
+
+    SQLite makes a file beside a ledger even to read it. On a disk that is full or may not be
+    written it cannot; where the ledger has no newer changes beside it, it can do without.
+    """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    with closing(_connected(address, BUSY_S)) as probe:
+        return f"{address}&immutable=1" if _needs_unchanged(probe, path) else address
+
+
+def _connected(address: str, busy_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=busy_s,
-        isolation_level=None,
-        check_same_thread=False,
+        address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
     )
+
+
+def _needs_unchanged(connection: sqlite3.Connection, path: Path) -> bool:
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF in _NO_ROOM and not newest_beside(path.resolve())
+    except sqlite3.DatabaseError:
+        return False
+    return False
 
 
 @contextmanager
@@ -77,7 +105,7 @@ def changing(path: Path, busy_s: float = BUSY_S) -> Iterator[sqlite3.Connection]
             with connection:
                 yield connection
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        if is_busy(error):
             raise LedgerBusy("another process writes the ledger; try again") from error
         raise LedgerFailure(f"the ledger cannot be written: {told(error)}") from error
     except sqlite3.Error as error:

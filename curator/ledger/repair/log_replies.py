@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from io import BufferedReader
+from io import SEEK_END, BufferedReader
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -20,6 +19,11 @@ from curator.ledger.database.identity import LOG, beside
 from curator.ledger.records.logged import LOGGED_CHARACTERS, TOLD_LINE
 from shared.endpoints.protocols.registry import Service
 
+if TYPE_CHECKING:
+    from gzip import GzipFile
+
+_END_BYTES: Final = 2**18
+_LAST_ATTEMPT: Final = re.compile(rb'"attempt": ?(\d+),[^\n]*"event": ?"reply"')
 _LINE: Final = re.compile(TOLD_LINE)
 
 
@@ -63,6 +67,11 @@ class LoggedReply:
         """Whose protocol the reply came by."""
         return self.campaign.annotator if self.campaign else Service.GEMINI.value
 
+    @property
+    def asked_by(self) -> str:
+        """The version of the prompts of its campaign."""
+        return self.campaign.prompt_version if self.campaign else self.prompt_version
+
     def body(self, annotator: str) -> str | None:
         """Return a body that says what the reply said, ``None`` where its end is not known."""
         if self.text is None:
@@ -90,6 +99,20 @@ def logged_replies(ledger: Path) -> dict[int, LoggedReply]:
     return replies
 
 
+def replies_after(ledger: Path, attempt_id: int) -> list[LoggedReply]:
+    """Return the replies to later requests than that, in their order, if the log's last one is."""
+    log = beside(ledger, LOG)
+    try:
+        with log.open("rb") as file:
+            file.seek(-min(_END_BYTES, log.stat().st_size), SEEK_END)
+            last = _LAST_ATTEMPT.findall(file.read())
+    except OSError:
+        return []
+    if not last or int(last[-1]) <= attempt_id:
+        return []
+    return [each for number, each in sorted(logged_replies(ledger).items()) if number > attempt_id]
+
+
 def _events(ledger: Path) -> Iterator[Mapping[str, Any]]:
     log = beside(ledger, LOG)
     rotated = log.parent.glob(f"{glob.escape(log.name)}.*")
@@ -102,7 +125,9 @@ def _events(ledger: Path) -> Iterator[Mapping[str, Any]]:
                         yield orjson.loads(line)
 
 
-def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
+def _opened(path: Path) -> GzipFile | BufferedReader:
+    import gzip  # noqa: PLC0415 - most logs are not packed, and every run comes here
+
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 

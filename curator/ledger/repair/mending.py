@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -90,6 +90,27 @@ def mend(connection: sqlite3.Connection, logged: Mapping[int, LoggedReply]) -> M
     return mended
 
 
+def take_in(
+    connection: sqlite3.Connection, campaign_id: int, logged: Iterable[LoggedReply]
+) -> frozenset[int]:
+    """Add useful replies about images that wait; return the items, which are to be judged."""
+    about = (
+        "SELECT image_path, item_id FROM work JOIN items ON items.id = item_id"
+        " WHERE campaign_id = ? AND state = ?"
+    )
+    asked = campaign_id, int(WorkState.PENDING)
+    waiting = dict(connection.execute(about, asked).fetchall())
+    version = "SELECT prompt_version FROM campaigns WHERE id = ?"
+    [prompt_version] = connection.execute(version, (campaign_id,)).fetchone()
+    kept: dict[str, LoggedReply] = {}
+    for each in logged:
+        is_whole = each.is_useful and each.text is not None and each.question is None
+        if is_whole and each.image in waiting and each.asked_by == prompt_version:
+            kept.setdefault(each.image, each)
+    _add_attempts(connection, list(kept.values()), Mended())
+    return frozenset(waiting[image] for image in kept)
+
+
 def _those_of_this_ledger(
     connection: sqlite3.Connection, logged: Mapping[int, LoggedReply]
 ) -> list[LoggedReply]:
@@ -161,9 +182,7 @@ def _add_attempts(
     campaigns = dict(connection.execute("SELECT prompt_version, id FROM campaigns").fetchall())
     for each in logged:
         outcome = (Outcome.ANSWERED if each.is_useful else Outcome.UNUSABLE).value
-        campaign = campaigns.get(
-            each.campaign.prompt_version if each.campaign else each.prompt_version
-        )
+        campaign = campaigns.get(each.asked_by)
         number = each.attempt_id
         if number in unfinished:
             connection.execute(_FINISH, (each.at, outcome, each.ending, each.form, number))
