@@ -13,7 +13,8 @@ from shared.program.clock import SystemClock
 from tests.chaos.promises import broken_promises, done
 from tests.chaos.report import Told
 from tests.chaos.scene import Scene, set_up
-from tests.curator.campaigns import Ended, ended
+from tests.curator.campaigns import Ended, ended, start_process
+from tests.curator.ledger.repair.ledgers import PAGE, overwrite
 
 QUOTAS: Final = {"rpm": 5_000, "rpd": 20_000}
 """None that binds: on a clock that does not jump, a minute is a minute."""
@@ -24,6 +25,8 @@ FAULTS: Final = (
 """Those after which no project rests for minutes."""
 LONGEST_RUN_S: Final = 60.0
 MOST_RUNS: Final = 12
+UNLOGGED: Final = 64
+"""So many replies may come in the 0.05 s in which the log gathers its lines."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -63,7 +66,9 @@ async def _interrupt(scene: Scene, most: int) -> list[str]:
     waiting.cancel()
     befalls = scene.die.choice([_kill, _stop_twice, _put_to_sleep, _fill_its_disk, _go_away])
     allowed = await befalls(scene, process) if not over.done() else {0, 1, 75}
-    return await _over(scene, process, allowed)
+    lost = await _over(scene, process, allowed)
+    after = scene.die.choice([None, None, None, _lose_newest_changes, _damage])
+    return lost + (await after(scene) if after else [])
 
 
 async def _over(scene: Scene, process: asyncio.subprocess.Process, allowed: set[int]) -> list[str]:
@@ -133,6 +138,35 @@ async def _go_away(scene: Scene, process: asyncio.subprocess.Process) -> set[int
     # What was on its way when the service went may have been answered, and not told.
     scene.in_flight += scene.concurrency
     return {0, 1, 75}
+
+
+async def _lose_newest_changes(scene: Scene) -> list[str]:
+    """Take the write-ahead log of a run that was killed away."""
+    newest = scene.beside("-wal")
+    if newest.exists() and newest.stat().st_size:
+        scene.tried["the WAL is gone"] += 1
+        scene.in_flight += UNLOGGED
+        for path in (newest, scene.beside("-shm")):
+            path.unlink(missing_ok=True)
+    return []
+
+
+async def _damage(scene: Scene) -> list[str]:
+    """Overwrite a fifth of the ledger's pages, and put what can be repaired in its place."""
+    ledger, new = scene.campaign.ledger, scene.campaign.folder / "new.db"
+    pages = range(1, ledger.stat().st_size // PAGE + 1)
+    for number in scene.die.sample(pages, k=len(pages) // 5):
+        overwrite(ledger, number, scene.die.randbytes(PAGE))
+    scene.tried["a fifth of its pages overwritten"] += 1
+    scene.in_flight += UNLOGGED
+    result = await ended(await start_process("repair", str(ledger), "--to", str(new)))
+    scene.captured.everything += [result.out, result.err]
+    if lost := _faults_of(result, {0}):
+        return lost
+    for suffix in ("", "-wal", "-shm"):
+        scene.beside(suffix).unlink(missing_ok=True)
+    new.rename(ledger)
+    return []
 
 
 async def _to_the_end(scene: Scene) -> list[str]:

@@ -97,6 +97,11 @@ class Scene:
         return self.campaign.folder / "keys.toml"
 
     is_away: bool = False
+    verify: float = 0.0
+
+    def beside(self, suffix: str) -> Path:
+        """Return the ledger's file with that suffix."""
+        return self.campaign.ledger.with_name(self.campaign.ledger.name + suffix)
 
     async def go_away(self) -> None:
         """Have the service listen no more."""
@@ -146,6 +151,7 @@ async def set_up(
         scene = Scene(
             seed, listings, die, campaign, service, captured, concurrency=die.choice([2, 8, 24])
         )
+        scene.verify = die.choice([0.0, 0.0, 0.2])
         scene.keys_file.write_text("".join(_keys(quotas)))
         yield scene
     finally:

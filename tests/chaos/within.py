@@ -89,6 +89,7 @@ def _options(scene: Scene) -> dict:
         "on_exhausted": OnExhausted.WAIT,
         "retry_dead": True,
         "timeout_s": 5.0,
+        "verify": scene.verify,
     }
 
 

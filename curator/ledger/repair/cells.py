@@ -16,6 +16,7 @@ from curator.ledger.repair.pages import Pages
 Value = int | float | str | bytes | None
 
 _WIDTHS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_LARGEST_PAGE: Final = 65_536
 _FLOAT: Final = 7
 _FIRST_LENGTH: Final = 12
 _SEVEN_BITS: Final = 0x7F
@@ -76,8 +77,13 @@ class TreePage:
         head = start + (8 if kind.is_leaf else 12)
         if head + 2 * count > len(content):
             raise Damaged
-        last_child = 0 if kind.is_leaf else int.from_bytes(content[start + 8 : start + 12])
+        # Cells stand behind the list of where they stand, each in a place of its own.
+        first = int.from_bytes(content[start + 5 : start + 7]) or _LARGEST_PAGE
         offsets = struct.unpack_from(f">{count}H", content, head)
+        is_odd = len(set(offsets)) < count or first < head + 2 * count
+        if is_odd or any(not first <= offset < len(content) for offset in offsets):
+            raise Damaged
+        last_child = 0 if kind.is_leaf else int.from_bytes(content[start + 8 : start + 12])
         return cls(kind, content, offsets, last_child)
 
     def children(self) -> Iterator[int]:

@@ -44,6 +44,7 @@ class LoggedCampaign:
 class LoggedReply:
     """A reply as it was logged; ``text`` is ``None`` where its end was not.
 
+    ``drafts`` is how many pairs stood in it, useful or not.
     ``campaign`` is the one of its run, ``None`` where the log does not say.
     """
 
@@ -57,6 +58,7 @@ class LoggedReply:
     form: str
     text: str | None
     is_useful: bool
+    drafts: int
     question: str | None
     canary_day: str | None
     at: float
@@ -156,6 +158,7 @@ def _reply(event: Mapping[str, Any], campaign: LoggedCampaign | None) -> LoggedR
         form=str(event["form"]),
         text=text if len(text) < LOGGED_CHARACTERS else None,
         is_useful=bool(event.get("accepted") or event.get("answer")),
+        drafts=int(event.get("accepted", 0)) + int(event.get("rejected", 0)),
         question=event.get("question"),
         canary_day=event.get("canary"),
         at=_time(event),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -33,11 +33,12 @@ _CAMPAIGN: Final = (
 _ATTEMPT: Final = (
     "INSERT INTO attempts (id, campaign_id, item_id, key_fingerprint, project, model, started_at,"
     " reserved_tokens, finished_at, outcome, detail, input_tokens, output_tokens, thought_tokens,"
-    " ending, form, question, annotator, canary_day)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', 0, 0, 0, ?, ?, ?, ?, ?)"
+    " ending, form, drafts, question, annotator, canary_day)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', 0, 0, 0, ?, ?, ?, ?, ?, ?)"
 )
 _FINISH: Final = (
-    "UPDATE attempts SET finished_at = ?, outcome = ?, ending = ?, form = ? WHERE id = ?"
+    "UPDATE attempts SET finished_at = ?, outcome = ?, ending = ?, form = ?, drafts = ?"
+    " WHERE id = ?"
 )
 _REPLY: Final = "INSERT INTO replies (attempt_id, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _LOST_CAMPAIGNS: Final = (
@@ -180,22 +181,46 @@ def _add_attempts(
     still_open = "SELECT id FROM attempts WHERE outcome = 'open'"
     unfinished = {number for (number,) in connection.execute(still_open)}
     campaigns = dict(connection.execute("SELECT prompt_version, id FROM campaigns").fetchall())
+    overtaken = _overtaken(connection, logged)
     for each in logged:
-        outcome = (Outcome.ANSWERED if each.is_useful else Outcome.UNUSABLE).value
-        campaign = campaigns.get(each.asked_by)
-        number = each.attempt_id
-        if number in unfinished:
-            connection.execute(_FINISH, (each.at, outcome, each.ending, each.form, number))
+        campaign, number = campaigns.get(each.asked_by), each.attempt_id
+        is_over = number not in overtaken
+        outcome = Outcome.ANSWERED if each.is_useful else Outcome.UNUSABLE
+        ended = (each.at, outcome.value) if is_over else (None, Outcome.OPEN.value)
+        facts = each.ending, each.form, each.drafts
+        if number in unfinished and is_over:
+            connection.execute(_FINISH, (*ended, *facts, number))
         elif number not in known:
             if campaign is None:
                 continue
             begun = number, campaign, items[each.image], *keys.get(each.key_label, ("", ""))
-            told = each.ending, each.form, each.question, each.annotator, each.canary_day
-            row = (*begun, each.model, each.at, each.at, outcome, *told)
+            told = *facts, each.question, each.annotator, each.canary_day
+            row = (*begun, each.model, each.at, *ended, *told)
             _count(mended.from_log, "attempts", connection.execute(_ATTEMPT, row))
-        if body := each.body(known.get(number, each.annotator)):
+        if is_over and (body := each.body(known.get(number, each.annotator))):
             added = connection.execute(_REPLY, (number, pack_reply(body)))
             _count(mended.from_log, "replies", added)
+
+
+def _overtaken(connection: sqlite3.Connection, logged: Sequence[LoggedReply]) -> set[int]:
+    """Return the requests whose image was answered by another one, whose reply counts.
+
+    So it is where a reply came and could not be written, and the image was asked about again.
+    """
+    about = (
+        "SELECT prompt_version, image_path, attempts.id FROM attempts"
+        " JOIN items ON items.id = item_id JOIN campaigns ON campaigns.id = campaign_id"
+        " WHERE outcome = ? AND question IS NULL"
+    )
+    rows = connection.execute(about, (Outcome.ANSWERED.value,))
+    answered = {tuple(asked): number for *asked, number in rows}
+    overtaken = set()
+    for each in reversed(logged):
+        if each.is_useful and each.question is None:
+            by = answered.setdefault((each.asked_by, each.image), each.attempt_id)
+            if by != each.attempt_id:
+                overtaken.add(each.attempt_id)
+    return overtaken
 
 
 def _drop_what_is_about_nothing(connection: sqlite3.Connection, mended: Mended) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from curator.ledger import database
 from curator.ledger.repair.cells import Damaged, Row, TreePage, Value
 from curator.ledger.repair.pages import Pages
-from curator.ledger.repair.shapes import Shape, shapes_of
+from curator.ledger.repair.shapes import SCHEMA, Shape, shapes_of
 
 _SCHEMA_COLUMNS: Final = 5
 
@@ -62,7 +62,7 @@ class _Search:
         self.seen.update(self.pages.free())
         for number in range(1, self.pages.count + 1):
             if number not in self.seen:
-                self._look_at(number, list(shapes.values()))
+                self._look_at(number, [SCHEMA, *shapes.values()])
         return Salvage(shapes, self.rows, self.lost_pages, self.lost_rows, self.stray_pages)
 
     def _schema(self) -> tuple[Mapping[str, int], Mapping[str, Shape]]:

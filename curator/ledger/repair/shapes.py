@@ -80,6 +80,19 @@ class Shape:
         )
 
 
+SCHEMA: Final = Shape(
+    "sqlite_master",
+    [
+        *(Column(name, (str,), may_be_null=False) for name in ("type", "name", "tbl_name")),
+        Column("rootpage", (int,), may_be_null=False),
+        Column("sql", (str,), may_be_null=True),
+    ],
+    is_of_table=True,
+    is_index=True,
+)
+"""The table of all tables, of which nothing is to be saved as if it were a ledger's own."""
+
+
 def shapes_of(definitions: Iterable[str]) -> dict[str, Shape]:
     """Return what ``CREATE`` statements make, by name; those that make nothing are passed over."""
     with closing(sqlite3.connect(":memory:")) as database:

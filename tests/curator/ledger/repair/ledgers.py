@@ -20,7 +20,7 @@ def filled_ledger(path: Path, items: int = ITEMS) -> Path:
     """Make a ledger of a campaign that is done: trees of many pages, replies of several pages."""
     die, numbers = random.Random(1), range(1, items + 1)
     with closing(sqlite3.connect(fresh_ledger(path))) as database:
-        database.execute("INSERT INTO sources VALUES ('c', 'f', 'images', 0, '[]')")
+        database.execute("INSERT INTO sources VALUES ('c', 'f', 'images', 1.5, '[]')")
         database.execute(
             "INSERT INTO campaigns (id, annotator, models, prompt_version, questions, created_at) "
             "VALUES (1, 'gemini', '[{\"name\":\"gemini-x\"}]', '1-abc', 3, 0)"

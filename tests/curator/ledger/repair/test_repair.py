@@ -78,6 +78,19 @@ async def test_lost_pages_are_made_up_for_by_replies_and_log(stage, tables):
     assert campaign.ledger.read_bytes() == before
 
 
+async def test_pairs_of_a_lost_request_are_all_there_again_though_some_were_saved(stage):
+    campaign = await stage()
+    assert (await campaign.run()).code == 0
+    wanted = named_pairs(campaign.ledger)
+    with closing(sqlite3.connect(campaign.ledger)) as database:
+        # As after a damage that took each second pair, and the requests with it.
+        database.execute("DELETE FROM pairs WHERE position = 1")
+        database.commit()
+    overwrite(campaign.ledger, pages_of(campaign.ledger, "attempts"), bytes(PAGE))
+    new, _ = await repaired(campaign)
+    assert named_pairs(new) == wanted
+
+
 @pytest.mark.parametrize("loss", ["emptied", "gone"])
 async def test_of_a_ledger_that_is_lost_the_log_tells_all_replies(stage, loss):
     campaign = await stage()
@@ -216,3 +229,23 @@ async def test_every_command_names_the_way_back_in_one_line(stage, damage):
     assert ran.code in {1, 2}
     assert "`curator repair LEDGER --to NEW`" in ran.err
     assert campaign.ledger.read_bytes() == before
+
+
+async def test_of_two_replies_about_an_image_the_one_that_was_written_counts(stage):
+    campaign = await stage()
+    assert (await campaign.run()).code == 0
+    wanted = named_pairs(campaign.ledger)
+    log = campaign.folder / "campaign.db.log.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    [line] = [line for line in lines if '"attempt":3,' in line]
+    # It came, and could not be written; the image was asked about again.
+    lines[lines.index(line)] = line.replace("colour", "shade")
+    log.write_text("".join([*lines, line.replace('"attempt":3,', '"attempt":90,')]))
+    for table in ("attempts", "replies", "pairs"):
+        overwrite(campaign.ledger, pages_of(campaign.ledger, table), bytes(PAGE))
+    new, tables = await repaired(campaign)
+    assert named_pairs(new) == wanted
+    assert tables["attempts"]["from_log"] == PICTURES + 1
+    with closing(sqlite3.connect(new)) as database:
+        told = database.execute("SELECT outcome FROM attempts WHERE id = 3").fetchall()
+    assert told == [("open",)]

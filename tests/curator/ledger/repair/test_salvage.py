@@ -123,6 +123,28 @@ def test_whatever_is_overwritten_nothing_is_found_that_was_not_there(ledger, see
     assert lost <= 120 * len(hit)
 
 
+def test_pages_of_the_schema_are_no_rows_of_a_ledger(ledger):
+    sources = sources_in(ledger)
+    overwrite(ledger, 1, bytes(PAGE))
+    assert set(salvaged(ledger).rows["sources"]) == sources
+
+
+def sources_in(ledger):
+    with closing(sqlite3.connect(ledger)) as database:
+        return set(database.execute("SELECT * FROM sources"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_that_looks_like_a_page_has_no_rows(ledger, seed):
+    die, wanted = random.Random(seed), rows_of(ledger)
+    with ledger.open("ab") as file:
+        for kind in (2, 10, 13):
+            for count in (0, 1, 3, 1_000):
+                head = bytes([kind, 0, 0]) + count.to_bytes(2)
+                file.write(head + die.randbytes(PAGE - len(head)))
+    assert found_in(ledger)[0] == wanted
+
+
 def test_rows_of_pages_out_of_use_do_not_come_back(ledger, tmp_path):
     with closing(sqlite3.connect(ledger)) as database:
         database.execute("DELETE FROM pairs WHERE item_id > 40")
