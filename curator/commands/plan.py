@@ -72,10 +72,10 @@ from curator.forecast.plan import (
 from curator.forecast.plan_view import plan_view
 from curator.forecast.remembered import Remembered, remembered
 from curator.forecast.simulation import Load, simulate
+from curator.judging.examples import read_sound_prompts
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.counted import counted_replies
-from curator.prompts.prompts import read_prompts
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.keyfile import KeyFile, read_key_file
@@ -176,7 +176,7 @@ def plan(
     wanted = _wanted_models(annotator, model or (), pool, known_models, is_free=free)
     described = [known_models.known(each.name) for each in wanted]
     require_taken(tier, described)
-    prompts = read_prompts(prompt_files(prompt), questions, answer_words).with_views(views)
+    prompts = read_sound_prompts(prompt_files(prompt), questions, answer_words).with_views(views)
     settings = settings_asked(thinking, image_detail)
     by_model = settings_of_models(annotator, described, settings)
     estimates = TokenEstimates(known_models.tile, settings)

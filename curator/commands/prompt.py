@@ -17,6 +17,7 @@ from curator.catalog import (
     open_catalog,
 )
 from curator.commands.options import AnswerWords, ColumnsOfTable, ImagesFolder, QuestionsPerImage
+from curator.judging.examples import require_sound_examples
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
 from curator.prompts.prompts import Prompts
@@ -58,6 +59,7 @@ def prompt(
         print(default_text(), end="")
         return
     made = with_numbers(read_prompt_file(file), questions, answer_words)
+    require_sound_examples(made, file)
     listing = _EXAMPLE
     if catalog is not None:
         opened = open_catalog(*local_catalogue(catalog, images), catalog_columns(columns))

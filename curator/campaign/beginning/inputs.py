@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from curator.annotators.batch.extra import require_batch_sdk, require_key_for_jobs
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.catalog import NO_COLUMNS, Catalog, NamedColumns, open_catalog
+from curator.judging.examples import read_sound_prompts
 from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
-from curator.prompts.prompts import Prompts, read_prompts
+from curator.prompts.prompts import Prompts
 from shared.endpoints.image_encoding import LONGEST_PX
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.keys.key import Key
@@ -121,7 +122,7 @@ def plan_run(options: RunOptions) -> RunPlan:
         require_batch_sdk()
         require_key_for_jobs(key_file.keys)
     require_sensible(options.budget, models, options.tier)
-    prompts = read_prompts(options.prompts, options.questions, options.answer_words)
+    prompts = read_sound_prompts(options.prompts, options.questions, options.answer_words)
     prompts = prompts.with_views(options.views)
     plan = RunPlan(
         catalog=open_catalog(options.catalog, options.images, options.columns),
