@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shared.errors import StoppedForNow
+from shared.program.stopping import (
+    GOES_ON_WITH_RESUME,
+    SIGNALS,
+    StopSignal,
+    stop_on_signals,
+)
 from trainer.commands.options import AsJson, FitRecipeFile, Overrides, Resume
+
+if TYPE_CHECKING:
+    from trainer.fitting.fit import FitResult
 
 
 def fit(
     recipe: FitRecipeFile,
     overrides: Overrides = None,
     resume: Resume = False,
+    devices: Annotated[
+        int, typer.Option(help="Cards to train on together, each with the base; or cores.", min=1)
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a LoRA adapter by the recipe."""
@@ -21,8 +40,66 @@ def fit(
     from shared.program.settings import read_tables  # noqa: PLC0415
     from trainer.api import fit_tables  # noqa: PLC0415
 
-    result = fit_tables(read_tables(recipe, overrides or ()), source=str(recipe), resume=resume)
+    tables, result = read_tables(recipe, overrides or ()), None
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        result = _share_of(tables, str(recipe), resume=resume)
+    elif devices > 1:
+        switches = [*(["--resume"] if resume else []), *(["--json"] if as_json else [])]
+        _on_devices(devices, tables, recipe, overrides or (), switches)
+    else:
+        result = fit_tables(tables, source=str(recipe), resume=resume)
+    if result is None:
+        return
     if as_json:
         typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))
         return
     typer.echo(result.sentence())
+
+
+def _on_devices(
+    devices: int,
+    tables: Mapping[str, Any],
+    recipe: Path,
+    overrides: Sequence[str],
+    switches: Sequence[str],
+) -> None:
+    """Run this command once for each device; the first of them speaks for all."""
+    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+
+    opened_recipe(FitRecipe, tables, source=str(recipe))
+    # torch takes seconds to import; a bad recipe need not wait for it.
+    from trainer.fitting.devices import require_devices, train_on  # noqa: PLC0415
+
+    require_devices(devices)
+    changes = [word for override in overrides for word in ("--set", override)]
+    train_on(devices, ["trainer", "fit", str(recipe), *changes, *switches])
+
+
+def _share_of(tables: Mapping[str, Any], source: str, *, resume: bool) -> FitResult | None:
+    """Train on this device, which is one of several; return what the first one reports."""
+    from trainer.fitting.devices import EXIT_OTHER_LOST  # noqa: PLC0415
+    from trainer.fitting.fit import fit as fit_adapter  # noqa: PLC0415
+    from trainer.fitting.fit import help_fit  # noqa: PLC0415
+    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.training.loop import NonFiniteGradient  # noqa: PLC0415
+    from trainer.training.team import DeviceLost, Together  # noqa: PLC0415
+
+    recipe = opened_recipe(FitRecipe, tables, source=source)
+    team, stop = Together(), StopSignal()
+    try:
+        with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
+            if team.leads:
+                return fit_adapter(recipe, resume=resume, stop=stop, team=team)
+            # The first device meets the same, and still has to save.
+            with contextlib.suppress(NonFiniteGradient, StoppedForNow):
+                help_fit(recipe, resume=resume, stop=stop, team=team)
+            return None
+    except DeviceLost:
+        # Whoever started the processes says which of them, and tells the others to end.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise typer.Exit(EXIT_OTHER_LOST) from None
+    finally:
+        team.leave()

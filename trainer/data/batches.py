@@ -31,12 +31,16 @@ class Batches:
         """Optimiser steps that one pass over the pairs takes."""
         return -(-len(self.pairs) // (self.batch_size * self.accumulation))
 
-    def micro_batches(self, step: int) -> list[list[QAPair]]:
-        """Return the micro-batches of a step, counted from 0 over all epochs."""
+    def micro_batches(self, step: int, part: int = 0, of: int = 1) -> list[list[QAPair]]:
+        """Return the micro-batches of a step, counted from 0 over all epochs.
+
+        Of ``of`` parts of the step, which together are all of it, it is that one, from 0.
+        """
         epoch, index = divmod(step, self.steps_per_epoch)
         order = self._order(epoch)
         size = self.batch_size * self.accumulation
-        chosen = order[index * size : (index + 1) * size]
+        whole = order[index * size : (index + 1) * size]
+        chosen = whole[len(whole) * part // of : len(whole) * (part + 1) // of]
         return [
             chosen[first : first + self.batch_size]
             for first in range(0, len(chosen), self.batch_size)

@@ -18,12 +18,14 @@ from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.fitting.adapter import require_targets
+from trainer.fitting.helping import HelpingRun
 from trainer.fitting.preparation import prepare
 from trainer.fitting.record import DATASET, RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
 from trainer.fitting.training_log import LOG_FILE
 from trainer.recipe.recipe import FitRecipe
 from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own
+from trainer.training.team import ALONE, Team
 from trainer.training.tracking import require_trackers
 
 log = EventLog(__name__)
@@ -73,10 +75,12 @@ def fit(
     stop: StopSignal | None = None,
     pairs: SplitPairs | None = None,
     on_epoch: OnEpoch = tell_nobody,
+    team: Team = ALONE,
 ) -> FitResult:
     """Fine-tune an adapter and write it to ``recipe.out``, with its card, data and log.
 
-    ``pairs`` are those of the recipe's data, where they were read and checked before.
+    ``pairs`` are those of the recipe's data, where they were read and checked before. Of a team,
+    the first device calls this, and each of the others ``help_fit``.
 
     Raises:
         InputError: the recipe's model, data or images cannot be used, or ``out`` holds another
@@ -90,6 +94,7 @@ def fit(
     require_trackers(recipe.track)
     # Looking for near-identical images takes minutes; an error in the recipe need not wait.
     require_targets(recipe.model, recipe.lora, recipe.quantize)
+    team.told(record is None)
     if pairs is None:
         pairs = recipe_pairs(recipe)
     fingerprint = run_fingerprint(recipe, pairs)
@@ -105,11 +110,29 @@ def fit(
         fingerprint=fingerprint,
         stop=stop or StopSignal(),
         on_epoch=on_epoch,
+        team=team,
     )
     run.start(resume=resume)
     first_step = run.step
     run.train()
     return _result(recipe.out, run.finish(), resumed_at_step=first_step)
+
+
+def help_fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal, team: Team) -> None:
+    """Take this device's share of a run whose first device calls ``fit``.
+
+    Raises:
+        NonFiniteGradient, StoppedForNow: as ``fit``, which says it for all.
+        OutOfMemory: the message names the setting to lower.
+    """
+    begins = bool(team.told(0))
+    if not begins:
+        return
+    pairs = recipe_pairs(recipe)
+    fingerprint = run_fingerprint(recipe, pairs)
+    run = HelpingRun(recipe, prepare(recipe, pairs), fingerprint=fingerprint, stop=stop, team=team)
+    run.start(resume=resume)
+    run.train()
 
 
 def recipe_pairs(recipe: FitRecipe) -> SplitPairs:

@@ -12,6 +12,7 @@ from shared.records import QAPair
 from trainer.data.batches import Batches
 from trainer.data.features import ImageFeatures
 from trainer.learners.learner import Learner, Tokenised
+from trainer.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,16 @@ class AskedPairs:
 
 @dataclass(frozen=True)
 class PairLessons:
-    """The pairs of every step, as the learner reads them."""
+    """A device's share of the pairs of every step, as the learner reads them."""
 
     learner: Learner[Any]
     features: ImageFeatures
     batches: Batches
+    team: Team = ALONE
 
     def micro_batches(self, step: int) -> list[AskedPairs]:
         """Return the micro-batches of a step, counted from 0 over all epochs."""
         return [
             AskedPairs(self.learner, self.features, pairs, self.learner.tokenise(pairs))
-            for pairs in self.batches.micro_batches(step)
+            for pairs in self.batches.micro_batches(step, self.team.number, self.team.size)
         ]

@@ -32,6 +32,7 @@ from trainer.training.live import live_note
 from trainer.training.loop import Optimization, StepReport, new_optimizer
 from trainer.training.memory import out_of_memory_names, peak_memory_gib
 from trainer.training.run import Course, Keeping, Run
+from trainer.training.team import ALONE, Team
 from trainer.training.tracking import Tracker, open_trackers
 
 log = EventLog(__name__)
@@ -60,6 +61,7 @@ class AdapterRun(Run[RunRecord]):
         fingerprint: str,
         stop: StopSignal,
         on_epoch: OnEpoch = tell_nobody,
+        team: Team = ALONE,
     ) -> None:
         self._recipe, self._pairs, self._prepared = recipe, pairs, prepared
         self._learner, self._adapter = prepared.learner, prepared.adapter
@@ -70,7 +72,7 @@ class AdapterRun(Run[RunRecord]):
         self._losses: list[float] = []
         self._trackers: list[Tracker] = []
         super().__init__(
-            _course(recipe, prepared),
+            course_of(recipe, prepared, team),
             Keeping(recipe.out, recipe.checkpoint_every_steps, fingerprint),
             stop,
         )
@@ -109,11 +111,7 @@ class AdapterRun(Run[RunRecord]):
     @property
     def memory_advice(self) -> str:
         """Smaller micro-batches, more of them, or activations computed twice."""
-        size, cut = self._recipe.batch_size, self._recipe.accumulation
-        return (
-            f"lower batch_size (now {size}) and raise accumulation (now {cut}) by as much: the "
-            "loss stays the same; or set gradient_checkpointing = true"
-        )
+        return memory_advice(self._recipe)
 
     def _begin(self) -> None:
         # Kept beside the adapter, so that it is evaluated on what it never saw.
@@ -230,16 +228,27 @@ class AdapterRun(Run[RunRecord]):
             part.write_text(adapter_card(facts), encoding="utf-8")
 
 
-def _course(recipe: FitRecipe, prepared: Preparation) -> Course:
+def memory_advice(recipe: FitRecipe) -> str:
+    """Return which settings to change where training runs out of memory."""
+    size, cut = recipe.batch_size, recipe.accumulation
+    return (
+        f"lower batch_size (now {size}) and raise accumulation (now {cut}) by as much: the "
+        "loss stays the same; or set gradient_checkpointing = true"
+    )
+
+
+def course_of(recipe: FitRecipe, prepared: Preparation, team: Team) -> Course:
+    """Return what a device takes its share of the steps with."""
     batches = Batches(prepared.training, recipe.batch_size, recipe.accumulation, recipe.seed)
     settings = _optimization(recipe, batches.steps_per_epoch)
     network = prepared.adapter.peft
     return Course(
         network=network,
         optimizer=new_optimizer(network, settings),
-        lessons=PairLessons(prepared.learner, prepared.features.training, batches),
+        lessons=PairLessons(prepared.learner, prepared.features.training, batches, team),
         settings=settings,
         steps_per_epoch=batches.steps_per_epoch,
+        team=team,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import nn
@@ -13,6 +13,10 @@ from torch.nn.utils import clip_grad_norm_
 
 from shared.errors import AboVqaError
 from trainer.recipe.schedule import Schedule, learning_rate_factor
+from trainer.training.team import ALONE, Team
+
+_BETWEEN_DEVICES: Final = 982_451_653
+"""Between the seeds of two devices, which would drop the same weights from different questions."""
 
 
 class NonFiniteGradient(AboVqaError):
@@ -88,23 +92,25 @@ def train(
     settings: Optimization,
     *,
     first_step: int,
+    team: Team = ALONE,
 ) -> Iterator[StepReport]:
     """Train from ``first_step`` (counted from 0) to the end; yield a report after each step.
 
     Random numbers (dropout) are seeded by the step, so that a resumed run equals one that was
-    never interrupted.
+    never interrupted, and by the device. ``lessons`` are this device's share of each step.
 
     Raises:
         NonFiniteGradient: at the step where it happens, before any weight changes.
     """
     weights = trained_weights(network)
     for step in range(first_step, settings.total_steps):
-        torch.manual_seed(settings.seed * 1_000_003 + step)
+        torch.manual_seed(settings.seed * 1_000_003 + step + team.number * _BETWEEN_DEVICES)
         rate = settings.rate(step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         network.train()
-        loss = _accumulate(lessons.micro_batches(step))
+        loss = _accumulate(lessons.micro_batches(step), team)
+        team.add_gradients(weights)
         grad_norm = float(clip_grad_norm_(weights, settings.max_grad_norm))
         if not math.isfinite(grad_norm):
             raise NonFiniteGradient(
@@ -116,12 +122,12 @@ def train(
         yield StepReport(step + 1, loss, grad_norm, rate)
 
 
-def _accumulate(micro_batches: Sequence[MicroBatch]) -> float:
-    """Add the gradients of one step; return its mean loss per term."""
-    terms = sum(micro_batch.loss_terms for micro_batch in micro_batches)
+def _accumulate(micro_batches: Sequence[MicroBatch], team: Team) -> float:
+    """Add the gradients of this device's share of a step; return the step's mean loss per term."""
+    terms = team.total(sum(micro_batch.loss_terms for micro_batch in micro_batches))
     total = 0.0
     for micro_batch in micro_batches:
         loss = micro_batch.loss_sum()
         (loss / terms).backward()
         total += float(loss.detach())
-    return total / terms
+    return team.total(total) / terms

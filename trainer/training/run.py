@@ -27,6 +27,7 @@ from trainer.training.checkpoint import (
 )
 from trainer.training.loop import Lessons, NonFiniteGradient, Optimization, StepReport, train
 from trainer.training.memory import out_of_memory_names
+from trainer.training.team import ALONE, Team
 
 log = EventLog(__name__)
 
@@ -42,6 +43,7 @@ class Course:
     lessons: Lessons
     settings: Optimization
     steps_per_epoch: int
+    team: Team = ALONE
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,19 @@ class Run(ABC, Generic[Result]):
         """
         course, total = self._course, self._course.settings.total_steps
         steps = train(
-            course.network, course.optimizer, course.lessons, course.settings, first_step=self.step
+            course.network,
+            course.optimizer,
+            course.lessons,
+            course.settings,
+            first_step=self.step,
+            team=course.team,
         )
         memory = out_of_memory_names(self.memory_advice)
         with report_progress("training", total) as progress, memory:
             progress.advance(self.step)
             try:
                 # A run may have been killed between its last epoch and its end.
-                while self.step < total and not self._out_of_patience():
+                while self.step < total and not course.team.told(self._out_of_patience()):
                     report = next(steps)
                     self._after_step(report)
                     progress.advance(note=self._tell(report))
@@ -160,11 +167,13 @@ class Run(ABC, Generic[Result]):
             self._epoch_saved(epoch)
 
     def _stop_if_asked(self) -> None:
-        if self._stop.requested and self.step < self._course.settings.total_steps:
+        # Devices hear of a stop at different steps, and take all their steps together.
+        asked = self._course.team.total(self._stop.requested)
+        if asked and self.step < self._course.settings.total_steps:
             self._save()
             raise StoppedForNow(
-                f"{self._stop.reason} after step {self.step}, which is saved; give the same "
-                "command with --resume to go on"
+                f"{self._stop.reason or 'stopped'} after step {self.step}, which is saved; give "
+                "the same command with --resume to go on"
             )
 
     def _save(self) -> None:
