@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from curator.fetching.guard import PrivateAddress
+from shared.endpoints.connections import CleanConnector
 from shared.program.versions import installed_versions
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class NotFetched(Exception):
 async def opened_session(limits: FetchLimits) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session that connects to what ``limits`` allow, without cookies and proxies."""
     version = installed_versions(["abo-vqa"]).get("abo-vqa", "from sources")
-    connector = aiohttp.TCPConnector(limit=limits.at_once, socket_factory=limits.guard.socket)
+    connector = CleanConnector(limit=limits.at_once, socket_factory=limits.guard.socket)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

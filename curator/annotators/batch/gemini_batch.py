@@ -117,13 +117,15 @@ class GeminiBatch:
         """Open a session for the time of the block."""
         import aiohttp  # noqa: PLC0415 - half a second, and few runs come here
 
+        from shared.endpoints.connections import CleanConnector  # noqa: PLC0415 - as that
+
         # Of a state that it does not know: that is told in our words.
         warnings.filterwarnings("ignore", r".* is not a valid JobState", UserWarning)
         context = ssl.create_default_context()
         trace = aiohttp.TraceConfig()
         trace.on_request_redirect.append(_stay_here)
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context),
+            connector=CleanConnector(limit=_CONNECTIONS, ssl=context),
             trust_env=False,
             proxy=proxy_for(server_and_version(connection.base_url)[0]),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -15,6 +15,7 @@ from typing import Final
 
 import aiohttp
 
+from shared.endpoints.connections import CleanConnector
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.variables import GEMINI_KEYS
 from shared.endpoints.models.asked_settings import NO_SETTINGS, ModelSettings
@@ -110,7 +111,7 @@ class Gemini:
             InputError: ``base_url`` is not an address.
         """
         check_base_url(base_url)
-        connector = aiohttp.TCPConnector(limit=connections, socket_factory=lasting_socket)
+        connector = CleanConnector(limit=connections, socket_factory=lasting_socket)
         async with aiohttp.ClientSession(
             connector=connector,
             # It would send the passwords of a .netrc along; proxies are looked up by ``proxy_for``.

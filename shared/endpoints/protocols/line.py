@@ -22,7 +22,8 @@ from yarl import URL
 OK: Final = 200
 REMEMBERED: Final = 4_096
 """Lines that are kept: one for each key and model."""
-_INFORMATIVE: Final = range(100, 200)
+_INFORMATIVE: Final = frozenset(range(100, 200)) - {101}
+"""Followed by the answer; 101 says that something else than HTTP follows, and is one."""
 _BUFFER_BYTES: Final = 2**16
 _LENGTH: Final = CONTENT_LENGTH.encode()
 
@@ -54,7 +55,9 @@ class Line:
         if not self._head:
             request = self.request
             is_for_proxy = request.proxy is not None and not request.is_ssl()
-            target = str(request.url) if is_for_proxy else request.url.raw_path_qs
+            # Who asks, where the address says it, is in a header.
+            whole = request.url.with_user(None)
+            target = str(whole) if is_for_proxy else whole.raw_path_qs
             fields = [f"{name}: {value}" for name, value in request.headers.items()]
             lines = [f"{request.method} {target} HTTP/1.1", *fields]
             if any(not line.isprintable() for line in lines):
@@ -107,10 +110,10 @@ class Lines:
         async with asyncio.timeout(self._timeout_s) as limit:
             connection = await self._connector.connect(line.request, [], self._timeout)
             try:
-                await _write(connection, line.head(), body)
-                left()
-                message, content = await _answered(connection, line.request)
+                _write(connection, line.head(), body)
+                message, content = await _answered(connection, line.request, left)
                 if message.code == OK:
+                    _require_question(connection)
                     read = await content.read()
                 else:
                     until = limit.when()
@@ -119,25 +122,60 @@ class Lines:
             except BaseException:
                 connection.close()
                 raise
-            connection.release()
+            if _is_being_written(connection):
+                connection.close()
+            else:
+                connection.release()
         return Answer(message.code, message.headers, read)
 
 
-async def _write(connection: Connection, head: bytes, body: bytes | None) -> None:
-    """Write a request; where the connection is slow, until nearly all of it has gone."""
+def _write(connection: Connection, head: bytes, body: bytes | None) -> None:
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None or transport.is_closing():
         raise aiohttp.ClientConnectionResetError("the connection is gone")
     protocol.set_response_params(read_until_eof=True, read_bufsize=_BUFFER_BYTES)
-    if body is None:
-        transport.write(head + b"\r\n")
-    else:
-        transport.writelines((head, b"%s: %d\r\n\r\n" % (_LENGTH, len(body)), body))
-    if protocol.writing_paused:
-        await StreamWriter(protocol, asyncio.get_running_loop()).drain()
+    length = b"" if body is None else b"%s: %d\r\n" % (_LENGTH, len(body))
+    # In one piece: ``writelines`` of Python 3.12.0 to 3.12.8 tells nobody that it is too much.
+    transport.write(b"".join((head, length, b"\r\n", body or b"")))
+
+
+def _is_being_written(connection: Connection) -> bool:
+    """Whether some of the request waits, so that nobody can have read all of it."""
+    transport = connection.transport
+    return transport is not None and transport.get_write_buffer_size() > 0
+
+
+def _require_question(connection: Connection) -> None:
+    if _is_being_written(connection):
+        raise aiohttp.ClientConnectionError("a reply to a question that was not yet asked")
 
 
 async def _answered(
+    connection: Connection, request: aiohttp.ClientRequest, left: Callable[[], None]
+) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    """Return the answer's head; ``left`` is called once nearly all of the request has gone.
+
+    A server may refuse a request, and close, before it has read all of it.
+    """
+    protocol = connection.protocol
+    assert protocol is not None
+    if not protocol.writing_paused:
+        left()
+        return await _head_of_answer(connection, request)
+    reading = asyncio.ensure_future(_head_of_answer(connection, request))
+    loop = asyncio.get_running_loop()
+    writing = asyncio.ensure_future(StreamWriter(protocol, loop).drain())
+    try:
+        await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+        left()
+        return await reading
+    finally:
+        for task in (reading, writing):
+            task.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+
+
+async def _head_of_answer(
     connection: Connection, request: aiohttp.ClientRequest
 ) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
     assert connection.protocol is not None

@@ -381,7 +381,7 @@ def test_a_body_is_json_with_prompt_image_and_data_in_order(prompt_text, image, 
     body = json.loads(request_body(request))
     encoded = base64.b64encode(image).decode()
     parts = [
-        {"text": prompt_text},
+        *([{"text": prompt_text}] if prompt_text else []),
         {"inlineData": {"mimeType": "image/jpeg", "data": encoded}},
         *([{"text": closing_text}] if closing_text else []),
     ]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 import pytest
 
+from shared.endpoints.connections import CleanConnector
 from shared.endpoints.protocols.line import Answer, Lines
 
 HEADERS = {"Content-Type": "application/json", "x-goog-api-key": "AIza-secret"}
@@ -25,6 +26,7 @@ class Server:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.writers: list[asyncio.StreamWriter] = []
         self.hangs = asyncio.Event()
+        self.reads_bodies = True
         self.reads = asyncio.Event()
         self.reads.set()
 
@@ -38,13 +40,14 @@ class Server:
                 break
             first, *lines = head.strip().split("\r\n")
             headers = {name.lower(): value for name, value in (line.split(": ") for line in lines)}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            length = int(headers.get("content-length", "0"))
+            body = await reader.readexactly(length if self.reads_bodies else 0)
             self.requests.append((first, headers, body))
             answer = self._answers.pop(0)
             writer.write(answer)
             if not answer:
                 break
-            if b"hangs" in answer:
+            if b"hangs" in answer or not self.reads_bodies:
                 await self.hangs.wait()
         writer.close()
 
@@ -65,7 +68,7 @@ async def served(
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=CleanConnector()) as session:
             yield server, f"http://127.0.0.1:{port}", Lines(session, timeout_s)
     finally:
         await server.close()
@@ -131,6 +134,7 @@ async def test_a_proxy_is_told_the_whole_address_and_who_asks():
     [
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"done"),
         (CHUNKED, 200, b"done"),
+        (b"HTTP/1.1 101 Switch\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", 101, b""),
         (b"HTTP/1.1 302 Found\r\nLocation: /z\r\nContent-Length: 0\r\n\r\n", 302, b""),
         (b"HTTP/1.1 500 No\r\nContent-Length: 300\r\n\r\n" + b"x" * 300, 500, b"x" * 300),
     ],
@@ -171,3 +175,39 @@ async def test_no_header_can_hold_another_one():
         with pytest.raises(ValueError, match="control character"):
             await lines.send(lines.to("POST", url, {"a": "b\r\nc: d"}, None), BODY, list, 100)
     assert server.requests == []
+
+
+async def test_what_came_unasked_is_no_answer_to_the_next_request():
+    stray = OK.replace(b"done", b"late")
+    async with served(OK, OK.replace(b"done", b"mine")) as (server, url, lines):
+        await sent(lines, url)
+        server.writers[0].write(stray)
+        await asyncio.sleep(0.05)
+        assert (await sent(lines, url)).body == b"mine"
+    assert len(server.writers) == 2
+
+
+async def test_a_request_may_be_refused_before_it_was_read():
+    refusal = b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: 7\r\n\r\n"
+    left: list[str] = []
+    async with served(refusal, refusal) as (server, url, lines):
+        server.reads_bodies = False
+        for _ in range(2):
+            answer = await sent(lines, url, body=bytes(2**25), left=lambda: left.append("left"))
+            assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+    assert (len(server.writers), left) == (2, ["left", "left"])
+
+
+async def test_a_reply_before_all_was_asked_is_none():
+    async with served(OK) as (server, url, lines):
+        server.reads_bodies = False
+        with pytest.raises(aiohttp.ClientConnectionError, match="not yet asked"):
+            await sent(lines, url, body=bytes(2**25))
+
+
+async def test_a_proxy_is_not_told_who_asks_the_service():
+    async with served(OK) as (server, url, lines):
+        await sent(lines, "http://me:word@service.example", url)
+    first, headers, _ = server.requests[0]
+    assert first == "POST http://service.example/v1/x?y=1 HTTP/1.1"
+    assert headers["authorization"] == "Basic bWU6d29yZA=="
