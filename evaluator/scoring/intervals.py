@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 RESAMPLES: Final = 2000
 SEED: Final = 0
@@ -107,7 +108,8 @@ def bootstrap_sums(
         return sums
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    # One thread for each product: BLAS's own would wait for each other, and on a busy machine long.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         for piece in pieces:
             waiting.append(pool.submit(count, *piece))
             # No more draws than threads take up: they are most of the memory.

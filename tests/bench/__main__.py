@@ -17,6 +17,7 @@ from tests.bench.asking.full_ledger import bench_full_ledger
 from tests.bench.chat import bench_chat
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
+from tests.bench.intervals import bench_intervals
 from tests.bench.measure import Comparison
 from tests.bench.scoring import bench_sentence_scores
 from tests.bench.start import bench_start
@@ -34,6 +35,7 @@ BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "fit": bench_fit,
     "fleet": bench_fleet,
     "scores": bench_sentence_scores,
+    "intervals": bench_intervals,
     "answers-full-size": bench_full_size,
     "fit-full-size": bench_fit_full_size,
 }

@@ -26,7 +26,7 @@ IMAGES = 10_000
 
 def bench_sentence_scores(folder: Path) -> list[Comparison]:
     """Cosines of 50,000 rows with 6,000 distinct answers, BERTScore, and the whole command."""
-    answers, references = _rows()
+    answers, references = rows_of_answers()
     found: dict[str, np.ndarray] = {}
     # Both sides have their model loaded; ours has a new one each round, since it remembers.
     encoder, *fresh = [SentenceEncoder(find_text_model(MINILM)) for _ in range(1 + COSINE_ROUNDS)]
@@ -55,7 +55,8 @@ def bench_sentence_scores(folder: Path) -> list[Comparison]:
     return [cosines, command, _bertscore(answers[-PAIR_ROWS:], references[-PAIR_ROWS:])]
 
 
-def _rows() -> tuple[list[str], list[str]]:
+def rows_of_answers() -> tuple[list[str], list[str]]:
+    """Return answers and references of 50,000 rows."""
     random = np.random.default_rng(0)
     vocabulary = np.array([f"answer {number}" for number in range(DISTINCT)])
     # Few answers are frequent and many are rare, as in real data; half of the answers are right.
