@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -69,9 +69,9 @@ def _fill(new: sqlite3.Connection, table: str, found: Salvage) -> int:
     known = {row[1] for row in new.execute(f"PRAGMA table_info({table})")}
     names = [name for name in shape.names if name in known]
     places = [shape.names.index(name) for name in names]
-    rows = [tuple(row[place] for place in places) for row in found.rows.get(table, ())]
+    rows = (tuple(row[place] for place in places) for row in found.rows.get(table, ()))
     if table == _REPLIES:
-        rows = [row for row in rows if _is_whole(row[names.index("body")])]
+        rows = (row for row in rows if _is_whole(row[names.index("body")]))
     # Of two rows with one key, the one that was found first.
     statement = (
         f"INSERT INTO {table} ({', '.join(names)})"  # noqa: S608 - a table's own names
@@ -91,7 +91,7 @@ def _is_whole(body: Value) -> bool:
 
 
 def _fill_attempts(
-    new: sqlite3.Connection, statement: str, names: Sequence[str], rows: Sequence[Sequence[Value]]
+    new: sqlite3.Connection, statement: str, names: Sequence[str], rows: Iterable[Sequence[Value]]
 ) -> int:
     """Begin each attempt and finish it, as it came about: so it is counted."""
     changed = [name for name in names if name in _BEGUN]

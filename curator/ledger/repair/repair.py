@@ -66,8 +66,13 @@ def repair(ledger: Path, part: Path) -> Repaired:
         InputError: nothing can be saved.
         LedgerFailure: the new one cannot be written.
     """
-    place = ledger.resolve()
-    found, logged = salvaged(place), logged_replies(ledger)
+    found = salvaged(ledger.resolve())
+    with closing(found.rows):
+        return _repaired(ledger, found, part)
+
+
+def _repaired(ledger: Path, found: Salvage, part: Path) -> Repaired:
+    logged = logged_replies(ledger)
     if not logged and not any(found.rows.get(table) for table in _SHOWN):
         raise InputError(f"{ledger}: nothing of a ledger can be read there, nor in a log beside it")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -13,8 +13,11 @@ from curator.ledger import database
 from curator.ledger.repair.cells import Damaged, Row, TreePage, Value
 from curator.ledger.repair.pages import Pages
 from curator.ledger.repair.shapes import SCHEMA, Shape, shapes_of
+from curator.ledger.repair.stash import Stash
 
 _SCHEMA_COLUMNS: Final = 5
+_AT_ONCE: Final = 1_000
+"""Rows that are put aside together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Salvage:
     """
 
     shapes: Mapping[str, Shape]
-    rows: Mapping[str, Sequence[tuple[Value, ...]]]
+    rows: Stash
     lost_pages: Mapping[str, int]
     lost_rows: Mapping[str, int]
     stray_pages: int
@@ -48,7 +51,7 @@ class _Search:
 
     pages: Pages
     seen: set[int] = field(default_factory=set)
-    rows: dict[str, list[tuple[Value, ...]]] = field(default_factory=lambda: defaultdict(list))
+    rows: Stash = field(default_factory=Stash)
     lost_pages: Counter[str] = field(default_factory=Counter)
     lost_rows: Counter[str] = field(default_factory=Counter)
     stray_pages: int = 0
@@ -83,11 +86,16 @@ class _Search:
         return roots, shapes
 
     def _follow(self, shape: Shape, root: int) -> None:
+        found: list[tuple[Value, ...]] = []
         for row in self._rows_below(shape.name, root, is_of_table=shape.is_of_table):
             if row is None or not shape.fits(row):
                 self.lost_rows[shape.name] += 1
             elif not shape.is_index:
-                self.rows[shape.name].append(shape.cells(row))
+                found.append(shape.cells(row))
+            if len(found) == _AT_ONCE:
+                self.rows.add(shape.name, found)
+                found = []
+        self.rows.add(shape.name, found)
 
     def _rows_below(self, name: str, root: int, *, is_of_table: bool) -> Iterator[Row | None]:
         """Yield the rows of a tree, ``None`` for each that cannot be read; count lost pages."""
@@ -123,5 +131,5 @@ class _Search:
             return
         [shape] = fitting
         if not shape.is_index:
-            self.rows[shape.name].extend(map(shape.cells, rows))
+            self.rows.add(shape.name, [shape.cells(row) for row in rows])
             self.lost_rows[shape.name] += len(read) - len(rows)

@@ -35,7 +35,8 @@ def ledger(whole, tmp_path):
 
 def found_in(path):
     found = salvaged(path)
-    return {table: set(found.rows.get(table, ())) for table in TABLES}, found
+    with closing(found.rows):
+        return {table: set(found.rows.get(table, ())) for table in TABLES}, found
 
 
 def page_of_root(path, name):
@@ -126,7 +127,8 @@ def test_whatever_is_overwritten_nothing_is_found_that_was_not_there(ledger, see
 def test_pages_of_the_schema_are_no_rows_of_a_ledger(ledger):
     sources = sources_in(ledger)
     overwrite(ledger, 1, bytes(PAGE))
-    assert set(salvaged(ledger).rows["sources"]) == sources
+    with closing(salvaged(ledger).rows) as found:
+        assert set(found["sources"]) == sources
 
 
 def sources_in(ledger):
