@@ -15,6 +15,7 @@ from rich.table import Table
 from tests.bench.asking.benches import bench_ledger, bench_requests
 from tests.bench.asking.full_ledger import bench_full_ledger
 from tests.bench.chat import bench_chat
+from tests.bench.chat_training import bench_fit_chat
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.intervals import bench_intervals
@@ -33,6 +34,7 @@ BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "answers": bench_answers,
     "answers-of-chat": bench_chat,
     "fit": bench_fit,
+    "fit-chat": bench_fit_chat,
     "fleet": bench_fleet,
     "scores": bench_sentence_scores,
     "intervals": bench_intervals,
