@@ -323,7 +323,7 @@ def test_the_page_says_which_command_makes_the_run_again(tmp_path):
     write_report([replace(run, record=record)], tmp_path / "report.html", images=None)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (
-        "evaluator run --data vqa.csv --model blip-vqa-tiny --out RUN --images IMAGES "
+        "evaluator run --data vqa.csv --out RUN --model blip-vqa-tiny --images IMAGES "
         "--adapter lamps=lamps --quantize none "
         "--prompt &#39;/answer/ http://x/?a {question}&#39; --shuffle-sample 20"
     ) in text
