@@ -138,7 +138,8 @@ class Results:
         self.ledger.note(news).add_done_callback(self._noted)
 
     def _noted(self, written: asyncio.Future[None]) -> None:
-        if error := written.exception():
+        # Where the run is cut off, nobody is left to be told.
+        if not written.cancelled() and (error := written.exception()):
             self.lost = error if isinstance(error, Exception) else self.lost
             self.stop.request(str(error))
 
@@ -186,6 +187,8 @@ class Results:
     def _written(
         self, result: Result, item: Job, lease: Lease | None, written: asyncio.Future[None]
     ) -> None:
+        if written.cancelled():
+            return
         try:
             written.result()
             self.live.finished(result, item.listing, lease)
