@@ -101,6 +101,15 @@ def joined(features: Sequence[Features]) -> Features:
     return whole
 
 
+def pixels_in(inputs: Mapping[str, Any]) -> int:
+    """Return how many numbers a vision tower reads."""
+    return sum(
+        value.numel()
+        for value in inputs.values()
+        if isinstance(value, torch.Tensor) and value.is_floating_point()
+    )
+
+
 def of_one_shape(inputs: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether pictures' inputs can stand in one batch without padding."""
     shapes = [

@@ -9,7 +9,7 @@ from typing import Any, Final
 from transformers import PreTrainedModel
 
 from shared.vqa.chat.abilities import window_of
-from shared.vqa.chat.features import of_one_shape, together
+from shared.vqa.chat.features import of_one_shape, pixels_in, together
 from shared.vqa.chat.keeping.cache import Shelf
 from shared.vqa.chat.keeping.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.keeping.keepers import Keeper, Shared
@@ -17,8 +17,9 @@ from shared.vqa.chat.processor import Picture
 from shared.vqa.chat.reading import read_prefixes
 from shared.vqa.greedy import Decoded
 
-TOKENS_READ_TOGETHER: Final = {"cpu": 512, "cuda": 4096}
-"""Pictures of one shape are read together up to so many tokens, by the kind of device."""
+PIXELS_READ_TOGETHER: Final = {"cpu": 2**19, "cuda": 2**24}
+"""Pictures of one shape are read together up to so many numbers, by the kind of device: one of
+448 x 448 pixels goes alone on a CPU, which it fills."""
 LEAST_ROOM: Final = 1024
 """Tokens of questions and answers about a picture for which there is room at once; as many as its
 prefix has, if these are more. Further questions wait."""
@@ -56,7 +57,6 @@ class RowsKeeper(Keeper):
         self._decoder = decoder
         self._most_tokens = max(1, memory_bytes // bytes_per_token(shared.network))
         self._window = window_of(shared.network)
-        self._read_together = TOKENS_READ_TOGETHER.get(shared.device.type, 0)
         self._kept: _Group | None = None
 
     def about(self, asked: Mapping[int, Mapping[int, str]]) -> dict[int, Decoded]:
@@ -121,15 +121,16 @@ class RowsKeeper(Keeper):
         return len(group.pictures) < rows and enough
 
     def _read_later(self, group: _Group, batch: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Read pictures when the next is of another shape or they are enough; return the rest."""
+        """Read pictures where the next does not go with them; return those that are not read."""
         *before, last = batch
-        if before and not of_one_shape(batch):
+        if before and not (of_one_shape(batch) and self._go_together(batch)):
             self._read_now(group, before)
-            batch = [last]
-        if sum(one["input_ids"].shape[1] for one in batch) >= self._read_together:
-            self._read_now(group, batch)
-            return []
+            return [last]
         return batch
+
+    def _go_together(self, batch: Sequence[Mapping[str, Any]]) -> bool:
+        most = PIXELS_READ_TOGETHER.get(self.shared.device.type, 0)
+        return sum(map(pixels_in, batch)) <= most
 
     def _read_now(self, group: _Group, batch: Sequence[Mapping[str, Any]]) -> None:
         if not batch:
