@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers load format architecture clean
+.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ check: lint test  ## lint and the default tests
 
 bench: $(STAMP)  ## ours against the plain way of doing it, in one run
 	$(BIN)/python -m tests.bench
+
+gpu-check: $(STAMP)  ## what only a GPU can tell, in gpu-check.json; under 8 minutes
+	$(BIN)/python -m tests.bench.gpu_check
 
 load: $(STAMP)  ## hundreds of connections to each of our pages, polite, slow and broken
 	$(BIN)/python -m tests.bench.load
