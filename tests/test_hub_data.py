@@ -11,8 +11,10 @@ import sys
 
 import pytest
 
+from curator.commands.run import run
 from shared.corpus import read_pairs, write_pairs
 from shared.dataset.folder import write_dataset
+from shared.errors import InputError
 from tests.fakes.hub import serve_hub
 from tests.pictures import draw_gallery
 from tests.test_pictures_within import hub_shards
@@ -128,9 +130,8 @@ def test_a_campaign_file_names_a_catalogue_of_the_hub(ask, tmp_path):
     (tmp_path / "campaign.toml").write_text('catalog = "hf://datasets/shop/table/products.txt"')
     planned = ask("curator", "plan", tmp_path / "campaign.toml", "--json", GEMINI_API_KEYS="key-1")
     assert checked(planned)["images"] == 10
-    watched = ask("curator", "run", tmp_path / "campaign.toml", "--ledger", "l.db", "--watch")
-    assert watched.returncode == 2
-    assert "--watch looks at files on this machine" in watched.stderr
+    with pytest.raises(InputError, match="--watch looks at files on this machine"):
+        run(catalog="hf://datasets/shop/table", ledger=tmp_path / "l.db", watch=True)
 
 
 def test_predictions_and_training_data_of_the_hub_are_scored(ask, repositories):
@@ -194,15 +195,12 @@ def test_a_machine_without_a_network_says_so_in_one_line(name, ask):
 def test_a_hub_that_says_nothing_is_given_up(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        refused = ask(
-            "evaluator",
-            "check",
-            "hf://datasets/shop/ours",
+        told = ask(
+            *("tests.hub_refusals", "hf://datasets/shop/ours"),
             HF_ENDPOINT=nobody,
             HF_HUB_ETAG_TIMEOUT="1",
         )
-        assert refused.returncode == 2
-        assert "the hub cannot be reached (timed out)" in refused.stderr
+    assert "the hub cannot be reached (timed out)" in told.stdout
 
 
 def test_half_a_data_set_in_the_cache_is_not_taken_for_all(ask, repositories):

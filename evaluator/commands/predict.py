@@ -33,8 +33,8 @@ from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S, Addre
 from evaluator.runs.submissions import Submission
 from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
+from shared.vqa.adapting.adapter_base import model_or_base
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
-from shared.vqa.names.adapter_base import model_or_base
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:

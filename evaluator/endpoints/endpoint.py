@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -102,6 +103,19 @@ class Endpoint:
     def module_for(self, domain: str) -> str:
         """Return the name of the model that answers questions of a domain."""
         return self.adapters.get(domain) or self.adapter or self.model
+
+    @property
+    def way_of_asking(self) -> str:
+        """Return a digest of all that an answer depends on besides model, picture and question."""
+        way = [
+            self.service.value,
+            self.instruction.template,
+            self.most_output_tokens,
+            self.longest_px,
+            self.thinking,
+            self.further_fields,
+        ]
+        return hashlib.sha256(orjson.dumps(way, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
 
     @property
     def modules(self) -> str:

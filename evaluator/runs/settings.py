@@ -33,8 +33,8 @@ from shared.endpoints.models.prices import Price
 from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.program.settings import Settings
+from shared.vqa.adapting.adapter_base import model_or_base
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
-from shared.vqa.names.adapter_base import model_or_base
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
 

@@ -94,7 +94,8 @@ class AddressPredictor:
         """Connect to the address."""
         with TemporaryDirectory() as folder:
             place = Path(folder) / "out" if out is None else out
-            journal = place.with_name(f"{place.name}.asked.jsonl")
+            # Asked in another way, a question may have another answer.
+            journal = place.with_name(f"{place.name}.{self.endpoint.way_of_asking}.asked.jsonl")
             fleet = EndpointFleet(self.endpoint, self.images, journal, SystemClock())
             try:
                 fleet.facts()

@@ -387,4 +387,25 @@ def test_single_questions_and_files_are_answered_at_an_address_too(data, capsys)
     rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
     assert Counter(row["failure"] for row in rows) == {"": 13, "400: no shapes": 11}
     assert {row["prediction"] for row in rows if not row["failure"]} == {"red", BROKEN_IMAGE_ANSWER}
-    assert [path.name for path in data.parent.glob("*.jsonl")] == []
+    assert list(data.parent.glob("*.jsonl")) == []
+
+
+def test_a_file_that_was_stopped_goes_on_where_it_is_asked_the_same_way(data):
+    down = itertools.count()
+    images, out = data.parent / "images", data.parent / "answered.csv"
+    many = ("--model", "vlm", "--csv", data, "--images", images, "--out", out, "--in-flight", 1)
+
+    def ends_after_nine(*_):
+        if next(down) == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+
+    with ChatServer({"vlm": "red"}, ends_after_nine).serving() as server:
+        assert predict("--endpoint", server.url, *many) == 75
+        assert not out.exists()
+        before = len(server.seen)
+        assert predict("--endpoint", server.url, *many) == 0
+        assert len(server.seen) == 22
+        assert predict("--endpoint", server.url, *many, "--prompt", "{question}!") == 0
+        assert len(server.seen) == 44
+    assert 9 <= before <= 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError
-from shared.vqa.names.adapter_base import model_or_base
+from shared.vqa.adapting.adapter_base import model_or_base
 
 
 def adapter(folder: Path, base: str | None) -> Path:
