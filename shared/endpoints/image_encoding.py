@@ -12,6 +12,7 @@ from PIL import Image
 from shared.errors import AboVqaError
 from shared.images.decoding import opened_image, read_image_file, tell_losses
 from shared.images.fitness import ANY_PICTURE, Fitness, looks_of, measured
+from shared.images.jpeg_header import plain_jpeg_size
 from shared.images.pixels import orientation, rgb
 
 LONGEST_PX: Final = 512
@@ -49,6 +50,9 @@ def prepare_photo(path: Path, wanted: Fitness = ANY_PICTURE) -> Photo:
         StoreUnreachable: the machine does not give the file.
     """
     content = read_image_file(path)
+    if not wanted.looks_closer and (size := _plain_size(content, LONGEST_PX)):
+        _require(wanted.too_small(size))
+        return Photo(content, max(size))
     with opened_image(content, str(path)) as image:
         shorter_px = min(image.size)
         _require(wanted.too_small(image.size))
@@ -71,6 +75,8 @@ def photo_of(content: bytes, place: str, longest_px: int) -> Photo:
     Raises:
         CorruptImage: empty, not an image, cut off, or absurdly large.
     """
+    if size := _plain_size(content, longest_px):
+        return Photo(content, max(size))
     with opened_image(content, place) as image:
         if _fits(image, longest_px):
             _require_end(image, content)
@@ -84,6 +90,12 @@ def _require(unfit: str) -> None:
         raise UnfitImage(unfit)
 
 
+def _plain_size(content: bytes, longest_px: int) -> tuple[int, int] | None:
+    """Return the size of a whole JPEG that fits and can be told without Pillow."""
+    size = plain_jpeg_size(content)
+    return size if size and max(size) <= longest_px and _has_end(content) else None
+
+
 def _fits(image: Image.Image, longest_px: int = LONGEST_PX) -> bool:
     return (
         image.format == "JPEG"
@@ -94,10 +106,14 @@ def _fits(image: Image.Image, longest_px: int = LONGEST_PX) -> bool:
 
 
 def _require_end(image: Image.Image, content: bytes) -> None:
-    if not content.rstrip(b"\0").endswith(_JPEG_ENDS):
+    if not _has_end(content):
         # Decoded only to check that it is whole: grey and small, that takes half the time.
         image.draft("L", (1, 1))
         image.load()
+
+
+def _has_end(content: bytes) -> bool:
+    return content.rstrip(b"\0").endswith(_JPEG_ENDS)
 
 
 def _scaled(image: Image.Image, longest_px: int = LONGEST_PX) -> Image.Image:
