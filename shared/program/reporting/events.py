@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from io import TextIOWrapper
+from io import SEEK_END, TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from threading import Lock
@@ -87,7 +87,12 @@ class _File(WatchedFileHandler):
             super().reopenIfNeeded()
 
     def _open(self) -> TextIOWrapper:
-        return Path(self.baseFilename).open("a", BUFFERED_BYTES, self.encoding)
+        path = Path(self.baseFilename)
+        is_cut_off = _ends_within_a_line(path)
+        file = path.open("a", BUFFERED_BYTES, self.encoding)
+        if is_cut_off:
+            file.write("\n")
+        return file
 
     def write(self, event: Event, mask: SecretMask) -> None:
         line = mask(_as_json(event))
@@ -115,7 +120,17 @@ class _File(WatchedFileHandler):
     def gather(self, later: Callable[[], object] | None) -> None:
         """Have ``later`` flush what it is called for, and whatever is written until it does."""
         self._flush_later = later
-        self.flush()
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    """Return whether whoever wrote a file was killed, or had no room, within a line."""
+    try:
+        with path.open("rb") as file:
+            length = file.seek(0, SEEK_END) if path.is_file() else 0
+            file.seek(max(0, length - 1))
+            return length > 0 and file.read(1) != b"\n"
+    except OSError:
+        return False
 
 
 def _as_json(event: Event) -> str:
@@ -123,7 +138,7 @@ def _as_json(event: Event) -> str:
         return orjson.dumps(event, default=str, option=_AS_JSON).decode()
     # A number of more than 64 bits, half of a character, or names that are no names.
     with suppress(TypeError, ValueError, RecursionError):
-        return json.dumps(event, default=str, sort_keys=True)
+        return json.dumps(event, default=str, sort_keys=True, allow_nan=False)
     return json.dumps({name: str(value) for name, value in event.items()}, sort_keys=True)
 
 
@@ -163,7 +178,10 @@ class _Outlet(logging.Handler):
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self._tell_failure(self._file, error)
         super().close()
 
     def write(self, event: Event) -> None:
@@ -195,10 +213,12 @@ class _Outlet(logging.Handler):
             yield
             return
         self._file.gather(lambda: later(self.flush))
+        self.flush()
         try:
             yield
         finally:
             self._file.gather(None)
+            self.flush()
 
     def _tell_failure(self, file: _File, error: OSError) -> None:
         # The run is worth more than its log; one line says so, not one an event.

@@ -226,7 +226,9 @@ def circle() -> list[object]:
     return inner
 
 
-@pytest.mark.parametrize("value", [{(1, 2): 3}, {1: "\ud83d", "a": 2}, circle()])
+@pytest.mark.parametrize(
+    "value", [{(1, 2): 3}, {1: "\ud83d", "a": 2}, circle(), [float("inf"), 2**70]]
+)
 def test_what_no_json_holds_is_logged_in_words(streams, value):
     _, file = streams
     structlog.get_logger("curator.pool").info("seen", value=value)
@@ -325,3 +327,25 @@ def test_lines_are_gathered_until_they_are_flushed_once_for_all(streams):
     assert len(lines(file)) == 5
     log.info("sixth")
     assert len(lines(file)) == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_lines_for_which_there_is_no_room_in_the_end_stop_nothing():
+    terminal = io.StringIO()
+    set_up_events(terminal=terminal, json_file=Path("/dev/full"), file_only=("curator.chatty",))
+    with lines_gathered(lambda flush: None):
+        info_writer("curator.chatty", "reply")(response="x" * 100)
+    set_up_events(terminal=io.StringIO())
+    assert terminal.getvalue().count("log_cannot_be_written") == 1
+
+
+def test_a_log_that_ends_within_a_line_is_gone_on_with_in_a_new_one(tmp_path):
+    file = tmp_path / "log.jsonl"
+    for before, rows in (('{"event": "cu', 2), ('{"event": "whole"}\n', 2), ("", 1)):
+        file.write_text(before, encoding="utf-8")
+        set_up_events(terminal=io.StringIO(), json_file=file)
+        structlog.get_logger("curator.pool").info("first")
+        content = file.read_text(encoding="utf-8")
+        assert content.startswith(before)
+        assert len(content.splitlines()) == rows
+        assert json.loads(content.splitlines()[-1])["event"] == "first"
