@@ -32,7 +32,7 @@ from evaluator.comparing.tables import (
     several_table,
 )
 from evaluator.metrics.choice import parse_metrics
-from evaluator.report.page import write_report
+from evaluator.reporting.page import write_report
 from evaluator.runs.folder import read_runs
 from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
 from evaluator.runs.settings import CommandSettings, RunSettings, ScoreSettings

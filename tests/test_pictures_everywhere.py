@@ -17,7 +17,7 @@ from PIL import Image
 
 from curator.rehearsal.answers.miniatures import SIDE, miniature_of
 from curator.review.page.item_pictures import small_jpeg
-from evaluator.report.small_pictures import small_picture
+from evaluator.reporting.small_pictures import small_picture
 from evaluator.serve.serving import ReceivedImages
 from shared.dataset.units import units_of
 from shared.endpoints.image_encoding import prepare_photo

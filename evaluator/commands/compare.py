@@ -21,7 +21,7 @@ from evaluator.comparing.tables import (
     signature_note,
 )
 from evaluator.metrics.choice import parse_metrics
-from evaluator.report.page import write_report
+from evaluator.reporting.page import write_report
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
 

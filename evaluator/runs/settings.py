@@ -233,8 +233,9 @@ class RunSettings(ScoringSettings):
         """Return the same with its model found, or with the base of its adapters for one.
 
         Raises:
-            InputError: there is none, or no such model.
+            InputError: there is none, no such model, or an option that would say nothing.
         """
+        self.require_sense()
         if self.address_options.is_given:
             if not self.model:
                 raise InputError("--model: give the model's name at the address")

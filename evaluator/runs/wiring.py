@@ -46,7 +46,6 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     Raises:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
-    settings.require_sense()
     require_tools(settings.named_metrics or ())
     opened = opened_data(settings.data, settings.images)
     images = opened.images if is_url(opened.images) else str(Path(opened.images).resolve())

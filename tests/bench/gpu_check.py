@@ -3,8 +3,8 @@
 For a BLIP of the size of blip-vqa-base and a SmolVLM2-256M, both with random weights, in NF4 and in
 the device's own precision: questions a second, their share of what the device multiplies matrices
 with, memory a replica, replicas a card, and examples a second in training. Each figure is taken in
-a process of its own, and none is begun after ``--seconds``. It runs on a CPU too (``--small``), which
-shows that it works.
+a process of its own, and none is begun after ``--seconds``. It runs on a CPU too, to show that it
+works: ``--small``.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ def test_what_cannot_be_is_one_error(tmp_path) -> None:
 
 def test_the_package_offers_its_functions_and_imports_none_of_them_before() -> None:
     assert evaluator.evaluate is evaluate
+    assert evaluator.report is report
     with pytest.raises(AttributeError):
         _ = evaluator.nothing
     code = "import evaluator, sys; assert 'evaluator.api' not in sys.modules; evaluator.score"

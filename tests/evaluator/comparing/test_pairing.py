@@ -6,8 +6,8 @@ import pytest
 
 from evaluator.comparing.differences import compare_runs
 from evaluator.comparing.pairing import exact_match_gain, pair_rows
-from evaluator.report.findings import findings
-from evaluator.report.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
+from evaluator.reporting.findings import findings
+from evaluator.reporting.gallery import LIMIT, Outcome, arrange, choose_cards, count_outcomes
 from shared.errors import InputError
 from shared.images.source import image_source
 from shared.records import Prediction, QAPair, pair_id, unnamed_image

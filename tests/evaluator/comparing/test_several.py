@@ -7,7 +7,7 @@ import pytest
 from evaluator.__main__ import app
 from evaluator.comparing.several import attempt_all, compare_all, several_sentences
 from evaluator.comparing.significance import holm, resamples_for
-from evaluator.report.page import write_report
+from evaluator.reporting.page import write_report
 from shared.errors import InputError
 from shared.program.cli import run_program
 from tests.evaluator.predictions import predicted

@@ -9,7 +9,7 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.comparing.differences import compare_runs, sentences
-from evaluator.report.findings import findings
+from evaluator.reporting.findings import findings
 from evaluator.runs.folder import read_run
 from shared.corpus import read_json, read_predictions, write_json, write_predictions
 from shared.dataset.training_images import TrainingImages, write_training_images

@@ -10,7 +10,7 @@ from evaluator.comparing.several import Attempt
 from evaluator.comparing.side_by_side import label_notes, trained_on_notes
 from evaluator.comparing.significance import Difference
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
-from evaluator.report.reliability import reliability
+from evaluator.reporting.charts.reliability import reliability
 from evaluator.runs.folder import Run
 from evaluator.scoring.scorecard import Figure
 from shared.dataset.units import counted

@@ -15,8 +15,8 @@ from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
-from evaluator.report.heat import HeatMap, heat_map
-from evaluator.report.small_pictures import small_picture
+from evaluator.reporting.heat import HeatMap, heat_map
+from evaluator.reporting.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from evaluator.scoring.coverage import is_right
 from shared.images.source import ImageFiles

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.report.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
-from evaluator.report.gallery import LIMIT
-from evaluator.report.page import write_report
+from evaluator.reporting.charts.dot_plot import LEFT, RIGHT, WIDTH, dot_plot
+from evaluator.reporting.gallery import LIMIT
+from evaluator.reporting.page import write_report
 from evaluator.runs.record import EvaluationRecord
 from evaluator.runs.settings import RunSettings
 from shared.errors import InputError

@@ -21,16 +21,16 @@ from evaluator.comparing.several import attempt_all
 from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
-from evaluator.report.beside import Beside, remove_beside, write_beside
-from evaluator.report.confusion import confusion
-from evaluator.report.cost_plot import cost_plot
-from evaluator.report.distributions import distributions
-from evaluator.report.dot_plot import DotPlot, dot_plot
-from evaluator.report.findings import findings
-from evaluator.report.gallery import Outcome, arrange, choose_cards, count_outcomes
-from evaluator.report.published import published_rows
-from evaluator.report.reliability import reliability
-from evaluator.report.selective import selective
+from evaluator.reporting.beside import Beside, remove_beside, write_beside
+from evaluator.reporting.charts.confusion import confusion
+from evaluator.reporting.charts.cost_plot import cost_plot
+from evaluator.reporting.charts.distributions import distributions
+from evaluator.reporting.charts.dot_plot import DotPlot, dot_plot
+from evaluator.reporting.charts.reliability import reliability
+from evaluator.reporting.charts.selective import selective
+from evaluator.reporting.findings import findings
+from evaluator.reporting.gallery import Outcome, arrange, choose_cards, count_outcomes
+from evaluator.reporting.published import published_rows
 from evaluator.runs.folder import Run
 from evaluator.runs.record import shown_facts
 from evaluator.scoring.scorecard import Breakdown, Group

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluator.answering.attention import pack_attention, unpack_attention
-from evaluator.report.confusion import confusion
-from evaluator.report.distributions import BINS, spread
-from evaluator.report.heat import heat_map, outline
-from evaluator.report.reliability import reliability
+from evaluator.reporting.charts.confusion import confusion
+from evaluator.reporting.charts.distributions import BINS, spread
+from evaluator.reporting.charts.reliability import reliability
+from evaluator.reporting.heat import heat_map, outline
 from shared.records import Prediction
 from tests.evaluator.predictions import predicted
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from evaluator.report.cost_plot import cost_plot
-from evaluator.report.page import write_report
+from evaluator.reporting.charts.cost_plot import cost_plot
+from evaluator.reporting.page import write_report
 from evaluator.scoring.cost import Cost
 from tests.evaluator.run_folders import answers, make_run
 

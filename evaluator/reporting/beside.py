@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from evaluator.report.gallery import Card, Picture, Places, card
-from evaluator.report.small_pictures import small_picture
+from evaluator.reporting.gallery import Card, Picture, Places, card
+from evaluator.reporting.small_pictures import small_picture
 from evaluator.runs.folder import Run
 from shared.errors import InputError
 from shared.files.atomic import replaced_folder

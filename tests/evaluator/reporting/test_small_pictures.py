@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from evaluator.report.small_pictures import small_picture
+from evaluator.reporting.small_pictures import small_picture
 from shared.images.source import image_source
 
 

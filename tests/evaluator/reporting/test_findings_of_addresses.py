@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from evaluator.answering.messages import FAILED_ANSWER
-from evaluator.report.findings import findings
+from evaluator.reporting.findings import findings
 from evaluator.runs.record import EvaluationRecord
 from tests.evaluator.run_folders import answers, make_run
 
