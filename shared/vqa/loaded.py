@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -28,6 +29,7 @@ class LoadedModel:
 
     ``network`` holds the adapter's layers in place; ``peft`` is the wrapper that saves them.
     ``foldings`` are those of the adapters by name, and that of the base where there is none.
+    ``picture_marks`` are words that stand for a picture, and are not heard within a question.
     """
 
     network: PreTrainedModel
@@ -41,6 +43,7 @@ class LoadedModel:
     adapter_sha256: str = ""
     foldings: Mapping[str, QuestionFolding] = field(default_factory=dict)
     instruction: Instruction = NO_INSTRUCTION
+    picture_marks: frozenset[str] = frozenset()
 
     @property
     def folding(self) -> QuestionFolding:
@@ -48,13 +51,21 @@ class LoadedModel:
         name = BASE_ALONE if self.peft is None else self.peft.active_adapter
         return self.foldings.get(name, AS_IT_COMES)
 
-    def folded(self, questions: Sequence[str]) -> list[str]:
+    def folded(self, questions: Iterable[str]) -> list[str]:
         """Return questions as the model was trained to hear them."""
         return list(map(self.folding.fold, questions))
 
     def asked(self, questions: Sequence[str]) -> list[str]:
         """Return questions as the model hears them, within the instruction."""
-        return list(map(self.instruction.around, self.folded(questions)))
+        return list(map(self.instruction.around, self.folded(map(self._unmarked, questions))))
+
+    def _unmarked(self, question: str) -> str:
+        """Return a question without marks of a picture and the spaces around these."""
+        marks = [mark for mark in self.picture_marks if mark in question]
+        if not marks:
+            return question
+        words = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+        return re.sub(rf"\s*(?:{words})\s*", " ", question).strip()
 
     @property
     def blip(self) -> BlipForQuestionAnswering:

@@ -7,6 +7,7 @@ picture's turn comes, so that few are held at once; beside a GPU, in the threads
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -23,7 +24,7 @@ from shared.vqa.chat.keeping.keepers import (
     Shared,
 )
 from shared.vqa.chat.keeping.rows_keeper import RowsKeeper
-from shared.vqa.chat.processor import Picture, open_processor
+from shared.vqa.chat.processor import Picture, open_processor, picture_marks
 from shared.vqa.chat.proof import proved_keeping
 from shared.vqa.greedy import answers_of, end_tokens
 from shared.vqa.inputs.cleaning import CLEANING, cleaned
@@ -43,13 +44,15 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
     """
 
     def __init__(self, model: LoadedModel) -> None:
-        super().__init__(model)
-        self.processor = open_processor(model.name, model.network.config)
+        config = model.network.config
+        self.processor = open_processor(model.name, config)
+        marks = picture_marks(self.processor, config) if has_picture_tokens(config) else frozenset()
+        super().__init__(replace(model, picture_marks=marks))
         self.keeping, self.split = proved_keeping(
             model.name, model.network, self.processor, model.instruction, model.device
         )
         self.computed_once = self.keeping.value
-        if has_picture_tokens(model.network.config):
+        if has_picture_tokens(config):
             self.cleaning = CLEANING
         longest = model.instruction.max_new_tokens
         ends = end_tokens(model.network) | {model.tokenizer.sep_token_id}

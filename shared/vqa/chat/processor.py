@@ -135,6 +135,18 @@ class Picture:
             ) from error
 
 
+def picture_marks(processor: ProcessorMixin, config: PretrainedConfig) -> frozenset[str]:
+    """Return the words that stand for a picture or for a part of it, in a prompt of this model.
+
+    In a question they would be read as one more picture, which is not there. Data sets of chats
+    write ``<image>`` themselves where a picture stands, whatever the model.
+    """
+    kept = vars(processor).items()
+    own = {text for name, text in kept if name.endswith("_token") and isinstance(text, str)}
+    placed = processor.tokenizer.convert_ids_to_tokens(config.image_token_id)
+    return frozenset(own | {"<image>", str(placed)})
+
+
 def quick_answer(template: object) -> dict[str, bool]:
     """Switch thinking off where a template knows of it: others would hand the word on."""
     return {"enable_thinking": False} if "enable_thinking" in str(template) else {}

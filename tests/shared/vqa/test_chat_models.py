@@ -195,6 +195,19 @@ def test_what_gemma_is_told_of_its_image_tokens_reaches_it(folders, scenes):
     assert not torch.allclose(answerer.model.network(**given).logits, logits)
 
 
+@pytest.mark.parametrize("name", ["gemma3", "smolvlm"])
+def test_a_mark_of_a_picture_in_a_question_is_no_further_picture(folders, scenes, name):
+    """Data sets of chats write it before each question; a processor counts it, and gives up."""
+    answerer = load(folders(name))
+    own = {"gemma3": "<boi>", "smolvlm": "<image>"}[name]
+    plain, *marked = texts(
+        answerer,
+        scenes,
+        [(0, "is it red?"), (0, "<image>\nis it red?"), (0, f"is {own} it red? {own}")],
+    )
+    assert marked == [plain, plain]
+
+
 def test_an_instruction_and_a_length_are_heeded(folders, scenes):
     template, asked = "Q: {question} Answer in one word.", [(0, QUESTIONS[1])]
     folder = folders("qwen2_5_vl")
