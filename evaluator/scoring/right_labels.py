@@ -10,6 +10,13 @@ Two deviations. The rows of one product or picture are not independent, so the v
 the estimate linearised over units (Binder, International Statistical Review 51, 1983), with
 Student's t for the units that were sampled. And some pairs have no right answer: they count neither
 way, so that the estimate is a ratio, of right answers to pairs that have one.
+
+Such an interval trusts the spread of what was judged, and few judgements, or all alike, show too
+little of it. So where fewer than ten units have a right answer, or a wrong one, it is widened to
+hold what the sample alone says by Wilson's interval, which needs no spread
+(``shared.dataset.agreement_rate``); and where labels help, but fewer than ten units have a wrong
+one, its variance is that with 1.96^2 more of them, as Agresti and Coull add trials (The American
+Statistician 52, 1998).
 """
 
 from __future__ import annotations
@@ -22,10 +29,15 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.dataset.agreement_rate import AgreementRate
 from shared.questions.answers import exact_match
 from shared.records import WITHOUT_REJECTED, Prediction
 
 _FEWEST_UNITS: Final = 2
+_FEWEST_OF_A_KIND: Final = 10
+"""With fewer, the linearised interval alone held the truth in 18 to 92 of 100 draws, not in 95."""
+_UNSEEN: Final = 1.959964**2
+"""Units with a wrong label that are added to few."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +164,31 @@ def estimated(
     # Linearised: what each unit adds to the difference between the estimate and the truth.
     rest_U = np.bincount(units_N, (right - mean * valid - drawn * residual) / judged)
     influence_U = (rest_U + weight * gain_U) / (valid.sum() / judged)
-    return Estimate(
-        float(np.clip(mean, 0, 1)), _interval(mean, influence_U, units_N, drawn_N), weight
-    )
+    is_right_N, is_valid_N = right > 0, valid > 0
+    wrong_labels = _units_of(units_N, drawn_N & (~is_valid_N | (is_right_N != matches_N)))
+    unseen = _UNSEEN if weight > 0 and wrong_labels < _FEWEST_OF_A_KIND else 0.0
+    interval = _interval(mean, influence_U, units_N, drawn_N, unseen)
+    kinds = is_right_N, is_valid_N & ~is_right_N
+    if interval and any(_units_of(units_N, kind) < _FEWEST_OF_A_KIND for kind in kinds):
+        low, high = _interval_of_sample(units_N, is_valid_N, is_right_N)
+        interval = min(interval[0], low), max(interval[1], high)
+    return Estimate(float(np.clip(mean, 0, 1)), interval, weight)
+
+
+def _units_of(units_N: NDArray[np.int64], is_one_N: NDArray[np.bool_]) -> int:
+    return len(np.unique(units_N[is_one_N]))
+
+
+def _interval_of_sample(
+    units_N: NDArray[np.int64], is_valid_N: NDArray[np.bool_], is_right_N: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return Wilson's interval of the share of right answers in the sample, by units."""
+    sample = AgreementRate()
+    units_M = units_N[is_valid_N]
+    rows_U, right_U = np.bincount(units_M), np.bincount(units_M, is_right_N[is_valid_N])
+    for rows, right in zip(rows_U.tolist(), right_U.tolist(), strict=True):
+        sample.add_image(rows, int(right))
+    return sample.interval() or (0.0, 1.0)
 
 
 def _interval(
@@ -162,11 +196,13 @@ def _interval(
     influence_U: NDArray[np.float64],
     units_N: NDArray[np.int64],
     drawn_N: NDArray[np.bool_],
+    unseen: float,
 ) -> tuple[float, float] | None:
+    """Return the linearised interval, as if ``unseen`` more units had had a wrong label."""
     sampled = len(np.unique(units_N[drawn_N]))
     if sampled < _FEWEST_UNITS:
         return None
-    variance = (influence_U**2).sum() * sampled / (sampled - 1)
+    variance = (influence_U**2).sum() * sampled / (sampled - 1) + unseen / sampled**2
     # scipy takes half a second to import, and few data have judged labels.
     from scipy.stats import t as students_t  # noqa: PLC0415
 

@@ -87,6 +87,38 @@ def test_a_sample_without_its_rejected_pairs_is_counted_alone():
     assert found.labels_mean < 0.1
 
 
+def test_a_sample_that_is_all_alike_has_no_interval_of_one_point():
+    wrong = [judged(n, "blue") for n in range(22)]
+    rest = [prediction(100 + n, "red" if n % 2 else "blue") for n in range(400)]
+    # Wilson's interval of 0 of 22.
+    assert told(wrong).ci95 == (0.0, pytest.approx(0.1487, abs=1e-4))
+    right = [judged(n, "red") for n in range(22)]
+    assert told(right).ci95 == (pytest.approx(1 - 0.1487, abs=1e-4), 1.0)
+    for sample, share in ((wrong, 0), (right, 1)):
+        low, high = told(sample + rest).ci95
+        assert low <= share <= high
+        assert high - low >= 0.14
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "noise", "judged_rows"),
+    [(0.02, 0.1, 22), (0.95, 0.01, 22), (0.5, 0.1, 22), (0.75, 0.03, 60), (0.95, 0.03, 60)],
+)
+def test_few_judgements_make_no_interval_that_is_too_narrow(accuracy, noise, judged_rows):
+    """The linearised interval alone holds the truth in 18 to 88 of 100 draws of these."""
+    dice, rows, draws = np.random.default_rng(5), 1_000, 100
+    units, valid = np.arange(rows), np.ones(rows, dtype=bool)
+    covered = {True: 0, False: 0}
+    for _ in range(draws):
+        right, is_noisy = dice.random(rows) < accuracy, dice.random(rows) < noise
+        matches = np.where(is_noisy, ~right & (dice.random(rows) < 0.3), right)
+        drawn = units < judged_rows
+        for uses_all in covered:
+            low, high = estimated(units, matches, drawn, valid, right, uses_all_rows=uses_all).ci95
+            covered[uses_all] += low <= accuracy <= high
+    assert min(covered.values()) >= 0.9 * draws, covered
+
+
 def test_one_picture_has_no_interval():
     rows = [judged(1, "red"), judged(1, "blue")]
     assert told(rows).ci95 is None
