@@ -1,6 +1,11 @@
 """What the three parts share: records, data files, settings, events and the model module."""
 
-from shared.torchvision_import import watch_for_torchvision
+from shared.starting import end_at_once_while_starting
+
+# Before anything else is imported, which takes a while.
+end_at_once_while_starting()
+
+from shared.torchvision_import import watch_for_torchvision  # noqa: E402
 
 # Before any module of any part imports transformers or open_clip.
 watch_for_torchvision()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,7 @@ from curator.pairs.reparse import Rejudged, Rules, prompts_of
 from curator.pairs.reparse import reparse as judge_replies
 from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
 from curator.review.exchange.tasks import Page
+from curator.review.untyped import untyped_line
 from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.images.stores import local_folder
@@ -198,6 +200,9 @@ async def _export(
             ids = [report.campaign_id for report in chosen]
             judged = [pair for each in ids for pair in judged_pairs(connection, each)]
         reviewed = ReviewedPairs(judged, choice)
+        asked = [prompt for report in chosen for prompt in report.campaign.prompts]
+        if choice.balance and (line := untyped_line(asked)):
+            print(line, file=sys.stderr)
         if out.suffix.lower() in FILE_SUFFIXES:
             count = await export_file(ledger, chosen, out, models, reviewed=reviewed)
             return count, missing + reviewed.lines()

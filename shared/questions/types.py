@@ -1,97 +1,90 @@
-"""What a question asks for, by rules that are read from top to bottom: the first that fits wins."""
+"""What a question asks for, by the rules of its language: data in ``types.CODE.toml``."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
 
 from shared.questions.answers import normalise
 from shared.questions.folding import american
 
 OTHER: Final = "other"
 
-_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    (
-        "yes/no",
-        re.compile(
-            r"^(is|are|was|were|does|do|did|can|could|has|have|will|would|should)\b(?!.*\bor\b)"
-        ),
-    ),
-    (
-        "choice",
-        re.compile(r"^(is|are|was|were|does|do|did|can|could|has|have|will|would|should)\b"),
-    ),
-    ("count", re.compile(r"^(how many|how much)\b|\b(number|count|quantity) of\b")),
-    ("colour", re.compile(r"\b(colors?|colored|shade|hue)\b")),
-    (
-        "material",
-        re.compile(
-            r"\b(materials?|fabric|textures?|textured|made (of|from|out of)|metal|wood type"
-            r"|upholstery|leather)\b"
-        ),
-    ),
-    ("shape", re.compile(r"\b(shapes?|shaped|silhouette|form|contour|outline|geometry)\b")),
-    (
-        "look",
-        re.compile(
-            r"\b(patterns?|patterned|designs?|designed|motifs?|prints?|finish|finishes|finished"
-            r"|appearance|themes?|decorations?|ornament(ation)?|embellish(ment|ments|ed)?"
-            r"|surface|transparency|cut|aesthetic)\b"
-        ),
-    ),
-    (
-        "size",
-        re.compile(
-            r"\b(sizes?|height|heights|length|width|diameter|depth|weight|thickness|dimensions?"
-            r"|volume|capacity|inch|inches|how (big|tall|long|wide|thick|high|large))\b"
-        ),
-    ),
-    (
-        "text",
-        re.compile(
-            r"\b(words?|letters?|numerals?|text|written|printed|inscribed|inscription|engraved"
-            r"|labels?|labeled|says?|logo|symbols?|names?|numbers?|model|language|initials?)\b"
-        ),
-    ),
-    (
-        "state",
-        re.compile(
-            r"\b(state|condition|position|positioned|orientation|oriented|arrangement|arranged"
-            r"|placement|placed|located|location|direction|settings?|layout|configuration"
-            r"|folded|displayed|where|how (is|are)|presentation|closure|facing|environment"
-            r"|background|pose|stacked)\b"
-        ),
-    ),
-    (
-        "object",
-        re.compile(
-            r"\b(types?|kinds?|sort|style|category|object|objects|items?|products?|animals?|brand"
-            r"|elements?|features?|parts?|components?|devices?|accessor(y|ies)|pieces?|details?"
-            r"|things?|stones?|gemstones?|gems?|fruits?|flowers?|insects?|plants?|foods?|characters?"
-            r"|mechanism|function|purpose|used|use|tools?|furniture|garments?|gender|season|room"
-            r"|subject|figures?|creatures?|signs?|power|heels?|toes?|handles?|straps?|soles?)\b"
-            r"|^what (else )?(is|are|does|do|appears?|can|lies|sits|hangs|covers|holds)"
-            r" (this|that|these|those|it|a|an|on|in|inside|at|under|above|below|behind|beside"
-            r"|between|around|near|to|for|one|shown|depicted|visible|attached|included|present"
-            r"|featured|seen|pictured|be|hanging|resting|next|being|over|beneath|underneath|with)\b"
-        ),
-    ),
-)
-"""``state`` is where and how something stands: open, folded, on the left. ``look`` is pattern,
-finish and decoration; ``text`` what can be read on the product."""
+_ENGLISH: Final = "en"
+_LANGUAGES: Final = (_ENGLISH, "de", "hi")
 
-QUESTION_TYPES: Final = (*(name for name, _ in _RULES), OTHER)
+
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """The types of one language, read from top to bottom, and the words that it is known by."""
+
+    language: str
+    known_by: frozenset[str]
+    types: tuple[tuple[str, re.Pattern[str]], ...]
+
+    def type_of(self, text: str) -> str:
+        """Return the first type that fits, or ``OTHER``."""
+        return next((name for name, rule in self.types if rule.search(text)), OTHER)
+
+
+@cache
+def type_rules() -> tuple[TypeRules, ...]:
+    """Return the rules of every language that has some, English first."""
+    return tuple(map(_read, _LANGUAGES))
+
+
+def _read(code: str) -> TypeRules:
+    text = files("shared.questions").joinpath(f"types.{code}.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(unicodedata.normalize("NFC", text))
+    types = tuple((each["name"], _pattern(each)) for each in table["types"])
+    return TypeRules(table["language"], frozenset(table["known_by"]), types)
+
+
+def _pattern(table: dict[str, Any]) -> re.Pattern[str]:
+    """Return the expression that finds what a table describes."""
+    # Words end at white space: \b takes the vowels of Indian scripts for ends.
+    ways = []
+    if starts := table.get("starts"):
+        ways.append(rf"^{_any_of(starts)}")
+    if words := table.get("words"):
+        ways.append(rf"(?<!\S){_any_of(words)}")
+    never = ""
+    if without := table.get("without"):
+        never = rf"(?!.*(?<!\S){_any_of(without)})"
+    return re.compile(rf"(?:{'|'.join(ways)}){never}")
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return rf"(?:{'|'.join(words)})(?!\S)"
+
+
+QUESTION_TYPES: Final = (*(name for name, _ in type_rules()[0].types), OTHER)
 """Every type, in the order of tables and plots."""
 
 
-@lru_cache(maxsize=2**16)
 def question_type(question: str) -> str:
     """Return one of ``QUESTION_TYPES``."""
-    text = american(normalise(question))
-    return next((name for name, rule in _RULES if rule.search(text)), OTHER)
+    text = normalise(question)
+    rules = _rules_for(text)
+    return rules.type_of(american(text) if rules is type_rules()[0] else text)
+
+
+def _rules_for(text: str) -> TypeRules:
+    """Return the rules of the language of which a text has the most words; English for none."""
+    words = text.split()
+    return max(type_rules(), key=lambda rules: sum(map(rules.known_by.__contains__, words)))
+
+
+def typed_languages() -> Mapping[str, str]:
+    """Return the languages whose questions have types: their names, by their codes."""
+    return {code: rules.language for code, rules in zip(_LANGUAGES, type_rules(), strict=True)}
 
 
 def type_shares(questions: Iterable[str]) -> dict[str, float]:

@@ -14,12 +14,13 @@ from rich.console import Console
 from curator.commands.options import AsJson, LedgerArgument
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
-from curator.ledger.reviews.browsing import images_dirs
+from curator.ledger.reviews.browsing import images_dirs, prompts_asked
 from curator.ledger.reviews.candidates import Draw, Order
 from curator.review.desk import Desk
 from curator.review.gathering import review_reports, reviews_object
 from curator.review.report_view import report_view
 from curator.review.sitting import Sitting
+from curator.review.untyped import untyped_line
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.errors import InputError
 from shared.images.stores import local_data, local_folder
@@ -129,6 +130,8 @@ def review(
 
         named = named_pairs(local_data(only), ledger)
     desk = Desk(ledger)
+    if order is Order.TYPE and (line := _untyped(ledger)):
+        print(line, file=sys.stderr)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double, only=named))
     asyncio.run(_serve(desk, address, folder, sitting, reviewer))
 
@@ -141,6 +144,8 @@ def _tell(ledger: Path, *, as_json: bool) -> None:
         json.dump({"reviews": reviews_object(reports)}, sys.stdout, indent=2)
         print()
         return
+    if line := _untyped(ledger):
+        print(line, file=sys.stderr)
     for campaign_id, each in reports.items():
         Console().print(report_view(campaign_id, each))
 
@@ -170,6 +175,11 @@ async def _serve(
         async with served(address, Looked(desk, folders, sitting, reviewer)) as where:
             print(f"{desk.path}: look at {where.url} (Ctrl-C ends this)", flush=True)
             await stop.until_requested()
+
+
+def _untyped(ledger: Path) -> str:
+    with reading(ledger) as connection:
+        return untyped_line(prompts_asked(connection))
 
 
 def _folders(ledger: Path) -> list[Path]:

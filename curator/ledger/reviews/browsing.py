@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -175,6 +175,12 @@ def _version_of(version: str, prompts: Sequence[Any]) -> Callable[[str, str], st
 
     parts = prompts_from(prompts, f"prompt {version}")
     return lambda image, listing_id: parts.of(image, listing_id).version
+
+
+def prompts_asked(connection: sqlite3.Connection) -> list[Mapping[str, Any]]:
+    """Return the prompts of all campaigns, as they are kept."""
+    rows = connection.execute("SELECT prompts FROM campaigns ORDER BY id")
+    return [prompt for (prompts,) in rows for prompt in json.loads(prompts)]
 
 
 def with_reviews(connection: sqlite3.Connection, pairs: Sequence[SeenPair]) -> tuple[SeenPair, ...]:

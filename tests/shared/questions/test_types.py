@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from shared.corpus import read_pairs
-from shared.questions.types import QUESTION_TYPES, question_type, type_shares
+from shared.questions.types import (
+    QUESTION_TYPES,
+    question_type,
+    type_rules,
+    type_shares,
+    typed_languages,
+)
 
 ABO = Path(__file__).parents[4] / "shared" / "abo"
 
@@ -33,10 +39,61 @@ ABO = Path(__file__).parents[4] / "shared" / "abo"
         ("How are the towels arranged", "state"),
         ("What is attached to the zipper", "object"),
         ("What platform is shown", "other"),
+        ("Welche Farbe hat der Stuhl?", "colour"),
+        ("Was ist die Hauptfarbe des Produkts?", "colour"),
+        ("Wie viele Beine hat er?", "count"),
+        ("Wie viele Knöpfe sind zu sehen?", "count"),
+        ("Aus welchem Material besteht der Rahmen?", "material"),
+        ("Woraus ist der Tisch gemacht?", "material"),
+        ("Welche Form hat die Lehne?", "shape"),
+        ("Ist der Tisch rund?", "yes/no"),
+        ("Hat der Stuhl Armlehnen?", "yes/no"),
+        ("Ist die Tür offen oder geschlossen?", "choice"),
+        ("Welches Muster hat der Teppich?", "look"),
+        ("Wie hoch ist der Absatz?", "size"),
+        ("Was steht auf dem Etikett?", "text"),
+        ("Welches Wort ist auf der Tasse geschrieben?", "text"),
+        ("Wo befindet sich der Griff?", "state"),
+        ("Welche Art von Absatz hat der Schuh?", "object"),
+        ("Was ist das?", "object"),
+        ("Wozu dient der Gegenstand?", "object"),
+        ("Was liegt auf dem Tisch?", "object"),
+        ("Warum ist der Stuhl drehbar?", "other"),
+        ("Gibt es eine rote Form?", "yes/no"),
+        ("In welche Richtung zeigt die Spitze?", "state"),
+        ("Welche Plattform ist zu sehen?", "other"),
+        ("इस कुर्सी का मुख्य रंग क्या है?", "colour"),
+        ("कितने पैर दिखाई दे रहे हैं?", "count"),
+        ("क्या यहाँ हैंडल दिखाई देता है?", "yes/no"),
+        ("क्या बड़ा है, मेज़ या कुर्सी?", "choice"),
+        ("यह किस सामग्री से बना है?", "material"),
+        ("मेज़ किससे बनी है?", "material"),
+        ("मेज़ का आकार क्या है?", "shape"),
+        ("कालीन पर कौन सा पैटर्न है?", "look"),
+        ("एड़ी कितनी ऊँची है?", "size"),
+        ("कप पर क्या लिखा है?", "text"),
+        ("हैंडल कहाँ है?", "state"),
+        ("यह किस प्रकार का जूता है?", "object"),
+        ("यह क्या है?", "object"),
+        ("क्या लिखा है इस कप पर?", "text"),
+        ("तस्वीर में कितनी कुर्सियाँ हैं?", "count"),
+        ("यह ऐसा क्यों है?", "other"),
     ],
 )
 def test_types(question, expected):
     assert question_type(question) == expected
+
+
+def test_questions_of_all_languages_have_the_same_types():
+    known = {rules.language: {name for name, _ in rules.types} for rules in type_rules()}
+    assert set(typed_languages().values()) == set(known) == {"English", "German", "Hindi"}
+    assert all(names == set(QUESTION_TYPES) - {"other"} for names in known.values())
+
+
+def test_a_word_of_another_language_in_it_makes_no_question_of_that_language():
+    assert question_type('Is there a poster that says "Das Boot ist voll"?') == "yes/no"
+    assert question_type("Was the material of the die cast?") == "yes/no"
+    assert question_type("Was steht auf dem Logo der Tasse?") == "text"
 
 
 def test_every_type_is_listed_and_shares_count_what_no_rule_fits():
