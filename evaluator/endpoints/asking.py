@@ -162,7 +162,11 @@ class Asker:
         except KeysExhausted as end:
             if end.opens_at is not None:
                 raise
-            raise InputError(f"--endpoint {self.address}: {end}") from None
+            raise InputError(
+                f"--endpoint {self.address}: no key is left that can serve"
+                f"{f' ({end.why})' if end.why else ''}; give another, or mend that, and run the "
+                "same command again"
+            ) from None
 
     async def _send(self, request: Request, lease: Lease) -> Reply:
         departure = Departure(partial(self.pool.waits, lease), partial(self.pool.left, lease))

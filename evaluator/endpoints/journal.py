@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 
 from shared.errors import InputError
+from shared.records import as_unicode
 
 JOURNAL_FILE: Final = "asked.jsonl"
 
@@ -27,7 +28,8 @@ class Asked:
     where the answer is a part of it. Tokens are as the server
     counted them. ``latency_s`` is the time of the request that was answered, ``at`` when that was,
     seconds since the epoch; ``requests`` counts those before it too. ``answered_by`` is what the
-    server calls the model, ``project`` the one whose quota it took.
+    server calls the model, ``project`` the one whose quota it took. Texts are without halves of
+    characters, which a server may send and no file takes.
     """
 
     answer: str
@@ -44,6 +46,10 @@ class Asked:
     model: str = ""
     answered_by: str = ""
     project: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("answer", "failure", "said", "answered_by"):
+            object.__setattr__(self, name, as_unicode(getattr(self, name)))
 
 
 _FIELDS: Final = frozenset(field.name for field in fields(Asked))

@@ -33,7 +33,8 @@ def cost_of(journal: Sequence[Asked], prices: Prices) -> Cost | None:
     """Return what answers took; ``None`` where there is none.
 
     Tokens, money and time are those of the requests that brought a reply, and a thousand are a
-    thousand of those; a question that stands in several rows is asked once.
+    thousand of those; a question that stands in several rows is asked once. Tokens are ``None``
+    where the server does not count those of every reply.
     """
     replies = [asked for asked in journal if asked.latency_s > 0]
     if not replies:
@@ -41,20 +42,25 @@ def cost_of(journal: Sequence[Asked], prices: Prices) -> Cost | None:
     each = THOUSAND / len(replies)
     seconds_k = busy_s((one.at - one.latency_s, one.at) for one in replies) * each
     median, slow = np.quantile([one.latency_s for one in replies], [0.5, 0.95]).tolist()
+    counted = all(map(_is_counted, replies))
     usd_k, price = _money(replies, prices, seconds_k)
     return Cost(
         answers=len(replies),
         seconds_k=seconds_k,
         latency_s=(median, slow),
         requests_k=sum(one.requests for one in journal) * each,
-        input_tokens_k=sum(one.input_tokens for one in replies) * each,
-        output_tokens_k=sum(one.output_tokens for one in replies) * each,
-        thought_tokens_k=sum(one.thought_tokens for one in replies) * each,
+        input_tokens_k=sum(one.input_tokens for one in replies) * each if counted else None,
+        output_tokens_k=sum(one.output_tokens for one in replies) * each if counted else None,
+        thought_tokens_k=sum(one.thought_tokens for one in replies) * each if counted else None,
         usd_k=usd_k,
         price=price,
         failures=dict(Counter(one.failure for one in journal if one.failure).most_common()),
         models=tuple(sorted({one.answered_by for one in replies if one.answered_by})),
     )
+
+
+def _is_counted(asked: Asked) -> bool:
+    return asked.input_tokens > 0 or asked.output_tokens > 0
 
 
 def _money(replies: Sequence[Asked], prices: Prices, seconds_k: float) -> tuple[float | None, str]:
@@ -66,8 +72,7 @@ def _money(replies: Sequence[Asked], prices: Prices, seconds_k: float) -> tuple[
     total = 0.0
     told = dict.fromkeys(_words(price) for _, price in priced if price is not None)
     for one, price in priced:
-        counted = one.input_tokens or one.output_tokens
-        if price is None or not counted:
+        if price is None or not _is_counted(one):
             return None, ""
         total += price.of(
             one.input_tokens, one.output_tokens + one.thought_tokens, one.cached_tokens

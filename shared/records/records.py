@@ -203,6 +203,17 @@ def is_unicode(text: str) -> bool:
     return all(not "\ud800" <= character <= "\udfff" for character in text)
 
 
+def as_unicode(text: str) -> str:
+    """Return a text that can be written: half of a character, cut in two, is U+FFFD.
+
+    >>> as_unicode("re\ud800d")
+    're\ufffdd'
+    """
+    if is_unicode(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question about an image, without its answer: all that a model may see.

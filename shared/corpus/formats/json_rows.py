@@ -15,7 +15,7 @@ from typing import Any, Final
 from shared.corpus.formats.cells import cell_text
 from shared.corpus.formats.conversations import holds_conversation, unfolded
 from shared.program.reporting.event_log import EventLog
-from shared.records import COLUMN_ALIASES, SPLIT_WORDS
+from shared.records import COLUMN_ALIASES, SPLIT_WORDS, as_unicode
 from shared.records.columns import column_key
 
 QUESTIONS: Final = "questions"
@@ -104,7 +104,7 @@ def _mended(value: Any) -> Any:  # noqa: ANN401 (what was written)
     """Return a value whose texts can be written: half of a character, cut in two, is U+FFFD."""
     match value:
         case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return as_unicode(value)
         case list():
             return [_mended(item) for item in value]
         case dict():

@@ -27,7 +27,7 @@ class OnExhausted(StrEnum):
 
 
 class KeysExhausted(StoppedForNow):
-    """No key can serve again in this run; ``opens_at`` is when one can, if ever."""
+    """No key can serve again in this run; ``opens_at`` says when one can, ``why`` why none can."""
 
     def __init__(self, opens_at: float | None, why: str = "", way_out: str = _MEND) -> None:
         because = f" ({why})" if why else ""
@@ -37,7 +37,7 @@ class KeysExhausted(StoppedForNow):
             else f"no key is left that can serve{because}; {way_out}"
         )
         super().__init__(f"All API keys exhausted; {when} and run the same command again")
-        self.opens_at = opens_at
+        self.opens_at, self.why = opens_at, why
 
 
 class NoProjectMayUse(InputError):

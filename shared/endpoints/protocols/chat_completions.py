@@ -7,6 +7,7 @@ others differ in small things: what is missing here is never an error there.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -145,7 +146,9 @@ def _log_probability(choice: Mapping[str, Any]) -> float | None:
     tokens = list(dicts_in(as_dict(choice.get("logprobs")).get("content")))
     each = [token.get("logprob") for token in tokens]
     told = [float(value) for value in each if isinstance(value, (int, float))]
-    return min(0.0, sum(told)) if told and len(told) == len(each) else None
+    if not told or len(told) < len(each) or any(map(math.isnan, told)):
+        return None
+    return min(0.0, sum(told))
 
 
 def _output_tokens(usage: Mapping[str, Any]) -> tuple[int, int]:

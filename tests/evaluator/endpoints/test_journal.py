@@ -16,6 +16,15 @@ def test_answers_are_there_for_the_next_process(tmp_path):
     assert journal.answers["one"] == RED
 
 
+def test_half_of_a_character_is_kept_as_the_sign_for_none(tmp_path):
+    """A server may send it, cut within an emoji; no file takes it."""
+    journal = Journal(tmp_path / "asked.jsonl")
+    journal.keep("one", Asked("re\ud83d", said="the re\ud83d", answered_by="\ud83d"))
+    journal.keep("two", Asked("", failure="500: \udc00"))
+    assert Journal(tmp_path / "asked.jsonl").answers == journal.answers
+    assert journal.answers["one"].answer == "re\ufffd"
+
+
 @pytest.mark.parametrize("cut", [1, 20])
 def test_a_line_that_was_cut_off_is_no_answer_and_harms_none(tmp_path, cut):
     path = tmp_path / "asked.jsonl"

@@ -142,6 +142,8 @@ def test_a_key_that_is_not_taken_is_one_line(data, capsys, monkeypatch):
         assert evaluate(data, server.url) == 2
     line = last_line(capsys)
     assert "Incorrect API key" in line
+    assert "give another" in line
+    assert "--retry-keys" not in line
     assert "sk-wrong" not in line
 
 

@@ -45,7 +45,8 @@ def test_what_is_given_goes_over_what_is_known():
 
 def test_without_a_price_or_counted_tokens_there_is_no_money():
     assert cost_of([replace(ONE, model="mine")], prices()).usd_k is None
-    assert cost_of([replace(ONE, input_tokens=0, output_tokens=0)], prices()).usd_k is None
+    uncounted = cost_of([ONE, replace(ONE, input_tokens=0, output_tokens=0)], prices())
+    assert (uncounted.usd_k, uncounted.input_tokens_k, uncounted.output_tokens_k) == (None,) * 3
 
 
 def test_failures_are_told_by_reason_and_take_no_time():
