@@ -36,16 +36,15 @@ async def agree_to_new(
         return
     images = await ledger.images()
     new, beside = _described(campaign, others)
+    if not is_agreed and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"This begins a new campaign ({new}) about {images:,} images, beside {beside}."
+        print(f"{question} Begin it? [y/N] ", end="", file=sys.stderr, flush=True)
+        if (await _line(stop)).strip().lower() not in _YES:
+            raise InputError(
+                "no new campaign was begun; --yes begins it, and the prompt and --questions of "
+                "before go on with what is there"
+            )
     log.warning("new_campaign", asks=new, images=images, beside=beside)
-    if is_agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    question = f"This begins a new campaign ({new}) about {images:,} images, beside {beside}."
-    print(f"{question} Begin it? [y/N] ", end="", file=sys.stderr, flush=True)
-    if (await _line(stop)).strip().lower() not in _YES:
-        raise InputError(
-            "no new campaign was begun; --yes begins it, and the prompt and --questions of before "
-            "go on with what is there"
-        )
 
 
 def _is_same(campaign: Campaign, other: Campaign) -> bool:
@@ -66,4 +65,8 @@ async def _line(stop: AsyncStopSignal) -> str:
         await stop.wait(typed)
     finally:
         loop.remove_reader(sys.stdin.fileno())
-    return sys.stdin.readline()
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):
+        # At the end of the input nobody ended the line of the question.
+        print(file=sys.stderr)
+    return line

@@ -18,6 +18,9 @@ from curator.commands.run import run
 from shared.errors import InputError
 from tests.curator.campaigns import PICTURES, ended, start_process
 
+END_OF_INPUT = "\x04"
+"""What a terminal takes for it: Ctrl-D."""
+
 
 def written(folder: Path, content: str) -> Path:
     path = folder / "campaign.toml"
@@ -157,19 +160,19 @@ async def at_a_terminal(file: Path, *more: str, typed: str) -> tuple[int, str]:
         stderr=theirs,
     )
     os.close(theirs)
-    shown = ""
+    shown, is_asked = "", False
     loop = asyncio.get_running_loop()
     while True:
         try:
             shown += (await loop.run_in_executor(None, os.read, ours, 4096)).decode()
         except OSError:
             break
-        if shown.endswith("[y/N] "):
+        if shown.endswith("[y/N] ") and not is_asked:
             if typed:
                 os.write(ours, typed.encode())
             else:
                 process.send_signal(signal.SIGINT)
-            shown += "\n"
+            is_asked = True
     os.close(ours)
     return await process.wait(), shown
 
@@ -182,8 +185,13 @@ async def test_at_a_terminal_a_new_campaign_is_asked_about_before_quota_is_spent
     assert (code, campaign.requests) == (2, asked), shown
     assert f"about {PICTURES} images, beside 1 (" in shown
     assert "no new campaign was begun; --yes begins it" in shown
+    assert shown.count("beside 1 (") == 1, "told twice"
+    code, shown = await at_a_terminal(file, "--questions", "2", typed=END_OF_INPUT)
+    assert (code, campaign.requests) == (2, asked), shown
+    assert "[y/N] \r\ncurator: no new campaign was begun" in shown
     code, shown = await at_a_terminal(file, "--questions", "2", typed="")
     assert (code, campaign.requests) == (75, asked), shown
+    assert (await campaign.command("status")).out.count("Campaign ") == 1
     code, shown = await at_a_terminal(file, "--questions", "2", "--yes", typed="n\n")
     assert (code, "[y/N]" in shown) == (0, False), shown
     code, shown = await at_a_terminal(file, "--questions", "1", typed="y\n")
