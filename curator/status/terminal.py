@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,25 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Final, TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from curator.status.status import NOT_ERRORS, SHED, Standing, key_state, rate_per_minute
-from curator.status.view import keys_view
-from curator.status.words import batch_words, listed, time_left
+from curator.status.status import SHED, Standing, key_state, rate_per_minute
+from curator.status.words import batch_words, error_words, listed, settled_of
 from shared.program.background import beside
 from shared.program.clock import Clock
 from shared.program.durations import duration
 
-DRAW_EVERY_S: Final = 0.5
 LINE_EVERY_S: Final = 10.0
 QUIET_EVERY_S: Final = 600.0
 """Seconds between two lines while nothing changes but the time, as when quota is waited for."""
-_OTHER_LINES: Final = 8
-_FEWEST_KEYS: Final = 3
 
 Look = Callable[[], tuple[Standing, float]]
 """Gives the campaign's standing and the time, seconds since the epoch."""
@@ -41,26 +30,17 @@ async def shown(look: Look, wall: Clock, stream: TextIO | None = None) -> AsyncI
     ``wall`` is the watcher's clock, whatever clock the campaign goes by.
     """
     out = stream or sys.stderr
-    showing = _view(look, wall, out) if out.isatty() else _lines(look, wall, out)
+    if out.isatty():
+        # It takes rich, which is slow to import and of no use without a terminal.
+        from curator.status.drawing import draw as show  # noqa: PLC0415
+    else:
+        show = _lines
     try:
-        async with beside(showing, "view"):
+        async with beside(show(look, wall, out), "view"):
             yield
     finally:
         if not out.isatty():
             print(line(*look()), file=out, flush=True)
-
-
-async def _view(look: Look, wall: Clock, out: TextIO) -> None:
-    console = Console(file=out)
-    # Drawn by this loop, not by a thread of its own: what is shown changes on this loop only.
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            live.update(view(*look(), console.height), refresh=True)
-            try:
-                await wall.sleep(DRAW_EVERY_S)
-            except asyncio.CancelledError:
-                live.update(view(*look(), console.height), refresh=True)
-                raise
 
 
 async def _lines(look: Look, wall: Clock, out: TextIO) -> None:
@@ -78,37 +58,10 @@ def _counts(standing: Standing) -> str:
     return f"{standing.report.progress} {standing.report.outcomes}"
 
 
-def view(standing: Standing, now: float, height: int) -> RenderableType:
-    """Return the view for a terminal of ``height`` lines."""
-    report = standing.report
-    settled, total = _settled(standing)
-    bar = Table.grid(padding=(0, 2))
-    bar.add_row(
-        "curating",
-        ProgressBar(total=total or 1, completed=settled, width=40),
-        f"{settled:,} of {total:,}",
-        f"{settled / total:.1%}" if total else "",
-        f"{report.progress.dead:,} given up" if report.progress.dead else "",
-    )
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("rate", f"{rate_per_minute(report):,.1f} images a minute, {report.pairs:,} pairs")
-    facts.add_row("time left", time_left(standing, now))
-    if shed := report.outcomes.get(SHED, 0):
-        facts.add_row("no room", f"{shed:,} requests were shed, and are sent again")
-    errors = _errors(standing) or "none"
-    facts.add_row("errors", Text(errors, no_wrap=True, overflow="ellipsis"))
-    if report.batches.requests_held:
-        facts.add_row("batch jobs", batch_words(report.batches, now))
-    if report.opinions.chosen:
-        facts.add_row("second opinions", listed(asdict(report.opinions)))
-    most = max(_FEWEST_KEYS, height - _OTHER_LINES)
-    return Group(bar, facts, Text(), keys_view(report, now, most))
-
-
 def line(standing: Standing, now: float) -> str:
     """Return the same in one line."""
     report = standing.report
-    settled, total = _settled(standing)
+    settled, total = settled_of(standing)
     states = Counter(key_state(key, report, now)[0].value for key in report.keys)
     ends_at = standing.forecast.ends_at
     parts = [
@@ -125,23 +78,6 @@ def line(standing: Standing, now: float) -> str:
         parts.append(f"shed {shed:,}")
     if report.batches.requests_held:
         parts.append(f"batch jobs: {batch_words(report.batches, now)}")
-    if errors := _errors(standing):
+    if errors := error_words(standing):
         parts.append(f"errors: {errors}")
     return "; ".join(parts)
-
-
-def _settled(standing: Standing) -> tuple[int, int]:
-    progress = standing.report.progress
-    goal = progress.total if standing.goal is None else standing.goal
-    return progress.done + progress.dead, goal
-
-
-def _errors(standing: Standing) -> str:
-    counts, reasons = standing.report.outcomes, standing.last_errors
-    names = sorted((counts.keys() | reasons.keys()) - NOT_ERRORS)
-    return ", ".join(_error(name, counts.get(name, 0), reasons.get(name, "")) for name in names)
-
-
-def _error(name: str, count: int, reason: str) -> str:
-    told = f"{name} {count:,}" if count else name
-    return f"{told} ({reason})" if reason else told

@@ -8,7 +8,7 @@ from typing import Final
 
 from curator.ledger import BatchCounts, CampaignReport, LeftOut, TokenUse
 from curator.status.spending import Spending
-from curator.status.status import Standing
+from curator.status.status import NOT_ERRORS, Standing
 from shared.endpoints.models.budget_limit import BudgetLimit, amount_words
 from shared.endpoints.models.model_status import Retirement, is_another_model
 from shared.endpoints.models.tier import Tier
@@ -162,3 +162,22 @@ def retirement_words(model: str, end: Retirement, now: float) -> str:
     follows = f"; {end.followed_by} follows it" if end.followed_by else ""
     left = f", in {duration(end.at - now)}" if end.at > now else ""
     return f"{model} {verb} on {local_time(end.at)}{left} (says {end.said_by}){follows}"
+
+
+def settled_of(standing: Standing) -> tuple[int, int]:
+    """Return how many items are settled, and how many are to be."""
+    progress = standing.report.progress
+    goal = progress.total if standing.goal is None else standing.goal
+    return progress.done + progress.dead, goal
+
+
+def error_words(standing: Standing) -> str:
+    """Return what went wrong, how often and why; empty where nothing did."""
+    counts, reasons = standing.report.outcomes, standing.last_errors
+    names = sorted((counts.keys() | reasons.keys()) - NOT_ERRORS)
+    return ", ".join(_error(name, counts.get(name, 0), reasons.get(name, "")) for name in names)
+
+
+def _error(name: str, count: int, reason: str) -> str:
+    told = f"{name} {count:,}" if count else name
+    return f"{told} ({reason})" if reason else told

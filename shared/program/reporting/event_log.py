@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _to_standard_error(*_: object) -> object:
-    import structlog  # noqa: PLC0415
+    from shared.program.reporting.plain_structlog import structlog  # noqa: PLC0415
 
     # Looked up each time, for it may be another one by then.
     return structlog.PrintLogger(sys.stderr)
@@ -29,7 +29,7 @@ class EventLog:
 
     @cached_property
     def _logger(self) -> BoundLogger:
-        import structlog  # noqa: PLC0415
+        from shared.program.reporting.plain_structlog import structlog  # noqa: PLC0415
 
         if not structlog.is_configured():
             # A command that set nothing up may print JSON; structlog itself would print beside it.

@@ -25,9 +25,9 @@ from types import TracebackType
 from typing import Final, TextIO
 
 import orjson
-import structlog
 
 from shared.program.clock import stopwatch
+from shared.program.reporting.plain_structlog import structlog
 from shared.program.reporting.secret_mask import SecretMask
 
 LOOK_EVERY_S = 1.0

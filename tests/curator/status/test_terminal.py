@@ -19,8 +19,9 @@ from curator.ledger import (
     Progress,
     TokenUse,
 )
+from curator.status.drawing import view
 from curator.status.status import Standing, status_object
-from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown, view
+from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown
 from curator.status.view import status_view
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.keys.quota import Quota, Window

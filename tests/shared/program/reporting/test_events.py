@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -349,3 +351,25 @@ def test_a_log_that_ends_within_a_line_is_gone_on_with_in_a_new_one(tmp_path):
         assert content.startswith(before)
         assert len(content.splitlines()) == rows
         assert json.loads(content.splitlines()[-1])["event"] == "first"
+
+
+FAILS = """
+import rich.console
+from shared.program.reporting.event_log import EventLog
+
+def divide(secret):
+    return len(secret) / 0
+
+try:
+    divide("".join(["AIza", "Hidden"]))
+except ZeroDivisionError:
+    EventLog("x").error("failed", exc_info=True)
+"""
+
+
+def test_no_traceback_of_an_event_tells_what_variables_hold():
+    told = subprocess.run(
+        [sys.executable, "-c", FAILS], capture_output=True, text=True, check=True
+    ).stderr
+    assert "ZeroDivisionError" in told
+    assert "AIzaHidden" not in told
