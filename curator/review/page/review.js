@@ -123,12 +123,16 @@ export class Reviewer {
   async fill() {
     const turn = this.turn = (this.turn ?? 0) + 1;
     await this.outbox.empty();
+    // The first of an order is looked for among all pairs, which are millions now and then.
+    const waiting = setTimeout(() => {
+      if (!this.current) at("over").textContent = "Looking for the next pair among all of them; where there are millions, this takes some seconds ...";
+    }, 1500);
     let told;
     try {
       told = await send("api/review/next", {
         reviewer: this.name, order: at("order").value, count: READY, wanted: this.filters.values,
       });
-    } catch { return; }
+    } catch { return; } finally { clearTimeout(waiting); }
     if (turn !== this.turn) return;
     const here = this.current && key(this.current);
     this.ahead = told.pairs.filter(pair => key(pair) !== here && !this.outbox.has(key(pair)));

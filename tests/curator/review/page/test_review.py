@@ -316,8 +316,19 @@ async def test_a_decision_that_cannot_be_written_now_is_kept_by_the_page(ledger)
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = await browser.new_page()
         expect = async_api.expect
+        is_found = asyncio.Event()
+
+        async def found_late(route) -> None:
+            await is_found.wait()
+            await route.continue_()
+
+        await tab.route("**/api/review/next", found_late)
         await tab.goto(where.url)
+        # Whoever waits long for the first pair is told what takes so long.
+        await expect(tab.locator("#over")).to_contain_text("among all of them")
+        is_found.set()
         await expect(tab.locator("#answer")).to_have_text(re.compile(r"red\d"))
+        await expect(tab.locator("#over")).to_be_hidden()
         with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             await tab.keyboard.press("a")
