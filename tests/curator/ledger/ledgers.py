@@ -107,10 +107,11 @@ TALLIES = {
         f"SELECT campaign_id, '', {MADE_BY}, count(*) FROM pairs GROUP BY 1, 3 UNION ALL "
         f"SELECT campaign_id, rule, {MADE_BY}, count(*) FROM rejected_pairs GROUP BY 1, 2, 3"
     ),
-    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, sum(requests) "
-    "FROM attempt_tallies GROUP BY 1, 2, 3, 4, 5 HAVING sum(requests) != 0": (
-        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, count(*) "
-        "FROM attempts GROUP BY 1, 2, 3, 4, 5"
+    "SELECT campaign_id, model, key_fingerprint, outcome, second_opinion, ending, form, rejection, "
+    "drafts, requests FROM attempt_tallies WHERE requests != 0": (
+        "SELECT campaign_id, model, key_fingerprint, outcome, question IS NOT NULL, "
+        "coalesce(ending, ''), coalesce(form, ''), coalesce(rejection, ''), coalesce(drafts, 0), "
+        "count(*) FROM attempts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
     ),
     f"SELECT campaign_id, model, model_version, tier, {', '.join(KINDS)} FROM token_tallies": (
         "SELECT campaign_id, model, model_version, tier, "
