@@ -20,7 +20,8 @@ _STANDARD_ERROR: Final = 2
 def end_at_once_while_starting() -> None:
     """Take the signals, if the process is one of our programs and not a library's user."""
     name = _program(sys.argv[0] if sys.argv else "")
-    if name not in _PROGRAMS:
+    # What a program of ours spawned has its arguments, and answers signals as who spawned it wants.
+    if name not in _PROGRAMS or "multiprocessing" in sys.modules:
         return
     started_by = os.getpid()
 
