@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from shared.endpoints.keys.key import Key
@@ -208,6 +208,10 @@ def check_base_url(base_url: str | None, option: str = "--base-url") -> str:
         raise InputError(f"{option} {base_url!r}: not an address ({error})") from error
     if parts.scheme not in {"http", "https"} or not host:
         raise InputError(f"{option} {base_url!r}: give something like http://127.0.0.1:8080")
+    if parts.query or parts.fragment:
+        # It is not repeated whole: what follows may be a key, what stands before the host a word.
+        before = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        raise InputError(f"{option} {before!r}: give it so, without the ? or # and what follows")
     return host
 
 

@@ -232,6 +232,16 @@ def test_an_address_that_is_none_is_refused(url):
         check_base_url(url)
 
 
+@pytest.mark.parametrize("rest", ["?key=AIza-secret", "?a=b", "#here"])
+def test_an_address_ends_with_its_path(rest):
+    with pytest.raises(InputError) as refused:
+        check_base_url(f"http://me:word@host/v1beta/models/m:generateContent{rest}")
+    told = str(refused.value)
+    assert "'http://host/v1beta/models/m:generateContent': give it so" in told
+    assert rest not in told
+    assert "me:word" not in told
+
+
 async def ask(server, images, key: Key = KEY, *, model="gemini-x", timeout_s=10.0):
     photo = prepare_photo(images / "00" / "00000000.jpg")
     request = PROMPT.request({"item_name": "thing"}, photo.jpeg, photo.longest_px)
