@@ -38,7 +38,7 @@ class UnfitImage(AboVqaError):
     """An image that can be read, and is not worth asking about."""
 
 
-def prepare_photo(path: Path, wanted: Fitness = ANY_PICTURE) -> Photo:
+def prepare_photo(path: Path | str, wanted: Fitness = ANY_PICTURE) -> Photo:
     """Read, check and scale the image at ``path``; a JPEG that fits is passed on as it is.
 
     Such a one is looked at no further than that it has a header and an end, unless more is

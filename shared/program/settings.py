@@ -16,7 +16,10 @@ from shared.program.toml_files import parsed_value, read_toml
 class Settings(BaseModel):
     """A table of settings: frozen, with no room for keys that nobody reads, all numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    # Many are parts of others, and some are never read: each is built for its first table.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, defer_build=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

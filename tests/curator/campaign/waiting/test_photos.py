@@ -65,7 +65,7 @@ async def test_no_more_than_asked_for_is_read_ahead(tmp_path, monkeypatch):
     prepare = photos.prepare_photo
 
     def noting(path, wanted):
-        read.append(path.name)
+        read.append(Path(path).name)
         return prepare(path, wanted)
 
     monkeypatch.setattr(photos, "prepare_photo", noting)
@@ -101,7 +101,7 @@ async def test_at_the_end_nothing_more_is_read_and_nobody_waits(tmp_path, monkey
     goes_on = threading.Event()
 
     def slow(path, wanted):
-        read.append(path.name)
+        read.append(Path(path).name)
         goes_on.wait(20)
 
     monkeypatch.setattr(photos, "prepare_photo", slow)
