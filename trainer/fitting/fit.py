@@ -24,7 +24,7 @@ from trainer.fitting.record import DATASET, RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
 from trainer.fitting.training_log import LOG_FILE
 from trainer.recipe.recipe import FitRecipe
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own
+from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own, sole_run
 from trainer.training.team import ALONE, Team
 from trainer.training.tracking import require_trackers
 
@@ -84,7 +84,7 @@ def fit(
 
     Raises:
         InputError: the recipe's model, data or images cannot be used, or ``out`` holds another
-            run, or this one and ``resume`` is not set.
+            run, or this one and ``resume`` is not set, or another process trains there.
         NonFiniteGradient: training diverged; the last good state is saved.
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
@@ -112,10 +112,11 @@ def fit(
         on_epoch=on_epoch,
         team=team,
     )
-    run.start(resume=resume)
-    first_step = run.step
-    run.train()
-    return _result(recipe.out, run.finish(), resumed_at_step=first_step)
+    with sole_run(recipe.out):
+        run.start(resume=resume)
+        first_step = run.step
+        run.train()
+        return _result(recipe.out, run.finish(), resumed_at_step=first_step)
 
 
 def help_fit(recipe: FitRecipe, *, resume: bool, stop: StopSignal, team: Team) -> None:

@@ -19,7 +19,7 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own
+from trainer.training.checkpoint import CHECKPOINT, LOCK_FILE, fingerprint_of, require_own, sole_run
 
 NOT_IN_CARD: Final = frozenset(
     {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
@@ -60,8 +60,10 @@ def make_model(
     fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
     require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
     run = ModelRun(recipe, pairs, fingerprint=fingerprint, stop=stop or StopSignal())
-    run.start(resume=resume)
-    run.train()
+    with sole_run(recipe.out):
+        run.start(resume=resume)
+        run.train()
+    # The folder is put into its place whole.
     run.finish()
     return describe(recipe)
 
@@ -124,5 +126,6 @@ def _require_place(out: Path) -> None:
             f"{out}: holds a finished model; give another `out` or remove it, or measure it again "
             "with --describe-only"
         )
-    if out.is_dir() and any(out.iterdir()) and whole_folder(out / CHECKPOINT) is None:
+    others = [path for path in out.iterdir() if path.name != LOCK_FILE] if out.is_dir() else []
+    if others and whole_folder(out / CHECKPOINT) is None:
         raise InputError(f"{out}: is there and holds no model; give another `out` or remove it")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from safetensors.torch import load_file, save_file
 from shared.corpus import read_json
 from shared.errors import InputError
 from shared.files.atomic import replaced_folder, whole_folder
+from shared.files.locking import sole
 
 CHECKPOINT = "checkpoint"
 """Its name in the folder that a run writes to."""
+LOCK_FILE = "training.lock"
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.pt", "state.json"
 
 
@@ -40,6 +43,19 @@ class RunState:
 def fingerprint_of(*facts: object) -> str:
     """Return one digest of JSON values: all that decides what a run makes."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def sole_run(out: Path) -> Iterator[None]:
+    """Hold the folder that a run writes to, so that no second one mixes its state with it.
+
+    Raises:
+        LockHeld: one does already.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    held = f"{out}: another run trains in this folder"
+    with sole(out / LOCK_FILE, held, "wait for it, stop it, or give another `out`"):
+        yield
 
 
 def save_checkpoint(

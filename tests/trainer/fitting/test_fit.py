@@ -27,6 +27,7 @@ from tests.trainer.training.test_tracking import scalars
 from trainer.fitting.fit import fit
 from trainer.fitting.record import finished_run
 from trainer.recipe.recipe import FitRecipe
+from trainer.training.checkpoint import LOCK_FILE, sole_run
 
 
 def test_the_adapter_is_one_that_evaluation_loads(finished, tiny_model):
@@ -113,6 +114,14 @@ def test_a_finished_adapter_is_never_replaced(finished, data, tiny_model, tmp_pa
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert error.startswith(f"trainer: {finished.adapter}: {reason}")
     assert {path: path.stat().st_mtime_ns for path in finished.adapter.rglob("*")} == before
+
+
+def test_two_runs_do_not_train_in_one_folder(data, tiny_model, tmp_path):
+    """As where one is resumed that goes on behind a connection that was lost."""
+    recipe = recipe_for(tiny_model, data, tmp_path / "out")
+    with sole_run(recipe.out), pytest.raises(InputError, match="another run trains in this folder"):
+        fit(recipe, resume=True)
+    assert [path.name for path in recipe.out.iterdir()] == [LOCK_FILE]
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -54,7 +54,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, data):
     whole = make_model(recipe(data, tmp_path / "whole"), resume=False)
     settings = recipe(data, tmp_path / "stopped")
     stopped(settings)
-    assert [path.name for path in settings.out.iterdir()] == ["checkpoint"]
+    assert {path.name for path in settings.out.iterdir()} == {"checkpoint", "training.lock"}
     resumed = make_model(settings, resume=True)
     assert not (settings.out / "checkpoint").exists()
     assert resumed.exact_match == whole.exact_match
