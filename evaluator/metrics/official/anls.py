@@ -1,10 +1,10 @@
 """ANLS: average normalised Levenshtein similarity, of DocVQA and ST-VQA (Biten et al. 2019).
 
-Source: the evaluation of https://rrc.cvc.uab.es/?ch=17 (DocVQA), as of 2026-11: small letters,
-single spaces, the reference that suits best, and nothing for less than half.
+Source: equation 1 of arXiv:1905.13648, by which a distance counts where it is below 0.5, so that an
+answer of which just half is right scores 0; small letters, single spaces and the reference that
+suits best, as DocVQA (arXiv:2007.00398) uses it.
 
-Deviation: the paper's equation gives 0 to a similarity of exactly one half, the script gives it
-0.5, and so does this.
+Other programs give one half its 0.5 (``findings/anls-packages-differ-at-half.sh``).
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from evaluator.metrics.metric import Metric, best_of
 from evaluator.metrics.rows import each_distinct
 
 THRESHOLD: Final = 0.5
+"""Of the similarity, which has to be above it, as the distance has to be below."""
 
 
 def anls(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
-    """Return 1 less edit distance over the longer length, 0 where that is below one half.
+    """Return 1 less edit distance over the longer length, 0 where that is one half or less.
 
     >>> anls(["ITC  Limited", "itc limted", "ltd"], ["itc limited"] * 3).round(4)
     array([1.    , 0.9091, 0.    ])
@@ -33,7 +34,7 @@ def anls(answers: Sequence[str], references: Sequence[str]) -> NDArray[np.float6
 
 def _anls(answer: str, reference: str) -> float:
     similarity = Levenshtein.normalized_similarity(_plain(answer), _plain(reference))
-    return similarity if similarity >= THRESHOLD else 0.0
+    return similarity if similarity > THRESHOLD else 0.0
 
 
 def _plain(text: str) -> str:
@@ -44,6 +45,6 @@ METRIC: Final = Metric(
     name="anls",
     label="ANLS",
     score=best_of(anls),
-    definition=lambda _models, _provenance: f"lower, single spaces|0 below {THRESHOLD}",
+    definition=lambda _models, _provenance: f"lower, single spaces|0 at {THRESHOLD} and below",
     shows_spread=True,
 )

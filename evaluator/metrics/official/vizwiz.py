@@ -1,8 +1,9 @@
 """VizWiz accuracy (Gurari et al. 2018): how far ten people agree with an answer.
 
-Source: https://vizwiz.org/tasks-and-datasets/vqa/ as of 2026-11, which gives VQA's formula and its
-averaging over all sets of nine people, and points to VQA's evaluation for the rest. "unanswerable"
-is an answer as any other: what people say where the picture does not show it.
+Source: what https://vizwiz.org/tasks-and-datasets/vqa/ says, from memory (2026-11), not held
+against its script: VQA's formula with its averaging over all sets of nine people, and VQA's
+evaluation for the rest. "unanswerable" is an answer as any other: what people say where the
+picture does not show it.
 
 Deviation: rows with fewer than four references have no score.
 """
