@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evaluator.answering.sureness import Sureness, model_of
 from evaluator.calibrating.fitting import (
+    FEWEST,
     chances,
     fit_temperature,
     log_loss,
@@ -20,7 +21,7 @@ from evaluator.calibrating.fitting import (
 from evaluator.runs.folder import Run
 from evaluator.scoring.coverage import AtCoverage, Surest, accuracy_at
 from evaluator.scoring.intervals import bootstrap_means, percentile_interval
-from shared.dataset.units import units_of
+from shared.dataset.units import counted, units_of
 from shared.errors import InputError
 
 _BINS: Final = 10
@@ -76,9 +77,14 @@ def fitted(validation: Run, accuracy: float | None, coverage: float | None) -> S
         coverage: the share of answers that is to be sure.
 
     Raises:
-        InputError: the answers have no confidences, or are never right so often.
+        InputError: the answers have no confidences, are too few, or are never right so often.
     """
     surest = _surest(validation)
+    if len(surest.right_N) < FEWEST:
+        raise InputError(
+            f"{validation.name}: {counted(len(surest.right_N), 'answer')} say too little to fit "
+            f"on; give a run of {FEWEST} or more"
+        )
     temperature = fit_temperature(surest)
     if accuracy is not None:
         threshold = threshold_for_accuracy(surest, temperature, accuracy)
@@ -123,7 +129,7 @@ def require_other_data(validation: Run, check: Run) -> None:
     shared = images[0] & images[1]
     if shared:
         raise InputError(
-            f"{validation.name} and {check.name} share {len(shared):,} pictures, such as "
+            f"{validation.name} and {check.name} share {counted(len(shared), 'picture')}, such as "
             f"{min(shared)}; what was fitted on a picture is not checked on it"
         )
     models = [model_of(run.scorecard.provenance) for run in (validation, check)]
@@ -138,6 +144,11 @@ def require_other_data(validation: Run, check: Run) -> None:
 def _surest(run: Run) -> Surest:
     units = units_of(prediction.pair for prediction in run.predictions)
     of_rows = [units[prediction.pair.filename] for prediction in run.predictions]
+    said = [p.confidence for p in run.predictions if p.confidence is not None]
+    if outside := [each for each in said if not 0 <= each <= 1]:
+        raise InputError(
+            f"{run.name}: a confidence of {outside[0]:g} is no chance from 0 to 1; give such ones"
+        )
     found = Surest.of(run.predictions, of_rows)
     if found is None:
         raise InputError(

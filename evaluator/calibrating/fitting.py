@@ -12,7 +12,7 @@ from evaluator.scoring.coverage import Surest
 from shared.errors import InputError
 
 _CERTAIN: Final = 1e-6
-_FEWEST: Final = 20
+FEWEST: Final = 20
 """So many answers have to lie above a threshold for their accuracy to say something."""
 _WIDEST: Final = 4.0
 """The logarithm of the temperature is looked for this far to either side of 0."""
@@ -53,11 +53,11 @@ def threshold_for_accuracy(surest: Surest, temperature: float, accuracy: float) 
     # Answers that are equally sure are taken together.
     ends_N = np.append(chance_N[1:] < chance_N[:-1], True)
     possible = np.flatnonzero(ends_N & (reached_N >= accuracy))
-    possible = possible[possible >= min(_FEWEST, len(chance_N)) - 1]
+    possible = possible[possible >= min(FEWEST, len(chance_N)) - 1]
     if not len(possible):
-        best = reached_N[min(_FEWEST, len(chance_N)) - 1]
+        best = reached_N[min(FEWEST, len(chance_N)) - 1]
         raise InputError(
-            f"--accuracy {accuracy:g}: not reached: the surest {min(_FEWEST, len(chance_N))} "
+            f"--accuracy {accuracy:g}: not reached: the surest {min(FEWEST, len(chance_N))} "
             f"answers are right in {100 * best:.1f} %; give a lower one, or --coverage"
         )
     return float(chance_N[possible[-1]])

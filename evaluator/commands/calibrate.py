@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from evaluator.calibrating.tables import check_table, verdict
 from evaluator.commands.options import AsJson
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
+
+_MUCH: Final = 0.05
+"""A share of answers by which more may be sure than was wanted, without a word."""
 
 
 def calibrate(
@@ -53,4 +56,9 @@ def calibrate(
         check_table({f"{run.name}": each for run, each in zip(runs, found.values(), strict=True)})
     )
     typer.echo(verdict(sureness, found["check"], accuracy))
+    if coverage is not None and found["validation"].coverage > coverage + _MUCH:
+        typer.echo(
+            f"More than the wanted {coverage:.0%} are sure: many answers have the same confidence, "
+            "which cannot tell them apart."
+        )
     typer.echo(f"sureness: {out}")

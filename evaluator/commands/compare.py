@@ -12,7 +12,13 @@ from rich.console import Console
 
 from evaluator.commands.options import AsJson
 from evaluator.comparing.differences import sentences
-from evaluator.comparing.gate import Gate, GateClosed, gates, require_interval
+from evaluator.comparing.gate import (
+    Gate,
+    GateClosed,
+    gates,
+    require_interval,
+    require_possible,
+)
 from evaluator.comparing.several import SeveralRuns, compare_all, several_sentences
 from evaluator.comparing.tables import (
     comparison_table,
@@ -20,7 +26,7 @@ from evaluator.comparing.tables import (
     several_table,
     signature_note,
 )
-from evaluator.metrics.choice import parse_metrics
+from evaluator.metrics.choice import one_metric, parse_metrics
 from evaluator.reporting.page import write_report
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
@@ -53,17 +59,19 @@ def compare(
         raise InputError("compare: give two run folders or more; `evaluator report` shows one")
     if metric is not None and fail_below is None:
         raise InputError(f"--metric {metric}: is the gate's; give --fail-below too, or --metrics")
+    if fail_below is not None:
+        require_possible(fail_below)
     chosen = None if metrics is None else parse_metrics(metrics)
-    gated = None if metric is None else parse_metrics(metric)
+    gated = None if metric is None else one_metric(metric)
     loaded = read_runs(runs)
     if gated is not None:
-        require_interval(gated[0], loaded)
-        chosen = chosen and tuple(dict.fromkeys([*chosen, *gated]))
+        require_interval(gated, loaded)
+        chosen = chosen and tuple(dict.fromkeys([*chosen, gated]))
     several = compare_all(loaded, chosen)
     put = []
     if fail_below is not None:
         of_base = [each for each in several.comparisons if each.base == loaded[0].name]
-        put = gates(of_base, gated[0].name if gated else several.metric, fail_below)
+        put = gates(of_base, gated.name if gated else several.metric, fail_below)
     if as_json:
         _print_json(several, put)
     else:

@@ -36,7 +36,10 @@ def history(
         return
     console = Console()
     for of_data in found.data:
-        console.print(leaderboard_table(of_data))
+        if of_data.places:
+            console.print(leaderboard_table(of_data))
+        else:
+            typer.echo(f"{of_data.title}: no run has {of_data.metric}")
         console.print(runs_table(of_data))
         # Of two runs, all that changed has room here.
         if len(of_data.steps) == 2:  # noqa: PLR2004

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +47,7 @@ def power(
     from evaluator.comparing.tables import need_table  # noqa: PLC0415
     from evaluator.runs.folder import read_runs  # noqa: PLC0415
 
-    if points <= 0:
-        raise InputError(f"--points {points:g}: give a difference above 0, such as 1")
+    _require_possible(points, questions)
     now = None
     if runs:
         if len(runs) != 2:  # noqa: PLR2004
@@ -55,17 +55,30 @@ def power(
         base, other = read_runs(runs)
         variation, noun, now = variation_of_runs(base, other, metric)
     else:
+        if points > 100 * changed:
+            raise InputError(
+                f"--points {points:g}: where {changed:.0%} of the answers change, no difference is "
+                "larger than that; give fewer points or a larger --changed"
+            )
         variation, noun = supposed(changed, questions, alike), "image"
-    needed = need(variation, noun, points, chance)
+    needed = need(variation, noun, points, chance, now)
     if as_json:
         typer.echo(json.dumps(needed.to_json(), allow_nan=False))
         return
     Console().print(need_table(needed))
     units = dict(needed.units_by_points)[points]
     typer.echo(
-        f"{counted(units, noun)} with {variation.rows:.1f} questions each see {points:g} "
-        f"point{'' if points == 1 else 's'} in {100 * chance:.0f} of 100 tries."
+        f"{counted(units, noun)} with {variation.rows:.3g} "
+        f"question{'' if variation.rows == 1 else 's'} each see {points:g} "
+        f"point{'' if points == 1 else 's'} in {100 * chance:g} of 100 tries."
     )
     if now is not None:
-        seen = 100 * variation.seen_by(now, chance)
+        seen = needed.points_seen_now
         typer.echo(f"The {counted(now, noun)} of these runs see {seen:.1f} points.")
+
+
+def _require_possible(points: float, questions: float) -> None:
+    if not 0 < points <= 100:  # noqa: PLR2004 (of a metric from 0 to 1)
+        raise InputError(f"--points {points:g}: give a difference above 0 and up to 100, such as 1")
+    if not math.isfinite(questions):
+        raise InputError(f"--questions {questions:g}: give a number, such as 5")

@@ -210,7 +210,11 @@ def _headline(comparison: RunComparison, first: MetricDifference) -> str:
     verb, what = ("answers", "") if is_exact else ("scores", f" {label(first.metric)}")
     if gain.ci95 is None or gain.p_value is None:
         only = f"one {comparison.noun} only."
-        return f"{comparison.other} {verb} {100 * gain.mean:+.1f} points{what}; {only}"
+        word = "fewer" if gain.mean < 0 else "more"
+        return (
+            f"{comparison.other} {verb} {abs(100 * gain.mean):.1f} points{what} {word} than "
+            f"{comparison.base}; {only}"
+        )
     low, high = (100 * bound for bound in gain.ci95)
     if not gain.is_clear:
         return (

@@ -56,6 +56,19 @@ class Gate:
         }
 
 
+def require_possible(fail_below: float) -> None:
+    """Check that a gate can both open and close.
+
+    Raises:
+        InputError: it is no difference of two figures from 0 to 1, as where points are given.
+    """
+    if not -1 < fail_below < 1:
+        raise InputError(
+            f"--fail-below {fail_below:g}: no such difference decides anything; it is in the "
+            "metric's own unit, between -1 and 1: -0.01 is a point"
+        )
+
+
 def require_interval(metric: Metric, runs: Sequence[Run]) -> None:
     """Check that a gate can be put on a metric, before anything is computed.
 

@@ -47,12 +47,21 @@ class Variation:
 
 @dataclass(frozen=True)
 class Need:
-    """What is needed to see differences: units, by points; ``noun`` is what a unit is."""
+    """What is needed to see differences: units, by points; ``noun`` is what a unit is.
+
+    ``now`` is how many units the runs have from which it was measured.
+    """
 
     variation: Variation
     noun: str
     chance: float
     units_by_points: Sequence[tuple[float, int]]
+    now: int | None = None
+
+    @property
+    def points_seen_now(self) -> float | None:
+        """Return the least difference that the units there are see, where there are some."""
+        return None if self.now is None else 100 * self.variation.seen_by(self.now, self.chance)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``evaluator power --json`` prints."""
@@ -65,14 +74,22 @@ class Need:
                 {"points": points, "units": units, "questions": round(units * self.variation.rows)}
                 for points, units in self.units_by_points
             ],
+            "units_now": self.now,
+            "points_seen_now": self.points_seen_now,
         }
 
 
-def need(variation: Variation, noun: str, points: float, chance: float = CHANCE) -> Need:
+def need(
+    variation: Variation,
+    noun: str,
+    points: float,
+    chance: float = CHANCE,
+    now: int | None = None,
+) -> Need:
     """Return what is needed to see ``points``, and some other differences."""
     asked = sorted({*POINTS, points})
     units = [(each, variation.units_for(each / 100, chance)) for each in asked]
-    return Need(variation, noun, chance, units)
+    return Need(variation, noun, chance, units, now)
 
 
 def measured(gains_N: NDArray[np.float64], place_N: NDArray[np.int64]) -> Variation:

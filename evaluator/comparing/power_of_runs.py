@@ -7,7 +7,7 @@ import numpy as np
 from evaluator.comparing.comparable import common_metrics, same_rows
 from evaluator.comparing.pairing import units_between
 from evaluator.comparing.power import Variation, measured
-from evaluator.metrics.choice import parse_metrics
+from evaluator.metrics.choice import one_metric
 from evaluator.runs.folder import Run
 from shared.dataset.units import independent_unit
 from shared.errors import InputError
@@ -19,7 +19,7 @@ def variation_of_runs(base: Run, other: Run, metric: str) -> tuple[Variation, st
     Raises:
         InputError: the runs cannot be compared, lack the metric, or have one unit.
     """
-    [name] = common_metrics(base, other, parse_metrics(metric))
+    [name] = common_metrics(base, other, [one_metric(metric)])
     rows = np.array(same_rows(base, other).rows)
     gains_N = other.columns[name][rows[:, 1]] - base.columns[name][rows[:, 0]]
     known_N = ~np.isnan(gains_N)
@@ -33,7 +33,8 @@ def variation_of_runs(base: Run, other: Run, metric: str) -> tuple[Variation, st
     variation = measured(gains_N[known_N], place_N)
     if not variation.variance:
         raise InputError(
-            f"{base.name} and {other.name}: no answer's {name} differs, so nothing tells how they "
+            f"{base.name} and {other.name}: {name} differs by as much on each {noun}, so "
+            "nothing tells how differences "
             "vary; leave the runs out and give --changed"
         )
     return variation, noun, count

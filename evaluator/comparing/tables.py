@@ -192,7 +192,7 @@ def several_table(several: SeveralRuns) -> Table:
 def need_table(needed: Need) -> Table:
     """Return how many units see which difference."""
     table = Table(
-        title=f"To see a difference in {100 * needed.chance:.0f} of 100 tries, at the level of 5 %",
+        title=f"To see a difference in {100 * needed.chance:g} of 100 tries, at the level of 5 %",
         title_justify="left",
     )
     for heading in ("points", f"{needed.noun}s", "questions"):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from evaluator.runs.folder import SCORECARD_FILE
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evaluator.runs.folder import PARQUET_FILE, SCORECARD_FILE
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, shown_facts
 from evaluator.runs.status import STATUS_FILE
 from evaluator.scoring.scorecard import Scorecard, read_scorecard
 from shared.corpus import read_json
 from shared.errors import InputError
+from shared.questions.answers import spaced
 
 _DEPTH: Final = 4
 """Folders below the one that is given are looked through so far down."""
@@ -22,7 +28,8 @@ _DEPTH: Final = 4
 class Entry:
     """A finished run: its name below the folder that was given, and when it was finished.
 
-    ``finished_at`` is in seconds since the epoch. ``facts`` are what is known of how it was made.
+    ``finished_at`` is in seconds since the epoch. ``rows_sha256`` is of what was
+    asked, in any order; ``facts`` are what is known of how it was made.
     """
 
     name: str
@@ -30,6 +37,7 @@ class Entry:
     finished_at: float
     record: EvaluationRecord
     scorecard: Scorecard
+    rows_sha256: str
     facts: Mapping[str, str]
 
     @property
@@ -95,7 +103,26 @@ def _entry(name: str, folder: Path) -> Entry:
         raise InputError(f"{folder}: not finished; the same command goes on with it")
     scorecard, record = read_scorecard(path), read_record(folder)
     facts = dict(shown_facts(record, scorecard.provenance, scorecard.signatures))
-    return Entry(name, folder, _finished_at(folder, path), record, scorecard, facts)
+    rows = _rows_digest(folder / PARQUET_FILE)
+    return Entry(name, folder, _finished_at(folder, path), record, scorecard, rows, facts)
+
+
+def _rows_digest(path: Path) -> str:
+    """Return a hash of image, question and reference of all rows, in any order."""
+    names = ["filename", "question", "answer"]
+    try:
+        table = pq.read_table(path, columns=names)
+        columns = [table[name].to_pylist() for name in names]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"{path}: unreadable ({str(error).splitlines()[0]})") from error
+    plain = lru_cache(maxsize=None)(spaced)
+    rows = sorted(
+        (image or "", plain(question), plain(answer))
+        for image, question, answer in zip(*columns, strict=True)
+    )
+    return hashlib.sha256("\0".join(map("\1".join, rows)).encode()).hexdigest()
 
 
 def _finished_at(folder: Path, scorecard: Path) -> float:

@@ -14,9 +14,9 @@ from evaluator.history.changes import Change, changes
 from evaluator.history.entries import Entry, Unread, find_entries
 from evaluator.history.leaderboard import Place, Runs, difference_of, leaderboard
 from evaluator.history.same_data import groups_by_data
-from evaluator.metrics.choice import parse_metrics
+from evaluator.metrics.choice import one_metric
 from evaluator.metrics.metric import Metric
-from evaluator.metrics.registry import METRICS
+from evaluator.metrics.registry import METRICS, corpus_figure
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run, read_run
 from evaluator.runs.status import utc
@@ -78,9 +78,15 @@ def read_history(folders: Sequence[Path], metric: str | None = None) -> History:
         metric: by which the leaderboard goes; by default exact match, or the first that a run has.
 
     Raises:
-        InputError: a folder is missing, no run is finished, or no run has the metric.
+        InputError: a folder is missing, no run is finished, no run has the metric, or
+            runs cannot be ranked by it.
     """
-    chosen = None if metric is None else parse_metrics(metric)[0]
+    chosen = None if metric is None else one_metric(metric)
+    if chosen and corpus_figure(chosen.name):
+        raise InputError(
+            f"--metric {chosen}: is a figure of the whole set, so no difference has an interval "
+            "and nothing tells ties; give another one"
+        )
     entries, unread = find_entries(folders)
     if chosen and all(chosen.name not in e.scorecard.scores.metrics for e in entries):
         known = dict.fromkeys(name for e in entries for name in e.scorecard.scores.metrics)

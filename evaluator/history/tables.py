@@ -38,10 +38,11 @@ def runs_table(of_data: DataHistory) -> Table:
 def leaderboard_table(of_data: DataHistory) -> Table:
     """Return who leads, with intervals; runs of one place are a tie."""
     table = _table(f"{of_data.title}: best first by {label(of_data.metric.name)}")
-    table.caption = (
-        "Runs of one place are a tie: none is clearly worse than the first of them (paired "
-        "bootstrap, Holm)."
-    )
+    if any(place.is_tie for place in of_data.places):
+        table.caption = (
+            "Runs of one place are a tie: none is clearly worse than the first of them (paired "
+            "bootstrap, Holm)."
+        )
     table.caption_justify = "left"
     for heading in ("place", "run", "mean", "95 % interval", "n"):
         table.add_column(heading, justify="left" if heading == "run" else "right")

@@ -86,6 +86,20 @@ def parse_metrics(
     return tuple(dict.fromkeys(chosen))
 
 
+def one_metric(text: str) -> Metric:
+    """Return the metric that a name after ``--metric`` means.
+
+    Raises:
+        InputError: it is the name of no metric, or of several; the nearest known one is named.
+    """
+    name = text.strip().lower()
+    if name not in METRICS:
+        near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"--metric {text!r}: {hint}give one of {', '.join(METRICS)}")
+    return METRICS[name]
+
+
 def has_tool(metric: Metric) -> bool:
     """Return whether what ``metric`` needs is installed."""
     return metric.has_tool

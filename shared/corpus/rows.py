@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,12 +117,13 @@ class Fields:
         return name
 
     def number(self, field: str) -> float | None:
-        """Return a cell as a number; ``None`` where it holds none."""
+        """Return a cell as a finite number; ``None`` where it holds none."""
         text = self.text(field)
         try:
-            return float(text) if text else None
+            number = float(text) if text else None
         except ValueError:
             return None
+        return number if number is not None and math.isfinite(number) else None
 
     def truth(self, field: str) -> bool:
         """Return whether a cell says yes."""

@@ -178,6 +178,24 @@ def test_a_check_on_the_same_pictures_or_another_model_is_refused(runs, tmp_path
         fitted(silent, 0.9, None)
 
 
+def test_answers_that_are_too_few_or_have_no_chances_are_not_fitted(tmp_path):
+    few = make_run(tmp_path / "few", made_up(1, 5), train=None)
+    with pytest.raises(InputError, match=r"few: 10 answers say too little to fit on"):
+        fitted(few, 0.5, None)
+    percent = [replace(row, confidence=100 * row.confidence) for row in made_up(1, 20)]
+    with pytest.raises(InputError, match=r"percent: a confidence of .* is no chance from 0 to 1"):
+        fitted(make_run(tmp_path / "percent", percent, train=None), 0.5, None)
+
+
+def test_confidences_that_are_all_alike_are_told(tmp_path, capsys):
+    for name, start in (("a", 0), ("b", 20)):
+        rows = [replace(row, confidence=0.7) for row in made_up(1, 20, start)]
+        make_run(tmp_path / name, rows, train=None)
+    words = ["calibrate", tmp_path / "a", "--check", tmp_path / "b", "--coverage", 0.5]
+    assert evaluator(*words, "--out", tmp_path / "sure.json") == 0
+    assert "More than the wanted 50% are sure" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"format": 1, "temperature": 0, "threshold": 1}'])
 def test_another_file_is_no_sureness(tmp_path, text):
     path = tmp_path / "sure.json"

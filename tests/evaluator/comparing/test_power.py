@@ -73,10 +73,12 @@ def test_the_command_measures_runs_or_takes_what_is_supposed(tmp_path, capsys):
     # Of 80 answers, 33 changed sides.
     changed = supposed(33 / 80, 1, 0)
     assert of_runs["needed"][3]["units"] == pytest.approx(changed.units_for(0.03), rel=0.05)
+    assert of_runs["units_now"] == 80
+    assert of_runs["points_seen_now"] == pytest.approx(20, abs=0.5)
     assert evaluator("power", *runs) == 0
     assert "The 80 images of these runs see 20" in capsys.readouterr().out
     assert evaluator("power", "--changed", "0.2", "--questions", "5", "--alike", "0.1") == 0
-    assert "4,396 images with 5.0 questions each see 1 point in 80 of 100 tries." in (
+    assert "4,396 images with 5 questions each see 1 point in 80 of 100 tries." in (
         capsys.readouterr().out
     )
 
@@ -86,7 +88,11 @@ def test_the_command_measures_runs_or_takes_what_is_supposed(tmp_path, capsys):
     [
         (["--points", "0"], "give a difference above 0"),
         (["base"], "give two run folders, or none; 1 are given"),
-        (["base", "same"], "no answer's exact_match differs"),
+        (["base", "same"], "exact_match differs by as much on each image"),
+        (["--points", "nan"], "give a difference above 0 and up to 100"),
+        (["--points", "200"], "give a difference above 0 and up to 100"),
+        (["--questions", "inf"], "give a number, such as 5"),
+        (["--points", "30", "--changed", "0.2"], "where 20% of the answers change"),
         (["base", "same", "--metric", "csns"], "no common figures for csns"),
     ],
 )

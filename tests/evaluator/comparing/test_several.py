@@ -117,6 +117,9 @@ def test_a_gate_closes_where_the_interval_begins_below(folders, capsys):
     [
         (["--fail-below", "-0.01", "--metric", "bleu_4"], "its difference has no interval, so no"),
         (["--fail-below", "-0.01", "--metric", "csns"], "a run lacks it, so no gate"),
+        (["--fail-below", "nan"], "between -1 and 1: -0.01 is a point"),
+        (["--fail-below", "-1"], "between -1 and 1: -0.01 is a point"),
+        (["--fail-below", "-0.01", "--metric", "token"], "--metric 'token': did you mean 'tok"),
         (["--metric", "token_f1"], "is the gate's; give --fail-below too"),
     ],
 )

@@ -134,6 +134,21 @@ def test_the_same_rows_in_another_order_are_the_same_data(tmp_path):
     assert len(read_history([tmp_path]).data) == 1
 
 
+def test_a_damaged_run_is_left_out_with_the_reason(made, tmp_path, capsys):
+    for name in ("first", "close", "other"):
+        shutil.copytree(made / name, tmp_path / name)
+    (tmp_path / "close" / "predictions.parquet").unlink()
+    cut = tmp_path / "other" / "predictions.parquet"
+    cut.write_bytes(cut.read_bytes()[:200])
+    assert evaluator("history", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "left out: close: " in out
+    assert "predictions.parquet: no such file" in out
+    assert "left out: other: " in out
+    assert "predictions.parquet: unreadable (" in out
+    assert "tie" not in out
+
+
 def test_nothing_to_tell_is_one_line(made, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert evaluator("history", tmp_path, "--out", page) == 2
@@ -141,6 +156,10 @@ def test_nothing_to_tell_is_one_line(made, tmp_path, capsys):
     assert evaluator("history", tmp_path / "gone") == 2
     assert evaluator("history", made, "--metric", "csns", "--out", page) == 2
     assert "no run has it; they have: exact_match, token_f1" in capsys.readouterr().err
+    assert evaluator("history", made, "--metric", "bleu_4", "--out", page) == 2
+    assert "is a figure of the whole set" in capsys.readouterr().err
+    assert evaluator("history", made, "--metric", "exact", "--out", page) == 2
+    assert "--metric 'exact': did you mean 'exact_match'?" in capsys.readouterr().err
     assert not page.exists()
     with pytest.raises(InputError, match="two of the runs are called so"):
         read_history([made / "close", made / "close"])

@@ -94,6 +94,14 @@ def test_any_prediction_survives(tmp_path, suffix, answer, confidence):
     assert read_number_columns(path, ["exact_match"]) == {"exact_match": [1.0, 0.0]}
 
 
+@pytest.mark.parametrize("said", ["nan", "inf", "-", ""])
+def test_a_confidence_that_is_no_finite_number_is_none(tmp_path, said):
+    path = tmp_path / "answers.csv"
+    write_csv(path, ["question", "answer", "prediction", "confidence"], ["q", "a", "b", said])
+    [read] = read_predictions(path)
+    assert read.confidence is None
+
+
 def write_csv(path, *rows):
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
