@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from shared.program.toml_files import parsed_toml
 from shared.questions.answers import normalise
 from shared.questions.folding import american
 
@@ -42,7 +42,7 @@ def type_rules() -> tuple[TypeRules, ...]:
 
 def _read(code: str) -> TypeRules:
     text = files("shared.questions").joinpath(f"types.{code}.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(unicodedata.normalize("NFC", text))
+    table = parsed_toml(unicodedata.normalize("NFC", text), f"types.{code}.toml")
     types = tuple((each["name"], _pattern(each)) for each in table["types"])
     return TypeRules(table["language"], frozenset(table["known_by"]), types)
 
