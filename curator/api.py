@@ -131,6 +131,10 @@ def curate(
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
+    # It takes pydantic, which takes a while to import.
+    from curator.campaign.beginning.bounds import bounded  # noqa: PLC0415
+
+    given = bounded(locals())
     if watch and is_url(fspath(catalog)):
         raise InputError(
             "--watch looks at files on this machine, and what the hub has is fetched once; run "
@@ -146,33 +150,34 @@ def curate(
         images=images_here,
         columns=catalog_columns(_columns(columns)),
         agreement=_path(agreement),
-        annotator=Service(annotator),
+        annotator=given.annotator,
         models=[model] if isinstance(model, str) else model or (),
         known_models=catalogue_of(_path(models)),
         base_url=base_url,
         prompts=prompt_files(_texts(prompt)),
-        questions=questions,
-        answer_words=answer_words,
-        limit=limit,
-        concurrency=concurrency_at(tier, concurrency),
-        requests_per_minute=requests_per_minute,
-        on_exhausted=OnExhausted(on_exhausted),
+        questions=given.questions,
+        answer_words=given.answer_words,
+        limit=given.limit,
+        concurrency=concurrency_at(given.tier, given.concurrency),
+        requests_per_minute=given.requests_per_minute,
+        on_exhausted=given.on_exhausted,
         status=status,
         status_token=status_token,
-        timeout_s=timeout_s or (FLEX_TIMEOUT_S if tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
+        timeout_s=given.timeout_s
+        or (FLEX_TIMEOUT_S if given.tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
         watch=watch,
         once_per_look=once_per_look,
-        views=views,
+        views=given.views,
         retry_dead=retry_dead,
         retry_keys=retry_keys,
         yes=yes,
-        verify=verify,
-        canary=canary,
-        fitness=Fitness(min_pixels, min_contrast, min_sharpness),
-        shuffle=shuffle,
+        verify=given.verify,
+        canary=given.canary,
+        fitness=Fitness(given.min_pixels, given.min_contrast, given.min_sharpness),
+        shuffle=given.shuffle,
         budget=BudgetLimit(budget_usd, budget_tokens),
-        settings=settings_asked(thinking, image_detail),
-        tier=tier,
+        settings=settings_asked(given.thinking, given.image_detail),
+        tier=given.tier,
     )
     return _run(options)
 

@@ -104,7 +104,7 @@ def evaluate(
     *,
     adapter: Place | Mapping[str, Place] | None = None,
     metrics: Sequence[str] | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | str | None = None,
     **settings: Any,  # noqa: ANN401 - the fields of RunSettings, each checked
 ) -> Evaluated:
     """Answer a data set's questions with replicas of a model, and score the answers.
@@ -135,7 +135,7 @@ def evaluate(
 def score(
     *predictions: Place,
     metrics: Sequence[str] | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | str | None = None,
     **settings: Any,  # noqa: ANN401 - the fields of ScoreSettings, each checked
 ) -> Scored:
     """Score files of predictions that anyone made; no model is needed.
@@ -150,6 +150,8 @@ def score(
     Raises:
         InputError: a file or a setting cannot be used.
     """
+    if not predictions:
+        raise InputError("score: give a file of predictions or more")
     given = settings | {"predictions": tuple(fspath(place) for place in predictions)}
     read = _read(ScoreSettings, given | _texts(metrics, columns), "score")
     scored = score_files(read)
@@ -170,7 +172,7 @@ def compare(*runs: Place, metrics: Sequence[str] | None = None) -> Compared:
     """
     if len(runs) < 2:  # noqa: PLR2004
         raise InputError("compare: give two run folders or more; `report` shows one")
-    chosen = None if metrics is None else parse_metrics(",".join(metrics))
+    chosen = None if metrics is None else parse_metrics(_with_commas(metrics))
     return Compared(compare_all(read_runs([Path(run) for run in runs]), chosen))
 
 
@@ -202,15 +204,20 @@ def _adapters(adapter: Place | Mapping[str, Place] | None) -> tuple[str, ...]:
 
 
 def _texts(
-    metrics: Sequence[str] | None, columns: Mapping[str, str] | None
+    metrics: Sequence[str] | None, columns: Mapping[str, str] | str | None
 ) -> dict[str, str | None]:
     """Return both as one types them."""
     return {
-        "metrics": None if metrics is None else ",".join(metrics),
-        "columns": None
-        if columns is None
-        else ",".join(f"{field}={column}" for field, column in columns.items()),
+        "metrics": None if metrics is None else _with_commas(metrics),
+        "columns": ",".join(f"{field}={column}" for field, column in columns.items())
+        if isinstance(columns, Mapping)
+        else columns,
     }
+
+
+def _with_commas(metrics: Sequence[str]) -> str:
+    """Return names as one types them; a text is a sequence of letters, but meant as typed."""
+    return metrics if isinstance(metrics, str) else ",".join(metrics)
 
 
 def _read(model: type[AnySettings], values: Mapping[str, Any], caller: str) -> AnySettings:

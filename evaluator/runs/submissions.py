@@ -63,14 +63,15 @@ def asked_for(submission: Submission, table: QuestionTable, source: Path) -> lis
             f"--submission {submission}: {source}: a row has no {what}; name their column with "
             "--columns id=NAME, or leave --submission out"
         )
-    name, times = Counter(names).most_common(1)[0]
+    as_numbers = form.ids_are_numbers and not form.by_image and all(map(str.isdecimal, names))
+    asked: list[str | int] = [int(name) for name in names] if as_numbers else list(names)
+    name, times = Counter(asked).most_common(1)[0]
     if times > 1:
         raise InputError(
             f"--submission {submission}: {source}: {what} {name} stands in {times} rows, and a "
             "server takes one answer to each"
         )
-    as_numbers = form.ids_are_numbers and not form.by_image and all(map(str.isdecimal, names))
-    return [int(name) for name in names] if as_numbers else list(names)
+    return asked
 
 
 def write_submission(

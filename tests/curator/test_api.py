@@ -40,5 +40,17 @@ async def test_what_cannot_be_is_one_error(stage, tmp_path) -> None:
         curate(tmp_path / "none", tmp_path / "l.db", keys=campaign.folder / "keys.txt")
     with pytest.raises(TypeError, match="limits"):
         curate(tmp_path, tmp_path / "l.db", limits=3)
+    for wrong in (
+        {"annotator": "gemini2"},
+        {"tier": "fast"},
+        {"thinking": "hard"},
+        {"limit": 0},
+        {"limit": "x"},
+        {"verify": 2.0},
+        {"timeout_s": float("nan")},
+    ):
+        [name] = wrong
+        with pytest.raises(InputError, match=f"curate: {name}: "):
+            curate(campaign.folder, tmp_path / "l.db", keys=campaign.folder / "keys.txt", **wrong)
     assert not (tmp_path / "l.db").exists()
     assert issubclass(StoppedForNow, Exception)

@@ -52,6 +52,9 @@ def test_what_cannot_be_is_one_error(tmp_path) -> None:
         (lambda: score(file, metrics=["exact"]), "exact_match"),
         (lambda: compare(tmp_path), "give two run folders"),
         (report, "give a run folder"),
+        (score, "give a file of predictions or more"),
+        (lambda: score(file, metrics="exact"), "'exact'"),
+        (lambda: score(file, columns="answer=gone"), "no column 'gone'"),
         (lambda: evaluate(file, "blip-vqa-tiny", tmp_path / "r", limits=3), "did you mean 'limit'"),
     ):
         with pytest.raises(InputError, match=None) as refused:

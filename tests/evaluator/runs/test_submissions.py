@@ -68,6 +68,11 @@ def test_each_form_is_read_again_as_the_same_answers(tmp_path, submission, keys,
     [
         ([{**row, "question_id": ""} for row in ROWS], "vqa-v2", "a row has no question id; name"),
         ([{**row, "question_id": "5"} for row in ROWS], "gqa", "question id 5 stands in 2 rows"),
+        (
+            [{**row, "question_id": "05"[place:]} for place, row in enumerate(ROWS)],
+            "vqa-v2",
+            "question id 5 stands in 2 rows",
+        ),
         ([{**row, "image": "a/1.png"} for row in ROWS], "vizwiz", "image 1.png stands in 2 rows"),
     ],
 )
