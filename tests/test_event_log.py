@@ -19,7 +19,9 @@ FILES = sorted(
     for part in ("curator", "evaluator", "shared", "trainer")
     for path in (ROOT / part).rglob("*.py")
 )
-SETS_IT_UP = {"shared/program/reporting/event_log.py", "shared/program/reporting/events.py"}
+SETS_IT_UP = {
+    f"shared/program/reporting/{name}.py" for name in ("event_log", "events", "plain_structlog")
+}
 LEVELS = ("debug", "info", "warning", "error")
 LOGGING = {f"{log}.{level}" for log in ("log", "self._log") for level in LEVELS}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

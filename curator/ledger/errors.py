@@ -42,13 +42,13 @@ class LedgerBusy(LedgerFailure):
 def told(error: Exception) -> str:
     """Return what the database says, and the way out where its file is damaged."""
     said = str(error).partition("\n")[0]
+    if getattr(error, "sqlite_errorname", "") == _NO_ROOM_BESIDE:
+        return "no room on its disk, where a file beside it has to grow"
     for part, meant in _MEANT.items():
         if part in said:
             return f"{said}: {meant}"
     if "malformed" in said or "not a database" in said:
         return f"{said}: the file is damaged; {OF_DAMAGE}"
-    if getattr(error, "sqlite_errorname", "") == _NO_ROOM_BESIDE:
-        return "no room on its disk, where a file beside it has to grow"
     return said
 
 

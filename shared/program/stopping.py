@@ -125,7 +125,7 @@ def next_one_ends(
     for number in SIGNALS:
         signal.signal(number, end)
     # While the interpreter is taken down no handler runs any more, and there is nothing to stop.
-    atexit.register(_ignore)
+    atexit.register(signals_ignored)
 
 
 def interrupt_once(
@@ -153,7 +153,7 @@ def interrupt_once(
 
     for number in SIGNALS:
         signal.signal(number, first)
-    atexit.register(_ignore)
+    atexit.register(signals_ignored)
 
 
 @contextlib.contextmanager
@@ -213,6 +213,7 @@ def _running_loop() -> AbstractEventLoop | None:
     return None
 
 
-def _ignore() -> None:
+def signals_ignored() -> None:
+    """Let no signal end the process any more, which ends by itself."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

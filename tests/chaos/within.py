@@ -96,9 +96,8 @@ def _options(scene: Scene) -> dict:
 async def _interrupt(scene: Scene, clock: FakeClock) -> None:
     tier = scene.die.choice([Tier.STANDARD] * 6 + [Tier.FLEX, Tier.BATCH])
     disturbing = asyncio.create_task(_disturb(scene, clock))
-    until = asyncio.sleep(scene.die.uniform(0.05, 0.8))
-    if tier is not Tier.BATCH:
-        until = scene.until_asked(scene.die.randint(1, scene.listings // 3))
+    pause_s, count = scene.die.uniform(0.05, 0.8), scene.die.randint(1, scene.listings // 3)
+    until = asyncio.sleep(pause_s) if tier is Tier.BATCH else scene.until_asked(count)
     ended = await broken_off(scene.campaign, clock, until, tier=tier, **_options(scene))
     disturbing.cancel()
     await asyncio.gather(disturbing, return_exceptions=True)

@@ -20,7 +20,10 @@ ROWS = [
 
 
 def file_of(module: str) -> str:
-    return re.sub(r"^curator\.(annotators|catalog)\.", "", module).replace(".", "/") + ".py"
+    return (
+        re.sub(r"^(curator\.catalog|shared\.endpoints\.protocols)\.", "", module).replace(".", "/")
+        + ".py"
+    )
 
 
 @pytest.mark.parametrize("service", Service)

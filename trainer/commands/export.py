@@ -87,9 +87,10 @@ def export(
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
     from shared.vqa.names.model_names import resolve_model  # noqa: PLC0415 - of the extra
-    from trainer.fitting.record import require_record  # noqa: PLC0415
+    from trainer.fitting.record import require_no_model, require_record  # noqa: PLC0415
 
     if adapter is not None:
+        require_no_model(adapter)
         require_record(adapter)
     if model is not None:
         resolve_model(model)

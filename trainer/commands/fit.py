@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +15,8 @@ import typer
 from shared.errors import StoppedForNow
 from shared.program.stopping import (
     GOES_ON_WITH_RESUME,
-    SIGNALS,
     StopSignal,
+    signals_ignored,
     stop_on_signals,
 )
 from trainer.commands.options import AsJson, FitRecipeFile, Overrides, Resume
@@ -98,8 +97,7 @@ def _share_of(tables: Mapping[str, Any], source: str, *, resume: bool) -> FitRes
             return None
     except DeviceLost:
         # Whoever started the processes says which of them, and tells the others to end.
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        signals_ignored()
         raise typer.Exit(EXIT_OTHER_LOST) from None
     finally:
         team.leave()

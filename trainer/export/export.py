@@ -18,7 +18,6 @@ from shared.program.reporting.progress import report_progress
 from shared.vqa.adapting.adapters import adapter_digest
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import BLIP, architecture, load_blip, read_config
-from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
@@ -37,7 +36,7 @@ from trainer.export.checking import (
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.measure import Kind, measure
 from trainer.export.variants import Variant
-from trainer.fitting.record import require_record
+from trainer.fitting.record import require_no_model, require_record
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.merge import write_merged
 
@@ -72,7 +71,7 @@ def export(order: ExportOrder) -> ExportResult:
         NotMeasured: a process that answers failed.
     """
     if order.adapter is not None:
-        _refuse_model_for_adapter(order.adapter)
+        require_no_model(order.adapter)
     base = require_record(order.adapter).base if order.adapter else order.model
     if base is None:
         raise InputError("give the folder of a finished run, or --model")
@@ -92,11 +91,6 @@ def export(order: ExportOrder) -> ExportResult:
     return ExportResult(
         order.out, places, len(questions.pairs), questions.split, order.threads, models
     )
-
-
-def _refuse_model_for_adapter(adapter: Path) -> None:
-    if str(adapter) == EMBEDDED_MODEL or (adapter / "config.json").is_file():
-        raise InputError(f"{adapter}: is a model, no adapter; give it as --model {adapter}")
 
 
 def _refuse_other_families(base: str) -> None:

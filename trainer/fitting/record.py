@@ -9,6 +9,7 @@ from pathlib import Path
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD, require_adapter
+from shared.vqa.names.embedded import EMBEDDED_MODEL
 
 DATASET = "dataset"
 
@@ -54,6 +55,16 @@ def finished_run(adapter: Path) -> RunRecord | None:
         raise InputError(
             f"{path}: not the record of a `trainer fit` or `fuse` run ({error})"
         ) from error
+
+
+def require_no_model(adapter: Path) -> None:
+    """Check that what is given for the folder of a run is no model.
+
+    Raises:
+        InputError: it is one.
+    """
+    if str(adapter) == EMBEDDED_MODEL or (adapter / "config.json").is_file():
+        raise InputError(f"{adapter}: is a model, no adapter; give it as --model {adapter}")
 
 
 def require_record(adapter: Path) -> RunRecord:

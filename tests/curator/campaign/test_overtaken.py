@@ -37,7 +37,7 @@ from tests.fakes.jumping_clock import JumpingClock
 
 MODEL = packaged_models().known("m")
 METER = Meter("p", MODEL.name)
-REQUEST = Prompt(10, 1).request({}, b"", 256)
+MEASURE = Prompt(10, 1).request({}, b"", 256).measure
 
 
 class StoppingClock(JumpingClock):
@@ -122,13 +122,13 @@ async def test_a_stop_before_the_sending_gives_the_request_back(curator):
     [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
     curator.clock.stops = True
     with pytest.raises(StopRequested):
-        await curator._begin(item, REQUEST)
+        await curator._begin(item, MEASURE)
     assert await counted(curator) == (0, 0)
 
 
 async def test_a_cancelled_worker_gives_its_request_back(curator):
     [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
-    beginning = asyncio.create_task(curator._begin(item, REQUEST))
+    beginning = asyncio.create_task(curator._begin(item, MEASURE))
     await reserved(curator, 1)
     beginning.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -140,7 +140,7 @@ async def test_a_refusal_before_the_sending_costs_no_further_request(curator):
     [(item,)] = [page async for page in waiting_items(curator.ledger, curator.campaign_id)]
     refused = await curator.pool.lease({MODEL.name: 1})
     started = curator.clock.time
-    beginning = asyncio.create_task(curator._begin(item, REQUEST))
+    beginning = asyncio.create_task(curator._begin(item, MEASURE))
     await reserved(curator, 2)
     curator.pool.cool_down(
         refused, RateLimited("429", window=Window.MINUTE, retry_after_s=30.0, limits=Quota())

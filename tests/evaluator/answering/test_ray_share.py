@@ -51,7 +51,16 @@ def test_all_replicas_fit_on_the_cards_of_any_cluster_that_has_some(nodes, repli
 
 
 def test_a_part_of_several_cards_is_refused_before_anything_else(tmp_path, capsys):
-    options = ["--data", "none", "--images", "none", "--model", "none", "--out", tmp_path / "run"]
+    options = [
+        "--data",
+        "none",
+        "--images",
+        "none",
+        "--model",
+        "blip-vqa-tiny",
+        "--out",
+        tmp_path / "run",
+    ]
     with pytest.raises(SystemExit) as leaving:
         run_program(app, "evaluator", ["run", "--gpus-per-replica", "1.5", *map(str, options)])
     assert leaving.value.code == 2

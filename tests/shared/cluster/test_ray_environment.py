@@ -129,7 +129,8 @@ def test_a_cluster_that_asks_for_a_token_gets_the_users_own_and_says_what_is_wro
 
 
 @pytest.mark.parametrize(
-    "module", ["evaluator.runs.wiring", pytest.param("trainer.sweep.run", marks=pytest.mark.slow)]
+    "module",
+    ["evaluator.answering.ray_fleet", pytest.param("trainer.sweep.run", marks=pytest.mark.slow)],
 )
 def test_ray_is_imported_only_once_it_knows_whether_to_show_a_token(module):
     names = f"import sys, {module}; print(*sys.modules)"

@@ -64,4 +64,5 @@ def test_signals_are_handled_in_one_place():
         for path in sorted((ROOT / part).rglob("*.py"))
         if re.search(r"signal\.signal\(|add_signal_handler", path.read_text(encoding="utf-8"))
     ]
-    assert handlers == ["shared/program/async_stopping.py", "shared/program/stopping.py"]
+    program = ["shared/program/async_stopping.py", "shared/program/stopping.py"]
+    assert handlers == [*program, "shared/starting.py"]
