@@ -192,6 +192,7 @@ def test_a_machine_without_a_network_says_so_in_one_line(name, ask):
         assert "the hub cannot be reached" in line
 
 
+@pytest.mark.slow
 def test_a_hub_that_says_nothing_is_given_up(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -51,6 +51,7 @@ importlib.import_module({program!r} + ".__main__").main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "modules", "blocked"),
     [

@@ -85,6 +85,7 @@ async def test_what_was_lost_in_a_crash_counts_as_spent(stage):
     assert campaign.requests == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["cut_body", "dropped", "slow"])
 async def test_a_request_without_an_answer_counts_for_it_may_have_been_billed(stage, fault):
     campaign = await stage(

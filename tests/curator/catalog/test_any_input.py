@@ -74,6 +74,7 @@ def test_any_json_is_read_or_refused(tmp_path, suffix, values, indent):
     reads_or_refuses(path)
 
 
+@pytest.mark.slow
 @any_input
 @given(root=elements())
 @example(root='<item>a.jpg<param id="a.jpg" name="&#10;">1</param></item>')

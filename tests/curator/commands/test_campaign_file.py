@@ -46,6 +46,7 @@ async def filed(stage):
     return campaign, file
 
 
+@pytest.mark.slow
 async def test_a_campaign_is_run_planned_and_gone_on_with_by_its_file(filed):
     campaign, file = filed
     planned = await ended(await start_process("plan", str(file), "--json"))
@@ -177,6 +178,7 @@ async def at_a_terminal(file: Path, *more: str, typed: str) -> tuple[int, str]:
     return await process.wait(), shown
 
 
+@pytest.mark.slow
 async def test_at_a_terminal_a_new_campaign_is_asked_about_before_quota_is_spent(filed):
     campaign, file = filed
     await ended(await start_process("run", str(file)))

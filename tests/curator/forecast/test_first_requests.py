@@ -41,6 +41,7 @@ def test_the_first_three_readable_pictures_are_shown_as_they_are_sent(goods):
     assert "exactly 4 questions" in shown[1].text_before
 
 
+@pytest.mark.slow
 async def test_a_run_sends_what_the_plan_shows_and_no_key_is_in_it(goods, tmp_path):
     (tmp_path / "keys.txt").write_text(KEYS[0])
     options = ("--catalog", str(goods), "--keys", str(tmp_path / "keys.txt"), "--model", "llava")

@@ -255,4 +255,4 @@ class QuotaThroughCrashes(RuleBasedStateMachine):
 
 TestQuotaThroughCrashes = QuotaThroughCrashes.TestCase
 
-TestQuotaThroughCrashes.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestQuotaThroughCrashes.settings = settings(max_examples=12, stateful_step_count=40, deadline=None)

@@ -77,6 +77,7 @@ def exporting(ledger, out, most_bytes=resource.RLIM_INFINITY):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk_is_one_line_and_the_old_file_is_whole(tmp_path, ledger, form):
     out = tmp_path / form

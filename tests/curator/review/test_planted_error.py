@@ -7,6 +7,7 @@ import json
 import random
 
 import aiohttp
+import pytest
 
 from curator.ledger.reviews.candidates import Draw
 from curator.review.desk import Desk
@@ -26,6 +27,7 @@ QUESTIONS = {
 TRUE = {question: right for question, (right, _) in QUESTIONS.items()}
 
 
+@pytest.mark.slow
 async def test_the_planted_error_lies_within_the_interval(tmp_path, rehearsal):
     catalog = write_abo(tmp_path / "abo", PICTURES)
     images = catalog / "images" / "small"

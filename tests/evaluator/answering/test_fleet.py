@@ -139,6 +139,7 @@ def test_replicas_that_never_start_are_one_clear_error(scripted, start, reason, 
     assert "shared.errors" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_replicas_with_different_models_do_not_work_together(scripted):
     # The first one dies of its shard; the one that takes its place loads something else.
     fleet = scripted(1, start="other revision once")

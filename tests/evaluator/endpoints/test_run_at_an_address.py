@@ -311,6 +311,7 @@ def test_a_key_is_sent_and_shown_nowhere(data, capsys, monkeypatch):
     assert secret not in shown.out + shown.err
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_asks_nothing_twice(data):
     with ChatServer({"vlm": "red"}, slowly(0.1)).serving() as server:
         command = words(data, server.url, "--model", "vlm", "--in-flight", "1")

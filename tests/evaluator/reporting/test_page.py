@@ -220,6 +220,7 @@ def test_the_page_works_in_a_browser(page):
     assert complaints == []
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_rest_is_searched_from_disk_and_nothing_in_it_is_believed(tmp_path):
     draw_images(tmp_path / "images", 300)

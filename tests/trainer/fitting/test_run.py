@@ -28,6 +28,7 @@ from trainer.training.memory import OutOfMemory
 LONG = {"epochs": 6, "checkpoint_every_steps": 2}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path, data, tiny_model, capsys
 ):

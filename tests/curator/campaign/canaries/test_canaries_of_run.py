@@ -211,6 +211,7 @@ async def test_a_run_that_waits_for_quota_asks_them_first_on_each_new_day(stage,
     assert len({(day, item) for day, _, item, _ in again}) == len(again)
 
 
+@pytest.mark.slow
 async def test_a_signal_amid_them_loses_none(stage):
     campaign = await stage(latency={"mean_ms": 200})
     await campaign.run(on_day(0))

@@ -146,6 +146,7 @@ def test_easy_vqa_shapes_are_told_apart(tmp_path_factory, scale: float, quality:
         assert taken_for(book, sent(path, scale, quality)) == path.name
 
 
+@pytest.mark.slow
 @pytest.mark.abo
 @pytest.mark.skipif(not ABO.is_dir(), reason="the ABO sample is not in ../shared/abo")
 def test_abo_photos_are_told_apart(tmp_path: Path):

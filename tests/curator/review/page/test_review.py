@@ -301,6 +301,7 @@ async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
 async def test_a_decision_that_cannot_be_written_now_is_kept_by_the_page(ledger):
     change(

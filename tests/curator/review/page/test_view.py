@@ -178,6 +178,7 @@ def test_the_pages_files_ask_nobody_else_and_set_texts_alone():
         assert "aria-label" in control or before.rfind("<label") > before.rfind("</label>"), control
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
 async def test_pairs_are_looked_at_in_a_browser(ledger):
     async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
