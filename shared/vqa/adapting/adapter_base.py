@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shared.corpus import read_json
 from shared.errors import InputError
+from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, require_adapter
 from shared.vqa.names.model_names import resolve_model
 
@@ -14,11 +15,14 @@ from shared.vqa.names.model_names import resolve_model
 def model_or_base(model: str, adapters: Sequence[Path]) -> str:
     """Return ``model``, or where it is empty the base that all ``adapters`` name.
 
+    A folder that ``trainer export`` wrote is a model too.
+
     Raises:
         InputError: there is no such model, no adapter names one that can be found, or they differ.
     """
     if model:
-        resolve_model(model)
+        if not is_bundle(model):
+            resolve_model(model)
         return model
     if not adapters:
         raise InputError("--model: give a model folder, a hub id or blip-vqa-tiny")

@@ -143,4 +143,4 @@ def test_training_that_diverges_leaves_no_model(tmp_path, capsys):
     assert leaving.value.code == 1
     assert "lower learning_rate" in capsys.readouterr().err
     # The state before it is kept, and nothing else.
-    assert [path.name for path in (tmp_path / "made").iterdir()] == ["checkpoint"]
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"checkpoint", "training.lock"}

@@ -40,6 +40,11 @@ def test_a_base_that_cannot_be_found_asks_for_the_model(tmp_path, base, reason):
         assert reason in str(refused.value)
 
 
+def test_what_was_exported_is_a_model_too(tmp_path):
+    (tmp_path / "bundle.json").write_text("{}")
+    assert model_or_base(str(tmp_path), []) == str(tmp_path)
+
+
 def test_without_an_adapter_a_model_has_to_be_named(tmp_path):
     with pytest.raises(InputError, match="--model"):
         model_or_base("", [])
