@@ -37,6 +37,7 @@ def test_a_block_that_outlives_its_run_leaves_no_handler_of_the_loop_behind():
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_the_run_at_once(stage, second):
     campaign = await stage(latency={"mean_ms": 300_000})

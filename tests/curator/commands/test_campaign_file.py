@@ -133,6 +133,7 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, told):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 async def test_another_number_of_questions_is_told_to_begin_a_new_campaign(filed):
     campaign, file = filed
     await ended(await start_process("run", str(file)))

@@ -24,6 +24,7 @@ def assert_whole(ledger):
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 @pytest.mark.parametrize("place", ["other.db", "elsewhere/other.db"])
 async def test_a_second_run_is_refused_under_any_name(stage, link, place):

@@ -94,6 +94,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_is_whole(tmp_path, ledger, for
     assert not is_file or out.read_text() == "old"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["o.csv", "o.jsonl", "o.parquet", "folder"])
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_signal_ends_it_soon_and_leaves_nothing(tmp_path, ledger, form, signals):

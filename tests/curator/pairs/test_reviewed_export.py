@@ -140,6 +140,7 @@ async def export(ledger, out, *words):
     return result.out
 
 
+@pytest.mark.slow
 async def test_a_data_set_folder_tells_the_label_error(ledger, tmp_path):
     out = await export(ledger, tmp_path / "set")
     assert "28 pairs in" in out

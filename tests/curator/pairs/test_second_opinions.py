@@ -187,6 +187,7 @@ async def test_a_larger_share_asks_only_about_the_rest(stage):
     assert campaign.requests == PICTURES + second
 
 
+@pytest.mark.slow
 async def test_a_kill_loses_no_second_opinion_and_repeats_only_what_was_in_flight(stage):
     campaign = await stage(latency={"mean_ms": 50})
     process = await campaign.start("--verify", "1")

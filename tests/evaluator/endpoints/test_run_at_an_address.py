@@ -393,6 +393,7 @@ def test_single_questions_and_files_are_answered_at_an_address_too(data, capsys)
     assert list(data.parent.glob("*.jsonl")) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_was_stopped_goes_on_where_it_is_asked_the_same_way(data):
     down = itertools.count()
     images, out = data.parent / "images", data.parent / "answered.csv"

@@ -41,6 +41,7 @@ def join(address="", **changes):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8265", "https://ray.example.org"])
 def test_the_address_for_jobs_is_told_from_that_of_a_cluster(url):
     words = (

@@ -66,6 +66,7 @@ def annotation(decision, who=7, **texts):
     }
 
 
+@pytest.mark.slow
 def test_label_studio_brings_verdicts_back(ledger, tmp_path):
     out = tmp_path / "tasks.json"
     assert "10 pairs to judge" in sent(ledger, out, "label-studio", "--sample", 10).out

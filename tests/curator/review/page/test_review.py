@@ -217,6 +217,7 @@ async def is_above(upper, lower) -> None:
     assert first["y"] + first["height"] <= second["y"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
 async def test_a_person_judges_by_keyboard_in_a_browser(ledger):
     async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")

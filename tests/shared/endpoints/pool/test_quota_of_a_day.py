@@ -62,6 +62,7 @@ async def day_of_work(
     return days
 
 
+@pytest.mark.slow
 async def test_a_day_of_small_quotas_is_used_up_through_crashes_and_closures(tmp_path):
     # One meter has a minute's limit alone, so that it is at work from midnight to midnight.
     closing = {Meter(f"p{number}", "pro"): number * 7 * MINUTE_S for number in range(1, 7)} | {

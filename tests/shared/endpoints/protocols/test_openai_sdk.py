@@ -270,6 +270,7 @@ def test_keys_are_optional():
     assert (key.label, key.secret) == ("key-1", SECRET)
 
 
+@pytest.mark.slow
 async def test_a_whole_campaign_with_second_opinions_and_no_key(server, abo, tmp_path, capsys):
     server.forms = frozenset()
     server.events = {5: (503, ""), 9: "cut"}
