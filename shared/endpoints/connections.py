@@ -13,6 +13,8 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
+from shared.endpoints.refusals.refusal import Refusal, Unreachable, proxy_refused, untrusted
+
 _MOST_TRIED: Final = 3
 """Connections that may have been told something before they are asked; new ones seldom are."""
 
@@ -37,3 +39,17 @@ class CleanConnector(aiohttp.TCPConnector):
                 return connection
             connection.close()
         raise aiohttp.ClientConnectionError("the server speaks before it is asked")
+
+
+def refusal_of_connection(error: aiohttp.ClientError | OSError) -> Refusal | None:
+    """Return why there was no connection; ``None`` where there was one, and it failed later."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return untrusted(f"{error.certificate_error}")
+        case aiohttp.ClientHttpProxyError():
+            return proxy_refused(error.status)
+        case aiohttp.ClientConnectorError():
+            reason = error.strerror or type(error).__name__
+            return Unreachable(f"no connection to {error.host}:{error.port} ({reason})")
+        case _:
+            return None

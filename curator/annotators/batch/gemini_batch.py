@@ -24,9 +24,6 @@ from shared.endpoints.refusals.error_answers import LONGEST_BODY, refusal_of
 from shared.endpoints.refusals.refusal import (
     Refusal,
     Unavailable,
-    Unreachable,
-    proxy_refused,
-    untrusted,
 )
 from shared.program.reporting.secret_mask import SecretMask
 
@@ -227,6 +224,8 @@ class GeminiBatch:
         import aiohttp  # noqa: PLC0415 - as above
         from google.genai import errors  # noqa: PLC0415 - as above
 
+        from shared.endpoints.connections import refusal_of_connection  # noqa: PLC0415 - as that
+
         refusal: Refusal
         try:
             return await call
@@ -234,15 +233,10 @@ class GeminiBatch:
             refusal = _refusal_of(refused, SecretMask([key.secret]))
         except TimeoutError:
             refusal = Unavailable(f"no answer within {self._timeout_s:g} s")
-        except aiohttp.ClientConnectorCertificateError as error:
-            refusal = untrusted(f"{error.certificate_error}")
-        except aiohttp.ClientHttpProxyError as error:
-            refusal = proxy_refused(error.status)
-        except aiohttp.ClientConnectorError as error:
-            reason = error.strerror or type(error).__name__
-            refusal = Unreachable(f"no connection to {error.host}:{error.port} ({reason})")
         except (aiohttp.ClientError, OSError) as error:
-            refusal = Unavailable(f"connection failed ({type(error).__name__})")
+            refusal = refusal_of_connection(error) or Unavailable(
+                f"connection failed ({type(error).__name__})"
+            )
         # What the SDK makes of an answer that is not as it should be differs with the call.
         except (errors.APIError, ValueError, KeyError, TypeError, AttributeError) as error:
             refusal = Unavailable(f"an answer that cannot be read ({type(error).__name__})")

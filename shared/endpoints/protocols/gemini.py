@@ -15,7 +15,7 @@ from typing import Final
 
 import aiohttp
 
-from shared.endpoints.connections import CleanConnector
+from shared.endpoints.connections import CleanConnector, refusal_of_connection
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.variables import GEMINI_KEYS
 from shared.endpoints.models.asked_settings import NO_SETTINGS, ModelSettings
@@ -53,9 +53,6 @@ from shared.endpoints.refusals.refusal import (
     Refusal,
     SettingNotTaken,
     Unanswered,
-    Unreachable,
-    proxy_refused,
-    untrusted,
 )
 from shared.endpoints.request import Request
 from shared.program.reporting.secret_mask import SecretMask
@@ -195,15 +192,10 @@ class Gemini:
             text = answer.body.decode() if answer.status == OK else None
         except TimeoutError:
             refusal = Unanswered(f"no answer within {self._timeout_s:g} s")
-        except aiohttp.ClientConnectorCertificateError as error:
-            refusal = untrusted(f"{error.certificate_error}")
-        except aiohttp.ClientHttpProxyError as error:
-            refusal = proxy_refused(error.status)
-        except aiohttp.ClientConnectorError as error:
-            reason = error.strerror or type(error).__name__
-            refusal = Unreachable(f"no connection to {error.host}:{error.port} ({reason})")
         except (aiohttp.ClientError, OSError) as error:
-            refusal = Unanswered(f"connection failed ({type(error).__name__})")
+            refusal = refusal_of_connection(error) or Unanswered(
+                f"connection failed ({type(error).__name__})"
+            )
         except (ValueError, RecursionError):
             refusal = Unanswered("a body that cannot be read")
         else:
