@@ -65,7 +65,7 @@ importlib.import_module({program!r} + ".__main__").main()
             ("trainer.fitting.fit", "trainer.pretraining.pretrain"),
             (*CURATION, *EVALUATION, "aiohttp"),
         ),
-        ("evaluator", ("evaluator.runs.wiring", "evaluator.runs.predict"), CURATION),
+        ("evaluator", ("evaluator.runs.wiring", "evaluator.runs.predicting.predict"), CURATION),
     ],
 )
 def test_a_part_runs_without_the_extras_of_the_others(

@@ -30,7 +30,7 @@ from evaluator.commands.options import (
     Sure,
 )
 from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S, AddressOptions
-from evaluator.runs.submissions import Submission
+from evaluator.runs.predicting.submissions import Submission
 from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_base import model_or_base
@@ -39,7 +39,7 @@ from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
     from evaluator.answering.replica_settings import ReplicaSettings
-    from evaluator.runs.sources.predictors import Predictor
+    from evaluator.runs.predicting.predictors import Predictor
 
 BATCH: Final = 64
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
@@ -190,7 +190,7 @@ def _loaded(
     instruction: Instruction,
 ) -> Predictor:
     """Return a model that is loaded in this process."""
-    from evaluator.runs.sources.predictors import LoadedPredictor  # noqa: PLC0415
+    from evaluator.runs.predicting.predictors import LoadedPredictor  # noqa: PLC0415
 
     return LoadedPredictor(
         _settings(model, adapter, quantize, images, batch_size=batch_size, instruction=instruction)
@@ -206,8 +206,8 @@ def _at_an_address(
 ) -> Predictor:
     """Return a model that is asked over HTTP; ``adapter`` is the name of a module there."""
     from evaluator.answering.named_adapters import AdapterChoice  # noqa: PLC0415
+    from evaluator.runs.predicting.predictors import AddressPredictor  # noqa: PLC0415
     from evaluator.runs.sources.address import endpoint_of  # noqa: PLC0415
-    from evaluator.runs.sources.predictors import AddressPredictor  # noqa: PLC0415
 
     module = AdapterChoice(None if adapter is None else Path(adapter), {})
     return AddressPredictor(endpoint_of(address, model, module, instruction), images)
@@ -222,7 +222,7 @@ def _predict_file(
     *,
     sure: Path | None,
 ) -> None:
-    from evaluator.runs.predict import (  # noqa: PLC0415
+    from evaluator.runs.predicting.predict import (  # noqa: PLC0415
         predict_csv,
         predict_submission,
         read_sure,
@@ -241,7 +241,7 @@ def _predict_one(
     predictor: Predictor, image: Path, question: str, sure: Path | None, as_json: bool
 ) -> None:
     from evaluator.answering.sureness import sure_cells  # noqa: PLC0415
-    from evaluator.runs.predict import predict_one, read_sure  # noqa: PLC0415
+    from evaluator.runs.predicting.predict import predict_one, read_sure  # noqa: PLC0415
 
     known = read_sure(sure)
     reply = predict_one(predictor, image, question, known)

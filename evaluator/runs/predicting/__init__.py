@@ -1,0 +1,1 @@
+"""Answers without references: single questions, files of them, and files for benchmarks."""
