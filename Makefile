@@ -4,11 +4,12 @@ VENV ?= .venv
 FUZZ_SECONDS ?= 60
 SEEDS ?= 0-999
 MINUTES ?= 15
+MERMAID ?= 11.17.2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture clean
+.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,5 +85,16 @@ format: $(STAMP)  ## format and mend what can be mended
 architecture: $(STAMP)  ## renew docs/architecture.md from the modules
 	$(BIN)/python -m tests.architecture
 
+# Diagrams are drawn by who reads the site, with what is put beside it; without npm they stay text.
+docs: $(STAMP) .mermaid/$(MERMAID)  ## the site of the documents, in site/; every link is checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+.mermaid/$(MERMAID):
+	rm -rf .mermaid && mkdir .mermaid
+	cd .mermaid && npm pack --silent mermaid@$(MERMAID) >/dev/null && \
+	  tar xzf mermaid-$(MERMAID).tgz package/dist/mermaid.min.js && rm mermaid-$(MERMAID).tgz \
+	  || echo "mermaid cannot be had from npm: diagrams stay text" >&2
+	touch $@
+
 clean:  ## forget the environment and the demo's output
-	rm -rf $(VENV) .peers .audit demo-run
+	rm -rf $(VENV) .peers .audit .mermaid site demo-run

@@ -1,0 +1,1 @@
+"""What makes the site out of the documents and the code; ``mkdocs.yml`` names its hook."""

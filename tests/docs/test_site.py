@@ -1,0 +1,98 @@
+"""The site of the documents builds without a warning, shows all of them, and loads nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+mkdocs = pytest.importorskip("material", reason="the extra `docs` is not installed")
+
+from markdown_it import MarkdownIt  # noqa: E402
+
+from docs.site.outside import source_of  # noqa: E402
+from evaluator.metrics.registry import METRICS  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-4000:]
+    return folder
+
+
+class Counted(HTMLParser):
+    """How many items, rows, blocks and headings a page's article has, and what it loads."""
+
+    def __init__(self, html: str, *, inside: bool) -> None:
+        super().__init__()
+        self.found: dict[str, int] = {}
+        self.loaded: list[str] = []
+        self._inside = inside
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        if tag in {"script", "img", "link", "iframe"} and named.get("rel") != "canonical":
+            self.loaded += [named[name] for name in ("src", "href") if named.get(name)]
+        self._inside = self._inside or tag == "article"
+        if self._inside and tag in {"li", "tr", "pre", "h1", "h2", "h3"}:
+            self.found[tag] = self.found.get(tag, 0) + 1
+
+    def handle_endtag(self, tag):
+        self._inside = self._inside and tag != "article"
+
+
+def test_a_document_reads_on_the_site_as_it_does_where_it_is_kept(site):
+    """Markdown has dialects: lists and tables that one of them sees are text to another."""
+    plain = MarkdownIt("commonmark").enable("table")
+    compared = 0
+    for page in site.glob("*.html"):
+        source = ROOT / source_of(f"{page.stem}.md")
+        if source.is_file():
+            there = Counted(plain.render(source.read_text(encoding="utf-8")), inside=True)
+            here = Counted(page.read_text(encoding="utf-8"), inside=False)
+            assert here.found == there.found, page.name
+            compared += 1
+    assert compared > 20
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    loaded = {
+        (page.name, place)
+        for page in site.rglob("*.html")
+        for place in Counted(page.read_text(encoding="utf-8"), inside=False).loaded
+        if re.match(r"(https?:)?//", place)
+    }
+    assert not loaded
+
+
+def test_the_reference_has_every_command_metric_event_and_code(site):
+    curator = (site / "reference/curator.html").read_text(encoding="utf-8")
+    assert 'id="curator-rehearse"' in curator
+    assert "--budget-usd" in curator
+    metrics = (site / "reference/metrics.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in metrics for name in METRICS)
+    events = (site / "reference/events.html").read_text(encoding="utf-8")
+    logged = {
+        name
+        for part in ("curator", "trainer", "evaluator", "shared")
+        for module in (ROOT / part).rglob("*.py")
+        for name in re.findall(
+            r'\blog\.(?:info|warning|error)\(\s*"([a-z_]+)"', module.read_text(encoding="utf-8")
+        )
+    }
+    assert len(logged) > 60
+    assert [name for name in logged if f"<code>{name}</code>" not in events] == []
+    codes = (site / "reference/exit-codes.html").read_text(encoding="utf-8")
+    assert "StoppedForNow" in codes
+    functions = (site / "reference/python.html").read_text(encoding="utf-8")
+    assert 'id="curator.api.curate"' in functions
