@@ -119,7 +119,7 @@ class Consequences:
         self.results.finish(tried, outcome, refusal.reason, change=waits)
         if self.outage.is_news:
             log.warning("service_unavailable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
-        await self._pause()
+        await self._pause(item)
         return (item,)
 
     async def wait_for_service(
@@ -131,10 +131,10 @@ class Consequences:
         self.outage.unreached(refusal.reason, self.clock.now())
         if self.outage.is_news:
             log.warning("service_unreachable", reason=refusal.reason, tried_again=_TRIED_AGAIN)
-        await self._pause()
+        await self._pause(tried.item)
         return (tried.item,)
 
-    async def _pause(self) -> None:
+    async def _pause(self, item: Job) -> None:
         """Leave the service in peace for a while.
 
         Raises:
@@ -142,7 +142,7 @@ class Consequences:
             StopRequested: the run is to stop.
         """
         self.outage.require_end(self.clock.now())
-        await self.outage.pause(self.clock, self.stop, self.rng)
+        await self.outage.pause(item.key, self.clock, self.stop, self.rng)
 
     async def doubt_address(self, tried: Try, refusal: WrongAddress) -> Sequence[Job]:
         """Wait where the address has answered before; end the run where it has not.
@@ -254,7 +254,7 @@ class Consequences:
 
     def _take_proof(self, tried: Try, reply: Reply) -> Again:
         """Heed that the service answers: what fails now is the item's own."""
-        self.outage.is_back()
+        self.outage.proof_came()
         news = self.serving.settled(tried, reply)
         told = "only to see whether the service answers: it does"
         self.results.finish(tried, Outcome.UNUSABLE, told, proof=reply, news=news)

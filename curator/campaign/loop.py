@@ -217,6 +217,8 @@ class Curator:
                 async with self.outage.admitted(self.clock, self.stop, self.rng):
                     in_doubt = self.outage.is_in_doubt(item.key)
                     tried = (self.then.answerable if in_doubt else None) or request
+                    if tried is not request:
+                        self.outage.proof_asked()
                     async with self.budget.admitted(measure := tried.measure, self.stop) as most:
                         answered = await self._try(item, tried, measure, most)
             except CanariesDue as due:

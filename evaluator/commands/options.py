@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.quantization import Quantization
 
 Model = Annotated[
@@ -72,7 +73,10 @@ Prompt = Annotated[
         show_default="the model's own way",
     ),
 ]
-MaxNewTokens = Annotated[int, typer.Option(help="The longest answer, in tokens.", min=1)]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option(help="The longest answer, in tokens.", min=1, show_default=str(MAX_NEW_TOKENS)),
+]
 Sure = Annotated[
     Path | None,
     typer.Option(help="A file of `evaluator calibrate`: says of each answer whether it is sure."),

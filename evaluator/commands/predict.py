@@ -34,7 +34,7 @@ from evaluator.runs.predicting.submissions import Submission
 from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_base import model_or_base
-from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.inputs.instruction import Instruction, checked_instruction
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def predict(
     extra_body: ExtraBody = "",
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
-    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
+    max_new_tokens: MaxNewTokens = None,
     image: Annotated[
         str | None, typer.Option(help="One image file; a path, or of the hub.")
     ] = None,
@@ -133,7 +133,7 @@ def serve(
     adapter: Adapter = None,
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
-    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
+    max_new_tokens: MaxNewTokens = None,
     host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65_535)] = 8000,
     token: Annotated[

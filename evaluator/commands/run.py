@@ -46,7 +46,6 @@ from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.program.clock import SystemClock
-from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.quantization import Quantization
 
 Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]
@@ -135,7 +134,7 @@ def run(
     price_per_hour: PricePerHour = None,
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
-    max_new_tokens: MaxNewTokens = MAX_NEW_TOKENS,
+    max_new_tokens: MaxNewTokens = None,
     replicas: Replicas = 1,
     gpus_per_replica: GpusPerReplica = None,
     address: Address = None,

@@ -63,10 +63,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a question; ``is_refused`` says that the server will not take it."""
+    """What came of a question.
+
+    ``is_refused`` says that the server will not take it, ``is_its_own`` that answers to others
+    between its tries have shown the failure to be the question's own.
+    """
 
     asked: Asked
     is_refused: bool = False
+    is_its_own: bool = False
 
 
 class _Again(Enum):
@@ -110,6 +115,8 @@ class Asker:
                 # Whether the server is down, or this question alone brings it to its knees, only
                 # another one tells.
                 sent = (self._answered if doubted else None) or question
+                if sent is not question:
+                    self.outage.proof_asked()
                 self._requests[question.key] += 1
                 settled = await self._try(question, sent)
             if isinstance(settled, Settled):
@@ -134,7 +141,7 @@ class Asker:
         except ProjectRefused as refusal:
             self.pool.close(lease, refusal)
         except Unreachable as refusal:
-            outcome = await self._unsent(lease, refusal)
+            outcome = await self._unsent(question, lease, refusal)
         except Unavailable as refusal:
             outcome = await self._unanswered(question, lease, refusal)
         except FormNotTaken as refusal:
@@ -152,7 +159,7 @@ class Asker:
             if sent is question:
                 outcome = self._settled(question, lease, reply, started)
             else:
-                self.outage.is_back()
+                self.outage.proof_came()
         return outcome
 
     async def _lease(self, tokens: Mapping[str, int]) -> Lease:
@@ -197,9 +204,17 @@ class Asker:
     def _settled(self, question: Question, lease: Lease, reply: Reply, started: float) -> Settled:
         self.outage.answered(question.key)
         now = self.clock.now()
-        answer = answer_of(reply)
+        most_tokens = question.request.most_output_tokens
+        answer = answer_of(reply, most_tokens)
         if not answer.failure:
             self._answered = question
+        if answer.is_overlong and self._is_first(f"{lease.model} writes on"):
+            log.warning(
+                "endpoint_heeds_no_limit",
+                model=lease.model,
+                asked_for_tokens=most_tokens,
+                wrote_tokens=reply.output_tokens,
+            )
         return Settled(
             Asked(
                 answer.text,
@@ -221,11 +236,11 @@ class Asker:
     def _failure(self, model: str, reason: str) -> Asked:
         return Asked("", failure=reason, at=self.clock.now(), model=model)
 
-    async def _unsent(self, lease: Lease, refusal: Unreachable) -> _Again:
+    async def _unsent(self, question: Question, lease: Lease, refusal: Unreachable) -> _Again:
         """Take back a request that found nobody: neither quota nor question pays for it."""
         self.pool.give_back(lease)
         self.outage.unreached(refusal.reason, self.clock.now())
-        await self._wait(refusal)
+        await self._wait(question, refusal)
         return _Again.LATER
 
     async def _unanswered(
@@ -235,11 +250,11 @@ class Asker:
         self.pool.unanswered(lease)
         if self.outage.failed(question.key, refusal.reason, self.clock.now()):
             self.outage.settled(question.key)
-            return Settled(self._failure(lease.model, refusal.reason))
-        await self._wait(refusal)
+            return Settled(self._failure(lease.model, refusal.reason), is_its_own=True)
+        await self._wait(question, refusal)
         return _Again.LATER
 
-    async def _wait(self, refusal: Refusal) -> None:
+    async def _wait(self, question: Question, refusal: Refusal) -> None:
         """Leave the server in peace for a while.
 
         Raises:
@@ -256,15 +271,19 @@ class Asker:
                 f"({refusal.reason}); run the same command again to go on"
             )
         outage.require_end(self.clock.now())
-        await outage.pause(self.clock, self.stop, self.rng)
+        await outage.pause(question.key, self.clock, self.stop, self.rng)
 
     def _tell_left_out(self, model: str, refusal: FormNotTaken) -> None:
-        told = f"{model} {refusal.left_out}"
-        if told not in self._told:
-            self._told.add(told)
+        if self._is_first(f"{model} takes no {refusal.left_out}"):
             log.warning(
                 "model_takes_no_such_field",
                 model=model,
                 left_out=refusal.left_out or refusal.form,
                 why=refusal.reason,
             )
+
+    def _is_first(self, told: str) -> bool:
+        """Return whether something is told for the first time."""
+        is_first = told not in self._told
+        self._told.add(told)
+        return is_first

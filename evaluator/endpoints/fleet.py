@@ -273,7 +273,7 @@ class EndpointFleet:
         return None if settled is None else list(self._kept(key, settled))
 
     def _kept(self, key: str, settled: Settled) -> Iterator[tuple[str, Asked]]:
-        if settled.asked.failure:
+        if settled.asked.failure and not settled.is_its_own:
             self._failing.failed(key, settled.asked, is_refused=settled.is_refused)
             return
         for each in [*self._failing.answered(), (key, settled.asked)]:

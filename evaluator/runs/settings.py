@@ -34,7 +34,7 @@ from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.program.settings import Settings
 from shared.vqa.adapting.adapter_base import model_or_base
-from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, checked_instruction
+from shared.vqa.inputs.instruction import Instruction, checked_instruction
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
 
@@ -189,7 +189,7 @@ class RunSettings(ScoringSettings):
     price_per_hour: float | None = None
     quantize: Quantization = Quantization.NF4
     prompt: str = ""
-    max_new_tokens: int = MAX_NEW_TOKENS
+    max_new_tokens: int | None = None
     replicas: int = 1
     gpus_per_replica: float | None = None
     address: str | None = None

@@ -32,6 +32,10 @@ LATEST: Final = 100
 _AT_ONCE: Final = nullcontext()
 IN_DOUBT: Final = 2
 """After so many failures of an item without any answer, what was answered before is asked again."""
+_UNSEEN: Final = 3
+"""Proofs taken to have failed beside those that did: an upper bound, by the rule of three."""
+_RESTS: Final = 2
+"""An item that failed so often between answers to others no longer makes its worker rest."""
 
 
 def patience_s(on_exhausted: OnExhausted) -> float:
@@ -47,7 +51,9 @@ class Outage:
     """The transient failures since the service answered last.
 
     A failure may be an item's own only where others were answered since it failed before; and the
-    more often the service, or some of the keys, fail others, the more of them it takes.
+    more often the service, or some of the keys, fail others, the more of them it takes. A proof is
+    what was answered before, asked again: whether it comes tells a service that is down from items
+    that are bad, however many of them are left.
     """
 
     def __init__(self, longest_s: float = LONGEST_OUTAGE_S) -> None:
@@ -67,6 +73,9 @@ class Outage:
         self._first_tries: deque[tuple[object, bool]] = deque(maxlen=LATEST)
         # Failures since the last answer to anything.
         self._unanswered: Counter[object] = Counter()
+        self._knocks = 0
+        self._proofs_asked = 0
+        self._proofs_came = 0
 
     @property
     def in_a_row(self) -> int:
@@ -98,9 +107,19 @@ class Outage:
     def is_back(self) -> None:
         """The service answered, whatever it was asked."""
         self._in_a_row = 0
+        self._knocks = 0
         self._unanswered.clear()
         self._place += 1
         self._answered = self._place
+
+    def proof_asked(self) -> None:
+        """What was answered before is asked again, in place of an item."""
+        self._proofs_asked += 1
+
+    def proof_came(self) -> None:
+        """It was answered again."""
+        self._proofs_came += 1
+        self.is_back()
 
     def failed(self, item: object, reason: str, now: float) -> bool:
         """Count a failure; return whether the item is to blame for those it has seen."""
@@ -115,11 +134,16 @@ class Outage:
 
     def is_in_doubt(self, item: object) -> bool:
         """Whether only another request can tell if the service fails, or this item alone."""
-        return self.has_answered and self._unanswered[item] >= IN_DOUBT
+        return self.has_answered and (
+            self._unanswered[item] >= IN_DOUBT or (self.is_suspected and item in self._failed)
+        )
 
     def _tries_until_blamed(self, item: object) -> int:
         others = [has_failed for other, has_failed in self._first_tries if other != item]
         failing = (sum(others) + 1) / (len(others) + 2)
+        # Where many items are bad, that says little of the service; how often proofs fail does.
+        asked, lost = self._proofs_asked, self._proofs_asked - self._proofs_came
+        failing = min(failing, (lost + _UNSEEN) / (asked + _UNSEEN))
         return max(FEWEST_TRIES, math.ceil(math.log(CHANCE) / math.log(failing)))
 
     def unreached(self, reason: str, now: float) -> None:
@@ -153,13 +177,17 @@ class Outage:
                 "run the same command again to go on"
             )
 
-    async def pause(self, clock: Clock, stop: AsyncStopSignal, rng: random.Random) -> None:
+    async def pause(
+        self, item: object, clock: Clock, stop: AsyncStopSignal, rng: random.Random
+    ) -> None:
         """Leave the service in peace after a failure; where it seems down, ``admitted`` does.
+
+        It need not rest from an item that fails again and again while others are answered.
 
         Raises:
             StopRequested: the run is to stop.
         """
-        if not self.is_suspected:
+        if not self.is_suspected and self._own[item] < _RESTS:
             await stop.sleep(clock, self.pause_s(clock.now(), rng))
 
     def admitted(
@@ -178,7 +206,10 @@ class Outage:
     ) -> AsyncIterator[None]:
         async with self._turn:
             if self.is_suspected:
-                await stop.sleep(clock, self.pause_s(clock.now(), rng))
+                # Where a proof can be asked, the first is at once: it may be that all is well.
+                if self._knocks or not self.has_answered:
+                    await stop.sleep(clock, self.pause_s(clock.now(), rng))
+                self._knocks += 1
                 yield
                 return
         yield

@@ -152,7 +152,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         ids_BT, mask_BT = backwards.ids_BT.flip(1), backwards.mask_BT.flip(1)
         return generated(
             self._language,
-            self.model.instruction.max_new_tokens,
+            self.model.instruction.longest_answer,
             # Nobody reads the ids of the image's tokens, whose keys and values are in the cache.
             input_ids=torch.nn.functional.pad(ids_BT, (seen, 0), value=self._pad),
             attention_mask=torch.nn.functional.pad(mask_BT, (seen, 0), value=1),
@@ -167,7 +167,7 @@ class Blip2Answerer(Answerer[torch.Tensor, QueryMemory]):
         queries_BLD = memory.queries_NLD[index_B]
         return generated(
             self._language,
-            self.model.instruction.max_new_tokens,
+            self.model.instruction.longest_answer,
             inputs_embeds=torch.cat((queries_BLD, words_BTD), dim=1),
             attention_mask=torch.nn.functional.pad(
                 tokens.mask_BT, (queries_BLD.shape[1], 0), value=1

@@ -177,7 +177,7 @@ def require_instruction(model: str, instruction: Instruction) -> None:
     config = read_config(model)
     if is_chat_model(config):
         require_picture(model, config, open_processor(model, config), instruction)
-    if length == NO_INSTRUCTION.max_new_tokens:
+    if length is None:
         return
     if architecture(config) == VILT:
         raise InputError(

@@ -157,7 +157,7 @@ def harness_loop(
         )
         given = on_device(model.network, inputs, model.device)
         output = model.network.generate(
-            **given, max_new_tokens=model.instruction.max_new_tokens, do_sample=False
+            **given, max_new_tokens=model.instruction.longest_answer, do_sample=False
         )
         asked = inputs["input_ids"].shape[1]
         said += processor.tokenizer.batch_decode(output[:, asked:], skip_special_tokens=True)
@@ -195,7 +195,7 @@ def _parts(answerer: ChatAnswerer, images: Path, rows: Sequence[Question]) -> di
     times.append(process_time())
     lengths = tuple(len(prefix.ids) for prefix in prefixes)
     filled = Prefixes(shelf.cache(0, len(names), longest), lengths, tuple(starts))
-    decoder.answers(filled, asked, model.instruction.max_new_tokens)
+    decoder.answers(filled, asked, model.instruction.longest_answer)
     times.append(process_time())
     return {
         part: (end - start) / len(rows)

@@ -27,7 +27,6 @@ from shared.errors import InputError
 from shared.program.clock import Clock
 from shared.vqa.inputs.instruction import (
     ANY_CHAT_MODEL,
-    MAX_NEW_TOKENS,
     Instruction,
     default_prompt,
 )
@@ -180,6 +179,6 @@ def _most_tokens(instruction: Instruction, service: Service) -> int | None:
 
     Gemini counts thinking as output, so that no limit is right for all its models.
     """
-    if instruction.max_new_tokens != MAX_NEW_TOKENS:
+    if instruction.max_new_tokens is not None:
         return instruction.max_new_tokens
     return None if service is Service.GEMINI else MOST_TOKENS

@@ -64,7 +64,7 @@ class ReplicaSource:
             "adapter": self._replica.adapter,
             "adapter_sha256": "" if single is None else adapter_digest(single),
             "prompt": self._replica.instruction.template,
-            "max_new_tokens": settings.max_new_tokens,
+            "max_new_tokens": settings.instruction.longest_answer,
             "grounding": REGIONS if with_regions else "",
         }
 

@@ -83,7 +83,7 @@ def answer_questions(
     packed = pack([rows[at] for at in order], [image_of[at] for at in order], model.device)
     states_PD = question_states(model.blip, memory.layers, packed)
     ids = token_ids(model.blip.config)
-    longest = max_new_tokens or model.instruction.max_new_tokens
+    longest = max_new_tokens or model.instruction.longest_answer
     decoded = decode(model.blip, states_PD, packed.mask_BT, ids, longest)
     answers = dict(zip(order, answers_of(model.tokenizer, decoded), strict=True))
     return [answers[at] for at in range(len(questions))]

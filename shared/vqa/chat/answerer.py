@@ -54,7 +54,7 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
         self.computed_once = self.keeping.value
         if has_picture_tokens(config):
             self.cleaning = CLEANING
-        longest = model.instruction.max_new_tokens
+        longest = model.instruction.longest_answer
         ends = end_tokens(model.network) | {model.tokenizer.sep_token_id}
         self._shared = Shared(model.network, model.device, self.split, longest, ends)
         self._memory_bytes = _room(model.device)

@@ -25,11 +25,16 @@ ANY_CHAT_MODEL: Final = "*"
 class Instruction:
     """A template with one place for the question, empty for the model's own way to be asked.
 
-    ``max_new_tokens`` bounds the answer of a model that generates it.
+    ``max_new_tokens`` bounds the answer of a model that generates it; ``None`` where nobody says.
     """
 
     template: str = ""
-    max_new_tokens: int = MAX_NEW_TOKENS
+    max_new_tokens: int | None = None
+
+    @property
+    def longest_answer(self) -> int:
+        """Return how many tokens a model on this machine may generate."""
+        return self.max_new_tokens or MAX_NEW_TOKENS
 
     def around(self, question: str) -> str:
         """Return what is asked, with the question in its place."""
@@ -39,7 +44,7 @@ class Instruction:
 NO_INSTRUCTION: Final = Instruction()
 
 
-def checked_instruction(template: str, max_new_tokens: int) -> Instruction:
+def checked_instruction(template: str, max_new_tokens: int | None) -> Instruction:
     """Return an instruction that can be followed.
 
     Raises:

@@ -94,10 +94,10 @@ def test_answers_are_scored_with_tokens_money_time_and_confidence(data):
 
 def test_a_request_holds_one_picture_and_the_question_in_its_prompt(data):
     with ChatServer({"vlm": "red"}).serving() as server:
-        assert evaluate(data, server.url, "--prompt", "Q: {question}?", "--max-new-tokens", 7) == 0
+        assert evaluate(data, server.url, "--prompt", "Q: {question}?", "--max-new-tokens", 10) == 0
     assert Counter(text for _, text in server.asked()) == {f"Q: {q}?": 11 for q in QUESTIONS}
     body = server.seen[0]
-    assert (body["temperature"], body["max_tokens"], body["logprobs"]) == (0, 7, True)
+    assert (body["temperature"], body["max_tokens"], body["logprobs"]) == (0, 10, True)
     [picture, text] = body["messages"][0]["content"]
     assert picture["image_url"]["url"].startswith("data:image/jpeg;base64,")
     assert text["type"] == "text"
@@ -186,6 +186,34 @@ def test_a_failed_question_is_counted_and_the_rest_completes(data):
     assert run.scorecard.cost.failures == {"400: no shapes": 11}
 
 
+def test_a_third_that_the_server_fails_on_does_not_hold_up_the_rest(data):
+    def fails_on_shapes_of_some(body, text):
+        picture = body["messages"][0]["content"][0]["image_url"]["url"]
+        pictures.setdefault(picture, len(pictures))
+        is_bad = "shape" in text and pictures[picture] % 3
+        return (500, {"error": {"message": "out of memory"}}) if is_bad else None
+
+    pictures: dict[str, int] = {}
+    begun = time.monotonic()
+    with ChatServer({"vlm": "red"}, fails_on_shapes_of_some).serving() as server:
+        assert evaluate(data, server.url) == 0
+    run = read_run(data.parent / "run")
+    assert run.scorecard.failed_answers == 7
+    assert {row.failure for row in run.predictions if row.failure} == {"500: out of memory"}
+    assert len(server.seen) < 22 + 7 * 14
+    assert time.monotonic() - begun < 60
+
+
+def test_a_server_that_heeds_no_limit_is_held_to_it(data, capsys):
+    long = " ".join(["a chair of wood that was painted red"] * 20)
+    with ChatServer({"vlm": long}).serving() as server:
+        assert evaluate(data, server.url, "--max-new-tokens", 4) == 0
+    rows = [row for row in read_run(data.parent / "run").predictions if not row.broken_image]
+    assert {(row.answer, row.confidence) for row in rows} == {("a chair of wood", None)}
+    assert capsys.readouterr().err.count("endpoint_heeds_no_limit") == 1
+    assert (data.parent / "run" / JOURNAL_FILE).read_text().count(long) == 22
+
+
 @pytest.mark.parametrize(
     ("field", "status", "told"),
     [
@@ -212,6 +240,7 @@ def test_a_field_that_is_not_taken_is_left_out(data, field, status, told):
     [
         (lambda *_: (200, "<html>Welcome</html>"), 2, "the server answers with a web page"),
         (lambda *_: (200, {"object": "nothing"}), 1, "a reply without an answer (no choices)"),
+        (lambda *_: (200, completion("vlm", None)), 1, "a reply without an answer (nothing was"),
         (lambda *_: (400, {"error": {"message": "no images here"}}), 2, "no images here"),
         (
             lambda *_: (
@@ -222,7 +251,7 @@ def test_a_field_that_is_not_taken_is_left_out(data, field, status, told):
             "raise --max-new-tokens",
         ),
     ],
-    ids=["a page", "no choices", "no images", "only thoughts"],
+    ids=["a page", "no choices", "no content", "no images", "only thoughts"],
 )
 def test_an_address_that_never_answers_ends_the_run_in_one_line(data, capsys, mood, code, said):
     with ChatServer({"vlm": "red"}, mood).serving() as server:

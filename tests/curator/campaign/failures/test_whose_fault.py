@@ -250,6 +250,25 @@ async def test_images_that_the_service_fails_on_are_given_up_when_nothing_else_i
         assert server.asked.total() < pictures + 30 * bad
 
 
+async def test_many_images_that_the_service_fails_on_are_given_up_soon(moody):
+    poison: dict[str, bool] = {}
+
+    def mood(key, n):
+        if poison.setdefault(server.image, len(poison) % 3 == 0):
+            return refusal(500, "INTERNAL", "An internal error has occurred.")
+        return GOOD
+
+    async with moody(90, mood, A, B) as (campaign, server):
+        clock = JumpingClock()
+        begun = clock.time
+        result = await campaign.run(clock, concurrency=8)
+        assert result.code == 0, result.err
+        progress = (await campaign.status())["progress"]
+        assert (progress["done"], progress["dead"]) == (60, 30)
+        assert server.asked.total() < 60 + 30 * 14
+        assert clock.time - begun < 300
+
+
 async def test_a_wrong_page_between_good_replies_is_no_wrong_address(moody):
     def mood(key, n):
         return refusal(404, "NOT_FOUND", "Not Found") if n in {2, 5} else GOOD
