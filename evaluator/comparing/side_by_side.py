@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from evaluator.metrics import registry
-from evaluator.scoring.scorecard import Breakdown, Figure, Scorecard
+from evaluator.scoring.figures import Breakdown, Figure
+from evaluator.scoring.scorecard import Scorecard
 
 PRIOR_NAME: Final = "question-only prior"
 

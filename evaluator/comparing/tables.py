@@ -17,7 +17,8 @@ from evaluator.comparing.side_by_side import (
     label_notes,
     trained_on_notes,
 )
-from evaluator.scoring.scorecard import Figure, Scorecard
+from evaluator.scoring.figures import Figure
+from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import left_out_by_reason
 from shared.dataset.check import Bond, DataCheck
 from shared.dataset.units import counted

@@ -15,7 +15,7 @@ from evaluator.comparing.significance import CLEAR, holm_known
 from evaluator.history.entries import Entry
 from evaluator.metrics.metric import Metric
 from evaluator.runs.folder import Run
-from evaluator.scoring.scorecard import Figure
+from evaluator.scoring.figures import Figure
 from shared.errors import InputError
 
 _RESAMPLES: Final = 4000

@@ -11,7 +11,7 @@ from evaluator.history.history import DataHistory, Step
 from evaluator.history.leaderboard import Place
 from evaluator.metrics.registry import label
 from evaluator.runs.status import utc
-from evaluator.scoring.scorecard import Figure
+from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
 
 

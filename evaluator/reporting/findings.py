@@ -12,7 +12,7 @@ from evaluator.comparing.significance import Difference
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.reporting.charts.reliability import reliability
 from evaluator.runs.folder import Run
-from evaluator.scoring.scorecard import Figure
+from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
 
 

@@ -33,7 +33,7 @@ from evaluator.reporting.gallery import Outcome, arrange, choose_cards, count_ou
 from evaluator.reporting.published import published_rows
 from evaluator.runs.folder import Run
 from evaluator.runs.record import shown_facts
-from evaluator.scoring.scorecard import Breakdown, Group
+from evaluator.scoring.figures import Breakdown, Group
 from shared.files.atomic import atomic_path
 from shared.images.source import image_source
 from shared.images.stores import local_images

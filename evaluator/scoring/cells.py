@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from evaluator.scoring.scorecard import FREQUENCIES
+from evaluator.scoring.figures import FREQUENCIES
 from evaluator.scoring.tally import Cell
 from shared.dataset.units import units_of
 from shared.questions.answers import normalise

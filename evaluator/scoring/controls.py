@@ -17,7 +17,7 @@ from evaluator.metrics.registry import METRICS
 from evaluator.metrics.rows import Rows
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import Columns, score_columns
-from evaluator.scoring.scorecard import Breakdown, Figure, Group, break_down, whole_group
+from evaluator.scoring.figures import Breakdown, Figure, Group, break_down, whole_group
 from evaluator.scoring.tally import Cell, Tally
 from shared.questions.prior import QuestionPrior
 from shared.records import Prediction, QAPair

@@ -14,8 +14,9 @@ from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.controls import Scored, constant_groups, prior_control, shuffled_control
 from evaluator.scoring.cost import Cost
 from evaluator.scoring.coverage import Surest, accuracy_at
+from evaluator.scoring.figures import break_down
 from evaluator.scoring.right_labels import right_labels
-from evaluator.scoring.scorecard import Scorecard, break_down
+from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.tally import Tally
 from shared.dataset.units import independent_unit
 from shared.errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 from evaluator.commands.compare import report
 from evaluator.runs.score_files import score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
-from evaluator.scoring.scorecard import break_down
+from evaluator.scoring.figures import break_down
 from evaluator.scoring.tally import UNIT, Cell, Tally
 from shared.program.clock import stopwatch
 from shared.questions.types import QUESTION_TYPES

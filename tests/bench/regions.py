@@ -31,7 +31,7 @@ from evaluator.runs.folder import Run, read_run
 from evaluator.runs.record import EvaluationRecord
 from evaluator.runs.run import Evaluation, evaluate
 from evaluator.scoring.controls import other_images
-from evaluator.scoring.scorecard import Figure
+from evaluator.scoring.figures import Figure
 from shared.corpus import write_pairs
 from shared.program.clock import SystemClock
 from shared.records import QAPair

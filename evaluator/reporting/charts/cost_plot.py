@@ -10,7 +10,7 @@ from typing import Final
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
 from evaluator.scoring.cost import Cost
-from evaluator.scoring.scorecard import Figure
+from evaluator.scoring.figures import Figure
 
 WIDTH: Final = 760
 HEIGHT: Final = 340

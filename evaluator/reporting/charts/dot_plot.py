@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluator.scoring.scorecard import Figure, Group
+from evaluator.scoring.figures import Figure, Group
 
 WIDTH: Final = 760
 LEFT: Final = 150

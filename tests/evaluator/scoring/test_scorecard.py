@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.scoring.scorecard import (
-    FORMAT,
-    Scorecard,
-    break_down,
-    read_scorecard,
-    write_scorecard,
-)
+from evaluator.scoring.figures import break_down
+from evaluator.scoring.scorecard import FORMAT, Scorecard, read_scorecard, write_scorecard
 from evaluator.scoring.tally import Cell, Tally
 from shared.errors import InputError
 

@@ -14,7 +14,7 @@ from evaluator.metrics.choice import default_metrics, parse_metrics
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import score_columns
-from evaluator.scoring.scorecard import break_down
+from evaluator.scoring.figures import break_down
 from evaluator.scoring.scoring import measured_metrics, score_predictions
 from evaluator.scoring.tally import Cell, Tally
 from shared.errors import InputError
