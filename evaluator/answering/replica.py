@@ -19,6 +19,7 @@ from evaluator.answering.messages import BROKEN_IMAGE_ANSWER, AdapterEffect, Mod
 from evaluator.answering.model import loaded_model, model_facts
 from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.metrics.meaning.vtgs import jaccard
+from evaluator.robustness.pictures import seen
 from shared.errors import CorruptImage
 from shared.images.source import ImageSource, image_source
 from shared.records import Question
@@ -192,8 +193,8 @@ class Replica:
             images_at_once=self._images_at_once,
         )
 
-    def _prepared(self, filename: str) -> Any | None:  # noqa: ANN401 (each family has its own)
+    def _prepared(self, filename: str, view: str) -> Any | None:  # noqa: ANN401 (each family has its own)
         try:
-            return self._answerer.prepare(self._images.read(filename))
+            return self._answerer.prepare(seen(self._images.read(filename), view))
         except CorruptImage:
             return None

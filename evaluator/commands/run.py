@@ -108,6 +108,16 @@ ShuffleImages = Annotated[
     int, typer.Option(metavar="SEED", help="Draws the control that sees another picture.")
 ]
 ShuffleSample = Annotated[int, typer.Option(help="Images of that control; 0: no control.", min=0)]
+Robustness = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHANGE,...",
+        help="Ask again under changes: turned, darker, cropped, compressed, rephrased, each with a "
+        "strength if wanted, such as turned=90,compressed=30; or all.",
+        show_default="none",
+    ),
+]
+RobustnessSample = Annotated[int, typer.Option(help="Images that are asked about so.", min=1)]
 Name = Annotated[
     str | None, typer.Option(help="What reports call it.", show_default="--out's name")
 ]
@@ -147,6 +157,8 @@ def run(
     batch_size: BatchSize = 64,
     shuffle_images: ShuffleImages = 0,
     shuffle_sample: ShuffleSample = SHUFFLE_SAMPLE,
+    robustness: Robustness = None,
+    robustness_sample: RobustnessSample = SHUFFLE_SAMPLE,
     name: Name = None,
     sentence_model: SentenceModel = MINILM,
     bertscore_model: BertscoreModel = AUTOMATIC,

@@ -184,7 +184,7 @@ class EndpointFleet:
         Those that are in the journal come first; each is asked once, however many rows it stands
         in. Where one worker meets the end of it, the others still get what they are waiting for.
         """
-        distinct = {question_key(m, q.filename, q.text): (m, q) for m, q in asked}
+        distinct = {question_key(m, q.filename, q.text, q.view): (m, q) for m, q in asked}
         for key in [key for key in distinct if key in self._journal.answers]:
             del distinct[key]
             yield key, self._journal.answers[key]
@@ -257,7 +257,7 @@ class EndpointFleet:
         """Ask a question; return what is settled now, and write it down; ``None`` for later."""
         assert self._pictures is not None
         try:
-            photo = await self._pictures.photo(question.filename)
+            photo = await self._pictures.photo(question.filename, question.view)
         except CorruptImage:
             return [(key, None)]
         request = Request(
@@ -311,7 +311,8 @@ class _Work:
     @staticmethod
     def key(endpoint: Endpoint, question: AskedQuestion) -> str:
         """Return the key of a question as it is asked."""
-        return question_key(endpoint.module_for(question.domain), question.filename, question.text)
+        model = endpoint.module_for(question.domain)
+        return question_key(model, question.filename, question.text, question.view)
 
     def settle(self, key: str, asked: Asked | None) -> int:
         """Take an answer; return how many rows have it."""

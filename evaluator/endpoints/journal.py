@@ -55,9 +55,13 @@ class Asked:
 _FIELDS: Final = frozenset(field.name for field in fields(Asked))
 
 
-def question_key(model: str, filename: str, text: str) -> str:
-    """Return what tells one request of a run from every other: the same one is asked once."""
-    return hashlib.sha256(f"{model}\0{filename}\0{text}".encode()).hexdigest()[:24]
+def question_key(model: str, filename: str, text: str, view: str = "") -> str:
+    """Return what tells one request of a run from every other: the same one is asked once.
+
+    ``view`` says how the picture is shown, see ``shared.records.Question``.
+    """
+    parts = [model, filename, text, *([view] if view else [])]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 class Journal:

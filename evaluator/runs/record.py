@@ -74,6 +74,8 @@ class EvaluationRecord(Settings):
     left_out: Mapping[str, str] = {}
     shuffle_images: int | None = None
     shuffle_sample: int | None = None
+    robustness: Mapping[str, str] | None = None
+    robustness_sample: int | None = None
     seed: int | None = None
     fingerprint: str | None = None
     settings: RunSettings | ScoreSettings | None = None

@@ -12,11 +12,13 @@ from evaluator.answering.fleet import Fleet
 from evaluator.answering.shards import Shard, cut_shards
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
+from evaluator.robustness.changes import Change
 from evaluator.runs.answers import answer_shards, question_count, read_shards, unanswered
 from evaluator.runs.folder import remove_leftovers, write_results
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, write_record
 from evaluator.runs.same_model import agree_on_model, model_facts
 from evaluator.runs.status import NoteBook, Pace, State, sole_driver
+from evaluator.scoring.controls import UnderChange
 from evaluator.scoring.cost import Cost
 from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
@@ -36,7 +38,8 @@ class Evaluation:
     ``record`` goes into ``run.json``; a folder is resumed only where its facts are the same.
     ``shard_cost`` bounds the size of a shard, see ``evaluator.answering.shards``. ``shown_instead``
     names images whose questions are asked a second time about another image, see
-    ``evaluator.scoring.controls``.
+    ``evaluator.scoring.controls``. The questions of ``changed_images`` are asked again under each
+    of ``changes``.
     """
 
     pairs: Sequence[QAPair]
@@ -45,6 +48,8 @@ class Evaluation:
     metrics: Sequence[Metric]
     shard_cost: float | None = None
     shown_instead: Mapping[str, str] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
+    changed_images: frozenset[str] = frozenset()
 
 
 def evaluate(
@@ -66,8 +71,8 @@ def evaluate(
         ShardsGivenUp: a shard could not be answered; run again to try it once more.
     """
     prepare_folder(folder, evaluation)
-    plain, shuffled = _shards(evaluation)
-    shards = [*plain, *shuffled]
+    asked = _asked(evaluation)
+    shards = asked.shards
     with sole_driver(folder):
         remove_leftovers(folder)
         started = stopwatch()
@@ -78,7 +83,7 @@ def evaluate(
             answer_shards(todo, replicas, evaluation.pairs, folder, shards=shards, notes=notes)
         answered_s = stopwatch() - started
         notes.change_state(State.SCORING)
-        predictions = read_shards(folder, plain)
+        predictions = read_shards(folder, asked.plain)
         log.info("scoring", predictions=len(predictions))
         scorecard, columns = score_predictions(
             predictions,
@@ -86,7 +91,13 @@ def evaluate(
             text_models=text_models(),
             train_pairs=evaluation.train_pairs or None,
             provenance={**evaluation.record.facts(), **model_facts(folder)},
-            shuffled=read_shards(folder, shuffled),
+            shuffled=read_shards(folder, asked.shuffled),
+            under_changes={
+                str(change): UnderChange(
+                    change.signature, change.moves, read_shards(folder, shards), left_out
+                )
+                for change, (shards, left_out) in asked.changed.items()
+            },
             cost=cost(notes.pace),
         )
         write_results(folder, predictions, columns, scorecard)
@@ -95,8 +106,25 @@ def evaluate(
     return scorecard
 
 
-def _shards(evaluation: Evaluation) -> tuple[list[Shard], list[Shard]]:
-    """Return the shards of the run, and those of its shuffled control, numbered after them."""
+@dataclass(frozen=True)
+class _Asked:
+    """The shards of a run and of its controls, numbered one after the other.
+
+    ``changed`` has beside those of each change how many questions it knows no way for.
+    """
+
+    plain: list[Shard]
+    shuffled: list[Shard]
+    changed: Mapping[Change, tuple[list[Shard], int]]
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Return all of them."""
+        changed = [shard for shards, _ in self.changed.values() for shard in shards]
+        return [*self.plain, *self.shuffled, *changed]
+
+
+def _asked(evaluation: Evaluation) -> _Asked:
     # Rows are told apart by their place: the same question may stand twice, with two answers.
     questions = [
         Question(str(row), pair.question, pair.filename, pair.domain)
@@ -104,10 +132,22 @@ def _shards(evaluation: Evaluation) -> tuple[list[Shard], list[Shard]]:
     ]
     other = evaluation.shown_instead
     shuffled = [replace(q, filename=other[q.filename]) for q in questions if q.filename in other]
-    plain = cut_shards(questions, evaluation.shard_cost)
-    after = len(plain)
-    control = cut_shards(shuffled, evaluation.shard_cost)
-    return plain, [replace(shard, index=after + shard.index) for shard in control]
+    after = 0
+
+    def cut(some: Sequence[Question]) -> list[Shard]:
+        nonlocal after
+        shards = cut_shards(some, evaluation.shard_cost)
+        shards = [replace(shard, index=after + shard.index) for shard in shards]
+        after += len(shards)
+        return shards
+
+    plain, control = cut(questions), cut(shuffled)
+    changed: dict[Change, tuple[list[Shard], int]] = {}
+    some = [q for q in questions if q.filename in evaluation.changed_images]
+    for change in evaluation.changes:
+        put = [changed_question for q in some if (changed_question := change.of(q)) is not None]
+        changed[change] = cut(put), len(some) - len(put)
+    return _Asked(plain, control, changed)
 
 
 def prepare_folder(folder: Path, evaluation: Evaluation) -> None:

@@ -23,6 +23,7 @@ from evaluator.endpoints.endpoint import (
 from evaluator.metrics.choice import has_tool, parse_metrics
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
+from evaluator.robustness.changes import Change, parse_changes
 from evaluator.runs.places import shown_place, whole_file, whole_place
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
@@ -198,6 +199,8 @@ class RunSettings(ScoringSettings):
     batch_size: int = 64
     shuffle_images: int = 0
     shuffle_sample: int = SHUFFLE_SAMPLE
+    robustness: str | None = None
+    robustness_sample: int = SHUFFLE_SAMPLE
     name: str | None = None
 
     places: ClassVar[Sequence[str]] = (*ScoringSettings.places, "data", "model", "adapter")
@@ -252,10 +255,25 @@ class RunSettings(ScoringSettings):
         defaults = type(self).model_fields
         given = [name for name in self.of_replicas if getattr(self, name) != defaults[name].default]
         self.address_options.require_sense(given)
+        # Refused before anything is read.
+        _ = self.changes
+        if self.robustness is None and self.robustness_sample != SHUFFLE_SAMPLE:
+            raise InputError(
+                "--robustness-sample: goes with --robustness; give that, or leave it out"
+            )
         if (self.price_in is None) != (self.price_out is None):
             raise InputError("--price-in and --price-out: give both, in dollars a million tokens")
         if self.price_in is not None and not self.address_options.is_given:
             raise InputError("--price-in: goes with --endpoint URL; give that, or leave it out")
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Return the changes under which questions are asked again.
+
+        Raises:
+            InputError: one is unknown, or its strength impossible.
+        """
+        return () if self.robustness is None else parse_changes(self.robustness)
 
     @property
     def given_price(self) -> Price | None:

@@ -17,6 +17,8 @@ from evaluator.metrics.choice import (
 from evaluator.metrics.meaning import vtgs_boxes
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
+from evaluator.robustness.changes import REPHRASED
+from evaluator.robustness.rephrasing import rephrased
 from evaluator.runs.record import EvaluationRecord, NamedAdapter
 from evaluator.runs.rows.selection import Selection, select_pairs
 from evaluator.runs.rows.unseen import unseen_pairs
@@ -24,7 +26,7 @@ from evaluator.runs.run import Evaluation, evaluate, prepare_folder
 from evaluator.runs.score_files import text_models_for
 from evaluator.runs.settings import RunSettings
 from evaluator.runs.sources.source import AnswerSource
-from evaluator.scoring.controls import other_images
+from evaluator.scoring.controls import drawn_images, other_images
 from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import pairs_digest
 from shared.dataset.opening import OpenedData, opened_data
@@ -34,6 +36,7 @@ from shared.images.source import image_source, require_images
 from shared.images.stores import is_url, local_data
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
+from shared.questions.types import typed_languages
 
 log = EventLog(__name__)
 
@@ -177,9 +180,59 @@ def _evaluation(
         settings=settings.whole(),
         **source.facts(with_regions=any(metric.regions for metric in metrics)),
     )
+    changed_images = _changed_images(settings, rows)
+    if settings.changes:
+        record = record.model_copy(
+            update={
+                "robustness": {str(change): change.signature for change in settings.changes},
+                "robustness_sample": len(changed_images),
+            }
+        )
     if named := source.named_adapters():
         record = record.model_copy(update={"adapters": _with_questions(named, rows)})
-    return Evaluation(rows.pairs, rows.train_pairs, record, metrics, shown_instead=shown_instead)
+    return Evaluation(
+        rows.pairs,
+        rows.train_pairs,
+        record,
+        metrics,
+        shown_instead=shown_instead,
+        changes=settings.changes,
+        changed_images=changed_images,
+    )
+
+
+def _changed_images(settings: RunSettings, rows: Selection) -> frozenset[str]:
+    """Return the images whose questions are asked again; it is said how many those are.
+
+    Raises:
+        InputError: no question can be asked in other words.
+    """
+    if not settings.changes:
+        return frozenset()
+    names = (pair.filename for pair in rows.pairs)
+    drawn = frozenset(
+        drawn_images(names, sample=settings.robustness_sample, seed=settings.shuffle_images)
+    )
+    some = [pair for pair in rows.pairs if pair.filename in drawn]
+    rephrasable = sum(rephrased(pair.question) is not None for pair in some)
+    of_pictures = [change for change in settings.changes if change.view]
+    if len(of_pictures) < len(settings.changes) and not rephrasable:
+        others = ",".join(map(str, of_pictures))
+        raise InputError(
+            f"--robustness {REPHRASED}: no rule fits any of {len(some):,} questions; the rules are "
+            f"for {', '.join(typed_languages().values())}. Leave it out"
+            + (f": --robustness {others}" if others else "")
+        )
+    again = len(of_pictures) * len(some)
+    again += rephrasable if len(of_pictures) < len(settings.changes) else 0
+    log.info(
+        "asked_again_under_changes",
+        changes=",".join(map(str, settings.changes)),
+        images=len(drawn),
+        questions=again,
+        besides=len(rows.pairs),
+    )
+    return drawn
 
 
 def _with_questions(

@@ -1,7 +1,8 @@
-"""Controls: what scores without seeing the right picture.
+"""Controls: what scores without seeing the right picture, or when it is asked a little otherwise.
 
 The question-only prior guesses from training data, a constant answer from nothing, and the
-shuffled control is the model itself, shown the picture of another question.
+shuffled control is the model itself, shown the picture of another question. So it is under each
+change of ``evaluator.robustness``: the same questions about changed pictures, or in other words.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import numpy as np
 
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import METRICS
-from evaluator.metrics.rows import Rows
+from evaluator.metrics.rows import Regions, Rows
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.figures import Breakdown, Figure, Group, break_down, whole_group
+from evaluator.scoring.robustness import Robustness
 from evaluator.scoring.tally import Cell, Tally
+from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
 from shared.records import Prediction, QAPair
 
@@ -51,6 +54,20 @@ class Control:
     lead: Mapping[str, Figure] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class UnderChange:
+    """What the model answered to some of the rows under a change, and what is told of that.
+
+    ``moves`` says that boxes no longer hold, ``left_out`` counts questions that the change knows no
+    way for.
+    """
+
+    signature: str
+    moves: bool
+    predictions: Sequence[Prediction]
+    left_out: int = 0
+
+
 def other_images(filenames: Iterable[str], *, sample: int, seed: int) -> dict[str, str]:
     """Return for each image of a sample the other image that is shown in its place.
 
@@ -66,10 +83,16 @@ def other_images(filenames: Iterable[str], *, sample: int, seed: int) -> dict[st
     names = sorted(set(filenames))
     if len(names) < 2 or sample < 1:  # noqa: PLR2004 (one image has no other)
         return {}
-    order = np.random.default_rng(seed).permutation(len(names))[: max(2, sample)]
-    drawn = [names[index] for index in order]
+    drawn = drawn_images(names, sample=max(2, sample), seed=seed)
     # One step along a random circle leaves nobody in place.
     return dict(zip(drawn, [*drawn[1:], drawn[0]], strict=True))
+
+
+def drawn_images(filenames: Iterable[str], *, sample: int, seed: int) -> list[str]:
+    """Return a sample of images, by the seed and the set of names alone; all if there are fewer."""
+    names = sorted(set(filenames))
+    order = np.random.default_rng(seed).permutation(len(names))[:sample]
+    return [names[index] for index in order]
 
 
 def prior_control(scored: Scored, train_pairs: Sequence[QAPair] | None) -> Control:
@@ -88,13 +111,48 @@ def shuffled_control(scored: Scored, shuffled: Sequence[Prediction]) -> Control:
     """Return what the same model scores on some of the rows, shown another picture."""
     if not shuffled:
         return Control()
-    rows = rows_of(scored.predictions, shuffled)
     measured = Rows.of(shuffled).measured
+    return _of_the_model(scored, shuffled, rows_of(scored.predictions, shuffled), measured)
+
+
+def robustness(scored: Scored, under: UnderChange) -> Robustness:
+    """Return what the same model scores on some of the rows under a change."""
+    rows = rows_of(scored.predictions, under.predictions)
+    measured = Rows.of(under.predictions).measured
+    if under.moves:
+        # What the boxes say holds of the picture as it is.
+        measured -= {Regions.BOXES}
+    control = _of_the_model(scored, under.predictions, rows, measured)
+    assert control.scores is not None
+    differs_N = np.array(
+        [
+            float(not exact_match(now.answer, scored.predictions[row].answer))
+            for now, row in zip(under.predictions, rows, strict=True)
+        ]
+    )
+    counted = Tally.of([scored.cells[row] for row in rows], {"other": differs_N})
+    return Robustness(
+        signature=under.signature,
+        images=len({row.pair.filename for row in under.predictions}),
+        left_out=under.left_out,
+        scores=control.scores,
+        drop=control.lead,
+        other_answers=whole_group(counted).metrics["other"],
+    )
+
+
+def _of_the_model(
+    scored: Scored,
+    answered: Sequence[Prediction],
+    rows: Sequence[int],
+    measured: frozenset[Regions],
+) -> Control:
+    """Return what the model's other answers to some rows score; ``measured`` have regions."""
     possible = [m for m in scored.metrics if m.regions is None or m.regions in measured]
     return _control(
         [scored.cells[row] for row in rows],
         {name: column[rows] for name, column in scored.columns.items()},
-        score_columns(shuffled, possible, scored.text_models),
+        score_columns(answered, possible, scored.text_models),
     )
 
 

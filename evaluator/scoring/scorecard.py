@@ -21,6 +21,7 @@ from evaluator.scoring.figures import (
     groups_json,
 )
 from evaluator.scoring.right_labels import RightLabels
+from evaluator.scoring.robustness import Robustness
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 
@@ -40,6 +41,8 @@ class Scorecard:
     is whatever the caller knows about how the answers were made. ``right_labels`` is what people
     who judged a sample of the labels make of exact match; ``None`` where nobody did.
     ``at_coverage`` is exact match among the surest answers; empty where none has a confidence.
+    ``robustness`` is what the same model scores under changes of pictures and questions, by the
+    change as one types it; empty where none was asked for.
     ``failed_answers`` counts rows that a model behind an address gave no answer to. ``cost`` is
     what the answers took, ``None`` where nobody measured; it tells no two scorecards apart.
     """
@@ -58,6 +61,7 @@ class Scorecard:
     provenance: Mapping[str, Any]
     right_labels: RightLabels | None = None
     at_coverage: tuple[AtCoverage, ...] = ()
+    robustness: Mapping[str, Robustness] = field(default_factory=dict)
     failed_answers: int = 0
     cost: Cost | None = field(default=None, compare=False)
 
@@ -78,6 +82,7 @@ class Scorecard:
             "failed_answers": self.failed_answers,
             "right_labels": self.right_labels and self.right_labels.to_json(),
             "at_coverage": [asdict(each) for each in self.at_coverage],
+            "robustness": {name: each.to_json() for name, each in self.robustness.items()},
             "cost": self.cost and self.cost.to_json(),
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
@@ -130,6 +135,10 @@ def read_scorecard(path: Path) -> Scorecard:
             right_labels=_right_labels_from(value.get("right_labels")),
             # Scorecards of before have none.
             at_coverage=tuple(map(_at_coverage_from, value.get("at_coverage", []))),
+            robustness={
+                str(name): Robustness.from_json(each)
+                for name, each in value.get("robustness", {}).items()
+            },
             cost=_cost_from(value.get("cost")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

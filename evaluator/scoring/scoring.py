@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from evaluator.metrics.choice import metrics_for, require_several_references
@@ -11,7 +12,14 @@ from evaluator.metrics.rows import Rows
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.cells import cells_of
 from evaluator.scoring.columns import Columns, score_columns
-from evaluator.scoring.controls import Scored, constant_groups, prior_control, shuffled_control
+from evaluator.scoring.controls import (
+    Scored,
+    UnderChange,
+    constant_groups,
+    prior_control,
+    robustness,
+    shuffled_control,
+)
 from evaluator.scoring.cost import Cost
 from evaluator.scoring.coverage import Surest, accuracy_at
 from evaluator.scoring.figures import break_down
@@ -34,6 +42,7 @@ def score_predictions(
     train_pairs: Sequence[QAPair] | None,
     provenance: Mapping[str, Any],
     shuffled: Sequence[Prediction] = (),
+    under_changes: Mapping[str, UnderChange] = MappingProxyType({}),
     cost: Cost | None = None,
 ) -> tuple[Scorecard, Columns]:
     """Score predictions and, beside them, those who did not see the picture.
@@ -45,6 +54,7 @@ def score_predictions(
         train_pairs: what the prior learns from; never rows that are scored here.
         provenance: what is known about how the answers were made.
         shuffled: the same model's answers to some of the pairs, shown another picture.
+        under_changes: its answers to some of the pairs under changes, by the name of each.
         cost: what the answers took.
 
     Returns:
@@ -80,6 +90,7 @@ def score_predictions(
         provenance={**provenance, **_boxed(pairs), "versions": installed_versions(_VERSIONS_OF)},
         right_labels=right_labels(predictions, units),
         at_coverage=() if surest is None else accuracy_at(surest),
+        robustness={name: robustness(scored, each) for name, each in under_changes.items()},
         failed_answers=sum(bool(prediction.failure) for prediction in predictions),
         cost=cost,
     )

@@ -85,6 +85,11 @@ def photo_of(content: bytes, place: str, longest_px: int) -> Photo:
         return _encoded(_scaled(image, longest_px))
 
 
+def photo_from(picture: Image.Image, longest_px: int) -> Photo:
+    """Return a decoded picture as a photo of at most ``longest_px``."""
+    return _encoded(_scaled(picture, longest_px))
+
+
 def _require(unfit: str) -> None:
     if unfit:
         raise UnfitImage(unfit)

@@ -82,6 +82,14 @@ def _rules_for(text: str) -> TypeRules:
     return max(type_rules(), key=lambda rules: sum(map(rules.known_by.__contains__, words)))
 
 
+def language_of(question: str) -> str | None:
+    """Return the code of a question's language, by its words; ``None`` where no word is known."""
+    text = normalise(question)
+    rules = _rules_for(text)
+    is_known = any(word in rules.known_by for word in text.split())
+    return _LANGUAGES[type_rules().index(rules)] if is_known else None
+
+
 def typed_languages() -> Mapping[str, str]:
     """Return the languages whose questions have types: their names, by their codes."""
     return {code: rules.language for code, rules in zip(_LANGUAGES, type_rules(), strict=True)}

@@ -218,13 +218,15 @@ def as_unicode(text: str) -> str:
 class Question:
     """A question about an image, without its answer: all that a model may see.
 
-    ``domain`` decides which of several adapters answers.
+    ``domain`` decides which of several adapters answers. ``view`` says how the picture is shown,
+    see ``evaluator.robustness``: as it is where it is empty.
     """
 
     id: str
     text: str
     filename: str
     domain: str = ""
+    view: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip() or not self.filename:

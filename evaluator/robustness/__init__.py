@@ -1,0 +1,1 @@
+"""Robustness: the same questions asked of changed pictures, or in other words."""
