@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 
 from rich.markup import escape
 
+from evaluator.comparing.control_tables import control_tables
 from evaluator.comparing.differences import sentences
 from evaluator.comparing.several import SeveralRuns, compare_all, several_sentences
 from evaluator.comparing.tables import (
     comparison_table,
-    controls_table,
     detail_table,
     difference_table,
     several_table,
@@ -56,7 +56,7 @@ class Evaluated:
 
     def _repr_html_(self) -> str:
         name = self.folder.name
-        return html_of(detail_table(name, self.scorecard), controls_table(self.scorecard))
+        return html_of(detail_table(name, self.scorecard), *control_tables(self.scorecard))
 
 
 @dataclass(frozen=True, slots=True)

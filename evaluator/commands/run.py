@@ -38,7 +38,8 @@ from evaluator.commands.options import (
     Quantized,
     SentenceModel,
 )
-from evaluator.comparing.tables import controls_table, detail_table, signature_note
+from evaluator.comparing.control_tables import control_tables
+from evaluator.comparing.tables import detail_table, signature_note
 from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.rows.selection import SplitChoice
@@ -181,7 +182,8 @@ def run(
         return
     console = Console()
     console.print(detail_table(settings.run_name, scorecard))
-    console.print(controls_table(scorecard))
+    for table in control_tables(scorecard):
+        console.print(table)
     typer.echo(signature_note([scorecard]))
     typer.echo(f"run folder: {settings.out}")
 

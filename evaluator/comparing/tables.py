@@ -42,7 +42,7 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
         prior = scorecard.prior.metrics.get(metric) if scorecard.prior else None
         column = Column(metric, scorecard.signatures.get(metric, ""))
         table.add_row(
-            _heading(column),
+            metric_heading(column),
             f"{figure.mean:.4f}",
             f"{figure.std:.4f}",
             _interval(figure),
@@ -54,29 +54,6 @@ def detail_table(name: str, scorecard: Scorecard) -> Table:
 
 def _on_images(images: int) -> str:
     return f"on {counted(images, 'image')}" if images else "without image names"
-
-
-def controls_table(scorecard: Scorecard) -> Table:
-    """Return how much of each score needs the picture, and what constant answers score."""
-    blind = 0 if scorecard.shuffled is None else scorecard.shuffled.n
-    table = Table(
-        title="How much needs the picture: the score less that of the prior, and less that of the "
-        f"same model shown other pictures ({blind:,} questions)",
-        title_justify="left",
-    )
-    table.add_column("metric", no_wrap=True)
-    headings = ["over prior", "over shuffled"]
-    for heading in [*headings, *(f"all {answer!r}" for answer in scorecard.constants)]:
-        table.add_column(heading, justify="right")
-    for metric in scorecard.scores.metrics:
-        leads = [scorecard.over_prior.get(metric), scorecard.over_shuffled.get(metric)]
-        constants = [group.metrics.get(metric) for group in scorecard.constants.values()]
-        table.add_row(
-            _heading(Column(metric, "")),
-            *(_lead(lead) for lead in leads),
-            *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
-        )
-    return table
 
 
 def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
@@ -146,7 +123,7 @@ def difference_table(comparison: RunComparison) -> Table:
     for metric in comparison.metrics:
         gain = metric.difference
         table.add_row(
-            _heading(Column(metric.metric, "")),
+            metric_heading(Column(metric.metric, "")),
             f"{metric.base:.4f}",
             f"{metric.other:.4f}",
             f"{gain.mean:+.4f}",
@@ -177,7 +154,7 @@ def several_table(several: SeveralRuns) -> Table:
     names = dict.fromkeys(m.metric for each in several.comparisons for m in each.metrics)
     for name in names:
         table.add_section()
-        table.add_row(_heading(Column(name, "")), "", "", "", "")
+        table.add_row(metric_heading(Column(name, "")), "", "", "", "")
         for comparison in several.comparisons:
             for metric in (m for m in comparison.metrics if m.metric == name):
                 gain = metric.difference
@@ -225,7 +202,7 @@ def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
             _cell(row.figures.get(column), "bold" if row.name in best[column] else "not bold")
             for row in comparison.rows
         ]
-        table.add_row(_heading(column), *cells)
+        table.add_row(metric_heading(column), *cells)
     return table
 
 
@@ -243,7 +220,8 @@ def signature_note(scorecards: Iterable[Scorecard]) -> str:
     )
 
 
-def _heading(column: Column) -> str:
+def metric_heading(column: Column) -> str:
+    """Return a metric's name, with its model and digest below where a column has some."""
     small = " ".join(filter(None, (column.model, column.digest)))
     return column.label + (f"\n[dim]{small}[/dim]" if small else "")
 
@@ -254,7 +232,8 @@ def _cell(figure: Figure | None, style: str) -> str:
     return f"[{style}]{figure.mean:.4f}[/]\n[dim]{_interval(figure)}[/dim]"
 
 
-def _lead(figure: Figure | None) -> str:
+def lead_cell(figure: Figure | None) -> str:
+    """Return a difference with its interval below."""
     if figure is None:
         return "-"
     return f"{figure.mean:+.4f}\n[dim]{_signed_interval(figure.ci95)}[/dim]"

@@ -24,6 +24,7 @@ def findings(runs: Sequence[Run], attempts: Sequence[Attempt] = ()) -> list[str]
     last = runs[-1]
     sentences = [_level(last)] if EXACT_MATCH.name in last.scorecard.scores.metrics else []
     sentences += [_blind(last)] if EXACT_MATCH.name in last.scorecard.over_shuffled else []
+    sentences += _robustness(last)
     sentences += [_gain(runs[0], other, attempts) for other in runs[1:]]
     sentences += _confidence(last)
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
@@ -67,6 +68,25 @@ def _blind(run: Run) -> str:
     if gain.mean > 0 and gain.is_clear:
         return f"{shown}: {_points_of(gain)} of its score need the right picture."
     return f"{shown}: it does not clearly need the right one ({_points(gain)})."
+
+
+def _robustness(run: Run) -> list[str]:
+    """Return which change costs most exact match, and whether any clearly costs some."""
+    drops = {
+        name: each.drop[EXACT_MATCH.name]
+        for name, each in run.scorecard.robustness.items()
+        if EXACT_MATCH.name in each.drop
+    }
+    if not drops:
+        return []
+    worst = max(drops, key=lambda name: drops[name].mean)
+    lost = Difference(drops[worst].mean, drops[worst].ci95)
+    if lost.mean > 0 and lost.is_clear:
+        words = run.scorecard.robustness[worst].signature.partition("|")[0]
+        most = f"{worst} ({words}) costs {run.name} most: {_points_of(lost)}"
+        return [f"Of {counted(len(drops), 'change')} of pictures or questions, {most}."]
+    most = f"clearly costs {run.name} anything; the most is {worst} with {_points(lost)}"
+    return [f"None of {counted(len(drops), 'change')} of pictures or questions {most}."]
 
 
 def _confidence(run: Run) -> list[str]:

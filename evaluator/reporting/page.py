@@ -26,6 +26,7 @@ from evaluator.reporting.charts.confusion import confusion
 from evaluator.reporting.charts.cost_plot import cost_plot
 from evaluator.reporting.charts.distributions import distributions
 from evaluator.reporting.charts.dot_plot import DotPlot, dot_plot
+from evaluator.reporting.charts.drops import drops_plot
 from evaluator.reporting.charts.reliability import reliability
 from evaluator.reporting.charts.selective import selective
 from evaluator.reporting.findings import findings
@@ -122,6 +123,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "cost_plot": cost_plot(runs),
         "distributions": distributions(runs),
         "confusion": confusion(runs[-1].predictions),
+        "drops": drops_plot(runs),
         "label": label,
         "outcomes": count_outcomes(runs, paired),
         "types": _types(runs),

@@ -37,7 +37,7 @@ class Change:
     def signature(self) -> str:
         """Return what a figure under the change depends on besides the questions."""
         if not self.view:
-            return f"rephrased by rules #{rules_digest()}"
+            return f"the question in other words, by rules #{rules_digest()}"
         _, _, strength = self.view.partition("=")
         words = PICTURE_CHANGES[self.name].definition.format(float(strength))
         return f"{words}|Pillow {version('pillow')}"

@@ -83,7 +83,7 @@ PICTURE_CHANGES: Final[Mapping[str, PictureChange]] = {
         PictureChange(
             "turned",
             *(15, -180, 180),
-            "turned counterclockwise by {:g} degrees, whole, corners of the edges' colour",
+            "turned counterclockwise by {:g} degrees",
             turned,
             moves=True,
         ),

@@ -26,6 +26,7 @@ class Rule:
 
     pattern: re.Pattern[str]
     becomes: str
+    mark: str
 
 
 @cache
@@ -34,7 +35,9 @@ def _rules() -> Mapping[str, tuple[Rule, ...]]:
 
 
 def _rule(table: Mapping[str, str]) -> Rule:
-    return Rule(re.compile(table["question"], re.IGNORECASE), table["becomes"])
+    return Rule(
+        re.compile(table["question"], re.IGNORECASE), table["becomes"], table.get("mark", "?")
+    )
 
 
 def _text(code: str) -> str:
@@ -60,11 +63,11 @@ def rephrased(question: str) -> str | None:
     words = _CLOSING.sub("", " ".join(question.split()))
     # What follows others begins no sentence.
     bare = words[:1].lower() + words[1:]
-    mark = "?" if question.rstrip().endswith("?") else ""
+    is_marked = question.rstrip().endswith("?")
     for rule in _rules().get(language or "", ()):
         found = rule.pattern.fullmatch(bare)
         if found is not None:
             text = found.expand(rule.becomes)
             text = text[0].upper() + text[1:] if words[0].isupper() else text
-            return text + mark
+            return text + rule.mark if is_marked else text
     return None
