@@ -25,6 +25,11 @@ COMMANDS: Final = {
         "fuse",
         "Make one adapter of several domains' adapters, and show what each domain forgot.",
     ),
+    "push": Command(
+        "trainer.commands.push",
+        "push",
+        "Send an adapter or a model to the hub that HF_ENDPOINT names, in one commit.",
+    ),
     "recipe": Command(
         "trainer.commands.recipe",
         "recipe",

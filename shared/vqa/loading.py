@@ -33,8 +33,8 @@ from shared.questions.folding import (
     QuestionFolding,
     read_folding,
 )
+from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.adapting.adapters import (
-    adapter_digest,
     apply_adapter,
     apply_adapters,
     warn_of_another_base,

@@ -30,3 +30,19 @@ Overrides = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on at the last checkpoint.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to make.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+License = Annotated[
+    str,
+    typer.Option(
+        "--license",
+        metavar="NAME",
+        help="Licence for the card: apache-2.0, cc-by-4.0, ...",
+        show_default="the card's own",
+    ),
+]
+Private = Annotated[
+    bool, typer.Option("--private", help="Make a new repository that others cannot see.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and send nothing.")]
+Agreed = Annotated[
+    bool, typer.Option("--yes", help="Also write into a repository with other files.")
+]

@@ -15,7 +15,7 @@ from shared.corpus import ColumnNames
 from shared.errors import InputError
 from shared.files.atomic import new_folder
 from shared.program.reporting.progress import report_progress
-from shared.vqa.adapting.adapters import adapter_digest
+from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import BLIP, architecture, load_blip, read_config
 from shared.vqa.names.model_names import resolve_model

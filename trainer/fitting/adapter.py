@@ -21,9 +21,9 @@ from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.files.atomic import refilled_folder
 from shared.questions.folding import FOLDING_FILE, write_folding
-from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS
 from shared.vqa.adapting.adapters import quiet_renames
-from shared.vqa.adapting.added_labels import ADDED_LABELS, write_added_labels
+from shared.vqa.adapting.added_labels import write_added_labels
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization

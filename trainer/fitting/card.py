@@ -6,11 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.hub.figures import CardFigure
+from shared.hub.model_card import adapter_facts, card_head
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterFacts:
     """What an adapter's card says; ``epochs_to_come`` is 0 of a run that is finished."""
 
+    name: str
+    data: str
     base: str
     base_revision: str
     family: str
@@ -44,12 +49,7 @@ def adapter_card(facts: AdapterFacts) -> str:
         if facts.epochs_to_come
         else ""
     )
-    return f"""---
-library_name: peft
-base_model: {facts.base}
-pipeline_tag: visual-question-answering
-tags: [lora, {facts.family.lower()}, vqa, abo-vqa]
----
+    return f"""{_head(facts)}
 
 # LoRA adapter for {facts.base}
 
@@ -83,6 +83,17 @@ alone: {facts.base_held_out:.4f}. The weights here are those after epoch {facts.
 
 Versions: {versions}
 """
+
+
+def _head(facts: AdapterFacts) -> str:
+    held_out = CardFigure(
+        "exact_match",
+        max(facts.held_out),
+        facts.pairs_by_split["validation"],
+        data=facts.data,
+        split="validation",
+    )
+    return card_head(facts.name, [held_out], adapter_facts(facts.base, facts.family))
 
 
 def _answers(facts: AdapterFacts) -> str:

@@ -22,9 +22,9 @@ from trainer.fitting.helping import HelpingRun
 from trainer.fitting.preparation import prepare
 from trainer.fitting.record import DATASET, RunRecord, finished_run
 from trainer.fitting.run import PLACES, AdapterRun, OnEpoch, tell_nobody
-from trainer.fitting.training_log import LOG_FILE
 from trainer.recipe.recipe import FitRecipe
-from trainer.training.checkpoint import CHECKPOINT, fingerprint_of, require_own, sole_run
+from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
+from trainer.training.run_files import CHECKPOINT, LOG_FILE
 from trainer.training.team import ALONE, Team
 from trainer.training.tracking import require_trackers
 

@@ -27,11 +27,12 @@ from trainer.fitting.record import DATASET, RunRecord, relative_place, write_rec
 from trainer.fitting.training_log import TrainingLog
 from trainer.recipe.recipe import FitRecipe
 from trainer.recipe.schedule import warmup_steps
-from trainer.training.checkpoint import CHECKPOINT, forget_checkpoint
+from trainer.training.checkpoint import forget_checkpoint
 from trainer.training.live import live_note
 from trainer.training.loop import Optimization, StepReport, new_optimizer
 from trainer.training.memory import out_of_memory_names, peak_memory_gib
 from trainer.training.run import Course, Keeping, Run
+from trainer.training.run_files import CHECKPOINT
 from trainer.training.team import ALONE, Team
 from trainer.training.tracking import Tracker, open_trackers
 
@@ -206,6 +207,8 @@ class AdapterRun(Run[RunRecord]):
         model = self._learner.model
         base = public_name(model.name)
         facts = AdapterFacts(
+            name=self._recipe.out.resolve().name,
+            data=self._recipe.data.name,
             base=base,
             base_revision=model.revision,
             family=self._learner.family,

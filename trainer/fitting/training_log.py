@@ -9,12 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from shared.files.atomic import atomic_path
 from trainer.training.loop import StepReport
-
-LOG_FILE: Final = "training.jsonl"
+from trainer.training.run_files import LOG_FILE
 
 
 class TrainingLog:

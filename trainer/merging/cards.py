@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.hub.figures import CardFigure
+from shared.hub.model_card import adapter_facts, card_head, model_facts
+
 
 def merged_card(
+    *,
+    name: str,
     base: str,
     family: str,
-    asked: str,
+    figure: CardFigure,
     quantization: str,
     exact_match: Mapping[str, float],
 ) -> str:
-    """Return the README.md of a merged model; ``asked`` has number and split of the questions."""
+    """Return the README.md of a merged model, whose own score is ``figure``."""
     rows = "\n".join(f"| {stage} | {value:.4f} |" for stage, value in exact_match.items())
-    return f"""---
-library_name: transformers
-base_model: {base}
-pipeline_tag: visual-question-answering
-tags: [{family.lower()}, vqa, abo-vqa]
----
+    head = card_head(name, [figure], {**model_facts(family), "base_model": base})
+    return f"""{head}
 
 # {base} with an adapter merged in
 
 Made by `trainer merge` of abo-vqa: W0 + BA in float16, no adapter left. The base was held in
 `{quantization}` while the adapter was trained.
 
-Exact match on the {asked} questions kept beside the adapter:
+Exact match on the {figure.n} {figure.split} questions kept beside the adapter:
 
 | model | exact match |
 | --- | --- |
@@ -35,13 +36,19 @@ Exact match on the {asked} questions kept beside the adapter:
 
 
 def fused_card(
+    *,
+    name: str,
     base: str,
     family: str,
     method: str,
     weights: Mapping[str, float],
     domains: Sequence[tuple[str, str, int, Mapping[str, float]]],
+    figures: Sequence[CardFigure],
 ) -> str:
-    """Return the README.md of a fused adapter; ``domains`` has name, split, pairs and scores."""
+    """Return the README.md of a fused adapter; ``domains`` has name, split, pairs and scores.
+
+    ``figures`` are the fused adapter's own.
+    """
     models = list(domains[0][3])
     head = " | ".join(["domain", "split", "questions", *models])
     rule = " | ".join(["---"] * (3 + len(models)))
@@ -52,12 +59,7 @@ def fused_card(
         for name, split, pairs, scores in domains
     )
     shares = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-    return f"""---
-library_name: peft
-base_model: {base}
-pipeline_tag: visual-question-answering
-tags: [lora, {family.lower()}, vqa, abo-vqa]
----
+    return f"""{card_head(name, figures, adapter_facts(base, family))}
 
 # Adapters for {base}, fused
 

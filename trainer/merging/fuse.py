@@ -13,6 +13,7 @@ import torch
 from shared.dataset.folder import write_dataset
 from shared.errors import InputError
 from shared.files.atomic import new_folder
+from shared.hub.figures import CardFigure
 from shared.records import QAPair, Split
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
@@ -95,7 +96,9 @@ def fuse(
             FusedDomain(domain.name, name, domain.split, len(domain.held_out), by_model)
             for domain, name, by_model in zip(domains, names, scores, strict=True)
         )
-        card = _card(records[0], method, dict(zip(names, shares, strict=True)), fused)
+        card = _card(
+            out.resolve().name, records[0], method, dict(zip(names, shares, strict=True)), fused
+        )
         (part / "README.md").write_text(card, encoding="utf-8")
         carry_training_images(records[0].base, adapters, part)
         images_dir = _keep_pairs(domains, names, part / DATASET)
@@ -114,17 +117,23 @@ def _domains(
 
 
 def _card(
+    name: str,
     record: RunRecord,
     method: Fusion,
     shares: Mapping[str, float],
     domains: Sequence[FusedDomain],
 ) -> str:
     return fused_card(
-        public_name(record.base),
-        learner_class(record.base).family,
-        method.value,
-        shares,
-        [(d.name, d.split, d.pairs, d.exact_match) for d in domains],
+        name=name,
+        base=public_name(record.base),
+        family=learner_class(record.base).family,
+        method=method.value,
+        weights=shares,
+        domains=[(d.name, d.split, d.pairs, d.exact_match) for d in domains],
+        figures=[
+            CardFigure("exact_match", d.exact_match[FUSED], d.pairs, data=d.name, split=d.split)
+            for d in domains
+        ],
     )
 
 

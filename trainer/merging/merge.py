@@ -11,6 +11,7 @@ from transformers import AutoProcessor, PreTrainedModel
 
 from shared.errors import AboVqaError
 from shared.files.atomic import new_folder
+from shared.hub.figures import CardFigure
 from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
@@ -68,11 +69,18 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
             scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
-            public_name(record.base),
-            learner_class(record.base).family,
-            f"{result.pairs} {result.split}",
-            result.quantization,
-            result.exact_match,
+            name=out.resolve().name,
+            base=public_name(record.base),
+            family=learner_class(record.base).family,
+            figure=CardFigure(
+                "exact_match",
+                scores[MERGED],
+                result.pairs,
+                data=adapter.resolve().name,
+                split=result.split,
+            ),
+            quantization=result.quantization,
+            exact_match=result.exact_match,
         )
         (part / "README.md").write_text(card, encoding="utf-8")
         carry_training_images(record.base, [adapter], part)

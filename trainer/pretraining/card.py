@@ -6,11 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.hub.figures import CardFigure
+from shared.hub.model_card import card_head, model_facts
+
 
 @dataclass(frozen=True, slots=True)
 class PretrainedFacts:
     """What the card of a model made from scratch says; exact match in [0, 1] on test images."""
 
+    name: str
+    data: str
     title: str
     credit: str
     remarks: str
@@ -31,11 +36,10 @@ def pretrained_card(facts: PretrainedFacts) -> str:
     """Return the README.md of a model folder made by ``trainer pretrain``."""
     recipe = json.dumps(facts.recipe, indent=2, default=str)
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
-    return f"""---
-library_name: transformers
-pipeline_tag: visual-question-answering
-tags: [blip, vqa, abo-vqa]
----
+    tested = CardFigure(
+        "exact_match", facts.exact_match, facts.test_pairs, data=facts.data, split="test"
+    )
+    return f"""{card_head(facts.name, [tested], model_facts("blip"))}
 
 # {facts.title}
 

@@ -19,7 +19,8 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
-from trainer.training.checkpoint import CHECKPOINT, LOCK_FILE, fingerprint_of, require_own, sole_run
+from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
+from trainer.training.run_files import CHECKPOINT, LOCK_FILE
 
 NOT_IN_CARD: Final = frozenset(
     {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
@@ -97,6 +98,8 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
 
 def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) -> PretrainedFacts:
     return PretrainedFacts(
+        name=recipe.out.resolve().name,
+        data=recipe.data.name,
         title=recipe.title,
         credit=recipe.credit,
         remarks=recipe.remarks,

@@ -22,10 +22,8 @@ from shared.corpus import read_json
 from shared.errors import InputError
 from shared.files.atomic import replaced_folder, whole_folder
 from shared.files.locking import sole
+from trainer.training.run_files import LOCK_FILE
 
-CHECKPOINT = "checkpoint"
-"""Its name in the folder that a run writes to."""
-LOCK_FILE = "training.lock"
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.pt", "state.json"
 
 

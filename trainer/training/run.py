@@ -19,7 +19,6 @@ from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
 from shared.program.stopping import StopSignal
 from trainer.training.checkpoint import (
-    CHECKPOINT,
     RunState,
     forget_checkpoint,
     load_checkpoint,
@@ -27,6 +26,7 @@ from trainer.training.checkpoint import (
 )
 from trainer.training.loop import Lessons, NonFiniteGradient, Optimization, StepReport, train
 from trainer.training.memory import out_of_memory_names
+from trainer.training.run_files import CHECKPOINT
 from trainer.training.team import ALONE, Team
 
 log = EventLog(__name__)

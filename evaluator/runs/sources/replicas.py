@@ -18,7 +18,7 @@ from evaluator.scoring.cost import THOUSAND, Cost, usd_of_hours
 from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
 from shared.errors import InputError
 from shared.onnx_vqa import is_bundle
-from shared.vqa.adapting.adapters import adapter_digest
+from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
 from shared.vqa.trained_on import KnownTraining, known_training

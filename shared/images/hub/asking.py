@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shared.errors import InputError
-from shared.images.hub.place import Place
+from shared.hub.library import bars_on_terminals, first_line, is_of_clients, log_once
+from shared.hub.place import Place
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
-
-_CLIENTS: Final = ("http", "requests", "urllib3")
-"""How the names of packages begin with which releases of `huggingface_hub` ask the hub."""
 
 
 def silence_of(place: Place) -> str:
@@ -29,7 +25,7 @@ def silence_of(place: Place) -> str:
 
         if is_offline_mode():
             return "HF_HUB_OFFLINE is set"
-        _log_once()
+        log_once()
         try:
             HfApi().dataset_info(
                 place.name,
@@ -42,19 +38,12 @@ def silence_of(place: Place) -> str:
         except errors.HfHubHTTPError:
             return ""
         except (OSError, RuntimeError) as error:
-            return _first_line(error)
+            return first_line(error)
         except Exception as error:
-            if not _is_of_clients(error):
+            if not is_of_clients(error):
                 raise
-            return _first_line(error)
+            return first_line(error)
     return ""
-
-
-def _log_once() -> None:
-    """Have the hub's package hand its warnings to our log, and not write them too."""
-    logger = logging.getLogger("huggingface_hub")
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
 
 
 def listed_files(place: Place) -> Sequence[RepoFile]:
@@ -80,7 +69,7 @@ def fetched_file(place: Place) -> Path:
     """Return the one file that a place is, here."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
-    with _errors(place), _bars_on_terminals():
+    with _errors(place), bars_on_terminals():
         file = hf_hub_download(place.name, place.path, repo_type="dataset", revision=place.revision)
         return Path(file)
 
@@ -89,7 +78,7 @@ def fetched(place: Place, patterns: Sequence[str]) -> Path:
     """Return the folder of a data set's files here, once it holds those of ``patterns``."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
 
-    with _errors(place), _bars_on_terminals():
+    with _errors(place), bars_on_terminals():
         folder = snapshot_download(
             place.name,
             repo_type="dataset",
@@ -157,38 +146,10 @@ def _errors(place: Place) -> Iterator[None]:
     except errors.EntryNotFoundError as error:
         raise InputError(f"{place.address}: the data set has no such file or folder") from error
     except errors.HfHubHTTPError as error:
-        raise unreachable(place, _first_line(error)) from error
+        raise unreachable(place, first_line(error)) from error
     except (OSError, RuntimeError) as error:
-        raise unreachable(place, _first_line(error)) from error
+        raise unreachable(place, first_line(error)) from error
     except Exception as error:
-        if not _is_of_clients(error):
+        if not is_of_clients(error):
             raise
-        raise unreachable(place, _first_line(error)) from error
-
-
-def _is_of_clients(error: Exception) -> bool:
-    """Return whether it is of the client of HTTP, whose errors the hub's package passes on."""
-    return type(error).__module__.startswith(_CLIENTS)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-@contextmanager
-def _bars_on_terminals() -> Iterator[None]:
-    """Let the hub draw its bars where they are seen."""
-    from huggingface_hub.utils.tqdm import (  # noqa: PLC0415
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    quiet = not sys.stderr.isatty() and not are_progress_bars_disabled()
-    if quiet:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if quiet:
-            enable_progress_bars()
+        raise unreachable(place, first_line(error)) from error

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from shared.corpus import DATA_SUFFIXES
+from shared.hub.place import Place, place_of
 from shared.images.hub.asking import (
     HubUnreachable,
     fetched,
@@ -29,7 +30,6 @@ from shared.images.hub.choosing import (
     pictures,
     table_and_pictures,
 )
-from shared.images.hub.place import Place, place_of
 from shared.program.reporting.event_log import EventLog
 
 log = EventLog(__name__)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
+from shared.questions.folding import FOLDING_FILE
+from shared.vqa.inputs.instruction import INSTRUCTION_FILE
 from shared.vqa.names.hub_names import near_folder
 
 ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 ADAPTER_CONFIG: Final = "adapter_config.json"
+ADDED_LABELS: Final = "added_labels.json"
 TRAINING_RECORD: Final = "run.json"
 """What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
 
@@ -30,3 +34,12 @@ def require_adapter(adapter: Path) -> Path:
             f"{adapter}: {ADAPTER_WEIGHTS} is missing; pickled adapters (.bin) are not loaded"
         )
     return weights
+
+
+def adapter_digest(adapter: Path) -> str:
+    """Return the SHA-256 of an adapter's configuration, weights, labels, folding and prompt."""
+    digest = hashlib.sha256()
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE):
+        if (adapter / name).is_file():
+            digest.update((adapter / name).read_bytes())
+    return digest.hexdigest()

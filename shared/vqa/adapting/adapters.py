@@ -5,7 +5,6 @@ LoRA: Hu et al. 2021, arXiv:2106.09685. Only safetensors are read: a pickle can 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,21 +21,17 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 from shared.corpus import read_json
 from shared.errors import AdapterNotApplied, InputError
 from shared.program.reporting.event_log import EventLog
-from shared.questions.folding import FOLDING_FILE
 from shared.vqa.adapting.adapter_files import (
     ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
     TRAINING_RECORD,
     require_adapter,
 )
 from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
 from shared.vqa.adapting.added_labels import (
-    ADDED_LABELS,
     grow_head,
     make_head_trainable,
     read_added_labels,
 )
-from shared.vqa.inputs.instruction import INSTRUCTION_FILE
 
 log = EventLog(__name__)
 
@@ -184,15 +179,6 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
         log.warning(
             "adapter_of_another_base", adapter=str(adapter), trained_on=trained_on, base=revision
         )
-
-
-def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration, weights, labels, folding and prompt."""
-    digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE):
-        if (adapter / name).is_file():
-            digest.update((adapter / name).read_bytes())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from transformers import ViltForQuestionAnswering
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
+from shared.vqa.adapting.adapter_files import ADDED_LABELS
 
-ADDED_LABELS: Final = "added_labels.json"
 HEAD: Final = "classifier.3"
 """ViLT's last layer, one row for each label, as peft's ``modules_to_save`` names it."""
 

@@ -15,7 +15,7 @@ from shared.program.settings import validated
 from shared.questions.answers import exact_match
 from shared.questions.folding import ASKED, BARE, read_folding, write_folding
 from shared.records import Question
-from shared.vqa.adapting.adapters import adapter_digest
+from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.blip.grounding import grounding_regions
 from shared.vqa.families import load_answerer, training_folding
 from shared.vqa.names.embedded import EMBEDDED_MODEL

@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapting.adapters import adapter_digest, quiet_renames
+from shared.vqa.adapting.adapter_files import adapter_digest
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.chat.abilities import Keeping
 from shared.vqa.families import load_answerer
 from shared.vqa.inputs.cleaning import CLEANING, cleaned
@@ -330,7 +331,8 @@ class Absent:
 importlib.util.find_spec = lambda name, *a: None if name == "torchvision" else real(name, *a)
 sys.meta_path.insert(0, Absent())
 from shared.errors import InputError
-from shared.vqa.adapting.adapters import adapter_digest, quiet_renames
+from shared.vqa.adapting.adapter_files import adapter_digest
+from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.families import load_answerer
 from shared.vqa.quantization import Quantization
 try:

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from transformers import BertConfig
 
 from shared.errors import AdapterNotApplied, InputError
-from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from shared.vqa.adapting.adapters import adapter_config, adapter_digest
+from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_digest
+from shared.vqa.adapting.adapters import adapter_config
 from shared.vqa.blip.inference import answer_questions, remember_images
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS, limit_of_adapters
 from shared.vqa.loading import load_blip

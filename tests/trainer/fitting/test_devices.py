@@ -19,8 +19,7 @@ from shared.records import QAPair
 from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
 from tests.trainer.recipes import fit_settings, write_recipe
 from trainer.data.batches import Batches
-from trainer.fitting.training_log import LOG_FILE
-from trainer.training.checkpoint import CHECKPOINT
+from trainer.training.run_files import CHECKPOINT, LOG_FILE
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["query", "key", "value"]}
 SOME = 3

@@ -27,7 +27,8 @@ from tests.trainer.training.test_tracking import scalars
 from trainer.fitting.fit import fit
 from trainer.fitting.record import finished_run
 from trainer.recipe.recipe import FitRecipe
-from trainer.training.checkpoint import LOCK_FILE, sole_run
+from trainer.training.checkpoint import sole_run
+from trainer.training.run_files import LOCK_FILE
 
 
 def test_the_adapter_is_one_that_evaluation_loads(finished, tiny_model):

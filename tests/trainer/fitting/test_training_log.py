@@ -1,7 +1,8 @@
 """The log of a run: what a resumed run forgets, and what a killed one leaves."""
 
-from trainer.fitting.training_log import LOG_FILE, TrainingLog
+from trainer.fitting.training_log import TrainingLog
 from trainer.training.loop import StepReport
+from trainer.training.run_files import LOG_FILE
 
 
 def written(folder):

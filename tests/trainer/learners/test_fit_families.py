@@ -15,8 +15,7 @@ from shared.errors import AdapterNotApplied, InputError, StoppedForNow
 from shared.program.cli import run_program
 from shared.program.settings import validated
 from shared.program.stopping import StopSignal
-from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS
-from shared.vqa.adapting.added_labels import ADDED_LABELS
+from shared.vqa.adapting.adapter_files import ADAPTER_WEIGHTS, ADDED_LABELS
 from shared.vqa.families import load_answerer
 from shared.vqa.quantization import Quantization
 from tests.trainer.learners.families import SAVED, TARGETS, load_learner

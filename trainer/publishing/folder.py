@@ -1,0 +1,96 @@
+"""Which files of an adapter's or a model's folder are for others, and why the rest stays here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from shared.dataset.training_images import TRAINING_IMAGES
+from shared.errors import InputError
+from shared.hub.parcel import CARD_FILE
+from shared.questions.folding import FOLDING_FILE
+from shared.vqa.adapting.adapter_files import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    ADDED_LABELS,
+    TRAINING_RECORD,
+    adapter_digest,
+    require_adapter,
+)
+from shared.vqa.inputs.instruction import INSTRUCTION_FILE
+from trainer.fitting.record import DATASET, finished_run
+from trainer.training.run_files import CHECKPOINT, LOG_FILE
+
+_MODEL_CONFIG: Final = "config.json"
+_FOR_BOTH: Final = (
+    CARD_FILE,
+    FOLDING_FILE,
+    INSTRUCTION_FILE,
+    TRAINING_IMAGES,
+    "tokenizer*",
+    "*processor_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.jinja",
+    "chat_template.json",
+)
+_OF_ADAPTERS: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS)
+_OF_MODELS: Final = (
+    _MODEL_CONFIG,
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+)
+_REASONS: Final = {
+    DATASET: "the pairs that it learned from; `curator export --push` sends data",
+    TRAINING_RECORD: "paths of this machine",
+    "tensorboard": "the run's curves",
+    LOG_FILE: "the run's log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Files of a folder by name, those that stay, and the adapter's hash, "" of a model."""
+
+    files: dict[str, Path]
+    left_out: Sequence[str]
+    adapter_sha256: str
+
+
+def published(folder: Path) -> Published:
+    """Return what of an adapter's or a model's folder is for others.
+
+    Raises:
+        InputError: it is neither, or its run is not finished.
+    """
+    is_model = (folder / _MODEL_CONFIG).is_file()
+    if not is_model:
+        require_adapter(folder)
+        if finished_run(folder) is None and (folder / CHECKPOINT).exists():
+            raise InputError(
+                f"{folder}: its run is not finished; `trainer fit --resume` goes on with it"
+            )
+    wanted = (*_FOR_BOTH, *(_OF_MODELS if is_model else _OF_ADAPTERS))
+    here = sorted(folder.iterdir())
+    files = {
+        path.name: path
+        for path in here
+        if path.is_file() and any(fnmatchcase(path.name, each) for each in wanted)
+    }
+    stays = [path for path in here if path.name not in files and path.suffix != ".lock"]
+    return Published(
+        files,
+        [f"{_shown(path)} ({_REASONS.get(path.name, 'not the model')})" for path in stays],
+        "" if is_model else adapter_digest(folder),
+    )
+
+
+def _shown(path: Path) -> str:
+    return f"{path.name}/" if path.is_dir() else path.name

@@ -1,0 +1,78 @@
+"""A parcel of an adapter or a model: its files, and its card with what a scorecard says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.corpus import read_json
+from shared.errors import InputError
+from shared.hub.figures import CardFigure, read_scored_model
+from shared.hub.model_card import card_for_hub, card_head, is_hub_id, named_license
+from shared.hub.parcel import CARD_FILE, Kind, Parcel
+from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG
+from shared.vqa.names.public_name import public_name
+from trainer.publishing.folder import Published, published
+
+
+def model_parcel(folder: Path, name: str, scorecard: Path | None, license_name: str) -> Parcel:
+    """Return what of an adapter's or a model's folder goes to the repository ``name``.
+
+    The card is the folder's, with the licence, the figures of ``scorecard`` (a run folder or its
+    file) in its `model-index` and in a table, and the adapter's hash, by which later scorecards
+    are known to be about it.
+
+    Raises:
+        InputError: the folder is no adapter and no model, its card cannot be read, or the scorecard
+            is about another adapter.
+    """
+    files = published(folder)
+    figures = () if scorecard is None else _figures_about(scorecard, folder, files)
+    path = folder / CARD_FILE
+    card = path.read_text(encoding="utf-8") if path.is_file() else _plain_card(folder, name)
+    card = card_for_hub(
+        card,
+        name,
+        figures,
+        license_name=" ".join(license_name.split()),
+        adapter_sha256=files.adapter_sha256,
+    )
+    return Parcel(
+        Kind.MODEL,
+        {CARD_FILE: card.encode(), **{n: p for n, p in files.files.items() if n != CARD_FILE}},
+        license_name=named_license(card),
+        left_out=files.left_out,
+    )
+
+
+def base_note(folder: Path) -> str:
+    """Return a line where an adapter's base is no model of a hub, which others cannot get."""
+    path = folder / ADAPTER_CONFIG
+    base = str(read_json(path).get("base_model_name_or_path") or "") if path.is_file() else ""
+    if not base or is_hub_id(base):
+        return ""
+    return (
+        f"note: the base is called {public_name(base)} here, by which no hub knows it, so that the "
+        "card's head names none; say on the card where it is"
+    )
+
+
+def _figures_about(scorecard: Path, folder: Path, files: Published) -> tuple[CardFigure, ...]:
+    scored = read_scored_model(scorecard)
+    if scored.adapter_sha256 != files.adapter_sha256:
+        whose = "another adapter" if scored.adapter_sha256 else "a model without this adapter"
+        raise InputError(
+            f"{scorecard}: its figures are of {whose}; give the run of `evaluator run --adapter "
+            f"{folder}`"
+            if files.adapter_sha256
+            else f"{scorecard}: its figures are of a model with an adapter; give a run of {folder}"
+        )
+    return scored.figures
+
+
+def _plain_card(folder: Path, name: str) -> str:
+    """Return the card of a folder that has none, as other programs make them."""
+    facts: dict[str, object] = {"tags": ["vqa"]}
+    if (folder / ADAPTER_CONFIG).is_file():
+        base = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "")
+        facts |= {"library_name": "peft", "base_model": public_name(base)}
+    return f"{card_head(name, [], facts)}\n\n# {name.rpartition('/')[2]}\n"
