@@ -13,7 +13,7 @@ from shared.vqa.inputs.instruction import PLACE
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
 from shared.vqa.quantization import Quantization
 from trainer.recipe.schedule import Schedule
-from trainer.recipe.targets import AUTO, Targets
+from trainer.recipe.targets import AUTO, OneOfTargets, Targets
 
 LARGEST_RATE = 1e38
 """What the optimiser's 32-bit numbers hold; that a rate is too high, the gradients tell."""
@@ -94,10 +94,10 @@ class SweepRecipe(Settings):
     dropout: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
         (), description="values of lora.dropout; empty: the recipe's own"
     )
-    targets: tuple[tuple[str, ...], ...] = Field(
+    targets: tuple[OneOfTargets, ...] = Field(
         (),
-        description="values of lora.targets, each a list of names, such as "
-        '[["query", "value"], ["query", "key", "value", "dense"]]; empty: the recipe\'s own',
+        description="values of lora.targets, each as it stands there, such as "
+        '["auto", ["query", "value"], "all-linear"]; empty: the recipe\'s own',
     )
     learning_rate: tuple[Annotated[float, Field(gt=0, lt=LARGEST_RATE)], ...] = Field(
         (), description="values of learning_rate, such as [2e-5, 5e-5, 1e-4]; empty: the recipe's"

@@ -19,6 +19,8 @@ _EXPECTED: Final = (
     'expression that whole names match, such as ".*text_encoder.*(query|value)"'
 )
 
+_NAME: Final = re.compile(r"[\w.]+")
+
 
 def _checked(value: object) -> object:
     if isinstance(value, str):
@@ -37,7 +39,16 @@ def _checked(value: object) -> object:
     return tuple(value)
 
 
+def _is_no_bare_name(value: object) -> object:
+    """Check that in a list of targets no list was forgotten around ends of names."""
+    if isinstance(value, str) and value not in {AUTO, ALL_LINEAR} and _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} stands there as a regular expression; {_EXPECTED}")
+    return value
+
+
 Targets = Annotated[tuple[str, ...] | str, BeforeValidator(_checked)]
+OneOfTargets = Annotated[Targets, BeforeValidator(_is_no_bare_name)]
+"""The same as one value of several to try."""
 
 
 def is_target(name: str, targets: Sequence[str] | str) -> bool:

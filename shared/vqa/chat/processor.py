@@ -33,7 +33,7 @@ transformers' own choice; their processor may need torchvision in any case, for 
 GIVE_ITS_PLACE: Final = "give the picture's place in --prompt, such as '<image>{question}'"
 _ONE_TEXT_AT_A_TIME: Final = threading.Lock()
 """All pictures share a tokenizer, which threads must not; pixels are computed without the lock."""
-_WAY_OUT: Final = "install what answering needs: pip install 'abo-vqa[evaluator]'"
+_WAY_OUT: Final = "install what chat models need: pip install 'abo-vqa[model]'"
 
 
 class _PixelsOnce:

@@ -22,8 +22,8 @@ from shared.vqa.inputs.cleaning import CLEANING, cleaned
 from shared.vqa.inputs.instruction import Instruction, default_prompt, write_instruction
 from shared.vqa.quantization import Quantization
 
-pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
-pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
+pytest.importorskip("torchvision", reason="the extra `model` brings torchvision")
+pytest.importorskip("num2words", reason="the extra `model` brings num2words")
 
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -348,7 +348,7 @@ except InputError as error:
         check=False,
     )
     [line] = [row for row in ended.stdout.splitlines() if "gemma3: its processor needs" in row]
-    assert "pip install 'abo-vqa[evaluator]'" in line, ended.stderr
+    assert "pip install 'abo-vqa[model]'" in line, ended.stderr
 
 
 def test_pictures_of_our_families_do_not_depend_on_torchvision(tmp_path, tiny_model):

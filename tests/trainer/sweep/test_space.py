@@ -37,6 +37,13 @@ def test_a_draw_is_part_of_the_grid_and_the_same_one_each_time():
     assert drawn != combinations(recipe_with(**space, combinations=5, draw_seed=1))
 
 
+def test_targets_are_tried_in_every_form_that_a_recipe_knows():
+    forms = ["auto", "all-linear", ".*text_model.*[.]q_proj", ["query", "value"]]
+    tried = trials(recipe_with(targets=forms))
+    assert [t.combination.targets for t in tried] == [*forms[:3], ("query", "value")]
+    assert len({trial.name for trial in tried}) == 4
+
+
 def test_a_trials_folder_does_not_depend_on_what_else_is_varied():
     few = {trial.name for trial in trials(recipe_with(rank=[4, 16]))}
     more = {trial.name for trial in trials(recipe_with(rank=[4, 16, 64], seeds=[0, 1]))}

@@ -13,8 +13,10 @@ import pytest
 
 from shared.program.cli import run_program
 from shared.program.settings import load_settings
+from shared.vqa.inputs.instruction import trained_prompt
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
+from tests.trainer.learners.chat.models import trainable
 from tests.trainer.recipes import fit_settings, write_data, write_recipe
 from trainer.__main__ import app
 from trainer.fitting.fit import fit
@@ -47,6 +49,29 @@ def run_sweep(recipe, *options) -> int:
 
 def training_log(folder) -> bytes:
     return (folder / "training.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_a_chat_model_is_swept_like_any_other(tmp_path, data, capfd):
+    pytest.importorskip("torchvision", reason="the extra `model` brings torchvision")
+    pytest.importorskip("num2words", reason="the extra `model` brings num2words")
+    told = {"epochs": 1, "prompt": "{question} Short!", "lora": {"rank": 2, "targets": "auto"}}
+    space = {"targets": ["auto", "all-linear"], "concurrent": 2}
+    recipe = recipe_file(tmp_path, trainable("smolvlm"), data, space, **told)
+    assert run_sweep(recipe, "--json") == 0
+    trained = json.loads(capfd.readouterr().out)["trials"]
+    assert {entry["state"] for entry in trained} == {"finished"}
+    adapters = {entry["targets"]: tmp_path / "sweep" / entry["folder"] for entry in trained}
+    assert {trained_prompt(adapter) for adapter in adapters.values()} == {"{question} Short!"}
+    # The vision tower is trained as well.
+    sizes = {name: weights_bytes(adapter) for name, adapter in adapters.items()}
+    assert sizes["all-linear"] > 2 * sizes["auto"]
+
+
+def weights_bytes(adapter: Path) -> int:
+    return (adapter / "adapter_model.safetensors").stat().st_size
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ from shared.vqa.chat.processor import open_processor
 from shared.vqa.chat.proof import proved_keeping
 from shared.vqa.inputs.instruction import Instruction
 
-pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
-pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
+pytest.importorskip("torchvision", reason="the extra `model` brings torchvision")
+pytest.importorskip("num2words", reason="the extra `model` brings num2words")
 
 from transformers import AutoModelForImageTextToText
 

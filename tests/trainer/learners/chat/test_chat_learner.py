@@ -19,8 +19,8 @@ from trainer.fitting.adapter import add_adapter, matched_layers
 from trainer.learners.chat.proof import sharing_differs_by
 from trainer.recipe.recipe import LoraRecipe
 
-pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
-pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
+pytest.importorskip("torchvision", reason="the extra `model` brings torchvision")
+pytest.importorskip("num2words", reason="the extra `model` brings num2words")
 
 # PaliGemma's processor itself does what numpy will not allow.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

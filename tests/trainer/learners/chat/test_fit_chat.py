@@ -10,8 +10,8 @@ import pytest
 import torch
 from peft import PeftModel
 
-pytest.importorskip("torchvision", reason="the extra `evaluator` brings torchvision")
-pytest.importorskip("num2words", reason="the extra `evaluator` brings num2words")
+pytest.importorskip("torchvision", reason="the extra `model` brings torchvision")
+pytest.importorskip("num2words", reason="the extra `model` brings num2words")
 
 from transformers import AutoModelForImageTextToText
 
