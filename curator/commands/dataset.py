@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from curator.commands.pairs import EmbedImages, LicenseName
+from curator.commands.options import PushBesideOthers, PushDryRun, PushPrivately, PushTo
+from curator.commands.pairs import EmbedImages, LicenseName, push_folder, require_pushable
+from shared.hub.push import Order
 
 PairsFile = Annotated[
     str,
@@ -41,12 +43,18 @@ def dataset(
     columns: PairColumns = None,
     embed_images: EmbedImages = False,
     license_name: LicenseName = "",
+    push: PushTo = "",
+    private: PushPrivately = False,
+    dry_run: PushDryRun = False,
+    yes: PushBesideOthers = False,
 ) -> None:
     """Make a data set folder of a file of pairs.
 
     Such as an export that was edited. A column `split` is kept; without one, no product and no
     picture comes into two splits.
     """
+    order = Order(private=private, dry_run=dry_run, agreed=yes)
+    require_pushable(push, order, out)
     # Arrow, for which the other commands need not wait.
     from curator.pairs.from_file import dataset_from_file  # noqa: PLC0415
     from shared.corpus import parse_columns  # noqa: PLC0415
@@ -60,3 +68,5 @@ def dataset(
         embeds=embed_images,
     )
     print(f"{count} pairs in {out}")
+    if push:
+        push_folder(out, push, order)

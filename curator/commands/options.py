@@ -160,3 +160,22 @@ CampaignIds = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PushTo = Annotated[
+    str,
+    typer.Option(
+        "--push",
+        metavar="OWNER/NAME",
+        help="Also send the folder to the hub that HF_ENDPOINT names, in one commit.",
+    ),
+]
+PushPrivately = Annotated[
+    bool,
+    typer.Option("--private", help="With --push: make a repository that others cannot see."),
+]
+PushDryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="With --push: say what would go, and send nothing."),
+]
+PushBesideOthers = Annotated[
+    bool, typer.Option("--yes", help="With --push: also into a repository with other files.")
+]

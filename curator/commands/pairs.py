@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +17,10 @@ from curator.commands.options import (
     LedgerFile,
     ListingMapFile,
     ModelsPath,
+    PushBesideOthers,
+    PushDryRun,
+    PushPrivately,
+    PushTo,
 )
 from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Ledger, migrate_unless_busy, require_ledger, sole_writer
@@ -37,10 +41,13 @@ from curator.review.exchange.tasks import Page
 from curator.review.untyped import untyped_line
 from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
+from shared.hub.push import Order, require_ready
+from shared.hub.push import push as push_parcel
 from shared.images.stores import local_folder
 from shared.program.clock import SystemClock
 from shared.program.reporting.progress import report_progress
 
+_PUSHED: Final = "Push data with abo-vqa"
 OutPath = Annotated[
     Path, typer.Option(help="File to write (.csv, .jsonl or .parquet), or a folder.")
 ]
@@ -117,16 +124,24 @@ def export(
     seed: TaskSeed = 0,
     images_at: PicturesAt = "",
     models: ModelsPath = None,
+    push: PushTo = "",
+    private: PushPrivately = False,
+    dry_run: PushDryRun = False,
+    yes: PushBesideOthers = False,
 ) -> None:
     """Write the pairs to a file, or a data set folder.
 
     The suffix of --out says which kind of file; a folder is split by product.
     """
     require_ledger(ledger)
+    order = Order(private=private, dry_run=dry_run, agreed=yes)
+    require_pushable(push, order, out)
     choice = Choice(reviewed, min_agreement, balance, keep_rejected)
     if to is not None:
         if choice != Choice() or model or embed_images:
             raise InputError("--to takes pairs at random; leave out the options that choose some")
+        if push:
+            raise InputError("--to is for another page, and --push for a hub; give one of them")
         # It takes pydantic, which an export of pairs does without.
         from curator.commands.judging.exchange import send_tasks  # noqa: PLC0415
 
@@ -158,6 +173,40 @@ def export(
     print(f"{count} pairs in {out}")
     for line in missing:
         print(f"left out: {line}")
+    if push:
+        push_folder(out, push, order)
+
+
+def require_pushable(name: str, order: Order, out: Path) -> None:
+    """Check what can be known of a push before anything is written.
+
+    Raises:
+        InputError: the name is none, nobody says who pushes, there is nothing to push, or the
+            options go with --push alone.
+    """
+    if not name:
+        if order != Order():
+            raise InputError(
+                "--private, --dry-run, --yes: go with --push OWNER/NAME; give that too"
+            )
+        return
+    if out.suffix.lower() in FILE_SUFFIXES:
+        raise InputError(f"{out}: --push is for a folder; give --out without a suffix")
+    require_ready(name, order)
+
+
+def push_folder(folder: Path, name: str, order: Order) -> None:
+    """Send a data set folder to a hub, and print what goes and what stays.
+
+    Raises:
+        InputError: name, account or files will not do; nothing was sent.
+        StoppedForNow: the hub does not answer, or is busy; the same command goes on.
+    """
+    # Arrow, for which the other commands need not wait.
+    from shared.dataset.parcel import dataset_parcel  # noqa: PLC0415
+
+    parcel = dataset_parcel(folder, name)
+    push_parcel(parcel, name, order, folder=folder, message=_PUSHED, tell=print)
 
 
 def _require_place(out: Path, *, embeds: bool, has_license: bool) -> None:

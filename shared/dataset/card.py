@@ -49,6 +49,12 @@ def card_text(manifest: Mapping[str, Any]) -> str:
     return "\n".join([*_head(manifest, parts), "", "\n\n".join(body), ""])
 
 
+def card_on_hub(card: str, name: str) -> str:
+    """Return a card that names the repository where it named the folder that it lay in."""
+    loaded = card.replace('load_dataset("THIS_FOLDER")', f'load_dataset("{name}")')
+    return loaded.replace("THIS_FOLDER", f"hf://datasets/{name}")
+
+
 def _to_train(*, images_within: bool) -> str:
     if images_within:
         return _TO_TRAIN.format(images="", option="")

@@ -33,6 +33,18 @@ class Order:
     agreed: bool = False
 
 
+def require_ready(name: str, order: Order) -> None:
+    """Check name and account before the work whose result is to be pushed.
+
+    Raises:
+        InputError: the name is none, or nobody says who pushes.
+    """
+    if order.dry_run:
+        require_name(name)
+    else:
+        found_token(name)
+
+
 def push(
     parcel: Parcel,
     name: str,

@@ -64,13 +64,16 @@ def require_name(name: str) -> None:
     Raises:
         InputError: it is no OWNER/NAME.
     """
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # noqa: PLC0415
+    with refusals(name):
+        from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            validate_repo_id,
+        )
 
-    try:
-        validate_repo_id(name)
-    except HFValidationError as error:
-        raise InputError(f"{name}: {str(error).splitlines()[0]}; write OWNER/NAME") from error
+        try:
+            validate_repo_id(name)
+        except HFValidationError as error:
+            raise InputError(f"{name}: {str(error).splitlines()[0]}; write OWNER/NAME") from error
     if not _NAME.fullmatch(name):
         raise InputError(f"{name}: write OWNER/NAME, such as me/shoes-vqa")
 
