@@ -27,7 +27,7 @@ from shared.corpus import (
     write_predictions,
 )
 from shared.errors import InputError
-from shared.files.atomic import remove_parts
+from shared.files.contents import remove_parts
 from shared.records import Prediction
 
 SCORECARD_FILE: Final = "scorecard.json"

@@ -256,6 +256,18 @@ def whole_folder(target: Path) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
+def settle_folder(target: Path) -> None:
+    """Finish what a process left that was killed while it put a folder into its place.
+
+    The old one goes back where the new one was not there yet, and goes where it was.
+    """
+    old = _set_aside(target)
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        old.rename(target)
+
+
 def _set_aside(target: Path) -> Path:
     place = target.absolute()
     return place.with_name(f".{place.name}.old")
@@ -340,25 +352,3 @@ def _open_to_readers(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(mode)
-
-
-def require_writable_folder(place: Path, setting: str) -> None:
-    """Check that ``place`` is a folder or can become one; nothing is made.
-
-    Raises:
-        InputError: it is a file, or lies where nothing can be written; ``setting`` names it.
-    """
-    existing = next(path for path in (place, *place.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{setting} {place}: {existing} is a file; give a folder")
-    if not os.access(existing, os.W_OK):
-        raise InputError(f"{setting} {place}: nothing can be written to {existing}; give another")
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what ``atomic_path`` left in ``folder`` where its process was killed.
-
-    Only for a folder that no one else writes to.
-    """
-    for part in folder.glob(".*.part.*"):
-        part.unlink(missing_ok=True)

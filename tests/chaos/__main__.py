@@ -1,45 +1,19 @@
-"""Plays seeds one after the other until the time is up, and prints what each tried and lost."""
+"""``make chaos``: plays seeds, two at a time, until the time is up; prints what was lost."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
 
 import typer
 
-from shared.program.reporting.events import set_up_events
-from tests.chaos.processes import chaos_of_processes
-from tests.chaos.report import Told
-from tests.chaos.within import chaos_within
+from tests.chaos.playing import KINDS, LANES, WANTED, play_in_turn
+from tests.chaos.report import totals
+from tests.chaos.turns import Turns
 
 app = typer.Typer(add_completion=False)
-
-KINDS: Final[dict[str, Callable[[int, Path, int], Awaitable[Told]]]] = {
-    "within": chaos_within,
-    "processes": chaos_of_processes,
-}
-
-
-def play(kind: str, seed: int, listings: int) -> Told:
-    """Play one seed of one kind in a folder of its own; what it raises is what it lost."""
-    with (
-        TemporaryDirectory(prefix="abo-vqa-chaos-") as folder,
-        # The rehearsal's own lines are nobody's here.
-        Path(folder, "server.log").open("w", encoding="utf-8") as lines,
-    ):
-        set_up_events(terminal=lines)
-        try:
-            return asyncio.run(KINDS[kind](seed, Path(folder), listings))
-        except Exception as error:  # noqa: BLE001 - the edge: the next seed is to be played
-            return Told(seed, kind, [f"{type(error).__name__}: {error}"])
-        finally:
-            set_up_events()
 
 
 @app.command()
@@ -53,21 +27,14 @@ def chaos(
 ) -> None:
     """Try to lose something; exit with 1 if that succeeded."""
     first, last = map(int, re.fullmatch(r"(\d+)-(\d+)", seeds).groups())
-    ends_at = time.monotonic() + minutes * 60
-    tried: Counter[str] = Counter()
-    lost = played = 0
-    for seed in range(first, last + 1):
-        for kind in kinds.split(","):
-            if time.monotonic() > ends_at:
-                break
-            told = play(kind, seed, listings)
-            typer.echo(told.line())
-            tried.update(told.tried)
-            played += 1
-            lost += bool(told.lost)
-    listed = ", ".join(f"{count} x {what}" for what, count in sorted(tried.items()))
-    typer.echo(f"{played} played; {listed}; {lost} lost something")
-    raise typer.Exit(1 if lost else 0)
+    turns = Turns(WANTED, first, last, time.monotonic() + minutes * 60)
+    lanes = [[kind for kind in lane if kind in kinds.split(",")] for lane in LANES]
+    with ThreadPoolExecutor(len(lanes)) as players:
+        played = [players.submit(play_in_turn, turns, lane, listings) for lane in lanes if lane]
+    told = [one for player in played for one in player.result()]
+    for line in totals(told):
+        typer.echo(line)
+    raise typer.Exit(1 if any(one.lost for _, one in told) else 0)
 
 
 if __name__ == "__main__":

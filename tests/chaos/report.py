@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -34,7 +34,29 @@ class Told:
 
     def line(self) -> str:
         """Return it in one line."""
-        tried = ", ".join(f"{count} x {what}" for what, count in sorted(self.tried.items()))
+        tried = _listed(self.tried)
         figures = ", ".join(f"{count} {what}" for what, count in self.figures.items())
         verdict = f"LOST: {'; '.join(self.lost)}" if self.lost else "nothing lost"
         return f"seed {self.seed}, {self.what}: {figures}; {tried}: {verdict}"
+
+
+def totals(told: Iterable[tuple[str, Told]]) -> Iterator[str]:
+    """Return what each kind tried and lost, in a line, and how many seeds there were."""
+    of_kinds: dict[str, list[Told]] = {}
+    for kind, one in told:
+        of_kinds.setdefault(kind, []).append(one)
+    for kind, seeds in of_kinds.items():
+        tried: Counter[str] = Counter()
+        for one in seeds:
+            tried.update(one.tried)
+        yield f"{kind}: {len(seeds)} played; {_listed(tried)}; {_lost(seeds)} lost something"
+    everything = [one for seeds in of_kinds.values() for one in seeds]
+    yield f"{len(everything)} played; {_lost(everything)} lost something"
+
+
+def _lost(seeds: Iterable[Told]) -> int:
+    return sum(bool(one.lost) for one in seeds)
+
+
+def _listed(tried: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} x {what}" for what, count in sorted(tried.items()))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import csv
 import sqlite3
+import time
+from collections import Counter
 from contextlib import closing
 
 import pytest
 
-from tests.chaos.__main__ import play
+from tests.chaos.playing import play
 from tests.chaos.promises import broken_promises
+from tests.chaos.report import Told, totals
 from tests.chaos.scene import KEYS, set_up
+from tests.chaos.turns import Turns
 from tests.chaos.within import QUOTAS
 from tests.fakes.jumping_clock import JumpingClock
 
@@ -24,6 +28,34 @@ LISTINGS = 60
 def test_nothing_is_lost(kind, seed):
     told = play(kind, seed, LISTINGS)
     assert not told.lost, told.line()
+
+
+@pytest.mark.slow
+def test_trainings_end_as_those_that_nothing_befell():
+    for seed in (3, 4):
+        told = play("trainings", seed, LISTINGS)
+        assert not told.lost, told.line()
+
+
+def test_every_kind_gets_on_at_the_same_pace_and_every_seed_comes_once():
+    turns = Turns({"many": 10, "few": 2}, 3, 30, ends_at=time.monotonic() + 60)
+    played = [turns.next_one(["many", "few"]) for _ in range(12)]
+    assert Counter(kind for kind, _ in played) == {"many": 10, "few": 2}
+    assert len(set(played)) == 12
+    assert [seed for kind, seed in played if kind == "few"] == [3, 4]
+    ended = Turns({"few": 2}, 3, 4, ends_at=time.monotonic() + 60)
+    assert [ended.next_one(["few"]) for _ in range(3)] == [("few", 3), ("few", 4), None]
+    assert Turns({"few": 2}, 3, 4, ends_at=time.monotonic()).next_one(["few"]) is None
+
+
+def test_what_each_kind_tried_and_lost_is_added_up():
+    kept = Told(0, "a", [], Counter({"kill -9": 2}))
+    lost = Told(1, "a", ["a pair"], Counter({"kill -9": 1, "SIGTERM": 1}))
+    assert list(totals([("a", kept), ("a", lost), ("b", kept)])) == [
+        "a: 2 played; 1 x SIGTERM, 3 x kill -9; 1 lost something",
+        "b: 1 played; 2 x kill -9; 0 lost something",
+        "3 played; 1 lost something",
+    ]
 
 
 def test_what_is_lost_is_told(tmp_path):

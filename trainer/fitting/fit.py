@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
-from shared.files.atomic import require_writable_folder
+from shared.files.contents import require_writable_folder, written_names
 from shared.program.notebook import html_of
 from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
@@ -173,10 +173,7 @@ def _finished(out: Path, *, resume: bool) -> RunRecord | None:
 
 
 def _holds_something_else(out: Path) -> bool:
-    if not out.is_dir():
-        return False
-    # Whoever calls may hold a lock in it.
-    names = {path.name for path in out.iterdir() if path.suffix != ".lock"}
+    names = written_names(out)
     return bool(names) and not names & _LEFT_BY_A_RUN
 
 

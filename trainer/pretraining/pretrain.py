@@ -8,7 +8,8 @@ from typing import Final
 
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
-from shared.files.atomic import require_writable_folder, whole_folder
+from shared.files.atomic import atomic_path, settle_folder, whole_folder
+from shared.files.contents import require_writable_folder, written_names
 from shared.program.stopping import StopSignal
 from shared.program.versions import installed_versions
 from shared.questions.answers import exact_match
@@ -20,7 +21,7 @@ from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
 from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
-from trainer.training.run_files import CHECKPOINT, LOCK_FILE
+from trainer.training.run_files import CHECKPOINT
 
 NOT_IN_CARD: Final = frozenset(
     {"data", "images", "columns", "out", "dataset", "title", "credit", "remarks"}
@@ -55,6 +56,7 @@ def make_model(
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
+    settle_folder(recipe.out)
     _require_place(recipe.out)
     pairs = _recipe_pairs(recipe)
     settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
@@ -92,7 +94,8 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
         prior_exact_match=guessed / len(pairs.test),
     )
     card = pretrained_card(_facts(recipe, pairs, result))
-    (recipe.out / "README.md").write_text(card, encoding="utf-8")
+    with atomic_path(recipe.out / "README.md") as part:
+        part.write_text(card, encoding="utf-8")
     return result
 
 
@@ -129,6 +132,5 @@ def _require_place(out: Path) -> None:
             f"{out}: holds a finished model; give another `out` or remove it, or measure it again "
             "with --describe-only"
         )
-    others = [path for path in out.iterdir() if path.name != LOCK_FILE] if out.is_dir() else []
-    if others and whole_folder(out / CHECKPOINT) is None:
+    if written_names(out) and whole_folder(out / CHECKPOINT) is None:
         raise InputError(f"{out}: is there and holds no model; give another `out` or remove it")

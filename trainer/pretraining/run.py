@@ -56,14 +56,8 @@ class ModelRun(Run[None]):
         )
 
     def finish(self) -> None:
-        """Write the averaged model, and its pairs where the recipe says so."""
-        with replaced_folder(self._recipe.out) as part:
-            # Half the size, and 4 bits are coarser still.
-            with quiet_transformers():
-                self._average.model.half().save_pretrained(part)
-            self._processor.save_pretrained(part)
-            write_folding(QUESTIONS, part)
-            write_training_images(self._pairs.pretraining_images(), part)
+        """Write its pairs where the recipe says so, and the averaged model."""
+        # The model comes last: a folder that holds it is finished.
         if self._recipe.dataset is not None:
             write_dataset(
                 self._pairs.everything,
@@ -71,6 +65,13 @@ class ModelRun(Run[None]):
                 source={"data": self._recipe.data.name},
                 split_rule=self._pairs.rule,
             )
+        with replaced_folder(self._recipe.out) as part:
+            # Half the size, and 4 bits are coarser still.
+            with quiet_transformers():
+                self._average.model.half().save_pretrained(part)
+            self._processor.save_pretrained(part)
+            write_folding(QUESTIONS, part)
+            write_training_images(self._pairs.pretraining_images(), part)
 
     @property
     def memory_advice(self) -> str:

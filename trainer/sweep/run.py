@@ -8,7 +8,8 @@ from typing import Final
 
 from shared.corpus import read_json, write_json
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.files.atomic import require_writable_folder
+from shared.files.atomic import atomic_path
+from shared.files.contents import require_writable_folder, written_names
 from shared.files.locking import sole
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
@@ -102,7 +103,8 @@ def _write(recipe: FitRecipe, fingerprint: str, outcomes: Sequence[Outcome]) -> 
     write_trials_csv(outcomes, recipe.out / CSV_FILE)
     if findings.scored:
         chart = sweep_chart(findings, recipe.epochs)
-        (recipe.out / CHART_FILE).write_text(chart, encoding="utf-8")
+        with atomic_path(recipe.out / CHART_FILE) as part:
+            part.write_text(chart, encoding="utf-8")
     return findings
 
 
@@ -122,8 +124,7 @@ def _without_what_varies(recipe: FitRecipe) -> FitRecipe:
 
 
 def _require_same(written: Path, fingerprint: str) -> None:
-    others = {file.name for file in written.parent.glob("*")} - {LOCK_FILE}
-    if others and not written.is_file():
+    if written_names(written.parent) and not written.is_file():
         raise InputError(
             f"{written.parent}: is there and holds no sweep; give another `out` or remove it"
         )

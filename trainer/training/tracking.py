@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.errors import InputError
+from shared.program.clock import SystemClock, stopwatch
 from trainer.recipe.recipe import Track
 
 PROJECT = "abo-vqa"
+FLUSHED_EVERY_S: Final = 10.0
+"""How soon TensorBoard sees a number at the latest, once another one comes."""
 Scalars = Mapping[str, float]
 Facts = Mapping[str, object]
 
@@ -53,19 +58,41 @@ def require_trackers(names: Sequence[Track]) -> None:
 
 
 class _TensorBoard:
+    """Writes event files in the thread that trains.
+
+    That of ``SummaryWriter`` ends when the disk takes no more, and who logs then waits for ever.
+    """
+
     def __init__(self, out: Path, recipe: Facts, first_step: int) -> None:
-        writer = _library(Track.TENSORBOARD).SummaryWriter
+        self._library = _library(Track.TENSORBOARD)
+        folder = out / "tensorboard"
+        folder.mkdir(parents=True, exist_ok=True)
+        now = round(SystemClock().now())
+        file = folder / f"events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}"
+        self._file = self._library.record_writer.RecordWriter(str(file))
+        self._add(0, file_version="brain.Event:2")
         # What an interrupted run wrote after its checkpoint happens again.
-        self._writer = writer(str(out / "tensorboard"), purge_step=first_step + 1)
+        session = self._library.proto.event_pb2.SessionLog
+        self._add(first_step + 1, session_log=session(status=session.START))
         lines = [f"    {name} = {value}" for name, value in recipe.items()]
-        self._writer.add_text("recipe", "\n".join(lines), first_step)
+        text = self._library.summary.text("recipe", "\n".join(lines))
+        self._add(first_step, summary=text)
+        self._flushed = stopwatch()
 
     def log(self, scalars: Scalars, step: int) -> None:
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, step)
+            self._add(step, summary=self._library.summary.scalar(name, value))
+        if stopwatch() - self._flushed > FLUSHED_EVERY_S:
+            self._file.flush()
+            self._flushed = stopwatch()
 
     def close(self) -> None:
-        self._writer.close()
+        self._file.close()
+
+    def _add(self, step: int, **content: object) -> None:
+        event = self._library.proto.event_pb2.Event
+        said = event(wall_time=SystemClock().now(), step=step, **content)
+        self._file.write(said.SerializeToString())
 
 
 class _WandB:

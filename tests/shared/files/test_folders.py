@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError
-from shared.files.atomic import new_folder, refilled_folder, replaced_folder, whole_folder
+from shared.files.atomic import (
+    new_folder,
+    refilled_folder,
+    replaced_folder,
+    settle_folder,
+    whole_folder,
+)
 
 KINDS = {
     "new": new_folder,
@@ -154,3 +160,22 @@ def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tm
     with kind(tmp_path / "out") as part:
         (part / "end").touch()
     assert names(tmp_path) == ["out", "out/end"]
+
+
+@pytest.mark.parametrize("target_is_there", [True, False])
+def test_a_change_that_a_kill_broke_into_is_settled(tmp_path, target_is_there):
+    target, old = tmp_path / "out", tmp_path / ".out.old"
+    old.mkdir()
+    (old / "file").write_text("old")
+    if target_is_there:
+        target.mkdir()
+        (target / "file").write_text("new")
+    for _ in range(2):
+        settle_folder(target)
+        assert names(tmp_path) == ["out", "out/file"]
+        assert (target / "file").read_text() == ("new" if target_is_there else "old")
+
+
+def test_where_no_folder_is_nothing_is_settled(tmp_path):
+    settle_folder(tmp_path / "out")
+    assert names(tmp_path) == []

@@ -53,9 +53,14 @@ def stopped(settings: PretrainRecipe) -> None:
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, data):
     whole = make_model(recipe(data, tmp_path / "whole"), resume=False)
     settings = recipe(data, tmp_path / "stopped")
+    # As a run leaves it that is killed while it saves for the first time.
+    (settings.out / ".checkpoint.0a1b2c3d.part").mkdir(parents=True)
     stopped(settings)
     assert {path.name for path in settings.out.iterdir()} == {"checkpoint", "training.lock"}
+    # As one that is killed while it puts the model into its place.
+    settings.out.rename(tmp_path / ".stopped.old")
     resumed = make_model(settings, resume=True)
+    assert not (tmp_path / ".stopped.old").exists()
     assert not (settings.out / "checkpoint").exists()
     assert resumed.exact_match == whole.exact_match
     weights = [load_file(folder / "model.safetensors") for folder in (whole.folder, resumed.folder)]

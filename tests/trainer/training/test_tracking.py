@@ -1,6 +1,7 @@
 """A run's numbers arrive at the trackers that its recipe names."""
 
 import importlib.util
+import resource
 import struct
 
 import pytest
@@ -35,6 +36,24 @@ def test_tensorboard_gets_every_number_with_its_step(tmp_path):
         "loss": [(1, 2.5), (2, 2.0)],
         "grad_norm": [(1, 1.0)],
     }
+
+
+def log_steps(tracker, count: int) -> None:
+    for step in range(count):
+        tracker.log({"loss": 1.0}, step)
+
+
+def test_a_full_disk_is_told_and_nobody_waits_for_it(tmp_path):
+    [tracker] = open_trackers([Track.TENSORBOARD], tmp_path, {"epochs": 3}, 0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            log_steps(tracker, 2_000)
+        with pytest.raises(OSError, match="File too large"):
+            tracker.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_no_tracker_leaves_nothing(tmp_path):

@@ -1,0 +1,54 @@
+"""Plays seeds, each in a folder of its own, and one after the other in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from shared.program.reporting.events import set_up_events
+from tests.chaos.processes import chaos_of_processes
+from tests.chaos.report import Told
+from tests.chaos.trainings import chaos_of_trainings
+from tests.chaos.turns import Turns
+from tests.chaos.within import chaos_within
+
+KINDS: Final[dict[str, Callable[[int, Path, int], Awaitable[Told]]]] = {
+    "within": chaos_within,
+    "processes": chaos_of_processes,
+    "trainings": chaos_of_trainings,
+}
+WANTED: Final = {"within": 100, "processes": 100, "trainings": 20}
+"""How many of each kind belong together."""
+LANES: Final = (("within", "processes"), tuple(WANTED))
+"""What each of the two that play at a time may play; models and Ray are set up by one alone."""
+
+
+def play(kind: str, seed: int, listings: int) -> Told:
+    """Play one seed of one kind in a folder of its own; what it raises is what it lost."""
+    with (
+        TemporaryDirectory(prefix="abo-vqa-chaos-") as folder,
+        # The rehearsal's own lines are nobody's here.
+        Path(folder, "server.log").open("w", encoding="utf-8") as lines,
+    ):
+        set_up_events(terminal=lines)
+        try:
+            return asyncio.run(KINDS[kind](seed, Path(folder), listings))
+        except Exception as error:  # noqa: BLE001 - the edge: the next seed is to be played
+            return Told(seed, kind, [f"{type(error).__name__}: {error}"])
+        finally:
+            set_up_events()
+
+
+def play_in_turn(turns: Turns, kinds: Collection[str], listings: int) -> list[tuple[str, Told]]:
+    """Play what comes next, in a process of its own, until nothing does."""
+    told = []
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as player:
+        while (turn := turns.next_one(kinds)) is not None:
+            told.append((turn[0], player.submit(play, *turn, listings).result()))
+            print(told[-1][1].line(), flush=True)
+    return told
