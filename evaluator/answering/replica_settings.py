@@ -59,7 +59,7 @@ def replica_settings(
     named = adapters or {}
     asked = [*named.values(), *([] if adapter is None else [adapter])]
     for folder in asked:
-        require_applicable(folder, four_bit=Quantization(quantization) is Quantization.NF4)
+        require_applicable(folder, rounded=Quantization(quantization) is not Quantization.NONE)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     if not is_bundle(model):

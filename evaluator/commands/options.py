@@ -9,7 +9,7 @@ import typer
 
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
-from shared.vqa.quantization import Quantization
+from shared.vqa.quantization import WHAT_EACH_IS, Quantization
 
 Model = Annotated[
     str,
@@ -18,7 +18,9 @@ Model = Annotated[
     ),
 ]
 Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")]
-Quantized = Annotated[Quantization, typer.Option("--quantize", help="How the base is held.")]
+Quantized = Annotated[
+    Quantization, typer.Option("--quantize", help=f"How the base is held. {WHAT_EACH_IS}.")
+]
 BatchSize = Annotated[int, typer.Option(help="Questions per batch.", min=1)]
 SentenceModel = Annotated[
     str, typer.Option(help="SBERT model of CSNS and VTGS: a folder or a hub name.")

@@ -1,7 +1,6 @@
-"""Loads a base, in 4 bit or not, with an adapter or without, or says why it cannot.
+"""Loads a base, rounded or not, with an adapter or without, or says why it cannot.
 
-QLoRA's NF4 with double quantisation: Dettmers et al. 2023, arXiv:2305.14314. Only safetensors are
-read: a pickle can run code.
+Only safetensors are read: a pickle can run code.
 """
 
 from __future__ import annotations
@@ -9,15 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from bitsandbytes.nn import Linear4bit
 from transformers import (
     AutoConfig,
     AutoTokenizer,
     BaseImageProcessor,
-    BitsAndBytesConfig,
     BlipForQuestionAnswering,
     BlipImageProcessorPil,
     PretrainedConfig,
@@ -40,6 +36,7 @@ from shared.vqa.adapting.adapters import (
     warn_of_another_base,
 )
 from shared.vqa.blip.forward import heed_question_mask
+from shared.vqa.formats import format_arguments, require_format, settle_format
 from shared.vqa.inputs.question_length import (
     limit_of_adapters,
     lower_question_limit,
@@ -132,6 +129,7 @@ def load_network(
     device = device or best_device()
     source = resolve_model(model)
     _refuse_pickles(model, Path(source))
+    require_format(model, config, quantization, device)
     network = _frozen_network(model, config, network_class, quantization, device)
     with quiet_transformers(), hub_errors(model):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -174,13 +172,10 @@ def _frozen_network(
             use_safetensors=True,
             dtype=compute_dtype(device),
             output_loading_info=True,
-            **_quantization_arguments(quantization, device),
+            **format_arguments(quantization, device),
         )
     _require_all_weights(model, network_class, sorted(outcome["missing_keys"]))
-    if quantization is Quantization.NONE:
-        network.to(device)
-    else:
-        _use_portable_kernels(network)
+    settle_format(network, quantization, device)
     if architecture(config) == BLIP:
         heed_question_mask(network)
     frozen: PreTrainedModel = network.requires_grad_(requires_grad=False).eval()
@@ -255,17 +250,6 @@ def _digests(adapter: Path | None, adapters: Mapping[str, Path]) -> str:
     return ",".join(f"{name}={adapter_digest(folder)}" for name, folder in adapters.items())
 
 
-def _use_portable_kernels(network: PreTrainedModel) -> None:
-    """Keep bitsandbytes from repacking weights on CPUs with AVX512-BF16.
-
-    The repacked path rounds to bfloat16, so that answers would depend on the kind of CPU; it
-    wants a kernel from a hub, and fails on layers whose input is not a multiple of 64 wide.
-    """
-    for module in network.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
-
-
 def _revision(source: str, config: PretrainedConfig) -> str:
     commit = getattr(config, "_commit_hash", None)
     if commit:
@@ -274,17 +258,3 @@ def _revision(source: str, config: PretrainedConfig) -> str:
     for file in sorted(Path(source).glob("*.safetensors")):
         digest.update(bytes.fromhex(file_digest(file)))
     return f"sha256:{digest.hexdigest()}"
-
-
-def _quantization_arguments(quantization: Quantization, device: torch.device) -> dict[str, Any]:
-    if quantization is Quantization.NONE:
-        return {}
-    return {
-        "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=compute_dtype(device),
-        ),
-        "device_map": {"": device},
-    }

@@ -1,10 +1,10 @@
 """What only an accelerator can tell, in one file of JSON: ``make gpu-check`` on a machine with one.
 
-For a BLIP of the size of blip-vqa-base and a SmolVLM2-256M, both with random weights, in NF4 and in
-the device's own precision: questions a second, their share of what the device multiplies matrices
-with, memory a replica, replicas a card, and examples a second in training. Each figure is taken in
-a process of its own, and none is begun after ``--seconds``. It runs on a CPU too, to show that it
-works: ``--small``.
+For a BLIP of the size of blip-vqa-base and a SmolVLM2-256M, both with random weights, in every
+format of ``--quantize`` (of one that cannot be had, what it lacks is told): questions a second,
+their share of what the device multiplies matrices with, memory a replica, replicas a card, and
+examples a second in training. Each figure is taken in a process of its own, and none is begun after
+``--seconds``. It runs on a CPU too, to show that it works: ``--small``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ MODELS: Final[dict[str, Callable[[Path], Path]]] = {
     "blip": full_size_model,
     "smolvlm": save_smolvlm,
 }
-PACKAGES: Final = ("torch", "transformers", "bitsandbytes", "peft")
+BEGUN_WITH: Final = (Quantization.NF4, Quantization.NONE)
+"""Of each model before its other formats; gptq and autoround want checkpoints of theirs."""
+PACKAGES: Final = ("torch", "transformers", "bitsandbytes", "peft", "torchao", "gptqmodel")
 
 
 def main(
@@ -65,7 +67,7 @@ def main(
         for model, save in MODELS.items():
             save(folder / model)
             for what in ("answer", "fit"):
-                for precision in Quantization:
+                for precision in sorted(Quantization, key=BEGUN_WITH.__contains__, reverse=True):
                     figure = f"{model}, {precision.value}, {what}"
                     if stopwatch() - started > seconds:
                         told[figure] = {"left_out": "no time was left"}

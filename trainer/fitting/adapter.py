@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from bitsandbytes.functional import dequantize_4bit
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from peft.utils import ModulesToSaveWrapper
@@ -24,9 +23,10 @@ from shared.questions.folding import FOLDING_FILE, write_folding
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import write_added_labels
+from shared.vqa.formats import exact_weight
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
 from shared.vqa.names.public_name import public_name
-from shared.vqa.quantization import Quantization
+from shared.vqa.quantization import TRAINED_ON, Quantization
 from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
@@ -210,24 +210,25 @@ def trainable_parameters(peft: PeftModel) -> int:
     return sum(p.numel() for p in peft.parameters() if p.requires_grad)
 
 
-@torch.no_grad()
 def base_weight(layer: LoraLayer) -> torch.Tensor:
-    """Return the weight ``(out, in)`` that a LoRA layer adds to, in float32, out of 4 bits too."""
-    weight = layer.get_base_layer().weight
-    state = getattr(weight, "quant_state", None)
-    exact: torch.Tensor = weight if state is None else dequantize_4bit(weight.data, state)
-    return exact.float()
+    """Return the weight ``(out, in)`` that a LoRA layer adds to, in float32, of any format."""
+    return exact_weight(layer.get_base_layer())
 
 
 def _refuse_what_does_not_go_together(recipe: LoraRecipe, quantization: Quantization) -> None:
+    if quantization not in TRAINED_ON:
+        raise InputError(
+            f"quantize {quantization.value}: no gradient was seen to pass through it, so it is for "
+            f"answering alone; train with {', '.join(sorted(TRAINED_ON))}"
+        )
     if recipe.start is LoraStart.PISSA and quantization is not Quantization.NONE:
         raise InputError(
             "lora.start pissa takes components out of the base's weights, which cannot be done in "
-            '4 bit; set quantize = "none", or lora.start = "loftq"'
+            'rounded ones; set quantize = "none", or lora.start = "loftq"'
         )
     if recipe.start is LoraStart.LOFTQ and quantization is Quantization.NONE:
         raise InputError(
-            "lora.start loftq makes up for what 4 bits round off, and this base is not rounded; "
+            "lora.start loftq makes up for what is rounded off, and this base is not rounded; "
             'set quantize = "nf4", or lora.start = "zero" or "pissa"'
         )
     if recipe.dora and recipe.start in {LoraStart.PISSA, LoraStart.LOFTQ}:

@@ -35,7 +35,7 @@ def require_compatible(
 
 
 def _require_summable(adapter: Path) -> LoraConfig:
-    config = require_start(adapter, adapter_config(adapter), four_bit=False)
+    config = require_start(adapter, adapter_config(adapter), rounded=False)
     if rewrites_base(config):
         raise InputError(
             f"{adapter}: its start ({config.init_lora_weights}) changes the base, so that it "

@@ -79,7 +79,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
     """
     pairs = _recipe_pairs(recipe)
     scores, parameters = {}, 0
-    for quantization in Quantization:
+    for quantization in (Quantization.NONE, Quantization.NF4):
         model = load_blip(str(recipe.out), quantization=quantization)
         scores[quantization] = exact_match_of(model, recipe.images, pairs.test)
         if quantization is Quantization.NONE:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from shared.program.settings import Seed, Settings
 from shared.vqa.inputs.instruction import PLACE
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
-from shared.vqa.quantization import Quantization
+from shared.vqa.quantization import WHAT_EACH_IS, Quantization
 from trainer.recipe.schedule import Schedule
 from trainer.recipe.targets import AUTO, OneOfTargets, Targets
 
@@ -66,8 +66,8 @@ class LoraRecipe(Settings):
     start: LoraStart = Field(
         LoraStart.ZERO,
         description="zero: A uniform, B zero; gaussian: A normal, B zero; pissa: the base's "
-        "principal components, with quantize none alone: arXiv:2404.02948; loftq: what 4 bits "
-        "rounded off, with quantize nf4 alone: arXiv:2310.08659",
+        "principal components, with quantize none alone: arXiv:2404.02948; loftq: what was "
+        "rounded off, not with quantize none: arXiv:2310.08659",
     )
 
 
@@ -201,7 +201,9 @@ class FitRecipe(Settings):
     columns: DataColumns = Field({})
     out: Path = Field(description="folder to write the adapter to", examples=["adapter"])
     quantize: Quantization = Field(
-        Quantization.NF4, description="how the base is held: 4-bit NF4, or as it is"
+        Quantization.NF4,
+        description=f"how the base is held. {WHAT_EACH_IS}; ao-int4, gptq and autoround are for "
+        "answering alone",
     )
     epochs: int = Field(3, gt=0, description="passes over the training pairs")
     patience_epochs: int = Field(

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Final
 
 from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel
 
 from shared.errors import InputError
 
@@ -25,11 +24,11 @@ _WAY_OUT: Final = (
 )
 
 
-def require_start(adapter: object, config: LoraConfig, *, four_bit: bool) -> LoraConfig:
+def require_start(adapter: object, config: LoraConfig, *, rounded: bool) -> LoraConfig:
     """Return the configuration to load an adapter with; ``adapter`` names it in errors.
 
     A start that leaves the base alone becomes peft's plain one, which needs no weights of the base
-    and loads in 4 bit: every A and B is read from the file.
+    and loads in any format: every A and B is read from the file.
 
     Raises:
         InputError: the base cannot be had as the adapter was trained on it.
@@ -43,11 +42,11 @@ def require_start(adapter: object, config: LoraConfig, *, four_bit: bool) -> Lor
             f"{adapter}: started with init_lora_weights {start!r}, which changed its base in a way "
             f"that this file does not hold; {_WAY_OUT}"
         )
-    if four_bit:
+    if rounded:
         name = "kasa_config" if config.kasa_config is not None else f"init_lora_weights {start!r}"
         raise InputError(
             f"{adapter}: started with {name}, which takes components out of the base's exact "
-            f"weights, and these are held in 4 bit; load it with quantization none, or, "
+            f"weights, and these are held rounded; load it with quantization none, or, "
             f"{_WAY_OUT}"
         )
     return config
@@ -63,8 +62,3 @@ def rewrites_base(config: LoraConfig) -> bool:
 def base_is_whole(peft: PeftModel) -> bool:
     """Return whether a model with its adapters switched off is the base."""
     return not any(map(rewrites_base, peft.peft_config.values()))
-
-
-def held_in_4_bit(network: PreTrainedModel) -> bool:
-    """Return whether a network's weights are rounded to 4 bits."""
-    return bool(getattr(network, "is_loaded_in_4bit", False))

@@ -26,12 +26,13 @@ from shared.vqa.adapting.adapter_files import (
     TRAINING_RECORD,
     require_adapter,
 )
-from shared.vqa.adapting.adapter_start import held_in_4_bit, require_start, rewrites_base
+from shared.vqa.adapting.adapter_start import require_start, rewrites_base
 from shared.vqa.adapting.added_labels import (
     grow_head,
     make_head_trainable,
     read_added_labels,
 )
+from shared.vqa.formats import is_rounded
 
 log = EventLog(__name__)
 
@@ -44,7 +45,7 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
-    tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
+    tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
         raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
@@ -74,7 +75,7 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     for name, adapter in adapters.items():
         if read_added_labels(adapter):
             raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
-        tensors, config = _read_adapter(adapter, four_bit=held_in_4_bit(network))
+        tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
         if len(adapters) > 1 and rewrites_base(config):
             raise InputError(
                 f"{adapter}: its start ({config.init_lora_weights}) changes the base, which others "
@@ -99,13 +100,13 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     return peft
 
 
-def _read_adapter(adapter: Path, *, four_bit: bool) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+def _read_adapter(adapter: Path, *, rounded: bool) -> tuple[dict[str, torch.Tensor], LoraConfig]:
     weights = require_adapter(adapter)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = require_start(adapter, adapter_config(adapter), four_bit=four_bit)
+    config = require_start(adapter, adapter_config(adapter), rounded=rounded)
     config.inference_mode = True
     return tensors, config
 
@@ -136,14 +137,14 @@ def _require_applied(
         raise AdapterNotApplied(f"{adapter}: every lora_B is zero, so it changes nothing")
 
 
-def require_applicable(adapter: Path, *, four_bit: bool) -> None:
+def require_applicable(adapter: Path, *, rounded: bool) -> None:
     """Check, before a base is loaded, that an adapter can be given the base that it was trained on.
 
     Raises:
         InputError: the folder is no adapter, or its start changed the base for good.
     """
     require_adapter(adapter)
-    require_start(adapter, adapter_config(adapter), four_bit=four_bit)
+    require_start(adapter, adapter_config(adapter), rounded=rounded)
 
 
 def adapter_config(adapter: Path) -> LoraConfig:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from bitsandbytes.functional import dequantize_4bit
 from transformers import ViltForQuestionAnswering
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_files import ADDED_LABELS
+from shared.vqa.formats import exact_weight
 
 HEAD: Final = "classifier.3"
 """ViLT's last layer, one row for each label, as peft's ``modules_to_save`` names it."""
@@ -55,10 +55,9 @@ def read_added_labels(adapter: Path) -> list[str]:
 
 @torch.no_grad()
 def make_head_trainable(network: ViltForQuestionAnswering) -> None:
-    """Hold the last layer in float32, in place, out of 4 bits too: what it computes stays."""
+    """Hold the last layer in float32, in place, whatever it was held in: what it computes stays."""
     head = network.classifier[-1]
-    state = getattr(head.weight, "quant_state", None)
-    weight = head.weight if state is None else dequantize_4bit(head.weight.data, state)
+    weight = exact_weight(head)
     exact = _ExactLinear(head.in_features, head.out_features, device=weight.device)
     exact.weight.copy_(weight)
     exact.bias.copy_(head.bias)

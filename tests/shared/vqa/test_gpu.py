@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shared.vqa.families import load_answerer
-from shared.vqa.quantization import Quantization
+from shared.vqa.quantization import TRAINED_ON
 from tests.models import QUESTIONS
 
 pytestmark = [
@@ -13,7 +13,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=list(Quantization))
+@pytest.fixture(params=sorted(TRAINED_ON))
 def answerer(request, tiny_model):
     return load_answerer(str(tiny_model), quantization=request.param, device=torch.device("cuda"))
 

@@ -13,12 +13,12 @@ from trainer.fitting.adapter import (
     base_weight,
     lora_layers,
     matched_layers,
+    require_targets,
     unmatched_targets,
 )
 from trainer.learners.blip import REPORT_TARGETS
 from trainer.recipe.recipe import LoraRecipe
 
-LOADERS = {Quantization.NONE: load_float, Quantization.NF4: load_nf4}
 KINDS = [
     (Quantization.NF4, {}),
     (Quantization.NONE, {"rslora": True}),
@@ -27,6 +27,8 @@ KINDS = [
     (Quantization.NONE, {"start": "pissa"}),
     (Quantization.NONE, {"start": "pissa", "rslora": True}),
     (Quantization.NF4, {"start": "loftq", "rslora": True}),
+    (Quantization.INT8, {}),
+    (Quantization.HQQ2, {"start": "loftq"}),
 ]
 
 
@@ -36,7 +38,7 @@ def lora(**changes) -> LoraRecipe:
 
 @pytest.mark.parametrize(("quantization", "kind"), KINDS, ids=str)
 def test_an_adapter_of_each_kind_trains_and_loads_again(tiny_model, tmp_path, quantization, kind):
-    model = LOADERS[quantization](tiny_model)
+    model = load_blip(str(tiny_model), quantization=quantization)
     base_loss = float(loss_of(model))
     torch.manual_seed(0)
     adapter = add_adapter(learner_of_blip(model), lora(**kind))
@@ -68,7 +70,7 @@ def test_loftq_starts_nearer_to_the_exact_base_than_4_bits_alone(tiny_model):
 @pytest.mark.parametrize(
     ("load", "kind", "reason"),
     [
-        (load_nf4, {"start": "pissa"}, "cannot be done in 4 bit; set quantize"),
+        (load_nf4, {"start": "pissa"}, "cannot be done in rounded ones; set quantize"),
         (load_float, {"start": "loftq"}, 'set quantize = "nf4"'),
         (load_float, {"start": "pissa", "dora": True}, "leave out one of them"),
         (load_nf4, {"start": "loftq", "dora": True}, "leave out one of them"),
@@ -78,6 +80,11 @@ def test_loftq_starts_nearer_to_the_exact_base_than_4_bits_alone(tiny_model):
 def test_kinds_that_do_not_go_together_are_refused(tiny_model, load, kind, reason):
     with pytest.raises(InputError, match=reason):
         add_adapter(learner_of_blip(load(tiny_model)), lora(**kind))
+
+
+def test_what_passes_no_gradients_is_refused_before_a_weight_is_read(tiny_model):
+    with pytest.raises(InputError, match="quantize ao-int4: no gradient was seen"):
+        require_targets(str(tiny_model), lora(), Quantization.AO_INT4)
 
 
 def test_matches_are_counted_by_tower_and_targets_without_a_layer_are_named(tiny_model):

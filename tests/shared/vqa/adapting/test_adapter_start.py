@@ -74,11 +74,11 @@ def test_a_start_that_leaves_the_base_alone_loads_in_4_bit(tmp_path, tiny_model,
 @pytest.mark.parametrize("start", FOLLOW_FROM_THE_BASE)
 def test_a_start_of_exact_weights_is_refused_in_4_bit(tmp_path, tiny_model, start):
     save_started(tmp_path / "adapter", tiny_model, start)
-    with pytest.raises(InputError, match="held in 4 bit; load it with quantization none"):
+    with pytest.raises(InputError, match="held rounded; load it with quantization none"):
         load_nf4(tiny_model, tmp_path / "adapter")
-    with pytest.raises(InputError, match="held in 4 bit"):
-        require_applicable(tmp_path / "adapter", four_bit=True)
-    require_applicable(tmp_path / "adapter", four_bit=False)
+    with pytest.raises(InputError, match="held rounded"):
+        require_applicable(tmp_path / "adapter", rounded=True)
+    require_applicable(tmp_path / "adapter", rounded=False)
 
 
 @pytest.mark.parametrize("start", NOT_IN_THE_FILE)
