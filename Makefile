@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs clean
+.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs notebooks clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,9 +85,12 @@ format: $(STAMP)  ## format and mend what can be mended
 architecture: $(STAMP)  ## renew docs/architecture.md from the modules
 	$(BIN)/python -m tests.architecture
 
+notebooks: $(STAMP)  ## run the notebooks of docs/notebooks again, and keep what they show
+	$(BIN)/python -m docs.site.execute
+
 # Diagrams are drawn by who reads the site, with what is put beside it; without npm they stay text.
 docs: $(STAMP) .mermaid/$(MERMAID)  ## the site of the documents, in site/; every link is checked
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 .mermaid/$(MERMAID):
 	rm -rf .mermaid && mkdir .mermaid

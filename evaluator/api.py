@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,7 +52,7 @@ class Evaluated:
     """A finished run: its folder, which ``compare`` and ``report`` take, and its scorecard."""
 
     folder: Path
-    scorecard: Scorecard
+    scorecard: Scorecard = field(repr=False)
 
     def _repr_html_(self) -> str:
         name = self.folder.name
@@ -63,7 +63,11 @@ class Evaluated:
 class Scored:
     """Scored files, by name."""
 
-    files: Mapping[str, ScoredFile]
+    files: Mapping[str, ScoredFile] = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Return the names of the files, without their rows, as notebooks keep it."""
+        return f"Scored({', '.join(self.files)})"
 
     @property
     def scorecards(self) -> dict[str, Scorecard]:
@@ -81,6 +85,10 @@ class Compared:
     """All pairs of several runs, and in ``says`` what they come to, a sentence each."""
 
     runs: SeveralRuns
+
+    def __repr__(self) -> str:
+        """Return what it says, without all rows, as notebooks keep it."""
+        return f"Compared({' '.join(self.says)})"
 
     @property
     def says(self) -> list[str]:

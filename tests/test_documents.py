@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "findings/README.md"])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "findings/README.md"])
 OURS = r"(?:curator|trainer|evaluator|shared|tests|docs|findings)"
 
 
@@ -25,8 +25,11 @@ def test_links_and_paths_lead_somewhere(document: Path) -> None:
 
 def test_every_document_stands_in_the_index() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"\]\(([\w.-]+\.md)\)", index))
-    assert listed == {path.name for path in ROOT.glob("docs/*.md")} - {"index.md"}
+    listed = set(re.findall(r"\]\(((?:guides/|notebooks/)?[\w.-]+\.(?:md|ipynb))\)", index))
+    pages = [
+        path for kind in ("*.md", "guides/*.md", "*/*.ipynb") for path in ROOT.glob(f"docs/{kind}")
+    ]
+    assert listed == {str(path.relative_to(ROOT / "docs")) for path in pages} - {"index.md"}
 
 
 def test_every_finding_stands_in_the_table_and_has_its_form() -> None:

@@ -159,10 +159,7 @@ def run(
     del given["file"]
     started = stopwatch()
     progress = curate(**given)
-    print(
-        f"{progress.done} of {progress.total} images done, {progress.dead} given up, "
-        f"{progress.pending} waiting; {stopwatch() - started:.1f} s"
-    )
+    print(f"{progress.sentence()}; {stopwatch() - started:.1f} s")
     if words := _left_out_words(ledger):
         print(f"left out of the catalogue: {words}")
 

@@ -16,6 +16,7 @@ from docs.site.events import events_page
 from docs.site.exit_codes import exit_codes_page
 from docs.site.files import files_page
 from docs.site.metrics import metrics_page
+from docs.site.navigation import navigation
 from docs.site.notebooks import notebook_page
 from docs.site.outside import PAGES, ROOT, linked_files, rewritten
 
@@ -31,7 +32,9 @@ _REFERENCE: Final[dict[str, Callable[[], str]]] = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Let diagrams stand as text where nothing is at hand that draws them."""
+    """Set the navigation; let diagrams stand as text where nothing is at hand that draws them."""
+    pages = [*PROGRAMS, *(name.removesuffix(".md") for name in _REFERENCE), "python"]
+    config.nav = navigation([f"reference/{page}.md" for page in pages])
     if not _MERMAID_HERE.is_file():
         config.mdx_configs["pymdownx.superfences"] = {}
     return config

@@ -47,7 +47,9 @@ def place_of(target: str) -> str:
     """Return where a file of the repository stands on the site."""
     if target in PAGES:
         return PAGES[target]
-    return target.removeprefix(_DOCS) if target.startswith(_DOCS) else _OTHERS + target
+    if not target.startswith(_DOCS):
+        return _OTHERS + target
+    return target.removeprefix(_DOCS).replace(".ipynb", ".md")
 
 
 def linked_files(markdown: str, page: str) -> Iterator[tuple[str, Path]]:

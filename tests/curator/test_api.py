@@ -23,6 +23,7 @@ async def test_a_campaign_is_run_with_and_without_a_loop_around_it(stage) -> Non
     # The service stands on this very loop, so that the campaign must not take the thread.
     first = await asyncio.to_thread(curate, **asked, limit=4)
     assert (first.done, first.pending) == (4, 8)
+    assert "images done" in first._repr_html_()
 
     def as_in_a_notebook():
         async def cell():

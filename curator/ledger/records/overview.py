@@ -31,6 +31,18 @@ class Progress:
         """Return the number of items."""
         return self.pending + self.done + self.dead
 
+    def sentence(self) -> str:
+        """Return how far it is in a line."""
+        return (
+            f"{self.done} of {self.total} images done, {self.dead} given up, {self.pending} waiting"
+        )
+
+    def _repr_html_(self) -> str:
+        # For notebooks alone; it is a tenth of what a program's start takes.
+        from shared.program.notebook import html_of  # noqa: PLC0415
+
+        return html_of(self.sentence())
+
 
 @dataclass(frozen=True, slots=True)
 class KeyReport:

@@ -1,0 +1,79 @@
+"""What a guide's reader types, where the network is missing: ``at_hand.py PROGRAM WORDS...``.
+
+Programs of ours run as they are; the campaign's service is the rehearsal at ``$GEMINI``, and pages
+are looked at once, then ended as by Ctrl+C. Installing checks that what is named is declared.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parents[2]
+ASK_THE_SERVICE = {"run", "keys"}
+PAGES = {"view", "review"}
+
+
+def main(name: str, words: list[str]) -> int:
+    """Run what was typed; return the exit code."""
+    match name:
+        case "pip":
+            return install(words)
+        case "python3":
+            real = words[:2] == ["-m", "venv"]
+            return run([sys.executable, *words, *(["--without-pip"] if real else [])])
+        case "curator" if words and words[0] in PAGES:
+            return look(["-m", name, *words, "--listen", "127.0.0.1:0"])
+        case "curator" if words and words[0] in ASK_THE_SERVICE and "--base-url" not in words:
+            return run([sys.executable, "-m", name, *words, "--base-url", os.environ["GEMINI"]])
+        case "ray":
+            return run([sys.executable, "-m", "ray.scripts.scripts", *words])
+        case _:
+            return run([sys.executable, "-m", name, *words])
+
+
+def run(words: list[str]) -> int:
+    os.execv(words[0], words)
+
+
+def look(words: list[str]) -> int:
+    """Open the page that a command serves, and end it as a person would."""
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as server:
+        said = ""
+        while not (address := re.search(r"http://\S+", said)):
+            line = server.stdout.readline()
+            assert line, said
+            said += line
+        with urlopen(address[0], timeout=10) as page:
+            assert b"<html" in page.read()
+        server.send_signal(signal.SIGINT)
+    return 0
+
+
+def install(words: list[str]) -> int:
+    """Check that what is to be installed is declared or pinned."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = Path("constraints.txt").read_text(encoding="utf-8").split()
+    packages = {line.partition("==")[0].lower() for line in pinned}
+    verb, *wanted = words
+    assert verb == "install", words
+    if "--constraint" in wanted:
+        at = wanted.index("--constraint")
+        assert Path(wanted.pop(at + 1)).is_file()
+        del wanted[at]
+    for each in wanted:
+        if extras := re.fullmatch(r"\.\[([\w,-]+)\]", each):
+            assert set(extras[1].split(",")) <= set(project["optional-dependencies"]), each
+        else:
+            assert each in pinned or each in packages, each
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,56 @@
+"""The guides can be followed word for word, with the rehearsal for Gemini and tiny models."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.corpus import read_pairs, write_csv_rows
+from tests.docs.reading import follow
+from tests.pictures import draw_shape
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+
+
+@pytest.fixture
+def gemini() -> Iterator[str]:
+    words = [sys.executable, "-m", "curator", "rehearse", "--port", "0", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        yield json.loads(server.stdout.readline())["base_url"]
+        server.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return bound.getsockname()[1]
+
+
+def catalogue(folder: Path, count: int) -> None:
+    """What the reader of the first guide has: a table, its pictures, and twelve keys."""
+    rows = []
+    for number in range(count):
+        colour, shape = draw_shape(folder / f"images/{number:03}.png", number, side=64)
+        title = f"{shape.title()} tile"
+        rows.append(
+            {"id": f"p{number}", "image": f"{number:03}.png", "title": title, "color": colour}
+        )
+    write_csv_rows(list(rows[0]), rows, folder / "products.csv")
+    keys = [f"rehearsal-only-{number:02}" for number in range(12)]
+    (folder / "keys.txt").write_text("\n".join(keys) + "\n")
+
+
+def test_twelve_free_keys_make_a_data_set(tmp_path, gemini):
+    catalogue(tmp_path, 12)
+    replaced = {"8089": str(free_port()), "127.0.0.1:8080": f"127.0.0.1:{free_port()}"}
+    said = follow("twelve-free-keys", tmp_path, replaced, {"GEMINI": gemini})
+    assert "12 of 12 images done, 0 given up, 0 waiting" in said
+    pairs = read_pairs(tmp_path / "dataset")
+    assert len({pair.filename for pair in pairs}) == 12
+    assert len(pairs) > 50
