@@ -52,6 +52,11 @@ COMMANDS: Final = {
         "history",
         "Say what runs there are, what changed from one to the next, and which is best.",
     ),
+    "push": Command(
+        "evaluator.commands.push",
+        "push",
+        "Put a run's figures on the card of the model that answered, in one commit.",
+    ),
     "serve": Command(
         "evaluator.commands.predict",
         "serve",

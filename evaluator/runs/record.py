@@ -130,6 +130,23 @@ def shown_facts(
     ]
 
 
+def shown_provenance(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a scorecard knows of how it was made as others may see it: no whole places."""
+    return {
+        name: value if name in _TEXTS else _shown_value(value)
+        for name, value in provenance.items()
+        if name != "images"
+    }
+
+
+def _shown_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return shown_provenance(value)
+    if isinstance(value, str):
+        return without_credentials(last_name(value))
+    return [_shown_value(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in table.items():
         if isinstance(value, Mapping):

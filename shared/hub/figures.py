@@ -38,10 +38,15 @@ class CardFigure:
 
 @dataclass(frozen=True, slots=True)
 class ScoredModel:
-    """The figures of a scorecard, and whose they are; ``adapter_sha256`` is "" without adapter."""
+    """The figures of a scorecard, and whose they are.
+
+    ``weights`` tells who answered from others: the adapter's hash, or without one the model's
+    revision; "" where nobody knows. ``model`` is what the model was called.
+    """
 
     figures: tuple[CardFigure, ...]
-    adapter_sha256: str
+    weights: str
+    model: str
 
 
 class _Figure(Settings):
@@ -92,7 +97,8 @@ def read_scored_model(place: Path) -> ScoredModel:
             for name, figure in card.metrics.items()
             if math.isfinite(figure.mean)
         ),
-        _text(known, "adapter_sha256"),
+        weights=_text(known, "adapter_sha256") or _text(known, "revision"),
+        model=_text(known, "model"),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _TASK: Final = "visual-question-answering"
 _OURS: Final = "abo-vqa"
 """The key under which a head says what only this project reads."""
-_ADAPTER: Final = "adapter_sha256"
+_WEIGHTS: Final = "weights"
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _BEGIN, _END = "<!-- figures of scorecards -->", "<!-- end of figures -->"
 _TABLE: Final = re.compile(rf"\n*{_BEGIN}.*?{_END}\n*", re.DOTALL)
@@ -55,20 +55,24 @@ def card_for_hub(
     figures: Sequence[CardFigure] = (),
     *,
     license_name: str = "",
-    adapter_sha256: str = "",
+    weights: str = "",
+    earlier: str = "",
 ) -> str:
     """Return a card as it goes up: with further figures, and a table of those with intervals.
 
     A figure of the same metric on the same data takes the place of the one of before. ``name`` is
-    the repository's.
+    the repository's, ``weights`` what tells the model from others. The figures of an ``earlier``
+    card about the same weights are kept.
 
     Raises:
         InputError: the card's head cannot be read.
     """
     parsed, data = _parsed(card)
     added = [_result(figure) for figure in figures]
+    own_results = data.eval_results or ()
     same = {_identity(result) for result in added}
-    kept = [result for result in data.eval_results or () if _identity(result) not in same]
+    known = {_identity(result): result for result in (*_earlier(earlier, weights), *own_results)}
+    kept = [result for identity, result in known.items() if identity not in same]
     data.model_name = name.rpartition("/")[2]
     data.eval_results = [*kept, *added] or None
     # A hub takes its own models for a base, and refuses the whole card for any other name.
@@ -76,8 +80,8 @@ def card_for_hub(
         data.base_model = None
     if license_name:
         data.license = license_name
-    if adapter_sha256:
-        data[_OURS] = {_ADAPTER: adapter_sha256}
+    if weights:
+        data[_OURS] = {_WEIGHTS: weights}
     # Without its figures the head's name would be a key of its own.
     if data.eval_results is None:
         data.model_name = None
@@ -92,14 +96,14 @@ def is_hub_id(model: str) -> bool:
     return _HUB_ID.fullmatch(model) is not None
 
 
-def named_adapter(card: str) -> str:
-    """Return the hash of the adapter that a card is about; "" where it names none.
-
-    Raises:
-        InputError: the card's head cannot be read.
-    """
-    ours = _parsed(card)[1].get(_OURS)
-    return str(ours.get(_ADAPTER, "")) if isinstance(ours, dict) else ""
+def named_weights(card: str) -> str:
+    """Return what tells the weights that a card is about from others; "" where it does not say."""
+    try:
+        ours = _parsed(card)[1].get(_OURS)
+    except InputError:
+        # Somebody else's, with a head that nothing reads.
+        return ""
+    return str(ours.get(_WEIGHTS, "")) if isinstance(ours, dict) else ""
 
 
 def named_license(card: str) -> str:
@@ -122,6 +126,12 @@ def _parsed(card: str) -> tuple[ModelCard, ModelCardData]:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"README.md: its head cannot be read ({reason}); mend it") from error
     return parsed, parsed.data
+
+
+def _earlier(card: str, weights: str) -> Sequence[EvalResult]:
+    if not card or not weights or named_weights(card) != weights:
+        return ()
+    return _parsed(card)[1].eval_results or ()
 
 
 def _result(figure: CardFigure) -> EvalResult:

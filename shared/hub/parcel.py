@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,8 @@ from shared.errors import InputError
 from shared.program.reporting.secret_mask import SecretMask
 
 CARD_FILE: Final = "README.md"
+EVALUATION_FOLDER: Final = "evaluation"
+"""Where the files of runs are in a model's repository."""
 _TEXTS: Final = frozenset({".md", ".json", ".jsonl", ".txt", ".jinja", ".html", ".csv", ".toml"})
 _SECRET_NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEYS?$|_KEYS?$")
 """How variables are called whose values are nobody else's."""
@@ -31,14 +33,15 @@ class Parcel:
     """Files by their path in the repository: some on this disk, some made in memory.
 
     ``left_out`` says, a line each, what stays here. ``stale`` are files of an earlier parcel that
-    go, should the repository have them and this one not.
+    go, should the repository have them and this one not; ``kept`` are some that stay.
     """
 
     kind: Kind
     files: Mapping[str, Path | bytes]
     license_name: str = ""
     left_out: Sequence[str] = ()
-    stale: Sequence[str] = field(default=())
+    stale: Sequence[str] = ()
+    kept: Sequence[str] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

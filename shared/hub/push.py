@@ -64,18 +64,48 @@ def push(
     """
     if order.dry_run:
         require_name(name)
-        require_nothing_private(parcel, token=None, folder=folder)
-        repository = Repository(parcel.kind, name)
-        for line in parcel_lines(parcel, f"would go to {repository.url}"):
-            tell(line)
+        tell_parcel(Repository(parcel.kind, name), parcel, folder=folder, tell=tell)
         return None
-    token = found_token(name)
-    require_nothing_private(parcel, token=token, folder=folder)
+    require_nothing_private(parcel, token=found_token(name), folder=folder)
     repository = look_at(parcel.kind, name)
     require_fitting(parcel, repository, private=order.private, agreed=order.agreed)
-    for line in parcel_lines(parcel, f"goes to {repository.url} ({_state(repository, order)})"):
+    return push_to(
+        repository, parcel, folder=folder, message=message, private=order.private, tell=tell
+    )
+
+
+def tell_parcel(
+    repository: Repository, parcel: Parcel, *, folder: Path, tell: Callable[[str], None]
+) -> None:
+    """Tell what would go to a repository, and send nothing.
+
+    Raises:
+        InputError: files will not do.
+    """
+    require_nothing_private(parcel, token=None, folder=folder)
+    for line in parcel_lines(parcel, f"would go to {repository.url}"):
         tell(line)
-    sent = send(parcel, repository, message=message, private=order.private)
+
+
+def push_to(
+    repository: Repository,
+    parcel: Parcel,
+    *,
+    folder: Path,
+    message: str,
+    private: bool = False,
+    tell: Callable[[str], None],
+) -> Sent:
+    """Send a parcel to a repository as it was looked at, and tell what goes; see ``push``.
+
+    Raises:
+        InputError: account or files will not do; nothing was sent.
+        StoppedForNow: the hub does not answer, or is busy, or the repository was changed meanwhile.
+    """
+    require_nothing_private(parcel, token=found_token(repository.name), folder=folder)
+    for line in parcel_lines(parcel, f"goes to {repository.url} ({_state(repository, private)})"):
+        tell(line)
+    sent = send(parcel, repository, message=message, private=private)
     tell(
         f"pushed: {sent.url} (commit {sent.commit[:8]})"
         if sent.is_new
@@ -103,7 +133,7 @@ def size_text(size: int) -> str:
     return f"{size / _STEP**power:.3g} {_UNITS[power]}" if power else f"{size} B"
 
 
-def _state(repository: Repository, order: Order) -> str:
+def _state(repository: Repository, private: bool) -> str:
     if not repository.commit:
-        return f"new, {'private' if order.private else 'public'}"
+        return f"new, {'private' if private else 'public'}"
     return f"is there, {'private' if repository.private else 'public'}"

@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from shared.errors import InputError
 from shared.hub.library import bars_on_terminals, log_once
-from shared.hub.parcel import Kind, Parcel
+from shared.hub.parcel import CARD_FILE, Kind, Parcel
 from shared.hub.refusals import no_token, refusals
 
 if TYPE_CHECKING:
@@ -119,6 +120,43 @@ def look_at(kind: Kind, name: str) -> Repository:
     return Repository(kind, name, info.sha or "", bool(info.private), files)
 
 
+def require_there(kind: Kind, name: str) -> Repository:
+    """Return a repository that has to be there.
+
+    Raises:
+        InputError: the hub has none, or does not say.
+        StoppedForNow: it does not answer.
+    """
+    repository = look_at(kind, name)
+    if not repository.commit:
+        raise InputError(
+            f"{name}: the hub has no such {kind}, or none that this token may see; `trainer push` "
+            "makes one"
+        )
+    return repository
+
+
+def card_of(repository: Repository) -> str:
+    """Return a repository's card as it was when it was looked at; "" where it has none.
+
+    Raises:
+        InputError: the hub does not give it.
+        StoppedForNow: it does not answer.
+    """
+    if CARD_FILE not in repository.files:
+        return ""
+    with refusals(repository.name), bars_on_terminals():
+        from huggingface_hub import HfApi  # noqa: PLC0415
+
+        path = HfApi().hf_hub_download(
+            repository.name,
+            CARD_FILE,
+            repo_type=repository.kind.value,
+            revision=repository.commit,
+        )
+        return Path(path).read_text(encoding="utf-8")
+
+
 def require_fitting(parcel: Parcel, repository: Repository, *, private: bool, agreed: bool) -> None:
     """Check that a repository that is there is the one that is meant.
 
@@ -133,9 +171,9 @@ def require_fitting(parcel: Parcel, repository: Repository, *, private: bool, ag
             f"{repository.name}: is there and public, and --private is for new ones; make it "
             f"private at {repository.url}/settings, or leave --private out"
         )
-    ours = {*parcel.files, *parcel.stale, *_HUBS_OWN}
+    ours = {*parcel.files, *parcel.stale, *parcel.kept, *_HUBS_OWN}
     others = sorted(repository.files - ours)
-    if others and "README.md" in repository.files and not agreed:
+    if others and CARD_FILE in repository.files and not agreed:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")  # noqa: PLR2004
         raise InputError(
             f"{repository.name}: is there with other files ({shown}); --yes writes beside them, "

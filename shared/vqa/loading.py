@@ -5,7 +5,6 @@ Only safetensors are read: a pickle can run code.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from transformers import (
 from transformers.utils import cached_file
 
 from shared.errors import InputError
-from shared.files.digests import file_digest
 from shared.questions.folding import (
     AS_IT_COMES,
     FOLDING_FILE,
@@ -48,6 +46,7 @@ from shared.vqa.names.model_names import (
     require_words,
     resolve_model,
 )
+from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.quantization import Quantization
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
@@ -252,9 +251,4 @@ def _digests(adapter: Path | None, adapters: Mapping[str, Path]) -> str:
 
 def _revision(source: str, config: PretrainedConfig) -> str:
     commit = getattr(config, "_commit_hash", None)
-    if commit:
-        return str(commit)
-    digest = hashlib.sha256()
-    for file in sorted(Path(source).glob("*.safetensors")):
-        digest.update(bytes.fromhex(file_digest(file)))
-    return f"sha256:{digest.hexdigest()}"
+    return str(commit) if commit else weights_revision(Path(source))

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -197,11 +198,17 @@ def _blob(content: bytes) -> str:
 
 
 @contextmanager
-def hub_in_use(monkeypatch: pytest.MonkeyPatch) -> Iterator[TakingHub]:
-    """Serve an empty hub, and have this process push there with ``TOKEN``."""
+def hub_in_use(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[TakingHub]:
+    """Serve an empty hub, and have this process push there with ``TOKEN``.
+
+    What it fetches from there is kept in the folder ``cache``.
+    """
     with serve_taking_hub() as server:
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield server

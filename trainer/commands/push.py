@@ -32,17 +32,14 @@ def push(
 ) -> None:
     """Send an adapter or a model to the hub that HF_ENDPOINT names, in one commit."""
     # pydantic takes a while to import; --help need not wait for it.
-    from shared.hub.push import Order, push  # noqa: PLC0415
-    from trainer.publishing.parcel import base_note, model_parcel  # noqa: PLC0415
+    from shared.hub.push import Order  # noqa: PLC0415
+    from trainer.publishing.push import push_model  # noqa: PLC0415
 
-    parcel = model_parcel(folder, name, scorecard, license_name)
-    if note := base_note(folder):
-        typer.echo(note)
-    push(
-        parcel,
+    push_model(
+        folder,
         name,
         Order(private=private, dry_run=dry_run, agreed=yes),
-        folder=folder,
-        message="Push with abo-vqa",
+        scorecard=scorecard,
+        license_name=license_name,
         tell=typer.echo,
     )

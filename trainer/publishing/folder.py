@@ -21,6 +21,7 @@ from shared.vqa.adapting.adapter_files import (
     require_adapter,
 )
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE
+from shared.vqa.names.weights_revision import weights_revision
 from trainer.fitting.record import DATASET, finished_run
 from trainer.training.run_files import CHECKPOINT, LOG_FILE
 
@@ -57,11 +58,11 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Files of a folder by name, those that stay, and the adapter's hash, "" of a model."""
+    """Files of a folder by name, those that stay, and what tells its weights from others."""
 
     files: dict[str, Path]
     left_out: Sequence[str]
-    adapter_sha256: str
+    weights: str
 
 
 def published(folder: Path) -> Published:
@@ -88,7 +89,7 @@ def published(folder: Path) -> Published:
     return Published(
         files,
         [f"{_shown(path)} ({_REASONS.get(path.name, 'not the model')})" for path in stays],
-        "" if is_model else adapter_digest(folder),
+        weights_revision(folder) if is_model else adapter_digest(folder),
     )
 
 

@@ -7,19 +7,28 @@ from pathlib import Path
 from shared.corpus import read_json
 from shared.errors import InputError
 from shared.hub.figures import CardFigure, read_scored_model
-from shared.hub.model_card import card_for_hub, card_head, is_hub_id, named_license
-from shared.hub.parcel import CARD_FILE, Kind, Parcel
+from shared.hub.model_card import card_for_hub, card_head, is_hub_id, named_license, named_weights
+from shared.hub.parcel import CARD_FILE, EVALUATION_FOLDER, Kind, Parcel
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG
 from shared.vqa.names.public_name import public_name
 from trainer.publishing.folder import Published, published
 
 
-def model_parcel(folder: Path, name: str, scorecard: Path | None, license_name: str) -> Parcel:
+def model_parcel(
+    folder: Path,
+    name: str,
+    scorecard: Path | None,
+    license_name: str,
+    *,
+    there: frozenset[str] = frozenset(),
+    card_there: str = "",
+) -> Parcel:
     """Return what of an adapter's or a model's folder goes to the repository ``name``.
 
     The card is the folder's, with the licence, the figures of ``scorecard`` (a run folder or its
-    file) in its `model-index` and in a table, and the adapter's hash, by which later scorecards
-    are known to be about it.
+    file) in its `model-index` and in a table, and a hash of the weights, by which later scorecards
+    are known to be about them. ``there`` are files of the repository, and ``card_there`` its card:
+    where that is about the same weights, its figures and the files of `evaluator push` stay.
 
     Raises:
         InputError: the folder is no adapter and no model, its card cannot be read, or the scorecard
@@ -34,13 +43,18 @@ def model_parcel(folder: Path, name: str, scorecard: Path | None, license_name: 
         name,
         figures,
         license_name=" ".join(license_name.split()),
-        adapter_sha256=files.adapter_sha256,
+        weights=files.weights,
+        earlier=card_there,
     )
+    is_same = bool(card_there) and named_weights(card_there) == files.weights
+    evaluated = sorted(each for each in there if each.startswith(f"{EVALUATION_FOLDER}/"))
     return Parcel(
         Kind.MODEL,
         {CARD_FILE: card.encode(), **{n: p for n, p in files.files.items() if n != CARD_FILE}},
         license_name=named_license(card),
         left_out=files.left_out,
+        stale=() if is_same else evaluated,
+        kept=evaluated if is_same else (),
     )
 
 
@@ -58,13 +72,10 @@ def base_note(folder: Path) -> str:
 
 def _figures_about(scorecard: Path, folder: Path, files: Published) -> tuple[CardFigure, ...]:
     scored = read_scored_model(scorecard)
-    if scored.adapter_sha256 != files.adapter_sha256:
-        whose = "another adapter" if scored.adapter_sha256 else "a model without this adapter"
+    if scored.weights != files.weights:
         raise InputError(
-            f"{scorecard}: its figures are of {whose}; give the run of `evaluator run --adapter "
-            f"{folder}`"
-            if files.adapter_sha256
-            else f"{scorecard}: its figures are of a model with an adapter; give a run of {folder}"
+            f"{scorecard}: its figures are not of these weights; give a run about {folder} as it "
+            "is now"
         )
     return scored.figures
 

@@ -26,8 +26,8 @@ WHOLE = {
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    with hub_in_use(monkeypatch) as server:
+def hub(monkeypatch, tmp_path_factory):
+    with hub_in_use(monkeypatch, tmp_path_factory.mktemp("cache")) as server:
         yield server
 
 

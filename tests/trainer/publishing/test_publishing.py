@@ -24,8 +24,8 @@ CARD = card_head(
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    with hub_in_use(monkeypatch) as server:
+def hub(monkeypatch, tmp_path_factory):
+    with hub_in_use(monkeypatch, tmp_path_factory.mktemp("cache")) as server:
         yield server
 
 
@@ -96,8 +96,8 @@ def test_the_hubs_own_reader_finds_the_figures_of_fit_and_scorecard(hub, adapter
 
 
 def test_a_scorecard_of_another_adapter_is_refused(hub, adapter, tmp_path):
-    for digest, words in (("0" * 64, "another adapter"), ("", "a model without this adapter")):
-        with pytest.raises(InputError, match=f"its figures are of {words}"):
+    for digest in ("0" * 64, ""):
+        with pytest.raises(InputError, match="its figures are not of these weights"):
             push(adapter, NAME, scorecard=scorecard(tmp_path / "run", digest))
     with pytest.raises(InputError, match="no scorecard; give the folder"):
         push(adapter, NAME, scorecard=tmp_path)
@@ -115,6 +115,24 @@ def test_what_is_no_adapter_and_no_model_is_refused(hub, adapter, tmp_path):
     with pytest.raises(InputError, match=r"README.md: its head cannot be read"):
         push(adapter, NAME)
     assert hub.asked == []
+
+
+def test_figures_that_the_hub_has_stay_with_their_weights_alone(hub, adapter, tmp_path):
+    push(adapter, NAME, scorecard=scorecard(tmp_path / "run", adapter_digest(adapter)))
+    repository = hub.repositories["model", NAME]
+    repository.files["evaluation/run/scorecard.json"] = b"{}"
+    push(adapter, NAME)
+    assert [len(repository.messages), len(results(repository))] == [1, 3]
+    # Trained anew: what the hub knows is about other weights.
+    config = adapter / "adapter_config.json"
+    config.write_text(config.read_text() + " ")
+    push(adapter, NAME)
+    assert [result.dataset_split for result in results(repository)] == ["validation"]
+    assert "evaluation/run/scorecard.json" not in repository.files
+
+
+def results(repository):
+    return ModelCard(repository.files["README.md"].decode()).data.eval_results
 
 
 def test_an_adapter_without_a_card_gets_a_plain_one(hub, adapter, capsys):
