@@ -58,7 +58,7 @@ def follow(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=170,
+        timeout=320,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-6000:]

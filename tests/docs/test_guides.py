@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from shared.corpus import read_pairs, write_csv_rows
+from shared.dataset.folder import write_dataset
+from tests.chat_models import chat_model
 from tests.docs.reading import follow
-from tests.pictures import draw_shape
+from tests.pictures import draw_gallery, draw_shape
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(340), pytest.mark.xdist_group("line")]
 
 
 @pytest.fixture
@@ -46,6 +48,12 @@ def catalogue(folder: Path, count: int) -> None:
     (folder / "keys.txt").write_text("\n".join(keys) + "\n")
 
 
+def dataset(folder: Path, count: int) -> None:
+    """What the first guide leaves: a data set folder, and its pictures."""
+    pairs = draw_gallery(folder / "images", count, [*["train"] * 3, "validation", "test"])
+    write_dataset(pairs, folder / "dataset", source={}, split_rule={})
+
+
 def test_twelve_free_keys_make_a_data_set(tmp_path, gemini):
     catalogue(tmp_path, 12)
     replaced = {"8089": str(free_port()), "127.0.0.1:8080": f"127.0.0.1:{free_port()}"}
@@ -54,3 +62,15 @@ def test_twelve_free_keys_make_a_data_set(tmp_path, gemini):
     pairs = read_pairs(tmp_path / "dataset")
     assert len({pair.filename for pair in pairs}) == 12
     assert len(pairs) > 50
+
+
+def test_one_gpu_makes_two_adapters_and_a_report(tmp_path):
+    dataset(tmp_path, 20)
+    replaced = {
+        "Salesforce/blip-vqa-base": "blip-vqa-tiny",
+        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct": str(chat_model("smolvlm")),
+    }
+    said = follow("one-gpu", tmp_path, replaced, {})
+    assert said.count("held-out exact match") >= 2
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("base", "adapter", "chat"))
