@@ -164,7 +164,7 @@ def score(
     read = _read(ScoreSettings, given | _texts(metrics, columns), "score")
     scored = score_files(read)
     if read.out is not None:
-        write_run_folders(scored, read.out, read)
+        write_run_folders(scored, read.out, read, SystemClock().now())
     return Scored(scored)
 
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from evaluator.commands.options import AsJson
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from shared.dataset.units import counted
 from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from evaluator.comparing.power import Variation
+
+CHANGED: Final = 0.2
+"""What is supposed without runs: the share of answers that change, ..."""
+QUESTIONS: Final = 5.0
+"""... questions of an image, ..."""
+ALIKE: Final = 0.1
+"""... and how alike the changes of one are."""
 
 
 def power(
@@ -27,40 +39,55 @@ def power(
     chance: Annotated[
         float, typer.Option(help="How often it is to be seen.", min=0.5, max=0.999)
     ] = 0.8,
-    metric: Annotated[str, typer.Option(help="Of which metric, in both runs.")] = "exact_match",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="With runs: of which metric.", show_default=EXACT_MATCH.name),
+    ] = None,
     changed: Annotated[
-        float, typer.Option(help="Without runs: the share of answers that change.", min=0, max=1)
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            help="Without runs: the share of answers that change.",
+            min=0,
+            max=1,
+            show_default=str(CHANGED),
+        ),
+    ] = None,
     questions: Annotated[
-        float, typer.Option(help="Without runs: questions of each image.", min=1)
-    ] = 5.0,
+        float | None,
+        typer.Option(
+            help="Without runs: questions of each image.", min=1, show_default=str(QUESTIONS)
+        ),
+    ] = None,
     alike: Annotated[
-        float,
-        typer.Option(help="Without runs: how alike an image's changes are.", min=0, max=1),
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Without runs: how alike an image's changes are.",
+            min=0,
+            max=1,
+            show_default=str(ALIKE),
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how many images one needs to see a difference of so many points."""
     # scipy takes half a second to import.
-    from evaluator.comparing.power import need, supposed  # noqa: PLC0415
+    from evaluator.comparing.power import need  # noqa: PLC0415
     from evaluator.comparing.power_of_runs import variation_of_runs  # noqa: PLC0415
     from evaluator.comparing.tables import need_table  # noqa: PLC0415
     from evaluator.runs.folder import read_runs  # noqa: PLC0415
 
-    _require_possible(points, questions)
+    _require_possible(points)
     now = None
     if runs:
+        supposed_too = {"changed": changed, "questions": questions, "alike": alike}
+        _require_none(supposed_too, "is measured where runs are given; leave it out, or the runs")
         if len(runs) != 2:  # noqa: PLR2004
             raise InputError(f"power: give two run folders, or none; {len(runs)} are given")
         base, other = read_runs(runs)
-        variation, noun, now = variation_of_runs(base, other, metric)
+        variation, noun, now = variation_of_runs(base, other, metric or EXACT_MATCH.name)
     else:
-        if points > 100 * changed:
-            raise InputError(
-                f"--points {points:g}: where {changed:.0%} of the answers change, no difference is "
-                "larger than that; give fewer points or a larger --changed"
-            )
-        variation, noun = supposed(changed, questions, alike), "image"
+        _require_none({"metric": metric}, "is of runs; give two, or leave it out")
+        variation, noun = _supposed(points, changed, questions, alike), "image"
     needed = need(variation, noun, points, chance, now)
     if as_json:
         typer.echo(json.dumps(needed.to_json(), allow_nan=False))
@@ -77,8 +104,33 @@ def power(
         typer.echo(f"The {counted(now, noun)} of these runs see {seen:.1f} points.")
 
 
-def _require_possible(points: float, questions: float) -> None:
+def _require_possible(points: float) -> None:
     if not 0 < points <= 100:  # noqa: PLR2004 (of a metric from 0 to 1)
         raise InputError(f"--points {points:g}: give a difference above 0 and up to 100, such as 1")
-    if not math.isfinite(questions):
+
+
+def _require_none(options: Mapping[str, object], why: str) -> None:
+    """Check that no option is given that would say nothing."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"--{name} {value}: {why}")
+
+
+def _supposed(
+    points: float, changed: float | None, questions: float | None, alike: float | None
+) -> Variation:
+    from evaluator.comparing.power import supposed  # noqa: PLC0415 (scipy)
+
+    share = CHANGED if changed is None else changed
+    if questions is not None and not math.isfinite(questions):
         raise InputError(f"--questions {questions:g}: give a number, such as 5")
+    if points > 100 * share:
+        raise InputError(
+            f"--points {points:g}: where {share:.0%} of the answers change, no difference is "
+            "larger than that; give fewer points or a larger --changed"
+        )
+    return supposed(
+        share,
+        QUESTIONS if questions is None else questions,
+        ALIKE if alike is None else alike,
+    )

@@ -25,6 +25,7 @@ from evaluator.comparing.tables import comparison_table, detail_table, signature
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
+from shared.program.clock import SystemClock
 
 Predictions = Annotated[
     list[str],
@@ -46,7 +47,9 @@ Images = Annotated[
     str | None,
     typer.Option(help="Where the pictures lie: for vtgs_clip, and for a later report."),
 ]
-Out = Annotated[Path | None, typer.Option(help="Also write run folders here.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Also write run folders here, unless others are there.")
+]
 
 
 def score(
@@ -72,7 +75,7 @@ def score(
     settings = ScoreSettings.model_validate(context.params)
     scored = score_files(settings)
     if settings.out is not None:
-        write_run_folders(scored, settings.out, settings)
+        write_run_folders(scored, settings.out, settings, SystemClock().now())
     if settings.as_json:
         _print_json(scored)
     else:

@@ -8,6 +8,7 @@ from evaluator.comparing.comparable import common_metrics, same_rows
 from evaluator.comparing.pairing import units_between
 from evaluator.comparing.power import Variation, measured
 from evaluator.metrics.choice import one_metric
+from evaluator.metrics.registry import corpus_figure
 from evaluator.runs.folder import Run
 from shared.dataset.units import independent_unit
 from shared.errors import InputError
@@ -19,7 +20,14 @@ def variation_of_runs(base: Run, other: Run, metric: str) -> tuple[Variation, st
     Raises:
         InputError: the runs cannot be compared, lack the metric, or have one unit.
     """
-    [name] = common_metrics(base, other, [one_metric(metric)])
+    wanted = one_metric(metric)
+    if corpus_figure(wanted.name):
+        raise InputError(
+            f"--metric {wanted}: is a figure of the whole set, so that no answer has a score and "
+            "nothing tells how differences vary; both have: "
+            f"{', '.join(common_metrics(base, other, None))}"
+        )
+    [name] = common_metrics(base, other, [wanted])
     rows = np.array(same_rows(base, other).rows)
     gains_N = other.columns[name][rows[:, 1]] - base.columns[name][rows[:, 0]]
     known_N = ~np.isnan(gains_N)

@@ -28,13 +28,15 @@ _DEPTH: Final = 4
 class Entry:
     """A finished run: its name below the folder that was given, and when it was finished.
 
-    ``finished_at`` is in seconds since the epoch. ``rows_sha256`` is of what was
+    ``finished_at`` is in seconds since the epoch; unless it ``is_noted`` in the folder, it is when
+    the scorecard's file was written, or copied. ``rows_sha256`` is of what was
     asked, in any order; ``facts`` are what is known of how it was made.
     """
 
     name: str
     folder: Path
     finished_at: float
+    is_noted: bool
     record: EvaluationRecord
     scorecard: Scorecard
     rows_sha256: str
@@ -104,7 +106,18 @@ def _entry(name: str, folder: Path) -> Entry:
     scorecard, record = read_scorecard(path), read_record(folder)
     facts = dict(shown_facts(record, scorecard.provenance, scorecard.signatures))
     rows = _rows_digest(folder / PARQUET_FILE)
-    return Entry(name, folder, _finished_at(folder, path), record, scorecard, rows, facts)
+    noted = _noted_at(folder, record)
+    finished_at = path.stat().st_mtime if noted is None else noted
+    return Entry(
+        name,
+        folder,
+        finished_at,
+        noted is not None,
+        record,
+        scorecard,
+        rows_sha256=rows,
+        facts=facts,
+    )
 
 
 def _rows_digest(path: Path) -> str:
@@ -125,13 +138,13 @@ def _rows_digest(path: Path) -> str:
     return hashlib.sha256("\0".join(map("\1".join, rows)).encode()).hexdigest()
 
 
-def _finished_at(folder: Path, scorecard: Path) -> float:
-    """Return when the driver noted last; of a file that was scored, when that was written."""
+def _noted_at(folder: Path, record: EvaluationRecord) -> float | None:
+    """Return when the driver noted last, or the file was scored; releases before noted no such."""
     if (folder / STATUS_FILE).is_file():
         noted = read_json(folder / STATUS_FILE).get("updated_at")
         if isinstance(noted, int | float):
             return float(noted)
-    return scorecard.stat().st_mtime
+    return record.scored_at
 
 
 def _name(folder: Path, root: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evaluator.comparing.differences import MetricDifference
 from evaluator.history.changes import Change, changes
@@ -23,6 +23,9 @@ from evaluator.runs.status import utc
 from shared.dataset.units import counted
 from shared.errors import InputError
 
+FILE_TIME: Final = "~"
+"""Stands before times that are a file's."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -36,6 +39,12 @@ class Step:
     gain: MetricDifference | None
     reason: str
 
+    @property
+    def finished(self) -> str:
+        """Return when the run was finished, to the minute."""
+        mark = "" if self.entry.is_noted else FILE_TIME
+        return mark + utc(self.entry.finished_at)[:16].replace("T", " ")
+
 
 @dataclass(frozen=True)
 class DataHistory:
@@ -45,6 +54,13 @@ class DataHistory:
     metric: Metric
     steps: Sequence[Step]
     places: Sequence[Place]
+
+    @property
+    def time_note(self) -> str:
+        """Return what is said of times that no run noted; "" where all did."""
+        if all(step.entry.is_noted for step in self.steps):
+            return ""
+        return f"{FILE_TIME} the folder says no time: its scorecard was written, or copied, then."
 
     @property
     def title(self) -> str:
@@ -148,6 +164,7 @@ def _step_json(step: Step, metric: Metric) -> dict[str, Any]:
     return {
         "run": entry.name,
         "finished_at": utc(entry.finished_at),
+        "finished_at_is_file_time": not entry.is_noted,
         "model": entry.model,
         "adapter": entry.adapter,
         "n": entry.scorecard.scores.n,

@@ -13,7 +13,6 @@ from evaluator.history.history import DataHistory, History
 from evaluator.history.leaderboard import Place
 from evaluator.history.tables import gain_text, interval_text, place_text
 from evaluator.metrics.registry import label
-from evaluator.runs.status import utc
 from shared.files.atomic import atomic_path
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -49,7 +48,6 @@ def write_history(history: History, path: Path) -> None:
         drawn={index: _drawn(of_data) for index, of_data in enumerate(history.data)},
         width=_WIDTH,
         label=label,
-        utc=utc,
         gain_text=gain_text,
         interval_text=interval_text,
         place_text=place_text,

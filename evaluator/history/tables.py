@@ -10,7 +10,6 @@ from evaluator.history.changes import summary
 from evaluator.history.history import DataHistory, Step
 from evaluator.history.leaderboard import Place
 from evaluator.metrics.registry import label
-from evaluator.runs.status import utc
 from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
 
@@ -18,6 +17,7 @@ from shared.dataset.units import counted
 def runs_table(of_data: DataHistory) -> Table:
     """Return the runs about one data in time, and what changed from each to the next."""
     table = _table(f"{of_data.title}: {counted(len(of_data.steps), 'run')} in time")
+    table.caption, table.caption_justify = of_data.time_note or None, "left"
     for heading in ("run", "finished", "model", "adapter"):
         table.add_column(heading, overflow="fold")
     for heading in (label(of_data.metric.name), "gain on the run before"):
@@ -25,7 +25,7 @@ def runs_table(of_data: DataHistory) -> Table:
     table.add_column("changed", overflow="fold")
     for step in of_data.steps:
         figure = step.entry.scorecard.scores.metrics.get(of_data.metric.name)
-        names = (step.entry.name, utc(step.entry.finished_at)[:16], step.entry.model)
+        names = (step.entry.name, step.finished, step.entry.model)
         table.add_row(
             *map(escape, (*names, step.entry.adapter)),
             "-" if figure is None else f"{figure.mean:.4f}",

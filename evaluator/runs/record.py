@@ -42,7 +42,8 @@ class EvaluationRecord(Settings):
     share: ``data_sha256`` of the scored pairs, which ``images`` below which folder or URL, how the
     pictures were decoded, the split, the model and its adapters, and so on. ``service`` is whose
     protocol a model behind an address speaks, ``image_px``, ``thinking`` and ``extra_body`` how it
-    was asked.
+    was asked. ``scored_at`` is when `evaluator score` made the folder, in seconds since the epoch;
+    a run that answers notes its times in `status.json`.
 
     A folder of a release before has ``arguments`` for ``settings``: the command line, word by word.
     What no field is called is passed over.
@@ -78,13 +79,16 @@ class EvaluationRecord(Settings):
     robustness_sample: int | None = None
     seed: int | None = None
     fingerprint: str | None = None
+    scored_at: float | None = None
     settings: RunSettings | ScoreSettings | None = None
     arguments: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return what is known besides ``settings``, in the types of JSON."""
         return self.model_dump(
-            mode="json", exclude_unset=True, exclude={"settings", "arguments", "fingerprint"}
+            mode="json",
+            exclude_unset=True,
+            exclude={"settings", "arguments", "fingerprint", "scored_at"},
         )
 
     def shown_command(self) -> list[str]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.runs.folder import write_results
+from evaluator.runs.folder import SCORECARD_FILE, write_results
 from evaluator.runs.places import last_name
-from evaluator.runs.record import EvaluationRecord, write_record
+from evaluator.runs.record import EvaluationRecord, read_record, write_record
 from evaluator.runs.rows.selection import refuse_leak, training_pairs
 from evaluator.runs.rows.trained_on import TrainedOn, counted, tell
 from evaluator.runs.settings import ScoreSettings, ScoringSettings
 from evaluator.scoring.columns import Columns
-from evaluator.scoring.scorecard import Scorecard
+from evaluator.scoring.scorecard import Scorecard, read_scorecard
 from evaluator.scoring.scoring import measured_metrics, score_predictions
 from shared.corpus import (
     ColumnNames,
@@ -33,6 +33,9 @@ from shared.images.stores import local_data, local_images
 from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
+_OF_ANSWERS: Final = ("predictions_sha256", "references_from")
+"""What tells the answers in a folder, and what they are scored against, from others."""
+
 
 @dataclass(frozen=True)
 class ScoredFile:
@@ -47,7 +50,8 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
 
     Raises:
-        InputError: a file or model cannot be used, or training data holds images of a scored file.
+        InputError: a file or model cannot be used, training data holds images of a scored file, or
+            the folder to write holds another run.
     """
     named, columns = settings.named_metrics, settings.named_columns
     asked = None if settings.data is None else read_pairs(local_data(settings.data))
@@ -56,6 +60,8 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
         name: _read(name, path, settings, columns, asked=asked, images=images)
         for name, path in _named([local_data(place) for place in settings.predictions]).items()
     }
+    if settings.out is not None:
+        _require_own(files, settings.out)
     train_pairs = None
     if settings.train is not None:
         train = local_data(settings.train)
@@ -176,10 +182,13 @@ def _heeding(
 
 
 def write_run_folders(
-    scored: Mapping[str, ScoredFile], out: Path, settings: ScoreSettings
+    scored: Mapping[str, ScoredFile], out: Path, settings: ScoreSettings, now: float
 ) -> dict[str, Path]:
-    """Write a run folder for each scored file: ``out`` itself for one, below it for several."""
-    folders = {name: out if len(scored) == 1 else out / name for name in scored}
+    """Write a run folder for each scored file: ``out`` itself for one, below it for several.
+
+    ``now`` is the time, in seconds since the epoch.
+    """
+    folders = _folders(scored, out)
     whole = settings.whole()
     for name, file in scored.items():
         record = EvaluationRecord(
@@ -187,10 +196,39 @@ def write_run_folders(
             name=name,
             images=None if whole.images is None else local_images(whole.images),
             settings=whole,
+            scored_at=now,
         )
         write_record(folders[name], record)
         write_results(folders[name], file.predictions, file.columns, file.scorecard)
     return folders
+
+
+def _folders(names: Collection[str], out: Path) -> dict[str, Path]:
+    return {name: out if len(names) == 1 else out / name for name in names}
+
+
+def _require_own(files: Mapping[str, _PredictionFile], out: Path) -> None:
+    """Check that no folder holds another run: the same file may be scored there once more.
+
+    Raises:
+        InputError: one does, or is a file.
+    """
+    for name, folder in _folders(files, out).items():
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {folder}: is a file; give a folder for the run")
+        record = read_record(folder)
+        if record == EvaluationRecord() and not (folder / SCORECARD_FILE).is_file():
+            continue
+        what = ""
+        if record.command not in {"", "evaluator score"}:
+            what = f"holds a run of `{record.command}`"
+        elif (folder / SCORECARD_FILE).is_file():
+            before = read_scorecard(folder / SCORECARD_FILE).provenance
+            now = files[name].provenance
+            differing = [fact for fact in _OF_ANSWERS if before.get(fact) != now[fact]]
+            what = f"holds a run with another {', '.join(differing)}" if differing else ""
+        if what:
+            raise InputError(f"--out {folder}: {what}; give another folder")
 
 
 def _named(paths: Sequence[Path]) -> dict[str, Path]:

@@ -86,7 +86,7 @@ def _report(folder: Path) -> Comparison:
     settings = ScoreSettings(predictions=[str(path) for path in paths], metrics=metrics)
     started = stopwatch()
     scored = score_files(settings)
-    write_run_folders(scored, folder / "runs", settings)
+    write_run_folders(scored, folder / "runs", settings, 0.0)
     scoring_s = stopwatch() - started
     started = stopwatch()
     report([folder / "runs" / path.stem for path in paths], folder / "report.html")

@@ -115,6 +115,27 @@ def test_several_files_make_run_folders_and_a_report(answers, tmp_path, capsys):
     assert "published and better" in text
 
 
+def test_a_folder_keeps_the_run_that_it_holds(answers, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ("score", answers, "--out", out)
+    assert run(*words, *BASIC) == 0
+    # The same answers may be scored again, with other metrics too; others may not take their place.
+    assert run(*words, "--metrics", "exact_match,token_f1") == 0
+    before = (out / "scorecard.json").read_bytes()
+    assert "token_f1" in before.decode()
+    other = tmp_path / "other.csv"
+    other.write_text(answers.read_text().replace("white", "grey"))
+    assert run("score", other, *BASIC, "--out", out) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"--out {out}: holds a run with another predictions_sha256; give another folder" in told
+    assert (out / "scorecard.json").read_bytes() == before
+    (out / "run.json").write_text('{"command": "evaluator run"}')
+    assert run(*words, *BASIC) == 2
+    assert "holds a run of `evaluator run`" in capsys.readouterr().err
+    assert run("score", answers, *BASIC, "--out", other) == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

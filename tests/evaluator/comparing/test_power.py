@@ -94,6 +94,10 @@ def test_the_command_measures_runs_or_takes_what_is_supposed(tmp_path, capsys):
         (["--questions", "inf"], "give a number, such as 5"),
         (["--points", "30", "--changed", "0.2"], "where 20% of the answers change"),
         (["base", "same", "--metric", "csns"], "no common figures for csns"),
+        (["base", "same", "--metric", "bleu_4"], "is a figure of the whole set, so that no answer"),
+        (["base", "same", "--changed", "0.3"], "--changed 0.3: is measured where runs are given"),
+        (["base", "same", "--alike", "0.1"], "--alike 0.1: is measured where runs are given"),
+        (["--metric", "csns"], "--metric csns: is of runs; give two, or leave it out"),
     ],
 )
 def test_what_tells_nothing_is_one_line(tmp_path, monkeypatch, capsys, arguments, told):

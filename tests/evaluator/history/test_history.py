@@ -1,6 +1,7 @@
 """`evaluator history`: the runs of a folder, what changed between them, and who leads."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from evaluator.__main__ import app
 from evaluator.history.changes import changes, summary
 from evaluator.history.history import read_history
+from evaluator.runs.record import read_record, write_record
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.program.cli import run_program
@@ -108,6 +110,25 @@ def test_it_is_printed_is_one_object_and_a_page(made, tmp_path, capsys):
 def test_two_runs_are_told_apart_in_full(made, capsys):
     assert evaluator("history", made / "first", made / "close") == 0
     assert "  model: model first → model close" in capsys.readouterr().out
+
+
+def test_a_scored_file_has_the_time_of_its_scoring_and_others_say_that_theirs_is_a_files(tmp_path):
+    for name in ("scored", "old"):
+        make_run(tmp_path / name, answers(8, wrong=[1]))
+        os.utime(tmp_path / name / "scorecard.json", (1_700_000_000, 1_700_000_000))
+    record = read_record(tmp_path / "scored").model_copy(update={"scored_at": 1_600_000_000.0})
+    write_record(tmp_path / "scored", record)
+    history = read_history([tmp_path])
+    [of_data] = history.data
+    assert [(step.entry.name, step.finished) for step in of_data.steps] == [
+        ("scored", "2020-09-13 12:26"),
+        ("old", "~2023-11-14 22:13"),
+    ]
+    assert "the folder says no time" in of_data.time_note
+    # A time is no change in how a run was made.
+    assert of_data.steps[1].changed == []
+    told = [run["finished_at_is_file_time"] for run in history.to_json()["data"][0]["runs"]]
+    assert told == [False, True]
 
 
 def test_runs_that_were_measured_differently_have_no_common_place(made, tmp_path):
