@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from shared.program.application import Command, application
+from curator.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
 from shared.program.cli import run_program
+from shared.program.command_line.application import Command, application
 
 GARBAGE_THRESHOLD: Final = 20_000
 """New objects after which garbage is looked for; Python's own is 700."""
@@ -61,7 +62,12 @@ COMMANDS: Final = {
 }
 
 app = application(
-    "curator", "Make a visual question answering data set out of a product catalogue.", COMMANDS
+    "curator",
+    "Make a visual question answering data set out of a product catalogue.",
+    COMMANDS,
+    examples=EXAMPLES,
+    panels=PANELS,
+    once_arguments=ONCE_ARGUMENTS,
 )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 from curator.campaign.beginning.as_given import (
     catalogue_of,
@@ -49,10 +50,10 @@ def curate(
     images: Place | None = None,
     columns: str | Mapping[str, str] | None = None,
     agreement: Place | None = None,
-    annotator: Service = Service.GEMINI,
+    service: Service = Service.GEMINI,
     model: Sequence[str] | str | None = None,
     models: Place | None = None,
-    base_url: str | None = None,
+    endpoint: str | None = None,
     prompt: Sequence[Place] | Place | None = None,
     questions: int | None = None,
     answer_words: int | None = None,
@@ -93,10 +94,10 @@ def curate(
         images: the images folder, if not the catalogue's own.
         columns: columns whose names cannot be guessed, by what they hold, or as one types them.
         agreement: a TOML file that says which texts of a listing answers are compared with.
-        annotator: the service that is asked.
+        service: whose protocol is spoken.
         model: one model, or several in order of preference.
         models: a TOML file of models, laid over the packaged one.
-        base_url: where the service is, if not at its usual address.
+        endpoint: where the service is, if not at its usual address.
         prompt: a prompt file, or several, each with ``=SHARE`` after it.
         questions: how many are asked about an image.
         answer_words: the longest answer, in words.
@@ -131,55 +132,63 @@ def curate(
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
+    return _run(options_of(locals()))
+
+
+def options_of(given: Mapping[str, Any]) -> RunOptions:
+    """Return the options of a run from the arguments of ``curate``, all of them, by name.
+
+    Raises:
+        InputError: one is out of its bounds, or they do not go together.
+    """
     # It takes pydantic, which takes a while to import.
     from curator.campaign.beginning.bounds import bounded  # noqa: PLC0415
 
-    given = bounded(locals())
-    if watch and is_url(fspath(catalog)):
+    checked = bounded(given)
+    if given["watch"] and is_url(fspath(given["catalog"])):
         raise InputError(
             "--watch looks at files on this machine, and what the hub has is fetched once; run "
             "again to take in what it has then"
         )
     catalog_here, images_here = local_catalogue(
-        fspath(catalog), None if images is None else fspath(images)
+        fspath(given["catalog"]), None if given["images"] is None else fspath(given["images"])
     )
-    options = RunOptions(
+    return RunOptions(
         catalog=catalog_here,
-        keys=_path(keys),
-        ledger=Path(ledger),
+        keys=_path(given["keys"]),
+        ledger=Path(given["ledger"]),
         images=images_here,
-        columns=catalog_columns(_columns(columns)),
-        agreement=_path(agreement),
-        annotator=given.annotator,
-        models=[model] if isinstance(model, str) else model or (),
-        known_models=catalogue_of(_path(models)),
-        base_url=base_url,
-        prompts=prompt_files(_texts(prompt)),
-        questions=given.questions,
-        answer_words=given.answer_words,
-        limit=given.limit,
-        concurrency=concurrency_at(given.tier, given.concurrency),
-        requests_per_minute=given.requests_per_minute,
-        on_exhausted=given.on_exhausted,
-        status=status,
-        status_token=status_token,
-        timeout_s=given.timeout_s
-        or (FLEX_TIMEOUT_S if given.tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
-        watch=watch,
-        once_per_look=once_per_look,
-        views=given.views,
-        retry_dead=retry_dead,
-        retry_keys=retry_keys,
-        yes=yes,
-        verify=given.verify,
-        canary=given.canary,
-        fitness=Fitness(given.min_pixels, given.min_contrast, given.min_sharpness),
-        shuffle=given.shuffle,
-        budget=BudgetLimit(budget_usd, budget_tokens),
-        settings=settings_asked(given.thinking, given.image_detail),
-        tier=given.tier,
+        columns=catalog_columns(_columns(given["columns"])),
+        agreement=_path(given["agreement"]),
+        annotator=checked.service,
+        models=_models(given["model"]),
+        known_models=catalogue_of(_path(given["models"])),
+        base_url=given["endpoint"],
+        prompts=prompt_files(_texts(given["prompt"])),
+        questions=checked.questions,
+        answer_words=checked.answer_words,
+        limit=checked.limit,
+        concurrency=concurrency_at(checked.tier, checked.concurrency),
+        requests_per_minute=checked.requests_per_minute,
+        on_exhausted=checked.on_exhausted,
+        status=given["status"],
+        status_token=given["status_token"],
+        timeout_s=checked.timeout_s
+        or (FLEX_TIMEOUT_S if checked.tier is Tier.FLEX else DEFAULT_TIMEOUT_S),
+        watch=given["watch"],
+        once_per_look=given["once_per_look"],
+        views=checked.views,
+        retry_dead=given["retry_dead"],
+        retry_keys=given["retry_keys"],
+        yes=given["yes"],
+        verify=checked.verify,
+        canary=checked.canary,
+        fitness=Fitness(checked.min_pixels, checked.min_contrast, checked.min_sharpness),
+        shuffle=checked.shuffle,
+        budget=BudgetLimit(given["budget_usd"], given["budget_tokens"]),
+        settings=settings_asked(checked.thinking, checked.image_detail),
+        tier=checked.tier,
     )
-    return _run(options)
 
 
 def _run(options: RunOptions) -> Progress:
@@ -207,6 +216,10 @@ def _run(options: RunOptions) -> Progress:
 
 def _path(place: Place | None) -> Path | None:
     return None if place is None else Path(place)
+
+
+def _models(names: Sequence[str] | str | None) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names or ()
 
 
 def _texts(places: Sequence[Place] | Place | None) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.program.application import Command, application, default_events
+from evaluator.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
 from shared.program.cli import run_program
+from shared.program.command_line.application import Command, application, default_events
 
 COMMANDS: Final = {
     "score": Command(
@@ -74,6 +75,9 @@ app = application(
     "Answer questions with replicas of a model, score the answers and report them.",
     COMMANDS,
     default_events,
+    examples=EXAMPLES,
+    panels=PANELS,
+    once_arguments=ONCE_ARGUMENTS,
 )
 
 

@@ -131,6 +131,9 @@ def evaluate(
         InputError: something that was given cannot be used; nothing was begun.
         StoppedForNow: a signal came; the same call goes on.
     """
+    if "concurrency" in settings:
+        # What run folders call it, which keep the settings by their fields.
+        settings["in_flight"] = settings.pop("concurrency")
     given = settings | {"data": fspath(data), "model": model, "out": Path(out)}
     named = given | {"adapter": _adapters(adapter), **_texts(metrics, columns)}
     read = _read(RunSettings, named, "evaluate").with_model()

@@ -195,8 +195,8 @@ def rehearsal(script: Path, cache: Path) -> Iterator[Rehearsal]:
         script,
         "--cache",
         cache,
-        "--port",
-        "0",
+        "--listen",
+        "127.0.0.1:0",
         "--json",
     ]
     with _running(command, stdout=subprocess.PIPE) as server:
@@ -282,7 +282,7 @@ def _curate(out: Path, pictures: Path, pairs: Sequence[QAPair], catalogue: Path)
     with rehearsal(script, out / "index") as server:
         command: Words = [
             "curator", "run", "--catalog", catalogue, "--images", pictures,
-            "--keys", _write_keys(out), "--ledger", ledger, "--base-url", server.base_url,
+            "--keys", _write_keys(out), "--ledger", ledger, "--endpoint", server.base_url,
             "--questions", str(QUESTIONS),
             *(word for model in MODELS for word in ("--model", model)),
         ]  # fmt: skip

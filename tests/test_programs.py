@@ -16,7 +16,7 @@ import pytest
 import curator.__main__
 import evaluator.__main__
 import trainer.__main__
-from shared.program.application import Command
+from shared.program.command_line.application import Command
 
 PROGRAMS = ("curator", "evaluator", "trainer")
 SLOW = {

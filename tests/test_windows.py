@@ -47,7 +47,7 @@ def test_every_command_loads(program) -> None:
 @pytest.mark.slow
 async def test_a_campaign_stops_goes_on_and_is_exported(stage, tmp_path) -> None:  # noqa: F811
     campaign = await stage(latency={"mean_ms": 1200})
-    options = ("--keys", str(campaign.folder / "keys.txt"), "--base-url", campaign.url)
+    options = ("--keys", str(campaign.folder / "keys.txt"), "--endpoint", campaign.url)
     run = ("curator", "run", "--catalog", str(campaign.catalog), *options, "--questions", "3")
     run += ("--ledger", str(campaign.ledger), "--concurrency", "1")
     process = await asyncio.create_subprocess_exec(

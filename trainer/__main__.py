@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.program.application import Command, application, default_events
 from shared.program.cli import run_program
+from shared.program.command_line.application import Command, application, default_events
 from shared.program.stopping import GOES_ON_WITH_RESUME
+from trainer.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
 
 COMMANDS: Final = {
     "fit": Command("trainer.commands.fit", "fit", "Fine-tune a LoRA adapter by the recipe."),
@@ -52,6 +53,9 @@ app = application(
     "Turn a data set into a LoRA adapter on a 4-bit base.",
     COMMANDS,
     default_events,
+    examples=EXAMPLES,
+    panels=PANELS,
+    once_arguments=ONCE_ARGUMENTS,
 )
 
 

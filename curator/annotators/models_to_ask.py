@@ -79,7 +79,7 @@ def settings_of_models(
     if asked.image_detail and asked.image_detail not in details:
         taken = ", ".join(details)
         raise InputError(
-            f"--image-detail {asked.image_detail}: --annotator {annotator.value} takes {taken}"
+            f"--image-detail {asked.image_detail}: --service {annotator.value} takes {taken}"
         )
     return {model.name: settings_for(model, asked) for model in models}
 
@@ -93,7 +93,7 @@ def require_tier(annotator: Service, models: Sequence[KnownModel], tier: Tier) -
     words = annotator.protocol.tiers
     if tier not in words:
         taken = ", ".join(words)
-        raise InputError(f"--tier {tier}: --annotator {annotator.value} takes {taken}")
+        raise InputError(f"--tier {tier}: --service {annotator.value} takes {taken}")
     require_taken(tier, models)
 
 

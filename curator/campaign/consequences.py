@@ -154,7 +154,7 @@ class Consequences:
             # The address is right: something before the service is out of order.
             return await self.try_later(tried, refusal)
         self.results.finish(tried, Outcome.BAD_REQUEST, refusal.reason)
-        raise InputError(f"{refusal.reason}; look at --base-url")
+        raise InputError(f"{refusal.reason}; look at --endpoint")
 
     def ask_more_plainly(self, tried: Try, annotator: str, refusal: FormNotTaken) -> None:
         """Remember how a model is asked from now on; the item is asked about again at once."""

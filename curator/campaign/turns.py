@@ -129,7 +129,7 @@ async def _batches(
         yield None
         return
     if Tier.BATCH not in options.annotator.protocol.tiers:
-        log.warning("batch_jobs_left_alone", jobs=len(jobs), way_out="--annotator gemini")
+        log.warning("batch_jobs_left_alone", jobs=len(jobs), way_out="--service gemini")
         yield None
         return
     require_batch_sdk()

@@ -23,12 +23,14 @@ from shared.images.stores import is_url
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import read_toml
 
+CONTEXT: Final = "context"
 FIRST: Final = "file"
 """The parameter of a command that takes the file."""
 _ONCE: Final[Mapping[str, str]] = {
     "retry_dead": "is for one run",
     "retry_keys": "is for one run",
     "yes": "is for one run",
+    "dry_run": "is for one run",
     "status_token": "is a secret; set the variable CURATOR_STATUS_TOKEN",
 }
 """Options that have no place in the file, and why."""
@@ -45,10 +47,11 @@ class PromptTable(Settings):
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key of the file: the parameter that it stands for, its type, and its bounds."""
+    """A key of the file: its parameter, its type, its name in the first release, its bounds."""
 
     parameter: str
     annotation: Any
+    once: str | None
     least: float | None
     most: float | None
 
@@ -87,7 +90,7 @@ def read_campaign_file(path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: {name} {why}; give it on the command line")
     # By its name, for it has the file among its own options.
     keys = _keys_of(import_module("curator.commands.run").run)
-    said = validated(_model_of(keys), tables, source=str(path))
+    said = validated(_model_of(keys), _as_now(tables, keys, path), source=str(path))
     values = {name: getattr(said, name) for name in said.model_fields_set}
     for name in _PLACES & values.keys():
         # A path or an address.
@@ -105,16 +108,29 @@ def _keys_of(command: Callable[..., Any]) -> dict[str, _Key]:
     hints = typing.get_type_hints(command, include_extras=True)
     keys = {}
     for parameter in inspect.signature(command).parameters:
-        annotation, option = typing.get_args(hints[parameter])[:2]
-        if parameter == FIRST:
+        if parameter in {CONTEXT, FIRST}:
             continue
+        annotation, option = typing.get_args(hints[parameter])[:2]
         # Within Annotated, typer takes the first name for a default until it looks closer.
         texts = [text for text in (option.default, *option.param_decls) if isinstance(text, str)]
-        declared = next((text for text in texts if text.startswith("--")), "")
-        name = declared.removeprefix("--").replace("-", "_") or parameter
-        if name not in _ONCE:
-            keys[name] = _Key(parameter, annotation, option.min, option.max)
+        spelt = [_key(text) for text in texts if text.startswith("--")] or [parameter]
+        if spelt[0] not in _ONCE:
+            once = next(iter(spelt[1:]), None)
+            keys[spelt[0]] = _Key(parameter, annotation, once, option.min, option.max)
     return keys
+
+
+def _key(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _as_now(tables: Mapping[str, Any], keys: Mapping[str, _Key], path: Path) -> dict[str, Any]:
+    """Return what a file says by the names of today."""
+    now = {key.once: name for name, key in keys.items() if key.once is not None}
+    for name in tables:
+        if now.get(name) in tables:
+            raise InputError(f"{path}: {name} is now called {now[name]}; leave {name} out")
+    return {now.get(name, name): value for name, value in tables.items()}
 
 
 def _model_of(keys: Mapping[str, _Key]) -> Any:  # noqa: ANN401 - a class that is made here

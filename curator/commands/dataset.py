@@ -10,10 +10,13 @@ import typer
 from curator.commands.options import PushBesideOthers, PushDryRun, PushPrivately, PushTo
 from curator.commands.pairs import EmbedImages, LicenseName, push_folder, require_pushable
 from shared.hub.push import Order
+from shared.program.command_line.next_step import tell_next
 
 PairsFile = Annotated[
     str,
-    typer.Argument(help="Pairs: CSV, JSON or Parquet, or a data set folder; a path or a URL."),
+    typer.Option(
+        "--data", help="Pairs: CSV, JSON or Parquet, or a data set folder; a path or a URL."
+    ),
 ]
 ImagesFolder = Annotated[
     str | None,
@@ -36,8 +39,8 @@ PairColumns = Annotated[
 
 
 def dataset(
-    data: PairsFile,
     *,
+    data: PairsFile,
     out: OutFolder,
     images: ImagesFolder = None,
     columns: PairColumns = None,
@@ -70,3 +73,4 @@ def dataset(
     print(f"{count} pairs in {out}")
     if push:
         push_folder(out, push, order)
+    tell_next("evaluator", "check", "--data", out)

@@ -19,17 +19,21 @@ from curator.fetching.pictures import FetchedPictures
 from shared.errors import AboVqaError, InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock, stopwatch
+from shared.program.command_line.next_step import tell_next
 from shared.program.reporting.progress import ProgressReport, report_progress
 
 CatalogFile = Annotated[
     str,
-    typer.Argument(
-        metavar="CATALOGUE",
+    typer.Option(
+        "--catalog",
         help="Table or feed that names pictures by URL; a path, or hf://datasets/OWNER/NAME/FILE.",
     ),
 ]
 PicturesFolder = Annotated[
-    Path, typer.Option("--to", metavar="DIR", help="Folder to bring them to, for `--images DIR`.")
+    Path,
+    typer.Option(
+        "--out", "--to", metavar="DIR", help="Folder to bring them to, for `--images DIR`."
+    ),
 ]
 AllowedHosts = Annotated[
     str | None,
@@ -65,9 +69,9 @@ class PicturesNotFetched(AboVqaError):
 
 
 def fetch(
-    catalog: CatalogFile,
     *,
-    to: PicturesFolder,
+    catalog: CatalogFile,
+    out: PicturesFolder,
     columns: ColumnsOfTable = None,
     hosts: AllowedHosts = None,
     largest: LargestMib = 20.0,
@@ -91,16 +95,16 @@ def fetch(
     )
     started = stopwatch()
     table, _ = local_catalogue(catalog, None, with_pictures=False)
-    _make(to)
+    _make(out)
     # By the file that each becomes: what differs in scheme or fragment alone is one picture.
     urls = {
-        fetched_name(url) or url: url for url in picture_urls(table, to, catalog_columns(columns))
+        fetched_name(url) or url: url for url in picture_urls(table, out, catalog_columns(columns))
     }
     if not urls:
         raise InputError(f"{catalog}: names no picture by URL, so that there is none to fetch")
-    pictures = FetchedPictures(to)
+    pictures = FetchedPictures(out)
     lacking = [url for url in urls.values() if not pictures.has(url)]
-    failures = FailuresFile(to)
+    failures = FailuresFile(out)
     # Those that failed before come last, or a limit would leave others out for good.
     wanted = sorted(lacking, key=failures.before.__contains__)[:limit]
     with failures, report_progress("fetching pictures", len(wanted)) as progress:
@@ -110,14 +114,16 @@ def fetch(
         f"fetched {counts.fetched:,}, there before {len(urls) - len(lacking):,}, "
         f"failed {counts.failed:,}, left {left:,}; {stopwatch() - started:.1f} s"
     )
-    _end(counts, failures, stop, to)
+    _end(counts, failures, stop)
+    of_table = [] if columns is None else ["--columns", columns]
+    tell_next("curator", "plan", "--catalog", catalog, "--images", out, *of_table)
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--to {folder}: cannot be made ({error.strerror})") from error
+        raise InputError(f"--out {folder}: cannot be made ({error.strerror})") from error
 
 
 async def _fetch(
@@ -141,7 +147,7 @@ async def _fetch(
     return counts, stop
 
 
-def _end(counts: FetchCounts, failures: FailuresFile, stop: AsyncStopSignal, folder: Path) -> None:
+def _end(counts: FetchCounts, failures: FailuresFile, stop: AsyncStopSignal) -> None:
     for reason, count in failures.reasons.most_common(5):
         print(f"  {count:,} {reason}")
     if stop.requested:
@@ -156,4 +162,3 @@ def _end(counts: FetchCounts, failures: FailuresFile, stop: AsyncStopSignal, fol
             f"{counts.failed:,} pictures could not be fetched: {failures.path} tells which and "
             "why; the same command tries them again"
         )
-    print(f"give --images {folder} to curator run")

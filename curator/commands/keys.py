@@ -23,11 +23,11 @@ from curator.annotators.key_checks import (
 from curator.annotators.models_to_ask import models_to_ask, names_not_listed
 from curator.campaign.beginning.as_given import catalogue_of
 from curator.commands.options import (
-    AnnotatorName,
     AsJson,
-    BaseUrl,
+    Endpoint,
     KeysFile,
     ModelsPath,
+    ServiceName,
 )
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
@@ -49,6 +49,7 @@ from shared.endpoints.refusals.refusal import WrongAddress
 from shared.errors import AboVqaError, InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 from shared.program.reporting.progress import report_progress
 
 ModelsToCheck = Annotated[
@@ -77,10 +78,10 @@ class UnusableKeys(AboVqaError):
 def keys(
     *,
     keys: KeysFile = None,
-    annotator: AnnotatorName = Service.GEMINI,
+    service: ServiceName = Service.GEMINI,
     model: ModelsToCheck = None,
     models: ModelsPath = None,
-    base_url: BaseUrl = None,
+    endpoint: Endpoint = None,
     ledger: LearnedFrom = None,
     requests_per_minute: ChecksPerMinute = CHECKS_A_MINUTE,
     timeout_s: CheckTimeout = LONGEST_CHECK_S,
@@ -90,20 +91,18 @@ def keys(
 
     No quota is used. Ends with 1 where a key cannot be used.
     """
-    protocol = annotator.protocol
-    check_base_url(base_url)
-    require_stated_address(protocol.address_variable, base_url)
+    protocol = service.protocol
+    check_base_url(endpoint)
+    require_stated_address(protocol.address_variable, endpoint)
     catalogue = catalogue_of(models)
     protocol.require()
     key_file = read_key_file(keys, source=protocol.keys)
-    asked = [
-        each.name for each in models_to_ask(annotator, model or (), key_file.models, catalogue)
-    ]
+    asked = [each.name for each in models_to_ask(service, model or (), key_file.models, catalogue)]
     if not asked:
-        raise InputError(f"--annotator {annotator.value}: say which with --model NAME")
+        raise InputError(f"--service {service.value}: say which with --model NAME")
     protocol.require_credentials(key_file.keys)
     background = Background(catalogue, {} if ledger is None else _remembered(ledger, asked))
-    connection = Connection(base_url, timeout_s, CONNECTIONS)
+    connection = Connection(endpoint, timeout_s, CONNECTIONS)
     checks = asyncio.run(
         _check(protocol, connection, key_file.keys, asked, PlainRate(requests_per_minute))
     )
@@ -115,7 +114,10 @@ def keys(
     else:
         Console().print(checks_view(checks, background, now))
     described = [catalogue.known(name) for name in asked]
-    _require_usable(checks, names_not_listed(annotator, described, catalogue))
+    _require_usable(checks, names_not_listed(service, described, catalogue))
+    if not as_json:
+        of_file = [] if keys is None else ["--keys", str(keys)]
+        tell_next("curator", "plan", "--catalog", "CATALOG", *of_file)
 
 
 def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:
@@ -144,7 +146,7 @@ async def _check(
 def _require_address(checks: Sequence[KeyCheck]) -> None:
     refusals = [check.refusal for check in checks]
     if all(isinstance(refusal, WrongAddress) for refusal in refusals):
-        raise InputError(f"{refusals[0]}; look at --base-url")
+        raise InputError(f"{refusals[0]}; look at --endpoint")
 
 
 def _require_usable(checks: Sequence[KeyCheck], nearest: Mapping[str, Sequence[str]]) -> None:

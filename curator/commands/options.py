@@ -47,12 +47,23 @@ ListingMapFile = Annotated[
         help="TOML: which fields of a listing answer what (see `curator agreement`).",
     ),
 ]
-AnnotatorName = Annotated[
+ServiceName = Annotated[
     Service,
-    typer.Option("--annotator", help="Protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...)."),
+    typer.Option(
+        "--service",
+        "--annotator",
+        help="Whose protocol: Gemini's, or OpenAI's (Ollama, vLLM, ...).",
+    ),
 ]
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Address of another server, such as `curator rehearse`.")
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        "--base-url",
+        metavar="URL",
+        help="Address of another server, such as `curator rehearse`.",
+        show_default="the service's own",
+    ),
 ]
 ModelNames = Annotated[
     list[str] | None,
@@ -147,9 +158,6 @@ Concurrency = Annotated[
     typer.Option(min=1, max=1024, help="Most requests in flight.", show_default="16; 128 at flex"),
 ]
 LedgerFile = Annotated[Path, typer.Option("--ledger", help="The campaign's file (SQLite).")]
-LedgerArgument = Annotated[
-    Path, typer.Argument(metavar="LEDGER", help="The campaign's file (SQLite).")
-]
 CampaignId = Annotated[
     int | None, typer.Option(help="Campaign to take, where the ledger holds several.")
 ]

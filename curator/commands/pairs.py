@@ -45,6 +45,7 @@ from shared.hub.push import Order, require_ready
 from shared.hub.push import push as push_parcel
 from shared.images.stores import local_folder
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 from shared.program.reporting.progress import report_progress
 
 _PUSHED: Final = "Push data with abo-vqa"
@@ -175,6 +176,7 @@ def export(
         print(f"left out: {line}")
     if push:
         push_folder(out, push, order)
+    tell_next(*_after(out, images))
 
 
 def require_pushable(name: str, order: Order, out: Path) -> None:
@@ -207,6 +209,14 @@ def push_folder(folder: Path, name: str, order: Order) -> None:
 
     parcel = dataset_parcel(folder, name)
     push_parcel(parcel, name, order, folder=folder, message=_PUSHED, tell=print)
+
+
+def _after(out: Path, images: str | None) -> list[str]:
+    """Return the command that goes on with what was written."""
+    pictures = [] if images is None else ["--images", images]
+    if out.suffix.lower() in FILE_SUFFIXES:
+        return ["curator", "dataset", "--data", str(out), *pictures, "--out", "dataset"]
+    return ["evaluator", "check", "--data", str(out), *pictures]
 
 
 def _require_place(out: Path, *, embeds: bool, has_license: bool) -> None:
@@ -287,6 +297,7 @@ def reparse(
         f"{changed.items} images judged again, {changed.pairs} pairs; "
         f"{changed.gained} images gained, {changed.lost} given up"
     )
+    tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
 
 
 async def _reparse(

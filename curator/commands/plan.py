@@ -31,7 +31,6 @@ from curator.campaign.beginning.as_given import (
 from curator.catalog import catalog_columns, local_catalogue, open_catalog
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
-    AnnotatorName,
     AnswerWords,
     AsJson,
     CanaryImages,
@@ -48,11 +47,13 @@ from curator.commands.options import (
     ModelsPath,
     PromptFiles,
     QuestionsPerImage,
+    ServiceName,
     ThinkingLevel,
     TierName,
     VerifiedShare,
     ViewsPerRequest,
 )
+from curator.commands.typed import run_words
 from curator.forecast.comparison import compared, comparison_view, free_way, tier_way
 from curator.forecast.first_requests import (
     first_requests,
@@ -88,6 +89,7 @@ from shared.endpoints.token_estimates import CountedReply, TokenEstimates
 from shared.errors import InputError
 from shared.images.fitness import Fitness
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 
 _USUAL_LATENCY_S: Final = 5.0
 ImageLimit = Annotated[int | None, typer.Option(min=1, help="Most images.")]
@@ -122,22 +124,25 @@ CountedLedger = Annotated[
 OutputTokens = Annotated[
     int | None, typer.Option(min=0, help="Output tokens a request, thinking included.")
 ]
-InputPrice = Annotated[
-    float | None, typer.Option(min=0.0, help="US dollars a million input tokens.")
+PriceIn = Annotated[
+    float | None,
+    typer.Option("--price-in", "--input-price", min=0.0, help="US dollars a million tokens in."),
 ]
-OutputPrice = Annotated[
-    float | None, typer.Option(min=0.0, help="US dollars a million output tokens.")
+PriceOut = Annotated[
+    float | None,
+    typer.Option("--price-out", "--output-price", min=0.0, help="US dollars a million tokens out."),
 ]
 
 
 def plan(
-    file: CampaignFile = None,  # noqa: ARG001 - its callback acts
+    context: typer.Context = None,  # type: ignore[assignment] # of the parser alone
+    file: CampaignFile = None,
     *,
     catalog: CatalogPath,
     keys: KeysFile = None,
     images: ImagesFolder = None,
     columns: ColumnsOfTable = None,
-    annotator: AnnotatorName = Service.GEMINI,
+    service: ServiceName = Service.GEMINI,
     model: ModelNames = None,
     models: ModelsPath = None,
     ledger: CountedLedger = None,
@@ -161,8 +166,8 @@ def plan(
     free: FreeQuota = False,
     latency_s: LatencySeconds = None,
     output_tokens: OutputTokens = None,
-    input_price: InputPrice = None,
-    output_price: OutputPrice = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast a campaign's time, tokens and money.
@@ -170,15 +175,15 @@ def plan(
     No request is sent.
     """
     known_models = catalogue_of(models)
-    pool = read_key_file(keys, source=annotator.protocol.keys)
+    pool = read_key_file(keys, source=service.protocol.keys)
     if tier is Tier.BATCH:
         require_key_for_jobs(pool.keys)
-    wanted = _wanted_models(annotator, model or (), pool, known_models, is_free=free)
+    wanted = _wanted_models(service, model or (), pool, known_models, is_free=free)
     described = [known_models.known(each.name) for each in wanted]
     require_taken(tier, described)
     prompts = read_sound_prompts(prompt_files(prompt), questions, answer_words).with_views(views)
     settings = settings_asked(thinking, image_detail)
-    by_model = settings_of_models(annotator, described, settings)
+    by_model = settings_of_models(service, described, settings)
     estimates = TokenEstimates(known_models.tile, settings)
     now = SystemClock().now()
     counted, heeded = _told_by(ledger, wanted, now)
@@ -191,15 +196,15 @@ def plan(
     prompts.require_fields(opened)
     size = measure_catalog(opened, prompts, described, estimates).limited_to(limit)
     work = planned_work(size, prompts.questions, verify, output_tokens, canaries=canary)
-    priced = _Priced(known_models, described, input_price, output_price)
+    priced = _Priced(known_models, described, price_in, price_out)
     pace = _Pace(known_models, tier, latency_s, concurrency)
     planned = asyncio.run(
-        _planned(annotator, asked, priced, pace, keys=serving, work=work, now=now, heeded=heeded)
+        _planned(service, asked, priced, pace, keys=serving, work=work, now=now, heeded=heeded)
     )
     planned |= {
         "told_by_ledger": heeded.told(keys_there, wanted),
         "along": size.along,
-        "not_listed": names_not_listed(annotator, described, known_models),
+        "not_listed": names_not_listed(service, described, known_models),
         "taken_for_granted": taken_for_granted(serving, asked),
         "first_requests": requests_object(
             first_requests(opened, prompts), asked[0].name, tier.value, by_model[asked[0].name]
@@ -211,8 +216,12 @@ def plan(
     if as_json:
         json.dump(planned, sys.stdout, indent=2)
         print()
-    else:
-        _show(planned)
+        return
+    _show(planned)
+    if context is not None:
+        words = run_words(context)
+        has_ledger = file is not None or "--ledger" in words
+        tell_next(*words, *([] if has_ledger else ["--ledger", "campaign.db"]))
 
 
 def _wanted_models(
@@ -268,7 +277,7 @@ class _Priced:
 
     def __post_init__(self) -> None:
         if (self.input_usd is None) != (self.output_usd is None):
-            raise InputError("give both --input-price and --output-price, or neither")
+            raise InputError("give both --price-in and --price-out, or neither")
 
     def at(self, tier: Tier) -> dict[str, Price | None]:
         return {model.name: self._price(model, tier) for model in self.models}

@@ -22,6 +22,7 @@ from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_text, read_prompt_file
 from curator.prompts.prompts import Prompts
 from curator.prompts.wording import words_text
+from shared.program.command_line.next_step import tell_next
 from shared.records import ImageRef, Listing
 
 PromptPath = Annotated[
@@ -57,6 +58,7 @@ def prompt(
     """
     if file is None:
         print(default_text(), end="")
+        tell_next("curator", "prompt", "FILE.toml")
         return
     made = with_numbers(read_prompt_file(file), questions, answer_words)
     require_sound_examples(made, file)
@@ -66,6 +68,8 @@ def prompt(
         Prompts.alone(made, file.stem).require_fields(opened)
         listing = _first_listing(opened)
     print(_shown(file, made, listing))
+    words = ["CATALOG" if catalog is None else catalog, "--prompt", str(file)]
+    tell_next("curator", "plan", "--catalog", *words)
 
 
 def _first_listing(catalog: Catalog) -> Listing:

@@ -34,6 +34,7 @@ from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_o
 from shared.program.clock import SystemClock
 from shared.program.reporting.events import set_up_events
 from shared.program.reporting.secret_mask import SecretMask
+from shared.web.host_and_port import listening_at
 
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
@@ -73,11 +74,16 @@ TokensPerMinute = Annotated[
 RequestsPerDay = Annotated[
     int | None, typer.Option(min=0, help="Requests a day, for unlisted keys.")
 ]
-LatencyMilliseconds = Annotated[
-    float | None, typer.Option(min=0, help="Milliseconds that a reply takes.")
+Latency = Annotated[
+    float | None, typer.Option("--latency", min=0, help="Seconds that a reply takes.")
 ]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+OldLatency = Annotated[float | None, typer.Option("--latency-ms", min=0, hidden=True)]
+ListenAddress = Annotated[
+    str,
+    typer.Option("--listen", metavar="HOST:PORT", help="Address to listen on; port 0: any free."),
+]
+OldHost = Annotated[str | None, typer.Option("--host", hidden=True)]
+OldPort = Annotated[int | None, typer.Option("--port", hidden=True, min=0, max=65535)]
 WrittenKeys = Annotated[
     Path | None, typer.Option(help="File to write the script's keys to, for curator run --keys.")
 ]
@@ -94,9 +100,11 @@ def rehearse(
     rpm: RequestsPerMinute = None,
     tpm: TokensPerMinute = None,
     rpd: RequestsPerDay = None,
-    latency_ms: LatencyMilliseconds = None,
-    host: Host = "127.0.0.1",
-    port: Port = DEFAULT_PORT,
+    latency_s: Latency = None,
+    latency_ms: OldLatency = None,
+    listen: ListenAddress = f"127.0.0.1:{DEFAULT_PORT}",
+    host: OldHost = None,
+    port: OldPort = None,
     write_keys: WrittenKeys = None,
     cache: CacheFolder = None,
     as_json: AsJson = False,
@@ -107,10 +115,12 @@ def rehearse(
     say is in docs/rehearsal.md. Or give --answers and --images; without, answers are made up about
     any image. Ends on Ctrl-C or SIGTERM.
     """
+    place = listening_at(listen, host, port)
     scene = _scene(script, answers, images)
     if columns is not None:
         scene = scene.model_copy(update={"columns": parse_columns(columns)})
-    scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), latency_ms)
+    mean_ms = latency_ms if latency_s is None else 1000 * latency_s
+    scene = _with_options(scene, QuotaTable(rpm=rpm, tpm=tpm, rpd=rpd), mean_ms)
     if keys is not None:
         scene = with_campaign_keys(scene, read_key_file(keys))
     require_keys(scene)
@@ -121,7 +131,7 @@ def rehearse(
     server = build_server(scene, book, SystemClock())
     pool = write_keys or keys
     announce = _announce_json if as_json else _announce
-    asyncio.run(_serve(server, host, port, lambda url: announce(url, scene, book, pool)))
+    asyncio.run(_serve(server, *place, lambda url: announce(url, scene, book, pool)))
     _sum_up(server)
 
 
@@ -220,7 +230,7 @@ def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
     """Return a command line that runs a campaign against this server."""
     catalog = "CATALOG" if scene.images is None else str(_catalog_of(scene.images))
     words = ["curator", "run", "--catalog", catalog, "--ledger", "rehearsal.db"]
-    words += ["--base-url", base_url]
+    words += ["--endpoint", base_url]
     if scene.models:
         words += ["--model", scene.models[0]]
     if pool is not None:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from curator.commands.options import AsJson, LedgerArgument
+from curator.commands.options import AsJson, LedgerFile
 from curator.judging.listing_map import read_map
 from curator.ledger import Ledger
 from curator.ledger.database.opening import at_rest
@@ -24,25 +24,31 @@ from curator.pairs.reparse import Rules, prompts_of, reparse
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 from shared.program.reporting.progress import report_progress
 
 NewLedger = Annotated[
-    Path, typer.Option("--to", metavar="NEW", help="The new ledger to write, beside the old one.")
+    Path,
+    typer.Option(
+        "--out", "--to", metavar="NEW", help="The new ledger to write, beside the old one."
+    ),
 ]
 
 
-def repair(ledger: LedgerArgument, to: NewLedger, as_json: AsJson = False) -> None:
+def repair(ledger: LedgerFile, out: NewLedger, as_json: AsJson = False) -> None:
     """Save what can be read of a damaged ledger.
 
     From its file and from the log beside it; both stay as they are.
     """
-    if to.exists():
-        raise InputError(f"{to}: is there already; give another --to")
-    with at_rest(ledger), atomic_path(to.resolve()) as part:
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another --out")
+    with at_rest(ledger), atomic_path(out.resolve()) as part:
         told = repaired(ledger, part)
         unread = asyncio.run(_judge(part, told.unjudged))
         require_whole(part)
-    _print(told, unread, to, as_json=as_json)
+    _print(told, unread, out, as_json=as_json)
+    if not as_json:
+        tell_next("curator", "status", "--ledger", out)
 
 
 async def _judge(part: Path, unjudged: Mapping[int, frozenset[int]]) -> list[str]:

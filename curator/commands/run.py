@@ -10,14 +10,13 @@ import typer
 from curator.api import curate
 from curator.commands.campaign_file import CampaignFile
 from curator.commands.options import (
-    AnnotatorName,
     AnswerWords,
-    BaseUrl,
     CanaryImages,
     CatalogPath,
     ColumnsOfTable,
     Concurrency,
     DetailOfImages,
+    Endpoint,
     ImagesFolder,
     KeysFile,
     LedgerFile,
@@ -29,11 +28,13 @@ from curator.commands.options import (
     ModelsPath,
     PromptFiles,
     QuestionsPerImage,
+    ServiceName,
     ThinkingLevel,
     TierName,
     VerifiedShare,
     ViewsPerRequest,
 )
+from curator.commands.typed import run_words
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import left_out
 from curator.status.words import left_out_words
@@ -43,6 +44,7 @@ from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
 from shared.program.clock import stopwatch
+from shared.program.command_line.next_step import tell_next
 
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
@@ -102,6 +104,12 @@ BudgetTokens = Annotated[
 RetryDead = Annotated[
     bool, typer.Option("--retry-dead", help="Return what was given up to the queue first.")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be done, its cost and time; send and write nothing."
+    ),
+]
 BeginNew = Annotated[
     bool, typer.Option("--yes", help="Begin a new campaign beside others without asking.")
 ]
@@ -111,6 +119,7 @@ RetryKeys = Annotated[
 
 
 def run(
+    context: typer.Context,
     file: CampaignFile = None,
     *,
     catalog: CatalogPath,
@@ -119,10 +128,10 @@ def run(
     images: ImagesFolder = None,
     columns: ColumnsOfTable = None,
     agreement: ListingMapFile = None,
-    annotator: AnnotatorName = Service.GEMINI,
+    service: ServiceName = Service.GEMINI,
     model: ModelNames = None,
     models: ModelsPath = None,
-    base_url: BaseUrl = None,
+    endpoint: Endpoint = None,
     prompt: PromptFiles = None,
     questions: QuestionsPerImage = None,
     answer_words: AnswerWords = None,
@@ -150,18 +159,28 @@ def run(
     retry_dead: RetryDead = False,
     retry_keys: RetryKeys = False,
     yes: BeginNew = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Ask for questions and answers about every image.
 
     The same command goes on where it stopped.
     """
     given = dict(locals())
-    del given["file"]
+    for name in ("context", "file", "dry_run"):
+        del given[name]
+    if dry_run:
+        # It takes what `curator plan` takes, which a run does without.
+        from curator.commands.dry_run import say_what_would_be_done  # noqa: PLC0415
+
+        say_what_would_be_done(given)
+        tell_next(*run_words(context, but="dry_run"))
+        return
     started = stopwatch()
     progress = curate(**given)
     print(f"{progress.sentence()}; {stopwatch() - started:.1f} s")
     if words := _left_out_words(ledger):
         print(f"left out of the catalogue: {words}")
+    tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
 
 
 def _left_out_words(ledger: Path) -> str:

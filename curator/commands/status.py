@@ -24,6 +24,7 @@ from curator.status.view import status_view
 from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 
 
 def status(
@@ -52,6 +53,8 @@ def status(
         Console().print(status_view(standings, now, named))
         for campaign_id, line in review_lines(ledger).items():
             print(f"Campaign {campaign_id}, people: {line}")
+        if any(standing.report.pairs for standing in standings):
+            tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
 
 
 def _chosen(standings: list[Standing], wanted: Sequence[int], ledger: Path) -> list[Standing]:

@@ -52,7 +52,7 @@ def _assumed(assumed: Mapping[str, Any]) -> list[Text]:
     several = len(assumed["prices"]) > 1
     lines = []
     for model, price in assumed["prices"].items():
-        money = "no price known for this model; give --input-price and --output-price"
+        money = "no price known for this model; give --price-in and --price-out"
         if price:
             usd = f"{price['input_usd']:g} and {price['output_usd']:g} $"
             money = f"{usd} a million tokens in and out"

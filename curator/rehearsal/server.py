@@ -53,8 +53,8 @@ class RehearsalServer:
                 await web.TCPSite(runner, host, port).start()
             except OSError as error:
                 raise InputError(
-                    f"--host {host} --port {port}: cannot listen there ({error.strerror}); "
-                    "--port 0 takes a free port"
+                    f"--listen {host}:{port}: cannot listen there ({error.strerror}); "
+                    "port 0 is any that is free"
                 ) from error
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{runner.addresses[0][1]}"

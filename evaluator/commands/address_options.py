@@ -34,7 +34,9 @@ Keys = Annotated[
         show_default="OPENAI_API_KEY or none; GEMINI_API_KEYS",
     ),
 ]
-InFlight = Annotated[int, typer.Option(help="Requests at once.", min=1)]
+InFlight = Annotated[
+    int, typer.Option("--concurrency", "--in-flight", help="Most requests in flight.", min=1)
+]
 Timeout = Annotated[float, typer.Option(help="Longest wait for an answer, in seconds.", min=0.1)]
 ImagePx = Annotated[
     int, typer.Option(help="Pictures are sent with so many pixels on the longer side.", min=16)

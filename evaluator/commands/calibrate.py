@@ -16,6 +16,7 @@ from evaluator.calibrating.tables import check_table, verdict
 from evaluator.commands.options import AsJson
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
+from shared.program.command_line.next_step import tell_next
 
 _MUCH: Final = 0.05
 """A share of answers by which more may be sure than was wanted, without a word."""
@@ -62,3 +63,7 @@ def calibrate(
             "which cannot tell them apart."
         )
     typer.echo(f"sureness: {out}")
+    asked = ["--model", runs[0].record.model or "MODEL"]
+    asked += ["--adapter", runs[0].record.adapter] if runs[0].record.adapter else []
+    files = ["--data", "QUESTIONS.csv", "--out", "answers.csv"]
+    tell_next("evaluator", "predict", *asked, *files, "--sure", out)

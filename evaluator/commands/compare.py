@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from evaluator.metrics.choice import one_metric, parse_metrics
 from evaluator.reporting.page import write_report
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
+from shared.program.command_line.next_step import tell_next
 
 
 def compare(
@@ -79,6 +81,8 @@ def compare(
     closed = [gate.sentence() for gate in put if not gate.passed]
     if closed:
         raise GateClosed("; ".join(closed))
+    if not as_json:
+        tell_next("evaluator", "report", *runs, "--out", "report.html")
 
 
 def _print_json(several: SeveralRuns, put: Sequence[Gate]) -> None:
@@ -121,3 +125,9 @@ def report(
     Console().print(comparison_table({run.name: run.scorecard for run in loaded}))
     typer.echo(signature_note(run.scorecard for run in loaded))
     typer.echo(f"report: {out}")
+    tell_next("evaluator", "history", _around(runs))
+
+
+def _around(runs: Sequence[Path]) -> Path:
+    """Return the folder of the run folders."""
+    return Path(os.path.relpath(runs[0].resolve().parent))

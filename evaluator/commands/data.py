@@ -20,12 +20,14 @@ from shared.errors import AboVqaError, InputError
 from shared.images.names import find_images
 from shared.images.source import require_images
 from shared.images.stores import local_data, local_images
+from shared.program.command_line.next_step import tell_next
 from shared.questions.types import type_shares
 
 
 def check(
+    *,
     data: Annotated[
-        str, typer.Argument(help="A data set folder, or a file of pairs; a path or a URL.")
+        str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")
     ],
     images: Annotated[
         str | None,
@@ -62,6 +64,8 @@ def check(
         for conflict in result.conflicts[:SHOWN]:
             answers = " / ".join(conflict.answers)
             typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {answers}")
+        if not result.leaks:
+            tell_next("trainer", "fit", "RECIPE.toml", "--data", data, "--out", "adapter")
     if result.leaks:
         raise AboVqaError(f"{data}: {leak_text(result.leaks)}; {SPLIT_ANEW}")
 
@@ -79,11 +83,13 @@ def _rows_and_images(data: str, images: str | None) -> tuple[Path, Path | None]:
 
 
 def unpack(
-    files: Annotated[
-        list[str],
-        typer.Argument(help="Files of one data set, or their folder; paths or URLs."),
-    ],
     *,
+    data: Annotated[
+        list[str],
+        typer.Option(
+            help="The data set's folder, or one of its files; may be repeated; a path or a URL."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="A folder to make.")],
 ) -> None:
     """Save the pictures within data as files of their own.
@@ -91,6 +97,7 @@ def unpack(
     Of Parquet, or of tables and JSON with base64. Other commands take such data as they are, and
     keep the pictures in the cache.
     """
-    made = unpack_pictures([local_data(file) for file in files], out)
+    made = unpack_pictures([local_data(file) for file in data], out)
     typer.echo(f"{out / made.file}: {made.rows:,} rows")
     typer.echo(f"{out / IMAGES_FOLDER}: {made.images:,} pictures")
+    tell_next("evaluator", "check", "--data", out / made.file, "--images", out / IMAGES_FOLDER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from evaluator.commands.options import AsJson
 from evaluator.history.history import read_history
 from evaluator.history.page import write_history
 from evaluator.history.tables import leaderboard_table, runs_table
+from shared.program.command_line.next_step import tell_next
 
 
 def history(
@@ -41,7 +43,6 @@ def history(
         else:
             typer.echo(f"{of_data.title}: no run has {of_data.metric}")
         console.print(runs_table(of_data))
-        # Of two runs, all that changed has room here.
         if len(of_data.steps) == 2:  # noqa: PLR2004
             for change in of_data.steps[1].changed:
                 typer.echo(f"  {change.text}")
@@ -56,3 +57,6 @@ def history(
         typer.echo(f"left out: {left_out.name}: {left_out.reason}")
     if out is not None:
         typer.echo(f"history: {out}")
+    if best := next((of_data.places[:2] for of_data in found.data if of_data.places), None):
+        words = [os.path.relpath(place.entry.folder) for place in best]
+        tell_next("evaluator", "report", *words, "--out", "report.html")

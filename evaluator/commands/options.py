@@ -17,7 +17,7 @@ Model = Annotated[
         help="A model folder, a hub id or blip-vqa-tiny.", show_default="the adapter's base"
     ),
 ]
-Adapter = Annotated[Path | None, typer.Option(help="A PEFT adapter folder.")]
+Adapter = Annotated[str | None, typer.Option(metavar="[NAME=]DIR", help="A PEFT adapter folder.")]
 Quantized = Annotated[
     Quantization, typer.Option("--quantize", help=f"How the base is held. {WHAT_EACH_IS}.")
 ]
@@ -83,4 +83,4 @@ Sure = Annotated[
     Path | None,
     typer.Option(help="A file of `evaluator calibrate`: says of each answer whether it is sure."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -15,6 +15,7 @@ from evaluator.commands.options import AsJson
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from shared.dataset.units import counted
 from shared.errors import InputError
+from shared.program.command_line.next_step import tell_next
 
 if TYPE_CHECKING:
     from evaluator.comparing.power import Variation
@@ -102,6 +103,9 @@ def power(
     if now is not None:
         seen = needed.points_seen_now
         typer.echo(f"The {counted(now, noun)} of these runs see {seen:.1f} points.")
+    tell_next(
+        "evaluator", "run", "--data", "DATA", "--model", "MODEL", "--limit", units, "--out", "RUN"
+    )
 
 
 def _require_possible(points: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -33,7 +34,9 @@ from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S, Addre
 from evaluator.runs.predicting.submissions import Submission
 from shared.corpus import ColumnNames, parse_columns
 from shared.errors import InputError
+from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.adapter_base import model_or_base
+from shared.vqa.adapting.named_folder import named_folder
 from shared.vqa.inputs.instruction import Instruction, checked_instruction
 from shared.vqa.quantization import Quantization
 
@@ -48,7 +51,8 @@ SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
 AdapterOrModule = Annotated[
     str | None,
     typer.Option(
-        metavar="DIR", help="A PEFT adapter folder; with --endpoint the name of a LoRA module."
+        metavar="[NAME=]DIR",
+        help="A PEFT adapter folder; with --endpoint the name of a LoRA module.",
     ),
 ]
 
@@ -72,8 +76,9 @@ def predict(
         str | None, typer.Option(help="One image file; a path, or of the hub.")
     ] = None,
     question: Annotated[str | None, typer.Option(help="The question about it.")] = None,
-    csv: Annotated[
-        str | None, typer.Option(help="Many: a file of questions; a path or a URL.")
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "--csv", help="Many: a file of questions; a path or a URL."),
     ] = None,
     images: Annotated[
         str | None,
@@ -100,30 +105,37 @@ def predict(
     )
     given = {"quantize": quantize is not Quantization.NF4, "batch_size": batch_size != BATCH}
     address.require_sense(name for name, is_given in given.items() if is_given)
+    laid_over = None if adapter is None else named_folder(adapter)[1]
     if not address.is_given:
-        model = model_or_base(model, [] if adapter is None else [Path(adapter)])
+        model = model_or_base(model, [] if laid_over is None else [laid_over])
 
     def predictor(images: str, size: int) -> Predictor:
         if address.is_given:
             return _at_an_address(address, model, adapter, images, instruction)
-        folder = None if adapter is None else Path(adapter)
-        return _loaded(model, folder, quantize, images, batch_size=size, instruction=instruction)
+        return _loaded(model, laid_over, quantize, images, batch_size=size, instruction=instruction)
 
-    single, several = (image, question), (csv, images, out, submission)
+    asked = _typed({"--model": model, "--adapter": adapter, "--endpoint": endpoint})
+    single, several = (image, question), (data, images, out, submission)
     if image and question and not any(several):
         from shared.images.stores import local_file  # noqa: PLC0415
 
         file = local_file(image)
         _predict_one(predictor(str(file.parent), 1), file, question, sure, as_json)
-    elif csv and out and not any(single):
+        if not as_json:
+            tell_next(
+                "evaluator", "predict", *asked, "--data", "QUESTIONS.csv", "--out", "ANSWERS.csv"
+            )
+    elif data and out and not any(single):
         from shared.dataset.opening import opened_data  # noqa: PLC0415
 
-        opened = opened_data(csv, images)
+        opened = opened_data(data, images)
         chosen = predictor(opened.images, batch_size)
         _predict_file(chosen, opened.rows, out, parse_columns(columns), submission, sure=sure)
+        if submission is None:
+            tell_next("evaluator", "score", out, "--data", "DATA")
     else:
         raise InputError(
-            "predict: give --image FILE --question TEXT, or --csv FILE [--images DIR] --out FILE"
+            "predict: give --image FILE --question TEXT, or --data FILE [--images DIR] --out FILE"
         )
 
 
@@ -134,8 +146,15 @@ def serve(
     quantize: Quantized = Quantization.NF4,
     prompt: Prompt = "",
     max_new_tokens: MaxNewTokens = None,
-    host: Annotated[str, typer.Option(help="Others than this machine need a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65_535)] = 8000,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address to listen on; port 0: any free; others than this machine need a token.",
+        ),
+    ] = "127.0.0.1:8000",
+    host: Annotated[str | None, typer.Option(hidden=True)] = None,
+    port: Annotated[int | None, typer.Option(hidden=True, min=0, max=65_535)] = None,
     token: Annotated[
         str | None, typer.Option(envvar=SERVE_TOKEN, help="What is asked for, if given.")
     ] = None,
@@ -147,21 +166,36 @@ def serve(
 ) -> None:
     """Answer questions over HTTP: POST /answer, and a page to try it with."""
     from shared.web.access import checked_address  # noqa: PLC0415
+    from shared.web.host_and_port import listening_at  # noqa: PLC0415
 
     instruction = checked_instruction(prompt, max_new_tokens)
-    model = model_or_base(model, [] if adapter is None else [adapter])
-    address = checked_address(host, port, token, option=f"--host {host}", variable=SERVE_TOKEN)
+    laid_over = None if adapter is None else named_folder(adapter)[1]
+    model = model_or_base(model, [] if laid_over is None else [laid_over])
+    place = listening_at(listen, host, port)
+    told = f"--listen {place[0]}:{place[1]}"
+    address = checked_address(*place, token, option=told, variable=SERVE_TOKEN)
     # torch takes seconds to import; what is misspelt need not wait for it.
     from evaluator.serve import Limits  # noqa: PLC0415
     from evaluator.serve import serve as serve_replica  # noqa: PLC0415
 
     serve_replica(
-        _settings(model, adapter, quantize, Path(), batch_size=batch_size, instruction=instruction),
+        _settings(
+            model, laid_over, quantize, Path(), batch_size=batch_size, instruction=instruction
+        ),
         address,
         Limits(batch_size, queue),
         sure,
-        lambda url: typer.echo(f"{model} answers at {url}; Ctrl-C ends it"),
+        lambda url: _announce(model, url),
     )
+
+
+def _announce(model: str, url: str) -> None:
+    typer.echo(f"{model} answers at {url}; Ctrl-C ends it")
+    tell_next("curl", "-F", "image=@PICTURE.jpg", "-F", "question=QUESTION", f"{url}/answer")
+
+
+def _typed(options: Mapping[str, str | None]) -> list[str]:
+    return [word for option, value in options.items() if value for word in (option, value)]
 
 
 def _settings(

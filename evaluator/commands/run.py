@@ -42,11 +42,14 @@ from evaluator.comparing.control_tables import control_tables
 from evaluator.comparing.tables import detail_table, signature_note
 from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
+from evaluator.runs.dry_run import ahead_lines
+from evaluator.runs.record import read_record
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.settings import RunSettings
-from evaluator.runs.status import read_status, status_lines
+from evaluator.runs.status import State, read_status, status_lines
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 from shared.vqa.quantization import Quantization
 
 Data = Annotated[str, typer.Option(help="A data set folder, or a file of pairs; a path or a URL.")]
@@ -85,6 +88,12 @@ PricePerHour = Annotated[
         help="What an hour of the machines costs that answer, for the cost of 1,000 answers.",
         show_default="not counted",
         min=0,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be asked, its cost and time; ask and write nothing."
     ),
 ]
 Replicas = Annotated[int, typer.Option(help="Actors, each with its own model.", min=1)]
@@ -167,13 +176,19 @@ def run(
     number_words: NumberWords = False,
     clip_model: ClipModel = "",
     clip_weights: ClipWeights = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a data set's questions, with Ray actors or at an address, and score the answers."""
     settings = RunSettings.model_validate(context.params).with_model()
     # Ray and torch take seconds to import; what is misspelt need not wait for them.
-    from evaluator.runs.wiring import run_evaluation  # noqa: PLC0415
+    from evaluator.runs.wiring import look_ahead, run_evaluation  # noqa: PLC0415
 
+    if dry_run:
+        for line in ahead_lines(settings, look_ahead(settings, SystemClock())):
+            typer.echo(line)
+        tell_next("evaluator", "run", *settings.arguments())
+        return
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
         scorecard = run_evaluation(settings, SystemClock())
@@ -186,6 +201,7 @@ def run(
         console.print(table)
     typer.echo(signature_note([scorecard]))
     typer.echo(f"run folder: {settings.out}")
+    tell_next("evaluator", "report", settings.out, "--out", "report.html")
 
 
 def status(
@@ -199,3 +215,9 @@ def status(
         typer.echo(json.dumps(current.to_json(), ensure_ascii=False, allow_nan=False))
     else:
         typer.echo("\n".join(status_lines(current)))
+        if current.state is State.FINISHED:
+            tell_next("evaluator", "report", run_dir, "--out", "report.html")
+        elif current.state in {State.STOPPED, State.INCOMPLETE}:
+            record = read_record(run_dir)
+            said = record.settings.arguments() if record.settings else record.arguments
+            tell_next(*record.command.split(), *said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 
 Predictions = Annotated[
     list[str],
@@ -80,6 +82,14 @@ def score(
         _print_json(scored)
     else:
         _print_tables(scored)
+        tell_next(*_next(settings, list(scored)))
+
+
+def _next(settings: ScoreSettings, names: Sequence[str]) -> list[str]:
+    if settings.out is None:
+        return ["evaluator", "score", "--out", "runs", *settings.arguments()]
+    folders = [settings.out] if len(names) == 1 else [settings.out / name for name in names]
+    return ["evaluator", "report", *map(str, folders), "--out", "report.html"]
 
 
 def _print_json(scored: dict[str, ScoredFile]) -> None:

@@ -48,7 +48,10 @@ class CommandSettings(Settings):
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
 
-    option_names: ClassVar[Mapping[str, str]] = {"as_json": "--json"}
+    option_names: ClassVar[Mapping[str, str]] = {
+        "as_json": "--json",
+        "in_flight": "--concurrency",
+    }
     """Options that are not called as their fields are."""
     argument: ClassVar[str] = ""
     """The field that is typed without an option."""

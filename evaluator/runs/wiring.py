@@ -19,6 +19,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.robustness.changes import REPHRASED
 from evaluator.robustness.rephrasing import rephrased
+from evaluator.runs.dry_run import Ahead
 from evaluator.runs.record import EvaluationRecord, NamedAdapter
 from evaluator.runs.rows.selection import Selection, select_pairs
 from evaluator.runs.rows.unseen import unseen_pairs
@@ -69,6 +70,32 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
         return evaluate(evaluation, settings.out, fleet, text_models, clock, cost=source.cost)
     finally:
         source.close()
+
+
+def look_ahead(settings: RunSettings, clock: Clock) -> Ahead:
+    """Return what ``run_evaluation`` would do; nobody is asked, and nothing is written.
+
+    Raises:
+        InputError: as ``run_evaluation``.
+    """
+    require_tools(settings.named_metrics or ())
+    opened = opened_data(settings.data, settings.images)
+    images = opened.images if is_url(opened.images) else str(Path(opened.images).resolve())
+    source = _source(settings, images, clock)
+    try:
+        rows = _rows(settings, source, opened, images)
+        metrics, _ = _metrics(settings, source, rows)
+        return Ahead(rows.pairs, metrics, _shown_instead(settings, rows), source.endpoint)
+    finally:
+        source.close()
+
+
+def _shown_instead(settings: RunSettings, rows: Selection) -> dict[str, str]:
+    return other_images(
+        (pair.filename for pair in rows.pairs),
+        sample=settings.shuffle_sample,
+        seed=settings.shuffle_images,
+    )
 
 
 def _source(settings: RunSettings, images: str, clock: Clock) -> AnswerSource:
@@ -158,11 +185,7 @@ def _evaluation(
     images: str,
     left_out: Mapping[Metric, str],
 ) -> Evaluation:
-    shown_instead = other_images(
-        (pair.filename for pair in rows.pairs),
-        sample=settings.shuffle_sample,
-        seed=settings.shuffle_images,
-    )
+    shown_instead = _shown_instead(settings, rows)
     record = EvaluationRecord(
         command="evaluator run",
         name=settings.run_name,

@@ -107,6 +107,6 @@ async def _serve(
     batcher = Batcher(replica.answer, batch_size=limits.batch_size, capacity=limits.capacity)
     site = application(Access(address, "evaluator-serve"), batcher, replica.facts, sureness)
     with stop_on_signals(stop, "evaluator", ENDED_AT_ONCE):
-        async with batcher.working(), listening(site, address, "--host") as where:
+        async with batcher.working(), listening(site, address, "--listen") as where:
             announce(where.url)
             await stop.until_requested()

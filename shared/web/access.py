@@ -21,6 +21,7 @@ from aiohttp.typedefs import Middleware
 
 from shared.errors import InputError
 from shared.program.durations import DAY_S
+from shared.web.host_and_port import host_and_port
 from shared.web.loopback import is_loopback
 
 SHORTEST_TOKEN: Final = 16
@@ -62,11 +63,8 @@ def address_in(text: str, token: str | None, *, option: str, variable: str) -> A
     Raises:
         InputError: not an address; one that others can reach, without a token; a bad token.
     """
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]") or "127.0.0.1"
-    if not colon or not port.isdecimal() or int(port[:6]) > 65_535:  # noqa: PLR2004
-        raise InputError(f"{option} {text!r}: give HOST:PORT, such as 127.0.0.1:8765")
-    return checked_address(host, int(port), token, option=f"{option} {text!r}", variable=variable)
+    host, port = host_and_port(text, option)
+    return checked_address(host, port, token, option=f"{option} {text!r}", variable=variable)
 
 
 def checked_address(

@@ -94,7 +94,7 @@ class Campaign:
     async def start(self, *more: str) -> asyncio.subprocess.Process:
         return await start_process(
             *("run", "--catalog", str(self.catalog), "--keys", str(self.folder / "keys.txt")),
-            *("--ledger", str(self.ledger), "--base-url", self.url, "--questions", "3"),
+            *("--ledger", str(self.ledger), "--endpoint", self.url, "--questions", "3"),
             *("--concurrency", "2", *more),
         )
 

@@ -16,7 +16,7 @@ async def test_a_campaign_is_run_with_and_without_a_loop_around_it(stage) -> Non
         "catalog": campaign.catalog,
         "ledger": campaign.ledger,
         "keys": campaign.folder / "keys.txt",
-        "base_url": campaign.url,
+        "endpoint": campaign.url,
         "model": "gemini-3.5-flash-lite",
         "questions": 3,
     }
@@ -42,7 +42,7 @@ async def test_what_cannot_be_is_one_error(stage, tmp_path) -> None:
     with pytest.raises(TypeError, match="limits"):
         curate(tmp_path, tmp_path / "l.db", limits=3)
     for wrong in (
-        {"annotator": "gemini2"},
+        {"service": "gemini2"},
         {"tier": "fast"},
         {"thinking": "hard"},
         {"limit": 0},

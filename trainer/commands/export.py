@@ -16,6 +16,9 @@ from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.images.stores import local_folder
+from shared.program.command_line.next_step import tell_next
+from shared.vqa.adapting.named_folder import named_folder
+from trainer.commands.next_commands import evaluating_model, evaluating_on_pairs_of
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
 
@@ -32,8 +35,8 @@ class VariantName(StrEnum):
 
 
 RunFolder = Annotated[
-    Path | None,
-    typer.Argument(help="Folder of a finished run.", show_default=False),
+    str | None,
+    typer.Option("--adapter", metavar="[NAME=]DIR", help="Folder of a finished run."),
 ]
 Model = Annotated[
     str | None, typer.Option(help="Model to export instead of a run: a folder or a hub id.")
@@ -46,7 +49,9 @@ Variants = Annotated[
         show_default="float32",
     ),
 ]
-Questions = Annotated[int, typer.Option(help="Number of questions to check with.", min=1)]
+Sample = Annotated[
+    int, typer.Option("--sample", "--questions", help="Number of questions to check with.", min=1)
+]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -68,12 +73,12 @@ Threads = Annotated[int, typer.Option(help="Threads of each model while it is ti
 
 
 def export(
-    adapter: RunFolder = None,
     *,
     out: Out,
+    adapter: RunFolder = None,
     model: Model = None,
     variant: Variants = None,
-    questions: Questions = 200,
+    sample: Sample = 200,
     data: Data = None,
     images: Images = None,
     columns: Columns = None,
@@ -82,16 +87,17 @@ def export(
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""
     if (adapter is None) == (model is None):
-        raise InputError("give the folder of a finished run, or --model, and not both")
+        raise InputError("give --adapter, the folder of a finished run, or --model, and not both")
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
     from shared.vqa.names.model_names import resolve_model  # noqa: PLC0415 - of the extra
     from trainer.fitting.record import require_no_model, require_record  # noqa: PLC0415
 
-    if adapter is not None:
-        require_no_model(adapter)
-        require_record(adapter)
+    run = None if adapter is None else named_folder(adapter)[1]
+    if run is not None:
+        require_no_model(run)
+        require_record(run)
     if model is not None:
         resolve_model(model)
     # torch takes seconds to import; what is misspelt need not wait for it.
@@ -105,9 +111,9 @@ def export(
         ExportOrder(
             out=out,
             variants=chosen,
-            questions=questions,
+            questions=sample,
             threads=threads,
-            adapter=adapter,
+            adapter=run,
             model=model,
             data=rows,
             images=folder,
@@ -120,6 +126,11 @@ def export(
         return
     Console().print(export_table(result))
     typer.echo("\n".join(bundles))
+    made = result.bundles[0]
+    if data is None:
+        tell_next(*evaluating_on_pairs_of(run, made))
+    else:
+        tell_next(*evaluating_model(made, data, images))
 
 
 def _opened(data: str | None, images: str | None) -> tuple[Path | None, Path | None]:

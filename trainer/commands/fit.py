@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shared.errors import StoppedForNow
+from shared.program.command_line.next_step import tell_next
 from shared.program.stopping import (
     GOES_ON_WITH_RESUME,
     StopSignal,
     signals_ignored,
     stop_on_signals,
 )
-from trainer.commands.options import AsJson, FitRecipeFile, Overrides, Resume
+from trainer.commands.next_commands import evaluating
+from trainer.commands.options import (
+    AsJson,
+    Data,
+    FitRecipeFile,
+    Images,
+    MadeFolder,
+    Overrides,
+    Resume,
+    TellOnly,
+    settings_typed,
+)
 
 if TYPE_CHECKING:
     from trainer.fitting.fit import FitResult
@@ -27,11 +39,16 @@ if TYPE_CHECKING:
 
 def fit(
     recipe: FitRecipeFile,
+    *,
+    data: Data = None,
+    images: Images = None,
+    out: MadeFolder = None,
     overrides: Overrides = None,
     resume: Resume = False,
     devices: Annotated[
         int, typer.Option(help="Cards to train on together, each with the base; or cores.", min=1)
     ] = 1,
+    dry_run: TellOnly = False,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a LoRA adapter by the recipe."""
@@ -39,12 +56,17 @@ def fit(
     from shared.program.settings import read_tables  # noqa: PLC0415
     from trainer.api import fit_tables  # noqa: PLC0415
 
-    tables, result = read_tables(recipe, overrides or ()), None
+    settings = settings_typed(overrides, data, images, out)
+    tables, result = read_tables(recipe, settings), None
+    if dry_run:
+        _say_what_it_would_do(tables, str(recipe))
+        tell_next(*_again(recipe, settings))
+        return
     if "TORCHELASTIC_RUN_ID" in os.environ:
         result = _share_of(tables, str(recipe), resume=resume)
     elif devices > 1:
         switches = [*(["--resume"] if resume else []), *(["--json"] if as_json else [])]
-        _on_devices(devices, tables, recipe, overrides or (), switches)
+        _on_devices(devices, tables, recipe, settings, switches)
     else:
         result = fit_tables(tables, source=str(recipe), resume=resume)
     if result is None:
@@ -53,6 +75,24 @@ def fit(
         typer.echo(json.dumps({**asdict(result), "adapter": str(result.adapter)}))
         return
     typer.echo(result.sentence())
+    tell_next(*evaluating(result.adapter))
+
+
+def _again(recipe: Path, settings: Sequence[str]) -> list[str]:
+    return ["trainer", "fit", str(recipe), *(word for one in settings for word in ("--set", one))]
+
+
+def _say_what_it_would_do(tables: Mapping[str, Any], source: str) -> None:
+    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
+    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+
+    recipe = opened_recipe(FitRecipe, tables, source=source)
+    # torch takes seconds to import; a bad recipe need not wait for it.
+    from trainer.commands.dry_run import fit_lines  # noqa: PLC0415
+    from trainer.fitting.fit import recipe_pairs  # noqa: PLC0415
+
+    for line in fit_lines(recipe, recipe_pairs(recipe)):
+        typer.echo(line)
 
 
 def _on_devices(
@@ -71,8 +111,7 @@ def _on_devices(
     from trainer.fitting.devices import require_devices, train_on  # noqa: PLC0415
 
     require_devices(devices)
-    changes = [word for override in overrides for word in ("--set", override)]
-    train_on(devices, ["trainer", "fit", str(recipe), *changes, *switches])
+    train_on(devices, [*_again(recipe, overrides), *switches])
 
 
 def _share_of(tables: Mapping[str, Any], source: str, *, resume: bool) -> FitResult | None:

@@ -13,6 +13,9 @@ from rich.console import Console
 
 from shared.errors import InputError
 from shared.images.stores import local_images
+from shared.program.command_line.next_step import tell_next
+from shared.vqa.adapting.named_folder import named_folder
+from trainer.commands.next_commands import evaluating
 from trainer.commands.options import AsJson, Out
 from trainer.commands.tables import fuse_table
 from trainer.fitting.record import require_record
@@ -28,8 +31,15 @@ class FusionName(StrEnum):
 
 
 def fuse(
-    adapters: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
     *,
+    adapter: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="Folder of a finished run, and what its domain is called; two or more.",
+            show_default=False,
+        ),
+    ],
     out: Out,
     method: Annotated[
         FusionName,
@@ -54,15 +64,17 @@ def fuse(
     as_json: AsJson = False,
 ) -> None:
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
-    for adapter in adapters:
-        require_record(adapter)
+    adapters = [named_folder(word) for word in adapter]
+    for _, folder in adapters:
+        require_record(folder)
     # torch takes seconds to import; a folder that is no run's need not wait for it.
     from trainer.merging.fuse import fuse as fuse_adapters  # noqa: PLC0415
     from trainer.merging.fusion import Fusion  # noqa: PLC0415
 
     result = fuse_adapters(
-        adapters,
+        [folder for _, folder in adapters],
         out,
+        names=[name for name, _ in adapters],
         method=Fusion(method.value),
         weights=_numbers(weights),
         density=density,
@@ -75,6 +87,7 @@ def fuse(
         return
     Console().print(fuse_table(result))
     typer.echo(f"{out}: one adapter of rank {result.rank}")
+    tell_next(*evaluating(out))
 
 
 def _numbers(text: str | None) -> list[float]:

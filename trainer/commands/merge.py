@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from shared.images.stores import local_folder
-from trainer.commands.options import AsJson, Out
+from shared.program.command_line.next_step import tell_next
+from shared.vqa.adapting.named_folder import named_folder
+from trainer.commands.next_commands import evaluating_on_pairs_of
+from trainer.commands.options import AsJson, OneAdapter, Out
 from trainer.commands.tables import merge_table
 from trainer.fitting.record import require_record
 
 
 def merge(
-    adapter: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    *,
+    adapter: OneAdapter,
     out: Out,
     images: Annotated[
         str | None,
@@ -26,11 +29,12 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
-    require_record(adapter)
+    folder = named_folder(adapter)[1]
+    require_record(folder)
     # torch takes seconds to import; a folder that is no run's need not wait for it.
     from trainer.merging.merge import merge as merge_adapter  # noqa: PLC0415
 
-    result = merge_adapter(adapter, out, local_folder(images))
+    result = merge_adapter(folder, out, local_folder(images))
     if as_json:
         typer.echo(
             json.dumps({**asdict(result), "folder": str(out), "difference": result.difference})
@@ -38,3 +42,4 @@ def merge(
         return
     Console().print(merge_table(result))
     typer.echo(f"{out}: merging changed exact match by {result.difference:+.4f}")
+    tell_next(*evaluating_on_pairs_of(folder, out))

@@ -5,6 +5,8 @@ An option that takes a value names what it takes; a switch says what it does.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,32 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="A setting in place of the recipe's; may be repeated."
     ),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Pairs to train on: a data set folder or a file; a path or a URL.",
+        show_default="the recipe's",
+    ),
+]
+Images = Annotated[
+    str | None,
+    typer.Option("--images", help="Folder of its images.", show_default="the recipe's"),
+]
+MadeFolder = Annotated[
+    str | None, typer.Option("--out", help="Folder to make.", show_default="the recipe's")
+]
+TellOnly = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be done and how long it is, and do nothing."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on at the last checkpoint.")]
+OneAdapter = Annotated[
+    str,
+    typer.Option(
+        "--adapter", metavar="[NAME=]DIR", help="Folder of a finished run.", show_default=False
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder to make.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 License = Annotated[
@@ -46,3 +73,16 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and 
 Agreed = Annotated[
     bool, typer.Option("--yes", help="Also write into a repository with other files.")
 ]
+
+
+def settings_typed(
+    overrides: Sequence[str] | None,
+    data: str | None,
+    images: str | None,
+    out: str | None,
+) -> list[str]:
+    """Return all that is typed in place of a recipe's settings, each as ``KEY=VALUE``."""
+    places = {"data": data, "images": images, "out": out}
+    # What JSON writes as a text is TOML's as well.
+    named = [f"{key}={json.dumps(place)}" for key, place in places.items() if place is not None]
+    return [*(overrides or ()), *named]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shared.program.command_line.next_step import tell_next
 from shared.program.settings import Settings
 from trainer.recipe.template import commented_toml
 
@@ -32,3 +33,4 @@ def recipe(
         Purpose.PRETRAIN: PretrainRecipe,
     }
     typer.echo(commented_toml(recipes[purpose]), nl=False)
+    tell_next("trainer", purpose.value, "RECIPE.toml")

@@ -6,16 +6,40 @@ import importlib.util
 import json
 import sys
 from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from shared.errors import InputError
-from trainer.commands.options import AsJson, FitRecipeFile, Overrides
+from shared.program.command_line.next_step import tell_next
+from trainer.commands.next_commands import evaluating
+from trainer.commands.options import (
+    AsJson,
+    Data,
+    FitRecipeFile,
+    Images,
+    MadeFolder,
+    Overrides,
+    TellOnly,
+    settings_typed,
+)
 from trainer.commands.tables import sweep_table
 
+if TYPE_CHECKING:
+    from trainer.recipe.recipe import FitRecipe
 
-def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+
+def sweep(
+    recipe: FitRecipeFile,
+    *,
+    data: Data = None,
+    images: Images = None,
+    out: MadeFolder = None,
+    overrides: Overrides = None,
+    dry_run: TellOnly = False,
+    as_json: AsJson = False,
+) -> None:
     """Train every combination of the recipe's sweep table, and say which settings mattered.
 
     Given again, it goes on where it stopped.
@@ -25,7 +49,12 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
     from trainer.recipe.opening import load_recipe  # noqa: PLC0415
     from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
 
-    settings = load_recipe(FitRecipe, recipe, overrides or ())
+    words = settings_typed(overrides, data, images, out)
+    settings = load_recipe(FitRecipe, recipe, words)
+    if dry_run:
+        _say_what_it_would_do(settings)
+        tell_next("trainer", "sweep", recipe, *(w for one in words for w in ("--set", one)))
+        return
     # Ray and torch take seconds to import; bad recipes need not wait for them.
     from trainer.sweep.files import findings_json  # noqa: PLC0415
     from trainer.sweep.findings import sentences  # noqa: PLC0415
@@ -55,3 +84,13 @@ def sweep(recipe: FitRecipeFile, overrides: Overrides = None, as_json: AsJson = 
     typer.echo(
         f"files: {', '.join(str(settings.out / f) for f in (JSON_FILE, CSV_FILE, CHART_FILE))}"
     )
+    tell_next(*evaluating(trial_folder(settings.out, best.best_seed.trial)))
+
+
+def _say_what_it_would_do(recipe: FitRecipe) -> None:
+    from trainer.commands.dry_run import sweep_lines  # noqa: PLC0415
+    from trainer.fitting.fit import recipe_pairs  # noqa: PLC0415
+    from trainer.sweep.space import trials  # noqa: PLC0415
+
+    for line in sweep_lines(recipe, recipe_pairs(recipe), len(trials(recipe))):
+        typer.echo(line)

@@ -65,11 +65,13 @@ def fuse(
     density: float = 0.5,
     images: Sequence[Path] = (),
     seed: int = 0,
+    names: Sequence[str] = (),
 ) -> FuseResult:
     """Write the fused adapter to ``out`` and score base, adapters and fusion in every domain.
 
     ``density`` is the share of an update that TIES and DARE keep; ``seed`` decides what DARE
     drops. ``images`` has one folder for all adapters, or one for each, where they have moved.
+    ``names`` has what each domain is called; an empty one is its folder's.
 
     Raises:
         InputError: the adapters do not go together, or their pairs or images are not there.
@@ -77,7 +79,7 @@ def fuse(
     if len(adapters) < 2:  # noqa: PLR2004
         raise InputError("one adapter alone; give two or more to fuse")
     records = [require_record(adapter) for adapter in adapters]
-    names = _names(adapters)
+    names = _names(adapters, names)
     require_compatible(adapters, names, records)
     shares = shares_of(weights, adapters, method)
     domains = _domains(adapters, records, _image_folders(images, names))
@@ -187,8 +189,10 @@ def _record(records: Sequence[RunRecord], fused: Sequence[FusedDomain], images: 
     )
 
 
-def _names(adapters: Sequence[Path]) -> list[str]:
+def _names(adapters: Sequence[Path], given: Sequence[str]) -> list[str]:
     short = [adapter.resolve().name for adapter in adapters]
+    if any(given):
+        short = [name or usual for name, usual in zip(given, short, strict=True)]
     names = short if len(set(short)) == len(short) else [str(adapter) for adapter in adapters]
     if len(set(names)) < len(names) or {BASE, FUSED} & set(names):
         raise InputError(f"{', '.join(names)}: each adapter once, and none named base or fused")

@@ -58,7 +58,7 @@ def make_model(
     """
     settle_folder(recipe.out)
     _require_place(recipe.out)
-    pairs = _recipe_pairs(recipe)
+    pairs = recipe_pairs(recipe)
     settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
     require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
@@ -77,7 +77,7 @@ def describe(recipe: PretrainRecipe) -> PretrainResult:
     Raises:
         InputError: there is no such model, or the data cannot be used.
     """
-    pairs = _recipe_pairs(recipe)
+    pairs = recipe_pairs(recipe)
     scores, parameters = {}, 0
     for quantization in (Quantization.NONE, Quantization.NF4):
         model = load_blip(str(recipe.out), quantization=quantization)
@@ -120,7 +120,12 @@ def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) ->
     )
 
 
-def _recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
+def recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
+    """Read and divide a recipe's data.
+
+    Raises:
+        InputError: as ``trainer.data.dataset.load_pairs``.
+    """
     columns = checked_columns(recipe.columns, "columns")
     return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns)
 

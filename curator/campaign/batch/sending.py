@@ -182,7 +182,7 @@ class Sending:
             return
         await self.settling.take_back(job, key, refusal.reason)
         if isinstance(refusal, WrongAddress) and not curator.outage.has_answered:
-            raise InputError(f"{refusal.reason}; look at --base-url")
+            raise InputError(f"{refusal.reason}; look at --endpoint")
         if isinstance(refusal, (Unavailable, WrongAddress)):
             await self.settling.leave_in_peace(refusal)
 

@@ -18,7 +18,7 @@ from shared.program.settings import Settings, validated
 class Bounded(Settings):
     """The options of ``curator run`` that are numbers or one of several words."""
 
-    annotator: Service
+    service: Service
     tier: Tier
     on_exhausted: OnExhausted
     thinking: Thinking | None

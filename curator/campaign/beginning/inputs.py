@@ -160,7 +160,7 @@ def _key_file(options: RunOptions) -> KeyFile:
 def _models(options: RunOptions, tables: Sequence[AskedModel]) -> Sequence[AskedModel]:
     asked = models_to_ask(options.annotator, options.models, tables, options.known_models)
     if not asked:
-        raise InputError(f"--annotator {options.annotator.value}: say which with --model NAME")
+        raise InputError(f"--service {options.annotator.value}: say which with --model NAME")
     return asked
 
 

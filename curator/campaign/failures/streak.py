@@ -162,7 +162,7 @@ def no_replies(streak: Streak) -> AboVqaError:
     if streak.most_common.is_refused:
         return InputError(
             f"{head}. Nothing was given up for it: ask for what the service takes (--model, "
-            f"--base-url, --questions), then {AGAIN}"
+            f"--endpoint, --questions), then {AGAIN}"
         )
     return BringsNothing(
         f"{head}. Nothing was given up for it: try another --model or a longer --answer-words; "

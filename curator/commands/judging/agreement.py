@@ -10,6 +10,7 @@ import typer
 from curator.judging.listing_map import MAPPED, map_text
 from curator.prompts.language import ENGLISH
 from shared.errors import InputError
+from shared.program.command_line.next_step import tell_next
 
 MapLanguage = Annotated[
     str, typer.Option("--language", metavar="CODE", help="Of the questions: en, de or hi.")
@@ -27,3 +28,4 @@ def agreement(language: MapLanguage = ENGLISH) -> None:
             "any, see docs/catalogues.md"
         )
     sys.stdout.write(map_text(language))
+    tell_next("curator", "run", "--catalog", "CATALOG", "--ledger", "LEDGER", "--agreement", "FILE")

@@ -13,6 +13,7 @@ from curator.review.exchange.tasks import Page, tasks_to_judge
 from curator.review.exchange.writing import write_tasks
 from shared.errors import InputError
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 
 
 def send_tasks(
@@ -49,6 +50,7 @@ def send_tasks(
     print(f"{len(tasks):,} pairs to judge in {out}")
     if without:
         print(f"without a picture: {without:,} of them; give --images or --images-at")
+    tell_next("curator", "review", "--ledger", ledger, "--import", "FILE")
 
 
 def take_tasks(ledger: Path, path: Path) -> None:
@@ -70,3 +72,4 @@ def take_tasks(ledger: Path, path: Path) -> None:
         )
     for why, count in told.left_out.items():
         print(f"left out: {count:,} {why}")
+    tell_next("curator", "export", "--ledger", ledger, "--reviewed", "--out", "dataset")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from curator.commands.options import AsJson, LedgerArgument
+from curator.commands.options import AsJson, LedgerFile
 from curator.ledger import migrate_unless_busy, require_ledger
 from curator.ledger.database.plain import reading
 from curator.ledger.reviews.browsing import images_dirs, prompts_asked
@@ -26,6 +26,7 @@ from shared.errors import InputError
 from shared.images.stores import local_data, local_folder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 from shared.program.clock import SystemClock
+from shared.program.command_line.next_step import tell_next
 from shared.web.access import Address, address_in
 
 ListenAddress = Annotated[
@@ -78,7 +79,7 @@ ShowsReport = Annotated[
 
 
 def view(
-    ledger: LedgerArgument,
+    ledger: LedgerFile,
     listen: ListenAddress = "127.0.0.1:8090",
     images: MovedImages = None,
     token: PageToken = None,
@@ -90,11 +91,12 @@ def view(
     folder = local_folder(images)
     address = _address(ledger, listen, folder, token)
     asyncio.run(_serve(Desk(ledger), address, folder))
+    tell_next("curator", "review", "--ledger", ledger)
 
 
 def review(
     *,
-    ledger: LedgerArgument,
+    ledger: LedgerFile,
     listen: ListenAddress = "127.0.0.1:8090",
     reviewer: ReviewerName = "",
     order: FirstOrder = Order.RANDOM,
@@ -134,6 +136,7 @@ def review(
         print(line, file=sys.stderr)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double, only=named))
     asyncio.run(_serve(desk, address, folder, sitting, reviewer))
+    tell_next("curator", "export", "--ledger", ledger, "--reviewed", "--out", "dataset")
 
 
 def _tell(ledger: Path, *, as_json: bool) -> None:

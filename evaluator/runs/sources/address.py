@@ -54,6 +54,11 @@ class AddressSource:
         )
         self._fleet: EndpointFleet | None = None
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """The address that is asked."""
+        return self._endpoint
+
     def training(self) -> KnownTraining:
         """Return that nothing is known."""
         return KnownTraining(None)

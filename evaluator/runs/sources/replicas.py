@@ -46,6 +46,11 @@ class ReplicaSource:
             instruction=settings.instruction,
         )
 
+    @property
+    def endpoint(self) -> None:
+        """None: replicas answer."""
+        return
+
     def training(self) -> KnownTraining:
         """Return what lies beside the weights."""
         return known_training(self._settings.model, self._adapters.folders)

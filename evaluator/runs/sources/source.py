@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from evaluator.answering.fleet import Fleet
+from evaluator.endpoints.endpoint import Endpoint
 from evaluator.runs.record import NamedAdapter
 from evaluator.runs.status import Pace
 from evaluator.scoring.cost import Cost
@@ -14,6 +15,11 @@ from shared.vqa.trained_on import KnownTraining
 
 class AnswerSource(Protocol):
     """A model that a run can ask; nothing is loaded or sent before ``fleet`` is called."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The address that is asked; ``None`` where replicas answer."""
+        ...
 
     def training(self) -> KnownTraining:
         """Return what is known of the images that the weights were trained on."""

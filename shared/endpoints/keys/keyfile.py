@@ -100,7 +100,7 @@ def read_key_file(
             if key.account is not None and not source.has_cloud_door:
                 raise InputError(
                     f"{path}: key {key.label!r} is an account of Google Cloud; "
-                    "only --annotator gemini takes those"
+                    "only --service gemini takes those"
                 )
         return file
     text = environment.get(source.variable, "")

@@ -193,7 +193,7 @@ def tier_of(word: object) -> Tier | None:
     return _TIERS.get(str(word or "").lower())
 
 
-def check_base_url(base_url: str | None, option: str = "--base-url") -> str:
+def check_base_url(base_url: str | None, option: str = "--endpoint") -> str:
     """Return the host in ``base_url``, empty for the service's own.
 
     Raises:
@@ -219,7 +219,7 @@ def require_stated_address(
     variable: str,
     base_url: str | None,
     environment: Mapping[str, str] = os.environ,
-    option: str = "--base-url",
+    option: str = "--endpoint",
 ) -> None:
     """Check that ``variable`` does not say where requests are to go, and the command line nothing.
 

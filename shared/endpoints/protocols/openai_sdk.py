@@ -308,7 +308,7 @@ def require_sdk() -> None:
         import openai  # noqa: F401, PLC0415
     except ImportError as error:
         raise InputError(
-            "--annotator openai needs its extra: pip install 'abo-vqa[curator,openai]'"
+            "--service openai needs its extra: pip install 'abo-vqa[curator,openai]'"
         ) from error
 
 

@@ -10,7 +10,7 @@ from shared.endpoints.protocols.annotator import Protocol
 
 
 class Service(StrEnum):
-    """Whose protocol an annotator speaks: the word for ``--annotator``, and the module.
+    """Whose protocol an annotator speaks: the word for ``--service``, and the module.
 
     The module, imported once it is asked for, has a ``PROTOCOL``. The word is kept in ledgers.
     """

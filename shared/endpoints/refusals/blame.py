@@ -109,7 +109,7 @@ TABLE: Final = (
         "a kind of key that is not taken here",
         words="ACCESS_TOKEN_TYPE_UNSUPPORTED OVERLOADED_CREDENTIALS",
         says=r"multiple authentication credentials",
-        way_out="make a key of the kind that is issued now, which takes --annotator gemini",
+        way_out="make a key of the kind that is issued now, which takes --service gemini",
     ),
     _row(
         InvalidKey,

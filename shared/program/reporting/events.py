@@ -29,6 +29,7 @@ import orjson
 from shared.program.clock import stopwatch
 from shared.program.reporting.plain_structlog import structlog
 from shared.program.reporting.secret_mask import SecretMask
+from shared.program.reporting.verbosity import tells_more
 
 LOOK_EVERY_S = 1.0
 """How often a log file's name is looked at."""
@@ -256,8 +257,11 @@ def set_up_events(
     The file gets one JSON object a line and is appended to. Standard error is the terminal
     unless another stream is given. The traceback of a bug that ends the process is masked too. Of
     the loggers named in ``file_only``, the terminal gets warnings alone. Libraries are heard from
-    warnings on.
+    warnings on. With ``-v`` all is told, and what libraries log from ``info`` on.
     """
+    from_libraries = logging.WARNING
+    if tells_more():
+        level, file_only, from_libraries = logging.DEBUG, (), logging.INFO
     secret_mask = mask or SecretMask()
     # A bug ends the process with a traceback, and its message may quote what it stumbled over.
     sys.excepthook = _masked_traceback(secret_mask)
@@ -271,7 +275,7 @@ def set_up_events(
         root.removeHandler(old)
         old.close()
     root.addHandler(outlet)
-    root.setLevel(logging.WARNING)
+    root.setLevel(from_libraries)
     # At import, on CPUs with AVX512-BF16, it warns that a kernel of a hub is missing; the model
     # module does not let that kernel be used in any case.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

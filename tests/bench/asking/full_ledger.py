@@ -74,7 +74,7 @@ def _run(folder: Path, limit: int, count: int) -> Run:
         words = [
             *("-m", "curator", "run", "--catalog", str(folder / "catalog.csv")),
             *("--images", str(folder / "images"), "--keys", str(folder / "keys.txt")),
-            *("--ledger", str(folder / "full.db"), "--base-url", url, "--limit", str(limit)),
+            *("--ledger", str(folder / "full.db"), "--endpoint", url, "--limit", str(limit)),
         ]
         return measured("curator run", words, url, Race(folder, count), build=ROOT)
 

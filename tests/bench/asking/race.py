@@ -214,7 +214,7 @@ def run_curator(
         words = [
             *("-m", "curator", "run", "--catalog", str(asked.folder / "images")),
             *("--keys", str(asked.folder / "keys.txt"), "--ledger", str(asked.folder / ledger)),
-            *("--base-url", url, "--concurrency", str(asked.concurrency)),
+            *("--endpoint", url, "--concurrency", str(asked.concurrency)),
             *("--limit", str(asked.count)),
         ]
         return measured(name, words, url, asked, build=build)

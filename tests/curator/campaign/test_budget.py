@@ -210,7 +210,7 @@ async def test_a_budget_that_makes_no_sense_is_one_line_and_nothing_is_written(
     stage, options, told
 ):
     campaign = await stage()
-    keys = ["--keys", str(campaign.folder / "keys.txt"), "--base-url", campaign.url]
+    keys = ["--keys", str(campaign.folder / "keys.txt"), "--endpoint", campaign.url]
     result = await campaign.command("run", "--catalog", str(campaign.catalog), *keys, *options)
     assert result.code == 2
     assert told in result.err

@@ -141,9 +141,9 @@ async def test_what_cannot_be_had_is_said_before_the_first_request(stage, annota
     models = tmp_path / "models.toml"
     models.write_text("[[model]]\nname = 'slow'\ntiers = ['standard']\n")
     paths = ["--catalog", str(campaign.catalog), "--keys", str(campaign.folder / "keys.txt")]
-    asked = ["--annotator", annotator, "--model", "slow", "--models", str(models)]
+    asked = ["--service", annotator, "--model", "slow", "--models", str(models)]
     result = await campaign.command(
-        "run", *paths, "--base-url", campaign.url, *asked, "--tier", "flex"
+        "run", *paths, "--endpoint", campaign.url, *asked, "--tier", "flex"
     )
     assert result.code == 2
     assert result.err.splitlines()[-1] == "curator: --tier flex: slow takes standard"

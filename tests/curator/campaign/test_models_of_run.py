@@ -160,7 +160,7 @@ async def test_a_model_table_that_makes_no_sense_is_bad_input(stage, table, told
     keys = campaign.folder / "keys.toml"
     keys.write_text(f"{KEY_TABLES}\n[[model]]\n{table}")
     ended = await campaign.command(
-        "run", "--catalog", str(campaign.catalog), "--keys", str(keys), "--base-url", campaign.url
+        "run", "--catalog", str(campaign.catalog), "--keys", str(keys), "--endpoint", campaign.url
     )
     assert (ended.code, told in ended.err) == (2, True), ended.err
     assert campaign.requests == 0

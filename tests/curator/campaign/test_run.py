@@ -391,7 +391,7 @@ def bad_run(tmp_path: Path, capsys, **changes: str) -> tuple[int, str]:
         ({"images": "{}/no-images"}, "no-images"),
         ({"ledger": "{}/newer.db"}, "newer release"),
         ({"ledger": "{}/keys.txt"}, "not a ledger"),
-        ({"base_url": "nonsense"}, "--base-url"),
+        ({"base_url": "nonsense"}, "--endpoint"),
         ({"status": "0.0.0.0:8765"}, "127.0.0.1"),
         ({"status": "0.0.0.0:8765", "status_token": "guess-me"}, "at least 16"),
         ({"status": "8765"}, "HOST:PORT"),

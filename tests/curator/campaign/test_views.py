@@ -271,7 +271,7 @@ async def test_other_services_see_the_pictures_in_order_and_name_them(tmp_path, 
     async with server.serving() as url:
         process = await start_process(
             *("run", "--catalog", str(images), "--ledger", str(tmp_path / "l.db")),
-            *("--annotator", "openai", "--model", "llava", "--base-url", url, "--views", "3"),
+            *("--service", "openai", "--model", "llava", "--endpoint", url, "--views", "3"),
             *("--concurrency", "1", "--keys", str(tmp_path / "keys.txt")),
         )
         done = await ended(process)

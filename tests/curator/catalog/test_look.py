@@ -125,7 +125,7 @@ def test_the_line_about_the_catalogue_says_what_was_left_out_and_nothing_where_n
         command(
             *("run", "--catalog", str(goods / name), "--images", str(goods / "pics")),
             *("--keys", str(goods / "keys.txt"), "--ledger", str(ledger)),
-            *("--base-url", "http://127.0.0.1:9"),
+            *("--endpoint", "http://127.0.0.1:9"),
         )
         told = capsys.readouterr().err.splitlines()
         lines.append(next(line for line in told if "catalogue_read" in line))

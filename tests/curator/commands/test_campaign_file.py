@@ -71,7 +71,7 @@ async def test_what_is_typed_comes_before_the_file(filed):
 
 
 def test_every_option_of_a_run_has_its_key_or_a_reason_against_it():
-    parameters = set(inspect.signature(run).parameters) - {"file"} - _ONCE.keys()
+    parameters = set(inspect.signature(run).parameters) - {"context", "file"} - _ONCE.keys()
     assert {key.parameter for key in _keys_of(run).values()} == parameters
 
 
@@ -83,10 +83,10 @@ def test_values_of_every_type_are_taken_as_they_would_be_typed(tmp_path):
         images = "i"
         columns = "id=sku"
         agreement = "a.toml"
-        annotator = "openai"
+        service = "openai"
         model = ["m"]
         models = "m.toml"
-        base_url = "http://localhost"
+        endpoint = "http://localhost"
         prompt = ["a.toml", { file = "b.toml" }]
         questions = 1
         answer_words = 1
@@ -219,3 +219,13 @@ async def test_pairs_of_several_campaigns_are_exported_together_each_question_on
     assert both.out.startswith("36 pairs in ")
     manifest = json.loads((out / "manifest.json").read_text())
     assert [each["questions"] for each in manifest["source"]["campaigns"]] == [3, 2]
+
+
+def test_names_of_the_first_release_are_taken_and_never_both(tmp_path):
+    said = read_campaign_file(
+        written(tmp_path, 'base_url = "http://localhost"\nannotator = "openai"')
+    )
+    assert said == {"endpoint": "http://localhost", "service": "openai"}
+    both = written(tmp_path, 'base_url = "http://a"\nendpoint = "http://b"')
+    with pytest.raises(InputError, match="base_url is now called endpoint"):
+        read_campaign_file(both)

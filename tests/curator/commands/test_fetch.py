@@ -40,7 +40,7 @@ async def test_what_is_fetched_is_planned_with_the_folder_alone(tmp_path, shop):
     done = await fetch(table, tmp_path)
     assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
     assert "fetched 3, there before 0, failed 0, left 0" in done.out
-    assert f"--images {tmp_path / 'pictures'}" in done.out
+    assert f"--images {tmp_path / 'pictures'}" in done.err.splitlines()[-1]
     (tmp_path / "keys.txt").write_text(KEY)
     arguments = ("--catalog", table, "--images", str(tmp_path / "pictures"))
     planned = await ended(

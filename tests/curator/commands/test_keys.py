@@ -31,7 +31,7 @@ async def check(campaign: Campaign, *arguments: str) -> Ended:
 
     def finish() -> int:
         with pytest.raises(SystemExit) as ended:
-            run_program(app, "curator", ["keys", "--base-url", campaign.url, *arguments])
+            run_program(app, "curator", ["keys", "--endpoint", campaign.url, *arguments])
         return ended.value.code
 
     campaign.capsys.readouterr()
@@ -185,16 +185,16 @@ async def test_an_account_is_no_key_of_another_service(stage):
     campaign = await stage()
     account = '[[key]]\nenterprise = true\nproject = "our-cloud"\nlocation = "eu"\n'
     (campaign.folder / "keys.toml").write_text(account)
-    ended = await check(campaign, *keys_file(campaign), "--annotator", "openai", "--model", "any")
+    ended = await check(campaign, *keys_file(campaign), "--service", "openai", "--model", "any")
     assert ended.code == 2
-    assert "is an account of Google Cloud; only --annotator gemini takes those" in ended.err
+    assert "is an account of Google Cloud; only --service gemini takes those" in ended.err
 
 
 async def test_no_answer_is_no_keys_fault_and_still_not_good(stage):
     campaign = await stage(GOOD)
     ended = await check(
         campaign, "--keys", str(campaign.folder / "keys.txt"), "--json",
-        "--base-url", "http://127.0.0.1:9",
+        "--endpoint", "http://127.0.0.1:9",
     )  # fmt: skip
     assert ended.code == 1
     [entry] = json.loads(ended.out)["keys"]
@@ -217,9 +217,9 @@ async def test_limits_that_a_ledger_learned_are_told(stage):
     ("arguments", "told"),
     [
         (("--keys", "nowhere.toml"), "nowhere.toml: no such keys file"),
-        (("--base-url", "nonsense"), "give something like http://"),
+        (("--endpoint", "nonsense"), "give something like http://"),
         (("--ledger", "nowhere.db"), "no such ledger"),
-        (("--annotator", "openai"), "--model NAME"),
+        (("--service", "openai"), "--model NAME"),
     ],
 )
 async def test_bad_input_is_told_in_one_line(stage, arguments, told):
@@ -234,10 +234,10 @@ async def test_bad_input_is_told_in_one_line(stage, arguments, told):
 async def test_an_address_where_nothing_tells_of_models_is_bad_input(stage):
     campaign = await stage(GOOD)
     ended = await check(
-        campaign, "--keys", str(campaign.folder / "keys.txt"), "--base-url", f"{campaign.url}/else"
+        campaign, "--keys", str(campaign.folder / "keys.txt"), "--endpoint", f"{campaign.url}/else"
     )
     assert ended.code == 2
-    assert "look at --base-url" in ended.err
+    assert "look at --endpoint" in ended.err
 
 
 async def test_an_older_ledger_is_brought_up_to_date_first(stage):
@@ -254,7 +254,7 @@ async def test_a_server_of_ones_own_is_asked_for_its_list(stage, model, code):
     server = OpenAIServer({}, models=frozenset({"llava:latest"}))
     async with server.serving() as url:
         ended = await check(
-            campaign, "--annotator", "openai", "--base-url", url, "--model", model, "--json"
+            campaign, "--service", "openai", "--endpoint", url, "--model", model, "--json"
         )
     assert ended.code == code
     [entry] = json.loads(ended.out)["keys"]
@@ -276,7 +276,7 @@ async def test_a_signal_stops_the_checks_in_good_order(tmp_path, number):
     async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         process = await start_process(
-            *("keys", "--keys", str(tmp_path / "keys.txt"), "--base-url", f"http://{host}:{port}")
+            *("keys", "--keys", str(tmp_path / "keys.txt"), "--endpoint", f"http://{host}:{port}")
         )
         async with asyncio.timeout(60):
             await asked.wait()

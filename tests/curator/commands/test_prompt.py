@@ -33,7 +33,7 @@ def written(folder: Path, content: str) -> Path:
 
 def test_the_default_file_is_printed_and_can_be_used_as_it_is(prompted, tmp_path):
     code, out, err = prompted()
-    assert (code, out, err) == (0, default_text(), "")
+    assert (code, out, err) == (0, default_text(), "next: curator prompt FILE.toml\n")
     code, out, _ = prompted(written(tmp_path, out))
     assert code == 0
     assert "mine.toml: version 1-47030eff, 10 questions" in out.splitlines()[0]

@@ -45,12 +45,12 @@ def test_the_first_three_readable_pictures_are_shown_as_they_are_sent(goods):
 async def test_a_run_sends_what_the_plan_shows_and_no_key_is_in_it(goods, tmp_path):
     (tmp_path / "keys.txt").write_text(KEYS[0])
     options = ("--catalog", str(goods), "--keys", str(tmp_path / "keys.txt"), "--model", "llava")
-    options += ("--annotator", "openai", "--questions", "3")
+    options += ("--service", "openai", "--questions", "3")
     server = OpenAIServer({})
     async with server.serving() as url:
         planned = await ended(await start_process("plan", *options, "--json"))
         shown = await ended(await start_process("plan", *options))
-        run = ("--base-url", url, "--ledger", str(tmp_path / "l.db"), "--concurrency", "1")
+        run = ("--endpoint", url, "--ledger", str(tmp_path / "l.db"), "--concurrency", "1")
         await ended(await start_process("run", *options, *run))
     assert planned.code == shown.code == 0, planned.err
     told = json.loads(planned.out)["first_requests"]

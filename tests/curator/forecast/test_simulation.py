@@ -268,7 +268,7 @@ def test_a_plan_of_free_quota_takes_the_limits_that_are_known(tmp_path, capsys):
 def test_a_plan_for_another_annotator_needs_no_key(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     write_abo(tmp_path / "abo", 12)
-    words = ["plan", "--catalog", str(tmp_path / "abo"), "--annotator", "openai", "--json"]
+    words = ["plan", "--catalog", str(tmp_path / "abo"), "--service", "openai", "--json"]
     with pytest.raises(SystemExit) as ended:
         run_program(app, "curator", [*words, "--concurrency", "4", "--latency", "10"])
     plan = json.loads(capsys.readouterr().out)
@@ -281,7 +281,7 @@ def test_a_plan_is_shown_and_unknown_prices_are_not_made_up(tmp_path, capsys):
     code, out, _ = planned(tmp_path, capsys, "--model", "gemini-9", "--limit", "5")
     assert code == 0
     assert "5 images" in out
-    assert "--input-price" in out
-    code, _, err = planned(tmp_path, capsys, "--input-price", "1")
+    assert "--price-in" in out
+    code, _, err = planned(tmp_path, capsys, "--price-in", "1")
     assert code == 2
-    assert "--output-price" in err
+    assert "--price-out" in err

@@ -90,7 +90,7 @@ async def test_a_full_disk_ends_a_run_in_one_line_and_it_goes_on_once_there_is_r
         assert (await campaign.run(ledger=ledger, limit=3)).code == 0
         fill_up(fill)
         process = await start_process(
-            *("run", "--catalog", str(campaign.catalog), "--base-url", campaign.url),
+            *("run", "--catalog", str(campaign.catalog), "--endpoint", campaign.url),
             *("--keys", str(campaign.folder / "keys.txt"), "--ledger", str(ledger)),
             *("--questions", "3"),
         )

@@ -72,7 +72,7 @@ def ask_at(url: str, headers: dict[str, str]) -> int:
 def test_it_says_where_it_is_serves_and_ends_on_sigterm(catalogue: Catalogue):
     with started(command(catalogue, "--rpm", 1)) as (process, ready):
         assert (ready["images"], ready["questions"]) == (2, 5)
-        assert f"--base-url {ready['base_url']}" in ready["campaign"]
+        assert f"--endpoint {ready['base_url']}" in ready["campaign"]
         assert [ask(ready["base_url"], "any-key") for _ in range(2)] == [200, 429]
         with urllib.request.urlopen(ready["stats_url"]) as response:
             assert json.load(response)["outcomes"] == {"minute_quota": 1, "no_image": 1}
@@ -109,7 +109,7 @@ def test_it_plays_accounts_of_google_cloud_too(catalogue: Catalogue, tmp_path: P
         write_service_account(account, ready["base_url"], "any-cloud")
         words = [sys.executable, "-m", "curator", "keys", "--keys", str(keys), "--json"]
         done = subprocess.run(
-            [*words, "--base-url", ready["base_url"]], capture_output=True, timeout=60, check=False
+            [*words, "--endpoint", ready["base_url"]], capture_output=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stderr
         [key] = json.loads(done.stdout)["keys"]
@@ -171,7 +171,7 @@ def test_it_writes_the_keys_of_a_script_for_the_campaign(catalogue: Catalogue, t
         (["--images", "nowhere"], "nowhere"),
         (["--script", "nowhere.toml"], "nowhere.toml"),
         (["--keys", "nowhere.toml"], "nowhere.toml"),
-        (["--host", "203.0.113.1"], "--host 203.0.113.1"),
+        (["--host", "203.0.113.1"], "--listen 203.0.113.1"),
         (["--write-keys", "pool.toml"], "names no keys"),
         (["--script", "keyless.toml"], "no key would work"),
         (["--script", "cloud.toml", "--write-keys", "pool.toml"], "none but access tokens"),

@@ -48,7 +48,7 @@ async def test_the_planted_error_lies_within_the_interval(tmp_path, rehearsal):
         run = await ended(
             await start_process(
                 *("run", "--catalog", str(catalog), "--keys", str(keys), "--ledger", str(ledger)),
-                *("--base-url", url, "--questions", "3"),
+                *("--endpoint", url, "--questions", "3"),
             )
         )
     assert run.code == 0, run.err

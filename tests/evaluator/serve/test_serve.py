@@ -243,7 +243,7 @@ async def test_a_token_is_asked_for_and_other_web_sites_may_not_ask(replica):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0: others can reach this address"),
+        (["--host", "0.0.0.0"], "--listen 0.0.0.0:0: others can reach this address"),
         (["--token", "short"], "EVALUATOR_TOKEN must have at least 16"),
         (["--model", "no/such/model"], "no such model folder"),
         (["--host", "192.0.2.77", "--token", TOKEN], "cannot listen there"),

@@ -334,5 +334,5 @@ async def test_an_annotator_without_batches_is_said_in_one_line(stage):
     campaign = await stage()
     result = await campaign.run(tier=Tier.BATCH, annotator=Service.OPENAI, models=["some"])
     assert result.code == 2
-    assert "--tier batch: --annotator openai takes standard" in result.err
+    assert "--tier batch: --service openai takes standard" in result.err
     assert not campaign.ledger.exists()

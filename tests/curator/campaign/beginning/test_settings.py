@@ -89,8 +89,8 @@ async def test_each_of_several_models_is_asked_in_its_own_way(stage):
             "--thinking minimal: gemini-2.5-pro takes low, medium, high",
         ),
         (
-            ["--annotator", "openai", "--model", "x", "--image-detail", "medium"],
-            "--image-detail medium: --annotator openai takes low, high",
+            ["--service", "openai", "--model", "x", "--image-detail", "medium"],
+            "--image-detail medium: --service openai takes low, high",
         ),
         (
             ["--thinking", "hard"],
@@ -103,7 +103,7 @@ async def test_what_a_model_is_known_to_refuse_is_said_before_the_first_request(
 ):
     campaign = await stage(model=[BY_LEVEL])
     paths = ["--catalog", str(campaign.catalog), "--keys", str(campaign.folder / "keys.txt")]
-    address = ["--base-url", campaign.url] if command == "run" else []
+    address = ["--endpoint", campaign.url] if command == "run" else []
     result = await campaign.command(command, *paths, *address, *options)
     assert result.code == 2
     assert told in result.err

@@ -104,7 +104,7 @@ async def test_few_open_files_lower_the_concurrency_or_are_told(stand_in, files,
     async with stand_in(150) as (campaign, server):
         command = [sys.executable, "-m", "curator", "run", "--catalog", str(campaign.catalog)]
         command += ["--keys", str(campaign.folder / "keys.txt"), "--ledger", str(campaign.ledger)]
-        command += ["--base-url", campaign.url, "--concurrency", "200", "--questions", "3"]
+        command += ["--endpoint", campaign.url, "--concurrency", "200", "--questions", "3"]
         limited = f'ulimit -n {files}; exec "$@"'
         process = await asyncio.create_subprocess_exec(
             *("bash", "-c", limited, "bash", *command),

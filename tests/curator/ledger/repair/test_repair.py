@@ -217,7 +217,7 @@ async def test_every_command_names_the_way_back_in_one_line(stage, damage):
         ("view", at, "--listen", "127.0.0.1:0"),
         ("review", at, "--listen", "127.0.0.1:0"),
         ("review", at, "--report"),
-        ("keys", "--ledger", at, "--keys", keys, "--base-url", campaign.url),
+        ("keys", "--ledger", at, "--keys", keys, "--endpoint", campaign.url),
     ):
         result = await asyncio.wait_for(command(campaign, *words), 20)
         assert result.code in {1, 2}, (words, result)

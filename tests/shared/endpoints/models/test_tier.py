@@ -67,6 +67,6 @@ async def test_a_tier_that_is_not_to_be_had_ends_the_run_before_anything_is_writ
     campaign = await stage()
     result = await campaign.run(annotator=Service.OPENAI, models=["x"], tier=Tier.BATCH)
     assert result.code == 2
-    assert "--tier batch: --annotator openai takes standard, flex" in result.err
+    assert "--tier batch: --service openai takes standard, flex" in result.err
     assert not campaign.ledger.exists()
     assert campaign.requests == 0

@@ -228,7 +228,7 @@ def test_a_cut_off_body_is_unavailable(body):
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://", "http://[::1", "http://x:port"])
 def test_an_address_that_is_none_is_refused(url):
-    with pytest.raises(InputError, match="--base-url"):
+    with pytest.raises(InputError, match="--endpoint"):
         check_base_url(url)
 
 

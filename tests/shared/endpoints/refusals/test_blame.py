@@ -230,7 +230,7 @@ TO_DO = [
         "make a key of the kind",
     ),
     (reason(400, "INVALID_ARGUMENT", "OVERLOADED_CREDENTIALS"), InvalidKey, "make a key of the"),
-    (error(400, "Multiple authentication credentials received."), InvalidKey, "--annotator gemini"),
+    (error(400, "Multiple authentication credentials received."), InvalidKey, "--service gemini"),
     (reason(403, DENIED, "API_KEY_SERVICE_BLOCKED"), InvalidKey, "lift that restriction"),
     (reason(403, DENIED, "API_KEY_IP_ADDRESS_BLOCKED"), InvalidKey, "lift that restriction"),
     (reason(403, DENIED, "API_KEY_HTTP_REFERRER_BLOCKED"), InvalidKey, "lift that restriction"),
@@ -642,7 +642,7 @@ async def test_a_wrong_address_ends_the_run_with_its_name(campaign):
     server = Server(Service.GEMINI, dict.fromkeys(KEYS, Said(404, {"detail": "Not Found"})))
     result, status = await run_against(server, campaign)
     last = result.err.splitlines()[-1]
-    assert (result.code, "knows no such path" in last, "--base-url" in last) == (2, True, True)
+    assert (result.code, "knows no such path" in last, "--endpoint" in last) == (2, True, True)
     assert status["progress"]["pending"] == PICTURES
     assert {key["state"] for key in status["keys"]} == {"ready"}
 

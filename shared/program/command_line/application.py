@@ -7,17 +7,20 @@ A command's module is imported once the command is called, or its own options ar
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand
 
 from shared.errors import AboVqaError
+from shared.program.command_line.command import HelpfulCommand
+from shared.program.reporting.verbosity import tell_more
 
 DISTRIBUTION: Final = "abo-vqa"
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
@@ -55,14 +58,29 @@ def _garbage_left_alone() -> Iterator[None]:
 
 def _show_version(context: typer.Context, is_asked: bool) -> None:
     if is_asked:
-        print(f"{context.info_name} {_version()}")
+        print(f"{context.find_root().info_name} {_version()}")
         raise typer.Exit
+
+
+def _tell_more(is_asked: bool) -> None:
+    if is_asked:
+        tell_more()
 
 
 Version = Annotated[
     bool,
     typer.Option(
         "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        callback=_tell_more,
+        is_eager=True,
+        help="Tell all events, and where each option comes from.",
     ),
 ]
 
@@ -72,8 +90,16 @@ def application(
     purpose: str,
     commands: Mapping[str, Command],
     prepare: Callable[[], None] | None = None,
+    *,
+    examples: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    panels: Mapping[str, str] = MappingProxyType({}),
+    once_arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> typer.Typer:
-    """Return the application of ``program``, its commands by name; each starts with ``prepare``."""
+    """Return the application of ``program``, its commands by name; each starts with ``prepare``.
+
+    ``examples`` has what one types of each command, ``panels`` the group of each option, and
+    ``once_arguments`` by command the option whose values the first release took without its name.
+    """
     app = typer.Typer(
         name=program,
         help=purpose,
@@ -88,13 +114,25 @@ def application(
     def start(
         *,
         version: Version = False,  # noqa: ARG001 - its callback acts
+        verbose: Verbose = False,  # noqa: ARG001
     ) -> None:
         if prepare is not None:
             prepare()
 
     for name, command in commands.items():
-        app.command(name, cls=_deferred(name, command), help=command.summary)(_loaded_later)
+        shown = _Shown(name, examples.get(name, ()), panels, once_arguments.get(name, ""))
+        app.command(name, cls=_deferred(shown, command), help=command.summary)(_loaded_later)
     return app
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the help of a command says beside its options."""
+
+    name: str
+    examples: Sequence[str]
+    panels: Mapping[str, str]
+    once_argument: str
 
 
 def default_events() -> None:
@@ -124,13 +162,21 @@ def _loaded_later() -> None:
     """Stand where typer wants a function."""
 
 
-def _deferred(name: str, command: Command) -> type[TyperCommand]:
+def _of_every_command(
+    *,
+    verbose: Verbose = False,
+    version: Version = False,
+) -> None:
+    """Stand for the options that every command has, beside ``--help``."""
+
+
+def _deferred(shown: _Shown, command: Command) -> type[TyperCommand]:
     """Return the command that takes the place of ``command`` until it is wanted."""
 
     class Deferred(TyperCommand):
         @cached_property
         def whole(self) -> Any:  # noqa: ANN401 - typer gives its commands no public type
-            return _command_of(name, command)
+            return _command_of(shown, command)
 
         def make_context(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401
             return self.whole.make_context(*arguments, **more)
@@ -138,7 +184,19 @@ def _deferred(name: str, command: Command) -> type[TyperCommand]:
     return Deferred
 
 
-def _command_of(name: str, command: Command) -> Any:  # noqa: ANN401
+def _command_of(shown: _Shown, command: Command) -> Any:  # noqa: ANN401
+    whole = _read(shown.name, command.load(), HelpfulCommand)
+    taken = {spelling for each in whole.params for spelling in each.opts}
+    for each in _read("any", _of_every_command, TyperCommand).params:
+        if taken.isdisjoint(each.opts):
+            each.expose_value = False
+            whole.params.append(each)
+    whole.take_over(shown.panels, shown.examples, shown.once_argument)
+    return whole
+
+
+def _read(name: str, function: Callable[..., Any], kind: type[TyperCommand]) -> Any:  # noqa: ANN401
+    """Return the command that typer makes of a function's parameters."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, context_settings=_HELP)(command.load())
+    app.command(name, cls=kind, context_settings=_HELP)(function)
     return typer.main.get_command(app)

@@ -1,0 +1,45 @@
+"""What the help of each command shows besides its options: examples, and groups of options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
+    "fit": (
+        "trainer fit recipe.toml",
+        "trainer fit recipe.toml --data dataset --out adapter --set epochs=5",
+        "trainer fit recipe.toml --dry-run",
+    ),
+    "sweep": ("trainer sweep recipe.toml --out sweep",),
+    "merge": ("trainer merge --adapter adapter --out merged",),
+    "fuse": ("trainer fuse --adapter chairs=runs/chairs --adapter lamps=runs/lamps --out fused",),
+    "push": ("trainer push adapter OWNER/NAME --scorecard runs/adapter --dry-run",),
+    "recipe": ("trainer recipe > recipe.toml", "trainer recipe pretrain > pretrain.toml"),
+    "pretrain": ("trainer pretrain pretrain.toml --dry-run",),
+    "export": (
+        "trainer export --adapter adapter --out bundle --variant int8",
+        "trainer export --model blip-vqa-tiny --out bundle",
+    ),
+}
+"""What one types, by command."""
+
+_GROUPS: Final[Mapping[str, str]] = {
+    "Data": "data images columns sample",
+    "Model": "adapter model variant method weights density seed",
+    "Machine": "devices threads",
+    "Results": "out json",
+    "Hub": "scorecard license private yes",
+    "This run": "set resume dry-run describe-only",
+}
+PANELS: Final[Mapping[str, str]] = {
+    f"--{name}": group for group, names in _GROUPS.items() for name in names.split()
+}
+"""The group of each option."""
+
+ONCE_ARGUMENTS: Final[Mapping[str, str]] = {
+    "merge": "--adapter",
+    "fuse": "--adapter",
+    "export": "--adapter",
+}
+"""The options whose values the first release took without their names, by command."""
