@@ -34,7 +34,7 @@ def follow(
 
     ``replaced`` says what stands for what a machine without a network cannot have.
     """
-    for at_top in ("pyproject.toml", "constraints.txt", "ray_cluster.yaml"):
+    for at_top in ("pyproject.toml", "constraints.txt", "ray_cluster.yaml", "evaluator"):
         (folder / at_top).symlink_to(ROOT / at_top)
     typed = folder / "typed"
     typed.mkdir()

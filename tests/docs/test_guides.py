@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,6 +19,7 @@ from shared.corpus import read_pairs, write_csv_rows
 from shared.dataset.folder import write_dataset
 from tests.chat_models import chat_model
 from tests.docs.reading import follow
+from tests.models import save_tiny_adapter, save_tiny_model
 from tests.pictures import draw_gallery, draw_shape
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(340), pytest.mark.xdist_group("line")]
@@ -74,3 +79,31 @@ def test_one_gpu_makes_two_adapters_and_a_report(tmp_path):
     assert said.count("held-out exact match") >= 2
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in ("base", "adapter", "chat"))
+
+
+@pytest.mark.ray
+def test_a_cluster_takes_the_run_and_the_job(tmp_path):
+    shared = tmp_path / "shared"
+    dataset(shared, 20)
+    model = save_tiny_model(shared / "model")
+    save_tiny_adapter(shared / "adapter", model)
+    replaced = {
+        "/mnt/abo": str(shared),
+        "Salesforce/blip-vqa-base": str(model),
+        "6379": str(free_port()),
+        "8265": str(free_port()),
+    }
+    # Not under tmp_path: the names of Ray's sockets would get too long.
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        head = Path(folder, "head.pid")
+        try:
+            said = follow("ray-cluster", tmp_path, replaced, {"RAY_TMPDIR": folder, **token})
+        finally:
+            if head.exists():
+                os.kill(int(head.read_text()), signal.SIGTERM)
+    assert "finished" in said
+    assert {path.parent.name for path in shared.glob("runs/*/scorecard.json")} == {
+        "base",
+        "adapter",
+    }
