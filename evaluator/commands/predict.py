@@ -240,8 +240,8 @@ def _at_an_address(
 ) -> Predictor:
     """Return a model that is asked over HTTP; ``adapter`` is the name of a module there."""
     from evaluator.answering.named_adapters import AdapterChoice  # noqa: PLC0415
+    from evaluator.endpoints.given import endpoint_of  # noqa: PLC0415
     from evaluator.runs.predicting.predictors import AddressPredictor  # noqa: PLC0415
-    from evaluator.runs.sources.address import endpoint_of  # noqa: PLC0415
 
     module = AdapterChoice(None if adapter is None else Path(adapter), {})
     return AddressPredictor(endpoint_of(address, model, module, instruction), images)

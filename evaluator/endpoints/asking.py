@@ -83,9 +83,13 @@ class _Again(Enum):
 
 @dataclass(slots=True)
 class Asker:
-    """Asks with the keys of a pool, one request after the other for each who calls."""
+    """Asks with the keys of a pool, one request after the other for each who calls.
+
+    ``told`` begins messages about the address.
+    """
 
     address: str
+    told: str
     client: Annotator
     pool: KeyPool
     models: Mapping[str, KnownModel]
@@ -149,7 +153,7 @@ class Asker:
             self._tell_left_out(model, refusal)
         except WrongAddress as refusal:
             if not self.outage.has_answered:
-                raise InputError(f"--endpoint {self.address}: {refusal.reason}") from None
+                raise InputError(f"{self.told}: {refusal.reason}") from None
             outcome = await self._unanswered(question, lease, refusal)
         except BadRequest as refusal:
             self.pool.taken(lease)
@@ -170,7 +174,7 @@ class Asker:
             if end.opens_at is not None:
                 raise
             raise InputError(
-                f"--endpoint {self.address}: no key is left that can serve"
+                f"{self.told}: no key is left that can serve"
                 f"{f' ({end.why})' if end.why else ''}; give another, or mend that, and run the "
                 "same command again"
             ) from None
@@ -267,7 +271,7 @@ class Asker:
             log.warning("endpoint_unavailable", endpoint=self.address, reason=refusal.reason)
         if not outage.has_answered and outage.in_a_row >= EARLY_FAILURES:
             raise AddressDown(
-                f"--endpoint {self.address}: none of {outage.in_a_row} requests was answered "
+                f"{self.told}: none of {outage.in_a_row} requests was answered "
                 f"({refusal.reason}); run the same command again to go on"
             )
         outage.require_end(self.clock.now())

@@ -20,6 +20,7 @@ from shared.endpoints.models.asked_settings import (
 )
 from shared.endpoints.models.known import KnownModel
 from shared.endpoints.models.prices import Price
+from shared.endpoints.protocols.annotator import AskedForm
 from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
@@ -76,7 +77,9 @@ class Endpoint:
     ``base_url`` is ``None`` for the service's own address. ``adapter`` is the name by which the
     server has the base with a LoRA module over it, empty for the base itself; of several,
     ``adapters`` has the name for each domain. ``most_output_tokens`` is ``None`` where the model
-    may write as much as it likes. ``known`` has what is known of each name that is asked.
+    may write as much as it likes. ``form`` is how strictly a reply's form is asked for. ``role`` is
+    what the model is there for where it does not answer, and begins its options. ``known`` has what
+    is known of each name that is asked.
     """
 
     service: Service
@@ -94,6 +97,19 @@ class Endpoint:
     most_output_tokens: int | None = None
     thinking: str = ""
     further_fields: Mapping[str, Any] = field(default_factory=dict)
+    form: AskedForm = AskedForm.PLAIN
+    role: str = ""
+
+    def option(self, name: str) -> str:
+        """Return the option that says ``name`` of the address, as messages quote it."""
+        if not self.role:
+            return f"--{name}"
+        return f"--{self.role}" if name == "model" else f"--{self.role}-{name}"
+
+    @property
+    def told(self) -> str:
+        """Return what messages begin with."""
+        return f"{self.option('endpoint')} {self.address}"
 
     @property
     def address(self) -> str:

@@ -24,9 +24,9 @@ class NothingAnswered(AboVqaError):
 class Failing:
     """The failures since the last answer; each counts only once there is another answer."""
 
-    def __init__(self, address: str, *, is_proven: bool) -> None:
-        """``is_proven`` says that the address gave answers before."""
-        self._address = address
+    def __init__(self, told: str, *, is_proven: bool) -> None:
+        """``told`` begins messages; ``is_proven`` says that the address gave answers before."""
+        self._told = told
         self._is_proven = is_proven
         self._held: list[tuple[str, Asked]] = []
         self._reasons: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class Failing:
     def _error(self) -> AboVqaError:
         [(reason, count)] = self._reasons.most_common(1)
         told = (
-            f"--endpoint {self._address}: no answer to {len(self._held)} questions in a row, "
+            f"{self._told}: no answer to {len(self._held)} questions in a row, "
             f"{count} times because of {reason!r}; {_AGAIN}"
         )
         return InputError(told) if self._all_refused else NothingAnswered(told)

@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,16 +22,17 @@ from evaluator.answering.messages import (
     Reply,
 )
 from evaluator.answering.shards import Shard
-from evaluator.endpoints.asking import Asker, Question, Settled
+from evaluator.endpoints.asking import Asker, Question
 from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
 from evaluator.endpoints.journal import Asked, Journal, question_key
 from evaluator.endpoints.opening import opened_asker, require_models
 from evaluator.endpoints.pictures import Pictures
+from evaluator.endpoints.workers import Result, Workers
 from shared.endpoints.request import NO_SCHEMA, Request
-from shared.errors import CorruptImage, StoppedForNow
+from shared.errors import CorruptImage
 from shared.images.source import image_source
-from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
+from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 from shared.records import Question as AskedQuestion
@@ -41,8 +41,6 @@ from shared.vqa.inputs.cleaning import CLEANING
 log = EventLog(__name__)
 
 _TEMPERATURE: Final = 0.0
-_Result = tuple[str, Asked | None]
-"""A question's key and what came of it; ``None`` where its picture is broken."""
 
 
 class EndpointFleet:
@@ -60,7 +58,8 @@ class EndpointFleet:
         self._clock = clock
         self._journal = Journal(journal)
         proven = any(not asked.failure for asked in self._journal.answers.values())
-        self._failing = Failing(endpoint.address, is_proven=proven)
+        failing = Failing(endpoint.told, is_proven=proven)
+        self._workers = Workers(endpoint.in_flight, failing, self._journal)
         self._runner = asyncio.Runner()
         self._open = AsyncExitStack()
         self._stop = AsyncStopSignal()
@@ -135,7 +134,7 @@ class EndpointFleet:
             yield ShardAnswers(shard, [self._reply(work, q) for q in shard.questions])
 
     async def _next_shard(
-        self, work: _Work, results: AsyncIterator[_Result], heard: Heard
+        self, work: _Work, results: AsyncIterator[Result], heard: Heard
     ) -> Shard | None:
         with stop_on_signals(self._stop, "evaluator"):
             while not work.finished:
@@ -178,11 +177,11 @@ class EndpointFleet:
         with stop_on_signals(self._stop, "evaluator"):
             return {key: answer async for key, answer in self._results(asked)}
 
-    async def _results(self, asked: Iterable[tuple[str, AskedQuestion]]) -> AsyncIterator[_Result]:
+    async def _results(self, asked: Iterable[tuple[str, AskedQuestion]]) -> AsyncIterator[Result]:
         """Yield each question's key with what came of it, ``None`` for a broken picture.
 
         Those that are in the journal come first; each is asked once, however many rows it stands
-        in. Where one worker meets the end of it, the others still get what they are waiting for.
+        in.
         """
         distinct = {question_key(m, q.filename, q.text, q.view): (m, q) for m, q in asked}
         for key in [key for key in distinct if key in self._journal.answers]:
@@ -191,101 +190,28 @@ class EndpointFleet:
         if not distinct:
             return
         asker = await self._begin()
-        results: asyncio.Queue[_Result | _End] = asyncio.Queue()
-        todo = deque(distinct.items())
-        workers = [
-            asyncio.create_task(self._work(asker, todo, results))
-            for _ in range(min(self._endpoint.in_flight, len(distinct)))
-        ]
-        async for result in self._until_all_end(asker, len(workers), results):
+        async for result in self._workers.results(asker, distinct, self._asks):
             yield result
-        for key, failed in self._failing.end():
-            self._journal.keep(key, failed)
-            yield key, failed
 
-    async def _until_all_end(
-        self, asker: Asker, workers: int, results: asyncio.Queue[_Result | _End]
-    ) -> AsyncIterator[_Result]:
-        """Yield results until all workers have ended.
-
-        Raises:
-            StoppedForNow: because of a signal.
-            AboVqaError: what the first of them ended with.
-        """
-        ends: list[_End] = []
-        while len(ends) < workers:
-            result = await results.get()
-            if not isinstance(result, _End):
-                yield result
-                continue
-            ends.append(result)
-            if result.error is not None:
-                asker.stop.request(str(result.error))
-        for error in (end.error for end in ends if end.error is not None):
-            raise error
-        if asker.stop.requested:
-            raise StoppedForNow(
-                f"{asker.stop.reason}: {len(self._journal.answers):,} answers are kept; "
-                "run the same command again to go on"
-            )
-
-    async def _work(
-        self,
-        asker: Asker,
-        todo: deque[tuple[str, tuple[str, AskedQuestion]]],
-        results: asyncio.Queue[_Result | _End],
-    ) -> None:
-        """Ask one question after the other, until there are no more or the run is to stop."""
-        error: Exception | None = None
-        try:
-            while todo and not asker.stop.requested:
-                key, asked = todo.popleft()
-                settled = await self._settled(asker, key, *asked)
-                if settled is None:
-                    todo.append((key, asked))
-                for result in settled or ():
-                    results.put_nowait(result)
-        except StopRequested:
-            pass
-        except Exception as met:  # noqa: BLE001 - raised anew by whoever waits for results
-            error = met
-        results.put_nowait(_End(error))
-
-    async def _settled(
-        self, asker: Asker, key: str, model: str, question: AskedQuestion
-    ) -> list[_Result] | None:
-        """Ask a question; return what is settled now, and write it down; ``None`` for later."""
+    async def _asks(self, key: str, asked: tuple[str, AskedQuestion]) -> Question | None:
+        """Return what is asked of a model; ``None`` where the picture is broken."""
         assert self._pictures is not None
+        assert self._asker is not None
+        model, question = asked
         try:
             photo = await self._pictures.photo(question.filename, question.view)
         except CorruptImage:
-            return [(key, None)]
+            return None
         request = Request(
             "",
             photo.jpeg,
             self._endpoint.instruction.around(question.text),
             photo.longest_px,
             NO_SCHEMA,
-            temperature=_TEMPERATURE if asker.models[model].takes_temperature else None,
+            temperature=_TEMPERATURE if self._asker.models[model].takes_temperature else None,
             most_output_tokens=self._endpoint.most_output_tokens,
         )
-        settled = await asker.ask(Question(key, model, request))
-        return None if settled is None else list(self._kept(key, settled))
-
-    def _kept(self, key: str, settled: Settled) -> Iterator[tuple[str, Asked]]:
-        if settled.asked.failure and not settled.is_its_own:
-            self._failing.failed(key, settled.asked, is_refused=settled.is_refused)
-            return
-        for each in [*self._failing.answered(), (key, settled.asked)]:
-            self._journal.keep(*each)
-            yield each
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """That a worker has ended, and because of what if not for want of questions."""
-
-    error: Exception | None
+        return Question(key, model, request)
 
 
 class _Work:

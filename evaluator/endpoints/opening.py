@@ -56,10 +56,10 @@ async def opened_asker(
         base_url=endpoint.base_url,
         timeout_s=endpoint.timeout_s,
         connections=endpoint.in_flight,
-        forms=dict.fromkeys(endpoint.names, AskedForm.PLAIN),
+        forms=dict.fromkeys(endpoint.names, endpoint.form),
         settings=settings,
         further_fields=endpoint.further_fields,
-        wants_logprobs=True,
+        wants_logprobs=endpoint.form is AskedForm.PLAIN,
     )
     pool = KeyPool(
         endpoint.keys,
@@ -73,7 +73,9 @@ async def opened_asker(
     )
     estimates = TokenEstimates(packaged_models().tile, of_models=settings)
     async with endpoint.service.protocol.connected(connection) as client:
-        yield Asker(endpoint.address, client, pool, endpoint.known, estimates, clock, stop)
+        yield Asker(
+            endpoint.address, endpoint.told, client, pool, endpoint.known, estimates, clock, stop
+        )
 
 
 def _used(before: Iterable[Asked], now: float) -> dict[Meter, ProjectUse]:
@@ -109,8 +111,7 @@ async def require_models(asker: Asker, endpoint: Endpoint) -> None:
             return
         except Unreachable as refusal:
             raise InputError(
-                f"--endpoint {endpoint.address}: {refusal.reason}; start the server, or mend the "
-                "address"
+                f"{endpoint.told}: {refusal.reason}; start the server, or mend the address"
             ) from None
         except ModelRefused as refusal:
             raise InputError(_no_such_model(endpoint, name, refusal)) from None
@@ -119,14 +120,14 @@ async def require_models(asker: Asker, endpoint: Endpoint) -> None:
                 raise InputError(_no_such_key(endpoint, endpoint.keys[0], refusal)) from None
         except WrongAddress as refusal:
             if "certificate" in refusal.reason:
-                raise InputError(f"--endpoint {endpoint.address}: {refusal.reason}") from None
+                raise InputError(f"{endpoint.told}: {refusal.reason}") from None
         except Refusal as refusal:
             log.info("endpoint_lists_no_models", endpoint=endpoint.address, why=refusal.reason)
             return
 
 
 def _no_such_model(endpoint: Endpoint, name: str, refusal: Refusal) -> str:
-    option = "--model" if name == endpoint.model else "--adapter"
+    option = endpoint.option("model" if name == endpoint.model else "adapter")
     return f"{option} {name}: {endpoint.address} does not serve it ({refusal.reason})"
 
 
@@ -134,10 +135,11 @@ def _no_such_key(endpoint: Endpoint, key: Key, refusal: Refusal) -> str:
     variable = endpoint.service.protocol.keys.variable
     if not key.secret and key.account is None:
         return (
-            f"--endpoint {endpoint.address}: wants a key ({refusal.reason}); give --keys FILE or "
+            f"{endpoint.told}: wants a key ({refusal.reason}); give "
+            f"{endpoint.option('keys')} FILE or "
             f"set {variable}"
         )
     return (
-        f"--endpoint {endpoint.address}: does not take key {key.label!r} ({refusal.reason}); give "
-        f"another by --keys FILE or {variable}"
+        f"{endpoint.told}: does not take key {key.label!r} ({refusal.reason}); give "
+        f"another by {endpoint.option('keys')} FILE or {variable}"
     )

@@ -42,14 +42,14 @@ NO_SCHEMA: Final = ReplySchema("", {})
 class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 
-    ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
+    Without an image, ``None``, it is text alone. ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
     where it is the answer to one question. ``further_jpegs`` are more pictures of the same listing,
     each with ``caption`` before it. ``temperature`` is ``None`` for the model's own, and
     ``most_output_tokens``, thinking included, for as many as it likes.
     """
 
     prompt_text: str
-    image_jpeg: bytes
+    image_jpeg: bytes | None
     closing_text: str
     longest_px: int
     schema: ReplySchema
@@ -69,7 +69,11 @@ class Request:
         characters = len(self.prompt_text) + len(self.closing_text)
         if self.further_jpegs:
             characters += sum(len(words) for words, _ in self.further)
-        return Measure(characters, self.longest_px, self.questions, 1 + len(self.further_jpegs))
+        return Measure(characters, self.longest_px, self.questions, self._images)
+
+    @property
+    def _images(self) -> int:
+        return 1 + len(self.further_jpegs) if self.image_jpeg is not None else 0
 
 
 def caption(number: int) -> str:

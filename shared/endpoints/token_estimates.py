@@ -102,7 +102,7 @@ class TokenEstimates:
         characters = measure.characters
         kind = reply.model, measure.questions
         image = reply.model, detail, self._is_large(measure)
-        if reply.images:
+        if reply.images and measure.images:
             # Some miscount: images are a part of the input.
             images = min(reply.images, reply.input)
             self._texts[kind].add(reply.input - images, characters)

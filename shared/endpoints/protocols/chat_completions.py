@@ -39,11 +39,12 @@ NO_SECRET: Final = SecretMask()
 
 
 def messages(request: Request, settings: ModelSettings = NO_SETTINGS) -> list[dict[str, Any]]:
-    """Return a request's one message: the prompt, the images as data URIs, the text after them."""
+    """Return a request's one message: the prompt, any images as data URIs, the text after."""
     parts: list[dict[str, Any]] = []
-    for words, jpeg in [(request.prompt_text, request.image_jpeg), *request.further]:
+    pictures: list[tuple[str, bytes | None]] = [(request.prompt_text, request.image_jpeg)]
+    for words, jpeg in [*pictures, *request.further]:
         parts += [{"type": "text", "text": words}] if words else []
-        parts.append(_picture(jpeg, settings))
+        parts += [_picture(jpeg, settings)] if jpeg is not None else []
     if request.closing_text:
         parts.append({"type": "text", "text": request.closing_text})
     return [{"role": "user", "content": parts}]

@@ -51,6 +51,8 @@ def request_body(
     tier: Tier = Tier.STANDARD,
 ) -> bytes:
     """Return the body of a ``generateContent`` request, as JSON."""
+    if request.image_jpeg is None:
+        return _body_of_texts(request, form, settings, tier)
     head, tail = _around_the_image(
         request.prompt_text,
         request.schema,
@@ -91,6 +93,44 @@ def _around_the_image(
     image = {"inlineData": {"mimeType": "image/jpeg", "data": ""}}
     before = [{"text": prompt_text}] if prompt_text else []
     content: dict[str, Any] = {"contents": [{"role": "user", "parts": [*before, image]}]}
+    content |= _config(
+        schema,
+        form=form,
+        settings=settings,
+        tier=tier,
+        temperature=temperature,
+        most_output_tokens=most_output_tokens,
+    )
+    # A quotation mark within a text is escaped, so that these stand here alone.
+    head, mark, tail = json.dumps(content).partition('"data": "')
+    return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
+
+
+def _body_of_texts(request: Request, form: AskedForm, settings: ModelSettings, tier: Tier) -> bytes:
+    """Return the body of a request without a picture."""
+    parts = [{"text": text} for text in (request.prompt_text, request.closing_text) if text]
+    content = {"contents": [{"role": "user", "parts": parts}]} | _config(
+        request.schema,
+        form=form,
+        settings=settings,
+        tier=tier,
+        temperature=request.temperature,
+        most_output_tokens=request.most_output_tokens,
+    )
+    return json.dumps(content).encode()
+
+
+def _config(
+    schema: ReplySchema,
+    *,
+    form: AskedForm,
+    settings: ModelSettings,
+    tier: Tier,
+    temperature: float | None,
+    most_output_tokens: int | None,
+) -> dict[str, Any]:
+    """Return the fields of a body besides its contents."""
+    fields: dict[str, Any] = {}
     config = _setting_fields(settings)
     if temperature is not None:
         config["temperature"] = temperature
@@ -99,12 +139,10 @@ def _around_the_image(
     if most_output_tokens is not None:
         config["maxOutputTokens"] = most_output_tokens
     if config:
-        content["generationConfig"] = config
+        fields["generationConfig"] = config
     if tier is not Tier.STANDARD:
-        content["serviceTier"] = tier.value
-    # A quotation mark within a text is escaped, so that these stand here alone.
-    head, mark, tail = json.dumps(content).partition('"data": "')
-    return (head + mark).encode(), tail.removeprefix(_IMAGE_ENDS).encode()
+        fields["serviceTier"] = tier.value
+    return fields
 
 
 def _setting_fields(settings: ModelSettings) -> dict[str, Any]:

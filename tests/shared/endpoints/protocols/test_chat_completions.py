@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.endpoints.protocols.chat_completions import read_completion
+from shared.endpoints.protocols.chat_completions import messages, read_completion
+from shared.endpoints.request import NO_SCHEMA, Request
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,11 @@ def test_a_probability_is_that_of_all_tokens_or_not_known(told, known):
     tokens = [{"token": "red", "logprob": value} for value in told]
     choice = {"message": {"content": "red"}, "logprobs": {"content": tokens}}
     assert read_completion(json.dumps({"choices": [choice]})).log_probability == known
+
+
+def test_a_message_without_a_picture_is_text_alone():
+    [message] = messages(Request("judge this", None, "red", 0, NO_SCHEMA))
+    assert message["content"] == [
+        {"type": "text", "text": "judge this"},
+        {"type": "text", "text": "red"},
+    ]

@@ -402,3 +402,14 @@ def test_a_body_is_json_with_prompt_image_and_data_in_order(prompt_text, image, 
             "responseSchema": dict(ANSWER_SCHEMA.content),
         },
     }
+
+
+def test_a_body_without_a_picture_is_text_alone():
+    request = Request("judge this", None, "red", 0, ANSWER_SCHEMA, temperature=0.0)
+    body = json.loads(request_body(request))
+    assert body["contents"] == [
+        {"role": "user", "parts": [{"text": "judge this"}, {"text": "red"}]}
+    ]
+    assert body["generationConfig"]["temperature"] == 0
+    assert body["generationConfig"]["responseMimeType"] == "application/json"
+    assert request.measure.images == 0
