@@ -33,9 +33,10 @@ from evaluator.comparing.tables import (
 )
 from evaluator.metrics.choice import parse_metrics
 from evaluator.reporting.page import write_report
+from evaluator.runs.command_settings import CommandSettings
 from evaluator.runs.folder import read_runs
 from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
-from evaluator.runs.settings import CommandSettings, RunSettings, ScoreSettings
+from evaluator.runs.settings import RunSettings, ScoreSettings
 from evaluator.scoring.scorecard import Scorecard
 from shared.errors import InputError
 from shared.program.clock import SystemClock
@@ -165,7 +166,7 @@ def score(
         raise InputError("score: give a file of predictions or more")
     given = settings | {"predictions": tuple(fspath(place) for place in predictions)}
     read = _read(ScoreSettings, given | _texts(metrics, columns), "score")
-    scored = score_files(read)
+    scored = score_files(read, SystemClock())
     if read.out is not None:
         write_run_folders(scored, read.out, read, SystemClock().now())
     return Scored(scored)

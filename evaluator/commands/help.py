@@ -9,6 +9,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "score": (
         "evaluator score predictions.csv",
         "evaluator score mine.csv theirs.csv --data dataset --out runs",
+        "evaluator score mine.csv --judge gemini-3.5-flash-lite --judge-service gemini",
     ),
     "run": (
         "evaluator run --data dataset --model blip-vqa-tiny --out runs/base",
@@ -44,8 +45,10 @@ _GROUPS: Final[Mapping[str, str]] = {
     "extra-body price-in price-out",
     "Machines": "replicas gpus-per-replica address batch-size price-per-hour queue",
     "Metrics": "metrics metric sentence-model bertscore-model bertscore-layers number-words "
-    "clip-model clip-weights shuffle-images shuffle-sample judge "
+    "clip-model clip-weights shuffle-images shuffle-sample "
     "robustness robustness-sample",
+    "A model as the judge": "judge judge-endpoint judge-service judge-keys judge-rubric "
+    "judge-thinking judge-extra-body judge-concurrency judge-cache",
     "Results": "out name json submission sure page-only",
     "What is wanted": "check accuracy coverage fail-below",
     "Supposed without runs": "points chance changed questions alike",

@@ -21,6 +21,17 @@ from evaluator.commands.address_options import (
     Timeout,
     Whose,
 )
+from evaluator.commands.judge_options import (
+    Judge,
+    JudgeCache,
+    JudgeEndpoint,
+    JudgeExtraBody,
+    JudgeInFlight,
+    JudgeKeys,
+    JudgeRubric,
+    JudgeService,
+    JudgeThinking,
+)
 from evaluator.commands.options import (
     AsJson,
     BatchSize,
@@ -176,6 +187,15 @@ def run(
     number_words: NumberWords = False,
     clip_model: ClipModel = "",
     clip_weights: ClipWeights = "",
+    judge: Judge = None,
+    judge_endpoint: JudgeEndpoint = None,
+    judge_service: JudgeService = None,
+    judge_keys: JudgeKeys = None,
+    judge_rubric: JudgeRubric = None,
+    judge_thinking: JudgeThinking = None,
+    judge_extra_body: JudgeExtraBody = "",
+    judge_in_flight: JudgeInFlight = IN_FLIGHT,
+    judge_cache: JudgeCache = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:

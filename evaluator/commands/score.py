@@ -10,6 +10,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from evaluator.commands.judge_options import (
+    Judge,
+    JudgeCache,
+    JudgeEndpoint,
+    JudgeExtraBody,
+    JudgeInFlight,
+    JudgeKeys,
+    JudgeRubric,
+    JudgeService,
+    JudgeThinking,
+)
 from evaluator.commands.options import (
     AsJson,
     BertscoreLayers,
@@ -23,6 +34,7 @@ from evaluator.commands.options import (
     SentenceModel,
 )
 from evaluator.comparing.tables import comparison_table, detail_table, signature_note
+from evaluator.endpoints.endpoint import IN_FLIGHT
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
@@ -70,12 +82,21 @@ def score(
     number_words: NumberWords = False,
     clip_model: ClipModel = "",
     clip_weights: ClipWeights = "",
+    judge: Judge = None,
+    judge_endpoint: JudgeEndpoint = None,
+    judge_service: JudgeService = None,
+    judge_keys: JudgeKeys = None,
+    judge_rubric: JudgeRubric = None,
+    judge_thinking: JudgeThinking = None,
+    judge_extra_body: JudgeExtraBody = "",
+    judge_in_flight: JudgeInFlight = IN_FLIGHT,
+    judge_cache: JudgeCache = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
     settings = ScoreSettings.model_validate(context.params)
-    scored = score_files(settings)
+    scored = score_files(settings, SystemClock())
     if settings.out is not None:
         write_run_folders(scored, settings.out, settings, SystemClock().now())
     if settings.as_json:

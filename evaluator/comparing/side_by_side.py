@@ -100,8 +100,9 @@ def best_rows(comparison: Comparison) -> Mapping[Column, Sequence[str]]:
 
 
 def label_notes(scorecard: Scorecard) -> list[str]:
-    """Return what people who judged labels make of the score, where they did."""
-    return [] if scorecard.right_labels is None else [scorecard.right_labels.note()]
+    """Return what people who judged labels or answers make of the scores, where they did."""
+    notes = [] if scorecard.right_labels is None else [scorecard.right_labels.note()]
+    return notes if scorecard.judged is None else [*notes, *scorecard.judged.notes()]
 
 
 def trained_on_notes(scorecard: Scorecard) -> list[str]:

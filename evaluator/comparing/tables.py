@@ -17,6 +17,7 @@ from evaluator.comparing.side_by_side import (
     label_notes,
     trained_on_notes,
 )
+from evaluator.scoring.cost import Cost
 from evaluator.scoring.figures import Figure
 from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import left_out_by_reason
@@ -250,7 +251,8 @@ def _notes(scorecard: Scorecard) -> str | None:
         _broken_note(scorecard),
         _failed_note(scorecard),
         _coverage_note(scorecard),
-        _cost_note(scorecard),
+        _cost_note(scorecard.cost, "answers"),
+        _cost_note(None if scorecard.judged is None else scorecard.judged.cost, "verdicts"),
     ]
     return "\n".join(filter(None, notes)) or None
 
@@ -267,8 +269,7 @@ def _failed_note(scorecard: Scorecard) -> str | None:
     return f"without an answer: {counted(scorecard.failed_answers, 'question')}; these score 0"
 
 
-def _cost_note(scorecard: Scorecard) -> str | None:
-    cost = scorecard.cost
+def _cost_note(cost: Cost | None, what: str) -> str | None:
     if cost is None:
         return None
     parts = [] if cost.usd_k is None else [f"{cost.usd_k:.4g} US dollars ({cost.price})"]
@@ -278,7 +279,7 @@ def _cost_note(scorecard: Scorecard) -> str | None:
         parts.append(f"{cost.input_tokens_k:,.0f} tokens in, {out:,.0f} out")
     if cost.latency_s is not None:
         parts.append(f"{cost.latency_s[0]:.2f} s each (95 % below {cost.latency_s[1]:.2f} s)")
-    return f"1,000 answers take {'; '.join(parts)}"
+    return f"1,000 {what} take {'; '.join(parts)}"
 
 
 def _coverage_note(scorecard: Scorecard) -> str | None:

@@ -162,8 +162,8 @@ class Endpoint:
         return None if known is None else known.price
 
 
-def further_fields(text: str) -> dict[str, Any]:
-    """Read the JSON object that goes into the body of each request.
+def further_fields(text: str, option: str = "--extra-body") -> dict[str, Any]:
+    """Read the JSON object that goes into the body of each request; ``option`` named it.
 
     Raises:
         InputError: it is none.
@@ -173,10 +173,10 @@ def further_fields(text: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except ValueError as error:
-        raise InputError(f"--extra-body {text!r}: not JSON ({error})") from None
+        raise InputError(f"{option} {text!r}: not JSON ({error})") from None
     if not isinstance(value, dict):
         raise InputError(
-            f"--extra-body {text!r}: give a JSON object, such as "
+            f"{option} {text!r}: give a JSON object, such as "
             '\'{"chat_template_kwargs": {"enable_thinking": false}}\''
         )
     return value

@@ -42,7 +42,9 @@ def endpoint_of(
     _require_no_secret(options.endpoint or "", option)
     check_base_url(options.endpoint, option)
     require_stated_address(protocol.address_variable, options.endpoint, option=option)
-    file = read_key_file(options.keys, source=protocol.keys)
+    file = read_key_file(
+        options.keys, source=protocol.keys, option=f"{option.removesuffix('endpoint')}keys"
+    )
     protocol.require_credentials(file.keys)
     model = protocol.model_name(model)
     limits = {protocol.model_name(table.name): table.quota for table in file.models}
@@ -65,7 +67,9 @@ def endpoint_of(
         instruction=_in_a_prompt(instruction),
         most_output_tokens=_most_tokens(instruction, service),
         thinking=options.thinking or "",
-        further_fields=further_fields(options.extra_body),
+        further_fields=further_fields(
+            options.extra_body, f"{option.removesuffix('endpoint')}extra-body"
+        ),
         role=role,
     )
     # Refused before anything is written.

@@ -47,11 +47,15 @@ class _End:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Asks for whoever has many questions."""
+    """Asks for whoever has many questions.
+
+    ``heard`` makes of what came what counts: a reply that says nothing of use is a failure.
+    """
 
     in_flight: int
     failing: Failing
     kept: Kept
+    heard: Callable[[Asked], Asked] = lambda asked: asked
 
     async def results(
         self, asker: Asker, distinct: Mapping[str, Item], asks: Asks[Item]
@@ -124,9 +128,10 @@ class Workers:
 
     def _settle(self, key: str, settled: Settled) -> Iterator[tuple[str, Asked]]:
         """Write down what is settled now, and yield it."""
-        if settled.asked.failure and not settled.is_its_own:
-            self.failing.failed(key, settled.asked, is_refused=settled.is_refused)
+        asked = self.heard(settled.asked)
+        if asked.failure and not settled.is_its_own:
+            self.failing.failed(key, asked, is_refused=settled.is_refused)
             return
-        for each in [*self.failing.answered(), (key, settled.asked)]:
+        for each in [*self.failing.answered(), (key, asked)]:
             self.kept.keep(*each)
             yield each

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evaluator.metrics.text_models.bertscore import BertScorer
     from evaluator.metrics.text_models.clip import ClipScorer
     from evaluator.metrics.text_models.embeddings import SentenceEncoder
+    from evaluator.metrics.text_models.judging import Judging
 
 log = EventLog(__name__)
 
@@ -30,6 +31,7 @@ def load_text_models(
     clip_model: str = "",
     clip_weights: str = "",
     images: str | None = None,
+    judge: Judging | None = None,
 ) -> TextModels:
     """Load what ``metrics`` need and nothing else.
 
@@ -42,6 +44,7 @@ def load_text_models(
         clip_model: open_clip's architecture; by default CLIP ViT-B/32.
         clip_weights: its weights, a checkpoint file or a tag; by default OpenAI's.
         images: where the pictures for CLIP lie.
+        judge: who judges answers, where a metric asks for verdicts.
 
     Raises:
         InputError: a model is neither on this machine nor to be fetched, or a metric's tool is
@@ -53,7 +56,7 @@ def load_text_models(
         asking = next(metric for metric in metrics if TextModel.CLIP in metric.models)
         raise InputError(f"--metrics {asking}: needs the pictures; name them with --images DIR")
     # torch and what stands on it take seconds to import: only those who need it pay.
-    if wanted:
+    if wanted - {TextModel.JUDGE}:
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # Its bars for loading weights would stand between our own lines.
@@ -65,7 +68,7 @@ def load_text_models(
     clip = None
     if TextModel.CLIP in wanted and images is not None:
         clip = _load_clip(clip_model, clip_weights, images)
-    return TextModels(sentences, words, number_words, clip)
+    return TextModels(sentences, words, number_words, clip, judge)
 
 
 def _load_sentences(name: str) -> SentenceEncoder:

@@ -18,7 +18,7 @@ from evaluator.metrics.captioning import (
     spice,
 )
 from evaluator.metrics.corpus import CorpusFigure
-from evaluator.metrics.meaning import bertscore_f1, csns, vtgs, vtgs_boxes, vtgs_clip
+from evaluator.metrics.meaning import bertscore_f1, csns, judge, vtgs, vtgs_boxes, vtgs_clip
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.official import anls, gqa, textvqa, vizwiz, vqa_v2, vqa_v2_script
 from evaluator.metrics.texts import (
@@ -60,6 +60,7 @@ METRICS: Final[dict[str, Metric]] = {
         textvqa.METRIC,
         gqa.METRIC,
         anls.METRIC,
+        judge.METRIC,
     )
 }
 """Every metric, in the order of tables."""

@@ -32,7 +32,8 @@ class Rows:
     """N predictions as columns: what metrics score.
 
     ``overlaps`` are of the regions behind each answer, in [0, 1], and NaN where nobody measured;
-    ``has_boxes_N`` tells which rows say where the object of the question is.
+    ``has_boxes_N`` tells which rows say where the object of the question is, ``can_be_judged_N``
+    which have an answer, and a question that may have a right one.
     """
 
     answers: Sequence[str]
@@ -40,6 +41,8 @@ class Rows:
     filenames: Sequence[str]
     overlaps: Mapping[Regions, NDArray[np.float64]]
     has_boxes_N: NDArray[np.bool_]
+    questions: Sequence[str]
+    can_be_judged_N: NDArray[np.bool_]
     _computed: dict[RowScore, NDArray[np.float64]] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
@@ -58,6 +61,11 @@ class Rows:
                 Regions.BOXES: np.array(boxes, dtype=np.float64),
             },
             has_boxes_N=np.array([bool(p.pair.boxes) for p in predictions], dtype=np.bool_),
+            questions=[p.pair.asks for p in predictions],
+            can_be_judged_N=np.array(
+                [not p.is_unanswered and p.pair.has_right_answer for p in predictions],
+                dtype=np.bool_,
+            ),
         )
 
     @property

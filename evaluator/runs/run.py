@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evaluator.answering.fleet import Fleet
 from evaluator.answering.shards import Shard, cut_shards
+from evaluator.judging.asked_for import Finished
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.robustness.changes import Change
@@ -60,11 +61,13 @@ def evaluate(
     clock: Clock,
     *,
     cost: Callable[[Pace | None], Cost | None] = lambda _: None,
+    finished: Finished = lambda scorecard, _: scorecard,
 ) -> Scorecard:
     """Answer what ``folder`` lacks, score everything and write the scorecard.
 
     ``fleet`` and ``text_models`` are called when they are needed: a run whose shards are all there
-    loads no model. ``cost`` is asked at the end, and told how fast answers came.
+    loads no model. ``cost`` is asked at the end, and told how fast answers came; ``finished`` says
+    what is known besides.
 
     Raises:
         InputError: the folder holds a run with other settings, or another driver works in it.
@@ -100,6 +103,7 @@ def evaluate(
             },
             cost=cost(notes.pace),
         )
+        scorecard = finished(scorecard, predictions)
         write_results(folder, predictions, columns, scorecard)
         notes.change_state(State.FINISHED)
     log.info("done", answering_s=round(answered_s, 1), total_s=round(stopwatch() - started, 1))

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from evaluator.judging.asked_for import finished_by, judge_for
 from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.metric import Metric
+from evaluator.metrics.text_models.judging import Judging
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.runs.folder import SCORECARD_FILE, write_results
 from evaluator.runs.places import last_name
@@ -30,6 +32,7 @@ from shared.errors import InputError
 from shared.files.digests import file_digest
 from shared.images.names import find_images
 from shared.images.stores import local_data, local_images
+from shared.program.clock import Clock
 from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
@@ -46,7 +49,7 @@ class ScoredFile:
     scorecard: Scorecard
 
 
-def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
+def score_files(settings: ScoreSettings, clock: Clock) -> dict[str, ScoredFile]:
     """Score each file; the names are those of the files, longer where they would be the same.
 
     Raises:
@@ -54,6 +57,7 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
             the folder to write holds another run.
     """
     named, columns = settings.named_metrics, settings.named_columns
+    judge = judge_for(settings.judge_options, clock)
     asked = None if settings.data is None else read_pairs(local_data(settings.data))
     images = None if settings.images is None else local_images(settings.images)
     files = {
@@ -68,15 +72,21 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
         train_pairs = training_pairs(train, images, columns)
         for file in files.values():
             refuse_leak(file.path, [row.pair for row in file.rows], train, train_pairs)
-    chosen = {name: named or measured_metrics(file.rows) for name, file in files.items()}
+    chosen = {
+        name: named or settings.with_judge(measured_metrics(file.rows))
+        for name, file in files.items()
+    }
     text_models = text_models_for(
         {metric for metrics in chosen.values() for metric in metrics},
         settings,
         images,
+        judge,
     )
     scored = {}
     with report_progress("scoring files", len(files)) as progress:
         for name, file in files.items():
+            if judge is not None:
+                judge.start_anew()
             scorecard, scores = score_predictions(
                 file.rows,
                 metrics=chosen[name],
@@ -87,13 +97,17 @@ def score_files(settings: ScoreSettings) -> dict[str, ScoredFile]:
                     "prior_from": None if settings.train is None else last_name(settings.train),
                 },
             )
+            scorecard = finished_by(judge)(scorecard, file.rows)
             scored[name] = ScoredFile(file.rows, scores, scorecard)
             progress.advance()
     return scored
 
 
 def text_models_for(
-    metrics: Collection[Metric], settings: ScoringSettings, images: str | None
+    metrics: Collection[Metric],
+    settings: ScoringSettings,
+    images: str | None,
+    judge: Judging | None,
 ) -> TextModels:
     """Load the models that ``metrics`` need, as ``settings`` name them.
 
@@ -109,6 +123,7 @@ def text_models_for(
         clip_model=settings.clip_model,
         clip_weights=settings.clip_weights,
         images=images,
+        judge=judge,
     )
 
 

@@ -6,12 +6,12 @@ report shows the command that makes the run again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import ConfigDict, field_validator
+from pydantic import field_validator
 
 from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
 from evaluator.endpoints.endpoint import (
@@ -20,11 +20,14 @@ from evaluator.endpoints.endpoint import (
     TIMEOUT_S,
     AddressOptions,
 )
+from evaluator.judging.options import JudgeOptions
 from evaluator.metrics.choice import has_tool, parse_metrics
+from evaluator.metrics.meaning.judge import METRIC as JUDGE
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.robustness.changes import Change, parse_changes
-from evaluator.runs.places import shown_place, whole_file, whole_place
+from evaluator.runs.command_settings import CommandSettings
+from evaluator.runs.places import whole_file, whole_place
 from evaluator.runs.rows.selection import SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.scoring.controls import SHUFFLE_SAMPLE
@@ -33,67 +36,10 @@ from shared.endpoints.models.asked_settings import Thinking
 from shared.endpoints.models.prices import Price
 from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
-from shared.program.settings import Settings
 from shared.vqa.adapting.adapter_base import model_or_base
 from shared.vqa.inputs.instruction import Instruction, checked_instruction
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
-
-
-class CommandSettings(Settings):
-    """The settings of a command; each field is the option of its name, or the command's argument.
-
-    What another release knew besides is passed over when settings are read.
-    """
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=True)
-
-    option_names: ClassVar[Mapping[str, str]] = {
-        "as_json": "--json",
-        "in_flight": "--concurrency",
-    }
-    """Options that are not called as their fields are."""
-    argument: ClassVar[str] = ""
-    """The field that is typed without an option."""
-    places: ClassVar[Sequence[str]] = ()
-    """Fields that hold a path or URL, or may, with or without a name before it."""
-    placeholders: ClassVar[Mapping[str, str]] = {}
-    """What is shown for fields whose values differ from machine to machine."""
-
-    def arguments(self) -> list[str]:
-        """Return the words that the command's parser reads as these settings.
-
-        What has to be given comes first; what has its default is left out.
-        """
-        options: list[str] = []
-        positional: list[str] = []
-        fields = type(self).model_fields.items()
-        for name, field in sorted(fields, key=lambda item: not item[1].is_required()):
-            value = getattr(self, name)
-            if name == self.argument:
-                positional = ["--", *map(str, value)]
-            elif value != field.default:
-                option = self.option_names.get(name, f"--{name.replace('_', '-')}")
-                options += _option(option, value)
-        return [*options, *positional]
-
-    def whole(self) -> Self:
-        """Return the same with whole paths, so that the folder it is typed in does not matter."""
-        return self.model_copy(update=self._whole_places())
-
-    def shown(self) -> list[str]:
-        """Return the arguments as others may see them: of places the last names.
-
-        No place that is a URL shows its query: it may hold a signature or a key. Texts, such as a
-        prompt, are shown as they are: another text would make another run.
-        """
-        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
-        names = {name: _shown(getattr(self, name)) for name in self.places if name in given}
-        words = {name: word for name, word in self.placeholders.items() if name in given}
-        return self.model_copy(update=names | words).arguments()
-
-    def _whole_places(self) -> dict[str, object]:
-        return {}
 
 
 class ScoringSettings(CommandSettings):
@@ -109,6 +55,15 @@ class ScoringSettings(CommandSettings):
     number_words: bool = False
     clip_model: str = ""
     clip_weights: str = ""
+    judge: str | None = None
+    judge_endpoint: str | None = None
+    judge_service: Service | None = None
+    judge_keys: Path | None = None
+    judge_rubric: Path | None = None
+    judge_thinking: Thinking | None = None
+    judge_extra_body: str = ""
+    judge_in_flight: int = IN_FLIGHT
+    judge_cache: Path | None = None
     as_json: bool = False
 
     places: ClassVar[Sequence[str]] = (
@@ -117,17 +72,46 @@ class ScoringSettings(CommandSettings):
         "bertscore_model",
         "clip_model",
         "clip_weights",
+        "judge_rubric",
     )
-    placeholders: ClassVar[Mapping[str, str]] = {"images": "IMAGES", "out": "RUN"}
+    placeholders: ClassVar[Mapping[str, str]] = {
+        "images": "IMAGES",
+        "out": "RUN",
+        "judge_endpoint": "URL",
+        "judge_keys": "FILE",
+        "judge_cache": "FILE",
+    }
 
     @property
     def named_metrics(self) -> Sequence[Metric] | None:
         """Return the metrics that are named; ``None`` where the data decides.
 
         Raises:
-            InputError: one of them is unknown.
+            InputError: one of them is unknown, or asks a judge that nobody named.
         """
-        return None if self.metrics is None else parse_metrics(self.metrics, has_tool)
+        if self.metrics is None:
+            return None
+        named = parse_metrics(self.metrics, has_tool)
+        if JUDGE in named and self.judge is None:
+            raise InputError(f"--metrics {JUDGE}: name the model that judges: --judge MODEL")
+        return self.with_judge(named)
+
+    def with_judge(self, metrics: Sequence[Metric]) -> Sequence[Metric]:
+        """Return metrics with the judge's among them, where there is one."""
+        if self.judge is None or JUDGE in metrics:
+            return metrics
+        return (*metrics, JUDGE)
+
+    @property
+    def judge_options(self) -> JudgeOptions | None:
+        """Return what is asked for of a judge; ``None`` for none.
+
+        Raises:
+            InputError: an option would say nothing, for want of a judge.
+        """
+        names = [field.name for field in fields(JudgeOptions)]
+        options = JudgeOptions(**{name: getattr(self, name) for name in names})
+        return options.or_none()
 
     @property
     def named_columns(self) -> ColumnNames:
@@ -149,6 +133,9 @@ class ScoringSettings(CommandSettings):
             "sentence_model": whole_place(self.sentence_model),
             "bertscore_model": whole_place(self.bertscore_model, but=AUTOMATIC),
             "clip_weights": whole_file(self.clip_weights),
+            "judge_keys": self.judge_keys and self.judge_keys.resolve(),
+            "judge_rubric": self.judge_rubric and self.judge_rubric.resolve(),
+            "judge_cache": self.judge_cache and self.judge_cache.resolve(),
         }
 
 
@@ -259,7 +246,7 @@ class RunSettings(ScoringSettings):
         given = [name for name in self.of_replicas if getattr(self, name) != defaults[name].default]
         self.address_options.require_sense(given)
         # Refused before anything is read.
-        _ = self.changes
+        _ = self.changes, self.judge_options
         if self.robustness is None and self.robustness_sample != SHUFFLE_SAMPLE:
             raise InputError(
                 "--robustness-sample: goes with --robustness; give that, or leave it out"
@@ -320,16 +307,3 @@ class RunSettings(ScoringSettings):
                 words if adapters.single is None else [str(adapters.single.resolve())]
             ),
         }
-
-
-def _option(option: str, value: object) -> Iterator[str]:
-    if isinstance(value, bool):
-        yield option if value else f"--no-{option.removeprefix('--')}"
-        return
-    for item in value if isinstance(value, tuple) else (value,):
-        # A value that looks like an option must not stand alone.
-        yield from [f"{option}={item}"] if str(item).startswith("-") else [option, str(item)]
-
-
-def _shown(value: object) -> object:
-    return tuple(map(_shown, value)) if isinstance(value, tuple) else shown_place(str(value))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evaluator.answering.fleet import Fleet
 from evaluator.answering.named_adapters import assign_domains
+from evaluator.judging.asked_for import finished_by, judge_for
 from evaluator.metrics.choice import (
     metrics_for,
     require_several_references,
@@ -51,6 +52,7 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
         InputError: data, images, model, adapter, address or run folder cannot be used.
     """
     require_tools(settings.named_metrics or ())
+    judge = judge_for(settings.judge_options, clock)
     opened = opened_data(settings.data, settings.images)
     images = opened.images if is_url(opened.images) else str(Path(opened.images).resolve())
     source = _source(settings, images, clock)
@@ -61,13 +63,24 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     prepare_folder(settings.out, evaluation)
 
     def fleet() -> Fleet:
+        if judge is not None:
+            # Hours of answering are not to end at a judge that nobody can ask.
+            judge.require_there()
         return source.fleet(with_regions=with_regions)
 
     def text_models() -> TextModels:
-        return text_models_for(metrics, settings, images)
+        return text_models_for(metrics, settings, images, judge)
 
     try:
-        return evaluate(evaluation, settings.out, fleet, text_models, clock, cost=source.cost)
+        return evaluate(
+            evaluation,
+            settings.out,
+            fleet,
+            text_models,
+            clock,
+            cost=source.cost,
+            finished=finished_by(judge),
+        )
     finally:
         source.close()
 
@@ -145,7 +158,7 @@ def _metrics(
 def _asked_metrics(settings: RunSettings, selection: Selection) -> Sequence[Metric]:
     named = settings.named_metrics
     if named is None:
-        return metrics_for(selection.pairs)
+        return settings.with_judge(metrics_for(selection.pairs))
     require_several_references(named, selection.pairs)
     if any(pair.boxes for pair in selection.pairs):
         return with_boxes(named)

@@ -20,6 +20,7 @@ from evaluator.scoring.figures import (
     groups_from,
     groups_json,
 )
+from evaluator.scoring.judged import Judged
 from evaluator.scoring.right_labels import RightLabels
 from evaluator.scoring.robustness import Robustness
 from shared.corpus import read_json, write_json
@@ -43,6 +44,7 @@ class Scorecard:
     ``at_coverage`` is exact match among the surest answers; empty where none has a confidence.
     ``robustness`` is what the same model scores under changes of pictures and questions, by the
     change as one types it; empty where none was asked for.
+    ``judged`` is what else is known of a judge's verdicts, ``None`` where no model judged.
     ``failed_answers`` counts rows that a model behind an address gave no answer to. ``cost`` is
     what the answers took, ``None`` where nobody measured; it tells no two scorecards apart.
     """
@@ -62,6 +64,7 @@ class Scorecard:
     right_labels: RightLabels | None = None
     at_coverage: tuple[AtCoverage, ...] = ()
     robustness: Mapping[str, Robustness] = field(default_factory=dict)
+    judged: Judged | None = None
     failed_answers: int = 0
     cost: Cost | None = field(default=None, compare=False)
 
@@ -83,6 +86,7 @@ class Scorecard:
             "right_labels": self.right_labels and self.right_labels.to_json(),
             "at_coverage": [asdict(each) for each in self.at_coverage],
             "robustness": {name: each.to_json() for name, each in self.robustness.items()},
+            "judged": self.judged and self.judged.to_json(),
             "cost": self.cost and self.cost.to_json(),
             "signatures": dict(self.signatures),
             "provenance": dict(self.provenance),
@@ -91,6 +95,10 @@ class Scorecard:
 
 def _right_labels_from(value: Mapping[str, Any] | None) -> RightLabels | None:
     return None if value is None else RightLabels.from_json(value)
+
+
+def _judged_from(value: Mapping[str, Any] | None) -> Judged | None:
+    return None if value is None else Judged.from_json(value)
 
 
 def _at_coverage_from(value: Mapping[str, Any]) -> AtCoverage:
@@ -139,6 +147,7 @@ def read_scorecard(path: Path) -> Scorecard:
                 str(name): Robustness.from_json(each)
                 for name, each in value.get("robustness", {}).items()
             },
+            judged=_judged_from(value.get("judged")),
             cost=_cost_from(value.get("cost")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

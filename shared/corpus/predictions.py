@@ -26,6 +26,7 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
 from shared.records import (
+    ANSWER_REVIEWS,
     LABEL_REVIEWS,
     LABEL_SAMPLES,
     Prediction,
@@ -160,6 +161,9 @@ def _prediction_table(
         arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
     if any(p.pair.domain for p in predictions):
         arrays["domain"] = pa.array([p.pair.domain for p in predictions], pa.string())
+    if any(p.answer_review for p in predictions):
+        reviews = [p.answer_review for p in predictions]
+        arrays["answer_review"] = pa.array(reviews, pa.string())
     for name, cells in _origin(predictions).items():
         arrays[name] = pa.array(cells)
     if any(p.pair.answers for p in predictions):
@@ -224,4 +228,5 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
         attention=fields.packed("attention"),
         grounding_boxes=fields.number("grounding_boxes"),
         failure=text("failure"),
+        answer_review=fields.word("answer_review", ANSWER_REVIEWS),
     )

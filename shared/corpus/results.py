@@ -13,7 +13,7 @@ from shared.corpus.predictions import PredictionTable
 from shared.corpus.rows import NO_COLUMNS, Fields, Table, read_table, require_some, say_left_out
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
-from shared.records import Prediction, QAPair
+from shared.records import ANSWER_REVIEWS, Prediction, QAPair
 from shared.records.columns import ColumnNames, column_key, columns_text
 
 _NOT_ASKED: Final = "its question is not in the data"
@@ -48,7 +48,10 @@ def read_results(
             left_out.append(LeftOut(fields.line, place))
             continue
         prediction = Prediction(
-            asked[place], fields.text("prediction"), fields.number("confidence")
+            asked[place],
+            fields.text("prediction"),
+            fields.number("confidence"),
+            answer_review=fields.word("answer_review", ANSWER_REVIEWS),
         )
         # Harnesses that share the work out answer some questions twice, alike.
         if answers.setdefault(place, prediction).answer != prediction.answer:

@@ -42,10 +42,11 @@ NO_SCHEMA: Final = ReplySchema("", {})
 class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 
-    Without an image, ``None``, it is text alone. ``longest_px`` is the longer side of the image, ``questions`` how many pairs are asked for, 0
-    where it is the answer to one question. ``further_jpegs`` are more pictures of the same listing,
-    each with ``caption`` before it. ``temperature`` is ``None`` for the model's own, and
-    ``most_output_tokens``, thinking included, for as many as it likes.
+    Without an image, ``None``, it is text alone. ``longest_px`` is the longer side of the image,
+    ``questions`` how many pairs are asked for, 0 where it is the answer to one question.
+    ``further_jpegs`` are more pictures of the same listing, each with ``caption`` before it.
+    ``temperature`` is ``None`` for the model's own, and ``most_output_tokens``, thinking included,
+    for as many as it likes.
     """
 
     prompt_text: str

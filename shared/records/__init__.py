@@ -1,6 +1,7 @@
 """The records that the parts hand to each other, and the boxes that they may hold."""
 
 from shared.records.records import (
+    ANSWER_REVIEWS,
     COLUMN_ALIASES,
     LABEL_REVIEWS,
     LABEL_SAMPLES,
@@ -22,6 +23,7 @@ from shared.records.records import (
 )
 
 __all__ = [
+    "ANSWER_REVIEWS",
     "COLUMN_ALIASES",
     "LABEL_REVIEWS",
     "LABEL_SAMPLES",

@@ -65,6 +65,7 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "grounding": ("grounding",),
     "broken_image": ("broken_image",),
     "failure": ("failure",),
+    "answer_review": ("answer_review",),
     "attention": ("attention",),
     "boxes": ("boxes",),
     "grounding_boxes": ("grounding_boxes",),
@@ -73,6 +74,8 @@ COLUMN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 
 LABEL_REVIEWS: Final = ("accepted", "corrected", "rejected", "disputed")
 """What people say of an answer, in ``label_review``."""
+ANSWER_REVIEWS: Final = ("right", "wrong")
+"""What people say of a model's answer, in ``answer_review``."""
 NO_RIGHT_ANSWER: Final = frozenset({"rejected", "disputed"})
 """What people say of pairs whose right answer is not known, if there is one."""
 WHOLE_SAMPLE: Final = "whole"
@@ -242,7 +245,8 @@ class Prediction:
     boxes. Each is ``None`` where it was not asked for, the last also where there are no boxes.
     ``broken_image`` marks an answer that stands for an image that could not be read, ``failure``
     says why there is none where a model that is asked over a network gave none. ``attention`` is
-    where the model looked, packed by the evaluator; empty where nobody asked.
+    where the model looked, packed by the evaluator; empty where nobody asked. ``answer_review`` is
+    what people say of the answer itself ("right", "wrong"), empty where nobody looked at it.
     """
 
     pair: QAPair
@@ -253,6 +257,7 @@ class Prediction:
     attention: bytes = b""
     grounding_boxes: float | None = None
     failure: str = ""
+    answer_review: str = ""
 
     @property
     def is_unanswered(self) -> bool:

@@ -12,7 +12,7 @@ from evaluator.runs.score_files import score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
 from evaluator.scoring.figures import break_down
 from evaluator.scoring.tally import UNIT, Cell, Tally
-from shared.program.clock import stopwatch
+from shared.program.clock import SystemClock, stopwatch
 from shared.questions.types import QUESTION_TYPES
 from tests.bench.measure import Comparison, compare
 from tests.bench.scoring import IMAGES, ROWS, rows_of_answers
@@ -85,7 +85,7 @@ def _report(folder: Path) -> Comparison:
     metrics = "exact_match,token_f1,levenshtein,substring"
     settings = ScoreSettings(predictions=[str(path) for path in paths], metrics=metrics)
     started = stopwatch()
-    scored = score_files(settings)
+    scored = score_files(settings, SystemClock())
     write_run_folders(scored, folder / "runs", settings, 0.0)
     scoring_s = stopwatch() - started
     started = stopwatch()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from evaluator.metrics.text_models.bertscore import BertScorer
     from evaluator.metrics.text_models.clip import ClipScorer
     from evaluator.metrics.text_models.embeddings import SentenceEncoder
+    from evaluator.metrics.text_models.judging import Judging
 
 Model = TypeVar("Model")
 
@@ -23,6 +24,8 @@ class TextModel(Enum):
     """BERTScore's encoder."""
     CLIP = auto()
     """CLIP, which needs the pictures too."""
+    JUDGE = auto()
+    """A model that is asked for verdicts over a network."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class TextModels:
     words: BertScorer | None = None
     number_words: bool = False
     clip: ClipScorer | None = None
+    judge: Judging | None = None
 
 
 def needed(model: Model | None, metric: str) -> Model:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evaluator.answering.fleet import Fleet
+from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.fleet import EndpointFleet
 from evaluator.endpoints.given import endpoint_of
 from evaluator.endpoints.journal import JOURNAL_FILE, Journal

@@ -85,8 +85,11 @@ def read_key_file(
     path: Path | None,
     environment: Mapping[str, str] = os.environ,
     source: KeySource = GEMINI_KEYS,
+    option: str = "--keys",
 ) -> KeyFile:
     """Return the keys and models in ``path``, or the keys of ``source`` where no path is given.
+
+    ``option`` is what is typed before the path.
 
     Raises:
         InputError: no keys, an unreadable file, something that is no key, a secret or label that
@@ -110,7 +113,7 @@ def read_key_file(
         return KeyFile(source.without)
     near = next((name for name in source.near if environment.get(name, "").strip()), None)
     hint = f" ({near} is set, but not read here)" if near else ""
-    raise InputError(f"no API keys: give --keys FILE or set {source.variable}{hint}")
+    raise InputError(f"no API keys: give {option} FILE or set {source.variable}{hint}")
 
 
 def _keys_of_file(path: Path, environment: Mapping[str, str], foreign: Sequence[str]) -> KeyFile:

@@ -122,7 +122,7 @@ class OpenAIClient:
         self._settings = {} if settings is None else settings
         self._tier = tier
         self._optional = optional or OptionalFields({}, wants_logprobs=False)
-        self._whose_form_is_taken: set[str] = set()
+        self._taken: set[tuple[str, AskedForm]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -197,7 +197,7 @@ class OpenAIClient:
             else:
                 refusal = error
         else:
-            self._whose_form_is_taken.add(model)
+            self._taken.add((model, form))
             return read_completion(body, headers, SecretMask([key.secret]))
         raise refusal
 
@@ -258,7 +258,7 @@ class OpenAIClient:
 
     def _plainer(self, refusal: BadRequest | FormNotTaken, form: AskedForm, model: str) -> Refusal:
         """Ask ``model`` more plainly from now on where the form may be what it does not take."""
-        if form is AskedForm.PLAIN or model in self._whose_form_is_taken:
+        if form is AskedForm.PLAIN or (model, form) in self._taken:
             return BadRequest(refusal.reason)
         if form is self._forms.get(model, AskedForm.SCHEMA):
             forms = list(AskedForm)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import hashlib
 import json
+import threading
 import traceback
 from pathlib import Path
 
@@ -40,10 +42,12 @@ from shared.endpoints.refusals.refusal import (
     Unavailable,
     Unreachable,
 )
+from shared.endpoints.request import NO_SCHEMA, Request
 from shared.program.reporting.secret_mask import SecretMask
 from tests.curator.campaign.test_run import bad_run
 from tests.curator.campaigns import PICTURES, Campaign
 from tests.curator.pictures import write_answers
+from tests.fakes.chat_server import ChatServer, completion
 from tests.fakes.openai_server import OpenAIServer
 
 pytest.importorskip("openai", reason="the extra `openai` is not installed")
@@ -301,3 +305,35 @@ def test_a_model_must_be_named(tmp_path, capsys):
     (tmp_path / "keys.txt").write_text(SECRET)
     code, err = bad_run(tmp_path, capsys, annotator="openai")
     assert (code, "--model" in err) == (2, True)
+
+
+async def test_a_refused_form_is_no_fault_of_a_question_though_a_plainer_one_was_taken_meanwhile():
+    slow_came, plain_was_taken = threading.Event(), threading.Event()
+
+    def mood(body, text):
+        if "response_format" not in body:
+            plain_was_taken.set()
+            return 200, completion("llava", "red")
+        if text == "slow":
+            slow_came.set()
+            plain_was_taken.wait(5)
+        return 400, {"error": {"message": "response_format is not supported", "code": None}}
+
+    def asked(text):
+        return client.generate(
+            Request("", None, text, 0, NO_SCHEMA), Key("key", "project", ""), "llava"
+        )
+
+    with ChatServer({"llava": ""}, mood).serving() as server:
+        async with OpenAIClient.connected(
+            base_url=server.url,
+            timeout_s=5.0,
+            forms={"llava": AskedForm.OBJECT},
+        ) as client:
+            slow = asyncio.create_task(asked("slow"))
+            await asyncio.to_thread(slow_came.wait, 5)
+            with pytest.raises(FormNotTaken):
+                await asked("quick")
+            assert (await asked("quick")).text == "red"
+            with pytest.raises(FormNotTaken):
+                await slow
