@@ -41,6 +41,11 @@ COMMANDS: Final = {
         "pretrain",
         "Make a small BLIP from scratch; this is how blip-vqa-tiny is made.",
     ),
+    "quantize": Command(
+        "trainer.commands.quantize",
+        "quantize",
+        "Round weights to fewer bits where that loses least, and show what each size keeps.",
+    ),
     "export": Command(
         "trainer.commands.export",
         "export",

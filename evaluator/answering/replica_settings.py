@@ -15,7 +15,7 @@ from shared.vqa.families import effective_instruction, require_instruction
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.inputs.question_length import limit_of_adapters
 from shared.vqa.names.model_names import resolve_model
-from shared.vqa.quantization import Quantization
+from shared.vqa.quantization import Quantization, held_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,10 @@ def replica_settings(
     image_source(str(images))
     named = adapters or {}
     asked = [*named.values(), *([] if adapter is None else [adapter])]
+    source = model if is_bundle(model) else resolve_model(model)
+    held = held_as(Path(source), Quantization(quantization))
     for folder in asked:
-        require_applicable(folder, rounded=Quantization(quantization) is not Quantization.NONE)
+        require_applicable(folder, rounded=held is not Quantization.NONE)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     if not is_bundle(model):
@@ -68,11 +70,10 @@ def replica_settings(
     elif instruction != NO_INSTRUCTION:
         raise InputError(f"{model}: an exported model takes no --prompt and no --max-new-tokens")
     limit_of_adapters(asked)
-    source = model if is_bundle(model) else resolve_model(model)
     return ReplicaSettings(
         model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,
         adapter="" if adapter is None else str(adapter.resolve()),
-        quantization=Quantization(quantization),
+        quantization=held,
         images=str(images) if is_url(str(images)) else str(Path(images).resolve()),
         batch_size=batch_size,
         measure_grounding=measure_grounding,

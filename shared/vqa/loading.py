@@ -47,7 +47,9 @@ from shared.vqa.names.model_names import (
     resolve_model,
 )
 from shared.vqa.names.weights_revision import weights_revision
-from shared.vqa.quantization import Quantization
+from shared.vqa.packed.folder import read_packed_network, unpack
+from shared.vqa.packed.record import packed_record
+from shared.vqa.quantization import Quantization, held_as
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
@@ -128,6 +130,7 @@ def load_network(
     device = device or best_device()
     source = resolve_model(model)
     _refuse_pickles(model, Path(source))
+    quantization = held_as(Path(source), quantization)
     require_format(model, config, quantization, device)
     network = _frozen_network(model, config, network_class, quantization, device)
     with quiet_transformers(), hub_errors(model):
@@ -164,6 +167,14 @@ def _frozen_network(
     device: torch.device,
 ) -> PreTrainedModel:
     """Load the weights alone, on ``device`` and in evaluation mode; none of them learns."""
+    record = packed_record(Path(resolve_model(model)))
+    if record is not None:
+        network = read_packed_network(
+            Path(resolve_model(model)), record, config, network_class, compute_dtype(device)
+        )
+        if quantization is Quantization.NONE:
+            unpack(network)
+        return _made_ready(network.to(device), config)
     with quiet_transformers(), hub_errors(model):
         network, outcome = network_class.from_pretrained(
             resolve_model(model),
@@ -175,6 +186,10 @@ def _frozen_network(
         )
     _require_all_weights(model, network_class, sorted(outcome["missing_keys"]))
     settle_format(network, quantization, device)
+    return _made_ready(network, config)
+
+
+def _made_ready(network: PreTrainedModel, config: PretrainedConfig) -> PreTrainedModel:
     if architecture(config) == BLIP:
         heed_question_mask(network)
     frozen: PreTrainedModel = network.requires_grad_(requires_grad=False).eval()

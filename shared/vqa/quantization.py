@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
+
+from shared.errors import InputError
+from shared.vqa.packed.record import PACKED_FILE
 
 
 class Quantization(StrEnum):
@@ -18,26 +22,49 @@ class Quantization(StrEnum):
     AO_INT4 = "ao-int4"
     GPTQ = "gptq"
     AUTOROUND = "autoround"
+    PACKED = "packed"
     NONE = "none"
 
 
 WHAT_EACH_IS: Final = (
     "nf4: QLoRA's 4 bits; int8: bitsandbytes' LLM.int8; hqq4, hqq3, hqq2: so many bits by "
     "half-quadratic quantisation; ao-int8, ao-int4: torchao's (int4 on a GPU alone); gptq, "
-    "autoround: a checkpoint that these made, on a GPU alone; none: as it is"
+    "autoround: a checkpoint that these made, on a GPU alone; packed: what trainer quantize made, "
+    "whatever else is asked for but none; none: as it is, in floating point"
 )
 HALF_QUADRATIC_BITS: Final = {
     Quantization.HQQ4: 4,
     Quantization.HQQ3: 3,
     Quantization.HQQ2: 2,
 }
+_OF_PACKED: Final = frozenset({Quantization.NF4, Quantization.PACKED, Quantization.NONE})
+"""What may be asked for where weights are packed: NF4 is what is meant where nothing is said."""
 TRAINED_ON: Final = frozenset(
     {
         Quantization.NF4,
         Quantization.INT8,
         Quantization.AO_INT8,
+        Quantization.PACKED,
         Quantization.NONE,
         *HALF_QUADRATIC_BITS,
     }
 )
 """Those through which gradients were seen to reach an adapter."""
+
+
+def held_as(folder: Path, asked: Quantization) -> Quantization:
+    """Return how the model in a folder is held where ``asked`` is given.
+
+    Raises:
+        InputError: packed weights are asked for where there are none, or others where there are.
+    """
+    is_packed = (folder / PACKED_FILE).is_file()
+    if is_packed and asked not in _OF_PACKED:
+        raise InputError(
+            f"--quantize {asked.value}: {folder} is packed already; leave --quantize out"
+        )
+    if asked is Quantization.PACKED and not is_packed:
+        raise InputError(
+            f"--quantize packed: {folder} is not packed; `trainer quantize` makes such a model"
+        )
+    return Quantization.PACKED if is_packed and asked is not Quantization.NONE else asked

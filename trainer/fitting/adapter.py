@@ -25,7 +25,9 @@ from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import write_added_labels
 from shared.vqa.formats import exact_weight
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
+from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
+from shared.vqa.packed.record import packed_record
 from shared.vqa.quantization import TRAINED_ON, Quantization
 from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
@@ -253,7 +255,14 @@ def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
     LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
     peft's own ``replace_lora_weights_loftq`` wants CUDA.
     """
-    exact = load_learner(learner.model.name, quantization=Quantization.NONE).model.network
+    record = packed_record(Path(resolve_model(learner.model.name)))
+    whole = learner.model.name if record is None else record.base
+    if not whole:
+        raise InputError(
+            f"lora.start loftq: {learner.model.name} has an adapter merged in, so no model has "
+            'its exact weights; take lora.start = "zero"'
+        )
+    exact = load_learner(whole, quantization=Quantization.NONE).model.network
     for name, layer in lora_layers(peft).items():
         rounded_off = exact.get_submodule(name).weight.float() - base_weight(layer)
         left, scale, right = torch.linalg.svd(rounded_off, full_matrices=False)

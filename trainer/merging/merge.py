@@ -128,6 +128,12 @@ def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTraine
 def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
     with quiet_transformers():
         model.save_pretrained(folder)
+    save_beside_weights(trained, folder)
+
+
+def save_beside_weights(trained: LoadedModel, folder: Path) -> None:
+    """Write what a model reads questions and pictures by into the folder of its weights."""
+    with quiet_transformers():
         processor = AutoProcessor.from_pretrained(
             resolve_model(trained.name), trust_remote_code=False
         )

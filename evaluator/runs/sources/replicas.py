@@ -65,7 +65,7 @@ class ReplicaSource:
         settings, single = self._settings, self._adapters.single
         return {
             "model": settings.model,
-            "quantization": settings.quantize.value,
+            "quantization": self._replica.quantization.value,
             "adapter": self._replica.adapter,
             "adapter_sha256": "" if single is None else adapter_digest(single),
             "prompt": self._replica.instruction.template,

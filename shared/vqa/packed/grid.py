@@ -69,17 +69,21 @@ def half_quadratic(weight_OI: torch.Tensor, bits: int, size: int) -> Grid:
     """Return the grid whose zero points leave a sparse error, without any data.
 
     Half-quadratic quantisation (HQQ): Badri and Shaji 2023, "Half-Quadratic Quantization of Large
-    Machine Learning Models"; error and zero point in turns, by a generalised soft threshold.
+    Machine Learning Models"; error and zero point in turns, by a generalised soft threshold,
+    until the error grows.
     """
     grid = spanned(weight_OI, bits, size)
     groups_OGI = grouped(weight_OI.float(), weight_OI.shape[1] // size)
     scales, zeros = grid.scales_OG.float()[..., None], grid.zeros_OG.float()[..., None]
     strength, best = _SHRINK_START, torch.full_like(scales, torch.inf)
-    kept = zeros
+    kept, before = zeros, torch.inf
     for _ in range(_SHRINK_STEPS):
         codes = (groups_OGI / scales + zeros).round().clamp(0, grid.highest)
         error = groups_OGI - (codes - zeros) * scales
         lost = error.abs().mean(-1, keepdim=True)
+        if float(lost.mean()) >= before:
+            break
+        before = float(lost.mean())
         kept, best = torch.where(lost < best, zeros, kept), torch.minimum(lost, best)
         size_of = error.abs()
         by = size_of.clamp(min=1e-8).pow(_SHRINK_NORM - 1) / strength

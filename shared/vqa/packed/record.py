@@ -1,0 +1,78 @@
+"""What is packed in a model folder: `packed.json` beside its weights, read without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from shared.corpus import read_json, write_json
+from shared.errors import InputError
+
+PACKED_FILE: Final = "packed.json"
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPart:
+    """A weight ``(outputs, inputs)`` that is packed: the layers that share it, the first first."""
+
+    names: tuple[str, ...]
+    shape: tuple[int, int]
+    bits: int
+    group: int
+
+    @property
+    def groups(self) -> int:
+        """Groups of a row."""
+        return self.shape[1] // self.group
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRecord:
+    """The packed parts of a model, and what it was made of.
+
+    ``shared`` has the names of tensors that are stored under another's. ``base`` is a model that
+    has the exact weights, with its revision: a folder as it was given, or a hub id.
+    """
+
+    parts: tuple[PackedPart, ...]
+    shared: Mapping[str, str]
+    base: str
+    base_revision: str
+    method: str
+
+
+def write_packed_record(record: PackedRecord, folder: Path) -> None:
+    """Write the record beside the weights."""
+    write_json({"version": _VERSION, **asdict(record)}, folder / PACKED_FILE)
+
+
+def packed_record(folder: Path) -> PackedRecord | None:
+    """Return what is packed in a model folder; ``None`` where nothing is.
+
+    Raises:
+        InputError: the file is damaged, or of a version that is not known here.
+    """
+    path = folder / PACKED_FILE
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    if content.pop("version", None) != _VERSION:
+        raise InputError(f"{path}: not of version {_VERSION}, the only one known here")
+    try:
+        return PackedRecord(**{**content, "parts": _parts(content["parts"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a record of packed weights ({error!r})") from error
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> tuple[PackedPart, ...]:
+    parts = []
+    for row in rows:
+        outputs, inputs = map(int, row["shape"])
+        bits, group = int(row["bits"]), int(row["group"])
+        if not row["names"] or bits not in {2, 3, 4, 8} or group < 1 or inputs % group:
+            raise ValueError(row)
+        parts.append(PackedPart(tuple(map(str, row["names"])), (outputs, inputs), bits, group))
+    return tuple(parts)

@@ -1,0 +1,174 @@
+"""Gives a model's weights the bits that they need, under a budget, and writes it as one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from shared.corpus import pairs_digest, write_json
+from shared.errors import InputError
+from shared.files.atomic import refilled_folder
+from shared.files.contents import require_writable_folder
+from shared.files.locking import sole
+from shared.vqa.adapting.adapter_files import adapter_digest
+from shared.vqa.names.model_names import resolve_model
+from shared.vqa.names.public_name import public_name
+from shared.vqa.packed.folder import WEIGHTS, write_packed_network
+from shared.vqa.packed.record import PackedPart, PackedRecord, packed_record, write_packed_record
+from shared.vqa.quantization import Quantization
+from trainer.fitting.record import require_record
+from trainer.learners.families import learner_class, load_learner
+from trainer.merging.carrying import carry_training_images
+from trainer.merging.merge import save_beside_weights, write_merged
+from trainer.quantizing.allocation import Choice, allocate
+from trainer.quantizing.calibration import Calibration
+from trainer.quantizing.card import quantized_card
+from trainer.quantizing.chart import kept_chart
+from trainer.quantizing.comparing import Comparison, bits_budget, forms_beside, plan_within
+from trainer.quantizing.kept import knee
+from trainer.quantizing.measured import MEASURED_FILE, Measured
+from trainer.quantizing.order import QuantizeOrder, QuantizeResult
+from trainer.quantizing.parts import BITS, WHOLE
+from trainer.quantizing.questions import QuantizeQuestions, quantize_questions
+from trainer.quantizing.sensitivity import Plan, Rounder, measured_choices
+
+LOCK_FILE: Final = "quantize.lock"
+CARD_FILE, CHART_FILE, TABLE_FILE, CONFIG_FILE = (
+    "README.md",
+    "sizes.svg",
+    "sizes.json",
+    "config.json",
+)
+_VERSION: Final = "quantize 1"
+"""Of how things are measured: what another one measured is not taken."""
+
+
+def quantize(order: QuantizeOrder) -> QuantizeResult:
+    """Write the model of ``order`` in fewer bits; given again, it goes on where it stopped.
+
+    Raises:
+        InputError: model, adapter or questions cannot be used, ``out`` has something else, or the
+            budget is too small.
+    """
+    _require_usable(order)
+    questions = quantize_questions(
+        order.model,
+        order.adapter,
+        order.data,
+        order.images,
+        columns=order.columns,
+        calibration=order.questions,
+        check=order.check_questions,
+    )
+    order.out.mkdir(parents=True, exist_ok=True)
+    held = f"{order.out}: another `trainer quantize` works in this folder"
+    with (
+        sole(order.out / LOCK_FILE, held, "wait for it, stop it, or give another --out"),
+        TemporaryDirectory(dir=order.out) as scratch,
+    ):
+        source = _source(order, Path(scratch, "merged"))
+        rounder = Rounder(load_learner(source, quantization=Quantization.NONE))
+        budget = _budget(order, rounder)
+        fingerprint = _fingerprint(order, rounder.learner.model.revision, questions)
+        measured = Measured(order.out / MEASURED_FILE, fingerprint)
+        calibration = Calibration(rounder.learner, questions.calibration, questions.check.images)
+        choices = measured_choices(rounder, order.method, calibration, measured)
+        plan = plan_within(rounder, choices, budget)
+        comparison = Comparison(rounder, questions.check, measured, source)
+        sizes = comparison.sizes(forms_beside(rounder, choices, plan, order.method))
+        result = QuantizeResult(
+            folder=order.out,
+            data=(order.data or order.adapter or order.out).resolve().name,
+            questions=len(questions.check.pairs),
+            split=questions.check.split,
+            weights_bytes=0,
+            bits_by_part={part.name: bits for part, bits in plan.items()},
+            sizes=sizes,
+            knee=knee(sizes).name,
+        )
+        return _written(order, rounder, plan, result)
+
+
+def _require_usable(order: QuantizeOrder) -> None:
+    require_writable_folder(order.out, "--out")
+    if order.out.is_dir() and any(order.out.iterdir()) and not _is_begun(order.out):
+        raise InputError(f"{order.out}: is there already; give another --out, or remove it")
+    learner_class(order.model)
+    if packed_record(Path(resolve_model(order.model))) is not None:
+        raise InputError(f"{order.model}: is packed already; give the model that it was made of")
+
+
+def _is_begun(folder: Path) -> bool:
+    return (folder / MEASURED_FILE).exists() or (folder / LOCK_FILE).exists()
+
+
+def _source(order: QuantizeOrder, merged: Path) -> str:
+    """Return the exact model to round, an adapter merged in."""
+    if order.adapter is None:
+        return order.model
+    merged.mkdir()
+    write_merged(order.adapter, replace(require_record(order.adapter), base=order.model), merged)
+    return str(merged)
+
+
+def _budget(order: QuantizeOrder, rounder: Rounder) -> int:
+    """Return how many bytes the parts may take.
+
+    Raises:
+        InputError: even the fewest bits take more; said before anything is measured.
+    """
+    if order.bits is not None:
+        budget = bits_budget(rounder, order.bits)
+    else:
+        budget = int((order.budget_mb or 0) * 1e6) - rounder.other_bytes
+    fewest = {
+        part.name: [Choice(bits, part.bytes_at(bits), 0.0) for bits in BITS]
+        for part in rounder.parts
+    }
+    allocate(fewest, budget)
+    return budget
+
+
+def _fingerprint(order: QuantizeOrder, revision: str, questions: QuantizeQuestions) -> str:
+    of = [
+        _VERSION,
+        revision,
+        "" if order.adapter is None else adapter_digest(order.adapter),
+        order.method.value,
+        pairs_digest(questions.calibration),
+        pairs_digest(questions.check.pairs),
+    ]
+    return hashlib.sha256(json.dumps(of).encode()).hexdigest()
+
+
+def _written(
+    order: QuantizeOrder, rounder: Rounder, plan: Plan, result: QuantizeResult
+) -> QuantizeResult:
+    trained = rounder.learner.model
+    rounder.round_for_good(plan, order.method)
+    with refilled_folder(order.out, CONFIG_FILE) as folder:
+        shared = write_packed_network(rounder.network, folder)
+        result = replace(result, weights_bytes=(folder / WEIGHTS).stat().st_size)
+        parts = tuple(
+            PackedPart(part.names, part.shape, bits, part.group)
+            for part, bits in plan.items()
+            if bits != WHOLE
+        )
+        # With an adapter merged in, no model has the exact weights.
+        base = order.model if order.adapter is None else ""
+        record = PackedRecord(parts, shared, base, trained.revision, order.method.value)
+        write_packed_record(record, folder)
+        save_beside_weights(trained, folder)
+        adapters = [] if order.adapter is None else [order.adapter]
+        carry_training_images(order.model, adapters, folder)
+        chart = kept_chart(result.sizes, f"{public_name(order.model)}: size and answers kept")
+        (folder / CHART_FILE).write_text(chart, encoding="utf-8")
+        rows = [asdict(row) for row in result.sizes]
+        write_json({"knee": result.knee, "sizes": rows}, folder / TABLE_FILE)
+        card = quantized_card(result, public_name(order.model), rounder.learner.family)
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return result
