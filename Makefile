@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs notebooks clean
+.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs notebooks pictures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,9 @@ format: $(STAMP)  ## format and mend what can be mended
 
 architecture: $(STAMP)  ## renew docs/architecture.md from the modules
 	$(BIN)/python -m tests.architecture
+
+pictures: demo  ## renew the pictures of the documents' front page from a demo's output
+	$(BIN)/python -m docs.site.pictures demo-run
 
 notebooks: $(STAMP)  ## run the notebooks of docs/notebooks again, and keep what they show
 	$(BIN)/python -m docs.site.execute

@@ -5,18 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
-from typing import Final
 
 from docs.site.markdown import code, plain, table, with_code
+from docs.site.sources import members_said
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModel
-
-_MODELS: Final = {
-    TextModel.SENTENCES: "a model of sentence embeddings",
-    TextModel.WORDS: "BERTScore's encoder",
-    TextModel.CLIP: "CLIP",
-}
 
 
 def metrics_page() -> str:
@@ -53,7 +47,8 @@ def _metric(metric: Metric) -> Iterator[str]:
     module = sys.modules[_home(metric)]
     for paragraph in (inspect.getdoc(module) or "").split("\n\n"):
         yield f"{with_code(paragraph)}\n\n"
-    needs = [_MODELS[model] for model in TextModel if model in metric.models]
+    said = members_said(TextModel)
+    needs = [with_code(said[model.name]) for model in TextModel if model in metric.models]
     needs += [f"the column {code(metric.regions.value)}"] if metric.regions else []
     needs += [f"the package {code(metric.library)}"] if metric.library else []
     if metric.fewest_references > 1:

@@ -34,8 +34,8 @@ def main(name: str, words: list[str]) -> int:
             return run([sys.executable, *words, *(["--without-pip"] if real else [])])
         case "curator" if words and words[0] in PAGES:
             return look(["-m", name, *words, "--listen", "127.0.0.1:0"])
-        case "curator" if words and words[0] in ASK_THE_SERVICE and "--base-url" not in words:
-            return run([sys.executable, "-m", name, *words, "--base-url", os.environ["GEMINI"]])
+        case "curator" if words and words[0] in ASK_THE_SERVICE and "--endpoint" not in words:
+            return run([sys.executable, "-m", name, *words, "--endpoint", os.environ["GEMINI"]])
         case "ray":
             return ray_at_hand.main(words)
         case _:

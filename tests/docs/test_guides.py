@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(340), pytest.mark.xdist_grou
 
 @pytest.fixture
 def gemini() -> Iterator[str]:
-    words = [sys.executable, "-m", "curator", "rehearse", "--port", "0", "--json"]
+    words = [sys.executable, "-m", "curator", "rehearse", "--listen", "127.0.0.1:0", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         yield json.loads(server.stdout.readline())["base_url"]
         server.terminate()
@@ -61,7 +61,13 @@ def dataset(folder: Path, count: int) -> None:
 
 def test_twelve_free_keys_make_a_data_set(tmp_path, gemini):
     catalogue(tmp_path, 12)
-    replaced = {"8089": str(free_port()), "127.0.0.1:8080": f"127.0.0.1:{free_port()}"}
+    port = str(free_port())
+    replaced = {
+        # A person sees when it listens.
+        "sleep 5": f"until (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.2; done",
+        "8089": port,
+        "127.0.0.1:8080": f"127.0.0.1:{free_port()}",
+    }
     said = follow("twelve-free-keys", tmp_path, replaced, {"GEMINI": gemini})
     assert "12 of 12 images done, 0 given up, 0 waiting" in said
     pairs = read_pairs(tmp_path / "dataset")
