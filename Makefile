@@ -49,7 +49,7 @@ audit:  ## known weaknesses of the pinned packages, and secrets in the files
 	  --disable-plugin Base64HighEntropyString
 	.audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
-chaos: $(STAMP)  ## try to lose something of campaigns and trainings: SEEDS, for MINUTES at most
+chaos: $(STAMP)  ## try to lose something of campaigns, evaluations, trainings: SEEDS, for MINUTES at most
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES)
 
 lint: $(STAMP)  ## format, lint, types, import contracts

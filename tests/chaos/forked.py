@@ -26,9 +26,13 @@ LONGEST_S: Final = 120.0
 _FORKING = multiprocessing.get_context("forkserver")
 
 
-def import_before(modules: Sequence[str]) -> None:
-    """Have these imported where programs are forked from; nothing happens once one was."""
-    _FORKING.set_forkserver_preload(list(modules))
+_FORKING.set_forkserver_preload(
+    [
+        *("tests.trainer.recipes", "tests.models", "trainer.fitting.fit", "trainer.commands.fit"),
+        *("trainer.pretraining.pretrain", "trainer.commands.pretrain", "tensorboardX"),
+        *("ray", "tests.chaos.evaluations"),
+    ]
+)
 
 
 class Forked:

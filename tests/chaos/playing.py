@@ -11,18 +11,20 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from shared.program.reporting.events import set_up_events
-from tests.chaos.processes import chaos_of_processes
+from tests.chaos.campaigns.processes import chaos_of_processes
+from tests.chaos.campaigns.within import chaos_within
+from tests.chaos.evaluations import chaos_of_evaluations
 from tests.chaos.report import Told
 from tests.chaos.trainings import chaos_of_trainings
 from tests.chaos.turns import Turns
-from tests.chaos.within import chaos_within
 
 KINDS: Final[dict[str, Callable[[int, Path, int], Awaitable[Told]]]] = {
     "within": chaos_within,
     "processes": chaos_of_processes,
+    "evaluations": chaos_of_evaluations,
     "trainings": chaos_of_trainings,
 }
-WANTED: Final = {"within": 100, "processes": 100, "trainings": 20}
+WANTED: Final = {"within": 100, "processes": 100, "evaluations": 30, "trainings": 20}
 """How many of each kind belong together."""
 LANES: Final = (("within", "processes"), tuple(WANTED))
 """What each of the two that play at a time may play; models and Ray are set up by one alone."""

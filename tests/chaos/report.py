@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from tests.chaos.scene import Scene
+    from tests.chaos.campaigns.scene import Scene
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import random
 import sqlite3
 import time
 from collections import Counter
@@ -11,12 +12,15 @@ from contextlib import closing
 
 import pytest
 
+from tests.chaos.befalling import UnderFire, differences, left_in
+from tests.chaos.campaigns.promises import broken_promises
+from tests.chaos.campaigns.scene import KEYS, set_up
+from tests.chaos.campaigns.within import QUOTAS
+from tests.chaos.evaluations import leave_stage
 from tests.chaos.playing import play
-from tests.chaos.promises import broken_promises
 from tests.chaos.report import Told, totals
-from tests.chaos.scene import KEYS, set_up
 from tests.chaos.turns import Turns
-from tests.chaos.within import QUOTAS
+from tests.curator.campaigns import Ended
 from tests.fakes.jumping_clock import JumpingClock
 
 LISTINGS = 60
@@ -35,6 +39,64 @@ def test_trainings_end_as_those_that_nothing_befell():
     for seed in (3, 4):
         told = play("trainings", seed, LISTINGS)
         assert not told.lost, told.line()
+
+
+@pytest.fixture
+def stage():
+    yield
+    leave_stage()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_a_scorecard_is_that_of_a_run_that_nothing_befell(stage):
+    for seed in (4, 7):
+        told = play("evaluations", seed, LISTINGS)
+        assert not told.lost, told.line()
+
+
+class Fallen:
+    """A process that has ended."""
+
+    def __init__(self, code: int, err: str) -> None:
+        self._ended = Ended(code, "", err)
+
+    def ended(self, _: float) -> Ended:
+        return self._ended
+
+
+@pytest.mark.parametrize(
+    ("code", "err", "lost"),
+    [
+        (0, "working\n", ""),
+        (75, "working\nprogram: stopped\n", ""),
+        (-9, "working", ""),
+        (1, "program: failed\n", "a run ended with 1"),
+        (75, "working\n", "no line that says why"),
+        (75, "Traceback\nprogram: stopped\n", "a traceback"),
+    ],
+)
+def test_how_a_program_may_not_end_is_told(code, err, lost):
+    class Program(UnderFire):
+        program = "program"
+
+    under_fire = Program(random.Random(0))
+    assert under_fire.over(Fallen(code, err), {0, 75, -9}) == code
+    assert [lost in each for each in under_fire.lost] == ([True] if lost else [])
+
+
+def test_each_file_that_is_not_as_it_should_be_is_told(tmp_path):
+    for name, text in {"a": "1", "b/c": "2", "now/d": "3"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    whole = left_in(tmp_path, {"now"})
+    assert differences(whole, whole) == []
+    (tmp_path / "b" / "c").write_text("3")
+    (tmp_path / "e").touch()
+    (tmp_path / "a").unlink()
+    [told] = differences(whole, left_in(tmp_path, {"now"}))
+    assert told.endswith(": a, b/c, e")
 
 
 def test_every_kind_gets_on_at_the_same_pace_and_every_seed_comes_once():

@@ -10,11 +10,9 @@ import json
 import random
 import re
 import shutil
-import signal
 import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,16 +20,13 @@ from typing import Final
 
 from shared.files.atomic import whole_folder
 from shared.program.cli import run_program
-from shared.program.stopping import GOES_ON_WITH_RESUME, SIGNALS
-from tests.chaos.forked import Forked, import_before
+from shared.program.stopping import GOES_ON_WITH_RESUME
+from tests.chaos.befalling import UnderFire, differences, left_in
+from tests.chaos.forked import Forked
 from tests.chaos.report import Told
 from tests.curator.campaigns import Ended
 from trainer.__main__ import app
 
-IMPORTED_BEFORE: Final = (
-    *("tests.trainer.recipes", "tests.models", "trainer.commands.fit", "trainer.commands.pretrain"),
-    *("trainer.fitting.fit", "trainer.pretraining.pretrain", "torch.utils.tensorboard"),
-)
 SETTINGS: Final = {"epochs": 5, "checkpoint_every_steps": 2, "learning_rate": 1e-2}
 STEPS: Final = 15
 PRETRAINING: Final = {
@@ -70,16 +65,15 @@ class Stage:
 
 
 @dataclass
-class Training:
-    """A run under fire: what befalls it is decided by ``die`` and counted in ``tried``."""
+class Training(UnderFire):
+    """A run under fire, of ``command`` with a recipe in ``folder``."""
+
+    program = "trainer"
+    disk_bytes = (0, 1_000, 5_000, 50_000, 100_000, 200_000)
 
     command: str
     folder: Path
     took_s: float
-    die: random.Random
-    tried: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    runs: int = 0
 
     @property
     def out(self) -> Path:
@@ -111,15 +105,24 @@ class Training:
             self.lost.append(f"the checkpoint of step {step} is not whole")
         return step
 
+    def over(self, process: Forked, allowed: set[int]) -> int | None:
+        """Wait for the end of a run; what it says that it saved has to be there."""
+        code = super().over(process, allowed)
+        saved = _SAVED.search(self.last_line)
+        if saved and int(saved[1]) != (there := self.saved_step()):
+            self.lost.append(f"step {saved[1]} is not saved, but {there}")
+        return code
+
 
 async def chaos_of_trainings(seed: int, folder: Path, listings: int) -> Told:
     """Play a seed; return what was tried and what was lost."""
-    del folder, listings
+    del listings
     die = random.Random(seed)
     stage = _stage()
     command = "pretrain" if seed % 4 == 3 else "fit"
     # Beside the one that nothing befell, for what is written names the pictures from there.
-    training = Training(command, stage.folder / f"seed-{seed}", stage.took_s[command], die)
+    folder = stage.folder / f"seed-{seed}"
+    training = Training(die, command, folder, stage.took_s[command])
     _write_recipes(training.folder, stage.folder)
     try:
         for _ in range(die.randint(2, 5)):
@@ -127,7 +130,7 @@ async def chaos_of_trainings(seed: int, folder: Path, listings: int) -> Told:
                 _interrupt(training)
         _to_the_end(training)
         if not training.lost:
-            training.lost += _differences(stage.left[command], _left_in(training.out))
+            training.lost += differences(stage.left[command], left_in(training.out, OF_THE_MOMENT))
     finally:
         shutil.rmtree(training.folder)
     figures = {"steps": STEPS, "runs": training.runs}
@@ -137,7 +140,6 @@ async def chaos_of_trainings(seed: int, folder: Path, listings: int) -> Told:
 @functools.cache
 def _stage() -> Stage:
     """Make it once for all seeds; it is gone when the process ends."""
-    import_before(IMPORTED_BEFORE)
     holder = TemporaryDirectory(prefix="abo-vqa-chaos-")
     # Where multiprocessing started this process, it ends without what ``atexit`` knows.
     Finalize(None, holder.cleanup, exitpriority=1)
@@ -145,12 +147,12 @@ def _stage() -> Stage:
     _well(Forked(write_stage, folder).ended())
     left, took_s = {}, {}
     for command in ("fit", "pretrain"):
-        whole = Training(command, folder / command, 0.0, random.Random())
+        whole = Training(random.Random(), command, folder / command, 0.0)
         _write_recipes(whole.folder, folder)
         started = time.monotonic()
         _well(whole.start().ended())
         took_s[command] = time.monotonic() - started
-        left[command] = _left_in(whole.out)
+        left[command] = left_in(whole.out, OF_THE_MOMENT)
     return Stage(folder, left, took_s)
 
 
@@ -192,66 +194,11 @@ def _interrupt(training: Training) -> None:
         process.wait_until(lambda: False, training.die.uniform(0.0, 0.05))
     else:
         process.wait_until(lambda: False, training.die.uniform(0.0, training.took_s))
-    befalls = training.die.choice([_kill, _kill, _stop, _stop_twice, _fill_its_disk])
-    allowed = befalls(training, process)
-    _over(training, process, allowed)
+    kill, stop, twice, fill = training.kill, training.stop, training.stop_twice, training.fill_disk
+    befalls = training.die.choice([kill, kill, stop, twice, fill])
+    training.over(process, befalls(process))
     if (now := training.saved_step()) < before and not _is_finished(training):
         training.lost.append(f"the checkpoint went from step {before} to {now}")
-
-
-def _kill(training: Training, process: Forked) -> set[int]:
-    training.tried["kill -9"] += 1
-    process.send(signal.SIGKILL)
-    return {-signal.SIGKILL, 0}
-
-
-def _stop(training: Training, process: Forked) -> set[int]:
-    training.tried["one signal"] += 1
-    process.ask_to_stop(training.die.choice(SIGNALS))
-    return {75, 0}
-
-
-def _stop_twice(training: Training, process: Forked) -> set[int]:
-    training.tried["two signals"] += 1
-    for _ in range(2):
-        process.ask_to_stop(training.die.choice(SIGNALS))
-        process.wait_until(lambda: False, training.die.uniform(0.0, 0.05))
-    return {75, 0}
-
-
-def _fill_its_disk(training: Training, process: Forked) -> set[int]:
-    training.tried["a full disk"] += 1
-    process.limit_files(training.die.choice([0, 1_000, 5_000, 50_000, 100_000, 200_000]))
-    return {0, 1}
-
-
-def _over(training: Training, process: Forked, allowed: set[int]) -> int | None:
-    """Wait for the end of a run; return its exit code, ``None`` where it took too long."""
-    try:
-        result = process.ended()
-    except TimeoutError as error:
-        training.lost.append(str(error))
-        return None
-    training.tried[f"ended with {result.code}"] += 1
-    training.lost += _faults_of(result, allowed)
-    saved = _SAVED.search(result.err)
-    if saved and int(saved[1]) != (there := training.saved_step()):
-        training.lost.append(f"step {saved[1]} is not saved, but {there}")
-    return result.code
-
-
-def _faults_of(result: Ended, allowed: set[int]) -> list[str]:
-    said = result.err[-1_500:]
-    line = (said.splitlines() or [""])[-1]
-    if "Traceback" in result.err or "Exception ignored" in result.err:
-        return [f"a traceback: {said}"]
-    if result.code not in allowed:
-        return [f"a run ended with {result.code}: {said}"]
-    if result.code > 0 and not line.startswith("trainer: "):
-        return [f"a run ended with {result.code} and no line that says why: {said}"]
-    if result.code == 1 and "make room" not in line:
-        return [f"a full disk is not what the last line tells: {said}"]
-    return []
 
 
 def _is_finished(training: Training) -> bool:
@@ -262,24 +209,8 @@ def _to_the_end(training: Training) -> None:
     for _ in range(MOST_RUNS):
         if training.command == "pretrain" and _is_finished(training):
             # Whoever made a model is told to measure it so where that was broken off.
-            _over(training, training.start("--describe-only"), {0})
+            training.over(training.start("--describe-only"), {0})
             return
-        if _over(training, training.start(), {0}) == 0:
+        if training.over(training.start(), {0}) == 0:
             return
     training.lost.append(f"not done after {MOST_RUNS} runs")
-
-
-def _left_in(out: Path) -> dict[str, bytes]:
-    """Return what a run left: the content of each file."""
-    files = (path for path in out.rglob("*") if path.is_file())
-    named = {path.relative_to(out): path for path in files}
-    return {
-        str(name): path.read_bytes()
-        for name, path in named.items()
-        if name.parts[0] not in OF_THE_MOMENT
-    }
-
-
-def _differences(whole: Mapping[str, bytes], resumed: Mapping[str, bytes]) -> list[str]:
-    odd = [name for name in whole.keys() | resumed.keys() if whole.get(name) != resumed.get(name)]
-    return [f"not as a run that nothing befell left it: {', '.join(sorted(odd))}"] if odd else []

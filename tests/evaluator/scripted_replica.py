@@ -8,12 +8,16 @@ which a mark is left in the folder.
 from __future__ import annotations
 
 import os
+import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from evaluator.answering.messages import AdapterEffect, ModelFacts, Reply
 from shared.errors import AdapterNotApplied
 from shared.records import Question
+
+SECONDS_A_QUESTION = 0.01
 
 
 class ScriptedReplica:
@@ -57,3 +61,21 @@ class ScriptedReplica:
         except FileExistsError:
             return False
         return True
+
+
+class SlowReplica(ScriptedReplica):
+    """Takes its time for each question, and is now right, now wrong, always in the same way.
+
+    All answers are of shapes and colours, as in ``tests.pictures``.
+    """
+
+    def answer(self, questions: Sequence[Question]) -> list[Reply]:
+        time.sleep(SECONDS_A_QUESTION * len(questions))
+        return [_reply(question) for question in questions]
+
+
+def _reply(question: Question) -> Reply:
+    number = zlib.crc32(f"{question.text} {question.filename}".encode())
+    answers = ("red", "green", "blue", "circle", "square", "triangle")
+    confidence = number % 1_000 / 1_000
+    return Reply(question.id, answers[number % len(answers)], confidence, None, False)

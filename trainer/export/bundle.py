@@ -19,6 +19,7 @@ from shared.vqa.blip.config import token_ids
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import architecture
+from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.export.graphs import GRAPHS
 from trainer.export.variants import Variant, write_variant
 
@@ -53,6 +54,7 @@ def write_bundle(
     preprocessing = image_rules(model.image_processor)
     for name in GRAPHS:
         write_variant(graph_path(graphs, name), variant, graph_path(folder, name))
+    forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
     ids = token_ids(model.blip.config)
     manifest = {

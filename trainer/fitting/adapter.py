@@ -29,6 +29,7 @@ from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.record import packed_record
 from shared.vqa.quantization import TRAINED_ON, Quantization
+from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner
@@ -68,6 +69,7 @@ class NewAdapter:
             else:
                 self._save_difference(self.first, part)
             name_base(self.learner.model.name, part)
+            forget_last_texts(self.learner.model.tokenizer)
             self.learner.model.tokenizer.save_pretrained(str(part))
             self.learner.model.image_processor.save_pretrained(str(part))
             write_added_labels(self.learner.added_labels, part)

@@ -24,6 +24,7 @@ from shared.vqa.inputs.instruction import (
 )
 from shared.vqa.inputs.question_length import limit_of_adapters, lower_question_limit
 from shared.vqa.quantization import Quantization
+from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.adapter import name_base
 
 _FUSED: Final = "fused"
@@ -118,6 +119,7 @@ def write_fused(
     tensors = get_peft_model_state_dict(peft, adapter_name=_FUSED, save_embedding_layers=False)
     save_file({name: t.contiguous() for name, t in tensors.items()}, folder / ADAPTER_WEIGHTS)
     lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
+    forget_last_texts(model.tokenizer)
     model.tokenizer.save_pretrained(str(folder))
     model.image_processor.save_pretrained(str(folder))
     write_folding(read_folding(adapters[0]), folder)

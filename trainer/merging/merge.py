@@ -20,6 +20,7 @@ from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
+from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.adapter import base_weight, lora_layers
 from trainer.fitting.record import RunRecord, require_record
 from trainer.learners.families import learner_class
@@ -138,6 +139,7 @@ def save_beside_weights(trained: LoadedModel, folder: Path) -> None:
             resolve_model(trained.name), trust_remote_code=False
         )
     processor.image_processor, processor.tokenizer = trained.image_processor, trained.tokenizer
+    forget_last_texts(trained.tokenizer)
     processor.save_pretrained(folder)
     write_folding(trained.folding, folder)
     write_instruction(trained.instruction, folder)

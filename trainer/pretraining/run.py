@@ -20,6 +20,7 @@ from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loaded import BASE_ALONE, LoadedModel
 from shared.vqa.names.model_names import quiet_transformers
 from shared.vqa.quantization import Quantization
+from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.data.dataset import SplitPairs
 from trainer.data.gallery import ZOOM_MARGIN, load_gallery
 from trainer.data.heldout import held_out_exact_match, seen_anew
@@ -69,6 +70,7 @@ class ModelRun(Run[None]):
             # Half the size, and 4 bits are coarser still.
             with quiet_transformers():
                 self._average.model.half().save_pretrained(part)
+            forget_last_texts(self._processor.tokenizer)
             self._processor.save_pretrained(part)
             write_folding(QUESTIONS, part)
             write_training_images(self._pairs.pretraining_images(), part)

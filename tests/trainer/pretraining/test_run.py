@@ -3,12 +3,15 @@
 import pytest
 from safetensors.torch import load_file
 
+from shared.corpus import read_json
 from shared.errors import InputError, StoppedForNow
 from shared.program.settings import validated
 from shared.program.stopping import StopSignal
+from tests.chaos.befalling import left_in
 from tests.trainer.recipes import write_data
-from trainer.pretraining.pretrain import make_model
+from trainer.pretraining.pretrain import make_model, recipe_pairs
 from trainer.pretraining.recipe import PretrainRecipe
+from trainer.pretraining.run import ModelRun
 
 SHAPE = {
     "width": 32,
@@ -67,6 +70,24 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, data):
     assert weights[0].keys() == weights[1].keys()
     for name, weight in weights[0].items():
         assert weight.equal(weights[1][name]), name
+
+
+def trained(data, out) -> ModelRun:
+    settings = recipe(data, out)
+    run = ModelRun(settings, recipe_pairs(settings), fingerprint="", stop=StopSignal())
+    run.start(resume=True)
+    run.train()
+    return run
+
+
+def test_a_run_that_had_nothing_left_to_train_makes_the_same_files(tmp_path, data):
+    """As where it was killed after its last step: a tokenizer saves how it was used last."""
+    trained(data, tmp_path / "whole").finish()
+    trained(data, tmp_path / "again")
+    trained(data, tmp_path / "again").finish()
+    assert left_in(tmp_path / "again", ()) == left_in(tmp_path / "whole", ())
+    tokenizer = read_json(tmp_path / "whole" / "tokenizer.json")
+    assert (tokenizer["truncation"], tokenizer["padding"]) == (None, None)
 
 
 def test_a_run_that_was_stopped_is_not_forgotten_by_mistake(tmp_path, data):

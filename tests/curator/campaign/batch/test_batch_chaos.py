@@ -9,8 +9,8 @@ import time
 import pytest
 
 from shared.endpoints.models.tier import Tier
-from tests.chaos.scene import OF_JOBS, OF_REQUESTS_OF_JOBS
-from tests.chaos.within import broken_off
+from tests.chaos.campaigns.scene import OF_JOBS, OF_REQUESTS_OF_JOBS
+from tests.chaos.campaigns.within import broken_off
 from tests.curator.campaign.batch.test_batch_runs import count, pairs_of, right_pairs
 from tests.curator.campaigns import PICTURES
 from tests.fakes.jumping_clock import JumpingClock

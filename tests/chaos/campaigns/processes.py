@@ -10,9 +10,9 @@ from typing import Final
 
 from curator.rehearsal.faults import Fault
 from shared.program.clock import SystemClock
-from tests.chaos.promises import broken_promises, done
+from tests.chaos.campaigns.promises import broken_promises, done
+from tests.chaos.campaigns.scene import Scene, set_up
 from tests.chaos.report import Told
-from tests.chaos.scene import Scene, set_up
 from tests.curator.campaigns import Ended, ended, start_process
 from tests.curator.ledger.repair.ledgers import PAGE, overwrite
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from curator.judging.parser import parse_reply
 from curator.ledger.database.coding import unpack_reply
 from shared.endpoints.protocols.registry import Service as Protocol
-from tests.chaos.scene import KEYS, Scene
+from tests.chaos.campaigns.scene import KEYS, Scene
 from tests.curator.ledger.ledgers import TALLIES
 
 _PROOF = "only to see whether the service answers%"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.exhaustion import OnExhausted
-from tests.chaos.promises import broken_promises, done, exceeded_windows
+from tests.chaos.campaigns.promises import broken_promises, done, exceeded_windows
+from tests.chaos.campaigns.scene import Scene, set_up
 from tests.chaos.report import Told
-from tests.chaos.scene import Scene, set_up
 from tests.curator.campaigns import Ended
 from tests.fakes.clock import FakeClock
 
