@@ -18,8 +18,10 @@ from evaluator.calibrating.fitting import (
     threshold_for_accuracy,
     threshold_for_coverage,
 )
+from evaluator.metrics.metric import Metric
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
-from evaluator.scoring.coverage import AtCoverage, Surest, accuracy_at
+from evaluator.scoring.coverage import AtCoverage, Surest, accuracy_at, is_right
 from evaluator.scoring.intervals import bootstrap_means, percentile_interval
 from shared.dataset.units import counted, units_of
 from shared.errors import InputError
@@ -68,18 +70,25 @@ class Checked:
         }
 
 
-def fitted(validation: Run, accuracy: float | None, coverage: float | None) -> Sureness:
+def fitted(
+    validation: Run,
+    accuracy: float | None,
+    coverage: float | None,
+    metric: Metric = EXACT_MATCH,
+) -> Sureness:
     """Return the sureness that a run's answers support.
 
     Args:
         validation: a run whose answers have confidences.
         accuracy: how often a sure answer is to be right; or
         coverage: the share of answers that is to be sure.
+        metric: what says whether an answer is right: exact match, or a judge.
 
     Raises:
-        InputError: the answers have no confidences, are too few, or are never right so often.
+        InputError: the metric is not the run's, or no matter of right or wrong; or the answers have
+            no confidences, are too few, or are never right so often.
     """
-    surest = _surest(validation)
+    surest = _surest(validation, metric)
     if len(surest.right_N) < FEWEST:
         raise InputError(
             f"{validation.name}: {counted(len(surest.right_N), 'answer')} say too little to fit "
@@ -93,9 +102,9 @@ def fitted(validation: Run, accuracy: float | None, coverage: float | None) -> S
     return Sureness(temperature, threshold, model_of(validation.scorecard.provenance))
 
 
-def checked(sureness: Sureness, run: Run) -> Checked:
-    """Return what a sureness does on a run."""
-    surest = _surest(run)
+def checked(sureness: Sureness, run: Run, metric: Metric = EXACT_MATCH) -> Checked:
+    """Return what a sureness does on a run, where ``metric`` says whether an answer is right."""
+    surest = _surest(run, metric)
     chance_N = chances(surest.confidence_N, sureness.temperature)
     sure_N = (chance_N >= sureness.threshold).astype(np.float64)
     units = int(surest.unit_N.max()) + 1
@@ -141,20 +150,40 @@ def require_other_data(validation: Run, check: Run) -> None:
         )
 
 
-def _surest(run: Run) -> Surest:
+def _surest(run: Run, metric: Metric) -> Surest:
+    right_N = _right(run, metric)
+    # What a judge left unsaid is neither right nor wrong.
+    places = np.flatnonzero(~np.isnan(right_N)).tolist()
+    rows = [run.predictions[place] for place in places]
     units = units_of(prediction.pair for prediction in run.predictions)
-    of_rows = [units[prediction.pair.filename] for prediction in run.predictions]
-    said = [p.confidence for p in run.predictions if p.confidence is not None]
+    of_rows = [units[prediction.pair.filename] for prediction in rows]
+    said = [p.confidence for p in rows if p.confidence is not None]
     if outside := [each for each in said if not 0 <= each <= 1]:
         raise InputError(
             f"{run.name}: a confidence of {outside[0]:g} is no chance from 0 to 1; give such ones"
         )
-    found = Surest.of(run.predictions, of_rows)
+    found = Surest.of(rows, of_rows, right_N[places])
     if found is None:
         raise InputError(
             f"{run.name}: its answers have no confidences, so nothing says what is sure"
         )
     return found
+
+
+def _right(run: Run, metric: Metric) -> NDArray[np.float64]:
+    """Return for each answer whether it is right by ``metric``, NaN where that is not known."""
+    if metric is EXACT_MATCH:
+        return np.array([is_right(row) for row in run.predictions], dtype=np.float64)
+    if metric.name not in run.columns:
+        raise InputError(
+            f"--metric {metric}: {run.name} was not scored by it; it has {', '.join(run.columns)}"
+        )
+    right_N = run.columns[metric.name]
+    if not np.isin(right_N[~np.isnan(right_N)], (0.0, 1.0)).all():
+        raise InputError(
+            f"--metric {metric}: tells no right answers from wrong ones; give exact_match or judge"
+        )
+    return right_N
 
 
 def _by_unit(values_N: NDArray[np.float64], unit_N: NDArray[np.int64]) -> NDArray[np.float64]:

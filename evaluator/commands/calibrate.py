@@ -14,6 +14,7 @@ from evaluator.answering.sureness import write_sureness
 from evaluator.calibrating.checking import checked, fitted, require_other_data
 from evaluator.calibrating.tables import check_table, verdict
 from evaluator.commands.options import AsJson
+from evaluator.metrics.choice import one_metric
 from evaluator.runs.folder import read_runs
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
@@ -35,6 +36,9 @@ def calibrate(
         float | None,
         typer.Option(help="Or: the share of answers that is to be sure.", min=0.01, max=1),
     ] = None,
+    metric: Annotated[
+        str, typer.Option(help="What says that an answer is right: exact_match or judge.")
+    ] = "exact_match",
     as_json: AsJson = False,
 ) -> None:
     """Find from which confidence on a model is sure, and check it on other pictures."""
@@ -42,9 +46,14 @@ def calibrate(
         raise InputError("calibrate: give either --accuracy or --coverage")
     runs = read_runs([validation, check])
     require_other_data(*runs)
-    sureness = fitted(runs[0], accuracy, coverage)
-    found = {"validation": checked(sureness, runs[0]), "check": checked(sureness, runs[1])}
+    right_by = one_metric(metric)
+    sureness = fitted(runs[0], accuracy, coverage, right_by)
+    found = {
+        name: checked(sureness, run, right_by)
+        for name, run in zip(("validation", "check"), runs, strict=True)
+    }
     told = {
+        "metric": right_by.name,
         "wanted": {"accuracy": accuracy, "coverage": coverage},
         **{name: each.to_json() for name, each in found.items()},
     }

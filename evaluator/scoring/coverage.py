@@ -45,15 +45,22 @@ class Surest:
     unit_N: NDArray[np.int64]
 
     @classmethod
-    def of(cls, predictions: Sequence[Prediction], units: Sequence[str]) -> Surest | None:
+    def of(
+        cls,
+        predictions: Sequence[Prediction],
+        units: Sequence[str],
+        right_N: NDArray[np.float64] | None = None,
+    ) -> Surest | None:
         """Sort predictions; ``None`` where none has a confidence.
 
-        An answer without one, such as to a broken picture, is the least sure of all.
+        An answer without one, such as to a broken picture, is the least sure of all. ``right_N``
+        says which are right, where that is not exact match.
         """
         if all(prediction.confidence is None for prediction in predictions):
             return None
         sure_N = np.array([-1.0 if p.confidence is None else p.confidence for p in predictions])
-        right_N = np.array([is_right(prediction) for prediction in predictions], dtype=np.float64)
+        if right_N is None:
+            right_N = np.array([is_right(row) for row in predictions], dtype=np.float64)
         _, unit_N = np.unique(np.asarray(units), return_inverse=True)
         drawn_N = np.random.default_rng(_SEED).permutation(len(sure_N))
         order = np.lexsort((drawn_N, -sure_N))

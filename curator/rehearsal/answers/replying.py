@@ -21,6 +21,7 @@ from curator.rehearsal.answers.reply_text import (
 )
 from curator.rehearsal.answers.several import Answers, about_all
 from curator.rehearsal.answers.temper import STEADY, Temper
+from curator.rehearsal.answers.verdicts import verdict_text
 from curator.rehearsal.faults import Fault
 from curator.rehearsal.inbound import Inquiry, ServiceTier, text_tokens
 from curator.rehearsal.model_shelf import ModelShelf
@@ -155,6 +156,8 @@ def _answer_to(question: str, pairs: Sequence[QAPair], fault: Fault | None) -> s
 def _answered(
     inquiry: Inquiry, resembled: KnownImage, fault: Fault | None, named: _Named
 ) -> Ruling:
+    if verdict := verdict_text(inquiry):
+        return _delivered(inquiry, resembled, fault, named.answer(inquiry, verdict), "judged")
     if inquiry.single_question:
         answer = _answer_to(inquiry.single_question, resembled.pairs, fault)
         text = answer_text(inquiry, answer)

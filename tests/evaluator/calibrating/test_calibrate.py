@@ -10,6 +10,7 @@ from evaluator.answering.messages import ModelFacts
 from evaluator.answering.sureness import Sureness, chance_at, read_sureness, sure_cells
 from evaluator.calibrating.checking import checked, fitted, require_other_data
 from evaluator.calibrating.fitting import chances, fit_temperature, threshold_for_accuracy
+from evaluator.metrics.registry import METRICS
 from evaluator.scoring.coverage import COVERAGES, Surest, accuracy_at
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
@@ -208,3 +209,16 @@ def test_a_chance_rises_with_the_confidence_and_one_half_stays():
     assert chance_at(0.5, 3.0) == pytest.approx(0.5)
     assert chance_at(0.9, 2.0) < 0.9 < chance_at(0.9, 0.5)
     assert 0 < chance_at(0.0, 1.0) < chance_at(1.0, 1.0) < 1
+
+
+def test_a_judge_may_say_what_is_right_and_what_it_leaves_unsaid_does_not_count(runs):
+    plain = runs[0]
+    right_N = plain.columns["exact_match"].copy()
+    judged = replace(plain, columns={**plain.columns, "judge": right_N})
+    assert fitted(judged, 0.9, None, METRICS["judge"]) == fitted(plain, 0.9, None)
+    right_N[::3] = np.nan
+    assert checked(fitted(judged, 0.9, None), judged, METRICS["judge"]).n == 2000
+    with pytest.raises(InputError, match="was not scored by it"):
+        fitted(plain, 0.9, None, METRICS["judge"])
+    with pytest.raises(InputError, match="tells no right answers from wrong ones"):
+        fitted(replace(plain, columns={"csns": right_N / 2}), 0.9, None, METRICS["csns"])
