@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Final
 
 from evaluator.answering.named_adapters import AdapterChoice
-from evaluator.endpoints.endpoint import AddressOptions
+from evaluator.endpoints.endpoint import AddressOptions, Endpoint
 from evaluator.endpoints.given import endpoint_of
 from evaluator.judging.judge import AddressJudge
 from evaluator.judging.options import JudgeOptions
-from evaluator.judging.rubric import default_rubric, read_rubric
+from evaluator.judging.rubric import Rubric, default_rubric, read_rubric
 from evaluator.judging.verdicts import Verdicts, verdicts_file
 from shared.endpoints.protocols.annotator import AskedForm
 from shared.endpoints.protocols.registry import Service
@@ -27,6 +27,26 @@ def judge_of(options: JudgeOptions, clock: Clock) -> AddressJudge:
     Raises:
         InputError: address, keys, rubric or file of verdicts cannot be used.
     """
+    endpoint, rubric = judge_endpoint(options), rubric_of(options)
+    return AddressJudge(endpoint, rubric, Verdicts(options.judge_cache or verdicts_file()), clock)
+
+
+def rubric_of(options: JudgeOptions) -> Rubric:
+    """Return the rubric that options name, else that of this release.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = options.judge_rubric
+    return default_rubric() if path is None else read_rubric(path)
+
+
+def judge_endpoint(options: JudgeOptions) -> Endpoint:
+    """Return the address that options name, and how it is asked.
+
+    Raises:
+        InputError: address or keys cannot be used.
+    """
     address = AddressOptions(
         endpoint=options.judge_endpoint,
         service=options.judge_service,
@@ -38,8 +58,6 @@ def judge_of(options: JudgeOptions, clock: Clock) -> AddressJudge:
     model = (options.judge or "").strip()
     endpoint = endpoint_of(address, model, AdapterChoice(None, {}), NO_INSTRUCTION, role="judge")
     most = MOST_TOKENS if endpoint.service is Service.OPENAI else None
-    rubric = default_rubric() if options.judge_rubric is None else read_rubric(options.judge_rubric)
-    asked = replace(
+    return replace(
         endpoint, instruction=NO_INSTRUCTION, most_output_tokens=most, form=AskedForm.SCHEMA
     )
-    return AddressJudge(asked, rubric, Verdicts(options.judge_cache or verdicts_file()), clock)

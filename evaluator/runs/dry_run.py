@@ -27,12 +27,14 @@ REPLY_S: Final = 5.0
 class Ahead:
     """What a run has before it; ``shown_instead`` are the pictures of its control, by name.
 
-    ``endpoint`` is ``None`` where replicas answer.
+    ``again`` are asked once more under changes, each as often. ``endpoint`` is ``None`` where
+    replicas answer.
     """
 
     pairs: Sequence[QAPair]
     metrics: Sequence[Metric]
     shown_instead: Mapping[str, str]
+    again: Sequence[QAPair]
     endpoint: Endpoint | None
 
 
@@ -40,7 +42,7 @@ def ahead_lines(settings: RunSettings, ahead: Ahead) -> Iterator[str]:
     """Yield a line each: what would be asked, of whom, what that costs, how long it takes."""
     pictures = len({pair.filename for pair in ahead.pairs})
     controls = [pair for pair in ahead.pairs if pair.filename in ahead.shown_instead]
-    asked = [*ahead.pairs, *controls]
+    asked = [*ahead.pairs, *controls, *ahead.again]
     yield (
         f"would answer {counted(len(ahead.pairs), 'question')} about "
         f"{counted(pictures, 'picture')}, and {counted(len(controls), 'question')} once more with "
@@ -48,7 +50,7 @@ def ahead_lines(settings: RunSettings, ahead: Ahead) -> Iterator[str]:
     )
     if settings.changes:
         changes = ", ".join(map(str, settings.changes))
-        yield f"and some of them again, changed, on top of what is counted here: {changes}"
+        yield f"and {counted(len(ahead.again), 'question')} again under changes: {changes}"
     yield f"metrics: {', '.join(metric.name for metric in ahead.metrics)}"
     done = len(list((settings.out / SHARDS_FOLDER).glob("shard-*.parquet")))
     if done:
@@ -59,6 +61,11 @@ def ahead_lines(settings: RunSettings, ahead: Ahead) -> Iterator[str]:
         yield "time: not known before the first answers; evaluator status tells what is left"
     else:
         yield from _address_lines(settings, ahead.endpoint, asked)
+    options = settings.judge_options
+    if options is not None:
+        from evaluator.judging.ahead import judge_lines  # noqa: PLC0415 (HTTP)
+
+        yield from judge_lines(options, asked)
     yield "dry run: nothing was asked or written"
 
 

@@ -39,6 +39,7 @@ from shared.images.stores import is_url, local_data
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 from shared.questions.types import typed_languages
+from shared.records import QAPair
 
 log = EventLog(__name__)
 
@@ -98,7 +99,8 @@ def look_ahead(settings: RunSettings, clock: Clock) -> Ahead:
     try:
         rows = _rows(settings, source, opened, images)
         metrics, _ = _metrics(settings, source, rows)
-        return Ahead(rows.pairs, metrics, _shown_instead(settings, rows), source.endpoint)
+        shown_instead, again = _shown_instead(settings, rows), _asked_again(settings, rows)
+        return Ahead(rows.pairs, metrics, shown_instead, again, source.endpoint)
     finally:
         source.close()
 
@@ -218,6 +220,13 @@ def _evaluation(
     )
     changed_images = _changed_images(settings, rows)
     if settings.changes:
+        log.info(
+            "asked_again_under_changes",
+            changes=",".join(map(str, settings.changes)),
+            images=len(changed_images),
+            questions=len(_asked_again(settings, rows)),
+            besides=len(rows.pairs),
+        )
         record = record.model_copy(
             update={
                 "robustness": {str(change): change.signature for change in settings.changes},
@@ -238,37 +247,35 @@ def _evaluation(
 
 
 def _changed_images(settings: RunSettings, rows: Selection) -> frozenset[str]:
-    """Return the images whose questions are asked again; it is said how many those are.
+    """Return the images whose questions are asked again under changes."""
+    if not settings.changes:
+        return frozenset()
+    names = (pair.filename for pair in rows.pairs)
+    return frozenset(
+        drawn_images(names, sample=settings.robustness_sample, seed=settings.shuffle_images)
+    )
+
+
+def _asked_again(settings: RunSettings, rows: Selection) -> list[QAPair]:
+    """Return the pairs that are asked about again, each as often as changes have a way for it.
 
     Raises:
         InputError: no question can be asked in other words.
     """
-    if not settings.changes:
-        return frozenset()
-    names = (pair.filename for pair in rows.pairs)
-    drawn = frozenset(
-        drawn_images(names, sample=settings.robustness_sample, seed=settings.shuffle_images)
-    )
+    drawn = _changed_images(settings, rows)
     some = [pair for pair in rows.pairs if pair.filename in drawn]
-    rephrasable = sum(rephrased(pair.question) is not None for pair in some)
     of_pictures = [change for change in settings.changes if change.view]
-    if len(of_pictures) < len(settings.changes) and not rephrasable:
-        others = ",".join(map(str, of_pictures))
-        raise InputError(
-            f"--robustness {REPHRASED}: no rule fits any of {len(some):,} questions; the rules are "
-            f"for {', '.join(typed_languages().values())}. Leave it out"
-            + (f": --robustness {others}" if others else "")
-        )
-    again = len(of_pictures) * len(some)
-    again += rephrasable if len(of_pictures) < len(settings.changes) else 0
-    log.info(
-        "asked_again_under_changes",
-        changes=",".join(map(str, settings.changes)),
-        images=len(drawn),
-        questions=again,
-        besides=len(rows.pairs),
-    )
-    return drawn
+    again = some * len(of_pictures)
+    if len(of_pictures) < len(settings.changes):
+        again += (rephrasable := [pair for pair in some if rephrased(pair.question) is not None])
+        if not rephrasable:
+            others = ",".join(map(str, of_pictures))
+            raise InputError(
+                f"--robustness {REPHRASED}: no rule fits any of {len(some):,} questions; the rules "
+                f"are for {', '.join(typed_languages().values())}. Leave it out"
+                + (f": --robustness {others}" if others else "")
+            )
+    return again
 
 
 def _with_questions(

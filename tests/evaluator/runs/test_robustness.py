@@ -132,3 +132,22 @@ def test_other_words_are_refused_where_no_rule_knows_the_language(tmp_path, pict
     assert leaving.value.code == 2
     assert "no rule fits any of 1 questions" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_counts_what_changes_and_a_judge_would_ask(tmp_path, pictures, capsys):
+    folder, pairs = pictures
+    write_pairs(
+        [replace(pair, question="what color is the thing") for pair in pairs[::2]],
+        data := tmp_path / "qa.csv",
+    )
+    judge = "--judge", "j", "--judge-endpoint", "http://127.0.0.1:9", "--dry-run"
+    changes = "--robustness", "darker,turned,rephrased", "--robustness-sample", "2"
+    with pytest.raises(SystemExit) as leaving:
+        run_program(
+            app, "evaluator", words(tmp_path, data, folder, "http://127.0.0.1:9", *changes, *judge)
+        )
+    assert leaving.value.code == 0
+    told = capsys.readouterr().out
+    assert "6 questions again under changes: darker=0.5, turned=15, rephrased" in told
+    assert f"at most {len(pairs[::2]) + 6} verdicts" in told
+    assert not (tmp_path / "run").exists()
