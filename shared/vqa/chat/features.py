@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 from transformers import BatchFeature, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from shared.vqa.chat.abilities import IMAGE_FEATURES
 
@@ -48,6 +49,17 @@ def image_features(network: PreTrainedModel, inputs: Mapping[str, Any]) -> Featu
     takes = inspect.signature(encode).parameters
     own = {name: value for name, value in inputs.items() if name in takes and name != "kwargs"}
     return encode(**own, return_dict=True)
+
+
+def kept(features: Features) -> Features:
+    """Return what the language model reads of features, without what the tower held besides."""
+    if not isinstance(features, ModelOutput):
+        return features
+    own = copy.copy(features)
+    for name in features:
+        if name not in {"pooler_output", "deepstack_features"}:
+            setattr(own, name, None)
+    return own
 
 
 def without_pixels(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any, Final
 from transformers import PreTrainedModel
 
 from shared.vqa.chat.abilities import window_of
-from shared.vqa.chat.features import of_one_shape, pixels_in, together
+from shared.vqa.chat.features import (
+    Features,
+    image_features,
+    kept,
+    of_one_shape,
+    pixels_in,
+    together,
+    without_pixels,
+)
 from shared.vqa.chat.keeping.cache import Shelf
 from shared.vqa.chat.keeping.decoding import Prefixes, RowDecoder, RowQuestion
 from shared.vqa.chat.keeping.keepers import Keeper, Shared
@@ -33,6 +41,14 @@ class _Group:
     shelf: Shelf
     lengths: list[int]
     starts: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Pictures of one shape after the vision tower: their inputs without pixels, and features."""
+
+    inputs: Mapping[str, Any]
+    features: Features
 
 
 @dataclass(slots=True)
@@ -92,9 +108,14 @@ class RowsKeeper(Keeper):
     def _read(
         self, waiting: Sequence[int], asked: Mapping[int, Mapping[int, str]]
     ) -> tuple[_Group, dict[int, _Questions]]:
-        """Read pictures as long as memory lasts, those of one shape together."""
+        """Read pictures as long as memory lasts, those of one shape together.
+
+        All of them go through the vision tower before the first has keys and values: what the tower
+        holds while it runs, and what is kept of pictures, are not in memory at the same time.
+        """
         questions: dict[int, _Questions] = {}
         group: _Group | None = None
+        encoded: list[_Encoded] = []
         batch: list[Mapping[str, Any]] = []
         for picture in waiting:
             own = self._own(picture, asked[picture])
@@ -109,9 +130,11 @@ class RowsKeeper(Keeper):
             questions[picture] = own
             group.pictures.append(picture)
             group.lengths.append(len(self.prefix(picture).ids))
-            batch = self._read_later(group, [*batch, self.prefix_inputs(picture)])
+            batch = self._encode_later(encoded, [*batch, self.prefix_inputs(picture)])
         assert group is not None, "no picture"
-        self._read_now(group, batch)
+        self._encode_now(encoded, batch)
+        while encoded:
+            self._read_now(group, encoded.pop(0))
         self._kept = group
         return group, questions
 
@@ -120,24 +143,32 @@ class RowsKeeper(Keeper):
         enough = max(needed, group.shelf.length) * rows <= self._most_tokens
         return len(group.pictures) < rows and enough
 
-    def _read_later(self, group: _Group, batch: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Read pictures where the next does not go with them; return those that are not read."""
+    def _encode_later(
+        self, encoded: list[_Encoded], batch: list[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        """Encode pictures where the next does not go with them; return those that still wait."""
         *before, last = batch
-        if before and not (of_one_shape(batch) and self._go_together(batch)):
-            self._read_now(group, before)
-            return [last]
+        if before and not of_one_shape(batch):
+            self._encode_now(encoded, before)
+            batch = [last]
+        # Before the next one's pixels are made: the next of one shape has as many.
+        if sum(map(pixels_in, [*batch, last])) > PIXELS_READ_TOGETHER.get(
+            self.shared.device.type, 0
+        ):
+            self._encode_now(encoded, batch)
+            return []
         return batch
 
-    def _go_together(self, batch: Sequence[Mapping[str, Any]]) -> bool:
-        most = PIXELS_READ_TOGETHER.get(self.shared.device.type, 0)
-        return sum(map(pixels_in, batch)) <= most
+    def _encode_now(self, encoded: list[_Encoded], batch: Sequence[Mapping[str, Any]]) -> None:
+        if batch:
+            inputs = together(batch)
+            features = kept(image_features(self.shared.network, inputs))
+            encoded.append(_Encoded(without_pixels(inputs), features))
 
-    def _read_now(self, group: _Group, batch: Sequence[Mapping[str, Any]]) -> None:
-        if not batch:
-            return
-        first = len(group.starts)
-        cache = group.shelf.cache(first, first + len(batch), 0)
-        group.starts += read_prefixes(self.shared.network, together(batch), cache)
+    def _read_now(self, group: _Group, pictures: _Encoded) -> None:
+        first, network = len(group.starts), self.shared.network
+        cache = group.shelf.cache(first, first + len(pictures.inputs["input_ids"]), 0)
+        group.starts += read_prefixes(network, pictures.inputs, cache, pictures.features)
 
     def _parts(
         self, group: _Group, questions: Mapping[int, _Questions]
