@@ -11,7 +11,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs.site.commands import PROGRAMS, program_page
+from docs.site.commands import PROGRAMS, program_page, renamed_page
 from docs.site.events import events_page
 from docs.site.exit_codes import exit_codes_page
 from docs.site.files import files_page
@@ -27,6 +27,7 @@ _REFERENCE: Final[dict[str, Callable[[], str]]] = {
     "exit-codes.md": exit_codes_page,
     "events.md": events_page,
     "files.md": files_page,
+    "renamed.md": renamed_page,
     "metrics.md": metrics_page,
 }
 
