@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -58,8 +59,9 @@ class _Terminal:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._turn = Lock()
-        is_terminal = (stream or sys.stderr).isatty()
-        self._render = structlog.dev.ConsoleRenderer(colors=is_terminal, pad_event_to=0)
+        # https://no-color.org: present and not empty.
+        has_colours = (stream or sys.stderr).isatty() and not os.environ.get("NO_COLOR")
+        self._render = structlog.dev.ConsoleRenderer(colors=has_colours, pad_event_to=0)
 
     def write(self, event: Event, mask: SecretMask) -> None:
         # A live view puts itself in the place of standard error, to have lines above itself.

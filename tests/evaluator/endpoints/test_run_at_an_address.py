@@ -442,3 +442,17 @@ def test_a_file_that_was_stopped_goes_on_where_it_is_asked_the_same_way(data):
         assert predict("--endpoint", server.url, *many, "--prompt", "{question}!") == 0
         assert len(server.seen) == 44
     assert 9 <= before <= 10
+
+
+def test_a_dry_run_asks_nobody_and_says_what_a_run_would_cost(data, capsys):
+    with ChatServer({"vlm": "red"}).serving() as server:
+        priced = ("--price-in", 1, "--price-out", 10, "--dry-run")
+        assert evaluate(data, server.url, *priced) == 0
+        assert server.asked() == []
+    out, err = capsys.readouterr()
+    assert "would answer 24 questions about 12 pictures" in out
+    assert "US dollars" in out
+    assert "nothing was asked or written" in out.splitlines()[-1]
+    assert not (data.parent / "run").exists()
+    assert err.splitlines()[-1].startswith("next: evaluator run --data ")
+    assert "dry-run" not in err.splitlines()[-1]

@@ -1,6 +1,7 @@
 """A run that was killed, stopped or diverged goes on, or says why not."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from shared.corpus import read_pairs
 from shared.errors import InputError, StoppedForNow
 from shared.program.settings import validated
 from shared.program.stopping import StopSignal
@@ -135,3 +137,24 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, data, tiny_model, c
     for options in ((), ("--resume",)):
         assert run_fit(tmp_path / "a.toml", *options, "--set", "seed=5") == 2
         assert "another recipe or other data" in capsys.readouterr().err
+
+
+def test_a_dry_run_trains_nothing_and_says_how_many_steps_it_would(
+    tmp_path, data, tiny_model, capsys
+):
+    settings = fit_settings(tiny_model, data, out="elsewhere")
+    recipe = write_recipe(tmp_path / "recipe.toml", settings)
+    out = tmp_path / "my adapter"
+    assert run_fit(recipe, "--dry-run", "--out", str(out), "--set", "epochs=3") == 0
+    told, err = capsys.readouterr()
+    per_epoch = rows_of_epoch(data)
+    assert f"3 epochs of {per_epoch} steps, {3 * per_epoch} in all" in told
+    assert told.splitlines()[-1] == "dry run: nothing was trained or written"
+    assert not out.exists()
+    assert err.splitlines()[-1].startswith("next: trainer fit ")
+    assert shlex.split(err.splitlines()[-1])[-1] == f'out="{out}"'
+
+
+def rows_of_epoch(data):
+    trained = [pair for pair in read_pairs(data / "pairs.jsonl") if pair.split == "train"]
+    return -(-len(trained) // 8)

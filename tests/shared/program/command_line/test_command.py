@@ -113,3 +113,12 @@ def test_more_is_told_with_v_and_no_secret(capsys, monkeypatch, tmp_path) -> Non
     assert "--listen: 127.0.0.1:0 (typed)" in lines
     assert "--token: *** (environment)" in lines
     assert not any(line.startswith("--images") for line in lines)
+
+
+def test_what_is_typed_comes_before_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("CURATOR_STATUS_TOKEN", "of-the-environment")
+    words = ["--ledger", "a.db"]
+    with whole("curator", "view").make_context("view", [*words]) as context:
+        assert context.params["token"] == "of-the-environment"
+    with whole("curator", "view").make_context("view", [*words, "--token", "typed"]) as context:
+        assert context.params["token"] == "typed"

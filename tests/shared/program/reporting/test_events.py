@@ -143,6 +143,33 @@ def test_a_chatty_part_tells_the_terminal_warnings_alone(streams):
     assert [row["event"] for row in lines(file)] == ["every request", "trouble"]
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("wish", "has_colours"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_and_not_where_nobody_wants_them(wish, has_colours, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", wish)
+    terminal = Terminal()
+    set_up_events(terminal=terminal)
+    structlog.get_logger("curator").info("seen")
+    set_up_events()
+    assert ("\x1b[" in terminal.getvalue()) == has_colours
+
+
+def test_with_v_everything_is_told(monkeypatch):
+    monkeypatch.setenv("ABO_VQA_VERBOSE", "1")
+    terminal = io.StringIO()
+    set_up_events(terminal=terminal, file_only=("curator.chatty",))
+    logging.getLogger("aiohttp").info("of a library")
+    structlog.get_logger("curator.chatty").info("every request")
+    structlog.get_logger("curator").debug("detail")
+    monkeypatch.delenv("ABO_VQA_VERBOSE")
+    set_up_events()
+    assert all(told in terminal.getvalue() for told in ("of a library", "every request", "detail"))
+
+
 def test_setting_up_twice_writes_each_event_once(tmp_path):
     terminal = io.StringIO()
     for _ in range(2):
