@@ -92,4 +92,4 @@ def _shares(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
 
 
 def _figure(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.2f}"
+    return "not defined" if value is None else f"{value:z.2f}"

@@ -58,7 +58,7 @@ def threshold_for_accuracy(surest: Surest, temperature: float, accuracy: float) 
         best = reached_N[min(FEWEST, len(chance_N)) - 1]
         raise InputError(
             f"--accuracy {accuracy:g}: not reached: the surest {min(FEWEST, len(chance_N))} "
-            f"answers are right in {100 * best:.1f} %; give a lower one, or --coverage"
+            f"answers are right in {100 * best:z.1f} %; give a lower one, or --coverage"
         )
     return float(chance_N[possible[-1]])
 

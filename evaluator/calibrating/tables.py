@@ -28,26 +28,26 @@ def check_table(found: Mapping[str, Checked]) -> Table:
     table.add_row("right where sure", *(_share(of.accuracy, of.accuracy_ci95) for of in each))
     for place, at in enumerate(each[0].at_coverage):
         shares = (of.at_coverage[place] for of in each)
-        name = f"right in the surest {100 * at.coverage:.0f} %"
+        name = f"right in the surest {100 * at.coverage:z.0f} %"
         table.add_row(name, *(_share(share.accuracy, share.ci95) for share in shares))
     for name, values in (
         ("calibration error, before and after", [of.ece for of in each]),
         ("log loss, before and after", [of.log_loss for of in each]),
     ):
-        table.add_row(name, *(f"{before:.3f}  {after:.3f}" for before, after in values))
+        table.add_row(name, *(f"{before:z.3f}  {after:z.3f}" for before, after in values))
     return table
 
 
 def verdict(sureness: Sureness, check: Checked, wanted: float | None) -> str:
     """Return what the check says, in words."""
     told = (
-        f"Sure from a chance of {sureness.threshold:.3f} on (temperature "
-        f"{sureness.temperature:.2f}): on other pictures {100 * check.coverage:.1f} % of the "
+        f"Sure from a chance of {sureness.threshold:z.3f} on (temperature "
+        f"{sureness.temperature:z.2f}): on other pictures {100 * check.coverage:z.1f} % of the "
         "answers are sure"
     )
     if check.accuracy is None:
         return f"{told}, so nothing is known of how often they are right."
-    told += f", and {100 * check.accuracy:.1f} % of these are right"
+    told += f", and {100 * check.accuracy:z.1f} % of these are right"
     if wanted is None or check.accuracy_ci95 is None:
         return f"{told}."
     low, high = check.accuracy_ci95
@@ -60,5 +60,5 @@ def verdict(sureness: Sureness, check: Checked, wanted: float | None) -> str:
 def _share(value: float | None, ci95: tuple[float, float] | None) -> str:
     if value is None:
         return "-"
-    interval = "" if ci95 is None else f" ({100 * ci95[0]:.1f} to {100 * ci95[1]:.1f})"
-    return f"{100 * value:.1f} %{interval}"
+    interval = "" if ci95 is None else f" ({100 * ci95[0]:z.1f} to {100 * ci95[1]:z.1f})"
+    return f"{100 * value:z.1f} %{interval}"

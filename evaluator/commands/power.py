@@ -102,7 +102,7 @@ def power(
     )
     if now is not None:
         seen = needed.points_seen_now
-        typer.echo(f"The {counted(now, noun)} of these runs see {seen:.1f} points.")
+        typer.echo(f"The {counted(now, noun)} of these runs see {seen:z.1f} points.")
     tell_next(
         "evaluator", "run", "--data", "DATA", "--model", "MODEL", "--limit", units, "--out", "RUN"
     )
@@ -130,7 +130,7 @@ def _supposed(
         raise InputError(f"--questions {questions:g}: give a number, such as 5")
     if points > 100 * share:
         raise InputError(
-            f"--points {points:g}: where {share:.0%} of the answers change, no difference is "
+            f"--points {points:g}: where {share:z.0%} of the answers change, no difference is "
             "larger than that; give fewer points or a larger --changed"
         )
     return supposed(

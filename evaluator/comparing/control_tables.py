@@ -33,7 +33,7 @@ def controls_table(scorecard: Scorecard) -> Table:
         table.add_row(
             metric_heading(Column(metric, "")),
             *(lead_cell(lead) for lead in leads),
-            *("-" if figure is None else f"{figure.mean:.4f}" for figure in constants),
+            *("-" if figure is None else f"{figure.mean:z.4f}" for figure in constants),
         )
     return table
 
@@ -64,7 +64,7 @@ def robustness_table(scorecard: Scorecard) -> Table:
         table.add_row(
             name,
             f"{each.scores.n:,}",
-            f"{100 * each.other_answers.mean:.1f} %",
+            f"{100 * each.other_answers.mean:z.1f} %",
             *(lead_cell(each.drop.get(metric)) for metric in metrics),
         )
     return table

@@ -160,7 +160,7 @@ def sentences(comparison: RunComparison) -> list[str]:
             lines.append(f"Clearly {words}, corrected for several metrics: {', '.join(names)}.")
     test = comparison.mcnemar
     lines.append(
-        f"Exactly right in {comparison.other} alone: {test.only_other:,}; in {comparison.base} "
+        f"Exactly right in “{comparison.other}” alone: {test.only_other:,}; in “{comparison.base}” "
         f"alone: {test.only_base:,} (McNemar's exact test, each {comparison.noun} as a whole: "
         f"{p_text(test.p_value)})."
     )
@@ -201,7 +201,7 @@ def cautions(comparison: RunComparison) -> list[str]:
 
 def p_text(p_value: float) -> str:
     """Return a p-value for people."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"  # noqa: PLR2004
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:z.3f}"  # noqa: PLR2004
 
 
 def _headline(comparison: RunComparison, first: MetricDifference) -> str:
@@ -212,21 +212,21 @@ def _headline(comparison: RunComparison, first: MetricDifference) -> str:
         only = f"one {comparison.noun} only."
         word = "fewer" if gain.mean < 0 else "more"
         return (
-            f"{comparison.other} {verb} {abs(100 * gain.mean):.1f} points{what} {word} than "
-            f"{comparison.base}; {only}"
+            f"Run “{comparison.other}” {verb} {abs(100 * gain.mean):z.1f} points{what} {word} than "
+            f"“{comparison.base}”; {only}"
         )
     low, high = (100 * bound for bound in gain.ci95)
     if not gain.is_clear:
         return (
-            f"No clear difference between {comparison.other} and {comparison.base}: "
-            f"{100 * gain.mean:+.1f} points{what}, 95 % interval {low:+.1f} to {high:+.1f}, "
+            f"No clear difference between “{comparison.other}” and “{comparison.base}”: "
+            f"{100 * gain.mean:+z.1f} points{what}, 95 % interval {low:+z.1f} to {high:+z.1f}, "
             f"{p_text(gain.p_value)}."
         )
     word = "more" if gain.mean > 0 else "fewer"
     low, high = sorted((abs(low), abs(high)))
     return (
-        f"{comparison.other} {verb} {abs(100 * gain.mean):.1f} points{what} {word} than "
-        f"{comparison.base}, 95 % interval {low:.1f} to {high:.1f}, {p_text(gain.p_value)}."
+        f"Run “{comparison.other}” {verb} {abs(100 * gain.mean):z.1f} points{what} {word} than "
+        f"“{comparison.base}”, 95 % interval {low:z.1f} to {high:z.1f}, {p_text(gain.p_value)}."
     )
 
 

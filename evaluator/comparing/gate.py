@@ -40,7 +40,7 @@ class Gate:
         side = "not below" if self.passed else "below"
         return (
             f"gate {'passed' if self.passed else 'closed'}: {label(self.metric)} of {self.other} "
-            f"less {self.base}: the 95 % interval begins at {self.low:+.4f}, {side} "
+            f"less {self.base}: the 95 % interval begins at {self.low:+z.4f}, {side} "
             f"{self.fail_below:+g}"
         )
 

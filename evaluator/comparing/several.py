@@ -98,14 +98,14 @@ def attempt_all(runs: Sequence[Run], chosen: Sequence[Metric] | None = None) -> 
 def several_sentences(several: SeveralRuns) -> list[str]:
     """Return who is best, with the ties, and what needs care."""
     first, *rest = several.standings
-    words = [f"{first.name} {first.mean:.4f}"]
-    words += [f"{run.name} {run.mean:.4f}" for run in rest]
+    words = [f"“{first.name}” {first.mean:z.4f}"]
+    words += [f"“{run.name}” {run.mean:z.4f}" for run in rest]
     lines = [f"{label(several.metric)}, best first: {', '.join(words)}."]
     for place, run in enumerate(several.standings):
         below = [later.name for later in several.standings[place + 1 :]]
-        ties = [name for name in below if name in run.tied_with]
+        ties = [f"“{name}”" for name in below if name in run.tied_with]
         if ties:
-            lines.append(f"A tie, no clear difference: {run.name} and {', '.join(ties)}.")
+            lines.append(f"A tie, no clear difference: “{run.name}” and {', '.join(ties)}.")
     told = dict.fromkeys(text for each in several.comparisons for text in cautions(each))
     return [*lines, *told]
 

@@ -28,7 +28,7 @@ def runs_table(of_data: DataHistory) -> Table:
         names = (step.entry.name, step.finished, step.entry.model)
         table.add_row(
             *map(escape, (*names, step.entry.adapter)),
-            "-" if figure is None else f"{figure.mean:.4f}",
+            "-" if figure is None else f"{figure.mean:z.4f}",
             gain_text(step),
             escape(summary(step.changed)),
         )
@@ -50,7 +50,7 @@ def leaderboard_table(of_data: DataHistory) -> Table:
         table.add_row(
             place_text(place),
             escape(place.entry.name),
-            f"{place.figure.mean:.4f}",
+            f"{place.figure.mean:z.4f}",
             interval_text(place.figure),
             f"{place.figure.n:,}",
         )
@@ -70,14 +70,14 @@ def gain_text(step: Step) -> str:
         return "-"
     gain = step.gain.difference
     if gain.ci95 is None:
-        return f"{100 * gain.mean:+.1f}"
+        return f"{100 * gain.mean:+z.1f}"
     low, high = gain.ci95
-    return f"{100 * gain.mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{100 * gain.mean:+z.1f} ({100 * low:+z.1f} to {100 * high:+z.1f})"
 
 
 def interval_text(figure: Figure) -> str:
     """Return an interval, or a dash."""
-    return "-" if figure.ci95 is None else f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+    return "-" if figure.ci95 is None else f"{figure.ci95[0]:z.3f}-{figure.ci95[1]:z.3f}"
 
 
 def _table(title: str) -> Table:

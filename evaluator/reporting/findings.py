@@ -11,6 +11,7 @@ from evaluator.comparing.side_by_side import label_notes, trained_on_notes
 from evaluator.comparing.significance import Difference
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.reporting.charts.reliability import reliability
+from evaluator.reporting.verdict import quoted
 from evaluator.runs.folder import Run
 from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
@@ -30,15 +31,19 @@ def findings(runs: Sequence[Run], attempts: Sequence[Attempt] = ()) -> list[str]
     sentences += [_broken(run) for run in runs if run.scorecard.broken_images]
     sentences += [_failed(run) for run in runs if run.scorecard.failed_answers]
     sentences += [_unsure(run) for run in runs if _tells_no_confidence(run)]
-    sentences += [f"{run.name}: {note}" for run in runs for note in label_notes(run.scorecard)]
-    sentences += [f"{run.name}: {note}" for run in runs for note in trained_on_notes(run.scorecard)]
+    sentences += [_about(run, note) for run in runs for note in label_notes(run.scorecard)]
+    sentences += [_about(run, note) for run in runs for note in trained_on_notes(run.scorecard)]
     return sentences
+
+
+def _about(run: Run, note: str) -> str:
+    return f"About {quoted(run.name)}: {note}"
 
 
 def _level(run: Run) -> str:
     figure = run.scorecard.scores.metrics[EXACT_MATCH.name]
     text = (
-        f"{run.name} answers {_percent(figure.mean)} of {figure.n:,} questions exactly"
+        f"Of {figure.n:,} questions, {quoted(run.name)} answers {_percent(figure.mean)} exactly"
         f"{_interval(figure)}"
     )
     prior = run.scorecard.prior
@@ -64,7 +69,8 @@ def _blind(run: Run) -> str:
     gain = Difference(lead.mean, lead.ci95)
     blind = scorecard.shuffled
     level = blind.metrics[EXACT_MATCH.name].mean if blind is not None else 0.0
-    shown = f"Shown the picture of another question, {run.name} still gets {_percent(level)} right"
+    still = f"{quoted(run.name)} still gets {_percent(level)} right"
+    shown = f"Shown the picture of another question, {still}"
     if gain.mean > 0 and gain.is_clear:
         return f"{shown}: {_points_of(gain)} of its score need the right picture."
     return f"{shown}: it does not clearly need the right one ({_points(gain)})."
@@ -83,9 +89,9 @@ def _robustness(run: Run) -> list[str]:
     lost = Difference(drops[worst].mean, drops[worst].ci95)
     if lost.mean > 0 and lost.is_clear:
         words = run.scorecard.robustness[worst].signature.partition("|")[0]
-        most = f"{worst} ({words}) costs {run.name} most: {_points_of(lost)}"
+        most = f"{worst} ({words}) costs {quoted(run.name)} most: {_points_of(lost)}"
         return [f"Of {counted(len(drops), 'change')} of pictures or questions, {most}."]
-    most = f"clearly costs {run.name} anything; the most is {worst} with {_points(lost)}"
+    most = f"clearly costs {quoted(run.name)} anything; the most is {worst} with {_points(lost)}"
     return [f"None of {counted(len(drops), 'change')} of pictures or questions {most}."]
 
 
@@ -93,15 +99,15 @@ def _confidence(run: Run) -> list[str]:
     measured = reliability(run.predictions)
     if measured is None:
         return []
-    off = f"{100 * measured.ece:.1f} points on average (expected calibration error)"
-    return [f"The confidence of {run.name} is off by {off}."]
+    off = f"{100 * measured.ece:z.1f} points on average (expected calibration error)"
+    return [f"The confidence of {quoted(run.name)} is off by {off}."]
 
 
 def _points_of(gain: Difference) -> str:
     spread = ""
     if gain.ci95 is not None:
-        spread = f" (95 % interval {100 * gain.ci95[0]:.1f} to {100 * gain.ci95[1]:.1f})"
-    return f"{100 * gain.mean:.1f} points{spread}"
+        spread = f" (95 % interval {100 * gain.ci95[0]:z.1f} to {100 * gain.ci95[1]:z.1f})"
+    return f"{100 * gain.mean:z.1f} points{spread}"
 
 
 def _gain(base: Run, other: Run, attempts: Sequence[Attempt]) -> str:
@@ -109,17 +115,18 @@ def _gain(base: Run, other: Run, attempts: Sequence[Attempt]) -> str:
     if measured is None:
         paired = pair_rows([base, other])
         if not paired.rows:
-            names = f"{other.name} and {base.name}"
-            return f"{names} have no question in common and cannot be compared."
+            names = f"{quoted(other.name)} and {quoted(base.name)}"
+            return f"No question is common to {names}, which cannot be compared."
         measured = exact_match_gain(base, other, paired), len(paired.rows), paired.missing
     gain, n, missing = measured
     note = f" Compared on the {n:,} questions that both answered." if missing else ""
     if not gain.is_clear:
         return (
-            f"Between {other.name} and {base.name} there is no clear difference: "
+            f"Between {quoted(other.name)} and {quoted(base.name)} there is no clear difference: "
             f"{_points(gain)}.{note}"
         )
-    return f"{other.name} gets {_more_or_less(gain)} right than {base.name}.{note}"
+    more = _more_or_less(gain)
+    return f"Compared with {quoted(base.name)}, {quoted(other.name)} gets {more} right.{note}"
 
 
 def _measured(
@@ -139,14 +146,14 @@ def _measured(
 def _broken(run: Run) -> str:
     count = run.scorecard.broken_images
     which = "1 picture" if count == 1 else f"{count:,} pictures"
-    return f"In {run.name} {which} could not be read; every question about it scores 0."
+    return f"In {quoted(run.name)} {which} could not be read; every question about it scores 0."
 
 
 def _failed(run: Run) -> str:
     failures = [row.failure for row in run.predictions if row.failure]
     [(reason, count)] = Counter(failures).most_common(1)
     return (
-        f"In {run.name} {counted(len(failures), 'question')} got no answer and score 0, "
+        f"In {quoted(run.name)} {counted(len(failures), 'question')} got no answer and score 0, "
         f"{counted(count, 'time')} because of: {reason}."
     )
 
@@ -158,20 +165,20 @@ def _tells_no_confidence(run: Run) -> bool:
 
 def _unsure(run: Run) -> str:
     return (
-        f"The server of {run.name} does not tell how likely its answers are: what needs a "
+        f"The server of {quoted(run.name)} does not tell how likely its answers are: what needs a "
         "confidence, such as its calibration, is left out."
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:z.1f} %"
 
 
 def _interval(figure: Figure) -> str:
     if figure.ci95 is None:
         return ""
     low, high = figure.ci95
-    return f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    return f" (95 % interval {100 * low:z.1f} to {100 * high:z.1f})"
 
 
 def _more_or_less(gain: Difference) -> str:
@@ -179,12 +186,12 @@ def _more_or_less(gain: Difference) -> str:
     spread = ""
     if gain.ci95 is not None:
         low, high = sorted(abs(100 * bound) for bound in gain.ci95)
-        spread = f" (95 % interval {low:.1f} to {high:.1f})"
-    return f"{abs(100 * gain.mean):.1f} points{spread} {word}"
+        spread = f" (95 % interval {low:z.1f} to {high:z.1f})"
+    return f"{abs(100 * gain.mean):z.1f} points{spread} {word}"
 
 
 def _points(gain: Difference) -> str:
     if gain.ci95 is None:
-        return f"{100 * gain.mean:+.1f} points"
+        return f"{100 * gain.mean:+z.1f} points"
     low, high = gain.ci95
-    return f"{100 * gain.mean:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{100 * gain.mean:+z.1f} points, 95 % interval {100 * low:+z.1f} to {100 * high:+z.1f}"

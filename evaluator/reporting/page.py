@@ -32,6 +32,7 @@ from evaluator.reporting.charts.selective import selective
 from evaluator.reporting.findings import findings
 from evaluator.reporting.gallery import Outcome, arrange, choose_cards, count_outcomes
 from evaluator.reporting.published import published_rows
+from evaluator.reporting.verdict import quoted, verdict
 from evaluator.runs.folder import Run
 from evaluator.runs.record import shown_facts
 from evaluator.scoring.figures import Breakdown, Group
@@ -110,6 +111,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
     attempts = attempt_all(runs)
     return {
         "runs": runs,
+        "verdict": verdict(runs, attempts),
         "findings": findings(runs, attempts),
         "clustered_by": " and by ".join(dict.fromkeys(run.scorecard.clustered_by for run in runs)),
         "comparison": comparison,
@@ -142,8 +144,8 @@ def outcome_words(runs: Sequence[Run]) -> Mapping[str, tuple[str, str]]:
     first, last = runs[0].name, runs[-1].name
     several = len(runs) > 1
     return {
-        Outcome.FIXED.value: ("Fixed", f"wrong in {first}, right in {last}"),
-        Outcome.BROKEN.value: ("Broken", f"right in {first}, wrong in {last}"),
+        Outcome.FIXED.value: ("Fixed", f"wrong in {quoted(first)}, right in {quoted(last)}"),
+        Outcome.BROKEN.value: ("Broken", f"right in {quoted(first)}, wrong in {quoted(last)}"),
         Outcome.CORRECT.value: (
             "Correct",
             "right in both" if several else "the answer equals the reference",

@@ -31,7 +31,7 @@ def fuse_table(result: FuseResult) -> Table:
     for domain in result.domains:
         scores = [f"{domain.exact_match[model]:.4f}" for model in models]
         table.add_row(
-            domain.name, f"{domain.pairs} {domain.split}", *scores, f"{-domain.forgotten:+.4f}"
+            domain.name, f"{domain.pairs} {domain.split}", *scores, f"{-domain.forgotten:+z.4f}"
         )
     return table
 

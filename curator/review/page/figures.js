@@ -3,7 +3,7 @@
 import { at, counted, get, number, show, words } from "./elements.js";
 
 const percent = value => `${(100 * value).toFixed(1)} %`;
-const figure = value => value === null ? "not defined" : value.toFixed(2);
+const figure = value => value === null ? "not defined" : (Math.round(100 * value) / 100 || 0).toFixed(2);
 const interval = share => share.share === null ? "not known" : `${percent(share.ci95[0])} to ${percent(share.ci95[1])}`;
 
 const drawTable = (parent, title, heads, rows) => {

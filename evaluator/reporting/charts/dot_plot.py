@@ -76,7 +76,7 @@ def dot_plot(metric: str, series: Sequence[tuple[str, Mapping[str, Group]]]) -> 
         )
         bands.append(Band(name, sizes[name], y, height, dots))
         y += height
-    ticks = tuple((_x(value), f"{100 * value:.0f} %") for value in TICKS)
+    ticks = tuple((_x(value), f"{100 * value:z.0f} %") for value in TICKS)
     return DotPlot(metric, WIDTH, y + FOOT, LEFT, tuple(bands), ticks)
 
 

@@ -91,7 +91,7 @@ class _Scale:
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Return the places of the steps, and what they are in points."""
         steps = range(self.first, self.last + 1)
-        return tuple((self.x(n * self.step), f"{100 * n * self.step:.0f}") for n in steps)
+        return tuple((self.x(n * self.step), f"{100 * n * self.step:z.0f}") for n in steps)
 
     def x(self, value: float) -> float:
         """Return where a value stands."""

@@ -29,10 +29,10 @@ def evaluator(*arguments) -> int:
 def test_the_better_run_is_said_in_words(folders, capsys):
     assert evaluator("compare", *folders) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "tuned answers 28.7 points more than base, 95 % interval " in out
+    assert "Run “tuned” answers 28.7 points more than “base”, 95 % interval " in out
     assert "p < 0.001." in out
     assert "Clearly higher, corrected for several metrics: Token F1." in out
-    assert "Exactly right in tuned alone: 24; in base alone: 1 (McNemar's exact test" in out
+    assert "Exactly right in “tuned” alone: 24; in “base” alone: 1 (McNemar's exact test" in out
 
 
 def test_json_holds_effect_interval_p_values_and_words(folders, capsys):
@@ -47,12 +47,14 @@ def test_json_holds_effect_interval_p_values_and_words(folders, capsys):
     assert first["p_holm"] >= first["difference"]["p_value"]
     assert value["mcnemar"]["only_other"] == 24
     assert set(value["by_question_type"]) == {"yes/no", "colour"}
-    assert value["says"][0].startswith("tuned answers")
+    assert value["says"][0].startswith("Run “tuned” answers")
 
 
 def test_the_other_way_round_the_signs_turn(folders, capsys):
     assert evaluator("compare", *folders[::-1], "--metrics", "exact_match") == 0
-    assert "base answers 28.7 points fewer than tuned" in " ".join(capsys.readouterr().out.split())
+    assert "“base” answers 28.7 points fewer than “tuned”" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_equal_runs_show_no_clear_difference(tmp_path):
@@ -61,7 +63,7 @@ def test_equal_runs_show_no_clear_difference(tmp_path):
     comparison = compare_runs(one, two)
     assert comparison.metrics[0].difference.p_value == 1.0
     assert sentences(comparison)[0] == (
-        "No clear difference between two and one: +0.0 points, 95 % interval -7.5 to +7.5, "
+        "No clear difference between “two” and “one”: +0.0 points, 95 % interval -7.5 to +7.5, "
         "p = 1.000."
     )
 

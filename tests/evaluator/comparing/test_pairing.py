@@ -77,13 +77,13 @@ def test_repeated_rows_are_matched_one_to_one(tmp_path):
 def test_findings_tell_level_gain_and_prior(runs):
     level, gain, confidence = findings(runs)
     assert confidence == (
-        "The confidence of tuned is off by 22.0 points on average (expected calibration error)."
+        "The confidence of “tuned” is off by 22.0 points on average (expected calibration error)."
     )
-    assert level.startswith("tuned answers 70.0 % of 40 questions exactly (95 % interval ")
+    assert level.startswith("Of 40 questions, “tuned” answers 70.0 % exactly (95 % interval ")
     assert " 45.0 points (95 % interval " in level
     assert level.endswith(") more than a guess that never sees the picture, which reaches 25.0 %.")
-    assert gain.endswith(") more right than base.")
-    assert gain.startswith("tuned gets 20.0 points (95 % interval ")
+    assert gain.endswith(") more right.")
+    assert gain.startswith("Compared with “base”, “tuned” gets 20.0 points (95 % interval ")
 
 
 def test_findings_do_not_claim_what_the_interval_does_not_carry(tmp_path):

@@ -50,8 +50,8 @@ def test_the_best_comes_first_and_ties_are_called_ties(runs):
     assert [run.name for run in several.standings] == ["best", "base", "close"]
     assert [run.tied_with for run in several.standings] == [(), ("close",), ("base",)]
     first, tie = several_sentences(several)[:2]
-    assert first == "Exact match, best first: best 0.8500, base 0.5000, close 0.5000."
-    assert tie == "A tie, no clear difference: base and close."
+    assert first == "Exact match, best first: “best” 0.8500, “base” 0.5000, “close” 0.5000."
+    assert tie == "A tie, no clear difference: “base” and “close”."
 
 
 def test_a_clear_difference_among_many_tests_has_draws_enough():
@@ -64,12 +64,12 @@ def test_many_runs_are_printed_and_are_one_object(folders, capsys):
     assert evaluator("compare", *several) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "same less worse" in out
-    assert "A tie, no clear difference: base and same." in out
+    assert "A tie, no clear difference: “base” and “same”." in out
     assert evaluator("compare", *several, "--json", "--metrics", "exact_match") == 0
     value = json.loads(capsys.readouterr().out)
     assert [run["name"] for run in value["standings"]] == ["base", "same", "worse"]
     assert len(value["comparisons"]) == 3
-    assert value["says"][0].startswith("Exact match, best first: base 0.7500")
+    assert value["says"][0].startswith("Exact match, best first: “base” 0.7500")
 
 
 def test_two_that_cannot_be_compared_refuse_all_and_stay_a_reason_on_the_page(runs, tmp_path):

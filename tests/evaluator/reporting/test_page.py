@@ -115,7 +115,7 @@ def test_the_page_is_accessible_in_its_structure(page):
 def test_the_page_shows_scores_prior_and_provenance(page):
     text = page.read_text(encoding="utf-8")
     assert "question-only prior" in text
-    assert "tuned gets 37.5 points (95\u00a0% interval " in text
+    assert "“tuned” gets 37.5 points (95\u00a0% interval " in text
     assert "87.5" in text
     assert "a &lt;model&gt; &amp; more" in text
     assert "<model>" not in text

@@ -60,8 +60,8 @@ def test_the_page_and_the_table_say_what_was_lost(tmp_path, run):
     page = (tmp_path / "report.html").read_text()
     assert "What small changes cost" in page
     assert "3 that no rule fits left out" in page
-    assert "darker=1 (made darker) costs run most: 20.0 points" in " ".join(findings([one]))
-    assert "None of 1 change of pictures or questions clearly costs run" in " ".join(
+    assert "darker=1 (made darker) costs “run” most: 20.0 points" in " ".join(findings([one]))
+    assert "None of 1 change of pictures or questions clearly costs “run”" in " ".join(
         findings([changed(run, turned=(0.0, -0.1, 0.1))])
     )
     assert robustness_table(one.scorecard).row_count == 2
