@@ -15,6 +15,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "merge": ("trainer merge --adapter adapter --out merged",),
     "fuse": ("trainer fuse --adapter chairs=runs/chairs --adapter lamps=runs/lamps --out fused",),
     "push": ("trainer push adapter OWNER/NAME --scorecard runs/adapter --dry-run",),
+    "quantize": ("trainer quantize --model blip-vqa-tiny --bits 3.0 --data dataset --out small",),
     "recipe": ("trainer recipe > recipe.toml", "trainer recipe pretrain > pretrain.toml"),
     "pretrain": ("trainer pretrain pretrain.toml --dry-run",),
     "export": (
@@ -27,6 +28,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 _GROUPS: Final[Mapping[str, str]] = {
     "Data": "data images columns sample",
     "Model": "adapter model variant method weights density seed",
+    "Quantisation": "budget-mb bits questions check-questions",
     "Machine": "devices threads",
     "Results": "out json",
     "Hub": "scorecard license private yes",
@@ -41,5 +43,6 @@ ONCE_ARGUMENTS: Final[Mapping[str, str]] = {
     "merge": "--adapter",
     "fuse": "--adapter",
     "export": "--adapter",
+    "quantize": "--model",
 }
 """The options whose values the first release took without their names, by command."""

@@ -15,7 +15,9 @@ from shared.corpus import parse_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.images.stores import local_folder
+from shared.program.command_line.next_step import tell_next
 from shared.vqa.names.model_names import resolve_model
+from trainer.commands.next_commands import evaluating_model
 from trainer.commands.options import AsJson, Out
 
 
@@ -28,10 +30,11 @@ class MethodName(StrEnum):
 
 
 def quantize(
-    model: Annotated[
-        str, typer.Argument(help="Model: a folder, a hub id or blip-vqa-tiny.", show_default=False)
-    ],
     *,
+    model: Annotated[
+        str,
+        typer.Option("--model", help="Model: a folder, a hub id or blip-vqa-tiny."),
+    ],
     out: Out,
     budget_mb: Annotated[
         float | None,
@@ -126,3 +129,4 @@ def quantize(
         f"{out}: {result.weights_bytes / 1e6:,.2f} MB of weights, {chosen.bits:.2f} bits each; "
         f"keeps {100 * chosen.same.share:.1f}% of the answers; the knee is {result.knee}"
     )
+    tell_next(*evaluating_model(out, data, images))
