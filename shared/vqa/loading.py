@@ -32,6 +32,7 @@ from shared.vqa.adapting.adapters import (
     apply_adapter,
     apply_adapters,
     warn_of_another_base,
+    warn_of_another_format,
 )
 from shared.vqa.blip.forward import heed_question_mask
 from shared.vqa.formats import format_arguments, require_format, settle_format
@@ -145,6 +146,7 @@ def load_network(
     revision = _revision(source, config)
     for folder in folders:
         warn_of_another_base(folder, revision)
+        warn_of_another_format(folder, quantization)
     return LoadedModel(
         network=network,
         peft=peft,

@@ -18,6 +18,8 @@ from transformers import BitsAndBytesConfig, BlipForQuestionAnswering
 
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
+from shared.vqa.packed.folder import write_packed_network
+from shared.vqa.packed.record import PackedPart, PackedRecord, write_packed_record
 from shared.vqa.quantization import Quantization
 from tests.bench.inference import full_size_model
 from tests.models import learner_of_blip
@@ -25,6 +27,13 @@ from trainer.export.bundle import Provenance, bytes_in, graph_path, write_bundle
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.variants import Variant
 from trainer.fitting.adapter import add_adapter
+from trainer.learners.families import load_learner
+from trainer.merging.merge import save_beside_weights
+from trainer.quantizing.allocation import Choice
+from trainer.quantizing.comparing import plan_within
+from trainer.quantizing.parts import BITS, Part
+from trainer.quantizing.rounding import Method
+from trainer.quantizing.sensitivity import Rounder
 from trainer.recipe.recipe import LoraRecipe
 
 
@@ -40,6 +49,8 @@ def sizes(folder: Path) -> Iterator[tuple[str, int]]:
     adapter = add_adapter(learner_of_blip(model), LoraRecipe())
     adapter.save(folder / "adapter")
     yield "LoRA adapter with the recipe's defaults", _weights(folder / "adapter")
+    for megabytes in (110, 125, 150):
+        yield f"trainer quantize, {megabytes} MB", _packed(source, megabytes, folder)
     half = BlipForQuestionAnswering.from_pretrained(source, dtype=torch.float16)
     half.save_pretrained(folder / "float16")
     yield "transformers, float16", _weights(folder / "float16")
@@ -53,6 +64,28 @@ def _bundles(model: LoadedModel, folder: Path) -> Iterator[tuple[str, int]]:
     for variant in Variant:
         write_bundle(graphs, model, variant, Provenance("random", "", ""), folder / f"{variant}.d")
         yield f"trainer export, {variant}", bytes_in(folder / f"{variant}.d")
+
+
+def _packed(source: Path, megabytes: float, folder: Path) -> int:
+    """Write packed weights within a budget: by the weights alone, for random ones say nothing."""
+    rounder = Rounder(load_learner(str(source), quantization=Quantization.NONE))
+    choices = {part.name: [_choice(rounder, part, bits) for bits in BITS] for part in rounder.parts}
+    plan = plan_within(rounder, choices, int(megabytes * 1e6) - rounder.other_bytes)
+    rounder.round_for_good(plan, Method.NEAREST)
+    target = folder / f"packed-{megabytes}"
+    target.mkdir()
+    shared = write_packed_network(rounder.network, target)
+    parts = tuple(PackedPart(each.names, each.shape, plan[each], each.group) for each in plan)
+    record = PackedRecord(parts, shared, str(source), "random", Method.NEAREST.value)
+    write_packed_record(record, target)
+    save_beside_weights(rounder.learner.model, target)
+    return _weights(target)
+
+
+def _choice(rounder: Rounder, part: Part, bits: int) -> Choice:
+    weight = rounder.network.get_submodule(part.name).weight.detach()
+    grid, codes = rounder.rounded(part, bits, Method.NEAREST)
+    return Choice(bits, part.bytes_at(bits), float((grid.weight(codes) - weight).square().sum()))
 
 
 def _nf4(source: Path, rest: torch.dtype, target: Path) -> int:

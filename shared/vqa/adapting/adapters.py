@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
@@ -33,8 +33,11 @@ from shared.vqa.adapting.added_labels import (
     read_added_labels,
 )
 from shared.vqa.formats import is_rounded
+from shared.vqa.quantization import Quantization
 
 log = EventLog(__name__)
+
+_MADE_UP_FOR: Final = frozenset({Quantization.HQQ3, Quantization.HQQ2, Quantization.PACKED})
 
 
 def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
@@ -179,6 +182,25 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
     if trained_on and trained_on != revision:
         log.warning(
             "adapter_of_another_base", adapter=str(adapter), trained_on=trained_on, base=revision
+        )
+
+
+def warn_of_another_format(adapter: Path, held: Quantization) -> None:
+    """Say so where an adapter makes up for what another format of its base rounds off.
+
+    Such are those that start at the rounding error, and those trained on 3 bits and fewer, or on a
+    packed base; any other may be trained in one format and answer in another.
+    """
+    record = adapter / TRAINING_RECORD
+    told = read_json(record) if record.is_file() else {}
+    trained = str(told.get("quantization", ""))
+    makes_up = told.get("lora_start") == "loftq" or trained in _MADE_UP_FOR
+    if makes_up and trained != held.value:
+        log.warning(
+            "adapter_of_another_format",
+            adapter=str(adapter),
+            trained_in=trained,
+            base_held_in=held.value,
         )
 
 

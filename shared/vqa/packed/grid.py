@@ -41,9 +41,9 @@ class Grid:
     def weight(self, codes_OI: torch.Tensor) -> torch.Tensor:
         """Return what codes stand for, ``(O, I)`` in float32."""
         groups_OGI = grouped(codes_OI.float(), self.scales_OG.shape[1])
-        return (
-            (groups_OGI - self.zeros_OG.float()[..., None]) * self.scales_OG.float()[..., None]
-        ).flatten(1)
+        groups_OGI -= self.zeros_OG.float()[..., None]
+        groups_OGI *= self.scales_OG.float()[..., None]
+        return groups_OGI.flatten(1)
 
 
 def group_size(inputs: int, largest: int = LARGEST_GROUP) -> int:

@@ -31,11 +31,26 @@ def unpacked(bytes_: torch.Tensor, bits: int, shape: tuple[int, int]) -> torch.T
         places = torch.arange(0, 8, bits, dtype=torch.uint8, device=bytes_.device)
         codes = (bytes_[:, None] >> places) & (2**bits - 1)
     else:
-        words = (bytes_.view(-1, bits).int() << _byte_places(bits, bytes_.device).int()).sum(1)
-        places = torch.arange(_TOGETHER, device=bytes_.device) * bits
-        codes = ((words[:, None] >> places) & (2**bits - 1)).to(torch.uint8)
+        codes = _of_three_bytes(*bytes_.view(-1, bits).unbind(1))
     filled: torch.Tensor = codes.flatten()[: shape[0] * shape[1]]
     return filled.view(shape)
+
+
+def _of_three_bytes(first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
+    """Return the eight codes of three bits in three bytes; two of them lie across two bytes."""
+    return torch.stack(
+        (
+            first & 7,
+            (first >> 3) & 7,
+            (first >> 6) | ((second & 1) << 2),
+            (second >> 1) & 7,
+            (second >> 4) & 7,
+            (second >> 7) | ((third & 3) << 1),
+            (third >> 2) & 7,
+            third >> 5,
+        ),
+        dim=1,
+    )
 
 
 def packed_length(shape: tuple[int, int], bits: int) -> int:

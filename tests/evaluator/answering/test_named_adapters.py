@@ -96,6 +96,26 @@ def test_an_adapter_of_another_base_is_named(tmp_path, tiny_model, adapters, cap
     assert "trained_on=sha256:another" in said
 
 
+@pytest.mark.parametrize(
+    ("trained_in", "start", "warned"),
+    [
+        ("nf4", "zero", False),
+        ("nf4", "loftq", True),
+        ("hqq2", "zero", True),
+        ("none", "zero", False),
+    ],
+)
+def test_an_adapter_that_makes_up_for_another_format_is_named(
+    tmp_path, tiny_model, adapters, capsys, trained_in, start, warned
+):
+    shutil.copytree(adapters["lamps"], tmp_path / "adapter")
+    told = {"quantization": trained_in, "lora_start": start}
+    write_json(told, tmp_path / "adapter" / TRAINING_RECORD)
+    set_up_events()
+    load_float(tiny_model, tmp_path / "adapter")
+    assert ("adapter_of_another_format" in capsys.readouterr().err) is warned
+
+
 def test_a_domain_survives_every_format(tmp_path, pairs):
     for suffix in (".jsonl", ".parquet"):
         write_pairs(pairs, tmp_path / f"pairs{suffix}")
