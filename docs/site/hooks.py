@@ -11,14 +11,14 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs.site.commands import PROGRAMS, program_page, renamed_page
-from docs.site.events import events_page
-from docs.site.exit_codes import exit_codes_page
-from docs.site.files import files_page
-from docs.site.metrics import metrics_page
 from docs.site.navigation import navigation
 from docs.site.notebooks import notebook_page
 from docs.site.outside import PAGES, ROOT, linked_files, rewritten
+from docs.site.reference.commands import PROGRAMS, program_page, renamed_page
+from docs.site.reference.events import events_page
+from docs.site.reference.exit_codes import exit_codes_page
+from docs.site.reference.files import files_page
+from docs.site.reference.metrics import metrics_page
 
 MERMAID: Final = "assets/mermaid.min.js"
 _MERMAID_HERE: Final = ROOT / ".mermaid/package/dist/mermaid.min.js"

@@ -38,7 +38,6 @@ def test_it_keeps_its_outputs_and_no_place_of_the_machine_it_ran_on(name):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("line")
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.filterwarnings("default")
 def test_it_runs_from_an_empty_folder_and_shows_what_it_kept(name, tmp_path):

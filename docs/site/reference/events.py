@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docs.site.markdown import code, table
-from docs.site.sources import PARTS, trees
+from docs.site.reference.markdown import code, table
+from docs.site.reference.sources import PARTS, trees
 
 HEAD = """\
 # Log events

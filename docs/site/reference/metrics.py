@@ -6,8 +6,8 @@ import inspect
 import sys
 from collections.abc import Iterator
 
-from docs.site.markdown import code, plain, table, with_code
-from docs.site.sources import members_said
+from docs.site.reference.markdown import code, plain, table, with_code
+from docs.site.reference.sources import members_said
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModel

@@ -9,7 +9,7 @@ from itertools import groupby
 import typer
 from typer._click.core import Context, Parameter
 
-from docs.site.markdown import code, plain, table, with_code
+from docs.site.reference.markdown import code, plain, table, with_code
 
 PROGRAMS = ("curator", "trainer", "evaluator")
 _OF_EVERY_COMMAND = "Of every command"
@@ -102,5 +102,5 @@ def _panel(parameter: Parameter) -> str:
 
 
 def _option(parameter: Parameter, context: Context) -> tuple[str, str]:
-    record = parameter.get_help_record(context) or (parameter.human_readable_name, "")
+    record = parameter.get_help_record(context) or (str(parameter.name), "")
     return code(record[0]), with_code(record[1])

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from curator.judging.listing_map import ListingMap
 from curator.prompts.prompt_file import PromptFile
 from curator.rehearsal.script import RehearsalScript
-from docs.site.markdown import code, plain, table, with_code
+from docs.site.reference.markdown import code, plain, table, with_code
 from evaluator.runs.record import EvaluationRecord
 from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import PAIR_SCHEMA

@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from docs.site.markdown import code, table, with_code
-from docs.site.sources import PARTS, trees
+from docs.site.reference.markdown import code, table, with_code
+from docs.site.reference.sources import PARTS, trees
 from shared import errors
 
 MEANINGS = {

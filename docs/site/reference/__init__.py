@@ -1,0 +1,1 @@
+"""Pages that are made of the code: commands, files, metrics, exit codes and log events."""
