@@ -30,7 +30,6 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
-from evaluator.scoring.coverage import is_right
 from shared.dataset.units import counted, independent_unit
 from shared.errors import InputError
 from shared.questions.types import QUESTION_TYPES, question_type
@@ -123,7 +122,7 @@ def compare_runs(
     kinds = np.array([question_type(pair.question) for pair, _ in compared], dtype=object)
     found, by_type = _differences(scores, kinds, unit_of_row, resamples)
     right = [
-        np.array([is_right(run.predictions[row[place]]) for row in paired.rows])
+        np.array([run.right[row[place]] for row in paired.rows])
         for place, run in enumerate((base, other))
     ]
     return RunComparison(

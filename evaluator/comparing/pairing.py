@@ -11,7 +11,6 @@ import numpy as np
 
 from evaluator.comparing.significance import Difference, paired_difference
 from evaluator.runs.folder import Run
-from evaluator.scoring.coverage import is_right
 from shared.dataset.units import units_of
 from shared.questions.answers import spaced
 from shared.records import QAPair, pair_id
@@ -64,10 +63,8 @@ def _groups(runs: Sequence[Run]) -> list[dict[RowKey, list[int]]]:
     groups: list[dict[RowKey, list[int]]] = []
     for run in runs:
         of_run: defaultdict[RowKey, list[int]] = defaultdict(list)
-        for index, prediction in enumerate(run.predictions):
-            pair = prediction.pair
-            row = first(pair), spaced(pair.asks), spaced(pair.answer)
-            of_run[row].append(index)
+        for index, (prediction, said) in enumerate(zip(run.predictions, run.said, strict=True)):
+            of_run[first(prediction.pair), *said].append(index)
         groups.append(dict(of_run))
     return groups
 
@@ -113,11 +110,7 @@ def _by_id(runs: Sequence[Run], alike: Sequence[list[int]]) -> Sequence[list[int
 
 
 def _have_one_order(runs: Sequence[Run]) -> bool:
-    orders = {
-        tuple((spaced(row.pair.asks), spaced(row.pair.answer)) for row in run.predictions)
-        for run in runs
-    }
-    return len(orders) == 1
+    return len({tuple(run.said) for run in runs}) == 1
 
 
 def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
@@ -128,10 +121,12 @@ def exact_match_gain(base: Run, other: Run, paired: PairedRows) -> Difference:
         other: the run that is compared with it.
         paired: rows of exactly these two runs.
     """
-    both = [(base.predictions[row], other.predictions[twin]) for row, twin in paired.rows]
-    gains_N = np.array([is_right(after) - is_right(before) for before, after in both], np.float64)
+    gains_N = np.array(
+        [other.right[twin] - base.right[row] for row, twin in paired.rows], np.float64
+    )
     units = units_between(base, other)
-    return paired_difference(gains_N, [units[before.pair.filename] for before, _ in both])
+    asked = [base.predictions[row].pair.filename for row, _ in paired.rows]
+    return paired_difference(gains_N, [units[filename] for filename in asked])
 
 
 def units_between(base: Run, other: Run) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +14,12 @@ import numpy as np
 
 from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows
-from evaluator.metrics.registry import label
-from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.reporting.heat import HeatMap, heat_map
 from evaluator.reporting.small_pictures import small_picture
 from evaluator.runs.folder import Run
-from evaluator.scoring.coverage import is_right
 from shared.images.source import ImageFiles
 from shared.program.reporting.progress import report_progress
 from shared.questions.types import question_type
-from shared.records import Prediction
 from shared.records.boxes import Box
 
 LIMIT: Final = 200
@@ -43,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """One run's answer; ``scores`` are the labels and values of the metrics but exact match.
+    """One run's answer; ``notes`` are how sure it was, and its scores but exact match.
 
     ``heat`` is where the run looked, ``None`` where that was not kept.
     """
@@ -51,8 +48,7 @@ class ShownAnswer:
     run: str
     text: str
     is_correct: bool
-    confidence: float | None
-    scores: Sequence[tuple[str, float]]
+    notes: Sequence[str]
     heat: HeatMap | None
 
 
@@ -87,11 +83,11 @@ class Card:
         return " ".join(parts).lower()
 
 
-def outcome_of(first: Prediction, last: Prediction) -> Outcome:
-    """Return what happened to a question; with a single run both arguments are the same."""
-    if is_right(first):
-        return Outcome.CORRECT if is_right(last) else Outcome.BROKEN
-    return Outcome.FIXED if is_right(last) else Outcome.WRONG
+def outcome_of(*, first: bool, last: bool) -> Outcome:
+    """Return what happened to a question, by whether the first run and the last are right."""
+    if first:
+        return Outcome.CORRECT if last else Outcome.BROKEN
+    return Outcome.FIXED if last else Outcome.WRONG
 
 
 def count_outcomes(runs: Sequence[Run], paired: PairedRows) -> Mapping[Outcome, int]:
@@ -137,7 +133,7 @@ def choose_cards(
 
 
 def _row_outcome(runs: Sequence[Run], row: Places) -> Outcome:
-    return outcome_of(runs[0].predictions[row[0]], runs[-1].predictions[row[-1]])
+    return outcome_of(first=runs[0].right[row[0]], last=runs[-1].right[row[-1]])
 
 
 def card(runs: Sequence[Run], row: Places, number: int, picture: Picture | None) -> Card:
@@ -158,17 +154,16 @@ def card(runs: Sequence[Run], row: Places, number: int, picture: Picture | None)
 
 def _answer(run: Run, index: int) -> ShownAnswer:
     prediction = run.predictions[index]
-    scores = [
-        (label(name), float(column[index]))
-        for name, column in run.columns.items()
-        if name != EXACT_MATCH.name and not np.isnan(column[index])
-    ]
+    sure = prediction.confidence
+    notes = [] if sure is None else [f"sure {sure:.2f}"]
+    for name, column in run.shown_scores:
+        if not math.isnan(value := column[index]):
+            notes.append(f"{name} {value:z.2f}")
     seen = unpack_attention(prediction.attention)
     return ShownAnswer(
         run.name,
         prediction.answer,
-        is_right(prediction),
-        prediction.confidence,
-        scores,
+        run.right[index],
+        notes,
         None if seen is None else heat_map(seen),
     )

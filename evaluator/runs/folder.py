@@ -12,14 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from evaluator.metrics.corpus import is_statistic
+from evaluator.metrics.registry import label
+from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.record import EvaluationRecord, read_record
 from evaluator.scoring.columns import Columns
+from evaluator.scoring.coverage import is_right
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from shared.corpus import (
     read_number_columns,
@@ -28,6 +32,7 @@ from shared.corpus import (
 )
 from shared.errors import InputError
 from shared.files.contents import remove_parts
+from shared.questions.answers import spaced
 from shared.records import Prediction
 
 SCORECARD_FILE: Final = "scorecard.json"
@@ -48,6 +53,26 @@ class Run:
     scorecard: Scorecard
     predictions: Sequence[Prediction]
     columns: Columns
+
+    @cached_property
+    def right(self) -> Sequence[bool]:
+        """Return for each prediction whether it is right; see ``is_right``."""
+        return [is_right(prediction) for prediction in self.predictions]
+
+    @cached_property
+    def said(self) -> Sequence[tuple[str, str]]:
+        """Return for each prediction question and reference, without what differs in spelling."""
+        pairs = (prediction.pair for prediction in self.predictions)
+        return [(spaced(pair.asks), spaced(pair.answer)) for pair in pairs]
+
+    @cached_property
+    def shown_scores(self) -> Sequence[tuple[str, Sequence[float]]]:
+        """Return the scores of each metric but exact match, by its label; NaN where none is."""
+        return [
+            (label(name), column.tolist())
+            for name, column in self.columns.items()
+            if name != EXACT_MATCH.name
+        ]
 
     @property
     def images(self) -> str | None:

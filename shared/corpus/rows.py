@@ -77,6 +77,8 @@ class Fields:
         if field not in self.names:
             return ""
         value = self.row.get(self.names[field])
+        if value is None:
+            return ""
         if isinstance(value, str):
             return value.strip()
         try:
@@ -118,6 +120,9 @@ class Fields:
 
     def number(self, field: str) -> float | None:
         """Return a cell as a finite number; ``None`` where it holds none."""
+        cell = self.cell(field)
+        if isinstance(cell, float):
+            return cell if math.isfinite(cell) else None
         text = self.text(field)
         try:
             number = float(text) if text else None
@@ -127,6 +132,9 @@ class Fields:
 
     def truth(self, field: str) -> bool:
         """Return whether a cell says yes."""
+        cell = self.cell(field)
+        if cell is None or isinstance(cell, bool):
+            return bool(cell)
         return self.text(field).lower() in {"true", "1", "yes"}
 
     def packed(self, field: str) -> bytes:
@@ -151,6 +159,8 @@ class Fields:
         return most_frequent(listed) or most_frequent(several), several
 
     def _references(self, field: str) -> tuple[str, ...]:
+        if field not in self.names:
+            return ()
         try:
             return reference_texts(self.cell(field))
         except ValueError as error:

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -69,8 +69,9 @@ QUESTION_TYPES: Final = (*(name for name, _ in type_rules()[0].types), OTHER)
 """Every type, in the order of tables and plots."""
 
 
+@lru_cache(maxsize=1 << 16)
 def question_type(question: str) -> str:
-    """Return one of ``QUESTION_TYPES``."""
+    """Return one of ``QUESTION_TYPES``; the questions of a set repeat, so each is read once."""
     text = normalise(question)
     rules = _rules_for(text)
     return rules.type_of(american(text) if rules is type_rules()[0] else text)
