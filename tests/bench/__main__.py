@@ -16,6 +16,7 @@ from tests.bench.asking.benches import bench_ledger, bench_requests
 from tests.bench.asking.full_ledger import bench_full_ledger
 from tests.bench.chat import bench_chat
 from tests.bench.chat_training import bench_fit_chat
+from tests.bench.exported import bench_exported, bench_exported_full_size
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.intervals import bench_intervals
@@ -38,7 +39,9 @@ BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison]]]] = {
     "fleet": bench_fleet,
     "scores": bench_sentence_scores,
     "intervals": bench_intervals,
+    "exported": bench_exported,
     "answers-full-size": bench_full_size,
+    "exported-full-size": bench_exported_full_size,
     "fit-full-size": bench_fit_full_size,
 }
 
