@@ -34,6 +34,13 @@ class VariantName(StrEnum):
     INT4 = "int4"
 
 
+class Target(StrEnum):
+    """What the exported model runs in."""
+
+    ONNX = "onnx"
+    WEB = "web"
+
+
 RunFolder = Annotated[
     str | None,
     typer.Option("--adapter", metavar="[NAME=]DIR", help="Folder of a finished run."),
@@ -46,7 +53,19 @@ Variants = Annotated[
     typer.Option(
         "--variant",
         help="Form of the weights; may be repeated, each then in a folder of its own.",
-        show_default="float32",
+        show_default="float32, and int8 for web",
+    ),
+]
+To = Annotated[
+    Target,
+    typer.Option(
+        "--to", help="What runs it: onnxruntime, or (web) a page with the model in it as well."
+    ),
+]
+NodeModules = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder with the JavaScript packages of the page.", show_default="fetched by npm"
     ),
 ]
 Sample = Annotated[
@@ -77,17 +96,21 @@ def export(
     out: Out,
     adapter: RunFolder = None,
     model: Model = None,
+    to: To = Target.ONNX,
     variant: Variants = None,
     sample: Sample = 200,
     data: Data = None,
     images: Images = None,
     columns: Columns = None,
     threads: Threads = 1,
+    node_modules: NodeModules = None,
     as_json: AsJson = False,
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""
     if (adapter is None) == (model is None):
         raise InputError("give --adapter, the folder of a finished run, or --model, and not both")
+    if node_modules is not None and to is not Target.WEB:
+        raise InputError("--node-modules is for --to web")
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
@@ -105,7 +128,8 @@ def export(
     from trainer.export.export import export as export_model  # noqa: PLC0415
     from trainer.export.variants import Variant  # noqa: PLC0415
 
-    chosen = [Variant(name.value) for name in dict.fromkeys(variant or [VariantName.FLOAT32])]
+    usual = VariantName.INT8 if to is Target.WEB else VariantName.FLOAT32
+    chosen = [Variant(name.value) for name in dict.fromkeys(variant or [usual])]
     rows, folder = _opened(data, images)
     result = export_model(
         ExportOrder(
@@ -118,6 +142,8 @@ def export(
             data=rows,
             images=folder,
             columns=parse_columns(columns),
+            page=to is Target.WEB,
+            node_modules=node_modules,
         )
     )
     bundles = [str(folder) for folder in result.bundles]

@@ -22,6 +22,17 @@ COLUMNS = (
     "same answers",
 )
 
+PAGE_CARD = """
+## In a browser
+
+`index.html` is a page that answers by itself, with onnxruntime-web (MIT) and tokenizers.js
+(Apache-2.0) in `libraries`. Browsers want it from a server, of plain files:
+
+    python -m http.server --directory . --bind 127.0.0.1 8000
+
+and open http://127.0.0.1:8000. Any place that serves files will do; nothing else is fetched.
+"""
+
 
 def cells(model: CheckedModel) -> tuple[str, ...]:
     """Return one row under ``COLUMNS``."""

@@ -23,7 +23,7 @@ from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
-from trainer.export.card import bundle_card
+from trainer.export.card import PAGE_CARD, bundle_card
 from trainer.export.checking import (
     CheckedModel,
     CheckedQuestions,
@@ -36,6 +36,8 @@ from trainer.export.checking import (
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.measure import Kind, measure
 from trainer.export.variants import Variant
+from trainer.export.web.libraries import libraries, require_libraries
+from trainer.export.web.page import require_filter, write_page
 from trainer.fitting.record import require_no_model, require_record
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.merge import write_merged
@@ -48,7 +50,8 @@ _CPU: Final = torch.device("cpu")
 class ExportOrder:
     """What the command line asks for; see ``trainer export --help``.
 
-    Without ``adapter`` there is a ``model``, ``data`` and ``images``.
+    Without ``adapter`` there is a ``model``, ``data`` and ``images``. With ``page``, a page for
+    browsers goes into every bundle, and what it runs on comes from ``node_modules``, or from npm.
     """
 
     out: Path
@@ -60,6 +63,8 @@ class ExportOrder:
     data: Path | None = None
     images: Path | None = None
     columns: ColumnNames = field(default_factory=dict)
+    page: bool = False
+    node_modules: Path | None = None
 
 
 def export(order: ExportOrder) -> ExportResult:
@@ -69,7 +74,10 @@ def export(order: ExportOrder) -> ExportResult:
         InputError: the model is no BLIP, or it, the pairs or their images cannot be used.
         AnswersDiffer: the float32 graphs do not answer as the original does.
         NotMeasured: a process that answers failed.
+        NoLibraries: npm does not bring what the page runs on.
     """
+    if order.page:
+        require_libraries(order.node_modules)
     if order.adapter is not None:
         require_no_model(order.adapter)
     base = require_record(order.adapter).base if order.adapter else order.model
@@ -80,13 +88,21 @@ def export(order: ExportOrder) -> ExportResult:
     with new_folder(order.out) as part, TemporaryDirectory(dir=part) as folder:
         scratch = Path(folder)
         model, provenance = _original(order.adapter, base, scratch / "merged")
+        if order.page:
+            require_filter(image_rules(model.image_processor))
         bundles = _write_bundles(model, provenance, order.variants, part, scratch)
         models = _check(model.name, bundles, questions, order.threads)
         adapters = [] if order.adapter is None else [order.adapter]
         for variant in order.variants:
             carry_training_images(base, adapters, bundles[variant])
             card = bundle_card(provenance, variant, questions, order.threads, models)
+            if order.page:
+                card += PAGE_CARD
             (bundles[variant] / CARD).write_text(card, encoding="utf-8")
+        if order.page:
+            brought = libraries(order.node_modules)
+            for variant in order.variants:
+                write_page(bundles[variant], brought)
         places = tuple(order.out / bundles[variant].relative_to(part) for variant in order.variants)
     return ExportResult(
         order.out, places, len(questions.pairs), questions.split, order.threads, models
