@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from rich.markup import escape
 
@@ -239,4 +239,14 @@ def _read(model: type[AnySettings], values: Mapping[str, Any], caller: str) -> A
             near = difflib.get_close_matches(name, model.model_fields, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"{caller}: has no setting {name!r}{hint}")
-    return validated(model, values, source=caller)
+    return validated(
+        model, {name: _typed(model, name, values[name]) for name in values}, source=caller
+    )
+
+
+def _typed(model: type[AnySettings], name: str, value: object) -> object:
+    """Return a path as the text that one types, where a URL may be given as well."""
+    kind = model.model_fields[name].annotation
+    return (
+        fspath(value) if isinstance(value, PathLike) and str in (kind, *get_args(kind)) else value
+    )

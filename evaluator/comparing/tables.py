@@ -17,7 +17,6 @@ from evaluator.comparing.side_by_side import (
     label_notes,
     trained_on_notes,
 )
-from evaluator.scoring.cost import Cost
 from evaluator.scoring.figures import Figure
 from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import left_out_by_reason
@@ -251,10 +250,15 @@ def _notes(scorecard: Scorecard) -> str | None:
         _broken_note(scorecard),
         _failed_note(scorecard),
         _coverage_note(scorecard),
-        _cost_note(scorecard.cost, "answers"),
-        _cost_note(None if scorecard.judged is None else scorecard.judged.cost, "verdicts"),
+        *_cost_notes(scorecard),
     ]
     return "\n".join(filter(None, notes)) or None
+
+
+def _cost_notes(scorecard: Scorecard) -> list[str]:
+    of_judge = None if scorecard.judged is None else scorecard.judged.cost
+    costs = {"answers": scorecard.cost, "verdicts": of_judge}
+    return [cost.note(what) for what, cost in costs.items() if cost is not None]
 
 
 def _broken_note(scorecard: Scorecard) -> str | None:
@@ -267,19 +271,6 @@ def _failed_note(scorecard: Scorecard) -> str | None:
     if not scorecard.failed_answers:
         return None
     return f"without an answer: {counted(scorecard.failed_answers, 'question')}; these score 0"
-
-
-def _cost_note(cost: Cost | None, what: str) -> str | None:
-    if cost is None:
-        return None
-    parts = [] if cost.usd_k is None else [f"{cost.usd_k:.4g} US dollars ({cost.price})"]
-    parts.append(f"{cost.seconds_k:,.1f} s")
-    if cost.input_tokens_k is not None and cost.output_tokens_k is not None:
-        out = cost.output_tokens_k + (cost.thought_tokens_k or 0)
-        parts.append(f"{cost.input_tokens_k:,.0f} tokens in, {out:,.0f} out")
-    if cost.latency_s is not None:
-        parts.append(f"{cost.latency_s[0]:.2f} s each (95 % below {cost.latency_s[1]:.2f} s)")
-    return f"1,000 {what} take {'; '.join(parts)}"
 
 
 def _coverage_note(scorecard: Scorecard) -> str | None:

@@ -1,12 +1,11 @@
 """Answers shards through an address: so many requests at once, whatever shard they are of.
 
-All runs on one event loop in the caller's thread, which stands still between two shards. What was
+All runs on one event loop, which stands still between two shards. What was
 answered is in the journal before anyone hears of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -27,6 +26,7 @@ from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
 from evaluator.endpoints.journal import Asked, Journal, question_key
 from evaluator.endpoints.opening import opened_asker, require_models
+from evaluator.endpoints.own_loop import OwnLoop
 from evaluator.endpoints.pictures import Pictures
 from evaluator.endpoints.workers import Result, Workers
 from shared.endpoints.request import NO_SCHEMA, Request
@@ -60,9 +60,9 @@ class EndpointFleet:
         proven = any(not asked.failure for asked in self._journal.answers.values())
         failing = Failing(endpoint.told, is_proven=proven)
         self._workers = Workers(endpoint.in_flight, failing, self._journal)
-        self._runner = asyncio.Runner()
-        self._open = AsyncExitStack()
         self._stop = AsyncStopSignal()
+        self._loop = OwnLoop(self._stop)
+        self._open = AsyncExitStack()
         self._asker: Asker | None = None
         self._pictures: Pictures | None = None
 
@@ -73,8 +73,8 @@ class EndpointFleet:
 
     def close(self) -> None:
         """Close the connections."""
-        self._runner.run(self._open.aclose())
-        self._runner.close()
+        self._loop.run(self._open.aclose())
+        self._loop.close()
 
     def facts(self) -> ModelFacts:
         """Return which model is asked, once it is known that the server has it.
@@ -82,7 +82,7 @@ class EndpointFleet:
         Raises:
             InputError: nobody is at the address, or the server says that it lacks the model.
         """
-        self._runner.run(self._begin())
+        self._loop.run(self._begin())
         return ModelFacts(
             model=self._endpoint.model,
             revision=self._endpoint.modules,
@@ -101,7 +101,7 @@ class EndpointFleet:
             for question in questions
             for name in (endpoint.module_for(question.domain), endpoint.model)
         ]
-        answers = self._runner.run(self._answers_to(both))
+        answers = self._loop.run(self._answers_to(both))
         said = [answers[question_key(name, q.filename, q.text)] for name, q in both]
         pairs = [
             (one.answer, other.answer)
@@ -130,7 +130,7 @@ class EndpointFleet:
         """
         work = _Work(shards, self._endpoint)
         results = self._results(work.questions)
-        while (shard := self._runner.run(self._next_shard(work, results, heard))) is not None:
+        while (shard := self._loop.run(self._next_shard(work, results, heard))) is not None:
             yield ShardAnswers(shard, [self._reply(work, q) for q in shard.questions])
 
     async def _next_shard(

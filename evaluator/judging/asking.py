@@ -14,6 +14,7 @@ from typing import Any, Final
 from evaluator.judging.rubric import Rubric
 from evaluator.metrics.text_models.judging import Case, Verdict
 from shared.endpoints.request import ReplySchema, Request
+from shared.records import as_unicode
 
 FORM: Final = 1
 """Of what stands around rubric and case; another one is another metric."""
@@ -78,7 +79,7 @@ def quoted(case: Case) -> str:
 
 def case_digest(case: Case) -> str:
     """Return a digest of what a judge is shown of a case."""
-    return hashlib.sha256(quoted(case).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(quoted(case).encode()).hexdigest()
 
 
 def verdict_in(said: str) -> tuple[Verdict, str]:
@@ -106,7 +107,7 @@ def _word_of(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(as_unicode(text).split())
 
 
 def _cut(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
 from evaluator.endpoints.journal import Asked
 from evaluator.endpoints.opening import opened_asker, require_models
+from evaluator.endpoints.own_loop import OwnLoop
 from evaluator.endpoints.spent import Prices, cost_of
 from evaluator.endpoints.workers import Workers
 from evaluator.judging.asking import FORM, NO_VERDICT, case_digest, request_for, verdict_in
@@ -75,7 +75,8 @@ class AddressJudge:
         Raises:
             InputError: nobody is there, or the server says that it lacks the model.
         """
-        asyncio.run(self._look())
+        with OwnLoop(AsyncStopSignal()) as loop:
+            loop.run(self._look())
 
     def verdicts(self, cases: Sequence[Case]) -> list[Verdict]:
         """Return the verdict on each case; those that were judged before are not asked about.
@@ -89,7 +90,9 @@ class AddressJudge:
         todo = {key: case for key, case in distinct.items() if key not in self._kept.answers}
         if todo:
             log.info("judging", cases=len(todo), judged_before=len(distinct) - len(todo))
-            asyncio.run(self._judged(todo))
+            stop = AsyncStopSignal()
+            with OwnLoop(stop) as loop:
+                loop.run(self._judged(todo, stop))
         self._used |= {key: self._kept.answers[key] for key in distinct}
         self._tell_other_versions()
         return [self._verdict(case)[0] for case in cases]
@@ -120,9 +123,8 @@ class AddressJudge:
         async with opened_asker(self._endpoint, (), self._clock, AsyncStopSignal()) as asker:
             await require_models(asker, self._endpoint)
 
-    async def _judged(self, todo: Mapping[str, Case]) -> None:
+    async def _judged(self, todo: Mapping[str, Case], stop: AsyncStopSignal) -> None:
         """Ask about cases, and keep what comes of each."""
-        stop = AsyncStopSignal()
         before = [asked for asked in self._kept.answers.values() if not asked.failure]
         failing = Failing(self._endpoint.told, is_proven=bool(before))
         workers = Workers(self._endpoint.in_flight, failing, self._kept, self._heard)

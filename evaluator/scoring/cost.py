@@ -34,6 +34,18 @@ class Cost:
     failures: Mapping[str, int] = field(default_factory=dict)
     models: tuple[str, ...] = ()
 
+    def note(self, what: str) -> str:
+        """Return in words what a thousand of ``what`` take."""
+        parts = [] if self.usd_k is None else [f"{self.usd_k:.4g} US dollars ({self.price})"]
+        parts.append(f"{self.seconds_k:,.1f} s")
+        if self.input_tokens_k is not None and self.output_tokens_k is not None:
+            out = self.output_tokens_k + (self.thought_tokens_k or 0)
+            parts.append(f"{self.input_tokens_k:,.0f} tokens in, {out:,.0f} out")
+        if self.latency_s is not None:
+            median, slow = self.latency_s
+            parts.append(f"{median:.2f} s each (95 % below {slow:.2f} s)")
+        return f"1,000 {what} take {'; '.join(parts)}"
+
     def to_json(self) -> dict[str, Any]:
         """Return it as the scorecard's file has it."""
         return asdict(self)

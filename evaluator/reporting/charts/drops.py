@@ -41,34 +41,39 @@ class DropsPlot:
 
 def drops_plot(runs: Sequence[Run]) -> DropsPlot | None:
     """Lay out what exact match, else the first metric, loses; ``None`` where no run was changed."""
-    says = {
-        name: each.signature.partition("|")[0]
-        for run in runs
-        for name, each in run.scorecard.robustness.items()
-    }
-    if not says:
+    # Changes of one name that were made differently are different changes.
+    changes = dict.fromkeys(
+        (name, each.signature) for run in runs for name, each in run.scorecard.robustness.items()
+    )
+    if not changes:
         return None
     metrics = [metric for run in runs for metric in run.scorecard.scores.metrics]
     metric = EXACT_MATCH.name if EXACT_MATCH.name in metrics else metrics[0]
-    lost = {name: _lost(runs, name, metric) for name in says}
+    lost = {change: _lost(runs, *change, metric) for change in changes}
     scale = _Scale.of([figure for several in lost.values() for _, figure in several])
     bands, y = [], float(TOP)
-    for name, several in lost.items():
+    for (name, signature), several in lost.items():
         height = max(LINE * len(several) + GAP, BAND)
         start = y + (height - LINE * len(several)) / 2
         dots = tuple(
             scale.dot(who, figure, start + LINE * (place + 0.5))
             for place, (who, figure) in enumerate(several)
         )
-        bands.append(DropBand(name, says[name], y, height, dots))
+        bands.append(DropBand(name, signature.partition("|")[0], y, height, dots))
         y += height
     return DropsPlot(metric, tuple(bands), scale.ticks, scale.x(0.0), y + FOOT)
 
 
-def _lost(runs: Sequence[Run], change: str, metric: str) -> list[tuple[str, Figure]]:
+def _lost(
+    runs: Sequence[Run], change: str, signature: str, metric: str
+) -> list[tuple[str, Figure]]:
     """Return what each run loses under a change, where it is known."""
     changed = [(run.name, run.scorecard.robustness.get(change)) for run in runs]
-    return [(name, of.drop[metric]) for name, of in changed if of is not None and metric in of.drop]
+    return [
+        (name, of.drop[metric])
+        for name, of in changed
+        if of is not None and of.signature == signature and metric in of.drop
+    ]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from evaluator import api
 from evaluator.__main__ import app
 from evaluator.answering.messages import BROKEN_IMAGE_ANSWER, FAILED_ANSWER
 from evaluator.endpoints.journal import JOURNAL_FILE
@@ -456,3 +457,18 @@ def test_a_dry_run_asks_nobody_and_says_what_a_run_would_cost(data, capsys):
     assert not (data.parent / "run").exists()
     assert err.splitlines()[-1].startswith("next: evaluator run --data ")
     assert "dry-run" not in err.splitlines()[-1]
+
+
+async def test_an_address_is_asked_from_a_notebook_too(data):
+    """A loop runs already in the thread of a notebook's cells."""
+    with ChatServer({"vlm": "red"}).serving() as server:
+        card = api.evaluate(
+            data,
+            "vlm",
+            data.parent / "run",
+            images=data.parent / "images",
+            endpoint=server.url,
+            metrics=["exact_match"],
+            shuffle_sample=0,
+        ).scorecard
+    assert card.cost.answers == 22

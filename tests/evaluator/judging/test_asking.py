@@ -23,6 +23,12 @@ def test_a_case_is_quoted_so_that_nothing_in_it_ends_the_quotation(question, ref
     assert value["question"] == " ".join(question.split())
 
 
+def test_half_a_character_is_none_that_could_not_be_sent():
+    text = quoted(Case("q", ("re\ud800d",), "\udfffblue"))
+    assert text.encode()
+    assert json.loads(text)["answer"] == "\ufffdblue"
+
+
 def test_an_answer_that_gives_orders_stays_within_the_data():
     request = request_for(
         Case("what color is it", ("blue",), INJECTION),

@@ -271,7 +271,9 @@ def test_runs_are_compared_by_their_judge_and_only_if_it_is_the_same(answers, tm
     with pytest.raises(InputError, match="measured differently"):
         compare_all([a, c], None)
     assert run("report", tmp_path / "a", "--out", tmp_path / "report.html") == 0
-    assert "Judge" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert ">Judge" in page
+    assert "1,000 verdicts of its judge take" in page
 
 
 @pytest.mark.slow
@@ -297,3 +299,8 @@ def test_a_scoring_that_is_killed_goes_on_where_it_was(answers, tmp_path):
         # What was in flight is asked again, and nothing else.
         assert len(server.seen) - before <= ROWS - before + 2
     assert file.scorecard.judged.cost.answers == ROWS
+
+
+async def test_it_judges_where_a_loop_runs_already_as_in_a_notebook(answers):
+    with judging().serving() as server:
+        assert scored(answers, server).scorecard.judged.cost.answers == ROWS

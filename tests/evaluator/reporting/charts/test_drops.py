@@ -48,6 +48,15 @@ def test_losses_stand_to_the_right_of_nothing_and_gains_to_the_left(run):
     assert dark.high_x <= places[-1]
 
 
+def test_changes_of_one_name_that_were_made_differently_stand_apart(run):
+    one = changed(run, darker=(0.2, 0.1, 0.3))
+    [(name, each)] = one.scorecard.robustness.items()
+    other = {name: replace(each, signature="made darker in another way|Pillow 12")}
+    two = replace(run, name="two", scorecard=replace(run.scorecard, robustness=other))
+    bands = drops_plot([one, two]).bands
+    assert [[dot.name for dot in band.dots] for band in bands] == [["run"], ["two"]]
+
+
 def test_without_changes_nothing_is_drawn_or_said(tmp_path, run):
     assert drops_plot([run]) is None
     write_report([run], tmp_path / "report.html", images=None)
