@@ -49,7 +49,9 @@ def main(demo: Path) -> None:
             ["curator", "review", "campaign.sqlite", "--listen", "127.0.0.1:0"], demo
         ) as at:
             _shoot(browser, at, "review", _begin)
-        _shoot(browser, (demo / "report.html").resolve().as_uri(), "report")
+        report = (demo / "report.html").resolve().as_uri()
+        _shoot(browser, report, "report")
+        _shoot(browser, report, "report-long", height=1800)
         browser.close()
     compared = _printed(
         ["evaluator", "compare", "base", "adapted", "--metrics", "exact_match"], demo
@@ -136,8 +138,9 @@ def _shoot(
     first: Callable[[Page], None] = lambda _page: None,
     *,
     wait_ms: int = 1500,
+    height: int = 800,
 ) -> None:
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    page = browser.new_page(viewport={"width": 1200, "height": height})
     page.goto(address)
     first(page)
     page.wait_for_timeout(wait_ms)
