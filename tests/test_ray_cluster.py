@@ -1,6 +1,6 @@
-"""``ray_cluster.yaml`` passes the checks that ``ray up`` makes before it calls the cloud.
+"""The clusters for AWS and Google pass the checks that ``ray up`` makes before it calls the cloud.
 
-What only AWS can tell stays unchecked here: that the image, the instance types and the role exist.
+What only a cloud can tell stays unchecked: that the image, the instance types and the role exist.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ from typer.main import get_command
 from evaluator.__main__ import app
 
 ROOT = Path(__file__).parents[1]
-CLUSTER_FILE = ROOT / "ray_cluster.yaml"
+CLUSTER_FILES = {"aws": ROOT / "ray_cluster.yaml", "gcp": ROOT / "docs/cluster/gcp.yaml"}
+
+
+@pytest.fixture(params=list(CLUSTER_FILES))
+def file(request: pytest.FixtureRequest) -> Path:
+    """Where a cluster's description is."""
+    return CLUSTER_FILES[request.param]
 
 
 @pytest.fixture
-def cluster() -> dict[str, Any]:
-    """The file as it is written."""
-    written: dict[str, Any] = yaml.safe_load(CLUSTER_FILE.read_text(encoding="utf-8"))
+def cluster(file: Path) -> dict[str, Any]:
+    """It as it is written."""
+    written: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return written
 
 
@@ -74,9 +80,16 @@ def test_every_command_is_shell(cluster: dict[str, Any]) -> None:
         subprocess.run(["bash", "-n", "-c", command], check=True)
 
 
-def test_the_submitted_command_line_is_one_that_evaluator_takes() -> None:
+def test_nodes_of_both_clouds_are_set_up_alike() -> None:
+    """A package that one needs, the other needs too."""
+    aws, gcp = (yaml.safe_load(file.read_text()) for file in CLUSTER_FILES.values())
+    for name in ("setup_commands", "file_mounts", "head_start_ray_commands", "max_workers"):
+        assert aws[name] == gcp[name]
+
+
+def test_the_submitted_command_line_is_one_that_evaluator_takes(file: Path) -> None:
     """The comment shows a job; its options are parsed as ``evaluator run`` would."""
-    comment = CLUSTER_FILE.read_text(encoding="utf-8").partition("cluster_name:")[0]
+    comment = file.read_text(encoding="utf-8").partition("cluster_name:")[0]
     text = comment.replace("\\\n#", "").partition("-- evaluator run")[2].partition("\n")[0]
     run = get_command(app).commands["run"]  # type: ignore[attr-defined]
     context = run.make_context("run", shlex.split(text))
