@@ -1,9 +1,12 @@
-"""Cuts questions into shards of whole images, the same ones for any number of replicas."""
+"""Cuts questions into shards of whole images, the same ones for any number of replicas.
+
+Of an image with more questions than a death may cost, each part counts as an image of its own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +20,8 @@ SMALLEST_COST: Final = 150.0
 """A shard must keep a GPU busy for much longer than handing it out takes."""
 LARGEST_COST: Final = 600.0
 """What a death costs at most: the shard in flight is answered again."""
+MOST_OF_AN_IMAGE: Final = int(LARGEST_COST - IMAGE_COST)
+"""Questions about one image in a shard."""
 SHARDS_WANTED: Final = 64
 """Enough for a few dozen replicas to finish at about the same time."""
 
@@ -35,7 +40,8 @@ def cut_shards(questions: Iterable[Question], shard_cost: float | None = None) -
     Each costs at most about ``shard_cost`` questions; where that is not given it depends on how
     many questions there are. Their order does not matter.
     """
-    groups = by_image(sorted(questions, key=lambda q: (q.filename, q.id))).values()
+    images = by_image(sorted(questions, key=lambda q: (q.filename, q.id))).values()
+    groups = [part for image in images for part in _parts(image)]
     total = sum(IMAGE_COST + len(group) for group in groups)
     limit = shard_cost or min(LARGEST_COST, max(SMALLEST_COST, total / SHARDS_WANTED))
     share = total / max(1, math.ceil(total / limit))
@@ -47,3 +53,8 @@ def cut_shards(questions: Iterable[Question], shard_cost: float | None = None) -
         slices.setdefault(int((before + cost / 2) / share), []).extend(group)
         before += cost
     return [Shard(index, tuple(part)) for index, part in enumerate(slices.values())]
+
+
+def _parts(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
+    for first in range(0, len(questions), MOST_OF_AN_IMAGE):
+        yield questions[first : first + MOST_OF_AN_IMAGE]

@@ -16,6 +16,7 @@ from evaluator.answering.attention import unpack_attention
 from evaluator.comparing.pairing import PairedRows
 from evaluator.reporting.heat import HeatMap, heat_map
 from evaluator.reporting.small_pictures import small_picture
+from evaluator.reporting.small_texts import small_text
 from evaluator.runs.folder import Run
 from shared.images.source import ImageFiles
 from shared.program.reporting.progress import report_progress
@@ -143,9 +144,9 @@ def card(runs: Sequence[Run], row: Places, number: int, picture: Picture | None)
         number=number,
         outcome=_row_outcome(runs, row),
         filename=pair.filename,
-        question=pair.question,
+        question=small_text(pair.question),
         question_type=question_type(pair.question),
-        reference=pair.answer,
+        reference=small_text(pair.answer),
         answers=[_answer(run, index) for run, index in zip(runs, row, strict=True)],
         picture=picture,
         boxes=pair.boxes,
@@ -162,7 +163,7 @@ def _answer(run: Run, index: int) -> ShownAnswer:
     seen = unpack_attention(prediction.attention)
     return ShownAnswer(
         run.name,
-        prediction.answer,
+        small_text(prediction.answer),
         run.right[index],
         notes,
         None if seen is None else heat_map(seen),

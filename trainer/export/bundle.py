@@ -17,9 +17,9 @@ from shared.onnx_vqa import runtime
 from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
 from shared.vqa.blip.config import token_ids
 from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import architecture
-from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.export.graphs import GRAPHS
 from trainer.export.variants import Variant, write_variant
 

@@ -25,11 +25,11 @@ from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import write_added_labels
 from shared.vqa.formats import exact_weight
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
+from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.record import packed_record
 from shared.vqa.quantization import TRAINED_ON, Quantization
-from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
 from trainer.learners.learner import Learner

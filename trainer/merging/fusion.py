@@ -23,8 +23,8 @@ from shared.vqa.inputs.instruction import (
     write_instruction,
 )
 from shared.vqa.inputs.question_length import limit_of_adapters, lower_question_limit
+from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.quantization import Quantization
-from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.adapter import name_base
 
 _FUSED: Final = "fused"

@@ -16,11 +16,11 @@ from shared.questions.folding import write_folding
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.inputs.instruction import write_instruction
+from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
-from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.fitting.adapter import base_weight, lora_layers
 from trainer.fitting.record import RunRecord, require_record
 from trainer.learners.families import learner_class

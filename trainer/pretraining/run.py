@@ -17,10 +17,10 @@ from shared.program.stopping import StopSignal
 from shared.questions.folding import write_folding
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
+from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import BASE_ALONE, LoadedModel
 from shared.vqa.names.model_names import quiet_transformers
 from shared.vqa.quantization import Quantization
-from shared.vqa.tokenizer_state import forget_last_texts
 from trainer.data.dataset import SplitPairs
 from trainer.data.gallery import ZOOM_MARGIN, load_gallery
 from trainer.data.heldout import held_out_exact_match, seen_anew

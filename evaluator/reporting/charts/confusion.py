@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evaluator.reporting.small_texts import small_text
 from shared.questions.answers import normalise
 from shared.records import Prediction
 
@@ -39,9 +40,6 @@ def confusion(predictions: Sequence[Prediction], top: int = TOP) -> Confusion:
     rows = []
     for reference in order:
         counts = [answered[reference, answer] for answer in order]
-        rows.append(
-            ConfusionRow(
-                reference, references[reference], [*counts, references[reference] - sum(counts)]
-            )
-        )
-    return Confusion([*order, OTHER], rows)
+        n = references[reference]
+        rows.append(ConfusionRow(small_text(reference), n, [*counts, n - sum(counts)]))
+    return Confusion([*map(small_text, order), OTHER], rows)

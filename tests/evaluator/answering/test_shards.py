@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from evaluator.answering.shards import (
     IMAGE_COST,
     LARGEST_COST,
+    MOST_OF_AN_IMAGE,
     SHARDS_WANTED,
     SMALLEST_COST,
     cut_shards,
@@ -63,6 +64,14 @@ def test_small_data_is_cut_finer_than_large():
     assert len(small) == math.ceil(200 * 9 / SMALLEST_COST)
     assert len(middling) == SHARDS_WANTED
     assert len(large) == math.ceil(8_000 * 9 / LARGEST_COST)
+
+
+def test_an_image_of_a_hundred_thousand_questions_is_no_shard_that_is_lost_whole():
+    shards = cut_shards(questions([100_000, 3]))
+    assert max(map(cost_of, shards)) <= LARGEST_COST
+    assert len(shards) == math.ceil(100_000 / MOST_OF_AN_IMAGE)
+    assert len({q.id for shard in shards for q in shard.questions}) == 100_003
+    assert shards == cut_shards(reversed(questions([100_000, 3])))
 
 
 def test_nothing_to_ask_needs_no_shard():

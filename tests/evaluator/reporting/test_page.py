@@ -362,3 +362,16 @@ def test_a_page_alone_has_no_opposite(tmp_path, capsys):
             run_program(app, "evaluator", [*command, option])
         assert leaving.value.code == code
     assert "No such option: --no-page-only" in capsys.readouterr().err
+
+
+def test_texts_of_any_length_leave_a_page_that_opens(tmp_path):
+    """As where a model repeats itself, or a column holds whole documents."""
+    rows = [replace(row, answer="red " * 250_000) for row in answers(3, wrong=[])]
+    rows = [
+        replace(row, pair=replace(row.pair, answer=f"{row.answer} {row.pair.id}")) for row in rows
+    ]
+    run = make_run(tmp_path / "run", rows)
+    write_report([run], tmp_path / "report.html", images=None)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(page) < 500_000
+    assert re.search(r"\(99\d,\d{3} more characters\)", page)
