@@ -134,6 +134,6 @@ def size_text(size: int) -> str:
 
 
 def _state(repository: Repository, private: bool) -> str:
-    if not repository.commit:
+    if not repository.is_there:
         return f"new, {'private' if private else 'public'}"
     return f"is there, {'private' if repository.private else 'public'}"

@@ -31,10 +31,11 @@ _HUBS_OWN: Final = frozenset({".gitattributes", ".gitignore"})
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository as it is before a push: ``commit`` is "" where there is none."""
+    """A repository as it is before a push, or is to be; ``commit`` is its newest, "" for none."""
 
     kind: Kind
     name: str
+    is_there: bool = False
     commit: str = ""
     private: bool = False
     files: frozenset[str] = frozenset()
@@ -117,7 +118,7 @@ def look_at(kind: Kind, name: str) -> Repository:
         except errors.RepositoryNotFoundError:
             return Repository(kind, name)
     files = frozenset(entry.rfilename for entry in getattr(info, "siblings", None) or ())
-    return Repository(kind, name, info.sha or "", bool(info.private), files)
+    return Repository(kind, name, True, info.sha or "", bool(info.private), files)
 
 
 def require_there(kind: Kind, name: str) -> Repository:
@@ -128,7 +129,7 @@ def require_there(kind: Kind, name: str) -> Repository:
         StoppedForNow: it does not answer.
     """
     repository = look_at(kind, name)
-    if not repository.commit:
+    if not repository.is_there:
         raise InputError(
             f"{name}: the hub has no such {kind}, or none that this token may see; `trainer push` "
             "makes one"
@@ -164,7 +165,7 @@ def require_fitting(parcel: Parcel, repository: Repository, *, private: bool, ag
         InputError: it is public and ``private`` was asked for, or has files of another kind and
             nobody has ``agreed`` to that.
     """
-    if not repository.commit:
+    if not repository.is_there:
         return
     if private and not repository.private:
         raise InputError(
@@ -189,7 +190,7 @@ def send(parcel: Parcel, repository: Repository, *, message: str, private: bool)
         StoppedForNow: the hub does not answer, or is busy; the same command goes on.
     """
     name, kind = repository.name, repository.kind.value
-    made = not repository.commit
+    made = not repository.is_there
     with refusals(name):
         from huggingface_hub import HfApi  # noqa: PLC0415
 

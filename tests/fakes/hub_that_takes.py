@@ -64,8 +64,11 @@ class _Routes(http.server.BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if found := _FILE.fullmatch(path):
             self._file("dataset" if found[1] else "model", found[2], found[3])
-        elif (found := _API.fullmatch(path)) and self._goes_on("info"):
-            self._info(found[1], found[2])
+        elif found := _API.fullmatch(path):
+            if self._goes_on("info"):
+                self._info(found[1], found[2])
+        else:
+            self._send({"error": "no such route"}, 404)
 
     do_HEAD = do_GET
 

@@ -37,7 +37,7 @@ def push_model(
         tell_parcel(repository, parcel, folder=folder, tell=tell)
         return None
     repository = look_at(Kind.MODEL, name)
-    if repository.commit:
+    if repository.is_there:
         parcel = parcel_for(there=repository.files, card_there=card_of(repository))
     require_fitting(parcel, repository, private=order.private, agreed=order.agreed)
     return push_to(

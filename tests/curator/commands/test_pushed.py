@@ -81,7 +81,7 @@ def test_what_cannot_be_pushed_is_told_before_anything_is_written(
 ):
     out = tmp_path / words.pop("out", "set")
     with pytest.raises(InputError, match=line):
-        dataset(str(tmp_path / "pairs.csv"), images=str(tmp_path / "images"), out=out, **words)
+        dataset(data=str(tmp_path / "pairs.csv"), images=str(tmp_path / "images"), out=out, **words)
     assert not out.exists()
     assert hub.asked == []
 
@@ -91,7 +91,7 @@ def test_pictures_named_by_their_place_on_this_machine_are_not_pushed(hub, pairs
     lines = (tmp_path / "pairs.csv").read_text().replace(pairs[0].filename, whole)
     (tmp_path / "pairs.csv").write_text(lines)
     with pytest.raises(InputError, match="by a path of this machine"):
-        dataset(str(tmp_path / "pairs.csv"), out=tmp_path / "set", push=NAME)
+        dataset(data=str(tmp_path / "pairs.csv"), out=tmp_path / "set", push=NAME)
     assert hub.asked == []
 
 

@@ -176,3 +176,12 @@ def test_sizes_are_told_by_thousands():
     assert [size_text(n) for n in (0, 999, 1000, 1_250_000, 10**9, 5 * 10**16)] == [
         *("0 B", "999 B", "1 kB", "1.25 MB", "1 GB", "5e+04 TB"),
     ]
+
+
+def test_a_repository_without_a_commit_is_there_all_the_same(hub, send, monkeypatch):
+    hub.repositories["dataset", NAME] = Repository(False)
+    monkeypatch.setattr(Repository, "commit", property(lambda self: "0" * 40 * bool(self.messages)))
+    told, sent = send()
+    assert sent.is_new
+    assert "create" not in hub.asked
+    assert any("(is there, public)" in line for line in told)

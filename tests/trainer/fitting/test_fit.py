@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from huggingface_hub import ModelCard
 
 from shared.corpus import read_json, read_pairs, write_pairs
 from shared.dataset.training_images import (
@@ -46,6 +47,9 @@ def test_the_card_says_what_it_was_made_of(finished, data):
     assert f"alone: {finished.base_exact_match:.4f}" in card
     assert '"rank": 4' in card
     assert "`nf4`" in card
+    [result] = ModelCard(card).data.eval_results
+    assert (result.metric_type, result.dataset_split) == ("exact_match", "validation")
+    assert result.metric_value == round(finished.exact_match, 6)
     assert str(data) not in card
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from shared.corpus import read_json, read_pairs, write_json
 from shared.dataset.training_images import read_training_images
@@ -126,6 +127,10 @@ def test_the_table_has_every_model_in_every_domain(tmp_path, domains, capsys, ti
         assert domain["pairs"] == 8
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "| domain | split | questions | base | chairs | lamps | fused |" in card
+    figures = {each.dataset_name: each.metric_value for each in ModelCard(card).data.eval_results}
+    assert figures == {
+        domain["name"]: round(domain["exact_match"]["fused"], 6) for domain in printed["domains"]
+    }
     assert not files_that_name(tiny_model, tmp_path / "out")
 
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
@@ -81,9 +82,10 @@ def test_the_merged_weights_are_the_base_and_the_update_in_16_bits(
         assert torch.allclose(merged_weight.float(), wanted, rtol=2**-10, atol=1e-6), name
     merged = load_blip(str(tmp_path / "merged"), quantization=Quantization.NONE)
     assert float(loss_of(merged)) == pytest.approx(float(loss_of(with_adapter)), rel=1e-2)
-    assert f"| {MERGED} | {printed['exact_match'][MERGED]:.4f} |" in (
-        tmp_path / "merged" / "README.md"
-    ).read_text(encoding="utf-8")
+    card = (tmp_path / "merged" / "README.md").read_text(encoding="utf-8")
+    assert f"| {MERGED} | {printed['exact_match'][MERGED]:.4f} |" in card
+    [figure] = ModelCard(card).data.eval_results
+    assert figure.metric_value == round(printed["exact_match"][MERGED], 6)
     assert not files_that_name(tiny_model, tmp_path / "merged")
     # What the adapter was trained on goes with the weights.
     carried, own = (read_training_images(f) for f in (tmp_path / "merged", adapter))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from huggingface_hub import ModelCard
 
 from shared.corpus import read_pairs
 from shared.dataset.training_images import read_training_images
@@ -97,6 +98,8 @@ def test_the_card_says_how_good_it_is_beside_the_prior(made):
     result, folder = made
     card = (folder / "made" / "README.md").read_text(encoding="utf-8")
     assert card.count("\n# a small model\n") == 1
+    [figure] = ModelCard(card).data.eval_results
+    assert (figure.dataset_split, figure.metric_value) == ("test", round(result["exact_match"], 6))
     card = " ".join(card.split())
     assert f"| this model | {result['exact_match']:.4f} |" in card
     assert f"| {result['prior_exact_match']:.4f} |" in card
