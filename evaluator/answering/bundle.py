@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from shared.questions.folding import AS_IT_COMES
 from shared.vqa.answerer import Answer
 
 if TYPE_CHECKING:
-    from shared.onnx_vqa.runtime import Seen
+    from shared.onnx_vqa.runtime import OnnxVqa, Seen
 
 NO_REGIONS: Final = "regions behind an answer need gradients, which an exported model has not"
 
@@ -27,19 +26,17 @@ class BundleAnswerer:
     """An exported model: prepares, remembers and answers as ``shared.vqa.answerer.Answerer`` does.
 
     Raises:
-        InputError: onnxruntime is not installed, or the bundle is of another format.
+        InputError: what it was made for is not installed, or it is of another format.
     """
 
     def __init__(self, folder: str) -> None:
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise InputError(f"{folder}: an exported model needs pip install 'abo-vqa[onnx]'")
-        from shared.onnx_vqa.runtime import BundleError, OnnxVqa  # noqa: PLC0415 (an extra)
-
         try:
-            # Replicas that share a machine share its cores as torch's would.
-            self._bundle = OnnxVqa(Path(folder).expanduser(), torch.get_num_threads())
-        except BundleError as error:
-            raise InputError(f"{error}; export the model again") from error
+            self._bundle = _loaded(folder)
+        except ImportError as error:
+            extra = "openvino" if error.name == "openvino" else "onnx"
+            raise InputError(
+                f"{folder}: needs {error.name}: pip install 'abo-vqa[{extra}]'"
+            ) from error
         self._folder = folder
 
     def facts(self) -> ModelFacts:
@@ -52,7 +49,7 @@ class BundleAnswerer:
             adapter_sha256=manifest["adapter_sha256"],
             device="cpu",
             dtype="float32",
-            architecture=f"{manifest['architecture']}, ONNX",
+            architecture=f"{manifest['architecture']}, {self._bundle.engine}",
             computed_once="image features, keys and values of the cross-attention",
             question_folding=self._folding(),
         )
@@ -75,3 +72,13 @@ class BundleAnswerer:
         """Answer each question about its image, greedily."""
         answers = self._bundle.answer(memory, image_of, questions)
         return [Answer(answer.text, answer.confidence) for answer in answers]
+
+
+def _loaded(folder: str) -> OnnxVqa:
+    from shared.onnx_vqa.runtime import BundleError, OnnxVqa  # noqa: PLC0415 (an extra)
+
+    try:
+        # Replicas that share a machine share its cores as torch's would.
+        return OnnxVqa(Path(folder).expanduser(), torch.get_num_threads())
+    except BundleError as error:
+        raise InputError(f"{error}; export the model again") from error

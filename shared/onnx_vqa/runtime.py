@@ -1,7 +1,8 @@
 """Answers questions about pictures with an exported BLIP, on a CPU.
 
-Needs onnxruntime, tokenizers, numpy and Pillow, and nothing else: `trainer export` writes this file
-into every bundle, with the pixels' module in it, so that the folder is all that a device needs.
+Needs onnxruntime (or openvino, where the bundle was made for it), tokenizers, numpy and Pillow, and
+nothing else: `trainer export` writes this file into every bundle, with the pixels' module in it, so
+that the folder is all that a device needs.
 
     python vqa.py chair.jpg "what color is the chair" "what is it made of"
 
@@ -18,10 +19,9 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
@@ -30,7 +30,8 @@ from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 
 MANIFEST: Final = "bundle.json"
 FORMAT: Final = 1
-"""Rises when a bundle that this file reads would not be read by the one before."""
+WITH_OPENVINO: Final = 2
+"""A bundle's format: higher where files that read the lower one alone would not read it."""
 
 _WORD: Final = re.compile(r"[a-z]+")
 _QUOTES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
@@ -42,6 +43,13 @@ Integers = NDArray[np.int64]
 
 class BundleError(ValueError):
     """A folder is no bundle, or one of another format."""
+
+
+class Graph(Protocol):
+    """A graph that runs: what onnxruntime calls a session."""
+
+    def run(self, names: list[str], inputs: dict[str, Any], /) -> list[Any]:
+        """Return the outputs of those names."""
 
 
 class Answer(NamedTuple):
@@ -74,10 +82,14 @@ class OnnxVqa:
         self._tokenizer = Tokenizer.from_file(str(folder / self.manifest["tokenizer"]))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.manifest["max_question_tokens"])
-        graphs = self.manifest["graphs"]
-        self._encode_image = _session(folder / graphs["image_encoder"], threads)
-        self._encode_question = _session(folder / graphs["question_encoder"], threads)
-        self._decode_step = _session(folder / graphs["decoder_step"], threads)
+        is_openvino = self.manifest["format"] == WITH_OPENVINO
+        self.engine = "OpenVINO" if is_openvino else "ONNX"
+        load = _OpenVinoGraph if is_openvino else _session
+        providers = self.manifest.get("providers", ())
+        self._encode_image, self._encode_question, self._decode_step = (
+            load(folder / self.manifest["graphs"][name], threads, providers)
+            for name in ("image_encoder", "question_encoder", "decoder_step")
+        )
 
     def prepare(self, image: Image.Image) -> Floats:
         """Return an image as pixels ``(1, C, H, W)``: resized, rescaled and normalised.
@@ -214,16 +226,43 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{folder}: no exported model ({MANIFEST} is missing)") from None
     except ValueError as error:
         raise BundleError(f"{path}: not readable ({error})") from error
-    if manifest.get("format") != FORMAT:
-        raise BundleError(f"{path}: format {manifest.get('format')}, and this reads {FORMAT}")
+    if manifest.get("format") not in (FORMAT, WITH_OPENVINO):
+        raise BundleError(
+            f"{path}: format {manifest.get('format')}, and this reads {FORMAT} and {WITH_OPENVINO}"
+        )
     return manifest
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
+    """Load a graph for the first of the wished providers that is installed, else the CPU."""
+    import onnxruntime  # noqa: PLC0415 (of two engines a bundle needs one)
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    there = onnxruntime.get_available_providers()
+    providers = [*(name for name in wished if name in there), "CPUExecutionProvider"]
+    session: Graph = onnxruntime.InferenceSession(path, options, providers=providers)
+    return session
+
+
+class _OpenVinoGraph:
+    def __init__(self, path: Path, threads: int, _: Sequence[str]) -> None:
+        import openvino  # noqa: PLC0415 (of two engines a bundle needs one)
+
+        # Some processors would compute in fewer bits unless told.
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        if threads:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        self._graph = openvino.Core().compile_model(path, "CPU", settings)
+
+    def run(self, names: list[str], inputs: dict[str, Any], /) -> list[Any]:
+        results = self._graph(inputs)
+        # The memory of results is used again by the next call.
+        return [np.array(results[name]) for name in names]
 
 
 def _log_softmax_at(logits_BV: Floats, token_B: Integers) -> Floats:

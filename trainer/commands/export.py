@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,8 +21,7 @@ from shared.vqa.adapting.named_folder import named_folder
 from trainer.commands.next_commands import evaluating_model, evaluating_on_pairs_of
 from trainer.commands.options import AsJson, Out
 from trainer.export.card import export_table
-
-_PACKAGES: Final = ("onnx", "onnxruntime", "onnxscript")
+from trainer.export.targets import Target
 
 
 class VariantName(StrEnum):
@@ -32,13 +31,6 @@ class VariantName(StrEnum):
     FLOAT16 = "float16"
     INT8 = "int8"
     INT4 = "int4"
-
-
-class Target(StrEnum):
-    """What the exported model runs in."""
-
-    ONNX = "onnx"
-    WEB = "web"
 
 
 RunFolder = Annotated[
@@ -59,7 +51,8 @@ Variants = Annotated[
 To = Annotated[
     Target,
     typer.Option(
-        "--to", help="What runs it: onnxruntime, or (web) a page with the model in it as well."
+        "--to",
+        help="What runs it: onnxruntime, a page in a browser, OpenVINO, or TensorRT.",
     ),
 ]
 NodeModules = Annotated[
@@ -111,9 +104,11 @@ def export(
         raise InputError("give --adapter, the folder of a finished run, or --model, and not both")
     if node_modules is not None and to is not Target.WEB:
         raise InputError("--node-modules is for --to web")
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if to is Target.TENSORRT and {VariantName.INT8, VariantName.INT4} & set(variant or ()):
+        raise InputError("--to tensorrt takes float32 and float16: it has no weights in blocks")
+    missing = [name for name in to.packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[onnx]'")
+        raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[{to.extra}]'")
     from shared.vqa.names.model_names import resolve_model  # noqa: PLC0415 - of the extra
     from trainer.fitting.record import require_no_model, require_record  # noqa: PLC0415
 
@@ -142,7 +137,7 @@ def export(
             data=rows,
             images=folder,
             columns=parse_columns(columns),
-            page=to is Target.WEB,
+            target=to,
             node_modules=node_modules,
         )
     )

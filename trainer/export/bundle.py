@@ -21,11 +21,15 @@ from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import architecture
 from trainer.export.graphs import GRAPHS
+from trainer.export.openvino_graphs import SUFFIX, write_openvino
+from trainer.export.targets import Target
 from trainer.export.variants import Variant, write_variant
 
 RUNTIME: Final = "vqa.py"
 CARD: Final = "README.md"
 _TOKENIZER: Final = "tokenizer.json"
+_PROVIDERS: Final = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+"""Source: onnxruntime.ai/docs/execution-providers, 2026-11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,21 @@ class Provenance:
     adapter_sha256: str
 
 
-def graph_path(folder: Path, name: str) -> Path:
+def graph_path(folder: Path, name: str, target: Target = Target.ONNX) -> Path:
     """Return where a bundle's folder has one of ``GRAPHS``."""
-    return folder / f"{name}.onnx"
+    return folder / f"{name}{SUFFIX if target is Target.OPENVINO else '.onnx'}"
 
 
 def write_bundle(
-    graphs: Path, model: LoadedModel, variant: Variant, provenance: Provenance, folder: Path
+    graphs: Path,
+    model: LoadedModel,
+    variant: Variant,
+    provenance: Provenance,
+    folder: Path,
+    *,
+    target: Target = Target.ONNX,
 ) -> None:
-    """Write everything but the card, from the float32 graphs in the folder ``graphs``.
+    """Write everything but the card, from the float32 ONNX graphs in the folder ``graphs``.
 
     Raises:
         InputError: the model's preprocessing does something else than the runtime can.
@@ -53,19 +63,21 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     preprocessing = image_rules(model.image_processor)
     for name in GRAPHS:
-        write_variant(graph_path(graphs, name), variant, graph_path(folder, name))
+        write = write_openvino if target is Target.OPENVINO else write_variant
+        write(graph_path(graphs, name), variant, graph_path(folder, name, target))
     forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
     ids = token_ids(model.blip.config)
     manifest = {
-        "format": runtime.FORMAT,
+        "format": runtime.WITH_OPENVINO if target is Target.OPENVINO else runtime.FORMAT,
         "variant": variant.value,
         "architecture": architecture(model.blip.config),
         "model": provenance.model,
         "revision": provenance.revision,
         "adapter_sha256": provenance.adapter_sha256,
-        "graphs": {name: graph_path(folder, name).name for name in GRAPHS},
-        "sha256": {name: file_digest(graph_path(folder, name)) for name in GRAPHS},
+        "graphs": {name: graph_path(folder, name, target).name for name in GRAPHS},
+        "sha256": _digests(folder, target),
+        "providers": list(_PROVIDERS if target is Target.TENSORRT else ()),
         "tokenizer": _TOKENIZER,
         "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
         "questions": question_rules(model.folding),
@@ -75,6 +87,13 @@ def write_bundle(
     }
     write_json(manifest, folder / runtime.MANIFEST)
     (folder / RUNTIME).write_text(standalone_runtime(), encoding="utf-8")
+
+
+def _digests(folder: Path, target: Target) -> dict[str, str]:
+    graphs = {name: graph_path(folder, name, target) for name in GRAPHS}
+    if target is Target.OPENVINO:
+        graphs |= {f"{name} weights": path.with_suffix(".bin") for name, path in graphs.items()}
+    return {name: file_digest(path) for name, path in graphs.items()}
 
 
 def standalone_runtime() -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from trainer.export.targets import Target
+
 if TYPE_CHECKING:
     from trainer.export.bundle import Provenance
     from trainer.export.checking import CheckedModel, CheckedQuestions, ExportResult
@@ -58,26 +60,19 @@ def export_table(result: ExportResult) -> Table:
     return table
 
 
-def bundle_card(
-    provenance: Provenance,
-    variant: Variant,
-    questions: CheckedQuestions,
-    threads: int,
-    models: Sequence[CheckedModel],
-) -> str:
+def bundle_card(provenance: Provenance, variant: Variant, target: Target, comparison: str) -> str:
     """Return the README.md of a bundle."""
-    rows = "\n".join(f"| {' | '.join(cells(model))} |" for model in models)
     merged = ""
     if provenance.adapter_sha256:
         merged = f", with the adapter `{provenance.adapter_sha256[:12]}` merged in"
     return f"""---
-library_name: onnx
+library_name: {"openvino" if target is Target.OPENVINO else "onnx"}
 base_model: {provenance.model}
 pipeline_tag: visual-question-answering
-tags: [onnx, blip, vqa, abo-vqa]
+tags: [{target.value}, blip, vqa, abo-vqa]
 ---
 
-# {provenance.model} for onnxruntime, {variant.value}
+# {provenance.model} for {target.value}, {variant.value}
 
 Made by `trainer export` of abo-vqa from revision `{provenance.revision}`{merged}. Three graphs:
 `image_encoder` runs once for an image, `question_encoder` once for a question about it,
@@ -86,7 +81,7 @@ numbers.
 
 ## Use
 
-    pip install onnxruntime tokenizers numpy pillow
+    pip install {target.engines} tokenizers numpy pillow
     python vqa.py chair.jpg "what color is the chair"
 
 Or, with this folder on Python's path:
@@ -101,7 +96,15 @@ for answer in model.ask(image, "what color is the chair", "what is it made of"):
     print(answer.text, answer.confidence)
 ```
 
-## How it compares
+{comparison}{PAGE_CARD if target is Target.WEB else ""}"""
+
+
+def comparison_section(
+    questions: CheckedQuestions, threads: int, models: Sequence[CheckedModel]
+) -> str:
+    """Return what a card says of original and variants side by side."""
+    rows = "\n".join(f"| {' | '.join(cells(model))} |" for model in models)
+    return f"""## How it compares
 
 On {_asked(len(questions.pairs), questions.split)}, with {_threads(threads)}: milliseconds
 to encode an image and to answer one question about it (medians), the peak memory of a process that

@@ -23,7 +23,7 @@ from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
 from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
-from trainer.export.card import PAGE_CARD, bundle_card
+from trainer.export.card import bundle_card, comparison_section
 from trainer.export.checking import (
     CheckedModel,
     CheckedQuestions,
@@ -35,6 +35,7 @@ from trainer.export.checking import (
 )
 from trainer.export.graphs import GRAPHS, write_graph
 from trainer.export.measure import Kind, measure
+from trainer.export.targets import Target
 from trainer.export.variants import Variant
 from trainer.export.web.libraries import libraries, require_libraries
 from trainer.export.web.page import require_filter, write_page
@@ -50,8 +51,8 @@ _CPU: Final = torch.device("cpu")
 class ExportOrder:
     """What the command line asks for; see ``trainer export --help``.
 
-    Without ``adapter`` there is a ``model``, ``data`` and ``images``. With ``page``, a page for
-    browsers goes into every bundle, and what it runs on comes from ``node_modules``, or from npm.
+    Without ``adapter`` there is a ``model``, ``data`` and ``images``. What the page of
+    ``Target.WEB`` runs on comes from ``node_modules``, or from npm.
     """
 
     out: Path
@@ -63,7 +64,7 @@ class ExportOrder:
     data: Path | None = None
     images: Path | None = None
     columns: ColumnNames = field(default_factory=dict)
-    page: bool = False
+    target: Target = Target.ONNX
     node_modules: Path | None = None
 
 
@@ -76,7 +77,7 @@ def export(order: ExportOrder) -> ExportResult:
         NotMeasured: a process that answers failed.
         NoLibraries: npm does not bring what the page runs on.
     """
-    if order.page:
+    if order.target is Target.WEB:
         require_libraries(order.node_modules)
     if order.adapter is not None:
         require_no_model(order.adapter)
@@ -88,18 +89,17 @@ def export(order: ExportOrder) -> ExportResult:
     with new_folder(order.out) as part, TemporaryDirectory(dir=part) as folder:
         scratch = Path(folder)
         model, provenance = _original(order.adapter, base, scratch / "merged")
-        if order.page:
+        if order.target is Target.WEB:
             require_filter(image_rules(model.image_processor))
-        bundles = _write_bundles(model, provenance, order.variants, part, scratch)
+        bundles = _write_bundles(model, provenance, order, part, scratch)
         models = _check(model.name, bundles, questions, order.threads)
         adapters = [] if order.adapter is None else [order.adapter]
         for variant in order.variants:
             carry_training_images(base, adapters, bundles[variant])
-            card = bundle_card(provenance, variant, questions, order.threads, models)
-            if order.page:
-                card += PAGE_CARD
+            comparison = comparison_section(questions, order.threads, models)
+            card = bundle_card(provenance, variant, order.target, comparison)
             (bundles[variant] / CARD).write_text(card, encoding="utf-8")
-        if order.page:
+        if order.target is Target.WEB:
             brought = libraries(order.node_modules)
             for variant in order.variants:
                 write_page(bundles[variant], brought)
@@ -141,12 +141,13 @@ def _original(adapter: Path | None, base: str, merged: Path) -> tuple[LoadedMode
 def _write_bundles(
     model: LoadedModel,
     provenance: Provenance,
-    variants: Sequence[Variant],
+    order: ExportOrder,
     part: Path,
     scratch: Path,
 ) -> dict[Variant, Path]:
     """Write the variants, and float32 for the check where it is none of them."""
     image_rules(model.image_processor)
+    variants = order.variants
     wanted = dict.fromkeys((Variant.FLOAT32, *variants))
     graphs = scratch / "graphs"
     graphs.mkdir()
@@ -158,7 +159,7 @@ def _write_bundles(
         for variant in wanted:
             above = part if variant in variants else scratch
             folders[variant] = above if list(variants) == [variant] else above / variant.value
-            write_bundle(graphs, model, variant, provenance, folders[variant])
+            write_bundle(graphs, model, variant, provenance, folders[variant], target=order.target)
             progress.advance(note=variant.value)
     return folders
 

@@ -100,7 +100,7 @@ def _in_blocks(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
             MatMulNBitsQuantizer,
         )
 
-        block = _block_size(model)
+        block = block_size(model)
         # Of tables it knows 4 bits alone.
         config = DefaultWeightOnlyQuantConfig(
             block_size=block,
@@ -117,7 +117,8 @@ def _in_blocks(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     return packed
 
 
-def _block_size(model: onnx.ModelProto) -> int:
+def block_size(model: onnx.ModelProto) -> int:
+    """Return the first of ``BLOCKS`` that divides every product's length, else the last."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     lengths = {
         weights[node.input[1]].dims[0]

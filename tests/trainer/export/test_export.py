@@ -19,6 +19,7 @@ from trainer.__main__ import app
 from trainer.export.bundle import bytes_in
 from trainer.export.checking import AnswersDiffer, CheckedQuestions, require_equal
 from trainer.export.measure import Measurement
+from trainer.export.targets import Target
 from trainer.export.variants import Variant
 from trainer.fitting.fit import fit
 from trainer.recipe.recipe import FitRecipe
@@ -79,6 +80,13 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
             "--columns",
             "answer=truth",
         ),
+        "it has no weights in blocks": (
+            *("--to", "tensorrt", "--variant", "int8"),
+            *("--model", original, "--out", out, *questions),
+        ),
+        "--node-modules is for --to web": (
+            *("--node-modules", tmp_path, "--model", original, "--out", out, *questions),
+        ),
         "is there already": ("--model", original, "--out", tmp_path / "there", *questions),
     }
     for reason, words in cases.items():
@@ -90,7 +98,7 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
 
 
 def test_the_extra_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("trainer.commands.export._PACKAGES", ("onnx", "not_installed_at_all"))
+    monkeypatch.setattr(Target, "packages", ("onnx", "not_installed_at_all"))
     assert run_export("--model", "blip-vqa-tiny", "--out", tmp_path / "out") == 2
     assert "not_installed_at_all: pip install 'abo-vqa[onnx]'" in capsys.readouterr().err
 
