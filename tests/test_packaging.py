@@ -26,7 +26,8 @@ BESIDE = {
     None: ("hub",),
     "curator": ("openai", "google"),
     "evaluator": ("openai", "google"),
-    "trainer": ("onnx",),
+    "trainer": ("openvino",),
+    "onnx": ("openvino",),
 }
 """Extras that a part, or what all share, asks for by name where they are needed."""
 

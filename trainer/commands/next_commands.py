@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainer.fitting.record import DATASET, finished_run
-
 
 def evaluating(adapter: Path) -> list[str]:
     """Return the command that evaluates an adapter on the pairs that are kept with it."""
@@ -25,6 +23,9 @@ def evaluating_on_pairs_of(adapter: Path | None, model: Path) -> list[str]:
 
 def _kept(adapter: Path) -> tuple[Path | None, str | None]:
     """Return where the pairs are that are kept with an adapter, and their pictures."""
+    # With the extra, which commands name first where it is missing.
+    from trainer.fitting.record import DATASET, finished_run  # noqa: PLC0415
+
     record = finished_run(adapter)
     data = adapter / DATASET
     if record is None or not data.is_dir():
