@@ -87,7 +87,7 @@ class Verdicts:
         """Give the file for one transaction.
 
         Raises:
-            InputError: it is none of ours.
+            InputError: it is none of ours, or may not be written.
             NotWritten: the disk takes no more, or another program holds it for long.
         """
         # Opened for each: that takes a tenth of a millisecond, and what it follows a second.
@@ -95,6 +95,10 @@ class Verdicts:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as database, database:
                 yield database
         except sqlite3.OperationalError as error:
+            if "open" in str(error) or "readonly" in str(error):
+                raise InputError(
+                    f"{self._path}: {error}; name a file that may be written with --judge-cache"
+                ) from error
             raise NotWritten(f"{self._path}: {error}; {MAKE_ROOM}") from error
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             raise InputError(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evaluator.scoring.cost import Cost
 from evaluator.scoring.right_labels import estimated
 from shared.dataset.agreement_rate import AgreementRate
+from shared.dataset.units import counted
 
 ANSWERS: Final = "answers"
 """People judged the answers themselves."""
@@ -48,14 +49,18 @@ class JudgeCheck:
 
     def note(self) -> str:
         """Return it in words."""
-        what = "answers that people judged" if self.by == ANSWERS else "pairs that people judged"
+        what = counted(self.people, "answer" if self.by == ANSWERS else "pair")
         unsaid = f", and left {self.unsaid:,} unsaid" if self.unsaid else ""
+        corrected = (
+            "That is too little to correct its share by."
+            if self.ci95 is None
+            else f"Corrected by that, {_percent(self.mean, self.ci95)} of the answers are right; "
+            f"the judge alone says {100 * self.judge_mean:.1f} %."
+        )
         return (
-            f"Held against {self.people:,} {what}, the judge agrees in "
+            f"Held against {what} that people judged, the judge agrees in "
             f"{_percent(self.agreement, self.agreement_ci95)}: it passed {self.too_mild:,} wrong "
-            f"answers and failed {self.too_strict:,} right ones{unsaid}. Corrected by that, "
-            f"{_percent(self.mean, self.ci95)} of the answers are right; the judge alone says "
-            f"{100 * self.judge_mean:.1f} %."
+            f"and failed {self.too_strict:,} right{unsaid}. {corrected}"
         )
 
 

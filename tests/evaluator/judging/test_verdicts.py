@@ -59,6 +59,8 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     with pytest.raises(InputError, match="holds no verdicts of judges"):
         Verdicts(path)
     assert path.read_text() == "what I bought " * 100
+    with pytest.raises(InputError, match="unable to open database file; name a file"):
+        Verdicts(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         Verdicts(tmp_path / "file" / "verdicts.sqlite")

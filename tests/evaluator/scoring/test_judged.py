@@ -52,6 +52,12 @@ def test_nobody_judged_nothing_is_corrected():
     assert held(20, 0, mild=0, strict=0)[1].check() is None
 
 
+def test_one_picture_is_too_little_to_correct_by():
+    check = held(40, 2, mild=0, strict=0)[1].check()
+    assert check.ci95 is None
+    assert check.note().endswith("That is too little to correct its share by.")
+
+
 def test_the_notes_say_what_is_missing_and_what_people_say():
     check = held(400, 100, mild=0.3, strict=0.05)[1].check()
     judged = Judged(rows=400, unsaid={"the judge is unsure": 3}, check=check)
