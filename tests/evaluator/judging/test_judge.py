@@ -213,7 +213,8 @@ def test_a_judge_that_cannot_be_asked_is_refused_before_anything(
     answers, capsys, monkeypatch, options, told
 ):
     monkeypatch.delenv("GEMINI_API_KEYS", raising=False)
-    assert run("score", answers, *options) == 2
+    usual = [] if "--metrics" in options else ["--metrics", "exact_match"]
+    assert run("score", answers, *usual, *options) == 2
     assert told in capsys.readouterr().err
 
 
