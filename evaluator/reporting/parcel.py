@@ -41,7 +41,8 @@ def run_parcel(run: Path, name: str, card: str, beside: WithIt, *, agreed: bool)
     scored = read_scored_model(run)
     _require_own(run, name, scored, card, agreed=agreed)
     title = _NOT_IN_NAMES.sub("-", read_record(run).name or run.resolve().name).strip("-.") or "run"
-    card = card_for_hub(card or f"{card_head(name, [], {})}\n\n# {name}\n", name, scored.figures)
+    before = card or f"{card_head(name, [], {})}\n\n# {name}\n"
+    card = card_for_hub(before, name, scored.figures, source=f"{name}/{CARD_FILE}")
     files: dict[str, Path | bytes] = {
         CARD_FILE: card.encode(),
         f"{EVALUATION_FOLDER}/{title}/{SCORECARD_FILE}": _shown_scorecard(run / SCORECARD_FILE),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import InputError
 from shared.hub.figures import CardFigure
+from shared.hub.parcel import CARD_FILE
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -57,17 +59,18 @@ def card_for_hub(
     license_name: str = "",
     weights: str = "",
     earlier: str = "",
+    source: str = CARD_FILE,
 ) -> str:
     """Return a card as it goes up: with further figures, and a table of those with intervals.
 
     A figure of the same metric on the same data takes the place of the one of before. ``name`` is
     the repository's, ``weights`` what tells the model from others. The figures of an ``earlier``
-    card about the same weights are kept.
+    card about the same weights are kept. ``source`` names the card in errors.
 
     Raises:
         InputError: the card's head cannot be read.
     """
-    parsed, data = _parsed(card)
+    parsed, data = _parsed(card, source)
     added = [_result(figure) for figure in figures]
     own_results = data.eval_results or ()
     same = {_identity(result) for result in added}
@@ -96,6 +99,20 @@ def is_hub_id(model: str) -> bool:
     return _HUB_ID.fullmatch(model) is not None
 
 
+def card_text(path: Path) -> str:
+    """Return the text of a card's file; "" where there is none.
+
+    Raises:
+        InputError: it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8; mend it, or remove it") from error
+
+
 def named_weights(card: str) -> str:
     """Return what tells the weights that a card is about from others; "" where it does not say."""
     try:
@@ -115,7 +132,7 @@ def named_license(card: str) -> str:
     return str(_parsed(card)[1].get("license") or "")
 
 
-def _parsed(card: str) -> tuple[ModelCard, ModelCardData]:
+def _parsed(card: str, source: str = CARD_FILE) -> tuple[ModelCard, ModelCardData]:
     import yaml  # noqa: PLC0415
     from huggingface_hub import ModelCard, ModelCardData  # noqa: PLC0415
 
@@ -124,7 +141,7 @@ def _parsed(card: str) -> tuple[ModelCard, ModelCardData]:
         assert isinstance(parsed.data, ModelCardData)
     except (ValueError, TypeError, yaml.YAMLError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"README.md: its head cannot be read ({reason}); mend it") from error
+        raise InputError(f"{source}: its head cannot be read ({reason}); mend it") from error
     return parsed, parsed.data
 
 

@@ -48,6 +48,7 @@ _OF_MODELS: Final = (
     "model*.safetensors",
     "model.safetensors.index.json",
 )
+_NEEDED: Final = frozenset({ADAPTER_CONFIG, ADAPTER_WEIGHTS, _MODEL_CONFIG, "model.safetensors"})
 _REASONS: Final = {
     DATASET: "the pairs that it learned from; `curator export --push` sends data",
     TRAINING_RECORD: "paths of this machine",
@@ -69,7 +70,7 @@ def published(folder: Path) -> Published:
     """Return what of an adapter's or a model's folder is for others.
 
     Raises:
-        InputError: it is neither, or its run is not finished.
+        InputError: it is neither, its run is not finished, or its weights are a link to elsewhere.
     """
     is_model = (folder / _MODEL_CONFIG).is_file()
     if not is_model:
@@ -85,12 +86,28 @@ def published(folder: Path) -> Published:
         for path in here
         if path.is_file() and any(fnmatchcase(path.name, each) for each in wanted)
     }
+    outside = [name for name, path in files.items() if not _is_inside(path, folder)]
+    for name in outside:
+        if name in _NEEDED:
+            raise InputError(f"{files[name]}: is a link out of its folder; put the file there")
+        del files[name]
     stays = [path for path in here if path.name not in files and path.suffix != ".lock"]
     return Published(
         files,
-        [f"{_shown(path)} ({_REASONS.get(path.name, 'not the model')})" for path in stays],
+        [f"{_shown(path)} ({_reason(path, folder)})" for path in stays],
         weights_revision(folder) if is_model else adapter_digest(folder),
     )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a file lies where its name says: a link may lead to anything here."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _reason(path: Path, folder: Path) -> str:
+    if not _is_inside(path, folder):
+        return "a link out of the folder"
+    return _REASONS.get(path.name, "not the model")
 
 
 def _shown(path: Path) -> str:

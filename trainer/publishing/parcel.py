@@ -7,7 +7,14 @@ from pathlib import Path
 from shared.corpus import read_json
 from shared.errors import InputError
 from shared.hub.figures import CardFigure, read_scored_model
-from shared.hub.model_card import card_for_hub, card_head, is_hub_id, named_license, named_weights
+from shared.hub.model_card import (
+    card_for_hub,
+    card_head,
+    card_text,
+    is_hub_id,
+    named_license,
+    named_weights,
+)
 from shared.hub.parcel import CARD_FILE, EVALUATION_FOLDER, Kind, Parcel
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG
 from shared.vqa.names.public_name import public_name
@@ -36,8 +43,7 @@ def model_parcel(
     """
     files = published(folder)
     figures = () if scorecard is None else _figures_about(scorecard, folder, files)
-    path = folder / CARD_FILE
-    card = path.read_text(encoding="utf-8") if path.is_file() else _plain_card(folder, name)
+    card = card_text(folder / CARD_FILE) or _plain_card(folder, name)
     card = card_for_hub(
         card,
         name,
@@ -45,6 +51,7 @@ def model_parcel(
         license_name=" ".join(license_name.split()),
         weights=files.weights,
         earlier=card_there,
+        source=str(folder / CARD_FILE),
     )
     is_same = bool(card_there) and named_weights(card_there) == files.weights
     evaluated = sorted(each for each in there if each.startswith(f"{EVALUATION_FOLDER}/"))

@@ -111,10 +111,24 @@ def test_what_is_no_adapter_and_no_model_is_refused(hub, adapter, tmp_path):
     with pytest.raises(InputError, match="its run is not finished"):
         push(adapter, NAME)
     (adapter / "checkpoint").rmdir()
-    (adapter / "README.md").write_text("---\n- a\n---\n")
-    with pytest.raises(InputError, match=r"README.md: its head cannot be read"):
-        push(adapter, NAME)
+    for content, words in ((b"---\n- a\n---\n", "its head cannot be read"), (b"\xff", "as UTF-8")):
+        (adapter / "README.md").write_bytes(content)
+        with pytest.raises(InputError, match=rf"out/README.md: .*{words}"):
+            push(adapter, NAME)
     assert hub.asked == []
+
+
+def test_what_a_link_leads_to_stays_here(hub, adapter, tmp_path, capsys):
+    (tmp_path / "private.json").write_text("{}")
+    (adapter / "tokenizer_extra.json").symlink_to(tmp_path / "private.json")
+    push(adapter, NAME)
+    assert "tokenizer_extra.json" not in hub.repositories["model", NAME].files
+    assert "tokenizer_extra.json (a link out of the folder)" in capsys.readouterr().out
+    weights = adapter / "adapter_model.safetensors"
+    weights.rename(tmp_path / "weights")
+    weights.symlink_to(tmp_path / "weights")
+    with pytest.raises(InputError, match="is a link out of its folder"):
+        push(adapter, NAME)
 
 
 def test_figures_that_the_hub_has_stay_with_their_weights_alone(hub, adapter, tmp_path):
