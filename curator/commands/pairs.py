@@ -254,8 +254,8 @@ async def _export(
         reports = [report for report in everything if report.pairs]
         chosen = chosen_campaigns(reports, campaigns, path)
         require_models(chosen, models)
-        missing = await left_out(ledger, chosen, reports, models)
         with reading(path) as connection:
+            missing = left_out(connection, chosen, reports, models)
             ids = [report.campaign_id for report in chosen]
             judged = [pair for each in ids for pair in judged_pairs(connection, each)]
         reviewed = ReviewedPairs(judged, choice)
@@ -263,12 +263,12 @@ async def _export(
         if choice.balance and (line := untyped_line(asked)):
             print(line, file=sys.stderr)
         if out.suffix.lower() in FILE_SUFFIXES:
-            count = await export_file(ledger, chosen, out, models, reviewed=reviewed)
+            count = await export_file(path, chosen, out, models, reviewed=reviewed)
             return count, missing + reviewed.lines()
         folders = [Path(folder) for folder in await ledger.images_dirs()]
         folder = images or folders[0]
         count = await export_folder(
-            ledger,
+            path,
             chosen,
             out,
             folder,

@@ -49,7 +49,6 @@ from curator.ledger.reports.forecasting import memory
 from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.models import asked_models
 from curator.ledger.reports.pace import History
-from curator.ledger.reports.products import products
 from curator.ledger.reports.projects import (
     left_out_settings,
     model_forms,
@@ -197,10 +196,6 @@ class Ledger:
     async def images_dirs(self) -> list[str]:
         """Return the images folders of the imported catalogues, latest first."""
         return await self._file.told(catalogs.images_dirs)
-
-    async def products(self) -> dict[str, str]:
-        """Return the product of each listing of which it says more than the image does."""
-        return await self._file.told(products)
 
     async def enrol(self, campaign: Campaign, now: float, shuffle_seed: int | None = None) -> int:
         """Queue every item for ``campaign`` that it does not have yet; return its id.

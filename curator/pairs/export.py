@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from curator.ledger import CampaignReport, Ledger
-from curator.ledger.queries.pairs import PromptVersions
+from curator.ledger import CampaignReport
+from curator.ledger.database.plain import reading
+from curator.ledger.queries.pairs import pages_of_pairs
+from curator.ledger.reports.campaigns import answered_twice
+from curator.ledger.reports.products import products
 from curator.pairs.chosen import columns_of, described, versions_of
 from curator.pairs.in_thread import in_thread
 from curator.pairs.reviewed import ReviewedPairs
@@ -21,10 +23,9 @@ from curator.status.words import listed
 from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport, report_progress
-from shared.records import QAPair, Split
+from shared.records import Split
+from shared.records.pair_rows import PairRow, pair_of
 
-PAGE: Final = 1_000
-"""Items read from the ledger at a time."""
 FILE_SUFFIXES: Final = frozenset({".csv", ".jsonl", ".parquet"})
 SPLIT_SEED: Final = 0
 
@@ -50,8 +51,8 @@ def _names_of(report: CampaignReport, models: Sequence[str]) -> set[str]:
     return {*models, *answered}
 
 
-async def left_out(
-    ledger: Ledger,
+def left_out(
+    connection: sqlite3.Connection,
     chosen: Sequence[CampaignReport],
     everything: Sequence[CampaignReport],
     models: Sequence[str] = (),
@@ -63,7 +64,7 @@ async def left_out(
     lines = []
     for report in chosen:
         of = f" (campaign {report.campaign_id})" if len(chosen) > 1 else ""
-        lines += [f"{line}{of}" for line in await _left_out_of(ledger, report, models)]
+        lines += [f"{line}{of}" for line in _left_out_of(connection, report, models)]
     ids = {report.campaign_id for report in chosen}
     apart = [
         words for campaign_id, words in described(everything).items() if campaign_id not in ids
@@ -71,11 +72,12 @@ async def left_out(
     return lines + [f"campaign {words}; --campaign takes it too" for words in apart]
 
 
-async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[str]) -> list[str]:
+def _left_out_of(
+    connection: sqlite3.Connection, report: CampaignReport, models: Sequence[str]
+) -> list[str]:
     names = _names_of(report, models) if models else report.pairs_by_model.keys()
     unwanted = {name: n for name, n in named_models(report).items() if name not in names}
     progress = report.progress
-    answered_twice = await ledger.pages.answered_twice(report.campaign_id)
     counts = {
         "{images} given up; `curator status` says why, `curator run --retry-dead` asks again": (
             progress.dead
@@ -88,7 +90,7 @@ async def _left_out_of(ledger: Ledger, report: CampaignReport, models: Sequence[
         f"{{pairs}} that broke a rule ({listed(report.rejected)})": sum(report.rejected.values()),
         f"{{pairs}} of other models ({listed(unwanted)})": sum(unwanted.values()),
         "further replies about {images}; each has the pairs of one reply, the ledger keeps all": (
-            answered_twice
+            answered_twice(connection, report.campaign_id)
         ),
     }
     return [_counted(line, count) for line, count in counts.items() if count]
@@ -102,7 +104,7 @@ def _counted(line: str, count: int) -> str:
 
 
 async def export_file(
-    ledger: Ledger,
+    ledger: Path,
     reports: Sequence[CampaignReport],
     path: Path,
     models: Sequence[str] = (),
@@ -114,27 +116,23 @@ async def export_file(
     Return how many. Pairs are streamed: memory does not grow with their number.
     """
     # Imported here, for pyarrow takes half the memory of a run, which needs none of it.
-    from shared.corpus import CSV_PAIR_COLUMNS, write_pairs  # noqa: PLC0415
+    from shared.corpus import CSV_PAIR_COLUMNS, write_pair_rows  # noqa: PLC0415
 
-    loop = asyncio.get_running_loop()
-    products = await ledger.products()
-    columns = (*CSV_PAIR_COLUMNS, "product") if products else CSV_PAIR_COLUMNS
-    if reviewed.judged:
-        columns = (*columns, "label_review", "label_before_review", "label_sample")
-    versions = versions_of(reports)
     extra = columns_of(reports)
+    judged = ("label_review", "label_before_review", "label_sample") if reviewed.judged else ()
 
     def write(go_on: Callable[[], None]) -> int:
-        pairs = reviewed.chosen(
-            lambda: _pairs(ledger, versions, products, loop, go_on, models=models)
-        )
-        return write_pairs(pairs, path, csv_columns=columns, extra=extra)
+        kept = _KeptPairs(ledger, reports, models)
+        product = ("product",) if kept.products.are_told else ()
+        rows = reviewed.chosen(lambda: kept.rows(go_on))
+        columns = (*CSV_PAIR_COLUMNS, *product, *judged)
+        return write_pair_rows(rows, path, csv_columns=columns, extra=extra)
 
     return await in_thread(write)
 
 
 async def export_folder(
-    ledger: Ledger,
+    ledger: Path,
     reports: Sequence[CampaignReport],
     folder: Path,
     images_dir: Path,
@@ -151,15 +149,11 @@ async def export_folder(
     images into it; ``models`` are those whose pairs it is to hold, if not all; ``known_models`` has
     the prices of what the manifest says was spent, and ``license_name`` goes on the card.
     """
-    loop = asyncio.get_running_loop()
-    products = await ledger.products()
-    versions = versions_of(reports)
 
     def write(go_on: Callable[[], None]) -> int:
+        kept = _KeptPairs(ledger, reports, models)
         return _write_folder(
-            lambda: reviewed.chosen(
-                lambda: _pairs(ledger, versions, products, loop, go_on, models=models)
-            ),
+            lambda: reviewed.chosen(lambda: kept.rows(go_on)),
             reports,
             folder,
             images_dir,
@@ -174,7 +168,7 @@ async def export_folder(
 
 
 def _write_folder(
-    pairs: Callable[[], Iterator[QAPair]],
+    rows: Callable[[], Iterator[PairRow]],
     reports: Sequence[CampaignReport],
     folder: Path,
     images_dir: Path,
@@ -192,15 +186,15 @@ def _write_folder(
 
     if not images_dir.is_dir():
         raise InputError(f"{images_dir}: no such images folder; give --images DIR")
-    names = list(dict.fromkeys(pair.filename for pair in pairs()))
+    names = list(dict.fromkeys(row.filename for row in rows()))
     if not names:
         raise InputError(f"{folder}: no pair is left to write; ask for less than these options do")
-    units = units_of(pairs(), looks_in(images_dir, names))
+    units = units_of(map(pair_of, rows()), looks_in(images_dir, names))
     splits = split_units(units, seed=SPLIT_SEED)
     extra = columns_of(reports)
     with report_progress("writing pairs", sum(report.pairs for report in reports)) as progress:
         return write_dataset(
-            _placed(pairs(), reviewed, units, splits, progress=progress),
+            map(pair_of, _placed(rows(), reviewed, units, splits, progress=progress)),
             folder,
             source={
                 "program": "curator",
@@ -241,39 +235,37 @@ def _source(report: CampaignReport, known_models: ModelCatalogue) -> dict[str, o
 
 
 def _placed(
-    pairs: Iterator[QAPair],
+    rows: Iterator[PairRow],
     reviewed: ReviewedPairs,
     units: Mapping[str, str],
     splits: Mapping[str, Split],
     *,
     progress: ProgressReport,
-) -> Iterator[QAPair]:
-    for pair in pairs:
+) -> Iterator[PairRow]:
+    for row in rows:
         # A run beside the export may have added images since their splits were drawn.
-        if pair.filename in splits:
-            placed = reviewed.placed(pair, units[pair.filename], splits[pair.filename])
+        if row.filename in splits:
+            placed = reviewed.placed(row, units[row.filename], splits[row.filename])
             if placed is not None:
                 yield placed
         progress.advance()
 
 
-def _pairs(
-    ledger: Ledger,
-    versions: PromptVersions,
-    products: Mapping[str, str],
-    loop: asyncio.AbstractEventLoop,
-    go_on: Callable[[], None],
-    *,
-    models: Sequence[str],
-) -> Iterator[QAPair]:
-    """Yield the pairs with their products, from a thread beside ``loop``, which reads."""
-    after = 0
-    while True:
-        go_on()
-        page = ledger.pages.pairs_after(versions, after, PAGE, models=models)
-        pairs, last = asyncio.run_coroutine_threadsafe(page, loop).result()
-        if not pairs:
-            return
-        for pair in pairs:
-            yield replace(pair, product=products.get(pair.provenance.listing_id, ""))
-        after = last
+class _KeptPairs:
+    """The pairs of campaigns in a ledger, or those of ``models``, read as often as is asked."""
+
+    def __init__(
+        self, ledger: Path, reports: Sequence[CampaignReport], models: Sequence[str]
+    ) -> None:
+        with reading(ledger) as connection:
+            self.products = products(connection)
+        self._ledger = ledger
+        self._versions = versions_of(reports)
+        self._models = models
+
+    def rows(self, go_on: Callable[[], None]) -> Iterator[PairRow]:
+        """Yield the pairs with their products; ``go_on`` is called before each page of them."""
+        pages = pages_of_pairs(self._ledger, self._versions, self.products.of, self._models)
+        for page in pages:
+            go_on()
+            yield from page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from curator.review.sample import fair_sample
 from curator.review.verdicts import Outcome, Verdict, verdict_on
 from shared.questions.answers import exact_match, normalise
 from shared.questions.types import question_type
-from shared.records import WHOLE_SAMPLE, WITHOUT_REJECTED, QAPair, Split
+from shared.records import WHOLE_SAMPLE, WITHOUT_REJECTED, Split
+from shared.records.pair_rows import PairRow
 
 LEAST_SHARE: Final = 0.01
 """The share of pairs from which on a type or an answer counts as one that is to be balanced."""
@@ -66,6 +67,7 @@ class ReviewedPairs:
         }
         self._sample = fair_sample(self.judged)
         self._drawn = {_key(pair) for pair in self._sample}
+        self._images = {image for image, _, _ in self._verdicts.keys() | self._drawn}
         outcomes = {self._verdicts[drawn].outcome for drawn in self._drawn}
         are_all_right = outcomes <= {Outcome.ACCEPTED, Outcome.CORRECTED}
         self._mark_without_rejected = WHOLE_SAMPLE if are_all_right else WITHOUT_REJECTED
@@ -73,17 +75,21 @@ class ReviewedPairs:
             WHOLE_SAMPLE if self.choice.keeps_rejected else self._mark_without_rejected
         )
 
-    def chosen(self, pairs: Callable[[], Iterable[QAPair]]) -> Iterator[QAPair]:
+    def chosen(self, pairs: Callable[[], Iterable[PairRow]]) -> Iterator[PairRow]:
         """Yield the pairs of an export; ``pairs`` yields those of the campaign, each time anew."""
         if self.choice.balance is not None and self._largest is None:
             self._largest = _limits(self._as_judged(pairs()), self.choice.balance)
         yield from self._balanced(self._as_judged(pairs()))
 
-    def _as_judged(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
+    def _as_judged(self, pairs: Iterable[PairRow]) -> Iterator[PairRow]:
         self.left_out.clear()
         self._passed.clear()
         self.corrected = self.kept_from_training = 0
+        takes_unjudged = not self.choice.reviewed and self.choice.min_agreement is None
         for pair in pairs:
+            if takes_unjudged and pair.filename not in self._images:
+                yield pair
+                continue
             key = (pair.filename, pair.question, pair.answer)
             # What would not be here without a verdict is no fair sample of what is.
             is_drawn = key in self._drawn and not self._is_below(pair)
@@ -96,46 +102,48 @@ class ReviewedPairs:
                 self.corrected += judged.label_review == Outcome.CORRECTED
                 yield judged
 
-    def _judged(self, pair: QAPair, verdict: Verdict | None, *, is_drawn: bool) -> QAPair | str:
+    def _judged(self, pair: PairRow, verdict: Verdict | None, *, is_drawn: bool) -> PairRow | str:
         """Return the pair as people leave it, or why it is left out."""
         if verdict is None:
             if self.choice.reviewed:
                 return "that nobody judged, or only skipped"
             return "with less agreement than --min-agreement" if self._is_below(pair) else pair
         sample = self._sample_mark if is_drawn else ""
-        judged = replace(pair, label_review=verdict.outcome.value, label_sample=sample)
+        judged = pair._replace(label_review=verdict.outcome.value, label_sample=sample or None)
         if not judged.has_right_answer:
             if self.choice.keeps_rejected and not self.choice.reviewed:
                 return judged
             return f"that people {_SAID[verdict.outcome]}"
         return judged if verdict.outcome is Outcome.ACCEPTED else _corrected(judged, verdict)
 
-    def placed(self, pair: QAPair, unit_id: str, split: Split) -> QAPair | None:
+    def placed(self, pair: PairRow, unit_id: str, split: Split) -> PairRow | None:
         """Return an exported pair in its split; ``None`` for one that may not be there.
 
         Nobody is to learn from an answer that people found wrong.
         """
-        placed = replace(pair, unit_id=unit_id, split=split)
+        placed = pair._replace(unit_id=unit_id, split=split)
         if split != "train":
             return placed
         if not pair.has_right_answer:
             self.kept_from_training += 1
             return None
         mark = pair.label_sample and self._mark_without_rejected
-        return replace(placed, label_sample=mark)
+        return placed._replace(label_sample=mark)
 
-    def _is_below(self, pair: QAPair) -> bool:
+    def _is_below(self, pair: PairRow) -> bool:
         least, agreement = self.choice.min_agreement, _agreement(pair)
         return least is not None and agreement is not None and agreement < least
 
-    def _balanced(self, pairs: Iterable[QAPair]) -> Iterator[QAPair]:
+    def _balanced(self, pairs: Iterator[PairRow]) -> Iterator[PairRow]:
         balance, limits = self.choice.balance, self._largest
+        return pairs if balance is None or limits is None else self._cut(pairs, balance, limits)
+
+    def _cut(
+        self, pairs: Iterable[PairRow], balance: Balance, limits: Mapping[tuple[str, ...], float]
+    ) -> Iterator[PairRow]:
         for pair in pairs:
-            if (
-                balance is None
-                or limits is None
-                or not pair.has_right_answer
-                or _draw(pair) <= limits.get(_class_of(pair, balance), 1.0)
+            if not pair.has_right_answer or _draw(pair) <= limits.get(
+                _class_of(pair, balance), 1.0
             ):
                 yield pair
             else:
@@ -181,13 +189,12 @@ def _key(pair: SeenPair) -> tuple[str, str, str]:
 _SAID: Final = {Outcome.REJECTED: "rejected", Outcome.DISPUTED: "do not agree about"}
 
 
-def _corrected(pair: QAPair, verdict: Verdict) -> QAPair:
+def _corrected(pair: PairRow, verdict: Verdict) -> PairRow:
     opinion = pair.second_opinion
     if opinion:
         agrees = exact_match(pair.second_answer, verdict.correction)
         opinion = "agrees" if agrees else "disagrees"
-    return replace(
-        pair,
+    return pair._replace(
         answer=verdict.correction,
         label_before_review=pair.answer,
         # What the listing said was about the other answer.
@@ -196,24 +203,24 @@ def _corrected(pair: QAPair, verdict: Verdict) -> QAPair:
     )
 
 
-def _agreement(pair: QAPair) -> float | None:
+def _agreement(pair: PairRow) -> float | None:
     voices = (pair.agreement, pair.second_opinion)
     said = [voice for voice in voices if voice in {"agrees", "disagrees"}]
     return said.count("agrees") / len(said) if said else None
 
 
-def _class_of(pair: QAPair, balance: Balance) -> tuple[str, ...]:
+def _class_of(pair: PairRow, balance: Balance) -> tuple[str, ...]:
     kind = question_type(pair.question)
     return (kind,) if balance is Balance.TYPE else (kind, normalise(pair.answer))
 
 
-def _draw(pair: QAPair) -> float:
+def _draw(pair: PairRow) -> float:
     """Return a number in [0, 1) that the pair's id alone decides."""
     digest = hashlib.blake2b(f"balance\0{pair.id}".encode(), digest_size=6).digest()
     return int.from_bytes(digest, "big") / 2**48
 
 
-def _limits(pairs: Iterable[QAPair], balance: Balance) -> dict[tuple[str, ...], float]:
+def _limits(pairs: Iterable[PairRow], balance: Balance) -> dict[tuple[str, ...], float]:
     """Return for each class the largest draw that it keeps.
 
     Frequent classes are cut to the size of the rarest of them; a class is frequent that has at

@@ -5,24 +5,27 @@ Files are CSV, JSON or Parquet, by suffix; a data set folder holds ``qa.parquet`
 complete, so that a reader never sees half a file.
 """
 
-from shared.corpus.extra_columns import ARROW_NAMES, extra_cells, with_extra
+from shared.corpus.extra_columns import ARROW_NAMES, with_extra
 from shared.corpus.formats.tables import DATA_SUFFIXES, LeftOut
 from shared.corpus.json_files import read_json, write_json
 from shared.corpus.pair_digests import PairsDigest, pairs_digest
-from shared.corpus.pairs import (
+from shared.corpus.pair_writing import (
     CSV_PAIR_COLUMNS,
-    MANIFEST_FILE,
     PAIR_SCHEMA,
-    QA_FILE,
     WRITE_BATCH,
+    pair_table,
+    write_pair_rows,
+    write_pairs,
+)
+from shared.corpus.pairs import (
+    MANIFEST_FILE,
+    QA_FILE,
     PairTable,
     QuestionTable,
-    pair_row,
     read_pair_table,
     read_pairs,
     read_questions,
     read_whole_pairs,
-    write_pairs,
 )
 from shared.corpus.predictions import (
     PredictionTable,
@@ -57,9 +60,8 @@ __all__ = [
     "QuestionTable",
     "checked_columns",
     "count_predictions",
-    "extra_cells",
     "left_out_by_reason",
-    "pair_row",
+    "pair_table",
     "pairs_digest",
     "parse_columns",
     "read_json",
@@ -74,6 +76,7 @@ __all__ = [
     "with_extra",
     "write_csv_rows",
     "write_json",
+    "write_pair_rows",
     "write_pairs",
     "write_predictions",
 ]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
-from shared.records import QAPair
 from shared.records.column_kinds import ColumnKind, ExtraColumns
 
 ARROW_NAMES: Final[Mapping[ColumnKind, str]] = {
@@ -26,12 +25,6 @@ def with_extra(schema: pa.Schema, extra: ExtraColumns) -> pa.Schema:
     for name, kind in extra.items():
         schema = schema.append(pa.field(name, pa.type_for_alias(ARROW_NAMES[kind])))
     return schema
-
-
-def extra_cells(pair: QAPair, extra: ExtraColumns) -> dict[str, Any]:
-    """Return what a pair has in the further columns; ``None`` where it has nothing."""
-    has = dict(pair.extra)
-    return {name: has.get(name) for name in extra}
 
 
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "false": False}

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from shared.corpus.extra_columns import cell_of, extra_cells, kind_of, with_extra
+from shared.corpus.extra_columns import cell_of, kind_of
 from shared.corpus.formats.cells import shown
 from shared.corpus.formats.tables import LeftOut, Row
 from shared.corpus.rows import (
@@ -23,10 +18,8 @@ from shared.corpus.rows import (
     require_some,
     say_left_out,
     say_repeated_ids,
-    write_cells,
 )
 from shared.errors import InputError
-from shared.files.atomic import atomic_path
 from shared.records import (
     COLUMN_ALIASES,
     LABEL_REVIEWS,
@@ -39,39 +32,12 @@ from shared.records import (
     Split,
     pair_id,
 )
-from shared.records.column_kinds import NO_EXTRA, ExtraColumns
+from shared.records.column_kinds import ExtraColumns
 from shared.records.columns import ColumnNames, column_key
 
 QA_FILE: Final = "qa.parquet"
 MANIFEST_FILE: Final = "manifest.json"
-WRITE_BATCH: Final = 10_000
 _NEEDED: Final = ("answer", "question", "filename")
-
-PAIR_SCHEMA: Final = pa.schema(
-    [
-        ("id", pa.string()),
-        ("question", pa.string()),
-        ("answer", pa.string()),
-        ("filename", pa.string()),
-        ("split", pa.string()),
-        ("difficulty", pa.string()),
-        ("model", pa.string()),
-        ("prompt_version", pa.string()),
-        ("listing_id", pa.string()),
-        ("agreement", pa.string()),
-        ("answers", pa.string()),
-        ("second_answer", pa.string()),
-        ("second_opinion", pa.string()),
-        ("label_review", pa.string()),
-        ("label_before_review", pa.string()),
-        ("label_sample", pa.string()),
-        ("boxes", pa.list_(pa.list_(pa.float64()))),
-        ("domain", pa.string()),
-        ("product", pa.string()),
-        ("unit_id", pa.string()),
-    ]
-)
-CSV_PAIR_COLUMNS: Final = ("id", "question", "answer", "filename")
 
 
 @dataclass(frozen=True)
@@ -195,96 +161,6 @@ def read_questions(path: Path, columns: ColumnNames = NO_COLUMNS) -> QuestionTab
     say_left_out(path, left_out)
     text_columns = [name for name in table.raw.columns if name not in table.raw.pictures]
     return QuestionTable(text_columns, rows, questions, ids)
-
-
-def write_pairs(
-    pairs: Iterable[QAPair],
-    path: Path,
-    *,
-    csv_columns: Sequence[str] = CSV_PAIR_COLUMNS,
-    extra: ExtraColumns = NO_EXTRA,
-) -> int:
-    """Write pairs as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
-
-    CSV holds ``csv_columns`` of the fields; the other formats hold every one. ``extra`` are further
-    columns of all.
-
-    Raises:
-        InputError: another suffix, or a place that cannot be written.
-    """
-    writers: dict[str, Callable[[Iterable[QAPair], Path], int]] = {
-        ".csv": partial(_write_csv_pairs, csv_columns, extra),
-        ".jsonl": partial(_write_jsonl_pairs, extra),
-        ".parquet": partial(_write_parquet, extra),
-    }
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
-    with atomic_path(path) as part:
-        return writer(pairs, part)
-
-
-def pair_row(pair: QAPair) -> dict[str, Any]:
-    """Return the fields of ``pair`` under the names in ``PAIR_SCHEMA``."""
-    return {
-        "id": pair.id,
-        "question": pair.question,
-        "answer": pair.answer,
-        "filename": pair.filename,
-        "split": pair.split,
-        "difficulty": pair.difficulty,
-        "model": pair.provenance.model,
-        "prompt_version": pair.provenance.prompt_version,
-        "listing_id": pair.provenance.listing_id,
-        "agreement": pair.agreement,
-        "answers": answers_json(pair),
-        "second_answer": pair.second_answer,
-        "second_opinion": pair.second_opinion,
-        "label_review": pair.label_review or None,
-        "label_before_review": pair.label_before_review or None,
-        "label_sample": pair.label_sample or None,
-        "boxes": [box.edges for box in pair.boxes] or None,
-        "domain": pair.domain or None,
-        "product": pair.product or None,
-        "unit_id": pair.unit_id or None,
-    }
-
-
-def answers_json(pair: QAPair) -> str | None:
-    """Return a pair's several references as ``read_pairs`` reads them; ``None`` for none."""
-    return json.dumps(pair.answers, ensure_ascii=False) if pair.answers else None
-
-
-def _write_csv_pairs(
-    columns: Sequence[str], extra: ExtraColumns, pairs: Iterable[QAPair], part: Path
-) -> int:
-    names = [*columns, *extra]
-    rows = (pair_row(pair) | extra_cells(pair, extra) for pair in pairs)
-    return write_cells(names, ([row[name] for name in names] for row in rows), part)
-
-
-def _write_jsonl_pairs(extra: ExtraColumns, pairs: Iterable[QAPair], part: Path) -> int:
-    count = 0
-    with part.open("w", encoding="utf-8") as file:
-        for count, pair in enumerate(pairs, start=1):  # noqa: B007
-            row = pair_row(pair) | extra_cells(pair, extra)
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return count
-
-
-def _write_parquet(extra: ExtraColumns, pairs: Iterable[QAPair], part: Path) -> int:
-    count = 0
-    batch: list[dict[str, Any]] = []
-    schema = with_extra(PAIR_SCHEMA, extra)
-    with pq.ParquetWriter(part, schema) as writer:
-        for pair in pairs:
-            batch.append(pair_row(pair) | extra_cells(pair, extra))
-            if len(batch) == WRITE_BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, schema))
-                count += len(batch)
-                batch.clear()
-        writer.write_table(pa.Table.from_pylist(batch, schema))
-    return count + len(batch)
 
 
 def _pair(fields: Fields) -> QAPair | LeftOut:

@@ -12,7 +12,6 @@ import pyarrow.lib
 import pyarrow.parquet as pq
 
 from shared.corpus.formats.tables import LeftOut
-from shared.corpus.pairs import answers_json
 from shared.corpus.rows import (
     NO_COLUMNS,
     Fields,
@@ -37,6 +36,7 @@ from shared.records import (
 )
 from shared.records.boxes import boxes_json
 from shared.records.columns import ColumnNames
+from shared.records.pair_rows import answers_json
 
 NO_REFERENCE: Final = "no reference answer"
 

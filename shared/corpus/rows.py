@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +37,7 @@ NO_COLUMNS: Final[ColumnNames] = {}
 _CORE: Final = frozenset({"question", "answer", "answers", "prediction"})
 NAMES_SHOWN: Final = 4
 """Names of a missing column that a message shows."""
+_WRITTEN_AT_ONCE: Final = 2_000
 log = EventLog(__name__)
 
 
@@ -323,15 +326,30 @@ def _written(cell: object) -> object:
 def write_cells(columns: Sequence[str], rows: Iterable[Sequence[object]], part: Path) -> int:
     """Write rows of cells as CSV to a file that is being made; return how many."""
     count = 0
+    left = iter(rows)
     with part.open("w", encoding="utf-8", newline="") as file:
-        plain = csv.writer(file, lineterminator="\n")
-        # Plain quoting leaves a carriage return bare, and readers end the row there.
-        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        plain.writerow(columns)
-        for count, row in enumerate(rows, start=1):  # noqa: B007
-            bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-            (quoted if bare_return else plain).writerow(row)
+        csv.writer(file, lineterminator="\n").writerow(columns)
+        while batch := list(islice(left, _WRITTEN_AT_ONCE)):
+            file.write(_csv_text(batch))
+            count += len(batch)
     return count
+
+
+def _csv_text(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as lines of CSV."""
+    text = io.StringIO(newline="")
+    plain = csv.writer(text, lineterminator="\n")
+    plain.writerows(rows)
+    if "\r" not in text.getvalue():
+        return text.getvalue()
+    text.seek(0)
+    text.truncate()
+    # Plain quoting leaves a carriage return bare, and readers end the row there.
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoted if bare_return else plain).writerow(row)
+    return text.getvalue()
 
 
 def most_frequent(answers: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,8 +25,7 @@ from shared.corpus import (
     QA_FILE,
     WRITE_BATCH,
     PairsDigest,
-    extra_cells,
-    pair_row,
+    pair_table,
     with_extra,
     write_json,
 )
@@ -36,6 +35,7 @@ from shared.files.atomic import refilled_folder
 from shared.files.digests import file_digest
 from shared.records import SPLITS, QAPair
 from shared.records.column_kinds import NO_EXTRA, ExtraColumns
+from shared.records.pair_rows import PairRow, pair_row
 
 CARD_FILE: Final = "README.md"
 IMAGE_BATCH: Final = 1_000
@@ -163,13 +163,13 @@ def _write_files(
     (folder / SPLITS_FOLDER).mkdir()
     with ExitStack() as stack:
         everything = stack.enter_context(
-            _RowFile(folder / QA_FILE, with_extra(PAIR_SCHEMA, extra), WRITE_BATCH)
+            _RowFile(folder / QA_FILE, with_extra(PAIR_SCHEMA, extra), extra, WRITE_BATCH)
         )
         # Opened when their first row comes: `datasets` cannot read a split without rows.
         by_split: dict[str, _RowFile] = {}
         image = None if embed_from is None else _image_reader(embed_from, facts)
         for pair in pairs:
-            row: dict[str, Any] = pair_row(pair) | extra_cells(pair, extra)
+            row = pair_row(pair)
             everything.add(row)
             facts.add(pair)
             if pair.split is None:
@@ -179,17 +179,27 @@ def _write_files(
                 by_split[pair.split] = stack.enter_context(
                     _split_file(path, extra, embeds=bool(image))
                 )
-            by_split[pair.split].add(row | ({"image": image(pair.filename)} if image else {}))
+            by_split[pair.split].add(row, image(pair.filename) if image else None)
     return facts
 
 
 class _RowFile:
     """A Parquet file that is written batch by batch."""
 
-    def __init__(self, path: Path, schema: pa.Schema, batch: int) -> None:
-        self._schema = schema
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        extra: ExtraColumns,
+        batch: int,
+        *,
+        embeds: bool = False,
+    ) -> None:
+        self._embeds = embeds
+        self._extra = extra
         self._batch = batch
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[PairRow] = []
+        self._images: list[dict[str, object] | None] = []
         self._writer = pq.ParquetWriter(path, schema, dictionary_pagesize_limit=_LARGEST_DICTIONARY)
 
     def __enter__(self) -> Self:
@@ -199,15 +209,20 @@ class _RowFile:
         self._flush()
         self._writer.close()
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: PairRow, image: dict[str, object] | None = None) -> None:
+        """Write a row; ``image`` stands in the column of images, where there is one."""
         self._rows.append(row)
+        self._images.append(image)
         if len(self._rows) == self._batch:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
-            self._rows = []
+            table = pair_table(self._rows, self._extra)
+            if self._embeds:
+                table = table.append_column("image", pa.array(self._images, _IMAGE))
+            self._writer.write_table(table)
+            self._rows, self._images = [], []
 
 
 def _split_file(path: Path, extra: ExtraColumns, *, embeds: bool) -> _RowFile:
@@ -222,7 +237,8 @@ def _split_file(path: Path, extra: ExtraColumns, *, embeds: bool) -> _RowFile:
         schema = schema.append(pa.field("image", _IMAGE))
     features = json.dumps({"info": {"features": types}})
     schema = schema.with_metadata({"huggingface": features})
-    return _RowFile(path, schema, IMAGE_BATCH if embeds else WRITE_BATCH)
+    batch = IMAGE_BATCH if embeds else WRITE_BATCH
+    return _RowFile(path, schema, extra, batch, embeds=embeds)
 
 
 def _image_reader(folder: Path, facts: _Facts) -> Callable[[str], dict[str, object] | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,12 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database.engine import ledger_engine
 from curator.ledger.errors import translated
-from curator.ledger.queries import pairs, replies
+from curator.ledger.queries import replies
 from curator.ledger.queries.newest import newest_items
-from curator.ledger.queries.pairs import PromptVersions
 from curator.ledger.records.overview import NewestItem
 from curator.ledger.records.work import RepliedItem, RepliedPair
-from shared.records import QAPair
 
 Asked = ParamSpec("Asked")
 Told = TypeVar("Told")
@@ -35,25 +33,6 @@ class Pages:
     async def newest(self, campaign_id: int, limit: int) -> list[NewestItem]:
         """Return the images of the latest replies, latest first, with what became of the pairs."""
         return await self._queried(newest_items, campaign_id, limit)
-
-    async def pairs_after(
-        self,
-        campaigns: PromptVersions,
-        after: int,
-        limit: int,
-        *,
-        models: Collection[str] = (),
-    ) -> tuple[list[QAPair], int]:
-        """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
-
-        Of several ``campaigns``, the first that asked a question about an image counts. Of
-        ``models`` alone, where some are given. The list is empty and the id unchanged at the end.
-        """
-        return await self._queried(pairs.pairs_after, campaigns, after, limit, models=models)
-
-    async def answered_twice(self, campaign_id: int) -> int:
-        """Return how many items of a campaign got several replies with pairs in them."""
-        return await self._queried(replies.answered_twice, campaign_id)
 
     async def replied_attempts(self, campaign_id: int) -> list[tuple[int, int]]:
         """Return item and attempt of each reply that a campaign got, by item, oldest first."""

@@ -1,120 +1,180 @@
-"""The pairs of campaigns, page by page, as they are exported."""
+"""The pairs of campaigns, page by page, as rows of the files that they are exported to.
+
+Each table is read by itself along its key, and joined here: an image, a request and a prompt's
+version belong to several pairs, and millions of pairs are exported at a time.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, literal_column, select, union
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from curator.ledger.database import tables
+from curator.ledger.database.plain import connected
+from curator.ledger.errors import translated
 from curator.ledger.records.work import WorkState
 from curator.prompts.reply_fields import STYLE
-from shared.records import Provenance, QAPair, pair_id
+from shared.records import pair_id
+from shared.records.pair_rows import ExtraCells, PairRow
 
 PromptVersions = Mapping[int, Callable[[str, str], str]]
 """For campaigns by id, what gives the version of an image's prompt, by its path and listing."""
-_AGREES: Final = {None: "", 0: "disagrees", 1: "agrees"}
-_pairs, _items, _work = tables.pairs, tables.items, tables.work
-_opinions, _attempts = tables.second_opinions, tables.attempts
-SAME_PAIR: Final = and_(
-    _pairs.c.campaign_id == _opinions.c.campaign_id,
-    _pairs.c.item_id == _opinions.c.item_id,
-    _pairs.c.question == _opinions.c.question,
+ProductOf = Callable[[str, str], str]
+"""What gives the product of a listing, by its id and what it says itself; "" for none."""
+PAGE: Final = 1_000
+"""Images whose pairs are read at a time."""
+_DONE: Final = """
+SELECT item_id FROM work WHERE campaign_id = ? AND item_id > ? AND state IN (?, ?)
+ORDER BY item_id LIMIT ?
+"""
+_ITEMS: Final = "SELECT id, image_path, listing_id, product FROM items WHERE id > ? AND id <= ?"
+_PAIRS: Final = """
+SELECT item_id, campaign_id, question, answer, difficulty, agreement, attempt_id, style, fields
+FROM pairs WHERE campaign_id = ? AND item_id > ? AND item_id <= ? ORDER BY item_id, position
+"""
+_MODELS: Final = """
+SELECT id, model, model_version FROM attempts WHERE id IN (
+  SELECT attempt_id FROM pairs WHERE campaign_id = ? AND item_id > ? AND item_id <= ?
 )
+"""
+_OPINIONS: Final = """
+SELECT campaign_id, item_id, question, answer, agrees FROM second_opinions
+WHERE campaign_id = ? AND item_id > ? AND item_id <= ? AND state = ?
+"""
+_AGREES: Final = ("disagrees", "agrees")
+_NOT_KNOWN: Final = ("", "")
+_ABOUT: Final = itemgetter(0, 1)
+# As ``PairRow._make``, without a call of Python's for each of millions.
+_NEW_ROW: Final[Callable[[tuple[object, ...]], PairRow]] = partial(tuple.__new__, PairRow)
 
 
-async def pairs_after(
-    connection: AsyncConnection,
-    campaigns: PromptVersions,
-    after: int,
-    limit: int,
-    *,
-    models: Collection[str] = (),
-) -> tuple[list[QAPair], int]:
-    """Return the pairs of up to ``limit`` items with ids above ``after``, and the last id.
+def pages_of_pairs(
+    path: Path, campaigns: PromptVersions, product_of: ProductOf, models: Collection[str] = ()
+) -> Iterator[list[PairRow]]:
+    """Yield the pairs of ``campaigns`` in the ledger at ``path``, in the order of the images.
 
-    Those of each of ``campaigns``, of which the first one that asked a question about an image
-    counts. Of ``models`` alone, where some are given. The list is empty and the id unchanged at the
-    end.
+    Of several campaigns, the first that asked a question about an image counts. Of ``models``
+    alone, where some are given: those that were asked, or that answered. Each page is of one
+    moment, and may be empty; between two of them, nobody is held up.
+
+    Raises:
+        LedgerFailure: it cannot be read.
     """
-    rows = (await connection.execute(_page(list(campaigns), after, limit, models))).all()
-    last = rows[-1].item_id if rows else after
-    # Questions differ within a campaign.
-    first = (
-        {(row.item_id, row.question): row for row in reversed(rows)} if len(campaigns) > 1 else {}
-    )
-    return [
-        _pair(row, campaigns[row.campaign_id](row.image_path, row.listing_id))
-        for row in rows
-        if not first or first[row.item_id, row.question] is row
-    ], last
+    after = 0
+    with translated(sqlite3.Error), closing(connected(path, "ro")) as connection:
+        while True:
+            connection.execute("BEGIN")
+            done = _next_done(connection, campaigns, after)
+            if not done:
+                return
+            page = _page(connection, campaigns, after, max(done))
+            connection.execute("COMMIT")
+            yield list(_rows(page, done, campaigns, product_of, models))
+            after = max(done)
+
+
+def _next_done(
+    connection: sqlite3.Connection, campaigns: Collection[int], after: int
+) -> dict[int, set[int]]:
+    """Return the next images of which some campaign is done, each with the campaigns that are."""
+    done: dict[int, set[int]] = {}
+    for campaign_id in campaigns:
+        bounds = (campaign_id, after, WorkState.DONE, WorkState.ALONG, PAGE)
+        for (item_id,) in connection.execute(_DONE, bounds):
+            done.setdefault(item_id, set()).add(campaign_id)
+    return {item_id: done[item_id] for item_id in sorted(done)[:PAGE]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is read for one page: rows of pairs, and what they name, by that.
+
+    ``models`` has what was asked and what answered, by the request; ``opinions`` the second answer
+    and whether it agrees, by campaign, image and question.
+    """
+
+    pairs: list[tuple[Any, ...]]
+    items: dict[int, tuple[str, str, str]]
+    models: dict[int, tuple[str, str]]
+    opinions: dict[tuple[int, int, str], tuple[str, str]]
 
 
 def _page(
-    campaign_ids: Sequence[int], after: int, limit: int, models: Collection[str]
-) -> Select[Any]:
-    each = [_answered(campaign_id, after, limit, models) for campaign_id in campaign_ids]
-    answered = select(union(*(select(one.subquery()) for one in each)).subquery())
-    answered = answered.order_by(literal_column("1")).limit(limit)
-    return (
-        select(*_pairs.c, _items.c.image_path, _items.c.listing_id, _items.c.product)
-        .add_columns(_opinions.c.answer.label("second_answer"), _opinions.c.agrees)
-        .add_columns(_attempts.c.model, _attempts.c.model_version)
-        .join(_items, _items.c.id == _pairs.c.item_id)
-        .outerjoin(_attempts, _attempts.c.id == _pairs.c.attempt_id)
-        .outerjoin(_opinions, SAME_PAIR & (_opinions.c.state == int(WorkState.DONE)))
-        .where(_pairs.c.campaign_id.in_(campaign_ids))
-        .where(_pairs.c.item_id.in_(each[0] if len(each) == 1 else answered))
-        .where(*([_made_by(models)] if models else []))
-        .order_by(_pairs.c.item_id, _pairs.c.campaign_id, _pairs.c.position)
-    )
+    connection: sqlite3.Connection, campaigns: Collection[int], after: int, last: int
+) -> _Page:
+    """Read what there is about the images after ``after`` and up to ``last``."""
+    items = {row[0]: row[1:] for row in connection.execute(_ITEMS, (after, last))}
+    page = _Page([], items, {}, {})
+    for campaign_id in sorted(campaigns):
+        bounds = (campaign_id, after, last)
+        page.pairs.extend(connection.execute(_PAIRS, bounds))
+        page.models.update((row[0], row[1:]) for row in connection.execute(_MODELS, bounds))
+        opinions = connection.execute(_OPINIONS, (*bounds, WorkState.DONE))
+        page.opinions.update((row[:3], (row[3], _AGREES[row[4]])) for row in opinions)
+    if len(campaigns) > 1:
+        page.pairs.sort(key=itemgetter(0))
+    return page
 
 
-def _answered(
-    campaign_id: int, after: int, limit: int, models: Collection[str]
-) -> Select[tuple[int]]:
-    """Return the query for the next items of one campaign that have pairs."""
-    answered = (
-        select(_work.c.item_id)
-        .where(
-            _work.c.campaign_id == campaign_id,
-            _work.c.state.in_([int(WorkState.DONE), int(WorkState.ALONG)]),
-            _work.c.item_id > after,
-        )
-        .order_by(_work.c.item_id)
-        .limit(limit)
-    )
-    if models:
-        theirs = select(_pairs.c.item_id).join(_attempts, _attempts.c.id == _pairs.c.attempt_id)
-        theirs = theirs.where(_pairs.c.campaign_id == campaign_id, _made_by(models))
-        answered = answered.where(_work.c.item_id.in_(theirs))
-    return answered
+def _rows(
+    page: _Page,
+    done: Mapping[int, Collection[int]],
+    campaigns: PromptVersions,
+    product_of: ProductOf,
+    models: Collection[str],
+) -> Iterator[PairRow]:
+    """Yield the rows of a page; an image's follow each other."""
+    several = len(campaigns) > 1
+    asked: set[tuple[int, str]] = set()
+    for (item_id, campaign_id), pairs in groupby(page.pairs, _ABOUT):
+        if campaign_id not in done.get(item_id, ()):
+            continue
+        image, listing_id, named = page.items[item_id]
+        version = campaigns[campaign_id](image, listing_id)
+        product = product_of(listing_id, named) or None
+        for _, _, question, answer, difficulty, agreement, attempt_id, style, fields in pairs:
+            model, answered_by = page.models.get(attempt_id, _NOT_KNOWN)
+            if models and model not in models and answered_by not in models:
+                continue
+            if several:
+                # Questions differ within a campaign.
+                if (item_id, question) in asked:
+                    continue
+                asked.add((item_id, question))
+            second, opinion = page.opinions.get((campaign_id, item_id, question), _NOT_KNOWN)
+            row = (
+                pair_id(image, question),
+                question,
+                answer,
+                image,
+                None,
+                difficulty,
+                answered_by or model,
+                version,
+                listing_id,
+                agreement,
+                None,
+                second,
+                opinion,
+                None,
+                None,
+                None,
+                None,
+                None,
+                product,
+                None,
+                _extra(style, fields) if style or fields else (),
+            )
+            yield _NEW_ROW(row)
 
 
-def _made_by(models: Collection[str]) -> ColumnElement[bool]:
-    """Return whether a request was made to one of the models, or answered by one."""
-    return _attempts.c.model.in_(models) | _attempts.c.model_version.in_(models)
-
-
-def _pair(row: Any, prompt_version: str) -> QAPair:  # noqa: ANN401 - SQLAlchemy types no columns
-    return QAPair(
-        id=pair_id(row.image_path, row.question),
-        question=row.question,
-        answer=row.answer,
-        filename=row.image_path,
-        product=row.product,
-        difficulty=row.difficulty,
-        agreement=row.agreement,
-        extra=_extra(row.style, row.fields),
-        second_answer=row.second_answer or "",
-        second_opinion=_AGREES[row.agrees],
-        provenance=Provenance(row.model_version or row.model or "", prompt_version, row.listing_id),
-    )
-
-
-def _extra(style: str, fields: str | None) -> tuple[tuple[str, Any], ...]:
+def _extra(style: str, fields: str | None) -> ExtraCells:
     named = tuple(json.loads(fields).items()) if fields else ()
     return ((STYLE, style), *named) if style else named

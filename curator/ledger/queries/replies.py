@@ -6,35 +6,24 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
+from typing import Final
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from curator.ledger.database import tables
 from curator.ledger.database.coding import kept_reply, listing_of
-from curator.ledger.queries.pairs import SAME_PAIR
-from curator.ledger.records.requests import Outcome
 from curator.ledger.records.work import RepliedItem, RepliedPair, WorkItem, WorkState
 
 _attempts, _replies = tables.attempts, tables.replies
 _work, _items, _pairs = tables.work, tables.items, tables.pairs
 _opinions = tables.second_opinions
 _views = tables.work.alias("views")
-
-
-async def answered_twice(connection: AsyncConnection, campaign_id: int) -> int:
-    """Return how many items got several replies with pairs in them."""
-    items = (
-        select(_attempts.c.item_id)
-        .where(
-            _attempts.c.campaign_id == campaign_id,
-            _attempts.c.question.is_(None),
-            _attempts.c.outcome == Outcome.ANSWERED.value,
-        )
-        .group_by(_attempts.c.item_id)
-        .having(func.count() > 1)
-    )
-    return await connection.scalar(select(func.count()).select_from(items.subquery())) or 0
+_SAME_PAIR: Final = and_(
+    _pairs.c.campaign_id == _opinions.c.campaign_id,
+    _pairs.c.item_id == _opinions.c.item_id,
+    _pairs.c.question == _opinions.c.question,
+)
 
 
 async def replied_attempts(connection: AsyncConnection, campaign_id: int) -> list[tuple[int, int]]:
@@ -131,7 +120,7 @@ async def replied_pairs(
             & (_opinions.c.item_id == _attempts.c.item_id)
             & (_opinions.c.question == _attempts.c.question),
         )
-        .join(_pairs, SAME_PAIR)
+        .join(_pairs, _SAME_PAIR)
         .join(_items, _items.c.id == _pairs.c.item_id)
         .where(_attempts.c.campaign_id == campaign_id, _attempts.c.id > after)
         .where(_attempts.c.canary_day.is_(None))

@@ -55,6 +55,16 @@ def last_attempt_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0])
 
 
+def answered_twice(connection: sqlite3.Connection, campaign_id: int) -> int:
+    """Return how many items got several replies with pairs in them."""
+    statement = (
+        "SELECT count(*) FROM (SELECT item_id FROM attempts "
+        "WHERE campaign_id = ? AND question IS NULL AND outcome = ? "
+        "GROUP BY item_id HAVING count(*) > 1)"
+    )
+    return int(connection.execute(statement, (campaign_id, _ANSWERED)).fetchone()[0])
+
+
 def bears_fruit(connection: sqlite3.Connection, campaign_id: int, latest: int) -> bool:
     """Return whether any of the ``latest`` requests about images that came to something, did.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,10 @@ from curator.ledger import (
     migrate,
 )
 from curator.ledger.database.plain import reading
+from curator.ledger.queries.pairs import pages_of_pairs
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.records import ImageRef, Listing
+from shared.records.pair_rows import PairRow
 
 FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"
 CAMPAIGN = Campaign((AskedModel("gemini-x"),), "1-abc", 3)
@@ -132,3 +134,10 @@ def tallied(path: Path) -> list[set[tuple]]:
         for tally, count in TALLIES.items():
             assert set(database.execute(tally)) == set(database.execute(count))
         return [set(database.execute(tally)) for tally in TALLIES]
+
+
+def kept_pairs(path: Path, *campaign_ids: int, models: Collection[str] = ()) -> list[PairRow]:
+    """Return the pairs of campaigns as they are exported, of prompts without a version."""
+    versions = dict.fromkeys(campaign_ids or (1,), lambda *_: "")
+    pages = pages_of_pairs(path, versions, lambda *_: "", models)
+    return [row for page in pages for row in page]

@@ -16,7 +16,7 @@ from PIL import Image
 from shared.program.full_disk import MAKE_ROOM
 from tests.curator.ledger.ledgers import fresh_ledger
 
-ITEMS = 4_000
+ITEMS = 20_000
 FORMS = {
     "o.csv": (),
     "o.jsonl": (),

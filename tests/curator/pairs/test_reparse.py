@@ -30,7 +30,7 @@ from shared.corpus import read_pairs
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.program.cli import run_program
 from shared.records import ImageRef, Listing
-from tests.curator.ledger.ledgers import tallied
+from tests.curator.ledger.ledgers import kept_pairs, tallied
 
 CAMPAIGN = Campaign((AskedModel("gemini-x"),), Prompt(3, 2).version, 3)
 COLOUR = Draft("What is the main color of it?", "dark red", "easy")
@@ -92,10 +92,7 @@ def state(path: Path) -> tuple:
     async def read() -> tuple:
         async with Ledger.opened(path) as ledger:
             (report,) = await ledger.reports(10.0)
-            pairs, _ = await ledger.pages.pairs_after(
-                {1: lambda *_: CAMPAIGN.prompt_version}, 0, 10
-            )
-            found = [(one.filename, one.question, one.agreement) for one in pairs]
+            found = [(one.filename, one.question, one.agreement) for one in kept_pairs(path)]
             return report, found, await ledger.retry_dead(1)
 
     return asyncio.run(read())

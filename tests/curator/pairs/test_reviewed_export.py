@@ -11,7 +11,7 @@ import pytest
 from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
 from shared.corpus import read_pairs
 from shared.questions.types import question_type
-from shared.records import QAPair
+from shared.records.pair_rows import PairRow
 from tests.curator.campaigns import ended, start_process
 from tests.curator.review.ledgers import Row, change, filled_ledger
 from tests.curator.review.reviewed import reviewed
@@ -20,15 +20,15 @@ ADD = "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, '', 2.0, 'random', 0, ?)"
 COLOR = "What is the color of it?"
 
 
-def pair_of(seen, **more) -> QAPair:
+def pair_of(seen, **more) -> PairRow:
     more = {"answer": seen.answer, "agreement": seen.agreement} | more
-    return QAPair(
+    return PairRow(
         id=f"{seen.place.item_id}-{seen.place.number}", question=seen.question,
         filename=seen.image_path, **more,
     )  # fmt: skip
 
 
-def chosen(judged, pairs, **choice) -> tuple[dict[str, QAPair], Counter]:
+def chosen(judged, pairs, **choice) -> tuple[dict[str, PairRow], Counter]:
     export = ReviewedPairs(judged, Choice(**choice))
     return {pair.id: pair for pair in export.chosen(lambda: pairs)}, export.left_out
 
@@ -53,7 +53,8 @@ def test_people_decide_what_is_written():
     assert (corrected.agreement, corrected.second_opinion) == ("", "agrees")
     marks = [(pair.label_review, pair.label_sample) for pair in written.values()]
     assert marks == [
-        ("accepted", "without rejected"), ("corrected", "without rejected"), ("", ""), ("", ""),
+        *(("accepted", "without rejected"), ("corrected", "without rejected")),
+        *((None, None), (None, None)),
     ]  # fmt: skip
     assert left_out == {"that people rejected": 1, "that people do not agree about": 1}
     only, left_out = chosen(seen, pairs, reviewed=True)
@@ -61,9 +62,9 @@ def test_people_decide_what_is_written():
     assert left_out["that nobody judged, or only skipped"] == 2
     kept, left_out = chosen(seen, pairs, keeps_rejected=True)
     assert [pair.label_review for pair in kept.values()] == [
-        "accepted", "corrected", "rejected", "disputed", "", "",
+        "accepted", "corrected", "rejected", "disputed", None, None,
     ]  # fmt: skip
-    assert {pair.label_sample for pair in kept.values()} == {"whole", ""}
+    assert {pair.label_sample for pair in kept.values()} == {"whole", None}
     assert not left_out
 
 
@@ -78,7 +79,7 @@ def test_a_least_agreement_holds_for_what_nobody_judged():
         written, _ = chosen(seen, pairs, min_agreement=least)
         assert len(written) == wanted
     # The judged one is here because of its verdict: it is no fair sample of the others.
-    assert chosen(seen, pairs, min_agreement=1.0)[0][pairs[0].id].label_sample == ""
+    assert chosen(seen, pairs, min_agreement=1.0)[0][pairs[0].id].label_sample is None
     assert chosen(seen, pairs)[0][pairs[0].id].label_sample == "whole"
 
 
@@ -91,11 +92,11 @@ def test_the_label_error_is_that_of_what_is_exported():
     assert (told["pairs"], told["share"]) == (6, pytest.approx(1 / 6))
 
 
-def questions(**counts: int) -> list[QAPair]:
+def questions(**counts: int) -> list[PairRow]:
     texts = {"colour": COLOR, "lit": "Is it lit?", "many": "How many are shown?"}
     texts["form"] = "What shape is it?"
     return [
-        QAPair(f"{key}{n}", texts[name], answer, f"{n}.png")
+        PairRow(f"{key}{n}", texts[name], answer, f"{n}.png")
         for key, count in counts.items()
         for name, answer in [key.split("_")]
         for n in range(count)
@@ -114,7 +115,7 @@ def test_frequent_types_are_cut_to_the_rarest_of_them():
 def test_frequent_answers_are_cut_within_their_type():
     pairs = [
         *questions(lit_yes=80, colour_red=90, colour_blue=60, colour_mauve=40, many_two=7),
-        *(QAPair(f"no{n}", "Is it lit?", "No.", f"n{n}.png") for n in range(30)),
+        *(PairRow(f"no{n}", "Is it lit?", "No.", f"n{n}.png") for n in range(30)),
     ]
     written, _ = chosen([], pairs, balance=Balance.ANSWER)
     counts = Counter(pair.answer for pair in written.values())

@@ -10,9 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 from curator.ledger import Campaign, Ledger, migrate
+from curator.ledger.database.plain import reading
 from curator.ledger.database.upgrade import upgrade
+from curator.ledger.reports.campaigns import answered_twice
 from shared.endpoints.keys.asked_model import AskedModel
-from tests.curator.ledger.ledgers import tallied
+from tests.curator.ledger.ledgers import kept_pairs, tallied
 
 
 def test_a_reply_without_a_model_is_of_the_one_that_was_asked(tmp_path):
@@ -145,16 +147,14 @@ def test_campaigns_of_one_prompt_are_joined_and_nothing_is_lost(tmp_path):
         async with Ledger.opened(path) as ledger:
             campaign = Campaign((AskedModel("newest"),), "1-abc", 3)
             assert await ledger.enrol(campaign, 9.0) == 1
-            pairs, _ = await ledger.pages.pairs_after(
-                {1: lambda *_: campaign.prompt_version}, 0, 10
-            )
-            assert [(pair.filename, pair.answer, pair.provenance.model) for pair in pairs] == [
+            assert [(pair.filename, pair.answer, pair.model) for pair in kept_pairs(path)] == [
                 ("1.jpg", "green", "served"),
                 ("3.jpg", "blue", "old-001"),
                 ("4.jpg", "y", "served"),
                 ("5.jpg", "x", "old-002"),
             ]
-            assert await ledger.pages.answered_twice(1) == 2
+            with reading(path) as connection:
+                assert answered_twice(connection, 1) == 2
 
     asyncio.run(read())
 

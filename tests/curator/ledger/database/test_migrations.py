@@ -25,6 +25,7 @@ from tests.curator.ledger.ledgers import (
     FIRST_RELEASE,
     answered,
     attempt,
+    kept_pairs,
     tallied,
 )
 
@@ -67,9 +68,7 @@ async def test_a_ledger_of_the_first_release_is_copied_and_goes_on(tmp_path):
         assert backup.execute("SELECT count(*) FROM pairs").fetchone() == (2,)
     async with Ledger.opened(path) as ledger:
         campaign_id = await ledger.enrol(CAMPAIGN, 2.0)
-        pairs, _ = await ledger.pages.pairs_after(
-            {campaign_id: lambda *_: CAMPAIGN.prompt_version}, 0, 10
-        )
+        pairs = kept_pairs(path, campaign_id)
         assert [(pair.answer, pair.agreement) for pair in pairs] == [("red", ""), ("wood", "")]
         (item,) = await ledger.pending(campaign_id, 0, 10)
         begun = attempt(ledger, campaign_id, item.item_id)

@@ -5,21 +5,40 @@ from __future__ import annotations
 import gzip
 import json
 
+import pytest
+
+from curator.ledger.database.plain import reading
+from curator.ledger.reports.products import products
 from shared.corpus import read_pairs
 from shared.dataset.products import MOST_SHARED
 from shared.records import ImageRef, Listing
+
+LISTINGS = """
+SELECT listing_id, product FROM items UNION ALL SELECT listing_id, product FROM other_listings
+"""
 
 
 def listing(name, image, product=""):
     return Listing(name, ImageRef(image, f"{image}.jpg"), {}, product)
 
 
-async def products(ledger, *listings):
-    await ledger.add_catalog("src", "f", "images", listings, 1.0)
-    return await ledger.products()
+@pytest.fixture
+def products_of(ledger, tmp_path):
+    """Return what reads the products of listings, once they are in the ledger."""
+
+    async def read(*listings):
+        await ledger.add_catalog("src", "f", "images", listings, 1.0)
+        with reading(tmp_path / "l.db") as connection:
+            found = products(connection)
+            rows = connection.execute(LISTINGS).fetchall()
+        told = {name: found.of(name, named) for name, named in rows}
+        assert found.are_told is any(told.values())
+        return {name: product for name, product in told.items() if product}
+
+    return read
 
 
-async def test_listings_that_share_an_image_are_one_product(ledger):
+async def test_listings_that_share_an_image_are_one_product(products_of):
     catalogue = [
         listing("A", "1"),
         listing("A", "2"),
@@ -28,10 +47,10 @@ async def test_listings_that_share_an_image_are_one_product(ledger):
         listing("C", "3"),
         listing("alone", "4"),
     ]
-    assert await products(ledger, *catalogue) == dict.fromkeys("ABC", "A")
+    assert await products_of(*catalogue) == dict.fromkeys("ABC", "A")
 
 
-async def test_a_product_names_the_listings_that_are_joined_to_it(ledger):
+async def test_a_product_names_the_listings_that_are_joined_to_it(products_of):
     catalogue = [
         listing("1", "a", "shirt"),
         listing("2", "b", "shirt"),
@@ -39,24 +58,22 @@ async def test_a_product_names_the_listings_that_are_joined_to_it(ledger):
         listing("4", "c", "nan"),
         listing("5", "d", "nan"),
     ]
-    assert await products(ledger, *catalogue) == dict.fromkeys("123", "shirt")
+    assert await products_of(*catalogue) == dict.fromkeys("123", "shirt")
 
 
-async def test_where_each_image_is_a_listing_of_its_own_nothing_is_said(ledger):
-    assert await products(ledger, *(listing(f"L{n}", f"{n}") for n in range(5))) == {}
+async def test_where_each_image_is_a_listing_of_its_own_nothing_is_said(products_of):
+    assert await products_of(*(listing(f"L{n}", f"{n}") for n in range(5))) == {}
 
 
-async def test_a_picture_of_too_many_listings_joins_none(ledger):
+async def test_a_picture_of_too_many_listings_joins_none(products_of):
     chart = [listing(f"L{n:02}", "size-chart") for n in range(MOST_SHARED + 1)]
     own = [listing(f"L{n:02}", f"own-{n}") for n in range(MOST_SHARED + 1)]
-    assert await products(ledger, *own, *chart) == {
-        entry.listing_id: entry.listing_id for entry in own
-    }
+    assert await products_of(*own, *chart) == {entry.listing_id: entry.listing_id for entry in own}
 
 
-async def test_what_a_later_catalogue_joins_is_joined_for_what_was_there_before(ledger):
-    assert await products(ledger, listing("A", "1"), listing("B", "2")) == {}
-    assert await products(ledger, listing("A", "1"), listing("A", "2")) == {"A": "A", "B": "A"}
+async def test_what_a_later_catalogue_joins_is_joined_for_what_was_there_before(products_of):
+    assert await products_of(listing("A", "1"), listing("B", "2")) == {}
+    assert await products_of(listing("A", "1"), listing("A", "2")) == {"A": "A", "B": "A"}
 
 
 async def test_an_exported_csv_names_products_and_divides_by_them(stage):
