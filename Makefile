@@ -97,10 +97,10 @@ docs: $(STAMP) .mermaid/$(MERMAID)  ## the site of the documents, in site/; ever
 
 .mermaid/$(MERMAID):
 	rm -rf .mermaid && mkdir .mermaid
-	cd .mermaid && npm pack --silent mermaid@$(MERMAID) >/dev/null && \
-	  tar xzf mermaid-$(MERMAID).tgz package/dist/mermaid.min.js && rm mermaid-$(MERMAID).tgz \
+	cd .mermaid && npm pack --silent --fetch-retries 1 mermaid@$(MERMAID) >/dev/null && \
+	  tar xzf mermaid-$(MERMAID).tgz package/dist/mermaid.min.js && \
+	  rm mermaid-$(MERMAID).tgz && touch $(MERMAID) \
 	  || echo "mermaid cannot be had from npm: diagrams stay text" >&2
-	touch $@
 
 clean:  ## forget the environment and the demo's output
 	rm -rf $(VENV) .peers .audit .mermaid site demo-run

@@ -73,6 +73,9 @@ def test_nothing_is_loaded_from_elsewhere(site):
         if re.match(r"(https?:)?//", place)
     }
     assert not loaded
+    # Where nothing is beside them that draws them, the theme would fetch it.
+    drawn = [page for page in site.rglob("*.html") if 'class="mermaid"' in page.read_text("utf-8")]
+    assert all("assets/mermaid.min.js" in page.read_text("utf-8") for page in drawn)
 
 
 def test_the_reference_has_every_command_metric_event_and_code(site):
