@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,10 +68,18 @@ def require_nothing_private(parcel: Parcel, *, token: str | None, folder: Path) 
         if mask(text) != text:
             raise InputError(f"{name}: holds a secret of this machine; nothing was sent, remove it")
         for path in paths:
-            if path in text or path.replace("/", "\\/") in text:
+            if _stands_in(text, path):
                 raise InputError(
                     f"{name}: holds a path of this machine ({path}...); nothing was sent, remove it"
                 )
+
+
+def _stands_in(text: str, path: str) -> bool:
+    """Return whether a whole path stands in a text, and not the middle of an address or another."""
+    forms = {path, path.replace("/", "\\/"), json.dumps(path)[1:-1]}
+    return f"file://{path}" in text or any(
+        re.search(rf"(?<![\w.:/\\-]){re.escape(form)}", text) for form in forms
+    )
 
 
 def _texts(parcel: Parcel) -> Iterator[tuple[str, str]]:

@@ -172,6 +172,15 @@ def test_no_path_and_no_secret_of_this_machine_goes_up(hub, send, monkeypatch, t
     assert hub.asked == []
 
 
+def test_an_address_with_the_name_of_the_folder_in_it_is_no_path(hub, send, monkeypatch, tmp_path):
+    monkeypatch.chdir("/tmp")
+    told, _ = send(files={"notes.txt": b"https://hub.example/tmp/x and data/tmp/y, s3://a/tmp/z"})
+    assert told[-1].startswith("pushed")
+    for content in (b'{"data": "/tmp/x"}', b"see file:///tmp/x", b'{"data": "\\/tmp\\/x"}'):
+        with pytest.raises(InputError, match="holds a path"):
+            send(files={"notes.txt": content})
+
+
 def test_sizes_are_told_by_thousands():
     assert [size_text(n) for n in (0, 999, 1000, 1_250_000, 10**9, 5 * 10**16)] == [
         *("0 B", "999 B", "1 kB", "1.25 MB", "1 GB", "5e+04 TB"),
