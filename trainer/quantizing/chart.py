@@ -27,6 +27,8 @@ text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size
 .knee { fill: none; stroke: #c2410c; stroke-width: 2 } .small { font-size: 9px }
 """
 _LINES: Final = 6
+_LABEL: Final = (56, 10)
+"""The width and height that a label needs."""
 
 
 def kept_chart(rows: Sequence[Kept], title: str) -> str:
@@ -46,8 +48,9 @@ def kept_chart(rows: Sequence[Kept], title: str) -> str:
         f"{place.x(row.bytes):.1f},{place.y(row.same.share):.1f}" for row in front(rows)
     )
     ET.SubElement(svg, "polyline", {"class": "front", "points": along})
+    taken: list[tuple[float, float]] = []
     for row in rows:
-        _dot(svg, place, row)
+        _dot(svg, place, row, taken)
     _knee(svg, place, knee(rows))
     for number, method in enumerate(dict.fromkeys(row.method for row in rows)):
         y = TOP + 16 + 18 * number
@@ -76,10 +79,13 @@ class _Places:
 
 
 def _axes(svg: ET.Element, place: _Places) -> None:
-    for number in range(_LINES + 1):
-        share = place.floor + (1 - place.floor) * number / _LINES
+    tenths = round(10 * (1 - place.floor))
+    lines = 2 * tenths if tenths < _LINES // 2 else max(tenths, 1)
+    for number in range(lines + 1):
+        share = place.floor + (1 - place.floor) * number / lines
         _line(svg, "grid", (LEFT, place.y(share)), (WIDTH - RIGHT, place.y(share)))
         _text(svg, "end", LEFT - 6, place.y(share) + 4, f"{100 * share:.0f} %")
+    for number in range(_LINES + 1):
         size = math.exp(place.low + (place.high - place.low) * number / _LINES)
         x = place.x(size)
         _line(svg, "axis", (x, HEIGHT - BOTTOM), (x, HEIGHT - BOTTOM + 4))
@@ -94,7 +100,7 @@ def _axes(svg: ET.Element, place: _Places) -> None:
     )
 
 
-def _dot(svg: ET.Element, place: _Places, row: Kept) -> None:
+def _dot(svg: ET.Element, place: _Places, row: Kept, taken: list[tuple[float, float]]) -> None:
     x, y = place.x(row.bytes), place.y(row.same.share)
     colour = COLOURS[row.method]
     bar = _line(svg, "", (x, place.y(row.same.low)), (x, place.y(row.same.high)))
@@ -104,7 +110,11 @@ def _dot(svg: ET.Element, place: _Places, row: Kept) -> None:
     ET.SubElement(
         dot, "title"
     ).text = f"{row.name}: {row.bytes / 1e6:.2f} MB, {100 * row.same.share:.1f} % of answers kept"
-    _text(svg, "small", x + 6, y + 3, row.name)
+    label_y = y + 3
+    while any(abs(label_y - other) < _LABEL[1] and abs(x - at) < _LABEL[0] for at, other in taken):
+        label_y += _LABEL[1]
+    taken.append((x, label_y))
+    _text(svg, "small", x + 6, label_y, row.name)
 
 
 def _knee(svg: ET.Element, place: _Places, row: Kept) -> None:

@@ -64,7 +64,8 @@ def forms_beside(
         budget = bits_budget(rounder, bits)
         if budget >= fewest:
             plan = plan_within(rounder, choices, budget)
-            forms.append(Form(f"{MIXED} {bits:g}", MIXED, plan, method))
+            if plan != chosen:
+                forms.append(Form(f"{MIXED} {bits:g}", MIXED, plan, method))
     for other in dict.fromkeys([Method.NEAREST, Method.HQQ, method]):
         for number in BITS:
             plan = rounder.all_in(number)
@@ -114,7 +115,9 @@ class Comparison:
 
         told = self.measured.of(f"answers as {held.value}", ask)
         form = Form(held.value, BITSANDBYTES, {}, Method.NEAREST)
-        return replace(self._kept(form, told["answers"], whole), bytes=told["bytes"])
+        row = self._kept(form, told["answers"], whole)
+        taken = told["bytes"] - self.rounder.other_bytes
+        return replace(row, bytes=told["bytes"], bits=_BYTE * taken / self.rounder.weights)
 
     def _asked(self, learner: Learner[Any]) -> list[str]:
         asked = Calibration(learner, self.questions.pairs, self.questions.images)
