@@ -90,7 +90,7 @@ def test_an_adapter_is_applied(tiny_model, tiny_adapter, pictures, capsys):
         (["--image", "{images}/none.png", "--question", "what"], "none.png: not a readable image"),
         (["--image", "{images}/001.png", "--question", "caf\udce9"], "is not UTF-8"),
         (["--image", "{images}/001.png", "--question", "  "], "--question: is empty"),
-        (["--image", "{images}/001.png"], "give --image FILE --question TEXT, or --csv FILE"),
+        (["--image", "{images}/001.png"], "give --image FILE --question TEXT, or --data FILE"),
         (
             ["--csv", "{asked}", "--images", "{images}", "--out", "{tmp}/out.txt"],
             "name a .csv file",
