@@ -36,6 +36,10 @@ def main(name: str, words: list[str]) -> int:
             return look(["-m", name, *words, "--listen", "127.0.0.1:0"])
         case "curator" if words and words[0] in ASK_THE_SERVICE and "--endpoint" not in words:
             return run([sys.executable, "-m", name, *words, "--endpoint", os.environ["GEMINI"]])
+        case "kubectl":
+            apply, file, path = words
+            assert (apply, file) == ("apply", "-f")
+            return 0 if "kind: RayJob" in Path(path).read_text(encoding="utf-8") else 1
         case "ray":
             return ray_at_hand.main(words)
         case _:

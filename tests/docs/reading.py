@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 AT_HAND = Path(__file__).with_name("at_hand.py")
-PROGRAMS = ("curator", "trainer", "evaluator", "pip", "python3", "ray")
+PROGRAMS = ("curator", "trainer", "evaluator", "pip", "python3", "ray", "kubectl")
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -34,7 +34,7 @@ def follow(
 
     ``replaced`` says what stands for what a machine without a network cannot have.
     """
-    for at_top in ("pyproject.toml", "constraints.txt", "ray_cluster.yaml", "evaluator"):
+    for at_top in ("pyproject.toml", "constraints.txt", "ray_cluster.yaml", "evaluator", "docs"):
         (folder / at_top).symlink_to(ROOT / at_top)
     typed = folder / "typed"
     typed.mkdir()
@@ -58,7 +58,7 @@ def follow(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=320,
+        timeout=840,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-6000:]

@@ -22,7 +22,7 @@ from tests.docs.reading import follow
 from tests.models import save_tiny_adapter, save_tiny_model
 from tests.pictures import draw_gallery, draw_shape
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(340)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
