@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit chaos lint check bench bench-peers gpu-check load format architecture docs notebooks pictures clean
+.PHONY: help install demo test test-slow fuzz audit release chaos lint check bench bench-peers gpu-check load format architecture docs notebooks pictures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,12 @@ audit:  ## known weaknesses of the pinned packages, and secrets in the files
 	  --disable-plugin Base64HighEntropyString
 	.audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
+# In an environment of its own, which has what builds and checks and nothing else.
+release:  ## the wheel and the source distribution, checked, in dist
+	test -x .release/bin/twine || { $(PYTHON) -m venv .release && \
+	  .release/bin/python -m pip install --quiet build twine; }
+	rm -rf dist && .release/bin/python -m build && .release/bin/twine check --strict dist/*
+
 chaos: $(STAMP)  ## try to lose something of campaigns, evaluations, trainings: SEEDS, for MINUTES at most
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES)
 
@@ -60,8 +66,8 @@ lint: $(STAMP)  ## format, lint, types, import contracts
 
 check: lint test  ## lint and the default tests
 
-bench: $(STAMP)  ## ours against the plain way of doing it, in one run
-	$(BIN)/python -m tests.bench
+bench: $(STAMP)  ## ours against the plain way; SECTIONS of it; kept in docs/figures.md and .json
+	$(BIN)/python -m tests.bench $(SECTIONS) --keep
 
 gpu-check: $(STAMP)  ## what only a GPU can tell, in gpu-check.json; under 8 minutes
 	$(BIN)/python -m tests.bench.gpu_check

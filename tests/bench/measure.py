@@ -45,6 +45,35 @@ class Comparison:
         total = sum(self.parts.values())
         return ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in self.parts.items())
 
+    def plain(self) -> dict[str, str]:
+        """Return it as the cells of a table."""
+        return {
+            "what": self.what,
+            "unit": self.unit,
+            "reference": f"{self.reference:,.1f}",
+            "ours": f"{self.ours:,.1f}",
+            "ratio": f"{self.ratio:.2f}",
+            "ceiling": self.ceiling,
+            "bound by": self.shares,
+        }
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one start of a command takes: CPU seconds, and MiB at most."""
+
+    what: str
+    cpu_s: float
+    peak_mib: float
+
+    def plain(self) -> dict[str, str]:
+        """Return it as the cells of a table."""
+        return {
+            "what": self.what,
+            "CPU s": f"{self.cpu_s:.2f}",
+            "peak MiB": f"{self.peak_mib:.0f}",
+        }
+
 
 def compare(
     what: str,
