@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
 
-from tests.bench.asking.cost import cost_of
+from tests.bench.asking.cost import Cost, cost_of
 from tests.bench.asking.race import ROOT, Race, Run, lean_server, measured, write_course
 from tests.bench.measure import Comparison
 
@@ -19,6 +19,7 @@ PICTURES = 3_000
 MOST_MB = 250
 FIRST_REQUEST_S = 2.0
 STATUS_S = 1.0
+EXPORT_MB = 200
 LOOKS = 5
 
 FILL = """
@@ -41,6 +42,17 @@ UPDATE work SET state = 1 WHERE state = 0 AND item_id % 100 > 0;
 COMMIT;
 """
 """All but a hundredth answered, ten pairs each; one pair of each has a second opinion."""
+
+
+PLAIN = """
+import csv, sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute(
+    "SELECT image_path || question, question, answer, image_path FROM pairs "
+    "JOIN items ON id = item_id ORDER BY campaign_id, item_id, position"
+)
+with open(sys.argv[2], "w", newline="") as file:
+    csv.writer(file).writerows(rows)
+"""
 
 
 def bench_full_ledger(folder: Path) -> Iterator[Comparison]:
@@ -67,6 +79,29 @@ def bench_full_ledger(folder: Path) -> Iterator[Comparison]:
     wall_s, cpu_s = _looked(folder)
     what = f"curator status, {pairs:,} pairs, {wall_s:.2f} s ({cpu_s:.2f} of CPU), against 1 s"
     yield Comparison(what, "1/s", 1 / STATUS_S, 1 / wall_s)
+    yield from _exports(folder, folder / "full.db", pairs)
+
+
+def _exports(folder: Path, ledger: Path, pairs: int) -> Iterator[Comparison]:
+    """``curator export`` by CPU time against SQLite and ``csv`` alone, and by memory."""
+    plain = [sys.executable, "-c", PLAIN, str(ledger), str(folder / "plain.csv")]
+    reference = pairs / _done(plain).cpu_s
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        out = folder / f"out{suffix}"
+        words = ["curator", "export", "--ledger", str(ledger), "--out", str(out)]
+        cost = _done([sys.executable, "-m", *words])
+        what = f"curator export, {pairs:,} pairs, {suffix}"
+        ours = pairs / cost.cpu_s
+        yield Comparison(f"{what}, against sqlite3 and csv alone", "pairs/CPU s", reference, ours)
+        what = f"{what}, {cost.peak_mb:.0f} MB at most, against {EXPORT_MB} MB"
+        yield Comparison(what, "1/GB", 1000 / EXPORT_MB, 1000 / cost.peak_mb)
+
+
+def _done(command: Sequence[str]) -> Cost:
+    cost = cost_of(command)
+    if cost.code:
+        raise RuntimeError(f"{command[2]}: {cost.errors[-2000:]}")
+    return cost
 
 
 def _run(folder: Path, limit: int, count: int) -> Run:
