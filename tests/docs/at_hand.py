@@ -30,23 +30,23 @@ def main(name: str, words: list[str]) -> int:
         case "pip":
             return install(words)
         case "python3":
-            real = words[:2] == ["-m", "venv"]
-            return run([sys.executable, *words, *(["--without-pip"] if real else [])])
+            bare = ["--without-pip"] if words[:2] == ["-m", "venv"] else []
+            words = [sys.executable, *words, *bare]
         case "curator" if words and words[0] in PAGES:
             return look(["-m", name, *words, "--listen", "127.0.0.1:0"])
         case "curator" if words and words[0] in ASK_THE_SERVICE and "--endpoint" not in words:
-            return run([sys.executable, "-m", name, *words, "--endpoint", os.environ["GEMINI"]])
+            words = [sys.executable, "-m", name, *words, "--endpoint", os.environ["GEMINI"]]
         case "kubectl":
-            apply, file, path = words
-            assert (apply, file) == ("apply", "-f")
-            return 0 if "kind: RayJob" in Path(path).read_text(encoding="utf-8") else 1
+            return apply(words)
         case "ray":
             return ray_at_hand.main(words)
         case _:
-            return run([sys.executable, "-m", name, *words])
+            words = [sys.executable, "-m", name, *words]
+    return run(words)
 
 
 def run(words: list[str]) -> int:
+    """Become another program, which signals then reach."""
     os.execv(words[0], words)
 
 
@@ -62,6 +62,13 @@ def look(words: list[str]) -> int:
             assert b"<html" in page.read()
         server.send_signal(signal.SIGINT)
     return 0
+
+
+def apply(words: list[str]) -> int:
+    """Check that a RayJob is applied; its fields are `tests/test_kuberay.py`'s to check."""
+    verb, file, path = words
+    assert (verb, file) == ("apply", "-f")
+    return 0 if "kind: RayJob" in Path(path).read_text(encoding="utf-8") else 1
 
 
 def install(words: list[str]) -> int:
