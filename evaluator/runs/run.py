@@ -17,7 +17,7 @@ from evaluator.robustness.changes import Change
 from evaluator.runs.answers import answer_shards, question_count, read_shards, unanswered
 from evaluator.runs.folder import remove_leftovers, write_results
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, write_record
-from evaluator.runs.same_model import agree_on_model, model_facts
+from evaluator.runs.sources.same_model import agree_on_model, model_facts
 from evaluator.runs.status import NoteBook, Pace, State, sole_driver
 from evaluator.scoring.controls import UnderChange
 from evaluator.scoring.cost import Cost
