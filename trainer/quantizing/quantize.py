@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from shared.corpus import pairs_digest, write_json
@@ -43,6 +45,8 @@ CARD_FILE, CHART_FILE, TABLE_FILE, CONFIG_FILE = (
     "sizes.json",
     "config.json",
 )
+_MERGED: Final = "merged.part"
+"""The model with its adapter merged in, while it is rounded."""
 _VERSION: Final = "quantize 1"
 """Of how things are measured: what another one measured is not taken."""
 
@@ -68,9 +72,9 @@ def quantize(order: QuantizeOrder) -> QuantizeResult:
     held = f"{order.out}: another `trainer quantize` works in this folder"
     with (
         sole(order.out / LOCK_FILE, held, "wait for it, stop it, or give another --out"),
-        TemporaryDirectory(dir=order.out) as scratch,
+        _emptied(order.out / _MERGED) as merged,
     ):
-        source = _source(order, Path(scratch, "merged"))
+        source = _source(order, merged)
         rounder = Rounder(load_learner(source, quantization=Quantization.NONE))
         budget = _budget(order, rounder)
         fingerprint = _fingerprint(order, rounder.learner.model.revision, questions)
@@ -104,6 +108,16 @@ def _require_usable(order: QuantizeOrder) -> None:
 
 def _is_begun(folder: Path) -> bool:
     return (folder / MEASURED_FILE).exists() or (folder / LOCK_FILE).exists()
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """Yield a place where nothing is, and leave none; a kill may have left something before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _source(order: QuantizeOrder, merged: Path) -> str:
