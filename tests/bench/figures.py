@@ -22,6 +22,10 @@ ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / "docs" / "figures.json"
 PAGE: Final = ROOT / "docs" / "figures.md"
 RECORDS: Final = 2
+COLUMNS: Final = (
+    *("what", "unit", "reference", "ours", "ratio", "ceiling", "bound by"),
+    *("CPU s", "peak MiB"),
+)
 PACKAGES: Final = (
     *("abo-vqa", "typer", "aiohttp", "sqlalchemy", "pyarrow", "numpy", "pillow"),
     *("torch", "transformers", "peft", "bitsandbytes", "ray", "onnxruntime"),
@@ -85,7 +89,7 @@ def _told(entry: Mapping[str, Any]) -> str:
 def _table(records: Sequence[Mapping[str, Any]]) -> str:
     rows = records[0]["rows"]
     before = {row["what"]: row for row in records[1]["rows"]} if len(records) > 1 else {}
-    columns = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+    columns = [name for name in COLUMNS if any(row.get(name) for row in rows)]
     compared = "ratio" if "ratio" in columns else "CPU s"
     heads = [*columns, *([f"{compared} before ({records[1]['commit']})"] if before else [])]
     lines = [heads, ["---"] + ["---:"] * (len(heads) - 1)]
@@ -102,7 +106,7 @@ def _commit() -> str:
         told = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
         return told.stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no")
+    changed = git("status", "--porcelain", "--untracked-files=no", ":!docs/figures.*")
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
