@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 
 from tests.chaos.befalling import UnderFire, differences, left_in
-from tests.chaos.campaigns.promises import broken_promises
+from tests.chaos.campaigns.promises import broken_promises, exceeded_windows
 from tests.chaos.campaigns.scene import KEYS, set_up
 from tests.chaos.campaigns.within import QUOTAS
 from tests.chaos.evaluations import leave_stage
@@ -148,3 +148,18 @@ async def _lose(folder):
         assert what in told
     for what in ("does not know", "a key stands in notes.txt", "not what counting gives"):
         assert what in told
+
+
+def test_a_quota_that_was_exceeded_is_told(tmp_path):
+    asyncio.run(_exceed(tmp_path))
+
+
+async def _exceed(folder):
+    clock, quotas = JumpingClock(), {project: {"rpm": 1} for project in KEYS}
+    async with set_up(5, folder, clock, listings=6, quotas=quotas, faults=()) as scene:
+        assert exceeded_windows(scene) == []
+        scene.keys_file.write_text(scene.keys_file.read_text().replace("rpm = 1\n", ""))
+        with scene.captured.catching():
+            await scene.campaign.run(clock, keys=scene.keys_file)
+        [told] = exceeded_windows(scene)
+    assert "went over a quota" in told

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from curator.rehearsal.faults import Fault
 from shared.program.clock import SystemClock
-from tests.chaos.campaigns.promises import broken_promises, done
-from tests.chaos.campaigns.scene import Scene, set_up
+from tests.chaos.campaigns.promises import broken_promises, done, exceeded_windows
+from tests.chaos.campaigns.scene import KEYS, Scene, set_up
 from tests.chaos.report import Told
 from tests.curator.campaigns import Ended, ended, start_process
 from tests.curator.ledger.repair.ledgers import PAGE, overwrite
 
-QUOTAS: Final = {"rpm": 5_000, "rpd": 20_000}
+AMPLE: Final = {"rpm": 5_000, "rpd": 20_000}
 """None that binds: on a clock that does not jump, a minute is a minute."""
+BINDS_EVERY, WAITS_EVERY = 3, 9
+"""Of so many seeds, one has quotas that bind in two projects, or in all."""
 FAULTS: Final = (
     *(Fault.SLOW, Fault.DROPPED, Fault.CUT_BODY, Fault.MAX_TOKENS, Fault.NONSENSE, Fault.FENCED),
     *(Fault.NUMBERED, Fault.TRAILING_COMMA, Fault.WRONG_COUNT, Fault.SAFETY, Fault.NO_CANDIDATE),
@@ -30,10 +33,29 @@ UNLOGGED: Final = 64
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
+def quotas_of(seed: int, listings: int) -> dict[str, dict[str, int]]:
+    """Return each project's quotas: ample, or such that one has no day and one no minute to spare.
+
+    The third one's binds in a few seeds only, for then all wait.
+    """
+    day, minute, last, dying = KEYS
+    quotas = dict.fromkeys(KEYS, AMPLE)
+    if _bind(seed):
+        quotas |= {day: AMPLE | {"rpd": max(1, listings // 10)}, minute: AMPLE | {"rpm": 3}}
+    if seed % WAITS_EVERY == WAITS_EVERY - 1:
+        quotas |= dict.fromkeys([last, dying], AMPLE | {"rpm": max(1, listings // 2)})
+    return quotas
+
+
+def _bind(seed: int) -> bool:
+    return seed % BINDS_EVERY == BINDS_EVERY - 1
+
+
 async def chaos_of_processes(seed: int, folder: Path, listings: int) -> Told:
     """Play a seed; return what was tried and what was lost."""
+    quotas = quotas_of(seed, listings)
     scene_of_seed = set_up(
-        seed, folder, SystemClock(), listings=listings, quotas=QUOTAS, faults=FAULTS
+        seed, folder, SystemClock(), listings=listings, quotas=quotas, faults=FAULTS
     )
     async with scene_of_seed as scene:
         lost: list[str] = []
@@ -47,7 +69,18 @@ async def chaos_of_processes(seed: int, folder: Path, listings: int) -> Told:
                 exported = await scene.campaign.command("export", "--out", str(out))
                 lost += [] if exported.code == 0 else [f"export: {exported.err}"]
                 lost += broken_promises(scene, out)
+        lost += exceeded_windows(scene)
+        if _bind(seed):
+            _count_full_days(scene, quotas)
         return Told.of(scene, "in processes", lost)
+
+
+def _count_full_days(scene: Scene, quotas: Mapping[str, Mapping[str, int]]) -> None:
+    stats = scene.service.server.stats()["projects"]
+    counts = {name: stats[name]["requests"] for name in quotas.keys() & stats.keys()}
+    scene.tried["a day's quota was used up"] += sum(
+        count >= quotas[name]["rpd"] for name, count in counts.items()
+    )
 
 
 async def _start(scene: Scene) -> asyncio.subprocess.Process:
@@ -68,7 +101,8 @@ async def _interrupt(scene: Scene, most: int) -> list[str]:
     allowed = await befalls(scene, process) if not over.done() else {0, 1, 75}
     lost = await _over(scene, process, allowed)
     after = scene.die.choice([None, None, None, _lose_newest_changes, _damage])
-    return lost + (await after(scene) if after else [])
+    # What is lost with a part of the ledger was counted by the service alone.
+    return lost + (await after(scene) if after and not _bind(scene.seed) else [])
 
 
 async def _over(scene: Scene, process: asyncio.subprocess.Process, allowed: set[int]) -> list[str]:

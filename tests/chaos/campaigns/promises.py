@@ -114,7 +114,8 @@ def done(scene: Scene) -> bool:
     return count == (scene.listings,)
 
 
-def exceeded_windows(scene: Scene) -> int:
-    """Return how many requests the service refused for more than a quota allows."""
+def exceeded_windows(scene: Scene) -> list[str]:
+    """Return how many requests the service refused for more than a quota allows; none, nothing."""
     outcomes = scene.service.server.stats()["outcomes"]
-    return outcomes.get("minute_quota", 0) + outcomes.get("day_quota", 0)
+    count = outcomes.get("minute_quota", 0) + outcomes.get("day_quota", 0)
+    return [f"{count} requests went over a quota"] if count else []

@@ -7,7 +7,7 @@ import contextlib
 import io
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,10 +133,10 @@ async def set_up(
     clock: Clock,
     *,
     listings: int,
-    quotas: dict[str, int],
+    quotas: Mapping[str, Mapping[str, int]],
     faults: Collection[Fault] = tuple(Fault),
 ) -> AsyncIterator[Scene]:
-    """Set the scene of a seed in ``folder``: ``quotas`` of each project, ``faults`` of requests."""
+    """Set the scene of a seed in ``folder``: ``quotas`` by project, ``faults`` of requests."""
     die = random.Random(seed)
     catalog = write_abo(folder / "abo", listings)
     work = folder / "work"
@@ -159,7 +159,10 @@ async def set_up(
 
 
 def _script(
-    die: random.Random, seed: int, quotas: dict[str, int], faults: Collection[Fault]
+    die: random.Random,
+    seed: int,
+    quotas: Mapping[str, Mapping[str, int]],
+    faults: Collection[Fault],
 ) -> dict[str, Any]:
     severity = die.choice([0.0, 0.004, 0.015])
     *living, dying = KEYS
@@ -169,7 +172,7 @@ def _script(
     return {
         "seed": seed,
         "accept_unlisted_keys": False,
-        "project": [{"name": project, **quotas} for project in KEYS],
+        "project": [{"name": project, **quotas[project]} for project in KEYS],
         "key": [
             *(
                 {"api_key": KEYS[project], "label": project, "project": project}
@@ -190,7 +193,7 @@ def _script(
     }
 
 
-def _keys(quotas: dict[str, int]) -> Iterator[str]:
-    limits = "".join(f"{name} = {value}\n" for name, value in quotas.items())
+def _keys(quotas: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     for project, secret in KEYS.items():
+        limits = "".join(f"{name} = {value}\n" for name, value in quotas[project].items())
         yield f'[[key]]\nlabel = "{project}"\nproject = "{project}"\napi_key = "{secret}"\n{limits}'
