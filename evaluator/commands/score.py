@@ -108,7 +108,8 @@ def score(
 
 def _next(settings: ScoreSettings, names: Sequence[str]) -> list[str]:
     if settings.out is None:
-        return ["evaluator", "score", "--out", "runs", *settings.arguments()]
+        out = "runs" if len(names) > 1 else f"runs/{names[0]}"
+        return ["evaluator", "score", "--out", out, *settings.arguments()]
     folders = [settings.out] if len(names) == 1 else [settings.out / name for name in names]
     return ["evaluator", "report", *map(str, folders), "--out", "report.html"]
 

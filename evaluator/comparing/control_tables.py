@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.table import Table
 
 from evaluator.comparing.side_by_side import Column
-from evaluator.comparing.tables import lead_cell, metric_heading
+from evaluator.comparing.tables import lead_cell, metric_heading, signed_interval
+from evaluator.metrics.registry import label
 from evaluator.scoring.scorecard import Scorecard
+from shared.dataset.units import counted
 
 
 def control_tables(scorecard: Scorecard) -> list[Table]:
@@ -45,28 +47,28 @@ def robustness_table(scorecard: Scorecard) -> Table:
         f"under it, intervals by {scorecard.clustered_by}",
         title_justify="left",
         caption="\n".join(
-            f"{name}: {each.signature.partition('|')[0]}{_left_out(each.left_out)}"
+            f"{name}: {each.signature.partition('|')[0]}; {counted(each.scores.n, 'question')}, "
+            f"{100 * each.other_answers.mean:z.1f} % other answers{_left_out(each.left_out)}"
             for name, each in scorecard.robustness.items()
         ),
         caption_justify="left",
     )
+    # Downwards, so that no figure is cut off however many metrics there are.
     table.add_column("change", no_wrap=True)
-    for heading in ("questions", "other answers"):
-        table.add_column(heading, justify="right")
-    metrics = [
-        metric
-        for metric in scorecard.scores.metrics
-        if any(metric in each.drop for each in scorecard.robustness.values())
-    ]
-    for metric in metrics:
-        table.add_column(metric_heading(Column(metric, "")), justify="right")
+    table.add_column("metric", overflow="fold")
+    for heading in ("lost", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, each in scorecard.robustness.items():
-        table.add_row(
-            name,
-            f"{each.scores.n:,}",
-            f"{100 * each.other_answers.mean:z.1f} %",
-            *(lead_cell(each.drop.get(metric)) for metric in metrics),
-        )
+        metrics = [metric for metric in scorecard.scores.metrics if metric in each.drop]
+        for place, metric in enumerate(metrics):
+            lost = each.drop[metric]
+            table.add_row(
+                "" if place else name,
+                label(metric),
+                f"{lost.mean:+z.4f}",
+                signed_interval(lost.ci95),
+            )
+        table.add_section()
     return table
 
 

@@ -127,12 +127,12 @@ def difference_table(comparison: RunComparison) -> Table:
             f"{metric.base:.4f}",
             f"{metric.other:.4f}",
             f"{gain.mean:+z.4f}",
-            _signed_interval(gain.ci95),
+            signed_interval(gain.ci95),
             *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
         )
     table.add_section()
     for kind, gain in comparison.by_question_type.items():
-        row = (f"  {kind}", "", "", f"{gain.mean:+z.4f}", _signed_interval(gain.ci95), "", "")
+        row = (f"  {kind}", "", "", f"{gain.mean:+z.4f}", signed_interval(gain.ci95), "", "")
         table.add_row(*row, style="dim")
     return table
 
@@ -161,7 +161,7 @@ def several_table(several: SeveralRuns) -> Table:
                 table.add_row(
                     f"  {comparison.other} less {comparison.base}",
                     f"{gain.mean:+z.4f}",
-                    _signed_interval(gain.ci95),
+                    signed_interval(gain.ci95),
                     *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
                 )
     return table
@@ -185,7 +185,8 @@ def _p_cell(p_value: float | None) -> str:
     return "-" if p_value is None else p_text(p_value).removeprefix("p ").removeprefix("= ")
 
 
-def _signed_interval(ci95: tuple[float, float] | None) -> str:
+def signed_interval(ci95: tuple[float, float] | None) -> str:
+    """Return the interval of a difference, or a dash."""
     return "-" if ci95 is None else f"{ci95[0]:+z.3f} to {ci95[1]:+z.3f}"
 
 
@@ -236,7 +237,7 @@ def lead_cell(figure: Figure | None) -> str:
     """Return a difference with its interval below."""
     if figure is None:
         return "-"
-    return f"{figure.mean:+z.4f}\n[dim]{_signed_interval(figure.ci95)}[/dim]"
+    return f"{figure.mean:+z.4f}\n[dim]{signed_interval(figure.ci95)}[/dim]"
 
 
 def _interval(figure: Figure) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluator.runs.folder import PARQUET_FILE, SCORECARD_FILE
+from evaluator.runs.folder import PARQUET_FILE, SCORECARD_FILE, SHARDS_FOLDER
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, shown_facts
 from evaluator.runs.status import STATUS_FILE
 from evaluator.scoring.scorecard import Scorecard, read_scorecard
@@ -93,9 +93,9 @@ def find_entries(folders: Sequence[Path]) -> tuple[list[Entry], list[Unread]]:
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
     if any((folder / name).is_file() for name in (SCORECARD_FILE, RUN_FILE)):
         yield folder
-    elif depth:
+    if depth:
         for below in sorted(folder.iterdir()):
-            if below.is_dir() and not below.is_symlink():
+            if below.is_dir() and not below.is_symlink() and below.name != SHARDS_FOLDER:
                 yield from _run_folders(below, depth - 1)
 
 

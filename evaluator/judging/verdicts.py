@@ -50,6 +50,7 @@ class Verdicts:
         except OSError as error:
             raise InputError(f"{path.parent}: cannot be made ({error.strerror})") from error
         with self._opened() as database:
+            _require_own(database, path)
             database.execute(_TABLE)
 
     @property
@@ -105,6 +106,15 @@ class Verdicts:
                 f"{self._path}: holds no verdicts of judges ({error}); give another file by "
                 "--judge-cache, or remove it"
             ) from error
+
+
+def _require_own(database: sqlite3.Connection, path: Path) -> None:
+    """Check that a file has no tables but ours: a ledger, say, is not to get one more."""
+    found = database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    if found not in ([], [("verdicts", _TABLE.replace("IF NOT EXISTS ", ""))]):
+        raise InputError(
+            f"{path}: is a database of something else; give another file by --judge-cache"
+        )
 
 
 def _asked(value: bytes) -> Asked:

@@ -85,6 +85,19 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / SHARDS_FOLDER / f"shard-{index:05d}.parquet"
 
 
+def require_free(folder: Path) -> None:
+    """Check that a folder without a run's record has no file that a run would write over.
+
+    Raises:
+        InputError: it has one.
+    """
+    for name in (CSV_FILE, PARQUET_FILE, SCORECARD_FILE):
+        if (folder / name).exists():
+            raise InputError(
+                f"--out {folder}: holds a {name} that would be written over; give another folder"
+            )
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove half-written files of a driver that was killed."""
     remove_parts(folder)

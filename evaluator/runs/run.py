@@ -15,7 +15,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.robustness.changes import Change
 from evaluator.runs.answers import answer_shards, question_count, read_shards, unanswered
-from evaluator.runs.folder import remove_leftovers, write_results
+from evaluator.runs.folder import remove_leftovers, require_free, write_results
 from evaluator.runs.record import RUN_FILE, EvaluationRecord, read_record, write_record
 from evaluator.runs.sources.same_model import agree_on_model, model_facts
 from evaluator.runs.status import NoteBook, Pace, State, sole_driver
@@ -158,16 +158,19 @@ def prepare_folder(folder: Path, evaluation: Evaluation) -> None:
     """Write ``run.json``, or check that the one that is there says the same.
 
     Raises:
-        InputError: ``folder`` is a file, or holds a run with other settings.
+        InputError: ``folder`` is a file, or holds another run or files that no run wrote.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; give a folder for the run")
     record = evaluation.record
     fingerprint = _fingerprint(evaluation)
     if not (folder / RUN_FILE).is_file():
+        require_free(folder)
         write_record(folder, record.model_copy(update={"fingerprint": fingerprint}))
         return
     before = read_record(folder)
+    if before.command not in {"", record.command}:
+        raise InputError(f"--out {folder}: holds a run of `{before.command}`; give another folder")
     if before.fingerprint != fingerprint:
         facts, facts_before = record.facts(), before.facts()
         differing = [name for name in facts if facts_before.get(name) != facts[name]]

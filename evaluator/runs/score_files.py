@@ -12,7 +12,7 @@ from evaluator.metrics.loading import load_text_models
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.judging import Judging
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.runs.folder import SCORECARD_FILE, write_results
+from evaluator.runs.folder import SCORECARD_FILE, require_free, write_results
 from evaluator.runs.places import last_name
 from evaluator.runs.record import EvaluationRecord, read_record, write_record
 from evaluator.runs.rows.selection import refuse_leak, training_pairs
@@ -36,7 +36,7 @@ from shared.program.clock import Clock
 from shared.program.reporting.progress import report_progress
 from shared.records import Prediction, QAPair
 
-_OF_ANSWERS: Final = ("predictions_sha256", "references_from")
+_OF_ANSWERS: Final = {"predictions_sha256": "answers", "references_from": "references"}
 """What tells the answers in a folder, and what they are scored against, from others."""
 
 
@@ -226,13 +226,14 @@ def _require_own(files: Mapping[str, _PredictionFile], out: Path) -> None:
     """Check that no folder holds another run: the same file may be scored there once more.
 
     Raises:
-        InputError: one does, or is a file.
+        InputError: one does, has files that no run wrote, or is a file.
     """
     for name, folder in _folders(files, out).items():
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out {folder}: is a file; give a folder for the run")
         record = read_record(folder)
         if record == EvaluationRecord() and not (folder / SCORECARD_FILE).is_file():
+            require_free(folder)
             continue
         what = ""
         if record.command not in {"", "evaluator score"}:
@@ -240,8 +241,8 @@ def _require_own(files: Mapping[str, _PredictionFile], out: Path) -> None:
         elif (folder / SCORECARD_FILE).is_file():
             before = read_scorecard(folder / SCORECARD_FILE).provenance
             now = files[name].provenance
-            differing = [fact for fact in _OF_ANSWERS if before.get(fact) != now[fact]]
-            what = f"holds a run with another {', '.join(differing)}" if differing else ""
+            others = [what for fact, what in _OF_ANSWERS.items() if before.get(fact) != now[fact]]
+            what = f"holds a run of other {' and '.join(others)}" if others else ""
         if what:
             raise InputError(f"--out {folder}: {what}; give another folder")
 

@@ -127,13 +127,24 @@ def test_a_folder_keeps_the_run_that_it_holds(answers, tmp_path, capsys):
     other.write_text(answers.read_text().replace("white", "grey"))
     assert run("score", other, *BASIC, "--out", out) == 2
     told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"--out {out}: holds a run with another predictions_sha256; give another folder" in told
+    assert f"--out {out}: holds a run of other answers; give another folder" in told
     assert (out / "scorecard.json").read_bytes() == before
     (out / "run.json").write_text('{"command": "evaluator run"}')
     assert run(*words, *BASIC) == 2
     assert "holds a run of `evaluator run`" in capsys.readouterr().err
     assert run("score", answers, *BASIC, "--out", other) == 2
     assert "is a file; give a folder" in capsys.readouterr().err
+
+
+def test_a_file_that_no_run_wrote_is_not_written_over(answers, tmp_path, monkeypatch, capsys):
+    mine = answers.rename(answers.with_name("predictions.csv"))
+    before = mine.read_bytes()
+    assert run("score", mine, *BASIC, "--out", mine.parent) == 2
+    assert "holds a predictions.csv that would be written over" in capsys.readouterr().err
+    assert mine.read_bytes() == before
+    monkeypatch.chdir(tmp_path)
+    assert run("score", mine, *BASIC) == 0
+    assert "next: evaluator score --out runs/predictions " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,13 @@ def test_the_same_rows_in_another_order_are_the_same_data(tmp_path):
     assert len(read_history([tmp_path]).data) == 1
 
 
+def test_runs_below_a_run_are_told_too(tmp_path):
+    for folder in (tmp_path / "runs", tmp_path / "runs" / "below"):
+        make_run(folder, answers(8, wrong=[1]))
+    (of_data,) = read_history([tmp_path / "runs"]).data
+    assert {step.entry.name for step in of_data.steps} == {"runs", "below"}
+
+
 def test_a_damaged_run_is_left_out_with_the_reason(made, tmp_path, capsys):
     for name in ("first", "close", "other"):
         shutil.copytree(made / name, tmp_path / name)

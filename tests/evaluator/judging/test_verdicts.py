@@ -1,6 +1,8 @@
 """Verdicts on disk: kept whatever happens, and shared by all who judge at a time."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -61,6 +63,14 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     assert path.read_text() == "what I bought " * 100
     with pytest.raises(InputError, match="unable to open database file; name a file"):
         Verdicts(tmp_path)
+    ledger = tmp_path / "abo.db"
+    for table in ("verdicts (a)", "keys (label)"):
+        with closing(sqlite3.connect(ledger)) as database:
+            database.execute(f"CREATE TABLE {table}")
+        before = ledger.read_bytes()
+        with pytest.raises(InputError, match="is a database of something else"):
+            Verdicts(ledger)
+        assert ledger.read_bytes() == before
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         Verdicts(tmp_path / "file" / "verdicts.sqlite")

@@ -137,6 +137,12 @@ def test_a_folder_of_another_run_is_refused_and_stays_as_it_was(tmp_path, fleet,
     with pytest.raises(InputError, match="give another folder"):
         evaluate(evaluation_of(pairs[1:]), folder, never, no_text_models, FakeClock())
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    (tmp_path / "predictions.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"holds a predictions\.csv that would be written over"):
+        evaluate(evaluation_of(pairs), tmp_path, never, no_text_models, FakeClock())
+    (folder / "run.json").write_text('{"command": "evaluator score"}')
+    with pytest.raises(InputError, match="holds a run of `evaluator score`"):
+        evaluate(evaluation_of(pairs), folder, never, no_text_models, FakeClock())
 
 
 def test_a_file_is_no_run_folder(tmp_path, pairs):

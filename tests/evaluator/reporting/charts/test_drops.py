@@ -1,10 +1,13 @@
 """What changes cost, as the report draws and says it."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from evaluator.comparing.control_tables import robustness_table
+from evaluator.metrics.registry import METRICS
 from evaluator.reporting.charts.drops import drops_plot
 from evaluator.reporting.findings import findings
 from evaluator.reporting.page import write_report
@@ -73,7 +76,23 @@ def test_the_page_and_the_table_say_what_was_lost(tmp_path, run):
     assert "None of 1 change of pictures or questions clearly costs “run”" in " ".join(
         findings([changed(run, turned=(0.0, -0.1, 0.1))])
     )
-    assert robustness_table(one.scorecard).row_count == 2
+
+
+def test_no_figure_of_the_table_is_cut_off_however_many_metrics_there_are(run):
+    one = changed(run, compressed=(0.2, 0.1, 0.3))
+    [(name, each)] = one.scorecard.robustness.items()
+    scores, drop = one.scorecard.scores, each.drop["exact_match"]
+    metrics = dict.fromkeys(METRICS, drop)
+    many = replace(
+        one.scorecard,
+        scores=replace(scores, metrics=dict.fromkeys(METRICS, scores.metrics["exact_match"])),
+        robustness={name: replace(each, drop=metrics)},
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(robustness_table(many))
+    shown = console.file.getvalue()
+    assert shown.count("+0.2000") == shown.count("+0.100 to +0.300") == len(METRICS)
+    assert "8 questions, 25.0 % other answers" in " ".join(shown.split())
 
 
 def test_the_scorecard_s_file_keeps_it(tmp_path, run):
