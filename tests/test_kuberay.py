@@ -2,9 +2,9 @@
 
 Where the environment variable KUBERAY_CRDS names a folder with the operator's custom resource
 definitions (``helm-chart/kuberay-operator/crds`` of its repository), their whole schema is held to,
-with no field beyond it. Without them the fields are those of KubeRay's ``raycluster_types.go`` (commit
-026f143) and ``rayjob_types.go`` (f6ef3f7), read on 2026-11-29, and of Kubernetes' PodSpec as far as we
-use it.
+with no field beyond it. Without them the fields are those of KubeRay's ``raycluster_types.go``
+(commit 026f143) and ``rayjob_types.go`` (f6ef3f7), read on 2026-11-29, and of Kubernetes' PodSpec
+as far as we use it.
 """
 
 from __future__ import annotations
