@@ -20,6 +20,7 @@ from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
 
 from shared.errors import InputError
 from shared.vqa.loaded import compute_dtype
+from shared.vqa.nf4 import BlocksAcrossRows, read_blocks_as_stored
 from shared.vqa.packed.rounding import is_packed, round_half_quadratic
 from shared.vqa.quantization import HALF_QUADRATIC_BITS, Quantization
 
@@ -125,6 +126,7 @@ def settle_format(
         network.to(device)
     else:
         _use_portable_kernels(network)
+        read_blocks_as_stored(network)
 
 
 def _use_portable_kernels(network: PreTrainedModel) -> None:
@@ -146,7 +148,11 @@ def is_rounded(network: PreTrainedModel) -> bool:
 @torch.no_grad()
 def exact_weight(layer: torch.nn.Module) -> torch.Tensor:
     """Return the weight that a layer computes with, whatever it is held in, in float32."""
-    weight: torch.Tensor = dequantize_module_weight(layer)
+    weight: torch.Tensor = (
+        layer.weight_as_stored()
+        if isinstance(layer, BlocksAcrossRows)
+        else dequantize_module_weight(layer)
+    )
     return weight.detach().float()
 
 
