@@ -9,6 +9,9 @@ from typing import Final
 _NO_CAUSES: Final = frozenset({"command", "name", "seed", "questions_with_boxes"})
 """Facts that say the same in other words, or follow from the data."""
 
+_SHOWN: Final = 5
+"""Facts that a table names; the page and `--json` have all."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -35,5 +38,7 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]
 
 
 def summary(found: Sequence[Change]) -> str:
-    """Return the names of what changed, those that begin alike once."""
-    return ", ".join(dict.fromkeys(change.fact.partition(".")[0] for change in found))
+    """Return the names of what changed, those that begin alike once; of many, the first."""
+    names = list(dict.fromkeys(change.fact.partition(".")[0] for change in found))
+    more = len(names) - _SHOWN
+    return ", ".join([*names[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -13,12 +15,17 @@ from evaluator.metrics.registry import label
 from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
 
+_DAY_WIDTH: Final = len("~2026-11-29")
+"""A day is not cut in two; its hour may stand below it."""
+
 
 def runs_table(of_data: DataHistory) -> Table:
     """Return the runs about one data in time, and what changed from each to the next."""
     table = _table(f"{of_data.title}: {counted(len(of_data.steps), 'run')} in time")
     table.caption, table.caption_justify = of_data.time_note or None, "left"
-    for heading in ("run", "finished", "model", "adapter"):
+    table.add_column("run", overflow="fold")
+    table.add_column("finished (UTC)", min_width=_DAY_WIDTH)
+    for heading in ("model", "adapter"):
         table.add_column(heading, overflow="fold")
     for heading in (label(of_data.metric.name), "gain on the run before"):
         table.add_column(heading, justify="right")

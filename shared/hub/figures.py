@@ -24,6 +24,8 @@ class CardFigure:
     """What a metric came to over ``n`` questions of some data; ``ci95`` is a 95 % interval.
 
     ``data`` is what the data is called, ``data_id`` its name on the hub where it came from there.
+    Of its ``images``, the model had seen at least ``seen_images`` in training: 0 for none, or none
+    that is known.
     """
 
     metric: str
@@ -34,6 +36,8 @@ class CardFigure:
     data_id: str = ""
     ci95: tuple[float, float] | None = None
     signature: str = ""
+    images: int = 0
+    seen_images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def read_scored_model(place: Path) -> ScoredModel:
     if not card.metrics:
         raise InputError(f"{path}: no metric has a figure; score the run again")
     known = card.provenance
+    images, seen_images = _seen(known)
     data = _text(known, "data") or _text(known, "references_from") or _text(known, "predictions")
     return ScoredModel(
         tuple(
@@ -93,6 +98,8 @@ def read_scored_model(place: Path) -> ScoredModel:
                 data_id=place_of(data).name if data.startswith(_ON_THE_HUB) else "",
                 ci95=figure.ci95,
                 signature=card.signatures.get(name, ""),
+                images=images,
+                seen_images=seen_images,
             )
             for name, figure in card.metrics.items()
             if math.isfinite(figure.mean)
@@ -100,6 +107,18 @@ def read_scored_model(place: Path) -> ScoredModel:
         weights=_text(known, "adapter_sha256") or _text(known, "revision"),
         model=_text(known, "model"),
     )
+
+
+def _seen(known: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many images were scored, and how many of them the model had been trained on."""
+    facts = known.get("trained_on")
+    if not isinstance(facts, Mapping):
+        return 0, 0
+    scored, pretrained_on, trained_on = (
+        value if isinstance(value := facts.get(name), int) else 0
+        for name in ("scored", "pretrained_on", "images")
+    )
+    return scored, max(pretrained_on, trained_on if facts.get("became") == "included" else 0)
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str:

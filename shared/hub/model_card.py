@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -159,6 +159,8 @@ def _result(figure: CardFigure) -> EvalResult:
         arguments["ci95"] = [round(end, 6) for end in figure.ci95]
     if figure.signature:
         arguments["signature"] = figure.signature
+    if figure.seen_images:
+        arguments |= {"images": figure.images, "images_seen_in_training": figure.seen_images}
     return EvalResult(
         task_type=_TASK,
         task_name="Visual Question Answering",
@@ -188,4 +190,16 @@ def _table(results: Sequence[EvalResult]) -> str:
     if not rows:
         return ""
     head = "| data | split | metric | value | 95 % interval | questions |\n" + "| --- " * 6 + "|"
-    return "\n".join([_BEGIN, "## Scores", "", head, *rows, _END])
+    return "\n".join([_BEGIN, "## Scores", "", head, *rows, *_seen_notes(results), _END])
+
+
+def _seen_notes(results: Sequence[EvalResult]) -> Iterator[str]:
+    """Yield what a reader must know of scored images that the model was trained on."""
+    notes = {
+        f"Of the {args['images']:,} images of {result.dataset_name}, the model was trained on at "
+        f"least {args['images_seen_in_training']:,}: on these it is no score on unseen images."
+        for result in results
+        if (args := result.metric_args or {}).get("images_seen_in_training")
+    }
+    for note in sorted(notes):
+        yield from ("", note)

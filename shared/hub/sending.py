@@ -64,9 +64,12 @@ def require_name(name: str) -> None:
     """Check that a name is a repository's.
 
     Raises:
-        InputError: it is no OWNER/NAME.
+        InputError: it is no OWNER/NAME, or HF_ENDPOINT names no hub.
     """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name or repr(name)}: write OWNER/NAME, such as me/shoes-vqa")
     with refusals(name):
+        from huggingface_hub import constants  # noqa: PLC0415
         from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
         from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
             validate_repo_id,
@@ -76,8 +79,18 @@ def require_name(name: str) -> None:
             validate_repo_id(name)
         except HFValidationError as error:
             raise InputError(f"{name}: {str(error).splitlines()[0]}; write OWNER/NAME") from error
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name}: write OWNER/NAME, such as me/shoes-vqa")
+    if not _is_address(constants.ENDPOINT):
+        raise InputError(f"{name}: HF_ENDPOINT is no address; write https://HOST, or unset it")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    has_host = bool(parts.hostname) and not re.search(r"\s", text)
+    return parts.scheme in {"http", "https"} and has_host
 
 
 def found_token(name: str) -> str:

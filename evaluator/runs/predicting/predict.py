@@ -92,7 +92,7 @@ def predict_csv(
     Raises:
         InputError: the file or the model cannot be read, or ``out`` cannot be written.
     """
-    _require_suffix(out, ".csv")
+    _require_out(out, ".csv", table_path)
     table = read_questions(table_path, columns)
     asked = _asked(predictor, table)
     seen = _seen(predictor, asked)
@@ -129,7 +129,7 @@ def predict_submission(
         InputError: the file or the model cannot be read, rows lack what a submission calls them
             by, or ``out`` cannot be written.
     """
-    _require_suffix(out, ".json")
+    _require_out(out, ".json", table_path)
     table = read_questions(table_path, columns)
     names = asked_for(submission, table, table_path)
     asked = _asked(predictor, table)
@@ -142,9 +142,11 @@ def predict_submission(
     return len(answers)
 
 
-def _require_suffix(out: Path, suffix: str) -> None:
+def _require_out(out: Path, suffix: str, table_path: Path) -> None:
     if out.suffix.lower() != suffix:
         raise InputError(f"--out {out}: name a {suffix} file")
+    if out.exists() and table_path.exists() and out.samefile(table_path):
+        raise InputError(f"--out {out}: holds the questions themselves; name another file")
 
 
 def _asked(predictor: Predictor, table: QuestionTable) -> Sequence[Question]:

@@ -86,6 +86,8 @@ def test_facts_that_follow_from_others_are_no_change():
         "versions.ray: none → 3",
     ]
     assert summary(found) == "versions, adapter"
+    many = changes({}, {f"fact{n}": "1" for n in range(8)})
+    assert summary(many) == "fact0, fact1, fact2, fact3, fact4, and 3 more"
 
 
 def test_it_is_printed_is_one_object_and_a_page(made, tmp_path, capsys):

@@ -58,6 +58,7 @@ def test_the_figures_stand_on_the_card_and_the_scorecard_beside_it(hub, run, tmp
     assert sent["metrics"]["exact_match"]["mean"] == 0.875
     assert sent["provenance"]["data"] == "pairs.csv"
     assert str(tmp_path) not in json.dumps(sent)
+    assert "trained on" not in card.text
     told = capsys.readouterr().out
     assert "licence: mit" in told
     assert "left out: the answers" in told
@@ -103,3 +104,12 @@ def test_what_is_missing_is_told_in_one_line(hub, run, tmp_path):
     with pytest.raises(InputError, match=r"page.html: no such file"):
         push(run, NAME, report=tmp_path / "page.html")
     assert hub.repositories["model", NAME].messages == []
+
+
+def test_a_card_says_that_scored_images_had_been_trained_on(hub, run):
+    counts = {"became": "left out", "images": 3, "of_images": 11, "scored": 8, "pretrained_on": 6}
+    known(run, trained_on=counts)
+    push(run, NAME)
+    card = ModelCard(hub.repositories["model", NAME].files["README.md"].decode())
+    assert {each.metric_args["images_seen_in_training"] for each in card.data.eval_results} == {6}
+    assert "Of the 8 images of pairs.csv, the model was trained on at least 6" in card.text

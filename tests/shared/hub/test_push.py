@@ -155,7 +155,17 @@ def test_a_hub_that_is_not_there_is_told_as_such(send, hub, monkeypatch):
         send()
 
 
-@pytest.mark.parametrize("name", ["shoes", "a/b/c", "me/sho es", "me/-shoes", "/tmp/x", "me/x.git"])
+@pytest.mark.parametrize("address", ["hub", "http://", "ftp://hub", "http://a b", "http://[::1"])
+def test_an_address_that_is_none_is_bad_input(address, send, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    for order in ({}, {"dry_run": True}):
+        with pytest.raises(InputError, match="HF_ENDPOINT is no address; write https://HOST"):
+            send(**order)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "shoes", "a/b/c", "me/sho es", "me/-shoes", "/tmp/x", "me/x.git"]
+)
 def test_a_wrong_name_is_refused_before_anything_is_asked(name, hub, send):
     with pytest.raises(InputError, match="write OWNER/NAME"):
         send(name=name)

@@ -64,6 +64,13 @@ def test_a_file_is_written_again_with_its_answers_beside(tiny_model, pictures, a
         assert float(row["confidence"]) == pytest.approx(answer.confidence, rel=1e-4)
 
 
+def test_no_answers_are_written_over_their_questions(asked, capsys):
+    before = asked.read_bytes()
+    assert predict("blip-vqa-tiny", "--csv", asked, "--images", asked.parent, "--out", asked) == 2
+    assert "holds the questions themselves; name another file" in capsys.readouterr().err
+    assert asked.read_bytes() == before
+
+
 def test_one_question_is_answered_on_standard_output(tiny_model, pictures, capsys):
     arguments = ["--image", pictures[0] / "001.png", "--question", QUESTIONS[0]]
     answer = direct(tiny_model, pictures[0], "001.png", QUESTIONS[0])
