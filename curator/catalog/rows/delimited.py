@@ -86,9 +86,10 @@ def _filled(
         before, line = line, reader.line_num
         quotes_before, quotes_now = quotes_now, quotes.count
         if any(cells):
-            if len(cells) > width and not any(cells[width:]):
+            if len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
+            elif len(cells) > width and not any(cells[width:]):
                 del cells[width:]
-            cells.extend([""] * (width - len(cells)))
             yield Row(line, cells)
     if line > before + 1 and (quotes_now - quotes_before) % 2:
         raise InputError(f"{quotes.path}: line {before + 1}: a quote opens there that never closes")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.columns import Layout
@@ -14,8 +13,7 @@ _REMEMBERED: Final = 10_000
 """Products whose variations may stand anywhere below them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A row's product, empty if it has no id, and its cells; whether it only goes on with it.
 
     ``group`` is what this product and others are variants of; empty where the table does not tell.

@@ -121,7 +121,9 @@ class TableCatalog:
             shop = shop_of(rows.columns)
             layout, locator = self._layout(rows, shop)
             products = Products(rows.columns, layout, shop)
-            yield rows, _RowReader(layout, locator, products)
+            several = [text for text in layout.texts if text[0] not in layout.captions]
+            texts = _texts(layout.texts), _texts(several)
+            yield rows, _RowReader(layout, locator, products, *texts)
 
     def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
         """Return what columns are for, and what finds what they name: ids if need be."""
@@ -144,13 +146,27 @@ class TableCatalog:
             return layout, by_id
 
 
+_Texts = tuple[tuple[str, ...], tuple[int, ...]]
+
+
+def _texts(columns: Sequence[tuple[int, str]]) -> _Texts:
+    """Return the names and the places of columns, each in a row of its own."""
+    return tuple(name for _, name in columns), tuple(place for place, _ in columns)
+
+
 @dataclass(frozen=True, slots=True)
 class _RowReader:
-    """Makes listings of rows, which come in order."""
+    """Makes listings of rows, which come in order.
+
+    ``texts`` is where what is said of products stands, ``texts_of_several`` the same without what
+    is said of one picture.
+    """
 
     layout: Layout
     locator: Locator
     products: Products
+    texts: _Texts
+    texts_of_several: _Texts
 
     def listings(self, row: Row, skipped: Skipped) -> Iterator[Listing]:
         completed = self.products.completed(row.cells)
@@ -181,14 +197,15 @@ class _RowReader:
 
     def _metadata(self, cells: Sequence[str], *, has_captions: bool) -> dict[str, str]:
         # Of several pictures in a row, a caption is about one: nobody knows which.
-        texts = {
-            name: plain_text(cells[place])
-            for place, name in self.layout.texts
-            if has_captions or place not in self.layout.captions
-        }
+        names, places = self.texts if has_captions else self.texts_of_several
+        texts = dict(zip(names, map(plain_text, map(cells.__getitem__, places)), strict=True))
         for name, value in self.layout.attributes:
             texts[plain_text(cells[name])] = plain_text(cells[value])
         if self.layout.packed is not None:
             texts |= packed_fields(cells[self.layout.packed])
         texts.pop("", None)
-        return {name: text for name, text in texts.items() if text and not is_web_address(text)}
+        return {
+            name: text
+            for name, text in texts.items()
+            if text and ("//" not in text or not is_web_address(text))
+        }

@@ -16,6 +16,8 @@ from shared.records import ImageRef, Listing
 
 Row = Mapping[str, Any]
 
+_METADATA = json.JSONEncoder(ensure_ascii=False)
+
 
 class NamedCells(Protocol):
     """A row that was read, whoever read it: its cells by the names of their columns."""
@@ -34,15 +36,11 @@ def unpack_reply(packed: bytes) -> str:
     return zlib.decompress(packed).decode()
 
 
-def listing_row(listing: Listing) -> Row:
-    """Return the row of a listing in ``items``."""
-    return {
-        "listing_id": listing.listing_id,
-        "image_id": listing.image.image_id,
-        "image_path": listing.image.path,
-        "metadata": json.dumps(dict(listing.metadata), ensure_ascii=False),
-        "product": listing.product,
-    }
+def listing_row(listing: Listing) -> tuple[str, str, str, str, str]:
+    """Return a listing in ``items``: its id, its image's id and path, its metadata, its product."""
+    image = listing.image
+    metadata = _METADATA.encode(dict(listing.metadata))
+    return listing.listing_id, image.image_id, image.path, metadata, listing.product
 
 
 def listing_of(row: NamedCells) -> Listing:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.catalog import Reason, Skipped, nothing_usable, open_catalog
+from curator.catalog.tables.cells import plain_text
 from shared.errors import InputError
 from tests.curator.catalog.tables import places, table
 
@@ -379,3 +380,10 @@ def test_ids_are_not_sought_in_whatever_folder_the_table_lies(tmp_path):
 def test_columns_of_one_name_both_tell(shop):
     ((_, _, texts),) = shop("image,title,title\na.jpg,Bowl,Schale\n", "a.jpg")[0]
     assert texts == {"title": "Bowl", "title 2": "Schale"}
+
+
+@pytest.mark.parametrize("space", [" ", "  ", "\t", "\r\n", "\0", "\x85", "\u00a0", "\u2028"])
+def test_texts_have_single_spaces_whatever_the_table_has(space):
+    assert plain_text(f"{space}a{space}b \u00e9{space}") == "a b \u00e9"
+    assert plain_text(f"{space}-{space}") == ""
+    assert plain_text(f'{space}["a",{" " if space == chr(0) else ""}"b"]') == "a; b"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from shared.errors import InputError
@@ -38,3 +41,17 @@ async def test_a_catalogue_that_breaks_off_adds_nothing(ledger):
         await ledger.add_catalog("src", "f", "images", broken(), 1.0)
     assert await ledger.image_path(1) is None
     assert await ledger.known_fingerprint("src") is None
+
+
+async def test_of_listings_that_share_an_image_each_is_kept_once_as_it_was_first_told(
+    ledger, tmp_path
+):
+    image = ImageRef("i", "one.jpg")
+    told = [("a", "A"), ("b", "B"), ("a", "C"), ("b", "D"), ("c", "")]
+    more = [Listing(listing_id, image, {}, product) for listing_id, product in told]
+    assert await ledger.add_catalog("src", "f", "images", [*listings(700), *more], 1.0) == 701
+    with closing(sqlite3.connect(tmp_path / "l.db")) as file:
+        brought = file.execute("SELECT listing_id, product FROM items WHERE image_id = 'i'")
+        assert brought.fetchall() == [("a", "A")]
+        others = file.execute("SELECT listing_id, product FROM other_listings")
+        assert others.fetchall() == [("b", "B"), ("c", "")]
