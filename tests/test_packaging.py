@@ -28,6 +28,7 @@ BESIDE = {
     "evaluator": ("openai", "google"),
     "trainer": ("openvino",),
     "onnx": ("openvino",),
+    "model": ("torchao",),
 }
 """Extras that a part, or what all share, asks for by name where they are needed."""
 
